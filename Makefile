@@ -1,0 +1,43 @@
+# Everything works on a fresh clone with python3.11 (or 3.12, 3.13), its venv module and make. `make help` lists it.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || echo python3)
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo
+DEMO_LADDER := 48,64,80,96,112,128,144,160
+
+export TF_CPP_MIN_LOG_LEVEL := 3
+
+.PHONY: help setup demo test lint type bench clean
+.DEFAULT_GOAL := help
+
+help: ## Show what there is to make
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-7s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.ready ## Create .venv with edgevit and edgevit-runtime in it
+
+$(VENV)/.ready: pyproject.toml runtimes/python/pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--editable runtimes/python --editable '.[test,dev]'
+	touch $@
+
+demo: setup ## Train a small ViT, convert it to an int8 ladder, measure it, write demo/report.html
+	$(BIN)/python benchmarks/demo.py $(DEMO)
+
+test: setup ## Run all tests
+	$(BIN)/python -m pytest
+
+lint: setup ## Check style (ruff)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+type: setup ## Check types (mypy, strict)
+	rm -rf build/types && mkdir -p build/types/edgevit
+	ln -s $(CURDIR)/edgevit/* build/types/edgevit/ && ln -s $(CURDIR)/converters build/types/edgevit/converters
+	$(BIN)/mypy
+
+bench: setup ## Measure what the docs claim; writes benchmarks/results/*.json (needs the real data)
+	$(BIN)/python benchmarks/deit_tiny.py
+
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) $(DEMO) build *.egg-info runtimes/python/*.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,181 @@
+"""What is really in an artefact, measured on the artefact: ops, dtypes, partitions, and whether it computes rightly."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from ai_edge_litert.tools import flatbuffer_utils
+from edgevit.converters.recipes import Recipe
+from edgevit_runtime.native import quiet
+from edgevit_runtime.selftest import GENERATOR, draw_picture
+from numpy.typing import NDArray
+
+from edgevit.errors import AuditError
+
+BEST = 16
+"""How many of the best classes' scores a self-test keeps."""
+SEEDS = range(1, 17)
+LOWERING_TOLERANCE = 1e-4
+"""How far a float32 graph's score may be from the Keras model's; both round in float32, in another order."""
+
+
+@dataclass(frozen=True)
+class TensorAudit:
+    """An input or output as it stands in the file."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    scale: float
+    zero_point: int
+
+    def to_dict(self) -> dict[str, Any]:
+        entry: dict[str, Any] = {"name": self.name, "dtype": self.dtype, "shape": list(self.shape)}
+        return entry if self.scale == 0.0 else {**entry, "scale": self.scale, "zero_point": self.zero_point}
+
+
+@dataclass(frozen=True)
+class RungAudit:
+    """One resolution: `ops` in its graph by name, `partitions` that XNNPACK takes, and the ops it leaves."""
+
+    ops: dict[str, int]
+    dtypes: dict[str, int]
+    partitions: int
+    ops_outside: int
+    input: TensorAudit
+    outputs: tuple[TensorAudit, ...]
+
+
+def audit(flatbuffer: bytes, recipe: Recipe, name: str) -> RungAudit:
+    """Audits a single-signature flatbuffer. Raises `AuditError` when a CPU recipe is not one XNNPACK partition."""
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer))
+    subgraph = model.subgraphs[0]
+    with quiet():
+        interpreter = Interpreter(model_content=flatbuffer, num_threads=1)
+        interpreter.allocate_tensors()
+        # The delegate's nodes are listed behind the ops that they replace.
+        placed = [op["op_name"] for op in interpreter._get_ops_details()]
+    partitions = placed.count("DELEGATE")
+    result = RungAudit(
+        ops=dict(Counter(_op_name(model.operatorCodes[op.opcodeIndex]) for op in subgraph.operators)),
+        dtypes=dict(Counter(_names(schema.TensorType)[tensor.type] for tensor in subgraph.tensors)),
+        partitions=partitions,
+        ops_outside=_ops_outside(interpreter, len(subgraph.operators)),
+        input=_tensor(subgraph.tensors[subgraph.inputs[0]]),
+        outputs=tuple(_tensor(subgraph.tensors[index]) for index in subgraph.outputs),
+    )
+    if recipe.for_cpu and partitions != 1:
+        raise AuditError(
+            f"{name} falls into {partitions} XNNPACK partitions, and the recipe {recipe.name} promises one; "
+            f"ops: {result.ops}"
+        )
+    return result
+
+
+def _ops_outside(interpreter: Any, graph_ops: int) -> int:
+    """How many of the graph's ops no delegate node took.
+
+    A delegate node's inputs and outputs do not say which ops it replaced, so count those whose outputs it hides: a
+    tensor inside a partition is never allocated.
+    """
+    details = interpreter._get_ops_details()
+    produced = {int(tensor) for op in details[graph_ops:] for tensor in op["outputs"]}
+    outside = 0
+    for op in details[:graph_ops]:
+        outputs = [int(tensor) for tensor in op["outputs"]]
+        if all(_is_allocated(interpreter, tensor) and tensor not in produced for tensor in outputs):
+            outside += 1
+    return outside
+
+
+def _is_allocated(interpreter: Any, tensor: int) -> bool:
+    try:
+        interpreter.get_tensor(tensor)
+    except ValueError:
+        return False
+    return True
+
+
+@cache
+def _names(enum: Any) -> dict[int, str]:
+    return {value: name for name, value in vars(enum).items() if isinstance(value, int)}
+
+
+def _op_name(code: Any) -> str:
+    if code.customCode:
+        return str(code.customCode)
+    return _names(schema.BuiltinOperator)[flatbuffer_utils.get_builtin_code_from_operator_code(code)]
+
+
+def _tensor(tensor: Any) -> TensorAudit:
+    quantization = tensor.quantization
+    quantized = quantization is not None and quantization.scale is not None and len(quantization.scale)
+    name = tensor.name.decode() if isinstance(tensor.name, bytes) else str(tensor.name)
+    return TensorAudit(
+        name=name,
+        dtype=_names(schema.TensorType)[tensor.type].lower(),
+        shape=tuple(map(int, tensor.shape)),
+        scale=float(quantization.scale[0]) if quantized else 0.0,
+        zero_point=int(quantization.zeroPoint[0]) if quantized else 0,
+    )
+
+
+class Runner:
+    """Runs a single-signature flatbuffer, on the default kernels or on the reference ones."""
+
+    def __init__(self, flatbuffer: bytes, audited: RungAudit, *, reference: bool = False) -> None:
+        resolver = OpResolverType.BUILTIN_REF if reference else OpResolverType.AUTO
+        self._audited = audited
+        with quiet():
+            interpreter = Interpreter(model_content=flatbuffer, num_threads=1, experimental_op_resolver_type=resolver)
+            self._runner = interpreter.get_signature_runner()
+
+    def scores(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """uint8 [R, R, 3] -> probabilities [classes]."""
+        dtype = self._audited.input.dtype
+        pixels: NDArray[Any] = (image ^ 0x80).view(np.int8) if dtype == "int8" else image.astype(dtype)
+        values = self._runner(**{self._audited.input.name: pixels[None]})["scores"][0]
+        tensor = next(each for each in self._audited.outputs if each.name == "scores")
+        real: NDArray[np.float32] = values.astype(np.float32)
+        if tensor.scale != 0.0:
+            real = (real - np.float32(tensor.zero_point)) * np.float32(tensor.scale)
+        return real
+
+
+def check_lowering(flatbuffer: bytes, audited: RungAudit, model: Any, name: str) -> None:
+    """Holds a float32 rung against the Keras model it came from, on a test picture.
+
+    Raises `AuditError` when a score differs by more than `LOWERING_TOLERANCE`: weights lost, or a graph that is wrong.
+    """
+    from keras import ops
+
+    image = draw_picture(GENERATOR, SEEDS[0], audited.input.shape[1])
+    expected = np.asarray(ops.softmax(model(image[None], training=False)))[0]
+    error = float(np.max(np.abs(Runner(flatbuffer, audited).scores(image) - expected)))
+    if not error <= LOWERING_TOLERANCE:
+        raise AuditError(f"{name} does not compute what the model does: a score differs by {error:.2g}")
+
+
+def self_test_entry(flatbuffer: bytes, audited: RungAudit, recipe: Recipe) -> dict[str, Any]:
+    """The manifest's self-test of one signature.
+
+    Of a few test pictures it takes the one that the model is surest of, so that a wrong kernel has something to
+    change; the expected scores come from the reference kernels.
+    """
+    fast, resolution = Runner(flatbuffer, audited), audited.input.shape[1]
+    seed = max(SEEDS, key=lambda each: float(fast.scores(draw_picture(GENERATOR, each, resolution)).max()))
+    expected = Runner(flatbuffer, audited, reference=True).scores(draw_picture(GENERATOR, seed, resolution))
+    best = np.argsort(-expected, kind="stable")[:BEST]
+    return {
+        "generator": GENERATOR,
+        "seed": seed,
+        "indices": [int(index) for index in best],
+        "scores": [round(float(expected[index]), 7) for index in best],
+        "tolerance": round(recipe.self_test_tolerance * float(expected.max()), 7),
+    }

@@ -1,0 +1,39 @@
+"""What an artefact is, read from the file: the `edgevit.inspection/1` document."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from edgevit_runtime import read_manifest
+
+
+def inspect(path: str | Path) -> dict[str, Any]:
+    """Reads an artefact's manifest and size. Raises `ArtefactError` for anything that is none."""
+    path = Path(path)
+    manifest = read_manifest(path)
+    return {
+        "schema": "edgevit.inspection/1",
+        "model": str(path),
+        "size_bytes": path.stat().st_size,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "recipe": manifest.recipe,
+        "variant": manifest.variant,
+        "classes": manifest.classes,
+        "labels": len(manifest.labels),
+        "default_resolution": manifest.default_resolution,
+        "signatures": [
+            {
+                "name": signature.name,
+                "task": signature.task,
+                "resolution": signature.resolution,
+                "tokens": signature.tokens,
+                "ops": signature.ops,
+                "partitions": signature.partitions,
+                "macs": dict(signature.macs),
+            }
+            for signature in manifest.signatures
+        ],
+        "manifest": dict(manifest.raw),
+    }

@@ -1,0 +1,91 @@
+"""Writes the manifest. Its reader is the runtime's: `edgevit_runtime.manifest`, which also owns the schema version."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edgevit.converters.audit import RungAudit
+from edgevit.converters.recipes import Recipe
+from edgevit_runtime.manifest import SCHEMA_VERSION, parse_manifest
+
+from edgevit.config import ViTConfig
+from edgevit.errors import ConversionError
+from edgevit.latency.cost import cost
+
+TOOLS = ("edgevit", "tensorflow", "keras", "ai-edge-quantizer", "ai-edge-litert")
+
+
+def signature_entry(
+    config: ViTConfig, name: str, resolution: int, audited: RungAudit, self_test: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What the manifest says of one signature."""
+    macs = cost(config, resolution)
+    return {
+        "name": name,
+        "task": "classify",
+        "resolution": resolution,
+        "tokens": config.tokens(resolution),
+        "ops": sum(audited.ops.values()),
+        "partitions": audited.partitions,
+        "ops_outside": audited.ops_outside,
+        "dtypes": audited.dtypes,
+        "macs": {"linear": macs.linear_macs, "attention": macs.attention_macs},
+        "input": audited.input.to_dict(),
+        "outputs": [output.to_dict() for output in audited.outputs],
+        "self_test": dict(self_test),
+    }
+
+
+def default_resolution(config: ViTConfig, resolutions: Sequence[int]) -> int:
+    """The resolution the positions were learned at if the ladder holds it, otherwise the nearest to it."""
+    return min(sorted(resolutions, reverse=True), key=lambda each: abs(each - config.base_resolution))
+
+
+def manifest_bytes(
+    config: ViTConfig,
+    recipe: Recipe,
+    signatures: Sequence[Mapping[str, Any]],
+    *,
+    calibration: Mapping[str, Any] | None,
+    source: Mapping[str, Any] | None,
+) -> bytes:
+    """The manifest as JSON, already read back once by the runtime's reader.
+
+    Nothing in it depends on when or where it was written: the same model and versions give the same bytes.
+    """
+    described = config.to_dict()
+    labels = described.pop("labels")
+    manifest = {
+        "schema": "edgevit.manifest",
+        "schema_version": list(SCHEMA_VERSION),
+        "size_bytes": 0,
+        "recipe": recipe.name,
+        "model": {"variant": config.variant, "config": described, "source": source},
+        "classes": config.classes,
+        "labels": list(labels),
+        "preprocessing": {"resize": config.resize, "interpolation": "bicubic", "pixels": "RGB, 0 to 255"},
+        "default_resolution": default_resolution(config, [each["resolution"] for each in signatures]),
+        "tasks": ["classify"],
+        "signatures": list(signatures),
+        "accuracy": None,
+        "calibration": calibration,
+        "versions": {name: importlib.metadata.version(name) for name in TOOLS},
+    }
+    text = json.dumps(manifest, ensure_ascii=False, separators=(",", ":")).encode()
+    text = text.replace(b'"size_bytes":0', _SIZE_PLACE, 1)
+    parse_manifest(text)
+    return text
+
+
+_SIZE_PLACE = b'"size_bytes":0              '
+
+
+def stamp_size(artefact: bytes) -> bytes:
+    """Writes the packed file's size into its manifest, in the room left for it, so that a cut file is known as one."""
+    size = b'"size_bytes":%d' % len(artefact)
+    if artefact.count(_SIZE_PLACE) != 1:
+        raise ConversionError("the packed file does not hold its manifest exactly once")
+    return artefact.replace(_SIZE_PLACE, size.ljust(len(_SIZE_PLACE)))

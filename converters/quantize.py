@@ -1,0 +1,94 @@
+"""A float32 flatbuffer and a recipe become a quantized flatbuffer, by way of ai-edge-quantizer."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from ai_edge_quantizer import qtyping, quantizer
+from ai_edge_quantizer.recipe import AlgorithmName
+from edgevit.converters.recipes import ANY, Recipe, Rule
+from edgevit_runtime.native import quiet
+from numpy.typing import NDArray
+
+from edgevit.errors import ConversionError
+
+_OPS = qtyping.TFLOperationName
+
+
+def quantize(flatbuffer: bytes, recipe: Recipe, signature: str, images: Iterable[NDArray[Any]] | None = None) -> bytes:
+    """Applies `recipe` to a float32 flatbuffer with one signature.
+
+    images: calibration inputs [1, R, R, 3] for the recipes with static ranges, in the dtype of the graph's input.
+    Raises `ConversionError` when the recipe needs them and there are none.
+    """
+    if not recipe.rules:
+        return flatbuffer
+    with _silent():
+        engine = quantizer.Quantizer(bytearray(flatbuffer))
+        for rule in recipe.rules:
+            _add(engine, rule)
+        ranges = None
+        if recipe.needs_calibration:
+            if images is None:
+                raise ConversionError(f"the recipe {recipe.name} needs pictures to calibrate with: --calibration DIR")
+            ranges = engine.calibrate({signature: [{"image": image} for image in images]})
+            if recipe.integer_io:
+                # A pixel is 0..255 whatever the pictures happened to hold: scale 1, zero point -128, exactly.
+                ranges[_input_tensor(flatbuffer)] = {
+                    "min": np.array([[[[0.0]]]]),
+                    "max": np.array([[[[255.0]]]]),
+                }
+        return bytes(engine.quantize(ranges).quantized_model)
+
+
+def _add(engine: Any, rule: Rule) -> None:
+    weight = (
+        qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT)
+        if rule.weight == "float16"
+        else qtyping.TensorQuantizationConfig(
+            num_bits=8, symmetric=True, granularity=qtyping.QuantGranularity.CHANNELWISE
+        )
+    )
+    activation = None
+    if rule.activation == "int8-static":
+        activation = qtyping.TensorQuantizationConfig(num_bits=8, symmetric=False)
+    integer = rule.activation != "float32"
+    engine.update_quantization_recipe(
+        regex=".*",
+        operation_name=_OPS.ALL_SUPPORTED if rule.op == ANY else _OPS(rule.op),
+        algorithm_key=AlgorithmName.MIN_MAX_UNIFORM_QUANT if integer else AlgorithmName.FLOAT_CASTING,
+        op_config=qtyping.OpQuantizationConfig(
+            activation_tensor_config=activation,
+            weight_tensor_config=weight,
+            compute_precision=qtyping.ComputePrecision.INTEGER if integer else qtyping.ComputePrecision.FLOAT,
+            explicit_dequantize=not integer,
+        ),
+    )
+
+
+def _input_tensor(flatbuffer: bytes) -> str:
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    subgraph = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer)).subgraphs[0]
+    name = subgraph.tensors[subgraph.inputs[0]].name
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+@contextlib.contextmanager
+def _silent() -> Any:
+    """ai-edge-quantizer prints its progress and a summary, and logs the rest."""
+    loggers = [logging.getLogger(name) for name in ("absl", "ai_edge_quantizer")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with quiet(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

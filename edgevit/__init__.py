@@ -1,0 +1,10 @@
+"""edgevit: a Vision Transformer, compiled once for the edge.
+
+Nothing heavy is imported here: `edgevit.model` brings Keras, `edgevit.converters` brings TensorFlow.
+"""
+
+from edgevit.config import VARIANTS, ViTConfig, variant_config
+from edgevit.errors import EdgeViTError
+
+__version__ = "0.1.0"
+__all__ = ["VARIANTS", "EdgeViTError", "ViTConfig", "__version__", "variant_config"]

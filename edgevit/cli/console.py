@@ -1,0 +1,83 @@
+"""What every command shares: where text goes, and `--json`.
+
+With `--json` alone standard output carries the JSON and nothing else; tables and progress go to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from edgevit_runtime.native import quiet
+from rich.console import Console
+
+from edgevit.errors import ConfigError
+from edgevit.files import write_text
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class JsonCommand(click.Command):
+    """A command whose `--json` takes a file only when the next word ends in .json.
+
+    Otherwise `edgevit inspect --json model.tflite` would overwrite the artefact with its own description.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        words: list[str] = []
+        for index, word in enumerate(args):
+            words.append(word)
+            following = args[index + 1] if index + 1 < len(args) else ""
+            if word == "--json" and not following.endswith(".json"):
+                words.append("-")
+        return super().parse_args(ctx, words)
+
+
+def json_option(function: F) -> F:
+    """Adds `--json [FILE.json]` (use with `cls=JsonCommand`)."""
+    return click.option(
+        "--json",
+        "json_target",
+        metavar="[FILE.json]",
+        help="Print JSON to standard output, or write it to a file.",
+    )(function)
+
+
+def quiet_option(function: F) -> F:
+    """Adds `--quiet`: no tables, no progress."""
+    return click.option("--quiet", "-q", is_flag=True, help="No tables, no progress.")(function)
+
+
+def console_for(json_target: str | None, quiet: bool = False) -> Console:
+    """The console for tables and progress: standard error when standard output is for JSON."""
+    return Console(stderr=json_target == "-", quiet=quiet, highlight=False)
+
+
+def emit_json(payload: dict[str, Any], target: str | None) -> None:
+    """Prints `payload` for `-`, writes it to a file otherwise; does nothing without a target."""
+    if target is None:
+        return
+    text = json.dumps(payload, indent=2) + "\n"
+    if target == "-":
+        sys.stdout.write(text)
+    else:
+        write_text(Path(target), text)
+
+
+def parse_resolutions(text: str) -> tuple[int, ...]:
+    """`"96,128,224"` -> (96, 128, 224), ascending, each once. Raises `ConfigError` for anything else."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words or not all(word.isdecimal() and int(word) > 0 for word in words):
+        raise ConfigError(f"resolutions are whole numbers with commas between, such as 96,128,224; not {text!r}")
+    return tuple(sorted({int(word) for word in words}))
+
+
+def load_keras() -> None:
+    """Imports Keras and TensorFlow for a command, without the log of TensorFlow's start."""
+    with quiet():
+        import keras  # noqa: F401
+        import tensorflow  # noqa: F401

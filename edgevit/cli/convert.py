@@ -1,0 +1,89 @@
+"""`edgevit convert`: a model becomes an artefact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from edgevit.cli.console import (
+    JsonCommand,
+    console_for,
+    emit_json,
+    json_option,
+    load_keras,
+    parse_resolutions,
+    quiet_option,
+)
+
+
+@click.command("convert", cls=JsonCommand)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .tflite file to write.")
+@click.option("--recipe", default="int8", show_default=True, help="float32, float16, int8, int8-static or int8-full.")
+@click.option("--resolutions", help="The ladder, such as 96,128,160,224 [default: the one it was trained for].")
+@click.option("--labels", type=click.Path(path_type=Path), help="Class names, one a line [default: the model's own].")
+@click.option("--calibration", type=click.Path(path_type=Path), help="Pictures for int8-static and int8-full.")
+@click.option("--resize", help="Preprocessing: crop:0.875 or squash [default: the model's own].")
+@click.option("--logits", is_flag=True, help="Put the logits out too, beside the scores.")
+@json_option
+@quiet_option
+def command(
+    model: Path,
+    output: Path,
+    recipe: str,
+    resolutions: str | None,
+    labels: Path | None,
+    calibration: Path | None,
+    resize: str | None,
+    logits: bool,
+    json_target: str | None,
+    quiet: bool,
+) -> None:
+    """Compile MODEL.keras to one .tflite artefact that holds every resolution, weights stored once.
+
+    The artefact carries its labels, preprocessing, costs and a self-test. It is tested before it is put in place.
+    """
+    console = console_for(json_target, quiet)
+    from edgevit.converters.recipes import get_recipe
+    from edgevit.data.labels import read_labels
+
+    get_recipe(recipe)
+    ladder = parse_resolutions(resolutions) if resolutions else ()
+    names = read_labels(labels) if labels else None
+    bar = Progress(
+        TextColumn("converting {task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=quiet,
+    )
+    with bar:
+        task = bar.add_task("…", total=None)
+        load_keras()
+        from edgevit.converters import convert
+        from edgevit.model import load
+
+        convert(
+            load(model),
+            output,
+            recipe=recipe,
+            resolutions=ladder,
+            labels=names,
+            resize=resize,
+            calibration=calibration,
+            with_logits=logits,
+            source=model,
+            on_step=lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
+        )
+
+    from edgevit.converters import inspect
+    from edgevit.report.inspection import inspection_table
+
+    inspection = inspect(output)
+    console.print(inspection_table(inspection))
+    console.print(f"next: edgevit profile {output}")
+    emit_json(inspection, json_target)

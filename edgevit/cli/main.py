@@ -1,0 +1,90 @@
+"""The command group: lazy commands, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from edgevit import __version__
+from edgevit.errors import EdgeViTError, unknown_key
+
+# Name -> (module, one line for --help). The line stands here so that --help imports none of them.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "train": ("edgevit.cli.train", "Train or fine-tune a ViT on a folder of pictures."),
+    "import": ("edgevit.cli.import_", "Make a model from a timm checkpoint (DeiT, ViT)."),
+    "convert": (
+        "edgevit.cli.convert",
+        "Compile a model to one .tflite artefact with a ladder of resolutions.",
+    ),
+    "inspect": ("edgevit.cli.inspect", "Show what an artefact holds: size, ops, partitions, MACs, manifest."),
+    "evaluate": ("edgevit.cli.evaluate", "Measure accuracy at each resolution, float against int8."),
+    "profile": ("edgevit.cli.profile", "Measure latency at each resolution and fit t(N) = a + bN + cN²."),
+    "report": ("edgevit.cli.report", "Write one HTML file: the curve, accuracy, and a recommendation."),
+}
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name and imports a command's module only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(str(unknown_key("command", args[0], COMMANDS)))
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="edgevit")
+def _group() -> None:
+    """Compile a Vision Transformer once, and know what each resolution costs.
+
+    \b
+    edgevit train / import  ->  model.keras
+    edgevit convert         ->  model.tflite   int8, a ladder of resolutions in one file
+    edgevit evaluate        ->  accuracy at each resolution
+    edgevit profile         ->  latency at each resolution, and the curve through it
+    edgevit report          ->  report.html
+    """
+
+
+def main(args: list[str] | None = None) -> None:
+    """Runs the command line. Exit codes: 0 done, 1 an edgevit error, 2 wrong usage, 130 interrupted."""
+    # TensorFlow's start-up messages would bury ours; whoever wants them sets this before.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    _run(lambda: _group(args, prog_name="edgevit", standalone_mode=False))
+
+
+def _run(call: Callable[[], Any]) -> None:
+    try:
+        result = call()
+    except EdgeViTError as error:
+        click.echo(f"edgevit: {error}", err=True)
+        sys.exit(1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("edgevit: interrupted", err=True)
+        sys.exit(130)
+    if "edgevit_runtime.native" in sys.modules:  # only where an interpreter may have been at work
+        sys.modules["edgevit_runtime.native"].silence_exit()
+    sys.exit(result if isinstance(result, int) else 0)

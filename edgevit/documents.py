@@ -1,0 +1,97 @@
+"""JSON documents that somebody hands us, read so that whatever is wrong in them is named by its place."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgevit.errors import DocumentError
+
+__all__ = ["Record", "parse_document", "read_document"]
+
+
+def read_document(path: Path, schema: str) -> Record:
+    """The document in a file. Raises `DocumentError` unless it is JSON of `schema` (`edgevit.profile/1`)."""
+    if not path.is_file():
+        raise DocumentError(f"no such file: {path}")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DocumentError(f"{path} cannot be read as text: {error}") from error
+    return parse_document(text, schema, str(path))
+
+
+def parse_document(text: str, schema: str, where: str) -> Record:
+    """The document in `text`; `where` is what messages call it."""
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise DocumentError(f"{where} is not JSON: {error}") from error
+    found = values.get("schema") if isinstance(values, dict) else None
+    if found != schema:
+        holds = f"a document of schema {found!r}" if found else "JSON without a schema"
+        raise DocumentError(f"{where} holds {holds}, not {schema}")
+    return Record(values, where)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One JSON object and its place. Getters raise `DocumentError`, with the place, for a wrong value."""
+
+    values: Mapping[str, Any]
+    where: str
+
+    def has(self, key: str) -> bool:
+        """Whether `key` is there and is not null."""
+        return self.values.get(key) is not None
+
+    def number(self, key: str, *, least: float = 0.0, most: float = math.inf) -> float:
+        """A finite number in `least`..`most`."""
+        value = self.values.get(key)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise self._wrong(key, "a number")
+        if not least <= value <= most:
+            raise self._wrong(key, f"a number from {least:g} to {most:g}" if most < math.inf else f"at least {least:g}")
+        return float(value)
+
+    def whole(self, key: str, *, least: int = 0) -> int:
+        """A whole number, `least` or more."""
+        value = self.values.get(key)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise self._wrong(key, f"a whole number, at least {least}")
+        return value
+
+    def flag(self, key: str) -> bool:
+        value = self.values.get(key)
+        if not isinstance(value, bool):
+            raise self._wrong(key, "true or false")
+        return value
+
+    def text(self, key: str) -> str:
+        value = self.values.get(key)
+        if not isinstance(value, str) or not value:
+            raise self._wrong(key, "a text")
+        return value
+
+    def record(self, key: str) -> Record:
+        value = self.values.get(key)
+        if not isinstance(value, dict):
+            raise self._wrong(key, "an object")
+        return Record(value, f"{self.where}: {key}")
+
+    def records(self, key: str) -> list[Record]:
+        value = self.values.get(key)
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            raise self._wrong(key, "a list of objects")
+        return [Record(item, f"{self.where}: {key}[{index}]") for index, item in enumerate(value)]
+
+    def _wrong(self, key: str, wanted: str) -> DocumentError:
+        if key not in self.values:
+            return DocumentError(f"{self.where}: {key} is missing; it must be {wanted}")
+        found = repr(self.values[key])
+        short = found if len(found) <= 60 else f"{found[:57]}..."
+        return DocumentError(f"{self.where}: {key} must be {wanted}, not {short}")

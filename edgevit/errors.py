@@ -1,0 +1,89 @@
+"""The host's branch of the error tree; the root and the runtime's branch live in edgevit_runtime.
+
+EdgeViTError
+├── ArtefactError, ResolutionError, PictureError, BackendError   (edgevit_runtime.errors)
+├── ConfigError        a name or number that no model, recipe or option can have
+├── ModelError         a .keras file that is missing or is not an edgevit model
+├── CheckpointError    a checkpoint that does not fit the variant, tensor by tensor
+├── DataError          a picture folder that cannot be used
+├── ConversionError    a model that does not become an artefact
+│   └── AuditError     ... because the artefact would not run as its recipe promises
+├── DocumentError      a profile or evaluation in JSON that is missing or is not what its schema promises
+├── ProfileError       a measurement that cannot be made, or says too little for a curve
+└── BudgetError        no resolution fits the latency budget
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from edgevit_runtime.errors import (
+    ArtefactError,
+    BackendError,
+    EdgeViTError,
+    PictureError,
+    ResolutionError,
+)
+
+__all__ = [
+    "ArtefactError",
+    "AuditError",
+    "BackendError",
+    "BudgetError",
+    "CheckpointError",
+    "ConfigError",
+    "ConversionError",
+    "DataError",
+    "DocumentError",
+    "EdgeViTError",
+    "ModelError",
+    "PictureError",
+    "ProfileError",
+    "ResolutionError",
+    "unknown_key",
+]
+
+
+class ConfigError(EdgeViTError):
+    """A name or number that no model, recipe or option can have."""
+
+
+class ModelError(EdgeViTError):
+    """A `.keras` file is missing or is not an edgevit model."""
+
+
+class CheckpointError(EdgeViTError):
+    """A checkpoint does not fit the variant it was read as."""
+
+
+class DataError(EdgeViTError):
+    """A picture folder cannot be used."""
+
+
+class ConversionError(EdgeViTError):
+    """A model does not become an artefact."""
+
+
+class AuditError(ConversionError):
+    """The artefact would not run as its recipe promises."""
+
+
+class DocumentError(EdgeViTError):
+    """A JSON document is missing, is not JSON, or does not hold what its schema promises."""
+
+
+class ProfileError(EdgeViTError):
+    """A measurement cannot be made, or there is too little of it for a curve."""
+
+
+class BudgetError(EdgeViTError):
+    """No resolution of the ladder fits the latency budget."""
+
+
+def unknown_key(what: str, key: str, valid: Iterable[str]) -> ConfigError:
+    """The error for a key that a registry does not hold: names the nearest match and every valid key."""
+    names = list(valid)
+    near = get_close_matches(key, names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return ConfigError(f"unknown {what} {key!r}{hint} (known: {', '.join(names)})")

@@ -1,0 +1,99 @@
+"""The largest resolution under a latency budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from edgevit.errors import BudgetError
+from edgevit.latency.curve import Curve
+from edgevit.latency.point import Point
+
+__all__ = ["Prediction", "Recommendation", "predicted_resolution", "recommend"]
+
+FURTHEST = 1.5
+"""How far beyond the largest measured resolution the curve is believed: past that it is a guess."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the curve says of a resolution (pixels) that was not run."""
+
+    resolution: int
+    tokens: int
+    predicted_ms: float
+    extrapolated: bool
+    """Whether it lies outside the measured resolutions."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "resolution": self.resolution,
+            "tokens": self.tokens,
+            "predicted_ms": self.predicted_ms,
+            "extrapolated": self.extrapolated,
+        }
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The largest measured resolution whose median latency fits, or `point` None where none does.
+
+    The median, because it is what the curve fits and what repeats from run to run; `point.p90_ms` tells what
+    the slowest tenth takes, and who must meet every frame's deadline should hold that against the budget.
+    """
+
+    budget_ms: float
+    point: Point | None
+    predicted: Prediction | None = None
+    """A larger resolution, not measured, that the curve would allow. Never the recommendation itself."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "budget_ms": self.budget_ms,
+            "resolution": self.point.resolution if self.point else None,
+            "median_ms": self.point.median_ms if self.point else None,
+            "p90_ms": self.point.p90_ms if self.point else None,
+            "p90_fits": self.point.p90_ms <= self.budget_ms if self.point else None,
+            "predicted": self.predicted.to_dict() if self.predicted else None,
+        }
+
+
+def recommend(points: tuple[Point, ...], budget_ms: float) -> Recommendation:
+    """The largest resolution whose median is at most `budget_ms`.
+
+    Raises `BudgetError`, which names the fastest measured resolution, where none is.
+    """
+    fitting = [point for point in points if point.median_ms <= budget_ms]
+    if not fitting:
+        fastest = min(points, key=lambda point: point.median_ms)
+        raise BudgetError(
+            f"no resolution fits {budget_ms:g} ms: the fastest, {fastest.resolution}, takes "
+            f"{fastest.median_ms:.3g} ms (median); allow more, or use a smaller variant or larger patches"
+        )
+    return Recommendation(budget_ms, max(fitting, key=lambda point: point.resolution))
+
+
+def predicted_resolution(
+    points: tuple[Point, ...], curve: Curve, budget_ms: float, chosen: Point | None
+) -> Prediction | None:
+    """The largest resolution the curve allows above `chosen` and below whatever was measured as too slow.
+
+    Or up to `FURTHEST` times the largest measured one; None where the patch leaves nothing in between.
+    """
+    patch = points[0].patch
+    low = chosen.resolution if chosen else 0
+    too_slow = [point.resolution for point in points if point.resolution > low]
+    high = min(too_slow) - patch if too_slow else int(FURTHEST * low) // patch * patch
+    for resolution in range(high, low, -patch):
+        prediction = predict(points, curve, resolution)
+        if prediction.predicted_ms <= budget_ms:
+            return prediction
+    return None
+
+
+def predict(points: tuple[Point, ...], curve: Curve, resolution: int) -> Prediction:
+    """The curve's latency at a resolution that the points' patch divides."""
+    tokens = (resolution // points[0].patch) ** 2 + 1
+    measured = [point.resolution for point in points]
+    outside = not min(measured) <= resolution <= max(measured)
+    return Prediction(resolution, tokens, curve.predict(tokens), outside)

@@ -1,0 +1,39 @@
+"""Where a profile is measured. Each device is one function that runs the runtime's timing loop there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from edgevit.documents import Record
+from edgevit.errors import unknown_key
+from edgevit.latency.devices import local
+
+__all__ = ["DEVICES", "Measure", "device"]
+
+
+class Measure(Protocol):
+    """Runs an artefact on a device; returns what its runtime printed, edgevit.profile/1 without the curve."""
+
+    def __call__(
+        self,
+        artefact: Path,
+        *,
+        resolutions: Sequence[int] = (),
+        threads: int = 1,
+        seconds: float | None = None,
+    ) -> Record:
+        """Measures `resolutions` (all that the artefact holds, if empty), about `seconds` each."""
+
+
+DEVICES: dict[str, Measure] = {
+    "local": local.measure,  # this machine, a fresh process
+}
+
+
+def device(name: str) -> Measure:
+    """The device of that name. Raises `ConfigError`, which lists the known ones."""
+    if name not in DEVICES:
+        raise unknown_key("device", name, DEVICES)
+    return DEVICES[name]

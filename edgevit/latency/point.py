@@ -1,0 +1,92 @@
+"""One measured point: what a resolution cost in time and memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isqrt
+from typing import Any
+
+from edgevit.documents import Record
+from edgevit.errors import ProfileError
+from edgevit.latency.cost import Cost
+
+__all__ = ["Point", "common_patch"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """Latency of one resolution (pixels) over `runs` timed runs, after warm-up."""
+
+    resolution: int
+    tokens: int
+    """N = (R / patch)² + 1."""
+    macs: Cost
+    median_ms: float
+    p10_ms: float
+    p90_ms: float
+    runs: int
+    peak_rss_bytes: int | None
+    """The process's peak while this ran, the whole ladder loaded; None where the system does not tell."""
+    stable: bool = True
+    """Whether the median had settled when the time for it was up."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.p10_ms <= self.median_ms <= self.p90_ms:
+            raise ProfileError(
+                f"resolution {self.resolution}: latencies must be above 0 and in order p10 <= median <= p90, "
+                f"not {self.p10_ms:g}, {self.median_ms:g}, {self.p90_ms:g} ms"
+            )
+        grid = isqrt(max(self.tokens - 1, 0))
+        if grid == 0 or grid**2 + 1 != self.tokens or self.resolution % grid:
+            raise ProfileError(
+                f"resolution {self.resolution} cannot have {self.tokens} tokens: that is no (R / patch)² + 1"
+            )
+
+    @property
+    def patch(self) -> int:
+        """Pixels along one side of a patch."""
+        return self.resolution // isqrt(self.tokens - 1)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "resolution": self.resolution,
+            "tokens": self.tokens,
+            "macs": {"linear": self.macs.linear_macs, "attention": self.macs.attention_macs},
+            "latency_ms": {
+                "median": self.median_ms,
+                "p10": self.p10_ms,
+                "p90": self.p90_ms,
+                "runs": self.runs,
+                "stable": self.stable,
+            },
+            "peak_rss_bytes": self.peak_rss_bytes,
+        }
+
+    @classmethod
+    def from_record(cls, record: Record) -> Point:
+        """Reads one entry of `points` in edgevit.profile/1."""
+        macs, latency = record.record("macs"), record.record("latency_ms")
+        return cls(
+            resolution=record.whole("resolution", least=1),
+            tokens=record.whole("tokens", least=2),
+            macs=Cost(macs.whole("linear"), macs.whole("attention")),
+            median_ms=latency.number("median"),
+            p10_ms=latency.number("p10"),
+            p90_ms=latency.number("p90"),
+            runs=latency.whole("runs", least=1),
+            peak_rss_bytes=record.whole("peak_rss_bytes") if record.has("peak_rss_bytes") else None,
+            stable=latency.flag("stable") if latency.has("stable") else True,
+        )
+
+
+def common_patch(points: tuple[Point, ...]) -> int:
+    """The points' patch size. Raises `ProfileError` for no point, a resolution twice, or two patch sizes."""
+    if not points:
+        raise ProfileError("nothing was measured: there is no point at all")
+    resolutions = [point.resolution for point in points]
+    if len(set(resolutions)) < len(resolutions):
+        raise ProfileError(f"a resolution was measured twice: {', '.join(map(str, resolutions))}")
+    patches = {point.patch for point in points}
+    if len(patches) > 1:
+        raise ProfileError(f"points of several models: patch sizes {', '.join(map(str, sorted(patches)))}")
+    return patches.pop()

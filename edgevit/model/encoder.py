@@ -1,0 +1,86 @@
+"""The pre-norm encoder block."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from edgevit.errors import unknown_key
+from edgevit.model.attention import ATTENTIONS
+
+
+@keras.saving.register_keras_serializable("edgevit")
+class StochasticDepth(keras.layers.Layer):
+    """Drops a residual branch for whole pictures while training (Huang et al. 2016, https://arxiv.org/abs/1603.09382).
+
+    [batch, N, width] -> the same; what is kept is scaled by 1 / (1 - rate), so that inference needs nothing.
+    """
+
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.rate, self.seed = rate, seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, branch: Any, training: bool | None = None) -> Any:
+        if not training or self.rate == 0.0:
+            return branch
+        keep = 1.0 - self.rate
+        draw = keras.random.uniform((ops.shape(branch)[0], 1, 1), seed=self.seed_generator)
+        return branch * ops.cast(ops.floor(draw + keep) / keep, branch.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable("edgevit")
+class EncoderBlock(keras.layers.Layer):
+    """x + attention(norm(x)), then x + mlp(norm(x)), with exact GELU between the MLP's two layers.
+
+    [batch, N, width] -> [batch, N, width]. Equations 2 and 3 of Dosovitskiy et al. 2021.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        mlp_width: int,
+        attention: str = "global",
+        epsilon: float = 1e-6,
+        stochastic_depth: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if attention not in ATTENTIONS:
+            raise unknown_key("attention", attention, ATTENTIONS)
+        self.spec = {
+            "width": width,
+            "heads": heads,
+            "mlp_width": mlp_width,
+            "attention": attention,
+            "epsilon": epsilon,
+            "stochastic_depth": stochastic_depth,
+        }
+        self.norm1 = keras.layers.LayerNormalization(epsilon=epsilon, name="norm1")
+        self.attention = ATTENTIONS[attention](width, heads, name="attention")
+        self.norm2 = keras.layers.LayerNormalization(epsilon=epsilon, name="norm2")
+        self.expand = keras.layers.Dense(mlp_width, name="expand")
+        self.contract = keras.layers.Dense(width, name="contract")
+        self.drop1 = StochasticDepth(stochastic_depth, name="drop1")
+        self.drop2 = StochasticDepth(stochastic_depth, name="drop2")
+
+    def build(self, input_shape: Any) -> None:
+        tokens = (None, None, self.spec["width"])
+        for layer in (self.norm1, self.attention, self.norm2, self.expand, self.drop1, self.drop2):
+            layer.build(tokens)
+        self.contract.build((None, None, self.spec["mlp_width"]))
+        self.built = True
+
+    def call(self, tokens: Any, training: bool | None = None) -> Any:
+        tokens = tokens + self.drop1(self.attention(self.norm1(tokens)), training=training)
+        hidden = ops.gelu(self.expand(self.norm2(tokens)), approximate=False)
+        return tokens + self.drop2(self.contract(hidden), training=training)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **self.spec}

@@ -1,0 +1,73 @@
+"""The class token and the learned positions, resampled to any grid."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+
+@lru_cache(maxsize=64)
+def bicubic_matrix(size: int, base: int) -> NDArray[np.float32]:
+    """The matrix [size, base] that resamples `base` points on a line to `size`, bicubic, antialiased.
+
+    The same numbers as Pillow's BICUBIC and PyTorch's `interpolate(mode="bicubic", antialias=True)`: Keys' kernel
+    with a = -0.5 (R. Keys 1981, https://doi.org/10.1109/TASSP.1981.1163711), widened when it shrinks, normalised
+    at the borders. As a matrix it is the same on every backend, has a gradient, and the lowering can use it as it is.
+    """
+    if size == base:
+        return np.eye(size, dtype=np.float32)
+    scale = base / size
+    stretch = max(scale, 1.0)
+    centres = (np.arange(size) + 0.5) * scale
+    distance = np.abs((np.arange(base) + 0.5)[None, :] - centres[:, None]) / stretch
+    a = -0.5
+    near = (a + 2) * distance**3 - (a + 3) * distance**2 + 1
+    far = a * (distance**3 - 5 * distance**2 + 8 * distance - 4)
+    weights = np.where(distance < 1, near, np.where(distance < 2, far, 0.0))
+    matrix: NDArray[np.float32] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return matrix
+
+
+@keras.saving.register_keras_serializable("edgevit")
+class Positions(keras.layers.Layer):
+    """Puts the class token in front and adds a learned position to every token.
+
+    [batch, n², width] -> [batch, n² + 1, width], for any n: positions are learned on a `base_grid` x `base_grid`
+    grid and resampled bicubically, as is usual when a ViT changes resolution (Dosovitskiy et al. 2021, section 3.2).
+    """
+
+    def __init__(self, width: int, base_grid: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.width, self.base_grid = width, base_grid
+
+    def build(self, input_shape: Any) -> None:
+        small = keras.initializers.TruncatedNormal(stddev=0.02)
+        self.class_token = self.add_weight(shape=(1, self.width), initializer=small, name="class_token")
+        self.positions = self.add_weight(shape=(1 + self.base_grid**2, self.width), initializer=small, name="positions")
+        self.built = True
+
+    def resampled(self, grid: int) -> Any:
+        """The positions for a `grid` x `grid` picture: [grid² + 1, width], the class token's first."""
+        base, width = self.base_grid, self.width
+        positions = ops.convert_to_tensor(self.positions)
+        if grid == base:
+            return positions
+        matrix = ops.cast(ops.convert_to_tensor(bicubic_matrix(grid, base)), positions.dtype)
+        plane = ops.reshape(positions[1:], (base, base * width))
+        plane = ops.reshape(ops.matmul(matrix, plane), (grid, base, width))  # rows
+        plane = ops.matmul(matrix, plane)  # columns, one row of patches at a time
+        return ops.concatenate([positions[:1], ops.reshape(plane, (grid * grid, width))], axis=0)
+
+    def call(self, patches: Any) -> Any:
+        grid = round(patches.shape[1] ** 0.5)
+        token = ops.broadcast_to(self.class_token, (ops.shape(patches)[0], 1, self.width))
+        tokens = ops.concatenate([ops.cast(token, patches.dtype), patches], axis=1)
+        return tokens + ops.cast(self.resampled(grid), tokens.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "width": self.width, "base_grid": self.base_grid}

@@ -1,0 +1,119 @@
+"""The Vision Transformer itself: built from a `ViTConfig`, saved to and loaded from `.keras`."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from edgevit.config import ViTConfig
+from edgevit.errors import ConfigError, ModelError
+from edgevit.model.encoder import EncoderBlock
+from edgevit.model.heads import ClassificationHead
+from edgevit.model.patches import PatchEmbedding
+from edgevit.model.position import Positions
+
+
+@keras.saving.register_keras_serializable("edgevit")
+class ViT(keras.Model):
+    """Raw pixels [batch, R, R, 3] in 0..255, any dtype, any R that the patch divides -> logits [batch, classes].
+
+    Dosovitskiy et al. 2021 (https://arxiv.org/abs/2010.11929). One set of weights serves every resolution.
+    """
+
+    def __init__(self, config: ViTConfig, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.config = config
+        self.patches = PatchEmbedding(config.width, config.patch, config.mean, config.std, name="patches")
+        self.positions = Positions(config.width, config.grid(config.base_resolution), name="positions")
+        self.blocks = [
+            EncoderBlock(
+                config.width,
+                config.heads,
+                config.mlp_width,
+                config.attention,
+                config.layer_norm_epsilon,
+                stochastic_depth=config.stochastic_depth * index / max(1, config.depth - 1),
+                name=f"block{index}",
+            )
+            for index in range(config.depth)
+        ]
+        self.norm = keras.layers.LayerNormalization(epsilon=config.layer_norm_epsilon, name="norm")
+        self.head = ClassificationHead(config.width, config.classes, name="head")
+        self.build((None, config.base_resolution, config.base_resolution, 3))
+
+    def build(self, input_shape: Any) -> None:
+        tokens = (None, None, self.config.width)
+        self.patches.build(input_shape)
+        for layer in (self.positions, *self.blocks, self.norm, self.head):
+            layer.build(tokens)
+        self.built = True
+
+    def features(self, images: Any, training: bool | None = None) -> Any:
+        """All tokens after the last norm, the class token first: [batch, N, width]."""
+        self.config.grid(images.shape[1])
+        tokens = self.positions(self.patches(images))
+        for block in self.blocks:
+            tokens = block(tokens, training=training)
+        return self.norm(tokens)
+
+    def call(self, images: Any, training: bool | None = None) -> Any:
+        return self.head(self.features(images, training=training))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "vit": self.config.to_dict()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> ViT:
+        return cls(ViTConfig.from_dict(config["vit"]), name=config.get("name"))
+
+
+def build(config: ViTConfig, *, seed: int | None = None) -> ViT:
+    """A ViT with fresh weights, drawn from `seed` where one is given."""
+    if seed is not None:
+        keras.utils.set_random_seed(seed)
+    return ViT(config, name="vit")
+
+
+def named_weights(model: ViT) -> dict[str, Any]:
+    """The model's trainable variables by path: `block3/attention/qkv/kernel`, `positions/class_token`, ..."""
+    return {variable.path.removeprefix(f"{model.name}/"): variable for variable in model.trainable_variables}
+
+
+def save(model: ViT, path: str | Path) -> None:
+    """Writes a `.keras` file: beside its place first, then renamed, so that no half-written file stays."""
+    path = Path(path)
+    if path.suffix != ".keras":
+        raise ModelError(f"a model is saved as a .keras file, not {path.name!r}")
+    if not path.parent.is_dir():
+        raise ModelError(f"cannot write {path}: there is no folder {path.parent}")
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.keras")
+    try:
+        model.save(partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load(path: str | Path) -> ViT:
+    """Reads a `.keras` file that holds an edgevit ViT. Raises `ModelError` for anything else."""
+    path = Path(path)
+    if not path.is_file():
+        raise ModelError(f"no such model: {path}")
+    if not zipfile.is_zipfile(path):
+        raise ModelError(
+            f"{path} is not a .keras model (train one with `edgevit train`, or `edgevit import` a checkpoint)"
+        )
+    try:
+        model = keras.saving.load_model(path, compile=False)
+    except ConfigError as error:
+        raise ModelError(f"{path}: {error}") from error
+    except Exception as error:  # Keras raises whatever the damage meets first
+        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(f"{path} is damaged or is not a Keras model: {first_line}") from error
+    if not isinstance(model, ViT):
+        raise ModelError(f"{path} holds a Keras {type(model).__name__}, not an edgevit ViT")
+    return model

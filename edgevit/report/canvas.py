@@ -1,0 +1,125 @@
+"""What a picture is drawn on: colours by role, PNG on white, and SVG to stand inside a page.
+
+Matplotlib's Figure, without pyplot and its global state. Colours are roles: in a PNG those of `ROLES` (after
+Okabe and Ito's palette, told apart without colour vision too), in an SVG CSS variables of the same names, so
+that the page decides, for light and for dark.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["DARK", "ROLES", "frame", "legend", "png", "style", "svg"]
+
+ROLES = {
+    "paper": "#ffffff",
+    "ink": "#1f2328",
+    "muted": "#66707b",
+    "rule": "#dfe3e8",
+    "constant": "#8c959f",
+    "linear": "#0072b2",
+    "quadratic": "#d55e00",
+    "budget": "#a8327d",
+    "pick": "#00825f",
+    "other": "#7d63c9",
+}
+DARK = {
+    "paper": "#14181d",
+    "ink": "#e8ecf1",
+    "muted": "#9aa5b1",
+    "rule": "#2c333b",
+    "constant": "#8c959f",
+    "linear": "#56b4e9",
+    "quadratic": "#f2994a",
+    "budget": "#e58cc4",
+    "pick": "#3ecf9f",
+    "other": "#b3a1f2",
+}
+"""The same roles on a dark page."""
+
+_RC: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same picture on every machine
+    "font.size": 9.5,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "edgevit",
+    "text.parse_math": False,  # a $ in a file name is a $
+}
+
+# From matplotlib's SVG document to an element of an HTML page.
+_INLINE = (
+    (r"<metadata>.*?</metadata>", ""),
+    (r"<style.*?</style>", ""),  # a rule for *, which would reach the whole page
+    (r"<!--.*?-->", ""),
+    (r' xmlns(:\w+)?="[^"]*"', ""),  # HTML knows SVG without
+    (r"xlink:href", "href"),
+    (r'\bid="', 'id="{name}-'),
+    (r'href="#', 'href="#{name}-'),
+    (r"url\(#", "url(#{name}-"),
+    (r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif"),
+    (r'^<svg.*?(viewBox="[^"]*").*?>', r'<svg \1 role="img" aria-label="{label}">'),
+)
+
+
+def style() -> AbstractContextManager[None]:
+    """Everything is drawn and saved inside this."""
+    from matplotlib import rc_context
+
+    return rc_context(_RC)
+
+
+def png(figure: Figure, *, dots_per_inch: int = 160) -> bytes:
+    """The figure as PNG on white."""
+    buffer = io.BytesIO()
+    with style():
+        figure.savefig(buffer, format="png", dpi=dots_per_inch, facecolor=ROLES["paper"])
+    return buffer.getvalue()
+
+
+def svg(figure: Figure, *, name: str, description: str) -> str:
+    """The figure as an SVG element for a page: no links, colours as CSS variables, `name` before every id."""
+    buffer = io.StringIO()
+    with style():
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    label = description.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;").replace("\\", "/")
+    for pattern, replacement in _INLINE:
+        text = re.sub(pattern, replacement.format(name=name, label=label), text, flags=re.DOTALL)
+    for role, colour in ROLES.items():
+        text = text.replace(colour, f"var(--{role})")
+    return text
+
+
+def frame(axes: Axes, below: str, beside: str) -> None:
+    """Quiet axes: named, with level rules only."""
+    axes.set_facecolor("none")
+    axes.set_xlabel(below, color=ROLES["muted"])
+    axes.set_ylabel(beside, color=ROLES["muted"])
+    axes.grid(axis="y", color=ROLES["rule"], linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(color=ROLES["muted"], labelcolor=ROLES["muted"], length=3)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(ROLES["muted"])
+
+
+def legend(axes: Axes, place: Literal["upper left", "lower right"], *, first: str = "") -> None:
+    """A legend that hides the rules behind it; what starts with `first` stands on top."""
+    handles, labels = axes.get_legend_handles_labels()
+    order = sorted(range(len(labels)), key=lambda index: not labels[index].startswith(first))
+    shown = axes.legend(
+        [handles[index] for index in order],
+        [labels[index] for index in order],
+        loc=place,
+        labelcolor=ROLES["ink"],
+        fontsize=9,
+        borderaxespad=0.7,
+    )
+    shown.get_frame().set(facecolor=ROLES["paper"], edgecolor="none", alpha=1.0)

@@ -1,0 +1,60 @@
+"""An inspection as a table and a few lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.table import Table
+
+
+def inspection_table(inspection: Mapping[str, Any]) -> Table:
+    """One row a resolution of an `edgevit.inspection/1` document."""
+    size_mb = inspection["size_bytes"] / 1e6
+    table = Table(
+        title=f"{inspection['model']}  {inspection['variant']}  {inspection['recipe']}  {size_mb:.2f} MB",
+        title_justify="left",
+    )
+    for heading in (
+        "resolution",
+        "tokens",
+        "ops",
+        "partitions",
+        "linear MMACs",
+        "attention MMACs",
+        "attention share",
+    ):
+        table.add_column(heading, justify="right")
+    for each in inspection["signatures"]:
+        linear, attention = each["macs"]["linear"], each["macs"]["attention"]
+        table.add_row(
+            str(each["resolution"]),
+            str(each["tokens"]),
+            str(each["ops"]),
+            str(each["partitions"]),
+            f"{linear / 1e6:.1f}",
+            f"{attention / 1e6:.1f}",
+            f"{attention / (linear + attention):.0%}",
+        )
+    return table
+
+
+def manifest_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
+    """The rest of the manifest, a line a fact."""
+    manifest = inspection["manifest"]
+    labels = manifest["labels"]
+    shown = ", ".join(labels[:6]) + (f", … ({len(labels)})" if len(labels) > 6 else "")
+    first = manifest["signatures"][0]
+    outputs = ", ".join(f"{each['name']} {each['dtype']}" for each in first["outputs"])
+    yield f"labels         {shown or 'none'}"
+    resize = manifest["preprocessing"]["resize"]
+    yield f"input          {first['input']['name']} {first['input']['dtype']} RGB, {resize}, bicubic"
+    yield f"outputs        {outputs}"
+    yield f"default        {manifest['default_resolution']} px"
+    source = manifest["model"]["source"]
+    if source:
+        yield f"made from      {source['file']} (sha256 {source['sha256'][:12]}…)"
+    if manifest["calibration"]:
+        yield f"calibrated on  {manifest['calibration']['pictures']} pictures of {manifest['calibration']['folder']}"
+    yield f"versions       {', '.join(f'{name} {version}' for name, version in manifest['versions'].items())}"
+    yield f"sha256         {inspection['sha256']}"

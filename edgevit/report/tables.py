@@ -1,0 +1,60 @@
+"""A profile in the terminal."""
+
+from __future__ import annotations
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from edgevit.latency.curve import Curve
+from edgevit.latency.point import Point
+from edgevit.latency.profile import Profile
+from edgevit.report import words
+
+__all__ = ["profile_table", "profile_view"]
+
+
+def profile_view(profile: Profile) -> RenderableType:
+    """The table, and under it the curve, the crossover, predictions and the recommendation, a line each."""
+    lines = []
+    if unstable := words.unstable(profile):
+        lines.append(f"{unstable}.")
+    if curve := profile.curve:
+        lines += [f"{words.equation(curve)}   ({words.fit_quality(curve, profile)})"]
+        lines += [f"{words.crossover(curve, profile)}."]
+        lines += [f"{words.shares(curve, profile)}."] if curve.crossover_tokens is not None else []
+    for each in profile.predictions:
+        where = ", outside the measured resolutions" if each.extrapolated else ""
+        lines.append(f"Predicted at {each.resolution} (N = {each.tokens}): {words.ms(each.predicted_ms)} ms{where}.")
+    rendered: list[RenderableType] = [profile_table(profile), *map(Text, lines)]
+    if found := profile.recommendation:
+        rendered.append(Text(f"{words.recommendation(found)}.", style="bold green" if found.point else "bold red"))
+    return Group(*rendered)
+
+
+def profile_table(profile: Profile) -> Table:
+    """One row a resolution; the columns of the curve only where there is one. The recommended row is bold."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title_justify="left", title_style="bold")
+    table.title = words.subject(profile)
+    headers = ["res.", "N", "MMACs\nlinear", "MMACs\nattention", "median (p10–p90)\nms"]
+    if profile.curve:
+        headers += ["fitted\nms", "N²\nshare", "left-out\nerror"]
+    for header in [*headers, "peak\nMB"]:
+        table.add_column(header, justify="right", overflow="fold")
+    chosen = profile.recommendation.point if profile.recommendation else None
+    for point in profile.points:
+        table.add_row(*_row(point, profile.curve), style="bold green" if point == chosen else None)
+    return table
+
+
+def _row(point: Point, curve: Curve | None) -> list[str]:
+    spread = f"{words.ms(point.p10_ms)}–{words.ms(point.p90_ms)}"
+    median = f"{'' if point.stable else '~'}{words.ms(point.median_ms)} ({spread})"
+    row = [str(point.resolution), str(point.tokens)]
+    row += [words.mega(point.macs.linear_macs), words.mega(point.macs.attention_macs), median]
+    if curve:
+        error = curve.left_out_error(point.tokens)
+        row += [words.ms(curve.predict(point.tokens)), words.percent(curve.quadratic_share(point.tokens))]
+        row += ["–" if error is None else f"{100 * error:+.1f} %"]
+    return [*row, "–" if point.peak_rss_bytes is None else words.mega(point.peak_rss_bytes)]

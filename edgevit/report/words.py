@@ -1,0 +1,133 @@
+"""Numbers and findings as text: said the same way in the terminal, in the picture and in the HTML."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from edgevit.latency.budget import Prediction, Recommendation
+from edgevit.latency.curve import Curve
+from edgevit.latency.profile import Profile
+
+__all__ = [
+    "artefact",
+    "crossover",
+    "equation",
+    "fit_quality",
+    "mega",
+    "ms",
+    "percent",
+    "place",
+    "predicted",
+    "recommendation",
+    "shares",
+    "subject",
+    "threads",
+    "unstable",
+]
+
+
+def ms(value: float) -> str:
+    """Milliseconds with three significant digits: 0.453, 2.04, 12.0, 142."""
+    if value >= 100:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 1 else f"{value:.3f}"
+
+
+def percent(fraction: float, digits: int = 0) -> str:
+    """A fraction 0..1 as percent."""
+    return f"{100 * fraction:.{digits}f} %"
+
+
+def mega(value: float) -> str:
+    """Millions, for MACs and bytes: 1.25, 53.7, 1240."""
+    millions = value / 1e6
+    return f"{millions:.0f}" if millions >= 100 else f"{millions:.1f}" if millions >= 10 else f"{millions:.2f}"
+
+
+def equation(curve: Curve) -> str:
+    """t(N) with each coefficient in the unit that it can be read in."""
+    b_us, c_ns = 1e3 * curve.b_ms_per_token, 1e6 * curve.c_ms_per_token2
+    return f"t(N) = {ms(curve.a_ms)} ms + {ms(b_us)} µs · N + {ms(c_ns)} ns · N²"
+
+
+def artefact(profile: Profile) -> str:
+    """The artefact's file name."""
+    return PurePath(profile.model).name
+
+
+def place(profile: Profile) -> str:
+    """What the device is: its board or processor, or else its name."""
+    names = (profile.device.get(key) for key in ("model", "cpu", "name"))
+    return next((str(name) for name in names if name), "this device")
+
+
+def threads(profile: Profile) -> str:
+    return f"{profile.threads} thread{'s' if profile.threads > 1 else ''}"
+
+
+def subject(profile: Profile) -> str:
+    """What was measured, where: `x.tflite · int8 · 1 thread · Cortex-A76`."""
+    return f"{artefact(profile)} · {profile.recipe} · {threads(profile)} · {place(profile)}"
+
+
+def unstable(profile: Profile) -> str | None:
+    """The resolutions whose medians had not settled."""
+    names = [str(point.resolution) for point in profile.points if not point.stable]
+    if not names:
+        return None
+    return f"~ not settled in the time given: {', '.join(names)}; give more --seconds, or an idle machine"
+
+
+def fit_quality(curve: Curve, profile: Profile) -> str:
+    """R², and the worst that the curve does on a resolution it has not seen."""
+    quality = f"R² {curve.r2:.4f}"
+    errors = {each.tokens: each.error for each in curve.left_out}
+    worst = max((p for p in profile.points if p.tokens in errors), key=lambda p: abs(errors[p.tokens]), default=None)
+    if worst is None:
+        return quality
+    error = percent(abs(errors[worst.tokens]), 1)
+    return f"{quality}; a resolution left out of the fit is predicted within {error} (worst: {worst.resolution})"
+
+
+def crossover(curve: Curve, profile: Profile) -> str:
+    """Where the quadratic part overtakes the linear one, in tokens and as a resolution."""
+    tokens, resolution = curve.crossover_tokens, curve.crossover_resolution(profile.patch)
+    if tokens is None:
+        return "No quadratic part was found: over these resolutions time grows with N alone"
+    if resolution is None:
+        return "The quadratic part outweighs the linear one at every resolution"
+    text = f"The quadratic part outweighs the linear one from N = {tokens:.0f} on (resolution {resolution:.0f})"
+    smallest, largest = profile.points[0], profile.points[-1]
+    if tokens > largest.tokens:
+        return f"{text}, beyond what was measured: at every measured resolution the linear part is the larger"
+    return f"{text}, below what was measured" if tokens < smallest.tokens else text
+
+
+def shares(curve: Curve, profile: Profile) -> str:
+    """How much of the time is quadratic, from the smallest to the largest resolution."""
+    first, last = profile.points[0], profile.points[-1]
+    return (
+        f"It is {percent(curve.quadratic_share(first.tokens))} of the time at {first.resolution} "
+        f"and {percent(curve.quadratic_share(last.tokens))} at {last.resolution}"
+    )
+
+
+def recommendation(found: Recommendation) -> str:
+    """The recommendation, with what the slowest tenth takes, and what the curve would allow beside it."""
+    budget = f"{found.budget_ms:g} ms"
+    if found.point is None:
+        text = f"No measured resolution fits {budget}"
+    else:
+        text = (
+            f"Largest resolution under {budget}: {found.point.resolution} "
+            f"({ms(found.point.median_ms)} ms median, p90 {ms(found.point.p90_ms)} ms)"
+        )
+        if found.point.p90_ms > found.budget_ms:
+            text += "; its slowest tenth is over the budget"
+    return f"{text}. {predicted(found.predicted)}" if found.predicted else text
+
+
+def predicted(what: Prediction) -> str:
+    """A resolution that the curve would allow beside the recommended one."""
+    where = "beyond what was measured" if what.extrapolated else "not measured"
+    return f"By the curve {what.resolution} would take {ms(what.predicted_ms)} ms ({where})"

@@ -1,0 +1,5 @@
+"""`python -m edgevit_runtime` is `edgevit-run`."""
+
+from edgevit_runtime.cli import main
+
+main()

@@ -1,0 +1,222 @@
+"""The interpreters that run an artefact, tried in this order unless one is named:
+
+compiled       LiteRT's CompiledModel: the resolutions share one packed copy of the weights, kept in a cache file
+interpreter    LiteRT's Interpreter: needs more memory for a ladder, otherwise the same kernels
+tflite         tflite-runtime 2.14: the fallback for old systems, far slower for int8
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import os
+import platform
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from edgevit_runtime.errors import ArtefactError, BackendError
+from edgevit_runtime.manifest import Signature
+from edgevit_runtime.native import quiet
+
+Array = np.ndarray[Any, Any]
+
+
+class Backend(Protocol):
+    """Runs a signature on one input; raw outputs, not yet dequantized."""
+
+    name: str
+    version: str
+
+    def run(self, signature: Signature, image: Array) -> dict[str, Array]:
+        """image [1, R, R, 3] in the signature's input dtype -> its outputs by name."""
+
+    def close(self) -> None:
+        """Frees the native memory."""
+
+
+def open_backend(path: Path, threads: int, name: str | None = None, *, weight_cache: bool = True) -> Backend:
+    """The named backend, or the first that works on this machine.
+
+    Raises `BackendError` when none does, with each one's reason, and when LiteRT has a version that computes wrongly.
+    """
+    if name is not None and name not in BACKENDS:
+        raise BackendError(f"unknown backend {name!r} (known: {', '.join(BACKENDS)})")
+    reasons = []
+    for candidate in BACKENDS if name is None else (name,):
+        try:
+            backend: Backend = BACKENDS[candidate](path, threads, weight_cache)
+            return backend
+        except (ImportError, AttributeError, TypeError) as error:  # not installed, or without this interface
+            reasons.append(f"{candidate}: {error}")
+    raise BackendError(f"no interpreter to run {path} with; `pip install ai-edge-litert` ({'; '.join(reasons)})")
+
+
+def litert_version() -> str:
+    """The installed LiteRT. Raises `BackendError` for the ones that compute int8 attention wrongly."""
+    try:
+        version = importlib.metadata.version("ai-edge-litert")
+    except importlib.metadata.PackageNotFoundError as error:
+        raise ImportError("ai-edge-litert is not installed") from error
+    numbers = tuple(int(part) for part in version.split(".")[:3] if part.isdecimal())
+    if (2, 0, 0) <= numbers < (2, 1, 3):
+        raise BackendError(
+            f"ai-edge-litert {version} computes int8 attention wrongly; `pip install 'ai-edge-litert>=2.1.3'`"
+        )
+    return version
+
+
+class CompiledBackend:
+    """LiteRT CompiledModel on the CPU (XNNPACK), with the weight cache."""
+
+    name = "compiled"
+
+    def __init__(self, path: Path, threads: int, weight_cache: bool) -> None:
+        self.version = litert_version()
+        with quiet():
+            # Importing them proves that this LiteRT has the options we need; older ones fall to the Interpreter.
+            from ai_edge_litert.compiled_model import CompiledModel, Environment, EnvironmentOptions
+            from ai_edge_litert.options import CpuOptions, HardwareAccelerator, Options
+
+            # A folder without vendor plugins: LiteRT would load each one it finds, and we run on the CPU only.
+            nowhere = str(path.parent / ".no-plugins")
+            environment = Environment.create(
+                options=EnvironmentOptions(compiler_plugin_path=nowhere, dispatch_library_path=nowhere)
+            )
+
+            def load(cache: str) -> Any:
+                cpu = CpuOptions(num_threads=threads, xnnpack_weight_cache_path=cache)
+                options = Options(hardware_accelerators=HardwareAccelerator.CPU, cpu_options=cpu)
+                return CompiledModel.from_file(str(path), environment=environment, options=options)
+
+            try:
+                self._model = _load_cached(load, path, self.version) if weight_cache else load("")
+            except RuntimeError as error:
+                raise ArtefactError(f"LiteRT {self.version} cannot load {path}: {error}") from error
+        self._buffers: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+
+    def run(self, signature: Signature, image: Array) -> dict[str, Array]:
+        if signature.name not in self._buffers:
+            with quiet():  # creating and first using buffers logs too
+                self._create_buffers(signature)
+                return self._run(signature, image)
+        return self._run(signature, image)
+
+    def _run(self, signature: Signature, image: Array) -> dict[str, Array]:
+        inputs, outputs = self._buffers[signature.name]
+        inputs[signature.input.name].write(image)
+        self._model.run_by_name(signature.name, inputs, outputs)
+        return {
+            tensor.name: outputs[tensor.name]
+            .read(int(np.prod(tensor.shape)), np.dtype(tensor.dtype))
+            .reshape(tensor.shape)
+            for tensor in signature.outputs
+        }
+
+    def _create_buffers(self, signature: Signature) -> None:
+        key = signature.name
+        self._buffers[key] = (
+            {signature.input.name: self._model.create_input_buffer_by_name(key, signature.input.name)},
+            {tensor.name: self._model.create_output_buffer_by_name(key, tensor.name) for tensor in signature.outputs},
+        )
+
+    def close(self) -> None:
+        with quiet():
+            self._buffers = {}
+            self._model = None
+
+
+def _load_cached(load: Any, path: Path, version: str) -> Any:
+    """Loads with XNNPACK's packed weights from the user's cache folder, or puts them there.
+
+    A new cache is built beside its place and renamed, so that no other process maps half of one. Where the folder
+    cannot be written, or a cache turns out unusable, the model loads without.
+    """
+    try:
+        cache = weight_cache_path(path, version)
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        if cache.exists():
+            with contextlib.suppress(RuntimeError):
+                return load(str(cache))
+            cache.unlink()
+        partial = cache.with_name(f"{cache.name}.{os.getpid()}")
+        try:
+            model = load(str(partial))
+            partial.replace(cache)
+            return model
+        finally:
+            partial.unlink(missing_ok=True)
+    except (OSError, RuntimeError):
+        return load("")
+
+
+def weight_cache_path(path: Path, version: str) -> Path:
+    """Where the packed weights of this artefact, LiteRT and processor are kept."""
+    digest = hashlib.sha256(path.read_bytes())
+    digest.update(f"{version} {platform.machine()} {_cpu_flags()}".encode())
+    root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(root) / "edgevit" / f"{digest.hexdigest()[:32]}.xnnpack"
+
+
+def _cpu_flags() -> str:
+    """The processor's instruction sets: packed weights depend on them."""
+    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+        for line in file:
+            if line.lower().startswith(("flags", "features")):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+class InterpreterBackend:
+    """LiteRT's (or tflite-runtime's) Interpreter; one runner a signature."""
+
+    name = "interpreter"
+
+    def __init__(self, path: Path, threads: int, weight_cache: bool) -> None:
+        with quiet():
+            interpreter_class, self.version = self._interpreter()
+            try:
+                self._interpreter_ = interpreter_class(model_path=str(path), num_threads=threads)
+            except (RuntimeError, ValueError) as error:
+                raise ArtefactError(f"{self.name} {self.version} cannot load {path}: {error}") from error
+        self._runners: dict[str, Any] = {}
+
+    def _interpreter(self) -> tuple[Any, str]:
+        version = litert_version()
+        from ai_edge_litert.interpreter import Interpreter
+
+        return Interpreter, version
+
+    def run(self, signature: Signature, image: Array) -> dict[str, Array]:
+        runner = self._runners.get(signature.name)
+        if runner is None:
+            with quiet():
+                runner = self._interpreter_.get_signature_runner(signature.name)
+            self._runners[signature.name] = runner
+        outputs: dict[str, Array] = runner(**{signature.input.name: image})
+        return outputs
+
+    def close(self) -> None:
+        with quiet():
+            self._runners = {}
+            self._interpreter_ = None
+
+
+class TfliteBackend(InterpreterBackend):
+    """tflite-runtime 2.14."""
+
+    name = "tflite"
+
+    def _interpreter(self) -> tuple[Any, str]:
+        from tflite_runtime.interpreter import Interpreter
+
+        return Interpreter, importlib.metadata.version("tflite-runtime")
+
+
+BACKENDS: dict[str, Any] = {
+    "compiled": CompiledBackend,
+    "interpreter": InterpreterBackend,
+    "tflite": TfliteBackend,
+}

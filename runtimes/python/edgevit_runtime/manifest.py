@@ -1,0 +1,178 @@
+"""The manifest: what an artefact says of itself. JSON in the TFLite metadata buffer `EDGEVIT_MANIFEST`."""
+
+from __future__ import annotations
+
+import json
+import mmap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgevit_runtime.errors import ArtefactError, EdgeViTError, ResolutionError
+from edgevit_runtime.flatbuffer import read_metadata
+from edgevit_runtime.preprocess import parse_policy
+
+BUFFER_NAME = "EDGEVIT_MANIFEST"
+SCHEMA_VERSION = (1, 0)
+"""(major, minor): a reader refuses a newer major version and reads any minor one."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output: its name, dtype, shape, and where it is quantized, real = scale * (q - zero_point)."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    scale: float = 0.0
+    zero_point: int = 0
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """A picture by generator and seed, and the best classes' scores that the reference kernels gave for it."""
+
+    generator: str
+    seed: int
+    indices: tuple[int, ...]
+    scores: tuple[float, ...]
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One task at one resolution."""
+
+    name: str
+    task: str
+    resolution: int
+    tokens: int
+    ops: int
+    partitions: int
+    macs: Mapping[str, int]
+    input: Tensor
+    outputs: tuple[Tensor, ...]
+    self_test: SelfTest
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The whole manifest. `raw` is the JSON as it stands in the file."""
+
+    size_bytes: int
+    recipe: str
+    variant: str
+    patch: int
+    classes: int
+    labels: tuple[str, ...]
+    resize: str
+    default_resolution: int
+    signatures: tuple[Signature, ...]
+    raw: Mapping[str, Any]
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        """The ladder, ascending."""
+        return tuple(signature.resolution for signature in self.signatures)
+
+    def signature(self, resolution: int) -> Signature:
+        for signature in self.signatures:
+            if signature.resolution == resolution:
+                return signature
+        ladder = ", ".join(map(str, self.resolutions))
+        nearest = min(self.resolutions, key=lambda held: abs(held - resolution))
+        raise ResolutionError(
+            f"the artefact has no resolution {resolution} (it holds {ladder}; the nearest is {nearest})"
+        )
+
+
+def read_manifest(path: str | Path) -> Manifest:
+    """Reads and checks the manifest of an artefact. Raises `ArtefactError`, which names the file."""
+    path = Path(path)
+    if not path.is_file():
+        raise ArtefactError(f"no such artefact: {path}")
+    try:
+        with path.open("rb") as file:
+            if path.stat().st_size == 0:
+                raise ArtefactError("the file is empty")
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as data:
+                text = read_metadata(data, BUFFER_NAME)
+        if text is None:
+            raise ArtefactError("a TFLite file without an edgevit manifest; make an artefact with `edgevit convert`")
+        manifest = parse_manifest(text)
+        # A tool may append to the file (TFLite Metadata is a zip behind it), so only a shorter one is damaged.
+        if path.stat().st_size < manifest.size_bytes:
+            raise ArtefactError(
+                f"the file is truncated or damaged: {path.stat().st_size} of its {manifest.size_bytes} bytes"
+            )
+        return manifest
+    except OSError as error:
+        raise ArtefactError(f"cannot read {path}: {error.strerror}") from error
+    except ArtefactError as error:
+        raise ArtefactError(f"{path}: {error}") from error
+
+
+def parse_manifest(text: bytes) -> Manifest:
+    """The manifest from its JSON. Raises `ArtefactError` for another major version or anything missing."""
+    try:
+        raw = json.loads(text)
+        major = raw["schema_version"][0]
+    except (ValueError, KeyError, TypeError, IndexError):
+        raise ArtefactError("its manifest is damaged: not JSON with a schema version") from None
+    if major != SCHEMA_VERSION[0]:
+        raise ArtefactError(
+            f"its manifest has schema version {major}, this runtime reads {SCHEMA_VERSION[0]}: upgrade edgevit-runtime"
+        )
+    try:
+        manifest = Manifest(
+            size_bytes=int(raw["size_bytes"]),
+            recipe=str(raw["recipe"]),
+            variant=str(raw["model"]["variant"]),
+            patch=int(raw["model"]["config"]["patch"]),
+            classes=int(raw["classes"]),
+            labels=tuple(map(str, raw["labels"])),
+            resize=str(raw["preprocessing"]["resize"]),
+            default_resolution=int(raw["default_resolution"]),
+            signatures=tuple(sorted(map(_signature, raw["signatures"]), key=lambda each: each.resolution)),
+            raw=raw,
+        )
+        parse_policy(manifest.resize)
+        if manifest.labels and len(manifest.labels) != manifest.classes:
+            raise ValueError(f"{len(manifest.labels)} labels for {manifest.classes} classes")
+        manifest.signature(manifest.default_resolution)
+    except (ValueError, KeyError, TypeError, EdgeViTError) as error:
+        raise ArtefactError(f"its manifest is damaged: {error}") from error
+    return manifest
+
+
+def _signature(raw: Mapping[str, Any]) -> Signature:
+    test = raw["self_test"]
+    return Signature(
+        name=str(raw["name"]),
+        task=str(raw["task"]),
+        resolution=int(raw["resolution"]),
+        tokens=int(raw["tokens"]),
+        ops=int(raw["ops"]),
+        partitions=int(raw["partitions"]),
+        macs={"linear": int(raw["macs"]["linear"]), "attention": int(raw["macs"]["attention"])},
+        input=_tensor(raw["input"]),
+        outputs=tuple(map(_tensor, raw["outputs"])),
+        self_test=SelfTest(
+            generator=str(test["generator"]),
+            seed=int(test["seed"]),
+            indices=tuple(map(int, test["indices"])),
+            scores=tuple(map(float, test["scores"])),
+            tolerance=float(test["tolerance"]),
+        ),
+    )
+
+
+def _tensor(raw: Mapping[str, Any]) -> Tensor:
+    return Tensor(
+        name=str(raw["name"]),
+        dtype=str(raw["dtype"]),
+        shape=tuple(map(int, raw["shape"])),
+        scale=float(raw.get("scale", 0.0)),
+        zero_point=int(raw.get("zero_point", 0)),
+    )

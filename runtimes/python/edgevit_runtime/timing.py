@@ -1,0 +1,108 @@
+"""The timing loop, the same on host and device: medians that hold on a machine that does other things too.
+
+The resolutions are measured in turn, in short bursts, round after round, so that a slow minute falls on all of them
+and bends no curve. A burst's first run is not counted: it pays for the other resolutions' use of the caches.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+BURST_SECONDS = 0.04
+MIN_RUNS = 20
+STABLE = 0.02
+"""The halves of a resolution's runs agree to this in their medians before it counts as measured."""
+
+
+@dataclass(frozen=True)
+class Latency:
+    """What the runs of one resolution took, in milliseconds."""
+
+    median_ms: float
+    p10_ms: float
+    p90_ms: float
+    runs: int
+    stable: bool
+
+
+def measure(
+    calls: Mapping[int, Callable[[], object]],
+    *,
+    seconds: float,
+    clock: Callable[[], float] = time.perf_counter,
+    on_round: Callable[[float], None] | None = None,
+) -> dict[int, Latency]:
+    """Times each call until its median is stable, or for at most `seconds` each.
+
+    `on_round` is told the share of the work that is done, 0 to 1.
+    """
+    runs: dict[int, list[float]] = {key: [] for key in calls}
+    spent: dict[int, float] = dict.fromkeys(calls, 0.0)
+    burst = {key: _warm_up(call, clock) for key, call in calls.items()}
+    open_keys = set(calls)
+    while open_keys:
+        for key in sorted(open_keys):
+            start = clock()
+            calls[key]()
+            for _ in range(burst[key]):
+                before = clock()
+                calls[key]()
+                runs[key].append((clock() - before) * 1e3)
+            spent[key] += clock() - start
+        open_keys = {key for key in open_keys if spent[key] < seconds and not _is_stable(runs[key])}
+        if on_round:
+            on_round(1.0 - sum(1.0 - min(1.0, spent[key] / seconds) for key in open_keys) / len(calls))
+    return {key: _summary(values) for key, values in runs.items()}
+
+
+def _warm_up(call: Callable[[], object], clock: Callable[[], float]) -> int:
+    """Runs at least three times; returns how many runs fill a burst."""
+    fastest = float("inf")
+    for _ in range(3):
+        start = clock()
+        call()
+        fastest = min(fastest, clock() - start)
+    return max(1, min(50, round(BURST_SECONDS / max(fastest, 1e-6))))
+
+
+def _is_stable(values: list[float]) -> bool:
+    if len(values) < MIN_RUNS:
+        return False
+    # Every other run, so that both halves saw the same stretch of time; then early against late, to see a drift.
+    whole = statistics.median(values)
+    middle = len(values) // 2
+    halves = (values[::2], values[1::2], values[:middle], values[middle:])
+    return all(abs(statistics.median(half) - whole) <= STABLE * whole for half in halves)
+
+
+def _summary(values: list[float]) -> Latency:
+    ordered = sorted(values)
+    last = len(ordered) - 1
+    return Latency(
+        median_ms=statistics.median(ordered),
+        p10_ms=ordered[round(0.1 * last)],
+        p90_ms=ordered[round(0.9 * last)],
+        runs=len(ordered),
+        stable=_is_stable(values),
+    )
+
+
+def peak_rss_bytes() -> int:
+    """The process's peak resident memory since `reset_peak_rss`, or since its start where that is not possible."""
+    with contextlib.suppress(OSError), open("/proc/self/status", encoding="ascii", errors="replace") as file:
+        for line in file:
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def reset_peak_rss() -> None:
+    """Linux starts a new peak from now on (man 5 proc, clear_refs); elsewhere nothing happens."""
+    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w", encoding="ascii") as file:
+        file.write("5")

@@ -1,0 +1,122 @@
+"""Small real models and artefacts, built once a run, and the way to the real data where it exists."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from samples import LABELS, LADDER, pictures_in, random_picture
+
+from edgevit.cli.main import main
+from edgevit.config import ViTConfig
+
+
+@pytest.fixture(scope="session")
+def tiny_config() -> ViTConfig:
+    """A ViT small enough to convert in a second, with every part that a large one has."""
+    return ViTConfig(
+        width=32,
+        depth=3,
+        heads=2,
+        classes=4,
+        mlp_width=128,
+        patch=16,
+        base_resolution=64,
+        labels=LABELS,
+        ladder=LADDER,
+        resize="squash",
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_config):
+    """Its weights are random, but none is zero or one, so that every fold has something to get wrong."""
+    from edgevit.model import build, named_weights
+
+    model = build(tiny_config, seed=7)
+    random = np.random.default_rng(7)
+    for variable in named_weights(model).values():
+        noise = random.normal(0.0, 0.25, variable.shape)
+        variable.assign(np.asarray(variable) + noise.astype(np.float32))
+    return model
+
+
+@pytest.fixture(scope="session")
+def workshop(tmp_path_factory) -> Path:
+    """A folder for what is built once."""
+    return tmp_path_factory.mktemp("workshop")
+
+
+@pytest.fixture(scope="session")
+def tiny_keras(tiny_model, workshop) -> Path:
+    from edgevit.model import save
+
+    path = workshop / "tiny.keras"
+    save(tiny_model, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def artefact(tiny_model, tiny_keras, workshop) -> Callable[[str], Path]:
+    """The tiny model as an artefact under a recipe, with the whole ladder; made when first asked for."""
+    from edgevit.converters import convert
+    from edgevit.converters.recipes import get_recipe
+
+    def make(recipe: str) -> Path:
+        path = workshop / f"tiny-{recipe}.tflite"
+        if not path.exists():
+            calibration = pictures_in(workshop / "calibration") if get_recipe(recipe).needs_calibration else None
+            convert(
+                tiny_model,
+                path,
+                recipe=recipe,
+                calibration=calibration,
+                source=tiny_keras,
+                with_logits=recipe == "float32",
+            )
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_tflite(artefact) -> Path:
+    """The int8 artefact."""
+    return artefact("int8")
+
+
+@pytest.fixture
+def class_folder(tmp_path) -> Path:
+    """A folder of class folders with three pictures each, named as the tiny model's labels."""
+    for number, label in enumerate(LABELS):
+        folder = tmp_path / "pictures" / label
+        folder.mkdir(parents=True)
+        for index in range(3):
+            random_picture(10 * number + index).save(folder / f"{index}.jpg", quality=95)
+    return tmp_path / "pictures"
+
+
+@pytest.fixture
+def run(capsys) -> Callable[..., tuple[int, str, str]]:
+    """Runs `edgevit …` in this process: (exit code, standard output, standard error)."""
+
+    def call(*args: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stop:
+            main([str(arg) for arg in args])
+        captured = capsys.readouterr()
+        return int(stop.value.code or 0), captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with the real weights and pictures: $EDGEVIT_DATA, or shared/data beside the project."""
+    named = os.environ.get("EDGEVIT_DATA")
+    folder = Path(named) if named else Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not (folder / "deit_tiny").is_dir():
+        pytest.skip(f"no real data: neither $EDGEVIT_DATA nor {folder} holds deit_tiny/")
+    return folder

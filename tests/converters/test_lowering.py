@@ -1,0 +1,57 @@
+"""The lowered graph against the Keras model it came from."""
+
+import numpy as np
+import pytest
+from edgevit.converters.ladder import Rung, merge, pack
+from edgevit.converters.lowering import fold, graph, lower, model_arrays, resample_positions
+
+
+@pytest.mark.parametrize("resolution", [32, 48, 64, 80, 96])
+def test_graph_equals_the_model(tiny_model, resolution):
+    images = np.random.default_rng(resolution).integers(0, 256, (1, resolution, resolution, 3)).astype(np.uint8)
+    folded = fold(tiny_model.config, model_arrays(tiny_model), resolution)
+    lowered = graph(tiny_model.config, folded, with_logits=True)(images)
+    expected = np.asarray(tiny_model(images))
+    assert np.abs(expected).max() > 0.5  # there is something to be wrong about
+    np.testing.assert_allclose(lowered["logits"], expected, atol=2e-4)
+    np.testing.assert_allclose(np.sum(lowered["scores"]), 1.0, atol=1e-6)
+
+
+def test_positions_are_resampled_as_in_the_model(tiny_model):
+    positions = np.asarray(tiny_model.positions.positions)
+    mine = resample_positions(positions[1:], 4, 6)
+    np.testing.assert_allclose(mine, np.asarray(tiny_model.positions.resampled(6))[1:], atol=1e-6)
+
+
+def test_graph_is_static_and_small(tiny_model):
+    """Batch 1, no tensor beyond four dimensions, no shape arithmetic; what one block costs in ops is known."""
+    from collections import Counter
+
+    from ai_edge_litert.tools import flatbuffer_utils
+    from edgevit.converters.audit import audit
+    from edgevit.converters.recipes import get_recipe
+
+    config = tiny_model.config
+    flatbuffer = pack(merge([Rung("classify_64", lower(config, model_arrays(tiny_model), 64), ("scores",))]))
+    subgraph = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer)).subgraphs[0]
+    assert all(len(tensor.shape) <= 4 and min(tensor.shape, default=1) >= 1 for tensor in subgraph.tensors)
+    ops = Counter(audit(flatbuffer, get_recipe("float32"), "classify_64").ops)
+    assert not {"SHAPE", "GATHER", "PACK", "FILL"} & set(ops)
+    assert ops["FULLY_CONNECTED"] == 4 * config.depth + 2  # the last block's queries are apart; the head
+    assert ops["BATCH_MATMUL"] == 2 * config.depth
+    assert ops["GELU"] == config.depth
+    assert ops["SOFTMAX"] == config.depth + 1
+
+
+def test_last_block_computes_one_row(tiny_model):
+    """The saving is real: the last block's MLP sees one token, the others' see all."""
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    flatbuffer = lower(tiny_model.config, model_arrays(tiny_model), 96)
+    subgraph = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer)).subgraphs[0]
+    rows = [
+        int(tensor.shape[0])
+        for tensor in subgraph.tensors
+        if tuple(tensor.shape[1:]) == (128,) and tensor.shape[0] != 32
+    ]
+    assert sorted(set(rows)) == [1, 37]

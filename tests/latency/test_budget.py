@@ -1,0 +1,75 @@
+"""The largest resolution that fits, and what the curve would allow beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from edgevit.errors import BudgetError
+from edgevit.latency.budget import predicted_resolution, recommend
+from edgevit.latency.profile import Profile
+
+Measured = Callable[[dict[int, float]], Profile]
+
+
+@pytest.mark.parametrize(
+    ("budget_ms", "resolution"), [(2.0, 96), (3.29, 96), (3.3, 128), (30.0, 288), (30.8, 320), (1000.0, 512)]
+)
+def test_the_largest_that_fits(
+    measured: Measured, deit_tiny_ms: dict[int, float], budget_ms: float, resolution: int
+) -> None:
+    found = recommend(measured(deit_tiny_ms).points, budget_ms)
+    assert found.point is not None
+    assert found.point.resolution == resolution
+    assert found.to_dict()["resolution"] == resolution
+
+
+def test_none_fits(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    points = measured(deit_tiny_ms).points
+    with pytest.raises(BudgetError, match=r"no resolution fits 1\.5 ms: the fastest, 96, takes 2 ms"):
+        recommend(points, 1.5)
+
+
+def test_the_median_decides_and_p90_is_told(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    found = recommend(measured(deit_tiny_ms).points, 23.0).to_dict()
+    assert found["resolution"] == 288
+    assert found["median_ms"] == 22.9
+    assert found["p90_ms"] == pytest.approx(1.1 * 22.9)
+    assert found["p90_fits"] is False
+
+
+def test_a_slow_small_resolution_does_not_hide_a_fast_large_one(measured: Measured) -> None:
+    found = recommend(measured({96: 2.0, 128: 9.0, 160: 5.0}).points, 6.0)
+    assert found.point is not None
+    assert found.point.resolution == 160
+
+
+def test_predictions_lie_between_what_fits_and_what_does_not(
+    measured: Measured, deit_tiny_ms: dict[int, float]
+) -> None:
+    profile = measured(deit_tiny_ms)
+    for budget_ms in (1.0, 7.5, 30.0, 50.0, 140.0, 200.0, 5000.0):
+        found = profile.within(budget_ms).recommendation
+        assert found is not None
+        predicted = found.predicted
+        if predicted is None:
+            continue
+        assert predicted.resolution not in deit_tiny_ms
+        assert predicted.resolution % 16 == 0
+        assert predicted.predicted_ms <= budget_ms
+        assert predicted.resolution > (found.point.resolution if found.point else 0)
+        slower = [point.resolution for point in profile.points if point.median_ms > budget_ms]
+        assert predicted.resolution < min(slower, default=int(1.5 * 512) + 1)
+        assert predicted.extrapolated == (not 96 <= predicted.resolution <= 512)
+
+
+def test_the_curve_fills_a_gap_of_the_ladder(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    profile = measured(deit_tiny_ms)
+    assert profile.curve is not None
+    chosen = recommend(profile.points, 50.0).point
+    predicted = predicted_resolution(profile.points, profile.curve, 50.0, chosen)
+    assert predicted is not None
+    assert (predicted.resolution, predicted.extrapolated) == (368, False)
+    # 192 fits and 224 does not: 208 lies between, but not within 8.1 ms
+    assert profile.within(8.1).recommendation.predicted is None  # type: ignore[union-attr]

@@ -1,0 +1,111 @@
+"""`edgevit profile`, with a device that only remembers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgevit.cli.main import main
+from edgevit.documents import Record
+from edgevit.latency.devices import DEVICES
+
+
+@pytest.fixture
+def ladder(
+    monkeypatch: pytest.MonkeyPatch,
+    answer: Callable[[dict[int, float]], dict[str, Any]],
+    deit_tiny_ms: dict[int, float],
+) -> None:
+    def measure(
+        artefact: Path, *, resolutions: Sequence[int] = (), threads: int = 1, seconds: float | None = None
+    ) -> Record:
+        chosen = resolutions or tuple(deit_tiny_ms)
+        document = answer({resolution: deit_tiny_ms[resolution] for resolution in chosen})
+        return Record({**document, "threads": threads}, "the test")
+
+    monkeypatch.setitem(DEVICES, "local", measure)
+
+
+def run(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stop:
+        main(["profile", "x.tflite", *args])
+    out, err = capsys.readouterr()
+    return int(stop.value.code or 0), out, err
+
+
+@pytest.mark.usefixtures("ladder")
+class TestProfile:
+    def test_table(self, capsys: pytest.CaptureFixture[str]) -> None:
+        code, out, err = run(capsys, "--budget-ms", "30", "--predict", "352")
+        assert (code, err) == (0, "")
+        words = " ".join(out.split())
+        assert "Largest resolution under 30 ms: 288 (22.9 ms median, p90 25.2 ms)" in words
+        assert "t(N) = 0.453 ms + 38.0 µs · N + 96.2 ns · N²" in words
+        assert "from N = 395 on (resolution 317)" in words
+        assert "Predicted at 352 (N = 485): 41.5 ms." in words
+        assert "288 325 1654 446 22.9 (22.4–25.2) 23.0 44 % +0.3 % 60.0" in words
+
+    def test_json_alone_on_standard_output(self, capsys: pytest.CaptureFixture[str]) -> None:
+        code, out, err = run(capsys, "--json", "--threads", "4", "--resolutions", "96,128,160,192,224")
+        document = json.loads(out)
+        assert (code, document["threads"], len(document["points"])) == (0, 4, 5)
+        assert document["edgevit"]
+        assert document["measured_at"]
+        assert "MMACs" in err
+
+    def test_json_to_a_file_and_quiet(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        target = tmp_path / "profile.json"
+        assert run(capsys, "--json", str(target), "--quiet") == (0, "", "")
+        assert json.loads(target.read_text())["curve"]["r2"] > 0.99
+
+    def test_no_resolution_fits(self, capsys: pytest.CaptureFixture[str]) -> None:
+        code, out, err = run(capsys, "--budget-ms", "1", "--json")
+        assert code == 1
+        assert json.loads(out)["recommendation"]["resolution"] is None
+        assert "MMACs" in err
+        assert err.splitlines()[-1].startswith("edgevit: no resolution fits 1 ms: the fastest, 96, takes 2 ms")
+
+    def test_few_resolutions(self, capsys: pytest.CaptureFixture[str]) -> None:
+        code, out, err = run(capsys, "--resolutions", "96,128")
+        assert code == 0
+        assert "t(N)" not in out
+        assert err.startswith("edgevit: a curve needs at least 5 resolutions, this profile has 2")
+        assert len(err.splitlines()) == 1
+
+    @pytest.mark.parametrize(
+        ("args", "code", "message"),
+        [
+            (["--predict", "300"], 1, "resolution 300 is not a multiple of the patch size 16"),
+            (
+                ["--predict", "352", "--resolutions", "96,128"],
+                1,
+                "cannot predict 352: a curve needs at least 5",
+            ),
+            (["--resolutions", "big"], 1, "resolutions are whole numbers"),
+            (["--device", "adb://1"], 1, "unknown device 'adb://1'"),
+            (["--budget-ms", "0"], 2, "is not in the range x>0"),
+            (["--threads", "0"], 2, "x>=1"),
+        ],
+    )
+    def test_wrong_options(self, capsys: pytest.CaptureFixture[str], args: list[str], code: int, message: str) -> None:
+        found, _, err = run(capsys, *args)
+        assert found == code
+        assert message in err
+        assert "Traceback" not in err
+
+
+def test_starts_without_what_it_does_not_need() -> None:
+    program = (
+        "import sys, edgevit.cli.profile, edgevit.cli.report, edgevit.latency\n"
+        "import edgevit.report.tables, edgevit.report.html\n"
+        "loaded = {'tensorflow', 'keras', 'matplotlib', 'scipy', 'jinja2'} & set(sys.modules)\n"
+        "sys.exit(str(loaded) if loaded else 0)"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr

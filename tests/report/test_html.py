@@ -1,0 +1,143 @@
+"""The report: what it says, and that it needs nothing from outside."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from edgevit.latency.profile import Profile
+from edgevit.report.accuracy import Accuracies, Comparison, Score, Series
+from edgevit.report.html import render
+
+Measured = Callable[[dict[int, float]], Profile]
+
+FLOAT = {96: 0.40, 128: 0.54, 160: 0.73, 192: 0.789, 224: 0.823, 256: 0.822, 288: 0.821}
+
+
+def accuracies(model: str = "out/deit_tiny.tflite") -> Accuracies:
+    whole = Series("deit_tiny.keras", "val", 1300, 2, tuple(Score(r, top1, None) for r, top1 in FLOAT.items()))
+    int8 = Series(model, "val", 1300, 2, tuple(Score(r, top1 - 0.002, None) for r, top1 in FLOAT.items()))
+    agreement = tuple((resolution, 0.987) for resolution in FLOAT)
+    return Accuracies((int8, whole), (Comparison(int8, whole, agreement),))
+
+
+class Text(HTMLParser):
+    """Collects the page's text, and checks that every element is closed."""
+
+    VOID = ("meta", "br", "img", "link", "path", "use", "rect")
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.open: list[str] = []
+        self.feed(page)
+        assert not self.open, f"not closed: {self.open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag not in ("script", "link", "img", "iframe"), f"<{tag}> in the report"
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.words += data.split()
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.words)
+
+
+def test_holds_the_numbers(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    text = Text(render(measured(deit_tiny_ms).within(30.0).predicting([352]), accuracies())).text
+    assert "288 is the largest resolution under 30 ms 22.9 ms median" in text
+    assert "Top-1 accuracy there: 81.9 % on 1300 pictures." in text
+    assert "224 takes 12.0 ms and is more accurate: 82.1 %." in text
+    assert "By the curve 304 would take 26.8 ms (not measured)." in text
+    assert "t(N) = 0.453 ms + 38.0 µs · N + 96.2 ns · N²" in text
+    assert "R² 0.9998; a resolution left out of the fit is predicted within 3.4 % (worst: 224)." in text
+    assert "from N = 395 on (resolution 317). It is 7 % of the time at 96 and 72 % at 512." in text
+    assert "288 325 1654 446 22.9 22.4–25.2 60.0 23.0 +0.3 % 44 % 81.9 %" in text
+    assert "Predicted at 352 (N = 485): 41.5 ms." in text
+    assert "224 82.3 % 82.1 % -0.2 98.7 %" in text
+    assert "float · deit_tiny.keras against int8 · deit_tiny.tflite" in text
+    assert "1300 pictures of val, 2 skipped" in text
+    assert "processor Test CPU" in text
+    assert "memory 8.0 GiB" in text
+    assert "purely" not in text
+
+
+def test_needs_nothing_from_outside(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    page = render(measured(deit_tiny_ms).within(30.0), accuracies())
+    assert "://" not in page
+    assert not re.search(r"(src|@import|url\((?!#))", page)
+    assert all(target.startswith("#") for target in re.findall(r'href="([^"]*)"', page))
+    ids = re.findall(r'\bid="([^"]*)"', page)
+    assert "prefers-color-scheme: dark" in page
+    assert len(ids) == len(set(ids))
+
+
+def test_names_are_escaped(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    profile = replace(measured(deit_tiny_ms), device={"cpu": "<script>alert(1)</script>"}, recipe="<b>int8</b>")
+    page = render(profile, accuracies(), title="<i>title</i> & more")
+    assert "<script" not in page
+    assert "<b>int8" not in page
+    assert "&lt;i&gt;title&lt;/i&gt; &amp; more" in page
+    Text(page)
+
+
+def test_without_budget_and_accuracy(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    text = Text(render(measured(deit_tiny_ms), Accuracies())).text
+    assert "2.00 – 142 ms median latency from 96 to 512" in text
+    assert "top-1" not in text.lower()
+
+
+def test_no_resolution_fits(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    page = render(measured(deit_tiny_ms).within(1.0), accuracies())
+    assert 'class="headline missed"' in page
+    assert "none no resolution fits 1 ms The fastest measured one, 96, takes 2.00 ms (median)." in Text(page).text
+
+
+def test_too_few_resolutions_for_a_curve(measured: Measured) -> None:
+    text = Text(render(measured({96: 2.0, 128: 3.3}).within(3.0), Accuracies())).text
+    assert "No curve: a curve needs at least 5 resolutions, this profile has 2" in text
+    assert "96 is the largest resolution under 3 ms" in text
+    assert "t(N)" not in text
+
+
+def test_an_unsettled_median_is_marked(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    profile = measured(deit_tiny_ms)
+    first = replace(profile.points[0], stable=False)
+    text = Text(render(replace(profile, points=(first, *profile.points[1:])), Accuracies())).text
+    assert "96 37 189 5.80 ~2.00" in text
+    assert "~ not settled in the time given: 96; give more --seconds" in text
+
+
+def test_p90_over_the_budget_is_said(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    text = Text(render(measured(deit_tiny_ms).within(23.0), Accuracies())).text
+    assert "the slowest tenth takes 25.2 ms or more, which is over the budget." in text
+
+
+@pytest.mark.parametrize("model", ["elsewhere/deit_tiny.tflite", "out/deit_tiny.tflite"])
+def test_the_profiled_artefact_is_found_by_its_name(
+    measured: Measured, deit_tiny_ms: dict[int, float], model: str
+) -> None:
+    assert "int8 · deit_tiny.tflite" in render(measured(deit_tiny_ms), accuracies(model))
+
+
+def test_another_artefacts_accuracy_is_not_taken_for_this_ones(
+    measured: Measured, deit_tiny_ms: dict[int, float]
+) -> None:
+    text = Text(render(measured(deit_tiny_ms).within(30.0), accuracies("other.tflite"))).text
+    assert "Top-1 accuracy there" not in text
+    assert "int8 · other.tflite" not in text

@@ -1,0 +1,105 @@
+"""`edgevit-run`, as a user types it."""
+
+import json
+
+import pytest
+from edgevit_runtime import cli
+from samples import LABELS, random_picture
+
+
+@pytest.fixture
+def edgevit_run(capfd, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(cli, "silence_exit", lambda: None)  # this process still has something to say
+
+    def call(*args):
+        with pytest.raises(SystemExit) as stop:
+            cli.main([str(arg) for arg in args])
+        captured = capfd.readouterr()
+        return int(stop.value.code or 0), captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def picture(tmp_path):
+    random_picture(1).save(tmp_path / "p.jpg")
+    return tmp_path / "p.jpg"
+
+
+def test_classify_prints_names(edgevit_run, tiny_tflite, picture):
+    code, out, err = edgevit_run("classify", tiny_tflite, picture, "--top", 2)
+    assert code == 0
+    assert err == ""
+    assert out.splitlines()[0].startswith(f"{picture}  (64 px, ")
+    assert all(line.split("%")[1].strip() in LABELS for line in out.splitlines()[1:])
+    assert len(out.splitlines()) == 3
+
+
+def test_classify_json_is_one_object_a_line(edgevit_run, tiny_tflite, picture, tmp_path):
+    code, out, _ = edgevit_run(
+        "classify", tiny_tflite, picture, tmp_path / "none.jpg", picture, "--json", "--resolution", 96
+    )
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert code == 1
+    assert [set(line) for line in lines] == [
+        {"file", "resolution", "latency_ms", "top"},
+        {"file", "error"},
+        {"file", "resolution", "latency_ms", "top"},
+    ]
+    assert lines[0]["resolution"] == 96
+    assert set(lines[0]["top"][0]) == {"index", "label", "score"}
+    assert "no such picture" in lines[1]["error"]
+
+
+def test_info(edgevit_run, tiny_tflite):
+    code, out, _ = edgevit_run("info", tiny_tflite)
+    assert code == 0
+    assert "32, 48, 64, 80, 96 (default 64)" in out
+    code, out, _ = edgevit_run("info", tiny_tflite, "--json")
+    assert json.loads(out)["recipe"] == "int8"
+
+
+def test_self_test(edgevit_run, tiny_tflite):
+    code, out, _ = edgevit_run("self-test", tiny_tflite)
+    assert code == 0
+    assert out.count("ok  ") == 5
+    code, out, _ = edgevit_run("self-test", tiny_tflite, "--json")
+    report = json.loads(out)
+    assert report["passed"] is True
+    assert set(report["signatures"][0]) == {"name", "max_error", "tolerance", "passed"}
+    assert report["backend"]
+    assert report["version"]
+
+
+def test_profile(edgevit_run, tiny_tflite):
+    code, out, _ = edgevit_run("profile", tiny_tflite, "--resolutions", "32,64", "--seconds", 0.1, "--json")
+    assert code == 0
+    assert [point["resolution"] for point in json.loads(out)["points"]] == [32, 64]
+    code, out, _ = edgevit_run("profile", tiny_tflite, "--resolutions", "32", "--seconds", 0.1)
+    assert "median ms" in out
+
+
+BAD = [
+    (["classify", "none.tflite", "p.jpg"], "edgevit-run: no such artefact: none.tflite"),
+    (
+        ["classify", "{model}", "{picture}", "--resolution", "100"],
+        "edgevit-run: the artefact has no resolution 100",
+    ),
+    (["classify", "{model}", "{picture}", "--top", "0"], "edgevit-run: top_k must be 1 or more, not 0"),
+    (["classify", "{model}", "{picture}", "--threads", "0"], "edgevit-run: threads must be 1 or more, not 0"),
+    (["classify", "{picture}", "{picture}"], "p.jpg: not a TFLite file"),
+    (["profile", "{model}", "--seconds", "0"], "edgevit-run: --seconds must be above 0"),
+    (["profile", "{model}", "--resolutions", "big"], "edgevit-run: resolutions are whole numbers"),
+    (["self-test", "{model}", "--backend", "gpu"], "edgevit-run: unknown backend 'gpu'"),
+]
+
+
+@pytest.mark.parametrize(("args", "message"), BAD)
+def test_bad_input_is_one_line(edgevit_run, tiny_tflite, picture, args, message):
+    filled = [arg.format(model=tiny_tflite, picture=picture) for arg in args]
+    code, out, err = edgevit_run(*filled)
+    assert code == 1
+    assert out == ""
+    assert message in err
+    assert err.count("\n") == 1

@@ -1,0 +1,82 @@
+"""The timing loop, on a clock of its own."""
+
+import itertools
+
+import pytest
+from edgevit_runtime.timing import MIN_RUNS, measure, peak_rss_bytes, reset_peak_rss
+
+
+class Clock:
+    """Time that passes only when a call says so."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+    def call(self, durations):
+        endless = itertools.cycle(durations)
+
+        def run():
+            self.now += next(endless)
+
+        return run
+
+
+def test_steady_calls_stop_early_and_exactly():
+    clock = Clock()
+    latency = measure({64: clock.call([0.005])}, seconds=60, clock=clock)[64]
+    assert latency.median_ms == pytest.approx(5.0)
+    assert latency.p10_ms == pytest.approx(5.0)
+    assert latency.stable
+    assert MIN_RUNS <= latency.runs < 200
+
+
+def test_unsteady_calls_run_to_the_limit():
+    clock = Clock()
+    drifting = [0.001 * (1 + step / 100) for step in range(10_000)]
+    latency = measure({64: clock.call(drifting)}, seconds=2, clock=clock)[64]
+    assert not latency.stable
+    assert 2 <= clock.now < 4
+
+
+def test_outliers_do_not_move_the_median():
+    clock = Clock()
+    latency = measure({64: clock.call([0.002] * 9 + [0.2])}, seconds=60, clock=clock)[64]
+    assert latency.median_ms == pytest.approx(2.0)
+
+
+def test_resolutions_take_turns():
+    """A slow minute falls on both."""
+    order = []
+    clock = Clock()
+
+    def call(name):
+        def run():
+            order.append(name)
+            clock.now += 0.01
+
+        return run
+
+    measure({32: call("a"), 64: call("b")}, seconds=1, clock=clock)
+    turns = [name for name, _ in itertools.groupby(order)]
+    assert len(turns) > 4
+    assert turns[:4] == ["a", "b", "a", "b"]
+
+
+def test_progress_reaches_one():
+    clock = Clock()
+    seen = []
+    measure({64: clock.call([0.01])}, seconds=1, clock=clock, on_round=seen.append)
+    assert seen == sorted(seen)
+    assert seen[-1] == 1.0
+
+
+def test_peak_memory_sees_an_allocation():
+    reset_peak_rss()
+    before = peak_rss_bytes()
+    block = bytearray(80_000_000)
+    block[::4096] = b"x" * len(block[::4096])
+    assert peak_rss_bytes() - before > 60_000_000
+    del block

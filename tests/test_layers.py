@@ -1,0 +1,121 @@
+"""Imports point one way, and the light commands stay light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# What each part may import besides itself. Everything may use edgevit_runtime, config, errors, files and documents.
+BASE = {"config", "errors", "files", "documents"}
+MAY_IMPORT = {
+    "config": {"errors"},
+    "errors": set(),
+    "files": {"errors"},
+    "documents": {"errors"},
+    "model": set(),
+    "data": set(),
+    "checkpoints": {"model"},
+    "latency": set(),
+    "training": {"model", "data", "checkpoints"},
+    "converters": {"model", "data", "checkpoints", "latency"},
+    "evaluation": {"model", "data"},
+    "report": {"latency"},
+    "cli": {"report", "latency", "training", "converters", "checkpoints", "data", "model", "evaluation"},
+}
+
+
+def modules():
+    for folder, package in ((ROOT / "edgevit", "edgevit"), (ROOT / "converters", "edgevit.converters")):
+        for path in sorted(folder.rglob("*.py")):
+            parts = [package, *path.relative_to(folder).with_suffix("").parts]
+            yield path, [part for part in parts if part != "__init__"]
+
+
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names if node.module == "edgevit")
+
+
+def part_of(name):
+    """`edgevit.converters.ladder` -> `converters`; None for what is not ours or is the package itself."""
+    words = name.split(".")
+    return words[1] if words[0] == "edgevit" and len(words) > 1 and words[1] in MAY_IMPORT else None
+
+
+def test_imports_point_one_way():
+    wrong = []
+    for path, parts in modules():
+        own = part_of(".".join(parts))
+        if own is None:
+            continue  # edgevit/__init__.py
+        for name in imported(path):
+            other = part_of(name)
+            base = BASE if own not in BASE else set()
+            if other and other != own and other not in MAY_IMPORT[own] | base:
+                wrong.append(f"{path.relative_to(ROOT)} imports {name}")
+    assert not wrong
+
+
+def test_every_part_has_a_rule():
+    top = {
+        path.stem for path in (ROOT / "edgevit").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert top - {"__init__", "__main__"} <= set(MAY_IMPORT)
+
+
+def test_the_runtime_uses_nothing_of_the_host():
+    heavy = {"tensorflow", "keras", "edgevit", "click", "rich", "matplotlib", "scipy"}
+    for path in (ROOT / "runtimes" / "python" / "edgevit_runtime").glob("*.py"):
+        assert not {name.split(".")[0] for name in imported(path)} & heavy, path
+
+
+def fresh(code):
+    """Runs code in a new interpreter: its standard output."""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "edgevit",
+        "edgevit.cli.main",
+        "edgevit.cli.profile",
+        "edgevit.cli.report",
+        "edgevit.cli.inspect",
+        "edgevit_runtime",
+    ],
+)
+def test_light_modules_load_nothing_heavy(module):
+    code = f"import {module}, sys; print(*sorted({{'tensorflow', 'keras', 'scipy', 'matplotlib'}} & set(sys.modules)))"
+    assert fresh(code).strip() == ""
+
+
+def test_help_without_tensorflow():
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "edgevit", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "Compile a Vision Transformer once" in done.stdout
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "click" in loaded
+    assert not loaded & {"tensorflow", "keras", "rich", "scipy", "matplotlib", "ai_edge_litert"}
+
+
+def test_help_of_every_command():
+    from edgevit.cli.main import COMMANDS
+
+    whole = fresh("from edgevit.cli import main; main(['--help'])")
+    for name, (_, line) in COMMANDS.items():
+        assert name in whole
+        assert line.split(":")[0][:30] in whole
