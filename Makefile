@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
-DEMO_LADDER := 48,64,80,96,112,128,144,160
+DEMO_LADDER := 48,64,80,96,112,128
 
 export TF_CPP_MIN_LOG_LEVEL := 3
 
@@ -22,7 +22,13 @@ $(VENV)/.ready: pyproject.toml runtimes/python/pyproject.toml constraints.txt
 	touch $@
 
 demo: setup ## Train a small ViT, convert it to an int8 ladder, measure it, write demo/report.html
-	$(BIN)/python benchmarks/demo.py $(DEMO)
+	rm -rf $(DEMO) && mkdir $(DEMO)
+	$(BIN)/edgevit train synthetic -o $(DEMO)/dials.keras --variant vit-nano --resolutions $(DEMO_LADDER) --epochs 12
+	$(BIN)/edgevit convert $(DEMO)/dials.keras -o $(DEMO)/dials.tflite
+	$(BIN)/edgevit synthetic $(DEMO)/pictures
+	$(BIN)/edgevit evaluate $(DEMO)/dials.keras $(DEMO)/pictures --against $(DEMO)/dials.tflite --json $(DEMO)/evaluation.json
+	$(BIN)/edgevit profile $(DEMO)/dials.tflite --budget-ms 1 --json $(DEMO)/profile.json
+	$(BIN)/edgevit report $(DEMO)/profile.json $(DEMO)/evaluation.json -o $(DEMO)/report.html --png $(DEMO)/curve.png
 
 test: setup ## Run all tests
 	$(BIN)/python -m pytest
@@ -37,7 +43,7 @@ type: setup ## Check types (mypy, strict)
 	$(BIN)/mypy
 
 bench: setup ## Measure what the docs claim; writes benchmarks/results/*.json (needs the real data)
-	$(BIN)/python benchmarks/deit_tiny.py
+	for name in parity recipes ladder curve startup; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) $(DEMO) build *.egg-info runtimes/python/*.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -6,6 +6,7 @@ EdgeViTError
 ├── ModelError         a .keras file that is missing or is not an edgevit model
 ├── CheckpointError    a checkpoint that does not fit the variant, tensor by tensor
 ├── DataError          a picture folder that cannot be used
+├── TrainingError      a training run that cannot go on
 ├── ConversionError    a model that does not become an artefact
 │   └── AuditError     ... because the artefact would not run as its recipe promises
 ├── DocumentError      a profile or evaluation in JSON that is missing or is not what its schema promises
@@ -41,6 +42,7 @@ __all__ = [
     "PictureError",
     "ProfileError",
     "ResolutionError",
+    "TrainingError",
     "unknown_key",
 ]
 
@@ -59,6 +61,10 @@ class CheckpointError(EdgeViTError):
 
 class DataError(EdgeViTError):
     """A picture folder cannot be used."""
+
+
+class TrainingError(EdgeViTError):
+    """A training run cannot go on."""
 
 
 class ConversionError(EdgeViTError):

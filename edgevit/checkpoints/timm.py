@@ -153,6 +153,7 @@ def _recognise(tensors: Arrays) -> str:
 
 def import_checkpoint(path: str | Path, variant: str, *, labels: tuple[str, ...] = ()) -> ViT:
     """A timm safetensors file as a model of `variant`. Raises `CheckpointError` unless every tensor fits."""
+    variant_config(variant)  # a misspelt name first
     tensors = read(path)
     try:
         config = config_for(variant, tensors).with_(labels=labels)

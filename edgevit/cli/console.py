@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import click
 from edgevit_runtime.native import quiet
 from rich.console import Console
+from rich.progress import Progress, ProgressColumn
 
 from edgevit.errors import ConfigError
 from edgevit.files import write_text
@@ -55,6 +56,11 @@ def quiet_option(function: F) -> F:
 def console_for(json_target: str | None, quiet: bool = False) -> Console:
     """The console for tables and progress: standard error when standard output is for JSON."""
     return Console(stderr=json_target == "-", quiet=quiet, highlight=False)
+
+
+def progress_bar(console: Console, *columns: ProgressColumn | str) -> Progress:
+    """A progress bar that leaves nothing behind, and shows nothing where nobody watches (a pipe, a log, --quiet)."""
+    return Progress(*columns, console=console, transient=True, disable=console.quiet or not console.is_terminal)
 
 
 def emit_json(payload: dict[str, Any], target: str | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
 from edgevit.cli.console import (
     JsonCommand,
@@ -14,6 +14,7 @@ from edgevit.cli.console import (
     json_option,
     load_keras,
     parse_resolutions,
+    progress_bar,
     quiet_option,
 )
 
@@ -52,14 +53,8 @@ def command(
     get_recipe(recipe)
     ladder = parse_resolutions(resolutions) if resolutions else ()
     names = read_labels(labels) if labels else None
-    bar = Progress(
-        TextColumn("converting {task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=quiet,
+    bar = progress_bar(
+        console, TextColumn("converting {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     )
     with bar:
         task = bar.add_task("…", total=None)

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("edgevit.cli.evaluate", "Measure accuracy at each resolution, float against int8."),
     "profile": ("edgevit.cli.profile", "Measure latency at each resolution and fit t(N) = a + bN + cN²."),
     "report": ("edgevit.cli.report", "Write one HTML file: the curve, accuracy, and a recommendation."),
+    "synthetic": ("edgevit.cli.synthetic", "Draw the synthetic dial gauges, to try things out."),
 }
 
 

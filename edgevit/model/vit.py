@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from edgevit.config import ViTConfig
-from edgevit.errors import ConfigError, ModelError
+from edgevit.errors import ConfigError, ModelError, ResolutionError
 from edgevit.model.encoder import EncoderBlock
 from edgevit.model.heads import ClassificationHead
 from edgevit.model.patches import PatchEmbedding
@@ -54,6 +54,11 @@ class ViT(keras.Model):
 
     def features(self, images: Any, training: bool | None = None) -> Any:
         """All tokens after the last norm, the class token first: [batch, N, width]."""
+        if images.shape[1] is None or images.shape[1] != images.shape[2]:
+            raise ResolutionError(
+                f"pictures must be square and their size known when a graph is traced, not {tuple(images.shape)}; "
+                "with model.fit and model.predict keep to one resolution, or call the model"
+            )
         self.config.grid(images.shape[1])
         tokens = self.positions(self.patches(images))
         for block in self.blocks:

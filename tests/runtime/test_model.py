@@ -141,6 +141,21 @@ def test_self_test_catches_a_wrong_interpreter(tiny_tflite, monkeypatch):
         assert not model.self_test().passed
 
 
+def test_an_unproven_interpreter_must_prove_itself(tiny_tflite, monkeypatch):
+    """tflite-runtime 2.14 gets `int8` wrong: whatever computes like it is refused when the model opens."""
+    right = backends_module.InterpreterBackend.run
+    monkeypatch.setattr(backends_module.InterpreterBackend, "proven", False)
+    with Model(tiny_tflite, backend="interpreter") as model:
+        assert model.self_test().passed
+
+    def wrong(self, signature, image):
+        return {"scores": np.roll(right(self, signature, image)["scores"], 1, axis=1)}
+
+    monkeypatch.setattr(backends_module.InterpreterBackend, "run", wrong)
+    with pytest.raises(EdgeViTError, match=r"interpreter .* computes .*wrongly: classify_32 is off by"):
+        Model(tiny_tflite, backend="interpreter")
+
+
 def test_profile_document(tiny_tflite):
     with Model(tiny_tflite) as model:
         profile = model.profile([32, 64], seconds=0.3)

@@ -7,13 +7,17 @@ with Model("flowers.tflite", threads=4) as model:
     print(result.top[0].label, result.latency_ms)
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from edgevit_runtime.errors import ArtefactError, BackendError, EdgeViTError, PictureError, ResolutionError
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from edgevit_runtime.manifest import Manifest, read_manifest
+    from edgevit_runtime.model import Model, Prediction, Result
+    from edgevit_runtime.selftest import SelfTestResult, SignatureCheck
 
-from edgevit_runtime.manifest import Manifest, read_manifest
-from edgevit_runtime.model import Model, Prediction, Result
-from edgevit_runtime.selftest import SelfTestResult, SignatureCheck
+__version__ = "0.1.0"
 
 __all__ = [
     "ArtefactError",
@@ -30,3 +34,20 @@ __all__ = [
     "__version__",
     "read_manifest",
 ]
+
+# Loaded when first used, so that whoever needs only the errors (`edgevit --help`) does not pay for numpy.
+_HOMES = {
+    "Manifest": "manifest",
+    "Model": "model",
+    "Prediction": "model",
+    "Result": "model",
+    "SelfTestResult": "selftest",
+    "SignatureCheck": "selftest",
+    "read_manifest": "manifest",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -29,6 +29,8 @@ class Backend(Protocol):
 
     name: str
     version: str
+    proven: bool
+    """Whether this interpreter is known to compute every recipe rightly; otherwise a model tests it when it opens."""
 
     def run(self, signature: Signature, image: Array) -> dict[str, Array]:
         """image [1, R, R, 3] in the signature's input dtype -> its outputs by name."""
@@ -72,6 +74,7 @@ class CompiledBackend:
     """LiteRT CompiledModel on the CPU (XNNPACK), with the weight cache."""
 
     name = "compiled"
+    proven = True
 
     def __init__(self, path: Path, threads: int, weight_cache: bool) -> None:
         self.version = litert_version()
@@ -127,6 +130,10 @@ class CompiledBackend:
             self._buffers = {}
             self._model = None
 
+    def __del__(self) -> None:  # what is not closed logs when it is collected
+        with contextlib.suppress(Exception):
+            self.close()
+
 
 def _load_cached(load: Any, path: Path, version: str) -> Any:
     """Loads with XNNPACK's packed weights from the user's cache folder, or puts them there.
@@ -173,6 +180,7 @@ class InterpreterBackend:
     """LiteRT's (or tflite-runtime's) Interpreter; one runner a signature."""
 
     name = "interpreter"
+    proven = True
 
     def __init__(self, path: Path, threads: int, weight_cache: bool) -> None:
         with quiet():
@@ -190,12 +198,14 @@ class InterpreterBackend:
         return Interpreter, version
 
     def run(self, signature: Signature, image: Array) -> dict[str, Array]:
-        runner = self._runners.get(signature.name)
-        if runner is None:
-            with quiet():
-                runner = self._interpreter_.get_signature_runner(signature.name)
-            self._runners[signature.name] = runner
-        outputs: dict[str, Array] = runner(**{signature.input.name: image})
+        if signature.name not in self._runners:
+            with quiet():  # the first call prepares the kernels, and logs
+                self._runners[signature.name] = self._interpreter_.get_signature_runner(signature.name)
+                return self._run(signature, image)
+        return self._run(signature, image)
+
+    def _run(self, signature: Signature, image: Array) -> dict[str, Array]:
+        outputs: dict[str, Array] = self._runners[signature.name](**{signature.input.name: image})
         return outputs
 
     def close(self) -> None:
@@ -205,9 +215,10 @@ class InterpreterBackend:
 
 
 class TfliteBackend(InterpreterBackend):
-    """tflite-runtime 2.14."""
+    """tflite-runtime 2.14. It takes one scale for a layer that has one for each channel, so `int8` comes out wrong."""
 
     name = "tflite"
+    proven = False
 
     def _interpreter(self) -> tuple[Any, str]:
         from tflite_runtime.interpreter import Interpreter

@@ -14,7 +14,7 @@ import numpy as np
 
 from edgevit_runtime import machine, selftest, timing
 from edgevit_runtime.backends import Array, open_backend
-from edgevit_runtime.errors import EdgeViTError
+from edgevit_runtime.errors import BackendError, EdgeViTError
 from edgevit_runtime.manifest import Manifest, Signature, Tensor, read_manifest
 from edgevit_runtime.preprocess import Picture, prepare
 
@@ -69,6 +69,8 @@ class Model:
         self._backend = open_backend(self.path, threads, backend, weight_cache=weight_cache)
         self.load_ms = (time.perf_counter() - start) * 1e3
         self._lock = threading.Lock()
+        if not self._backend.proven:
+            self._prove()
 
     def __enter__(self) -> Model:
         return self
@@ -128,16 +130,25 @@ class Model:
 
     def self_test(self) -> selftest.SelfTestResult:
         """Replays the artefact's own test on every resolution, through this interpreter."""
-        checks = []
-        for signature in self.manifest.signatures:
-            test = signature.self_test
-            scores = self.outputs(selftest.draw_picture(test.generator, test.seed, signature.resolution))["scores"]
-            error = np.max(np.abs(scores[list(test.indices)] - np.array(test.scores, np.float32)))
-            # A NaN compares false with everything: it must not pass.
-            checks.append(
-                selftest.SignatureCheck(signature.name, float(error) if error == error else 1.0, test.tolerance)
+        return selftest.SelfTestResult(tuple(map(self._check, self.manifest.signatures)), *self.backend)
+
+    def _check(self, signature: Signature) -> selftest.SignatureCheck:
+        test = signature.self_test
+        scores = self.outputs(selftest.draw_picture(test.generator, test.seed, signature.resolution))["scores"]
+        error = float(np.max(np.abs(scores[list(test.indices)] - np.array(test.scores, np.float32))))
+        # A NaN compares false with everything: it must not pass.
+        return selftest.SignatureCheck(signature.name, error if error == error else 1.0, test.tolerance)
+
+    def _prove(self) -> None:
+        """Refuses an interpreter that gets the smallest resolution wrong, before anybody trusts its answers."""
+        check = self._check(self.manifest.signatures[0])
+        if not check.passed:
+            name, version = self.backend
+            self.close()
+            raise BackendError(
+                f"{name} {version} computes {self.path} wrongly: {check.name} is off by {check.max_error:.2g}, "
+                f"tolerance {check.tolerance:.2g}; `pip install ai-edge-litert`, or convert with --recipe int8-static"
             )
-        return selftest.SelfTestResult(tuple(checks), *self.backend)
 
     def profile(
         self,

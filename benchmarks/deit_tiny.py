@@ -1,0 +1,47 @@
+"""DeiT-Tiny, real weights: the artefacts that the other benchmarks measure, made once under build/benchmarks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from record import BUILD, real_data
+
+LADDER = (96, 128, 160, 192, 224, 256, 320, 384)
+
+
+def keras_model() -> Path:
+    """The imported model."""
+    path = BUILD / "deit_tiny.keras"
+    if not path.exists():
+        from edgevit.checkpoints import import_checkpoint
+        from edgevit.data.labels import read_labels
+        from edgevit.model import save
+
+        BUILD.mkdir(parents=True, exist_ok=True)
+        data = real_data()
+        (file,) = (data / "deit_tiny").glob("*.safetensors")
+        save(import_checkpoint(file, "deit-tiny", labels=read_labels(data / "imagenet_classes.txt")), path)
+    return path
+
+
+def artefact(recipe: str, resolutions: tuple[int, ...], *, with_logits: bool = False) -> Path:
+    """An artefact under a recipe, with one resolution or more."""
+    span = str(resolutions[0]) if len(resolutions) == 1 else f"ladder{len(resolutions)}"
+    path = BUILD / f"deit_tiny-{recipe}-{span}{'-logits' if with_logits else ''}.tflite"
+    if not path.exists():
+        from edgevit.converters import convert
+        from edgevit.converters.recipes import get_recipe
+
+        from edgevit.model import load
+
+        calibration = real_data() / "imagenet_calibration" if get_recipe(recipe).needs_calibration else None
+        convert(
+            load(keras_model()),
+            path,
+            recipe=recipe,
+            resolutions=resolutions,
+            calibration=calibration,
+            with_logits=with_logits,
+            source=keras_model(),
+        )
+    return path

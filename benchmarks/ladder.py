@@ -1,0 +1,92 @@
+"""What a ladder of eight resolutions costs over one: file size, scores, memory, load time. DeiT-Tiny, int8."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from deit_tiny import LADDER, artefact
+from edgevit_runtime import Model
+from edgevit_runtime.preprocess import prepare
+from record import BUILD, real_data, write
+
+PICTURES = 20
+REPEATS = 5
+
+# Run in a process of its own: the memory of an interpreter that has one tiny model, or of one that used the ladder.
+MEASURE = """
+import json, sys, time
+import numpy as np
+from edgevit_runtime import Model
+def rss(field):
+    for line in open("/proc/self/status"):
+        if line.startswith(field + ":"):
+            return int(line.split()[1]) * 1024
+model = Model(sys.argv[1])
+for resolution in model.resolutions:
+    for _ in range(3):
+        model.outputs(np.zeros((resolution, resolution, 3), np.uint8))
+print(json.dumps({"rss": rss("VmRSS"), "load_ms": model.load_ms, "backend": model.backend}))
+"""
+
+
+def measured(path: Path) -> dict[str, float]:
+    """Medians over fresh processes."""
+    runs = [
+        json.loads(subprocess.run([sys.executable, "-c", MEASURE, path], capture_output=True, check=True).stdout)
+        for _ in range(REPEATS)
+    ]
+    return {key: float(np.median([run[key] for run in runs])) for key in ("rss", "load_ms")}
+
+
+def empty() -> Path:
+    """The smallest artefact there can be: the empty interpreter to compare with."""
+    path = BUILD / "empty.tflite"
+    if not path.exists():
+        from edgevit.converters import convert
+
+        from edgevit.config import ViTConfig
+        from edgevit.model import build
+
+        config = ViTConfig(width=8, depth=1, heads=1, classes=2, mlp_width=8, base_resolution=16)
+        convert(build(config, seed=1), path)
+    return path
+
+
+def main() -> None:
+    ladder = artefact("int8", LADDER)
+    files = sorted((real_data() / "imagenet_val").glob("*.JPEG"))[:PICTURES]
+    rows = []
+    with Model(ladder) as together:
+        for resolution in LADDER:
+            alone = artefact("int8", (resolution,))
+            with Model(alone) as single:
+                worst = max(
+                    float(np.abs(together.outputs(image)["scores"] - single.outputs(image)["scores"]).max())
+                    for image in (prepare(file, resolution, "squash") for file in files)
+                )
+            rows.append({"resolution": resolution, "size_bytes": alone.stat().st_size, "max_score_difference": worst})
+            print(rows[-1])
+    base, used = measured(empty()), measured(ladder)
+    size, single_size = ladder.stat().st_size, artefact("int8", (224,)).stat().st_size
+    figures = {
+        "model": "DeiT-Tiny int8",
+        "resolutions": LADDER,
+        "ladder_bytes": size,
+        "single_224_bytes": single_size,
+        "ladder_over_single": round(size / single_size, 4),
+        "rows": rows,
+        "rss_empty_bytes": int(base["rss"]),
+        "rss_all_eight_used_bytes": int(used["rss"]),
+        "rss_above_empty_mb": round((used["rss"] - base["rss"]) / 1e6, 2),
+        "load_ms": round(used["load_ms"], 2),
+    }
+    print(figures)
+    write("ladder", figures)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""What each recipe keeps and costs: DeiT-Tiny at 224, 1300 real pictures, all recipes timed in one interleaved run."""
+
+from __future__ import annotations
+
+import numpy as np
+from deit_tiny import artefact
+from edgevit.converters.recipes import RECIPES
+from edgevit_runtime import Model
+from edgevit_runtime.preprocess import prepare
+from edgevit_runtime.timing import measure
+from record import real_data, write
+
+SECONDS = 6.0
+
+
+def main() -> None:
+    folder = real_data() / "imagenet_val"
+    reference = np.load(folder / "reference_logits.npz")
+    images = np.stack([prepare(folder / str(name), 224, "squash") for name in reference["files"]])
+    paths = {recipe: artefact(recipe, (224,)) for recipe in RECIPES}
+    models = {recipe: Model(path) for recipe, path in paths.items()}
+    calls = {index: (lambda model=model: model.outputs(images[0])) for index, model in enumerate(models.values())}
+    latency = dict(zip(models, measure(calls, seconds=SECONDS).values(), strict=True))
+    rows = []
+    for recipe, model in models.items():
+        scores = np.stack([model.outputs(image)["scores"] for image in images])
+        votes = scores.argmax(1)
+        best5 = np.argsort(-scores, axis=1)[:, :5]
+        rows.append(
+            {
+                "recipe": recipe,
+                "size_bytes": paths[recipe].stat().st_size,
+                "partitions": model.manifest.signatures[0].partitions,
+                "top1": float((votes == reference["labels"]).mean()),
+                "top5": float((best5 == reference["labels"][:, None]).any(axis=1).mean()),
+                "agreement_with_float": float((votes == reference["logits"].argmax(1)).mean()),
+                "median_ms": round(latency[recipe].median_ms, 3),
+                "runs": latency[recipe].runs,
+                "times_faster_than_float32": round(latency["float32"].median_ms / latency[recipe].median_ms, 3),
+            }
+        )
+        print(rows[-1])
+    write("recipes", {"model": "DeiT-Tiny", "resolution": 224, "pictures": len(images), "threads": 1, "rows": rows})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""`edgevit evaluate`: accuracy at each resolution."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+
+from edgevit.cli.console import (
+    JsonCommand,
+    console_for,
+    emit_json,
+    json_option,
+    load_keras,
+    parse_resolutions,
+    progress_bar,
+    quiet_option,
+)
+
+
+@click.command("evaluate", cls=JsonCommand)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--against", type=click.Path(path_type=Path), help="A second model, shown the same pixels.")
+@click.option("--resolutions", help="Some resolutions, such as 128,224 [default: all that the model has].")
+@click.option("--resize", help="Preprocessing: crop:0.875 or squash [default: the model's own].")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="For .tflite.")
+@click.option("--limit", type=click.IntRange(min=1), help="Use only that many pictures, spread over the set.")
+@click.option("--strict", is_flag=True, help="Stop at a picture that cannot be read, instead of skipping it.")
+@json_option
+@quiet_option
+def command(
+    model: Path,
+    data: Path,
+    against: Path | None,
+    resolutions: str | None,
+    resize: str | None,
+    threads: int,
+    limit: int | None,
+    strict: bool,
+    json_target: str | None,
+    quiet: bool,
+) -> None:
+    """Measure top-1 and top-5 of MODEL (.keras or .tflite) on DATA, at each resolution.
+
+    DATA is a folder of class folders, or a folder with labels.csv (file,class_index or file,label).
+    """
+    console = console_for(json_target, quiet)
+    if ".keras" in (model.suffix, against.suffix if against else ""):
+        load_keras()
+    from edgevit.evaluation import evaluate
+    from edgevit.report.evaluation import evaluation_notes, evaluation_table
+
+    pictures = TextColumn("{task.completed}/{task.total} pictures")
+    bar = progress_bar(console, "evaluating", BarColumn(), pictures, TimeRemainingColumn())
+    with bar:
+        task = bar.add_task("", total=None)
+        evaluation = evaluate(
+            model,
+            data,
+            against=against,
+            resolutions=parse_resolutions(resolutions) if resolutions else (),
+            resize=resize,
+            threads=threads,
+            limit=limit,
+            strict=strict,
+            on_picture=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    console.print(evaluation_table(evaluation))
+    for line in evaluation_notes(evaluation):
+        console.print(line, markup=False)
+    emit_json(evaluation, json_target)

@@ -1,0 +1,194 @@
+"""Labelled pictures on disk: a folder of class folders, or a folder with `labels.csv`."""
+
+from __future__ import annotations
+
+import csv
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from edgevit_runtime.preprocess import SUFFIXES, prepare
+from numpy.typing import NDArray
+
+from edgevit.errors import DataError, PictureError
+
+__all__ = ["PictureSet", "decode", "read_folder", "split", "training_sets"]
+
+LABELS_FILE = "labels.csv"
+DECODERS = 2
+AHEAD = 32
+"""Pictures decoded before they are asked for."""
+
+OnSkip = Callable[[Path, PictureError], None]
+
+
+@dataclass(frozen=True)
+class PictureSet:
+    """Picture files and their class indices, in one order; `labels` are the class names by index, where known."""
+
+    root: Path
+    files: tuple[Path, ...]
+    classes: tuple[int, ...]
+    labels: tuple[str, ...] = ()
+
+    def pick(self, indices: Sequence[int]) -> PictureSet:
+        """The pictures at `indices`, in that order."""
+        files = tuple(self.files[index] for index in indices)
+        return PictureSet(self.root, files, tuple(self.classes[index] for index in indices), self.labels)
+
+    def counts(self) -> dict[int, int]:
+        """Class index -> number of pictures."""
+        present, numbers = np.unique(self.classes, return_counts=True)
+        return {int(index): int(number) for index, number in zip(present, numbers, strict=True)}
+
+
+def read_folder(path: str | Path, labels: Sequence[str] = (), *, min_classes: int = 1) -> PictureSet:
+    """The pictures of a folder with `labels.csv` (`file,class_index` or `file,label`), or else of its class folders.
+
+    labels: the class names that a model knows; names found on disk are then mapped to their indices, and one that the
+        model does not know is an error. Without them, class folders count in sorted order.
+    min_classes: how many different classes there have to be; a training needs two.
+    Raises `DataError`.
+    """
+    root = Path(path)
+    if not root.is_dir():
+        raise DataError(f"no such picture folder: {root}")
+    found = _from_csv(root, labels) if (root / LABELS_FILE).is_file() else _from_folders(root, labels)
+    present = len(set(found.classes))
+    if present < min_classes:
+        raise DataError(f"{root} holds pictures of {present} class only; at least {min_classes} are needed")
+    return found
+
+
+def _from_folders(root: Path, labels: Sequence[str]) -> PictureSet:
+    folders = sorted(each for each in root.iterdir() if each.is_dir() and not each.name.startswith("."))
+    pictures = {folder: _pictures(folder) for folder in folders}
+    if not any(pictures.values()):
+        raise DataError(f"{root} holds no pictures: it needs a folder for each class, or {LABELS_FILE}")
+    empty = [folder.name for folder, files in pictures.items() if not files]
+    if empty:
+        raise DataError(f"{root} has class folders without a picture: {', '.join(empty)}")
+    names = tuple(folder.name for folder in folders)
+    index = _index(names, labels, root)
+    files = [(file, index[folder.name]) for folder, inside in pictures.items() for file in inside]
+    return PictureSet(root, tuple(file for file, _ in files), tuple(each for _, each in files), tuple(labels) or names)
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+
+
+def _index(names: Sequence[str], labels: Sequence[str], root: Path) -> dict[str, int]:
+    """Name -> class index: the model's where it has names, the order of the names otherwise."""
+    if not labels:
+        return {name: index for index, name in enumerate(names)}
+    known = {label: index for index, label in enumerate(labels)}
+    strangers = [name for name in names if name not in known]
+    if strangers:
+        shown = ", ".join(list(labels)[:10]) + (", …" if len(labels) > 10 else "")
+        raise DataError(f"{root}: the model has no class {strangers[0]!r} (it knows {shown})")
+    return known
+
+
+def _from_csv(root: Path, labels: Sequence[str]) -> PictureSet:
+    path = root / LABELS_FILE
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as table:
+            rows = list(csv.reader(table))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} is not a CSV file in UTF-8: {error}") from error
+    header = [cell.strip() for cell in rows[0]] if rows else []
+    if header not in (["file", "class_index"], ["file", "label"]):
+        raise DataError(f"{path} must begin with the line file,class_index or file,label, not {','.join(header)!r}")
+    entries = [(number, row) for number, row in enumerate(rows[1:], start=2) if row]
+    if not entries:
+        raise DataError(f"{path} lists no pictures")
+    for number, row in entries:
+        if len(row) != 2:
+            raise DataError(f"{path}, line {number}: two values are expected, not {len(row)}")
+    values = [row[1].strip() for _, row in entries]
+    if header[1] == "label":
+        names = tuple(labels) or tuple(sorted(set(values)))
+        index = _index(sorted(set(values)), labels, path) if labels else _index(names, (), path)
+        classes = tuple(index[value] for value in values)
+    else:
+        names = tuple(labels)
+        for (number, _), value in zip(entries, values, strict=True):
+            if not value.isdecimal():
+                raise DataError(f"{path}, line {number}: a class index is a whole number from 0, not {value!r}")
+        classes = tuple(map(int, values))
+    files = tuple(root / row[0].strip() for _, row in entries)
+    for (number, _), file in zip(entries, files, strict=True):
+        if not file.is_file():
+            raise DataError(f"{path}, line {number}: no such picture: {file}")
+    return PictureSet(root, files, classes, names)
+
+
+def split(pictures: PictureSet, share: float, seed: int) -> tuple[PictureSet, PictureSet]:
+    """(train, val): `share` of each class for val, at least one picture of each; drawn from `seed`.
+
+    Raises `DataError` for a class with a single picture.
+    """
+    random = np.random.default_rng(seed)
+    train: list[int] = []
+    val: list[int] = []
+    classes = np.array(pictures.classes)
+    for index, count in pictures.counts().items():
+        if count < 2:
+            name = pictures.labels[index] if pictures.labels else str(index)
+            raise DataError(
+                f"{pictures.root} has one picture of class {name!r}; two are needed, to train and to validate"
+            )
+        drawn = random.permutation(np.flatnonzero(classes == index))
+        held_out = min(count - 1, max(1, round(share * count)))
+        val += drawn[:held_out].tolist()
+        train += drawn[held_out:].tolist()
+    return pictures.pick(sorted(train)), pictures.pick(sorted(val))
+
+
+def training_sets(path: str | Path, *, share: float = 0.1, seed: int = 0) -> tuple[PictureSet, PictureSet]:
+    """(train, val) of a folder: its `train` and `val` folders where it has both, otherwise a stratified split."""
+    root = Path(path)
+    if (root / "train").is_dir() and (root / "val").is_dir():
+        train = read_folder(root / "train", min_classes=2)
+        return train, read_folder(root / "val", train.labels)
+    return split(read_folder(root, min_classes=2), share, seed)
+
+
+def decode(
+    pictures: PictureSet,
+    resolution: int,
+    policy: str,
+    *,
+    strict: bool = False,
+    on_skip: OnSkip = lambda _file, _error: None,
+) -> Iterator[tuple[NDArray[np.uint8], int]]:
+    """Each picture as uint8 [R, R, 3] with its class index, in order, decoded a little ahead in threads.
+
+    One that cannot be read is passed to `on_skip` and left out, or raises its `PictureError` with `strict`.
+    """
+    queue: deque[tuple[Path, int, Future[NDArray[Any]]]] = deque()
+    waiting = zip(pictures.files, pictures.classes, strict=True)
+    with ThreadPoolExecutor(DECODERS) as pool:
+        try:
+            while True:
+                while len(queue) < AHEAD and (entry := next(waiting, None)) is not None:
+                    queue.append((*entry, pool.submit(prepare, entry[0], resolution, policy)))
+                if not queue:
+                    return
+                file, index, future = queue.popleft()
+                try:
+                    image = future.result()
+                except PictureError as error:
+                    if strict:
+                        raise
+                    on_skip(file, error)
+                    continue
+                yield image, index
+        finally:
+            for _, _, future in queue:
+                future.cancel()

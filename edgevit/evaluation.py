@@ -1,0 +1,223 @@
+"""Accuracy at each resolution, of a model or an artefact, alone or against another on the same pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from edgevit_runtime import Model
+from numpy.typing import NDArray
+
+from edgevit.data.folders import PictureSet, decode, read_folder
+from edgevit.errors import ConfigError, DataError, ModelError
+
+Scores = NDArray[np.float32]
+OnPicture = Callable[[int, int], None]
+"""Told (pictures done, pictures in all), over all resolutions."""
+
+BATCH = 32
+"""Pictures decoded and scored together."""
+
+
+class Predictor(Protocol):
+    """What can be evaluated: a Keras model or an artefact."""
+
+    path: Path
+    classes: int
+    labels: tuple[str, ...]
+    resize: str
+    resolutions: tuple[int, ...]
+    """Those it is evaluated at where nobody names others."""
+
+    def check(self, resolution: int) -> None:
+        """Raises `ResolutionError` for a resolution that it cannot take."""
+
+    def scores(self, images: NDArray[np.uint8]) -> Scores:
+        """uint8 [batch, R, R, 3] -> [batch, classes], the larger the surer."""
+
+    def close(self) -> None:
+        """Frees what it holds."""
+
+
+class KerasPredictor:
+    """A `.keras` model: any resolution that its patch divides."""
+
+    def __init__(self, path: Path) -> None:
+        from edgevit.model import load
+
+        self.path = path
+        self._model = load(path)
+        config = self._model.config
+        self.classes, self.labels, self.resize = config.classes, config.labels, config.resize
+        self.resolutions = config.ladder or (config.base_resolution,)
+
+    def check(self, resolution: int) -> None:
+        self._model.config.grid(resolution)
+
+    def scores(self, images: NDArray[np.uint8]) -> Scores:
+        # Called, not `predict`ed: Keras would trace one graph for all resolutions, and a ViT needs to know its own.
+        return np.asarray(self._model(images, training=False), np.float32)
+
+    def close(self) -> None:
+        """A Keras model needs no closing."""
+
+
+class ArtefactPredictor:
+    """A `.tflite` artefact, through the runtime that a device uses."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        self.path = path
+        self._model = Model(path, threads=threads)
+        manifest = self._model.manifest
+        self.classes, self.labels, self.resize = manifest.classes, manifest.labels, manifest.resize
+        self.resolutions = manifest.resolutions
+
+    def check(self, resolution: int) -> None:
+        self._model.manifest.signature(resolution)
+
+    def scores(self, images: NDArray[np.uint8]) -> Scores:
+        return np.stack([self._model.outputs(image)["scores"] for image in images])
+
+    def close(self) -> None:
+        self._model.close()
+
+
+def open_predictor(path: str | Path, *, threads: int = 1) -> Predictor:
+    """A predictor by file type. Raises `ModelError` for a file that is neither `.keras` nor `.tflite`."""
+    path = Path(path)
+    if path.suffix == ".keras":
+        return KerasPredictor(path)
+    if path.suffix == ".tflite":
+        return ArtefactPredictor(path, threads)
+    raise ModelError(f"{path} is neither a .keras model nor a .tflite artefact")
+
+
+def evaluate(
+    model: str | Path,
+    data: str | Path,
+    *,
+    against: str | Path | None = None,
+    resolutions: Sequence[int] = (),
+    resize: str | None = None,
+    threads: int = 1,
+    limit: int | None = None,
+    strict: bool = False,
+    on_picture: OnPicture = lambda _done, _total: None,
+) -> dict[str, Any]:
+    """The `edgevit.evaluation/1` document: top-1 and top-5 (fractions, 0 to 1) at each resolution.
+
+    against: a second model, shown the very same pixels; `agreement` is the share of pictures on which both name the
+        same class.
+    resolutions: where empty, those of the first model (and of the second, if it is an artefact).
+    resize: a preprocessing policy; None takes the first model's own.
+    limit: use only that many pictures, spread evenly over the set.
+    strict: raise `PictureError` on a picture that cannot be read, instead of counting it as skipped.
+    """
+    first = open_predictor(model, threads=threads)
+    second = None if against is None else open_predictor(against, threads=threads)
+    predictors = [first] if second is None else [first, second]
+    if second is not None and second.classes != first.classes:
+        raise ConfigError(f"{first.path} has {first.classes} classes and {second.path} {second.classes}")
+    ladder = _resolutions(predictors, resolutions)
+    pictures = _pictures(Path(data), first, limit)
+
+    tallies = [[_Tally() for _ in ladder] for _ in predictors]
+    skipped: set[Path] = set()
+    agreements = []
+    done, total = 0, len(ladder) * len(pictures.files)
+    for column, resolution in enumerate(ladder):
+        agreed = 0
+        for images, truths in _batches(pictures, resolution, resize or first.resize, strict, skipped):
+            votes = [
+                row[column].add(each.scores(images), truths) for each, row in zip(predictors, tallies, strict=True)
+            ]
+            agreed += int((votes[0] == votes[-1]).sum())
+            done += len(images)
+            on_picture(done + column * len(skipped), total)
+        agreements.append(agreed)
+    counted = tallies[0][0].count
+    if not counted:
+        raise DataError(f"none of the {len(pictures.files)} pictures in {data} can be read")
+
+    document: dict[str, Any] = {
+        "schema": "edgevit.evaluation/1",
+        "model": str(model),
+        "data": str(data),
+        "images": counted,
+        "skipped": len(skipped),
+        "skipped_files": sorted(str(file) for file in skipped),
+        "resize": resize or first.resize,
+        "results": [
+            {"resolution": resolution, **tally.to_dict()} for resolution, tally in zip(ladder, tallies[0], strict=True)
+        ],
+    }
+    if second is not None:
+        document["against"] = {
+            "model": str(against),
+            "results": [
+                {"resolution": resolution, **tally.to_dict(), "agreement": agreed / counted}
+                for resolution, tally, agreed in zip(ladder, tallies[1], agreements, strict=True)
+            ],
+        }
+    return document
+
+
+class _Tally:
+    """Counts the hits of one model at one resolution."""
+
+    def __init__(self) -> None:
+        self.count = self.top1 = self.top5 = 0
+
+    def add(self, scores: Scores, truths: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Counts a batch, [batch, classes] and [batch]; returns the classes voted for, [batch]."""
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :5]
+        self.count += len(truths)
+        self.top1 += int((best[:, 0] == truths).sum())
+        self.top5 += int((best == truths[:, None]).any(axis=1).sum())
+        return best[:, 0]
+
+    def to_dict(self) -> dict[str, float]:
+        return {"top1": self.top1 / self.count, "top5": self.top5 / self.count}
+
+
+def _resolutions(predictors: Sequence[Predictor], wanted: Sequence[int]) -> tuple[int, ...]:
+    if wanted:
+        for resolution in wanted:
+            for predictor in predictors:
+                predictor.check(resolution)
+        return tuple(sorted(set(wanted)))
+    # A .keras model takes any resolution, so an artefact's ladder decides where there is one.
+    ladders = [set(each.resolutions) for each in predictors if isinstance(each, ArtefactPredictor)]
+    common = set.intersection(*ladders) if ladders else set(predictors[0].resolutions)
+    if not common:
+        raise ConfigError(f"{predictors[0].path} and {predictors[1].path} have no resolution in common")
+    return tuple(sorted(common))
+
+
+def _pictures(data: Path, predictor: Predictor, limit: int | None) -> PictureSet:
+    pictures = read_folder(data, labels=predictor.labels)
+    if max(pictures.classes) >= predictor.classes:
+        raise DataError(f"{data} has a class {max(pictures.classes)}, and {predictor.path} knows {predictor.classes}")
+    if limit is None or limit >= len(pictures.files):
+        return pictures
+    return pictures.pick(np.linspace(0, len(pictures.files) - 1, limit).round().astype(int).tolist())
+
+
+def _batches(
+    pictures: PictureSet, resolution: int, policy: str, strict: bool, skipped: set[Path]
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+    """(images [batch, R, R, 3], classes [batch]) over the whole set; adds what it cannot read to `skipped`."""
+    images: list[NDArray[np.uint8]] = []
+    truths: list[int] = []
+    for image, truth in decode(
+        pictures, resolution, policy, strict=strict, on_skip=lambda file, _error: skipped.add(file)
+    ):
+        images.append(image)
+        truths.append(truth)
+        if len(images) == BATCH:
+            yield np.stack(images), np.array(truths)
+            images, truths = [], []
+    if images:
+        yield np.stack(images), np.array(truths)

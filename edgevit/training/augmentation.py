@@ -1,0 +1,85 @@
+"""How a training picture is varied, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from PIL import Image
+
+from edgevit.errors import unknown_key
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """A random crop, resized to the batch's resolution, with a little change of light; mirrored where that is safe."""
+
+    area: tuple[float, float]
+    """The share of the picture that a crop keeps is drawn from here."""
+    aspect: tuple[float, float]
+    """The crop's width over its height, relative to the picture's, is drawn from here."""
+    mirror: bool
+    contrast: float
+    brightness: float
+    """Pixels become (1 ± contrast) * pixel ± brightness, in grey levels."""
+    source: str
+
+
+AUGMENTATIONS: dict[str, Augmentation] = {
+    "none": Augmentation((1.0, 1.0), (1.0, 1.0), False, 0.0, 0.0, "pictures as they are"),
+    "shift": Augmentation(
+        (0.9, 1.0), (0.97, 1.03), False, 0.2, 15.0,
+        "for what may not be mirrored or turned: gauges, text, signs",
+    ),
+    "photo": Augmentation(
+        (0.35, 1.0), (3 / 4, 4 / 3), True, 0.2, 15.0,
+        "random resized crop and flip, Szegedy et al. 2015, https://arxiv.org/abs/1409.4842",
+    ),
+}  # fmt: skip
+
+
+def get_augmentation(name: str) -> Augmentation:
+    """The named augmentation. Raises `ConfigError` that lists the names."""
+    if name not in AUGMENTATIONS:
+        raise unknown_key("augmentation", name, AUGMENTATIONS)
+    return AUGMENTATIONS[name]
+
+
+@dataclass(frozen=True)
+class View:
+    """One drawn variation: a box as shares of the picture (left, top, width, height), mirroring, and the light."""
+
+    box: tuple[float, float, float, float]
+    mirror: bool
+    gain: float
+    offset: float
+
+
+def draw_view(augmentation: Augmentation, random: Generator) -> View:
+    """Draws how one picture will be seen."""
+    area = random.uniform(*augmentation.area)
+    aspect = np.exp(random.uniform(*np.log(augmentation.aspect)))
+    width, height = min(1.0, np.sqrt(area * aspect)), min(1.0, np.sqrt(area / aspect))
+    left, top = random.uniform(0.0, 1.0 - width), random.uniform(0.0, 1.0 - height)
+    mirror = bool(augmentation.mirror and random.random() < 0.5)
+    gain = random.uniform(1.0 - augmentation.contrast, 1.0 + augmentation.contrast)
+    return View((left, top, width, height), mirror, gain, random.uniform(-1.0, 1.0) * augmentation.brightness)
+
+
+def apply_view(picture: Image.Image, view: View, resolution: int) -> NDArray[np.uint8]:
+    """The picture as drawn: uint8 [resolution, resolution, 3]."""
+    left, top, width, height = view.box
+    box = (
+        left * picture.width,
+        top * picture.height,
+        (left + width) * picture.width,
+        (top + height) * picture.height,
+    )
+    seen = picture.resize((resolution, resolution), Image.Resampling.BICUBIC, box=box)
+    if view.mirror:
+        seen = seen.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    light = np.clip(np.arange(256) * view.gain + view.offset, 0, 255).astype(np.uint8)
+    pixels: NDArray[np.uint8] = light[np.asarray(seen)]
+    return pixels

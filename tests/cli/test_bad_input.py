@@ -1,0 +1,119 @@
+"""Bad input gets one clear line, a non-zero exit, and nothing half-written."""
+
+import shutil
+
+import pytest
+from samples import random_picture
+
+
+@pytest.fixture
+def place(tmp_path, tiny_keras, tiny_tflite, class_folder, tiny_model):
+    """A folder with good files and with every kind of bad one."""
+    from edgevit.converters.lowering import lower, model_arrays
+
+    shutil.copy(tiny_keras, tmp_path / "good.keras")
+    shutil.copy(tiny_tflite, tmp_path / "good.tflite")
+    (tmp_path / "text.keras").write_text("this is not a model")
+    (tmp_path / "cut.keras").write_bytes(tiny_keras.read_bytes()[:5000])
+    (tmp_path / "text.tflite").write_text("this is not an artefact")
+    (tmp_path / "cut.tflite").write_bytes(tiny_tflite.read_bytes()[:50_000])
+    (tmp_path / "foreign.tflite").write_bytes(lower(tiny_model.config, model_arrays(tiny_model), 32))
+    (tmp_path / "three.txt").write_text("ash\nbirch\ncedar\n")
+    (tmp_path / "gap.txt").write_text("ash\n\ncedar\nelm\n")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "one" / "ash").mkdir(parents=True)
+    random_picture(1).save(tmp_path / "one" / "ash" / "0.png")
+    (tmp_path / "strangers" / "yew").mkdir(parents=True)
+    random_picture(1).save(tmp_path / "strangers" / "yew" / "0.png")
+    (tmp_path / "bad_csv").mkdir()
+    (tmp_path / "bad_csv" / "labels.csv").write_text("picture;class\n")
+    (tmp_path / "lost").mkdir()
+    (tmp_path / "lost" / "labels.csv").write_text("file,label\ngone.jpg,ash\n")
+    return tmp_path
+
+
+CONVERT = "convert {0}/good.keras -o {0}/out.tflite"
+CASES = {
+    "convert: missing model": ("convert {0}/none.keras -o {0}/out.tflite", "no such model: "),
+    "convert: not a model": ("convert {0}/text.keras -o {0}/out.tflite", "text.keras is not a .keras model"),
+    "convert: truncated model": ("convert {0}/cut.keras -o {0}/out.tflite", "cut.keras is not a .keras model"),
+    "convert: an artefact": ("convert {0}/good.tflite -o {0}/out.tflite", "good.tflite is not a .keras model"),
+    "convert: resolution": (
+        CONVERT + " --resolutions 64,100",
+        "resolution 100 is not a multiple of the patch size 16; the nearest valid one is 96",
+    ),
+    "convert: resolutions that are none": (CONVERT + " --resolutions big", "resolutions are whole numbers"),
+    "convert: recipe": (CONVERT + " --recipe int9", "unknown recipe 'int9'; did you mean 'int8'"),
+    "convert: label count": (CONVERT + " --labels {0}/three.txt", "3 labels for a model with 4 classes"),
+    "convert: label gap": (CONVERT + " --labels {0}/gap.txt", "has an empty line 2"),
+    "convert: no label file": (CONVERT + " --labels {0}/none.txt", "no such label file"),
+    "convert: no calibration": (CONVERT + " --recipe int8-full", "needs pictures to calibrate with"),
+    "convert: empty calibration": (
+        CONVERT + " --recipe int8-static --calibration {0}/empty",
+        "holds no pictures",
+    ),
+    "convert: policy": (CONVERT + " --resize fit", "unknown resize policy 'fit'"),
+    "convert: output folder": ("convert {0}/good.keras -o {0}/no/out.tflite", "there is no folder"),
+    "convert: output name": ("convert {0}/good.keras -o {0}/out.onnx", "written as a .tflite file, not 'out.onnx'"),
+    "inspect: missing": ("inspect {0}/none.tflite", "no such artefact: "),
+    "inspect: not TFLite": ("inspect {0}/text.tflite", "text.tflite: not a TFLite file"),
+    "inspect: truncated": ("inspect {0}/cut.tflite", "cut.tflite: the file is truncated or damaged"),
+    "inspect: no manifest": ("inspect {0}/foreign.tflite", "a TFLite file without an edgevit manifest"),
+    "inspect: a folder": ("inspect {0}/empty", "no such artefact"),
+    "profile: truncated": ("profile {0}/cut.tflite", "cut.tflite: the file is truncated or damaged"),
+    "profile: no manifest": ("profile {0}/foreign.tflite", "a TFLite file without an edgevit manifest"),
+    "profile: resolution": ("profile {0}/good.tflite --resolutions 90", "no resolution 90"),
+    "evaluate: missing model": ("evaluate {0}/none.keras {0}/pictures", "no such model: "),
+    "evaluate: missing artefact": ("evaluate {0}/none.tflite {0}/pictures", "no such artefact: "),
+    "evaluate: truncated": ("evaluate {0}/cut.tflite {0}/pictures", "the file is truncated or damaged"),
+    "evaluate: other file": ("evaluate {0}/three.txt {0}/pictures", "neither a .keras model nor a .tflite artefact"),
+    "evaluate: no folder": ("evaluate {0}/good.tflite {0}/nowhere", "no such picture folder: "),
+    "evaluate: empty folder": ("evaluate {0}/good.tflite {0}/empty", "holds no pictures"),
+    "evaluate: unknown class": ("evaluate {0}/good.tflite {0}/strangers", "the model has no class 'yew'"),
+    "evaluate: csv header": ("evaluate {0}/good.tflite {0}/bad_csv", "must begin with the line file,class_index"),
+    "evaluate: csv file": ("evaluate {0}/good.tflite {0}/lost", "line 2: no such picture: "),
+    "import: missing": ("import {0}/none.safetensors --variant deit-tiny -o {0}/out.keras", "no such checkpoint: "),
+    "import: not one": (
+        "import {0}/text.keras --variant deit-tiny -o {0}/out.keras",
+        "is not a readable safetensors file",
+    ),
+    "import: variant": (
+        "import {0}/text.keras --variant deit-tinny -o {0}/out.keras",
+        "unknown variant 'deit-tinny'; did you mean 'deit-tiny'",
+    ),
+    "import: no variant": ("import {0}/text.safetensors -o {0}/out.keras", "cannot tell the variant from"),
+    "train: empty folder": ("train {0}/empty -o {0}/out.keras", "holds no pictures"),
+    "train: one class": ("train {0}/one -o {0}/out.keras", "pictures of 1 class only"),
+    "train: no folder": ("train {0}/nowhere -o {0}/out.keras", "no such picture folder: "),
+    "train: resolution": (
+        "train {0}/pictures -o {0}/out.keras --resolutions 60",
+        "resolution 60 is not a multiple of the patch size 16; the nearest valid one is 64",
+    ),
+    "report: missing": ("report {0}/none.json -o {0}/out.html", "no such file: "),
+    "report: not JSON": ("report {0}/three.txt -o {0}/out.html", "is not JSON"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_line_and_nothing_written(run, place, case):
+    command, message = CASES[case]
+    before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+    code, out, err = run(*command.format(place).split())
+    assert code == 1, err
+    assert message in err
+    assert err.startswith("edgevit: ")
+    assert err.count("\n") == 1
+    assert out == ""
+    assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
+
+
+def test_misspelt_command(run):
+    code, _, err = run("convertt")
+    assert code == 2
+    assert "unknown command 'convertt'; did you mean 'convert'" in err
+
+
+def test_missing_option(run, place):
+    code, _, err = run("convert", place / "good.keras")
+    assert code == 2
+    assert "Missing option" in err

@@ -1,0 +1,123 @@
+"""Accuracy of models and artefacts on folders."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from edgevit_runtime.preprocess import prepare
+from samples import LABELS
+
+from edgevit.errors import ConfigError, DataError, ModelError, PictureError, ResolutionError
+from edgevit.evaluation import evaluate
+
+
+def expected_top1(model, folder, resolution):
+    """Counted by hand, picture by picture, through the Keras model."""
+    hits = [
+        int(np.argmax(model(prepare(file, resolution, "squash")[None]))) == LABELS.index(file.parent.name)
+        for file in sorted(folder.rglob("*.jpg"))
+    ]
+    return sum(hits) / len(hits)
+
+
+def test_keras_model_by_hand(tiny_model, tiny_keras, class_folder):
+    document = evaluate(tiny_keras, class_folder)
+    assert document["schema"] == "edgevit.evaluation/1"
+    assert (document["images"], document["skipped"]) == (12, 0)
+    assert [each["resolution"] for each in document["results"]] == [32, 48, 64, 80, 96]
+    for each in document["results"]:
+        assert each["top1"] == pytest.approx(expected_top1(tiny_model, class_folder, each["resolution"]))
+        assert each["top5"] == 1.0  # four classes
+
+
+def test_against_shows_both_and_their_agreement(tiny_keras, artefact, class_folder):
+    document = evaluate(tiny_keras, class_folder, against=artefact("float32"), resolutions=[48, 96])
+    assert [each["resolution"] for each in document["against"]["results"]] == [48, 96]
+    for mine, theirs in zip(document["results"], document["against"]["results"], strict=True):
+        assert theirs["agreement"] == 1.0
+        assert theirs["top1"] == mine["top1"]
+
+
+def test_agreement_counts_pictures(tiny_keras, tiny_model, class_folder, tmp_path):
+    """Against a model that always says class 0, agreement is how often the first one does."""
+    from edgevit.model import build, named_weights, save
+
+    constant = build(tiny_model.config, seed=1)
+    named_weights(constant)["head/linear/bias"].assign([9.0, 0.0, 0.0, 0.0])
+    save(constant, tmp_path / "constant.keras")
+    document = evaluate(tiny_keras, class_folder, against=tmp_path / "constant.keras", resolutions=[64])
+    votes = [
+        int(np.argmax(tiny_model(prepare(file, 64, "squash")[None]))) for file in sorted(class_folder.rglob("*.jpg"))
+    ]
+    assert 0 < votes.count(0) < 12
+    assert document["against"]["results"][0]["agreement"] == pytest.approx(votes.count(0) / 12)
+    assert document["against"]["results"][0]["top1"] == 0.25
+
+
+def test_csv_by_index_and_by_label(tiny_tflite, class_folder):
+    rows = [(file.relative_to(class_folder), file.parent.name) for file in sorted(class_folder.rglob("*.jpg"))]
+    by_folder = evaluate(tiny_tflite, class_folder)["results"]
+    (class_folder / "labels.csv").write_text("file,label\n" + "".join(f"{file},{name}\n" for file, name in rows))
+    assert evaluate(tiny_tflite, class_folder)["results"] == by_folder
+    lines = "".join(f"{file},{LABELS.index(name)}\n" for file, name in rows)
+    (class_folder / "labels.csv").write_text("file,class_index\n" + lines)
+    assert evaluate(tiny_tflite, class_folder)["results"] == by_folder
+
+
+def test_corrupt_picture_among_good_ones(tiny_tflite, class_folder):
+    (class_folder / "elm" / "1.jpg").write_bytes(b"\xff\xd8 broken")
+    document = evaluate(tiny_tflite, class_folder)
+    assert (document["images"], document["skipped"]) == (11, 1)
+    assert document["skipped_files"][0].endswith("1.jpg")
+    with pytest.raises(PictureError, match=r"cannot read picture .*1\.jpg"):
+        evaluate(tiny_tflite, class_folder, strict=True)
+
+
+def test_limit_spreads_over_the_set(tiny_tflite, class_folder):
+    assert evaluate(tiny_tflite, class_folder, limit=4)["images"] == 4
+
+
+def test_refusals(tiny_tflite, tiny_keras, class_folder, tmp_path):
+    with pytest.raises(ModelError, match=r"neither a \.keras model nor a \.tflite artefact"):
+        evaluate(class_folder / "ash" / "0.jpg", class_folder)
+    with pytest.raises(ResolutionError, match="no resolution 112"):
+        evaluate(tiny_tflite, class_folder, resolutions=[112])
+    with pytest.raises(
+        ResolutionError, match="100 is not a multiple of the patch size 16; the nearest valid one is 96"
+    ):
+        evaluate(tiny_keras, class_folder, resolutions=[100])
+    with pytest.raises(PictureError, match="unknown resize policy 'stretch'"):
+        evaluate(tiny_tflite, class_folder, resize="stretch", strict=True)
+    (class_folder / "labels.csv").write_text("file,class_index\nash/0.jpg,4\n")
+    with pytest.raises(DataError, match=r"has a class 4, and .* knows 4"):
+        evaluate(tiny_tflite, class_folder)
+    (class_folder / "labels.csv").unlink()
+    for file in class_folder.rglob("*.jpg"):
+        file.write_bytes(b"")
+    with pytest.raises(DataError, match="none of the 12 pictures"):
+        evaluate(tiny_tflite, class_folder)
+
+
+def test_models_of_different_class_counts(tiny_tflite, tiny_config, class_folder, tmp_path):
+    from edgevit.model import build, save
+
+    save(build(tiny_config.with_(classes=3, labels=()), seed=1), tmp_path / "three.keras")
+    with pytest.raises(ConfigError, match=r"has 4 classes and .* 3"):
+        evaluate(tiny_tflite, class_folder, against=tmp_path / "three.keras")
+
+
+def test_cli_json_is_all_of_standard_output(run, tiny_tflite, class_folder, tmp_path):
+    code, out, err = run("evaluate", tiny_tflite, class_folder, "--json")
+    assert code == 0
+    assert json.loads(out)["images"] == 12
+    assert "top-1" in err
+    code, out, _ = run("evaluate", tiny_tflite, class_folder, "--json", tmp_path / "e.json")
+    assert json.loads((tmp_path / "e.json").read_text())["images"] == 12
+    assert "top-1" in out
+    shutil.copy(tiny_tflite, tmp_path / "copy.tflite")
+    before = (tmp_path / "copy.tflite").read_bytes()
+    code, out, _ = run("evaluate", "--json", tmp_path / "copy.tflite", class_folder)
+    assert code == 0
+    assert json.loads(out)["schema"] == "edgevit.evaluation/1"
+    assert (tmp_path / "copy.tflite").read_bytes() == before

@@ -1,0 +1,118 @@
+"""DeiT-Tiny with its real weights on 1300 real pictures. Speed is not tested here: see benchmarks/."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from edgevit_runtime import Model
+from edgevit_runtime.preprocess import prepare
+
+pytestmark = [pytest.mark.realdata, pytest.mark.slow]
+
+LADDER = (96, 128, 160, 192, 224, 256, 320, 384)
+
+
+@pytest.fixture(scope="module")
+def deit(real_data):
+    from edgevit.checkpoints import import_checkpoint
+    from edgevit.data.labels import read_labels
+
+    (file,) = (real_data / "deit_tiny").glob("*.safetensors")
+    return import_checkpoint(file, "deit-tiny", labels=read_labels(real_data / "imagenet_classes.txt"))
+
+
+@pytest.fixture(scope="module")
+def make(deit, tmp_path_factory):
+    """An artefact of DeiT-Tiny, made when first asked for."""
+    from edgevit.converters import convert
+
+    folder = tmp_path_factory.mktemp("deit")
+
+    def call(recipe, resolutions, with_logits=False):
+        path = folder / f"{recipe}-{len(resolutions)}-{resolutions[0]}.tflite"
+        if not path.exists():
+            convert(deit, path, recipe=recipe, resolutions=resolutions, with_logits=with_logits)
+        return path
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def pictures(real_data):
+    """(images [1300, 224, 224, 3], reference) as the data's README prepares them: squash, bicubic."""
+    folder = real_data / "imagenet_val"
+    reference = np.load(folder / "reference_logits.npz")
+    return np.stack([prepare(folder / str(name), 224, "squash") for name in reference["files"]]), reference
+
+
+def test_labels_by_index(deit):
+    assert deit.config.labels[0] == "tench"
+    assert len(deit.config.labels) == 1000
+
+
+def test_keras_equals_the_reference(deit, pictures):
+    images, reference = pictures
+    logits = np.concatenate(
+        [np.asarray(deit.predict_on_batch(images[start : start + 50])) for start in range(0, len(images), 50)]
+    )
+    assert (logits.argmax(1) == reference["logits"].argmax(1)).sum() == 1300
+    assert np.abs(logits - reference["logits"]).max() <= 2e-3
+
+
+def test_float32_artefact_equals_the_reference(make, pictures):
+    images, reference = pictures
+    with Model(make("float32", (224,), with_logits=True)) as model:
+        logits = np.stack([model.outputs(image)["logits"] for image in images])
+    assert (logits.argmax(1) == reference["logits"].argmax(1)).sum() == 1300
+    assert np.abs(logits - reference["logits"]).max() <= 2e-3
+
+
+def test_int8_keeps_what_it_promises(make, pictures):
+    images, reference = pictures
+    path = make("int8", (224,))
+    assert path.stat().st_size <= 6_400_000
+    with Model(path) as model:
+        assert model.manifest.signatures[0].partitions == 1
+        votes = np.array([model.outputs(image)["scores"].argmax() for image in images])
+    float_votes = reference["logits"].argmax(1)
+    assert (votes == float_votes).mean() >= 0.985
+    assert (votes == reference["labels"]).mean() >= (float_votes == reference["labels"]).mean() - 0.003
+
+
+def test_ladder_of_eight(make, pictures, real_data):
+    ladder, single = make("int8", LADDER), make("int8", (224,))
+    assert ladder.stat().st_size <= 1.5 * single.stat().st_size
+    files = sorted((real_data / "imagenet_val").glob("*.JPEG"))[:3]
+    with Model(ladder) as together:
+        assert together.self_test().passed
+        for resolution in LADDER:
+            with Model(make("int8", (resolution,))) as alone:
+                for file in files:
+                    image = prepare(file, resolution, "squash")
+                    difference = together.outputs(image)["scores"] - alone.outputs(image)["scores"]
+                    assert np.abs(difference).max() <= 1e-5
+
+
+MEMORY = """
+import json, sys
+import numpy as np
+from edgevit_runtime import Model
+model = Model(sys.argv[1])
+for resolution in model.resolutions:
+    model.outputs(np.zeros((resolution, resolution, 3), np.uint8))
+status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+print(json.dumps(int(status["VmRSS"].split()[0]) * 1024))
+"""
+
+
+def test_memory_of_the_whole_ladder(make, tiny_tflite):
+    """All eight used, above a process whose interpreter holds a model of a few kilobytes."""
+
+    def rss(path):
+        done = subprocess.run([sys.executable, "-c", MEMORY, path], capture_output=True, check=True)
+        return json.loads(done.stdout)
+
+    rss(make("int8", LADDER))  # fills the weight cache
+    assert rss(make("int8", LADDER)) - rss(tiny_tflite) <= 60_000_000
