@@ -83,7 +83,12 @@ def parse_resolutions(text: str) -> tuple[int, ...]:
 
 
 def load_keras() -> None:
-    """Imports Keras and TensorFlow for a command, without the log of TensorFlow's start."""
+    """Imports Keras and TensorFlow for a command, without the log of TensorFlow's start.
+
+    Its warnings go too: that a graph is traced once for each resolution is how mixed resolutions are trained.
+    """
     with quiet():
         import keras  # noqa: F401
-        import tensorflow  # noqa: F401
+        import tensorflow
+
+        tensorflow.get_logger().setLevel("ERROR")

@@ -71,10 +71,11 @@ def run(
         check_resolution(resolution, base.patch)
     resize = request.resize or ("squash" if synthetic else DEFAULT_POLICY)
     parse_policy(resize)
+    peak = 1e-4 if start else 1e-3  # fresh weights take larger steps
     spec = TrainSpec(
         epochs=request.epochs,
         batch=request.batch,
-        learning_rate=request.learning_rate or (1e-4 if start else 1e-3),
+        learning_rate=peak if request.learning_rate is None else request.learning_rate,
         weight_decay=request.weight_decay,
         label_smoothing=request.label_smoothing,
         augmentation=request.augmentation or ("shift" if synthetic else "photo"),

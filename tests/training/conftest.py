@@ -27,9 +27,3 @@ def train_quarters() -> ArrayExamples:
 @pytest.fixture(scope="session")
 def val_quarters() -> ArrayExamples:
     return quarters(80, seed=2)
-
-
-@pytest.fixture(scope="session")
-def small_config(tiny_config):
-    """Two resolutions and two blocks: little to trace."""
-    return tiny_config.with_(depth=2, base_resolution=32, ladder=(32, 48))

@@ -61,7 +61,8 @@ def test_a_view_cuts_its_box():
     pixels[20:, 40:] = 200  # the lower right quarter
     seen = apply_view(Image.fromarray(pixels), View((0.5, 0.5, 0.5, 0.5), False, 1.0, 0.0), 16)
     assert seen.shape == (16, 16, 3)
-    assert (seen == 200).all()
+    assert seen.min() > 150  # a bicubic edge takes a little from outside the box
+    assert np.median(seen) == 200
 
 
 def test_a_view_mirrors_left_and_right():

@@ -55,7 +55,7 @@ def test_unreadable_pictures_are_left_out_and_counted(class_folder):
 def test_nothing_readable_is_an_error(class_folder):
     for file in class_folder.rglob("*.jpg"):
         file.write_bytes(b"broken")
-    with pytest.raises(DataError, match="none of the 12 pictures in .* can be read"):
+    with pytest.raises(DataError, match=r"none of the 12 pictures in .* can be read"):
         FolderExamples(read_folder(class_folder), 64)
 
 

@@ -1,182 +1,194 @@
-"""The training run: it learns, keeps its best, stops where it must, and starts from where it is told."""
+"""The training run learns, keeps its best, and stops where it must."""
+
+import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from edgevit.config import ViTConfig
 from edgevit.errors import ConfigError, TrainingError
-from edgevit.model import build, load, named_weights
-from edgevit.training import TrainSpec, start_model, train
-from edgevit.training.fit import _forward, _optimizer, accuracy
+from edgevit.model import build, load, named_weights, save
+from edgevit.training import ArrayExamples, TrainSpec, start_model, train
+from edgevit.training.augmentation import get_augmentation
+from edgevit.training.batches import mixed_batches
 
-QUICK = TrainSpec(epochs=6, batch=32, learning_rate=2e-3, augmentation="none", single_share=0.0)
-
-
-def arrays(model):
-    return {name: np.array(variable) for name, variable in named_weights(model).items()}
-
-
-def equal(one, two):
-    return one.keys() == two.keys() and all(np.array_equal(one[name], two[name]) for name in one)
+CONFIG = ViTConfig(
+    width=32, depth=2, heads=2, classes=2, mlp_width=64, patch=8, base_resolution=32, ladder=(16, 32), resize="squash"
+)
 
 
-def small(config, **changes):
-    """One resolution, one block: for what does not depend on learning much."""
-    return config.with_(depth=1, ladder=(32,), **changes)
+def halves(count, seed):
+    """Pictures whose left (class 0) or right (class 1) half is bright."""
+    random = np.random.default_rng(seed)
+    images = random.integers(0, 120, (count, 32, 32, 3)).astype(np.uint8)
+    classes = (np.arange(count) % 2).astype(np.int32)
+    images[classes == 0, :, :16] += 120
+    images[classes == 1, :, 16:] += 120
+    return ArrayExamples(images, classes, ("left", "right"))
 
 
-@pytest.fixture(scope="module")
-def learned(small_config, train_quarters, val_quarters, tmp_path_factory):
-    """(path, result) of a run with two resolutions, the first third at one of them."""
-    path = tmp_path_factory.mktemp("learned") / "model.keras"
-    spec = TrainSpec(epochs=6, batch=32, learning_rate=2e-3, augmentation="none", single_share=0.34)
-    return path, train(build(small_config, seed=0), train_quarters, val_quarters, spec, path)
-
-
-@pytest.mark.slow
-def test_it_learns_at_every_resolution(learned):
-    _, result = learned
-    assert result.epochs[-1].loss < 0.6 * result.epochs[0].loss
-    assert set(result.best.top1) == {32, 48}
-    assert min(result.best.top1.values()) > 0.9  # chance is 0.25
-
-
-@pytest.mark.slow
-def test_the_single_share_validates_its_own_resolution_only(learned):
-    _, result = learned
-    assert [set(epoch.top1) for epoch in result.epochs] == [{32}] * 2 + [{32, 48}] * 4
-
-
-@pytest.mark.slow
-def test_the_file_holds_the_best_epoch(learned, small_config, val_quarters):
-    path, result = learned
-    assert result.best.mean_top1 == max(epoch.mean_top1 for epoch in result.epochs[2:])
-    model = load(path)
-    assert model.config == small_config
-    for size, top1 in result.best.top1.items():
-        assert accuracy(_forward(model), val_quarters, size, "squash") == top1
-
-
-def test_a_worse_epoch_does_not_replace_a_better_one(tiny_config, train_quarters, val_quarters, tmp_path):
-    model, path, kept = build(small(tiny_config), seed=0), tmp_path / "model.keras", []
-
-    def spoil(epoch):
-        if epoch.number == 2:
-            kept.append((epoch, arrays(model)))
-            head = named_weights(model)["head/linear/kernel"]
-            head.assign(np.roll(np.array(head), 1, axis=1))  # every class now answers for its neighbour
-
-    result = train(model, train_quarters, val_quarters, TrainSpec(
-        epochs=3, batch=32, learning_rate=2e-3, augmentation="none", single_share=0.0
-    ), path, on_epoch=spoil)  # fmt: skip
-    assert result.epochs[2].mean_top1 < result.epochs[1].mean_top1
-    assert result.best == kept[0][0]
-    assert equal(arrays(load(path)), kept[0][1])
-
-
-def test_a_run_is_told_as_it_goes(tiny_config, val_quarters, tmp_path):
-    steps, epochs = [], []
+def test_it_learns_at_every_resolution(tmp_path):
+    spec = TrainSpec(epochs=6, batch=16, learning_rate=2e-3, augmentation="none", single_share=0.34)
+    seen = []
     result = train(
-        build(small(tiny_config), seed=0),
-        val_quarters,
-        val_quarters,
-        TrainSpec(epochs=2, batch=32, augmentation="none"),
-        tmp_path / "model.keras",
-        on_step=lambda done, total, loss: steps.append((done, total, np.isfinite(loss))),
-        on_epoch=epochs.append,
+        build(CONFIG, seed=1), halves(160, 1), halves(40, 2), spec, tmp_path / "m.keras", on_epoch=seen.append
     )
-    assert steps == [(done, 4, True) for done in range(1, 5)]  # 80 pictures are two batches of 32
-    assert tuple(epochs) == result.epochs
-    assert all(epoch.images_per_s > 0 for epoch in epochs)
+    assert [set(epoch.top1) for epoch in seen] == [{32}, {32}, *[{16, 32}] * 4]
+    assert seen[-1].loss < 0.7 * seen[0].loss
+    assert result.best.mean_top1 == max(epoch.mean_top1 for epoch in seen[2:])
+    assert all(top1 >= 0.95 for top1 in result.best.top1.values())
+    kept = load(tmp_path / "m.keras")
+    for resolution, top1 in result.best.top1.items():
+        hits = [
+            (np.argmax(kept(images), axis=1) == classes).mean()
+            for images, classes in halves(40, 2).prepared(resolution, "squash", 40)
+        ]
+        assert np.mean(hits) == pytest.approx(top1)
 
 
-def test_not_a_number_stops_before_anything_is_written(tiny_config, val_quarters, tmp_path):
-    model = build(small(tiny_config), seed=0)
-    named_weights(model)["head/linear/bias"].assign([np.nan] * 4)
-    with pytest.raises(TrainingError, match=r"the loss is nan after 1 steps; try a lower .* \(nothing was written\)"):
-        train(model, val_quarters, val_quarters, QUICK, tmp_path / "model.keras")
-    assert list(tmp_path.iterdir()) == []
+def test_same_seed_same_weights(tmp_path):
+    spec = TrainSpec(epochs=1, batch=16, augmentation="photo", seed=5)
+    for name in ("a", "b"):
+        train(build(CONFIG, seed=5), halves(64, 1), halves(8, 2), spec, tmp_path / f"{name}.keras")
+    first, second = (named_weights(load(tmp_path / f"{name}.keras")) for name in "ab")
+    for name, variable in first.items():
+        np.testing.assert_array_equal(variable, second[name], err_msg=name)
 
 
-def test_not_a_number_later_keeps_the_best(tiny_config, val_quarters, tmp_path):
-    model, path, kept = build(small(tiny_config), seed=0), tmp_path / "model.keras", []
-
-    def poison(epoch):
-        kept.append(arrays(model))
-        named_weights(model)["head/linear/bias"].assign([np.inf] * 4)
-
-    with pytest.raises(TrainingError, match=r"after 3 steps; .*the best weights so far are in .*model\.keras"):
-        train(model, val_quarters, val_quarters, QUICK, path, on_epoch=poison)
-    assert equal(arrays(load(path)), kept[0])
-
-
-def test_the_seed_decides_the_run(tiny_config, val_quarters, tmp_path):
-    def run(seed):
-        spec = TrainSpec(epochs=1, batch=40, augmentation="photo", seed=seed)
-        return train(build(small(tiny_config), seed=0), val_quarters, val_quarters, spec, tmp_path / "m.keras")
-
-    one, same, other = (run(seed).epochs[0].loss for seed in (1, 1, 2))
-    assert one == pytest.approx(same, rel=1e-5)  # sums in threads may differ in the last bits
-    assert one != pytest.approx(other, rel=1e-5)
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
+    spec = TrainSpec(epochs=3, batch=16, augmentation="none")
+    model = build(CONFIG, seed=1)
+    train(model, halves(32, 1), halves(8, 2), spec, tmp_path / "m.keras")
+    before = (tmp_path / "m.keras").read_bytes()
+    bias = named_weights(model)["block0/expand/bias"]
+    bias.assign(np.full(bias.shape, np.nan))
+    with pytest.raises(TrainingError, match="the loss is nan after 1 steps; try a lower --learning-rate"):
+        train(model, halves(32, 1), halves(8, 2), spec, tmp_path / "m.keras")
+    assert (tmp_path / "m.keras").read_bytes() == before
 
 
-def test_the_rate_rises_then_falls_as_a_cosine(tiny_config):
-    optimizer = _optimizer(build(small(tiny_config), seed=0), TrainSpec(learning_rate=0.01, warmup_share=0.1), 1000)
-
-    def rate(step):
-        optimizer.iterations.assign(step)
-        return float(optimizer.learning_rate)
-
-    assert rate(0) == 0.0
-    assert rate(50) == pytest.approx(0.005)
-    assert rate(100) == pytest.approx(0.01)
-    assert rate(550) == pytest.approx(0.005)  # half way through the fall
-    assert rate(775) == pytest.approx(0.01 * (1 + np.cos(0.75 * np.pi)) / 2)
-    assert rate(1000) == pytest.approx(0.0, abs=1e-9)
+def test_another_start_keeps_all_but_the_head(tiny_model):
+    same = start_model(tiny_model.config.with_(ladder=(48,)), tiny_model, seed=1)
+    other = start_model(tiny_model.config.with_(labels=()).with_(classes=7), tiny_model, seed=1)
+    for name, variable in named_weights(tiny_model).items():
+        np.testing.assert_array_equal(named_weights(same)[name], variable)
+        if name.startswith("head/"):
+            assert named_weights(other)[name].shape[-1] == 7
+        else:
+            np.testing.assert_array_equal(named_weights(other)[name], variable)
 
 
-def test_decay_pulls_at_matrices_only(tiny_config):
-    model = build(small(tiny_config), seed=0)
-    for variable in named_weights(model).values():
-        variable.assign(np.ones(variable.shape, np.float32))
-    optimizer = _optimizer(model, TrainSpec(learning_rate=0.1, weight_decay=0.5), 10)
-    optimizer.iterations.assign(1)  # the top of the rise
-    variables = list(named_weights(model).values())
-    optimizer.apply([np.zeros(variable.shape, np.float32) for variable in variables], variables)
-    for name, values in arrays(model).items():
-        expected = 0.95 if name.endswith("kernel") else 1.0
-        assert np.allclose(values, expected), name
-    assert {"positions/positions", "positions/class_token", "norm/gamma"} <= arrays(model).keys()
+def test_batches_follow_the_plan_and_the_seed():
+    plan = [(32,)] * 3 + [(16, 24, 32)] * 30
+
+    def drawn(seed):
+        random = np.random.default_rng(seed)
+        return list(mixed_batches(halves(40, 1), plan, 8, get_augmentation("photo"), random))
+
+    batches = drawn(1)
+    assert [batch.resolution for batch in batches[:3]] == [32] * 3
+    assert {batch.resolution for batch in batches[3:]} == {16, 24, 32}
+    assert batches[0].images.shape == (8, 32, 32, 3)
+    for first, second in zip(batches, drawn(1), strict=True):
+        np.testing.assert_array_equal(first.images, second.images)
+    assert any(first.resolution != other.resolution for first, other in zip(batches, drawn(2), strict=True))
+    # An epoch shows every picture once.
+    counts = np.bincount(np.concatenate([batch.classes for batch in batches[:5]]), minlength=2)
+    assert counts.tolist() == [20, 20]
 
 
-def test_start_keeps_all_weights_for_the_same_classes(tiny_model):
-    assert equal(arrays(start_model(tiny_model.config, tiny_model, seed=0)), arrays(tiny_model))
+def test_an_error_in_the_pipeline_reaches_the_caller():
+    class Broken(ArrayExamples):
+        def picture(self, index):
+            raise OSError("disk gone")
 
-
-def test_start_replaces_the_head_for_other_classes(tiny_model):
-    config = tiny_model.config.with_(labels=()).with_(classes=7)
-    ours, theirs = arrays(start_model(config, tiny_model, seed=0)), arrays(tiny_model)
-    assert ours["head/linear/kernel"].shape == (32, 7)
-    assert not ours["head/linear/kernel"].any()  # a fresh head starts at zero
-    body = [name for name in theirs if not name.startswith("head/")]
-    assert equal({name: ours[name] for name in body}, {name: theirs[name] for name in body})
-
-
-def test_a_fresh_start_is_seeded(tiny_config):
-    one, same, other = (arrays(start_model(tiny_config, None, seed)) for seed in (1, 1, 2))
-    assert equal(one, same)
-    assert not equal(one, other)
+    examples = Broken(np.zeros((4, 16, 16, 3), np.uint8), np.zeros(4, np.int32), ())
+    with pytest.raises(OSError, match="disk gone"):
+        next(mixed_batches(examples, [(16,)], 2, get_augmentation("none"), np.random.default_rng(0)))
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("options", "message"),
     [
-        ({"epochs": 0}, "must be 1 or more, not 0 and 64"),
-        ({"batch": 0}, "must be 1 or more, not 30 and 0"),
-        ({"learning_rate": 0.0}, "must be above 0, not 0.0"),
-        ({"single_share": 1.0}, r"must lie in \[0, 1\), not 1.0"),
-        ({"augmentation": "mirror"}, "unknown augmentation 'mirror'"),
+        ({"epochs": 0}, "epochs and batch must be 1 or more"),
+        ({"learning_rate": 0.0}, "the learning rate must be above 0"),
+        ({"single_share": 1.0}, "single_share must lie in"),
+        ({"augmentation": "photos"}, "unknown augmentation 'photos'; did you mean 'photo'"),
     ],
 )
-def test_a_spec_that_cannot_be_run(changes, message):
+def test_specs_that_cannot_be(options, message):
     with pytest.raises(ConfigError, match=message):
-        TrainSpec(**changes)
+        TrainSpec(**options)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """train/ and val/ with two classes, one picture broken, at odd sizes."""
+    for part, count in (("train", 12), ("val", 4)):
+        for index, label in enumerate(("left", "right")):
+            (tmp_path / "photos" / part / label).mkdir(parents=True)
+            examples = halves(2 * count, index)
+            for number in range(count):
+                picture = examples.picture(2 * number + index).resize((50, 40), Image.Resampling.BICUBIC)
+                picture.save(tmp_path / "photos" / part / label / f"{number}.png")
+    (tmp_path / "photos" / "train" / "left" / "broken.png").write_bytes(b"no picture")
+    return tmp_path / "photos"
+
+
+OPTIONS = ("--resolutions", "32,48", "--epochs", "2", "--batch", "8", "--resize", "squash")
+
+
+def test_cli_trains_converts_and_goes_on_from_there(run, folder, tmp_path):
+    path = tmp_path / "m.keras"
+    code, out, err = run("train", folder, "-o", path, "--variant", "vit-nano", *OPTIONS)
+    assert (code, err) == (0, "")
+    assert "skipped 1 pictures that cannot be read" in out
+    assert "24 pictures to train on, 8 to validate, 2 classes" in out
+    assert f"next: edgevit convert {path}" in out.replace("\n", "")
+    config = load(path).config
+    assert (config.labels, config.ladder, config.resize) == (("left", "right"), (32, 48), "squash")
+
+    code, out, _ = run(
+        "train", folder, "-o", tmp_path / "n.keras", "--from", path, "--epochs", 1, "--batch", 8, "--json"
+    )
+    document = json.loads(out)
+    assert code == 0
+    assert document["schema"] == "edgevit.training/1"
+    assert [each["resolution"] for each in document["results"]] == [32, 48]
+    assert document["spec"]["learning_rate"] == 1e-4
+
+    assert run("convert", path, "-o", tmp_path / "m.tflite")[0] == 0
+    code, out, _ = run("evaluate", tmp_path / "m.tflite", folder / "val", "--json")
+    assert [each["resolution"] for each in json.loads(out)["results"]] == [32, 48]
+
+
+def test_cli_trains_on_synthetic_dials(run, tmp_path):
+    code, out, _ = run("train", "synthetic", "-o", tmp_path / "m.keras", *OPTIONS, "--pictures", 40)
+    assert code == 0
+    assert "synthetic dial gauges" in out
+    assert load(tmp_path / "m.keras").config.labels[0] == "reading 0-10"
+
+
+def test_cli_refuses_before_it_reads_pictures(run, folder, tmp_path, tiny_keras):
+    for options, message in (
+        (("-o", tmp_path / "m.h5"), "a model is saved as a .keras file, not 'm.h5'"),
+        (("-o", tmp_path / "no" / "m.keras"), "there is no folder"),
+        (("-o", tmp_path / "m.keras", "--variant", "vit-pico"), "unknown variant 'vit-pico'"),
+        (("-o", tmp_path / "m.keras", "--from", tmp_path / "none.keras"), "no such model"),
+        (("-o", tmp_path / "m.keras", "--from", tiny_keras, "--variant", "vit-nano"), "brings its own variant"),
+        (("-o", tmp_path / "m.keras", "--augmentation", "mirror"), "unknown augmentation 'mirror'"),
+        (("-o", tmp_path / "m.keras", "--learning-rate", "-1"), "the learning rate must be above 0"),
+    ):
+        code, _, err = run("train", folder, *options)
+        assert code == 1, err
+        assert message in err
+        assert err.count("\n") == 1
+    assert not (tmp_path / "m.keras").exists()
+
+
+def test_finetuning_keeps_nothing_of_another_class_count(tiny_model, tmp_path):
+    """From a four-class model to two classes: labels, head and config all change together."""
+    path = tmp_path / "two.keras"
+    save(start_model(tiny_model.config.with_(labels=()).with_(classes=2, labels=("a", "b")), tiny_model, 1), path)
+    assert load(path)(np.zeros((1, 64, 64, 3), np.uint8)).shape == (1, 2)

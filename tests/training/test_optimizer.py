@@ -1,0 +1,57 @@
+"""What AdamW is set to: the learning rate's course, and which weights decay."""
+
+import numpy as np
+import pytest
+
+from edgevit.model import build, named_weights
+from edgevit.training import TrainSpec
+from edgevit.training.fit import _optimizer
+
+
+@pytest.fixture
+def model(tiny_config):
+    return build(tiny_config.with_(depth=1), seed=0)
+
+
+def test_the_rate_rises_then_falls_as_a_cosine(model):
+    optimizer = _optimizer(model, TrainSpec(learning_rate=0.01, warmup_share=0.1), 1000)
+
+    def rate(step):
+        optimizer.iterations.assign(step)
+        return float(optimizer.learning_rate)
+
+    assert rate(0) == 0.0
+    assert rate(50) == pytest.approx(0.005)
+    assert rate(100) == pytest.approx(0.01)
+    assert rate(550) == pytest.approx(0.005)  # half way through the fall
+    assert rate(775) == pytest.approx(0.01 * (1 + np.cos(0.75 * np.pi)) / 2)
+    assert rate(1000) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_decay_pulls_at_matrices_only(model):
+    weights = named_weights(model)
+    for variable in weights.values():
+        variable.assign(np.ones(variable.shape, np.float32))
+    optimizer = _optimizer(model, TrainSpec(learning_rate=0.1, weight_decay=0.5), 10)
+    optimizer.iterations.assign(1)  # the top of the rise
+    optimizer.apply([np.zeros(each.shape, np.float32) for each in weights.values()], list(weights.values()))
+    assert {"positions/positions", "positions/class_token", "norm/gamma"} <= weights.keys()
+    for name, variable in weights.items():
+        assert np.allclose(variable, 0.95 if name.endswith("kernel") else 1.0), name
+
+
+def test_gradients_are_clipped_together(model):
+    """After a gradient of norm 1, one of norm 2 and one of norm 10 000 move the weights equally far."""
+    moved = []
+    for norm in (2.0, 1e4):
+        weights = named_weights(build(model.config, seed=0))
+        numbers = sum(int(np.prod(each.shape)) for each in weights.values())
+        optimizer = _optimizer(model, TrainSpec(weight_decay=0.0), 10)
+        optimizer = type(optimizer).from_config(optimizer.get_config())  # for these weights
+        start = np.array(weights["head/linear/kernel"])
+        for size in (1.0, norm):
+            gradients = [np.full(each.shape, size / numbers**0.5, np.float32) for each in weights.values()]
+            optimizer.apply(gradients, list(weights.values()))
+        moved.append(np.array(weights["head/linear/kernel"]) - start)
+    assert np.abs(moved[0]).max() > 0
+    assert np.allclose(moved[0], moved[1], rtol=1e-3)
