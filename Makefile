@@ -25,6 +25,7 @@ demo: setup ## Train a small ViT, convert it to an int8 ladder, measure it, writ
 	rm -rf $(DEMO) && mkdir $(DEMO)
 	$(BIN)/edgevit train synthetic -o $(DEMO)/dials.keras --variant vit-nano --resolutions $(DEMO_LADDER) --epochs 12
 	$(BIN)/edgevit convert $(DEMO)/dials.keras -o $(DEMO)/dials.tflite
+	$(BIN)/edgevit inspect $(DEMO)/dials.tflite --json $(DEMO)/inspection.json --quiet
 	$(BIN)/edgevit synthetic $(DEMO)/pictures
 	$(BIN)/edgevit evaluate $(DEMO)/dials.keras $(DEMO)/pictures --against $(DEMO)/dials.tflite --json $(DEMO)/evaluation.json
 	$(BIN)/edgevit profile $(DEMO)/dials.tflite --budget-ms 1 --json $(DEMO)/profile.json

@@ -13,12 +13,13 @@ from edgevit.cli.console import console_for, quiet_option
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--pictures", type=click.IntRange(min=10), default=1000, show_default=True)
 @click.option("--size", type=click.IntRange(min=16), default=128, show_default=True, help="Pixels on a side.")
-@click.option("--seed", type=int, default=1, show_default=True, help="`train synthetic` uses 0 (to train) and 1.")
+@click.option("--seed", type=click.IntRange(min=0), default=1000, show_default=True, help="Not one of training's.")
 @quiet_option
 def command(folder: Path, pictures: int, size: int, seed: int, quiet: bool) -> None:
     """Draw synthetic dial gauges seen by a bad camera into class folders below FOLDER.
 
     The needle's angle is the class. They are for trying the tools out and say nothing about pictures of the world.
+    `edgevit train synthetic --seed S` trains on the seed 2S and validates on 2S + 1; others draw what it has not seen.
     """
     from edgevit.data.dials import LABELS, write_dial_folder
 

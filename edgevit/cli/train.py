@@ -29,14 +29,14 @@ from edgevit.config import VARIANTS
 @click.option("--epochs", type=click.IntRange(min=1), default=30, show_default=True)
 @click.option("--batch", type=click.IntRange(min=1), default=64, show_default=True, help="Pictures in a batch.")
 @click.option("--learning-rate", type=float, help="Its peak [default: 1e-3, or 1e-4 with --from].")
-@click.option("--weight-decay", type=float, default=0.05, show_default=True)
+@click.option("--weight-decay", type=click.FloatRange(min=0), default=0.05, show_default=True)
 @click.option("--label-smoothing", type=click.FloatRange(0, 0.9), default=0.1, show_default=True)
 @click.option("--stochastic-depth", type=click.FloatRange(0, 0.9), default=0.0, show_default=True)
 @click.option("--single-share", type=float, help="Steps at one resolution first [default: 0.5, or 0 with --from].")
 @click.option("--augmentation", help="none, shift or photo [default: photo, shift for synthetic].")
 @click.option("--resize", help="Preprocessing of validation: crop:0.875 or squash [default: crop:0.875].")
 @click.option("--pictures", type=click.IntRange(min=20), default=6000, show_default=True, help="For synthetic.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @json_option
 @quiet_option
 def command(

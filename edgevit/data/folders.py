@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from edgevit_runtime.preprocess import SUFFIXES, prepare
+from edgevit_runtime.preprocess import SUFFIXES, parse_policy, prepare
 from numpy.typing import NDArray
 
 from edgevit.errors import DataError, PictureError
@@ -155,7 +155,11 @@ def training_sets(path: str | Path, *, share: float = 0.1, seed: int = 0) -> tup
     root = Path(path)
     if (root / "train").is_dir() and (root / "val").is_dir():
         train = read_folder(root / "train", min_classes=2)
-        return train, read_folder(root / "val", train.labels)
+        val = read_folder(root / "val", train.labels)
+        unseen = sorted(set(val.classes) - set(train.classes))
+        if unseen:
+            raise DataError(f"{root / 'val'} has pictures of class {unseen[0]}, and {root / 'train'} has none")
+        return train, val
     return split(read_folder(root, min_classes=2), share, seed)
 
 
@@ -169,8 +173,10 @@ def decode(
 ) -> Iterator[tuple[NDArray[np.uint8], int]]:
     """Each picture as uint8 [R, R, 3] with its class index, in order, decoded a little ahead in threads.
 
-    One that cannot be read is passed to `on_skip` and left out, or raises its `PictureError` with `strict`.
+    Raises `PictureError` for an unknown policy. A picture that cannot be read is passed to `on_skip` and left out, or
+    raises its `PictureError` with `strict`.
     """
+    parse_policy(policy)
     queue: deque[tuple[Path, int, Future[NDArray[Any]]]] = deque()
     waiting = zip(pictures.files, pictures.classes, strict=True)
     with ThreadPoolExecutor(DECODERS) as pool:

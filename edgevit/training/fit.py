@@ -81,11 +81,15 @@ OnStep = Callable[[int, int, float], None]
 
 
 def start_model(config: ViTConfig, start: ViT | None, seed: int) -> ViT:
-    """A fresh model, or `start`'s weights under `config`: a new head where the classes differ, the rest as it was."""
+    """A fresh model, or `start`'s weights under `config`: a new head where the classes differ, the rest as it was.
+
+    Classes differ in number or in name; a start without names is taken at its number.
+    """
     model = build(config, seed=seed)
     if start is None:
         return model
-    theirs, same_classes = named_weights(start), start.config.classes == config.classes
+    theirs = named_weights(start)
+    same_classes = start.config.classes == config.classes and start.config.labels in ((), config.labels)
     for name, variable in named_weights(model).items():
         if not name.startswith("head/") or same_classes:
             variable.assign(theirs[name])

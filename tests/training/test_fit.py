@@ -79,6 +79,13 @@ def test_another_start_keeps_all_but_the_head(tiny_model):
             np.testing.assert_array_equal(named_weights(other)[name], variable)
 
 
+def test_other_names_are_other_classes(tiny_model):
+    """As many classes, but not the same ones: the old head would answer with the wrong names."""
+    config = tiny_model.config.with_(labels=("oak", "pine", "rowan", "yew"))
+    head = named_weights(start_model(config, tiny_model, seed=1))["head/linear/kernel"]
+    assert not np.array_equal(head, named_weights(tiny_model)["head/linear/kernel"])
+
+
 def test_batches_follow_the_plan_and_the_seed():
     plan = [(32,)] * 3 + [(16, 24, 32)] * 30
 
@@ -120,6 +127,24 @@ def test_an_error_in_the_pipeline_reaches_the_caller():
 def test_specs_that_cannot_be(options, message):
     with pytest.raises(ConfigError, match=message):
         TrainSpec(**options)
+
+
+@pytest.mark.parametrize("options", [("--seed", -1), ("--weight-decay", -1), ("--epochs", 0)])
+def test_cli_refuses_numbers_out_of_range(run, tmp_path, options):
+    code, _, err = run("train", "synthetic", "-o", tmp_path / "m.keras", *options)
+    assert code == 2
+    assert "is not in the range" in err
+
+
+def test_a_validation_class_that_training_never_saw(run, tmp_path):
+    for part, rows in (("train", "a.png,0\nb.png,1\n"), ("val", "a.png,7\n")):
+        (tmp_path / part).mkdir()
+        for name in ("a.png", "b.png"):
+            Image.new("RGB", (8, 8)).save(tmp_path / part / name)
+        (tmp_path / part / "labels.csv").write_text("file,class_index\n" + rows)
+    code, _, err = run("train", tmp_path, "-o", tmp_path / "m.keras")
+    assert code == 1
+    assert "val has pictures of class 7" in err
 
 
 @pytest.fixture

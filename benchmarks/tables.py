@@ -1,0 +1,144 @@
+"""Writes the tables of README.md from benchmarks/results, between the marks <!-- name --> and <!-- /name -->.
+
+`python benchmarks/tables.py --check` changes nothing and fails where README.md says something else; a test runs it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from edgevit.converters.recipes import RECIPES
+from record import RESULTS, ROOT
+
+
+def result(name: str) -> Any:
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def table(head: list[str], rows: list[list[str]]) -> Iterator[str]:
+    yield "| " + " | ".join(head) + " |"
+    yield "|" + "---|" * len(head)
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"
+
+
+def demo() -> Iterator[str]:
+    figures = result("demo")
+    evaluation, profile = figures["evaluation"], figures["profile"]
+    rows = [
+        [
+            str(keras["resolution"]),
+            str(point["tokens"]),
+            f"{keras['top1']:.1%}",
+            f"{int8['top1']:.1%}",
+            f"{int8['agreement']:.1%}",
+            f"{point['latency_ms']['median']:.3f}",
+            f"{fitted['quadratic_share']:.0%}",
+        ]
+        for keras, int8, point, fitted in zip(
+            evaluation["results"],
+            evaluation["against"]["results"],
+            profile["points"],
+            profile["curve"]["points"],
+            strict=True,
+        )
+    ]
+    head = ["resolution", "tokens N", "float top-1", "int8 top-1", "agreement", "ms", "of it N²"]
+    yield from table(head, rows)
+    curve = profile["curve"]
+    size_mb = figures["artefact"]["size_bytes"] / 1e6
+    yield ""
+    yield (
+        f"One artefact of {size_mb:.2f} MB; "
+        f"t(N) = {curve['a_ms']:.3f} ms + {curve['b_ms_per_token'] * 1e3:.2f} µs · N + "
+        f"{curve['c_ms_per_token2'] * 1e6:.1f} ns · N², R² {curve['r2']:.4f}; {profile['threads']} thread of an "
+        f"{figures['machine']['cpu']}, {evaluation['images']} pictures that training never saw."
+    )
+
+
+def recipes() -> Iterator[str]:
+    measured = {row["recipe"]: row for row in result("recipes")["rows"]}
+    rows = [
+        [
+            f"`{name}`",
+            recipe.summary,
+            f"{measured[name]['size_bytes'] / 1e6:.2f}",
+            f"{measured[name]['median_ms']:.1f}",
+            f"{measured[name]['top1']:.2%}",
+            f"{measured[name]['agreement_with_float']:.2%}",
+            str(measured[name]["partitions"]),
+        ]
+        for name, recipe in RECIPES.items()
+    ]
+    yield from table(["recipe", "what it does", "MB", "ms", "top-1", "agrees with float", "XNNPACK partitions"], rows)
+    yield ""
+    yield (
+        "DeiT-Tiny at 224, one thread, all five timed in one interleaved run; 1300 ImageNet validation pictures, an "
+        "easier selection than the whole set: not to be quoted as ImageNet accuracy."
+    )
+
+
+def deit() -> Iterator[str]:
+    parity, ladder, curve, startup = (result(name) for name in ("parity", "ladder", "curve", "startup"))
+    for name, what in (("keras", "imported Keras model"), ("float32_artefact", "`float32` artefact")):
+        each = parity[name]
+        yield (
+            f"- The {what} gives the reference's class on {each['top1_agreement']} of {parity['pictures']} pictures; "
+            f"largest difference of a logit {each['max_logit_difference']:.1e}."
+        )
+    worst = max(row["max_score_difference"] for row in ladder["rows"])
+    yield (
+        f"- {len(ladder['rows'])} resolutions in `int8` take {ladder['ladder_bytes'] / 1e6:.2f} MB, one takes "
+        f"{ladder['single_224_bytes'] / 1e6:.2f} MB: {ladder['ladder_over_single']:.2f} times. Scores differ from a "
+        f"single-resolution artefact's by {worst:.0e} at most. With all used, {ladder['rss_above_empty_mb']:.0f} MB of "
+        "memory above an empty interpreter."
+    )
+    fit = curve["curve"]
+    yield (
+        f"- The latency curve over {len(curve['points'])} resolutions: R² {fit['r2']:.4f}; linear and quadratic parts "
+        f"are equal at N = {fit['crossover_tokens']:.0f}. Each resolution, predicted from the others:"
+    )
+    yield ""
+    rows = [
+        [
+            str(point["resolution"]),
+            str(point["tokens"]),
+            f"{point['latency_ms']['median']:.2f}",
+            f"{fitted['fitted_ms']:.2f}",
+            f"{fitted['quadratic_share']:.0%}",
+            f"{fitted['leave_one_out_error']:+.1%}",
+        ]
+        for point, fitted in zip(curve["points"], fit["points"], strict=True)
+    ]
+    yield from table(["resolution", "tokens N", "ms", "fitted ms", "of it N²", "left-out error"], rows)
+    yield ""
+    yield (
+        f"One thread of an {curve['machine']['cpu']}, LiteRT {curve['versions']['ai-edge-litert']}, {curve['date']}. "
+        f"`edgevit --help` takes {startup['rows']['edgevit --help']['median_s']:.2f} s."
+    )
+
+
+SECTIONS = {"demo": demo, "recipes": recipes, "deit": deit}
+
+
+def main() -> None:
+    path = ROOT / "README.md"
+    text = before = path.read_text(encoding="utf-8")
+    for name, lines in SECTIONS.items():
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        body = "\n".join(lines())
+        text, count = pattern.subn(lambda found, body=body: f"{found[1]}{body}\n{found[2]}", text)
+        if count != 1:
+            sys.exit(f"README.md has {count} sections <!-- {name} -->, not one")
+    if "--check" in sys.argv:
+        stale = "README.md differs from benchmarks/results: run `python benchmarks/tables.py`"
+        sys.exit(stale if text != before else 0)
+    path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
