@@ -3,7 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
-DEMO_LADDER := 48,64,80,96,112,128
+TRAINED := 48,64,80,96,112,128
+LADDER := $(TRAINED),160,192,224
 
 export TF_CPP_MIN_LOG_LEVEL := 3
 
@@ -23,8 +24,8 @@ $(VENV)/.ready: pyproject.toml runtimes/python/pyproject.toml constraints.txt
 
 demo: setup ## Train a small ViT, convert it to an int8 ladder, measure it, write demo/report.html
 	rm -rf $(DEMO) && mkdir $(DEMO)
-	$(BIN)/edgevit train synthetic -o $(DEMO)/dials.keras --variant vit-nano --resolutions $(DEMO_LADDER) --epochs 12
-	$(BIN)/edgevit convert $(DEMO)/dials.keras -o $(DEMO)/dials.tflite
+	$(BIN)/edgevit train synthetic -o $(DEMO)/dials.keras --variant vit-nano --resolutions $(TRAINED) --epochs 12
+	$(BIN)/edgevit convert $(DEMO)/dials.keras -o $(DEMO)/dials.tflite --resolutions $(LADDER)
 	$(BIN)/edgevit inspect $(DEMO)/dials.tflite --json $(DEMO)/inspection.json --quiet
 	$(BIN)/edgevit synthetic $(DEMO)/pictures
 	$(BIN)/edgevit evaluate $(DEMO)/dials.keras $(DEMO)/pictures --against $(DEMO)/dials.tflite --json $(DEMO)/evaluation.json

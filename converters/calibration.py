@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from edgevit_runtime.preprocess import SUFFIXES, prepare
+from edgevit_runtime.preprocess import SUFFIXES, load_picture, prepare
 from numpy.typing import NDArray
 
 from edgevit.errors import DataError, PictureError
@@ -16,7 +16,7 @@ DEFAULT_COUNT = 64
 
 
 def calibration_files(folder: Path, count: int = DEFAULT_COUNT) -> tuple[Path, ...]:
-    """`count` pictures spread evenly over everything below `folder`, or all where there are fewer.
+    """`count` pictures spread evenly over all that can be read below `folder`, or all where there are fewer.
 
     Raises `DataError` for a missing folder or one without pictures.
     """
@@ -26,21 +26,21 @@ def calibration_files(folder: Path, count: int = DEFAULT_COUNT) -> tuple[Path, .
     if not files:
         raise DataError(f"the calibration folder {folder} holds no pictures ({', '.join(sorted(SUFFIXES))})")
     picks = np.unique(np.linspace(0, len(files) - 1, min(count, len(files))).round().astype(int))
-    return tuple(files[index] for index in picks)
+    readable = tuple(files[index] for index in picks if _is_readable(files[index]))
+    if not readable:
+        raise DataError(f"none of the {len(picks)} pictures taken from {folder} to calibrate with can be read")
+    return readable
+
+
+def _is_readable(file: Path) -> bool:
+    try:
+        load_picture(file)
+    except PictureError:
+        return False
+    return True
 
 
 def calibration_images(files: Sequence[Path], resolution: int, policy: str) -> Iterator[NDArray[Any]]:
-    """The pictures as the artefact will see them: uint8 [1, R, R, 3] each. Unreadable ones are left out.
-
-    Raises `DataError` when none can be read.
-    """
-    readable = 0
+    """The pictures as the artefact will see them: uint8 [1, R, R, 3] each."""
     for file in files:
-        try:
-            image = prepare(file, resolution, policy)
-        except PictureError:
-            continue
-        readable += 1
-        yield image[None]
-    if not readable:
-        raise DataError(f"none of the {len(files)} calibration pictures can be read, the first is {files[0]}")
+        yield prepare(file, resolution, policy)[None]

@@ -37,6 +37,7 @@ from edgevit.config import VARIANTS
 @click.option("--resize", help="Preprocessing of validation: crop:0.875 or squash [default: crop:0.875].")
 @click.option("--pictures", type=click.IntRange(min=20), default=6000, show_default=True, help="For synthetic.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--strict", is_flag=True, help="Stop at a picture that cannot be read, instead of skipping it.")
 @json_option
 @quiet_option
 def command(
@@ -56,6 +57,7 @@ def command(
     resize: str | None,
     pictures: int,
     seed: int,
+    strict: bool,
     json_target: str | None,
     quiet: bool,
 ) -> None:
@@ -87,6 +89,7 @@ def command(
         pictures=pictures,
         seed=seed,
         single_share=single_share,
+        strict=strict,
     )
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with progress_bar(console, *columns) as bar:

@@ -52,7 +52,7 @@ class ArrayExamples:
 class FolderExamples:
     """Pictures on disk, shrunk once to what training needs and kept in memory while they fit.
 
-    shrink_to: the short side that is kept. Pictures that cannot be read are left out and counted in `skipped`.
+    shrink_to: the short side that is kept. Pictures that cannot be read are left out and named in `skipped`.
     """
 
     def __init__(self, pictures: PictureSet, shrink_to: int) -> None:
@@ -62,7 +62,7 @@ class FolderExamples:
         with ThreadPoolExecutor(2) as pool:
             readable = list(pool.map(self._probe, pictures.files))
         good = [index for index, fine in enumerate(readable) if fine]
-        self.skipped = len(readable) - len(good)
+        self.skipped = tuple(file for file, fine in zip(pictures.files, readable, strict=True) if not fine)
         if not good:
             raise DataError(f"none of the {len(readable)} pictures in {pictures.root} can be read")
         self._pictures = pictures.pick(good)

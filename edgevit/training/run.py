@@ -13,7 +13,7 @@ from edgevit_runtime.preprocess import DEFAULT_POLICY, parse_policy
 from edgevit.config import ViTConfig, check_resolution, variant_config
 from edgevit.data import dials
 from edgevit.data.folders import training_sets
-from edgevit.errors import ConfigError
+from edgevit.errors import ConfigError, PictureError
 from edgevit.files import check_writable
 from edgevit.model import ViT, load
 from edgevit.training.examples import ArrayExamples, Examples, FolderExamples
@@ -45,6 +45,7 @@ class Request:
     pictures: int = 6000
     seed: int = 0
     single_share: float | None = None
+    strict: bool = False
 
 
 def run(
@@ -121,9 +122,11 @@ def _folder(
     train_pictures, val_pictures = training_sets(request.data, seed=request.seed)
     shrink_to = round(max(ladder) / 0.875)
     sets = FolderExamples(train_pictures, shrink_to), FolderExamples(val_pictures, shrink_to)
-    skipped = sum(each.skipped for each in sets)
+    skipped = [file for each in sets for file in each.skipped]
+    if skipped and request.strict:
+        raise PictureError(f"cannot read picture {skipped[0]} ({len(skipped)} in all); without --strict it is left out")
     if skipped:
-        on_note(f"skipped {skipped} pictures that cannot be read")
+        on_note(f"skipped {len(skipped)} pictures that cannot be read: {', '.join(map(str, skipped[:3]))}")
     return sets
 
 

@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from edgevit_runtime.timing import MIN_RUNS, measure, peak_rss_bytes, reset_peak_rss
+from edgevit_runtime.timing import MIN_ROUNDS, MIN_RUNS, measure, peak_rss_bytes, reset_peak_rss
 
 
 class Clock:
@@ -31,6 +31,7 @@ def test_steady_calls_stop_early_and_exactly():
     assert latency.p10_ms == pytest.approx(5.0)
     assert latency.stable
     assert MIN_RUNS <= latency.runs < 200
+    assert clock.now >= MIN_ROUNDS * 0.04  # not one moment's burst
 
 
 def test_unsteady_calls_run_to_the_limit():

@@ -46,7 +46,7 @@ def test_folder_pictures_are_shrunk_by_their_short_side_and_never_enlarged(class
 def test_unreadable_pictures_are_left_out_and_counted(class_folder):
     (class_folder / LABELS[1] / "0.jpg").write_bytes(b"\xff\xd8 broken")
     held = FolderExamples(read_folder(class_folder), 64)
-    assert held.skipped == 1
+    assert len(held.skipped) == 1
     assert held.classes.tolist() == [0, 0, 0, 1, 1, 2, 2, 2, 3, 3, 3]
     expected = np.asarray(Image.open(class_folder / LABELS[1] / "1.jpg").resize((80, 64), Image.Resampling.BICUBIC))
     assert np.array_equal(np.asarray(held.picture(3)), expected)  # the broken one's successor

@@ -188,6 +188,13 @@ def test_cli_trains_converts_and_goes_on_from_there(run, folder, tmp_path):
     assert [each["resolution"] for each in json.loads(out)["results"]] == [32, 48]
 
 
+def test_cli_strict_stops_at_a_broken_picture(run, folder, tmp_path):
+    code, _, err = run("train", folder, "-o", tmp_path / "m.keras", "--variant", "vit-nano", *OPTIONS, "--strict")
+    assert code == 1
+    assert "broken.png (1 in all); without --strict it is left out" in err
+    assert not (tmp_path / "m.keras").exists()
+
+
 def test_cli_trains_on_synthetic_dials(run, tmp_path):
     code, out, _ = run("train", "synthetic", "-o", tmp_path / "m.keras", *OPTIONS, "--pictures", 40)
     assert code == 0

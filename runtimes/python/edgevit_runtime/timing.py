@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 BURST_SECONDS = 0.04
+MIN_ROUNDS = 12
+"""A median from one burst knows one moment of the machine only: so many rounds there are at least."""
 MIN_RUNS = 20
 STABLE = 0.02
 """The halves of a resolution's runs agree to this in their medians before it counts as measured."""
@@ -44,7 +46,9 @@ def measure(
     spent: dict[int, float] = dict.fromkeys(calls, 0.0)
     burst = {key: _warm_up(call, clock) for key, call in calls.items()}
     open_keys = set(calls)
+    rounds = 0
     while open_keys:
+        rounds += 1
         for key in sorted(open_keys):
             start = clock()
             calls[key]()
@@ -53,7 +57,9 @@ def measure(
                 calls[key]()
                 runs[key].append((clock() - before) * 1e3)
             spent[key] += clock() - start
-        open_keys = {key for key in open_keys if spent[key] < seconds and not _is_stable(runs[key])}
+        open_keys = {
+            key for key in open_keys if spent[key] < seconds and (rounds < MIN_ROUNDS or not _is_stable(runs[key]))
+        }
         if on_round:
             on_round(1.0 - sum(1.0 - min(1.0, spent[key] / seconds) for key in open_keys) / len(calls))
     return {key: _summary(values) for key, values in runs.items()}
@@ -66,7 +72,7 @@ def _warm_up(call: Callable[[], object], clock: Callable[[], float]) -> int:
         start = clock()
         call()
         fastest = min(fastest, clock() - start)
-    return max(1, min(50, round(BURST_SECONDS / max(fastest, 1e-6))))
+    return max(1, min(500, round(BURST_SECONDS / max(fastest, 1e-6))))
 
 
 def _is_stable(values: list[float]) -> bool:
