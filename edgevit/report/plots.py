@@ -215,4 +215,4 @@ def _draw_accuracy(axes: Axes, profile: Profile, accuracies: Accuracies) -> None
             color=ROLES["pick"],
             fontsize=8.5,
         )
-    legend(axes, "lower right")
+    legend(axes, "best")
