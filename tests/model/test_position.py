@@ -27,7 +27,8 @@ def test_matrix_is_torchs_antialiased_bicubic(size):
         align_corners=False,
     )
     matrix = bicubic_matrix(size, 14)
-    np.testing.assert_allclose(matrix @ plane @ matrix.T, theirs[0, 0].numpy(), atol=2e-6)
+    # PyTorch works its weights out in float32, ours come from float64: 3e-6 apart at 20.
+    np.testing.assert_allclose(matrix @ plane @ matrix.T, theirs[0, 0].numpy(), atol=1e-5)
 
 
 def test_layer_keeps_the_class_position_and_orders_rows_first():
