@@ -7,13 +7,16 @@ from typing import Any
 
 from edgevit.errors import ConfigError, ResolutionError, unknown_key
 
-__all__ = ["PATCH_SIZES", "VARIANTS", "Variant", "ViTConfig", "check_resolution", "variant_config"]
+__all__ = ["MAX_TOKENS", "PATCH_SIZES", "VARIANTS", "Variant", "ViTConfig", "check_resolution", "variant_config"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
 
 PATCH_SIZES = (8, 16, 32)
+
+MAX_TOKENS = 96**2 + 1
+"""Beyond 96 x 96 patches (1536 px at patch 16) one block's attention weights alone pass a gigabyte at 3 heads."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,12 @@ def check_resolution(resolution: int, patch: int) -> None:
         nearest = max(1, round(resolution / patch)) * patch
         raise ResolutionError(
             f"resolution {resolution} is not a multiple of the patch size {patch}; the nearest valid one is {nearest}"
+        )
+    tokens = (resolution // patch) ** 2 + 1
+    if tokens > MAX_TOKENS:
+        raise ResolutionError(
+            f"resolution {resolution} makes {tokens} tokens of patches of {patch}; at most {MAX_TOKENS} are supported, "
+            f"which is resolution {patch * 96}"
         )
 
 

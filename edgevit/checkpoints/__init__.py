@@ -1,5 +1,17 @@
 """Importers of other people's checkpoints, one file a format."""
 
-from edgevit.checkpoints.timm import import_checkpoint
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgevit.checkpoints.timm import import_checkpoint
 
 __all__ = ["import_checkpoint"]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads Keras only for who imports a checkpoint; `edgevit.checkpoints.hub` does without."""
+    if name != "import_checkpoint":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from edgevit.checkpoints.timm import import_checkpoint
+
+    return import_checkpoint

@@ -130,13 +130,12 @@ def _wanted(name: str, shape: tuple[int, ...]) -> list[int]:
 def _account(
     config: ViTConfig, missing: list[str], unexpected: list[str], misshapen: list[str], tensors: Arrays
 ) -> str:
-    parts = [f"the checkpoint is not a {config.variant}"]
+    likely = _recognise(tensors)
+    hint = f", its shape is that of {likely}" if likely else ""
+    parts = [f"the checkpoint is not a {config.variant}{hint}"]
     for what, entries in (("missing", missing), ("unexpected", unexpected), ("wrong shape", misshapen)):
         if entries:
             parts.append(f"{what} ({len(entries)}): {', '.join(entries)}")
-    likely = _recognise(tensors)
-    if likely:
-        parts.append(f"its shape is that of {likely}")
     return "; ".join(parts)
 
 

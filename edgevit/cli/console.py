@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import Progress, ProgressColumn
 
 from edgevit.errors import ConfigError
-from edgevit.files import write_text
+from edgevit.files import check_writable, write_text
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -54,8 +54,16 @@ def quiet_option(function: F) -> F:
 
 
 def console_for(json_target: str | None, quiet: bool = False) -> Console:
-    """The console for tables and progress: standard error when standard output is for JSON."""
-    return Console(stderr=json_target == "-", quiet=quiet, highlight=False)
+    """The console for tables and progress: standard error when standard output is for JSON.
+
+    Raises `ConfigError` where the JSON could not be written, before any work is done for it.
+    """
+    if json_target not in (None, "-"):
+        check_writable(Path(str(json_target)))
+    console = Console(stderr=json_target == "-", quiet=quiet, highlight=False)
+    if not console.is_terminal:
+        console.width = 120  # a pipe has no width of its own, and 80 breaks lines that somebody will copy
+    return console
 
 
 def progress_bar(console: Console, *columns: ProgressColumn | str) -> Progress:

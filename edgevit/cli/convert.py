@@ -51,7 +51,7 @@ def command(
     from edgevit.data.labels import read_labels
 
     get_recipe(recipe)
-    ladder = parse_resolutions(resolutions) if resolutions else ()
+    ladder = () if resolutions is None else parse_resolutions(resolutions)
     names = read_labels(labels) if labels else None
     bar = progress_bar(
         console, TextColumn("converting {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
@@ -80,5 +80,5 @@ def command(
 
     inspection = inspect(output)
     console.print(inspection_table(inspection))
-    console.print(f"next: edgevit profile {output}")
+    console.print(f"next: edgevit profile {output}", markup=False, soft_wrap=True)
     emit_json(inspection, json_target)

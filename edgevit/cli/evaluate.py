@@ -60,7 +60,7 @@ def command(
             model,
             data,
             against=against,
-            resolutions=parse_resolutions(resolutions) if resolutions else (),
+            resolutions=() if resolutions is None else parse_resolutions(resolutions),
             resize=resize,
             threads=threads,
             limit=limit,

@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, load_keras, quiet_option
+from edgevit.config import variant_config
 from edgevit.errors import ConfigError
+from edgevit.files import check_writable
 
 
 @click.command("import", cls=JsonCommand)
@@ -33,22 +35,25 @@ def command(
     Every tensor is accounted for: missing, unexpected and mis-shaped ones are listed by name and stop the import.
     """
     from edgevit.checkpoints import hub
+    from edgevit.data.labels import read_labels
 
     console = console_for(json_target, quiet)
-    local = Path(checkpoint)
+    if checkpoint.endswith(".keras"):
+        raise ConfigError(f"{checkpoint} is a model already; `edgevit convert` takes it as it is")
     variant = variant or hub.variant_of(checkpoint)
     if variant is None:
         raise ConfigError(f"cannot tell the variant from {checkpoint!r}: say --variant deit-tiny (or another)")
-    path = local if local.suffix or local.exists() else hub.download(checkpoint)
-    if not local.exists() and not checkpoint.endswith(".safetensors") and checkpoint.count("/") == 1:
+    variant_config(variant)
+    check_writable(output)
+    names = read_labels(labels) if labels else ()
+    path = Path(checkpoint)
+    if not path.exists() and not checkpoint.endswith(".safetensors") and checkpoint.count("/") == 1:
         path = hub.download(checkpoint)
 
     load_keras()
     from edgevit.checkpoints import import_checkpoint
-    from edgevit.data.labels import read_labels
     from edgevit.model import save
 
-    names = read_labels(labels) if labels else ()
     model = import_checkpoint(path, variant, labels=names)
     save(model, output)
     config = model.config

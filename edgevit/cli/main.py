@@ -75,17 +75,19 @@ def main(args: list[str] | None = None) -> None:
 
 
 def _run(call: Callable[[], Any]) -> None:
+    code = 0
     try:
         result = call()
+        code = result if isinstance(result, int) else 0
     except EdgeViTError as error:
         click.echo(f"edgevit: {error}", err=True)
-        sys.exit(1)
+        code = 1
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("edgevit: interrupted", err=True)
-        sys.exit(130)
+        code = 130
     if "edgevit_runtime.native" in sys.modules:  # only where an interpreter may have been at work
         sys.modules["edgevit_runtime.native"].silence_exit()
-    sys.exit(result if isinstance(result, int) else 0)
+    sys.exit(code)

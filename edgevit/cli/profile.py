@@ -48,8 +48,8 @@ def command(
     from edgevit.latency.profile import measure
     from edgevit.report.tables import profile_view
 
-    wanted = parse_resolutions(resolutions) if resolutions else ()
-    unseen = parse_resolutions(predict) if predict else ()
+    wanted = () if resolutions is None else parse_resolutions(resolutions)
+    unseen = () if predict is None else parse_resolutions(predict)
     console = console_for(json_target, quiet)
     with console.status(f"measuring {artefact.name} ({device})"):
         profile = measure(artefact, device=device, resolutions=wanted, threads=threads, seconds=seconds)

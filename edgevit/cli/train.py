@@ -67,7 +67,7 @@ def command(
     drawn dial gauges, to try things out.
     """
     console = console_for(json_target, quiet)
-    ladder = parse_resolutions(resolutions) if resolutions else ()
+    ladder = () if resolutions is None else parse_resolutions(resolutions)
     load_keras()
     from edgevit.report.training import epoch_line, training_table
     from edgevit.training.run import Request, run
@@ -96,12 +96,12 @@ def command(
         task = bar.add_task("reading pictures", total=None)
         document = run(
             request,
-            on_note=lambda line: console.print(line, markup=False),
+            on_note=lambda line: console.print(line, markup=False, soft_wrap=True),
             on_step=lambda done, total, loss: bar.update(
                 task, description=f"training, loss {loss:.3f}", completed=done, total=total
             ),
-            on_epoch=lambda epoch: console.print(epoch_line(epoch, epochs), markup=False),
+            on_epoch=lambda epoch: console.print(epoch_line(epoch, epochs), markup=False, soft_wrap=True),
         )
     console.print(training_table(document))
-    console.print(f"next: edgevit convert {output} -o {output.with_suffix('.tflite')}")
+    console.print(f"next: edgevit convert {output} -o {output.with_suffix('.tflite')}", markup=False, soft_wrap=True)
     emit_json(document, json_target)

@@ -138,6 +138,8 @@ def read_profile(path: Path) -> Profile:
         raise DocumentError(f"{path}: {error}") from error
     if record.has("curve"):
         stored = replace(stored, curve=_read_curve(record.record("curve"), stored.points))
+    elif stored.curve_note is None:  # straight from `edgevit-run profile --json` on a device
+        stored = assemble(record)
     if record.has("recommendation"):
         stored = stored.within(record.record("recommendation").number("budget_ms"))
     if record.has("predictions"):

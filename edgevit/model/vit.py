@@ -110,7 +110,7 @@ def load(path: str | Path) -> ViT:
         raise ModelError(f"no such model: {path}")
     if not zipfile.is_zipfile(path):
         raise ModelError(
-            f"{path} is not a .keras model (train one with `edgevit train`, or `edgevit import` a checkpoint)"
+            f"{path} is not a .keras model, or is cut short (make one with `edgevit train`, or `edgevit import`)"
         )
     try:
         model = keras.saving.load_model(path, compile=False)

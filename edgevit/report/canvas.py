@@ -110,7 +110,7 @@ def frame(axes: Axes, below: str, beside: str) -> None:
     axes.spines["bottom"].set_color(ROLES["muted"])
 
 
-def legend(axes: Axes, place: Literal["upper left", "lower right"], *, first: str = "") -> None:
+def legend(axes: Axes, place: Literal["upper left", "best"], *, first: str = "") -> None:
     """A legend that hides the rules behind it; what starts with `first` stands on top."""
     handles, labels = axes.get_legend_handles_labels()
     order = sorted(range(len(labels)), key=lambda index: not labels[index].startswith(first))

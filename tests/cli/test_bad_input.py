@@ -15,6 +15,7 @@ def place(tmp_path, tiny_keras, tiny_tflite, class_folder, tiny_model):
     shutil.copy(tiny_tflite, tmp_path / "good.tflite")
     (tmp_path / "text.keras").write_text("this is not a model")
     (tmp_path / "cut.keras").write_bytes(tiny_keras.read_bytes()[:5000])
+    (tmp_path / "text.safetensors").write_text("this is not a checkpoint")
     (tmp_path / "text.tflite").write_text("this is not an artefact")
     (tmp_path / "cut.tflite").write_bytes(tiny_tflite.read_bytes()[:50_000])
     (tmp_path / "foreign.tflite").write_bytes(lower(tiny_model.config, model_arrays(tiny_model), 32))
@@ -43,6 +44,12 @@ CASES = {
         "resolution 100 is not a multiple of the patch size 16; the nearest valid one is 96",
     ),
     "convert: resolutions that are none": (CONVERT + " --resolutions big", "resolutions are whole numbers"),
+    "convert: huge": (CONVERT + " --resolutions 16000", "makes 1000001 tokens of patches of 16; at most 9217"),
+    "convert: no resolutions": (CONVERT + " --resolutions= ", "resolutions are whole numbers"),
+    "convert: JSON folder": (CONVERT + " --json {0}/no/c.json", "there is no folder"),
+    "evaluate: JSON folder": ("evaluate {0}/good.tflite {0}/pictures --json {0}/no/e.json", "there is no folder"),
+    "import: a model": ("import {0}/good.keras -o {0}/out.keras", "good.keras is a model already"),
+    "import: output folder": ("import {0}/x.safetensors --variant vit-nano -o {0}/no/o.keras", "there is no folder"),
     "convert: recipe": (CONVERT + " --recipe int9", "unknown recipe 'int9'; did you mean 'int8'"),
     "convert: label count": (CONVERT + " --labels {0}/three.txt", "3 labels for a model with 4 classes"),
     "convert: label gap": (CONVERT + " --labels {0}/gap.txt", "has an empty line 2"),
@@ -74,14 +81,14 @@ CASES = {
     "evaluate: csv file": ("evaluate {0}/good.tflite {0}/lost", "line 2: no such picture: "),
     "import: missing": ("import {0}/none.safetensors --variant deit-tiny -o {0}/out.keras", "no such checkpoint: "),
     "import: not one": (
-        "import {0}/text.keras --variant deit-tiny -o {0}/out.keras",
+        "import {0}/text.safetensors --variant deit-tiny -o {0}/out.keras",
         "is not a readable safetensors file",
     ),
     "import: variant": (
-        "import {0}/text.keras --variant deit-tinny -o {0}/out.keras",
+        "import {0}/text.safetensors --variant deit-tinny -o {0}/out.keras",
         "unknown variant 'deit-tinny'; did you mean 'deit-tiny'",
     ),
-    "import: no variant": ("import {0}/text.safetensors -o {0}/out.keras", "cannot tell the variant from"),
+    "import: no variant": ("import {0}/unnamed.safetensors -o {0}/out.keras", "cannot tell the variant from"),
     "train: empty folder": ("train {0}/empty -o {0}/out.keras", "holds no pictures"),
     "train: one class": ("train {0}/one -o {0}/out.keras", "pictures of 1 class only"),
     "train: no folder": ("train {0}/nowhere -o {0}/out.keras", "no such picture folder: "),

@@ -34,6 +34,17 @@ def test_profile_is_the_contract(profiled, tmp_path, tiny_tflite):
     assert "R²" in out
 
 
+def test_what_a_device_printed_becomes_a_report(run, tiny_tflite, tmp_path):
+    """`edgevit-run profile --json` there, `edgevit report` here: the curve is fitted when it is read."""
+    from edgevit_runtime import Model
+
+    with Model(tiny_tflite, weight_cache=False) as model:
+        (tmp_path / "pi.json").write_text(json.dumps(model.profile(seconds=0.1)))
+    code, _, err = run("report", tmp_path / "pi.json", "-o", tmp_path / "r.html", "--budget-ms", "1000")
+    assert (code, err) == (0, "")
+    assert "R²" in (tmp_path / "r.html").read_text()
+
+
 def test_budget_that_nothing_meets(profiled, tmp_path):
     code, _, err = profiled("--budget-ms", "0.0001")
     assert code == 1

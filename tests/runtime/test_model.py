@@ -64,6 +64,19 @@ def test_backends_agree(artefact, recipe):
     np.testing.assert_allclose(scores["compiled"], scores["interpreter"], atol=0.05 if recipe == "int8-full" else 1e-6)
 
 
+def test_closed_models_and_things_that_are_no_pictures(tiny_tflite, tmp_path):
+    with Model(tiny_tflite) as model:
+        for wrong in (5, None, b"abc"):
+            with pytest.raises(PictureError, match="a picture is a path, a Pillow picture or a numpy array, not"):
+                model.classify(wrong)
+        with pytest.raises(PictureError, match="is a folder, not a picture"):
+            model.classify(tmp_path)
+        with pytest.raises(ResolutionError, match="a whole number of pixels, not '64'"):
+            model.classify(random_picture(1), "64")
+    with pytest.raises(EdgeViTError, match="is closed"):
+        model.classify(random_picture(1))
+
+
 def test_unknown_backend(tiny_tflite):
     with pytest.raises(EdgeViTError, match=r"unknown backend 'gpu' .known: compiled, interpreter, tflite"):
         Model(tiny_tflite, backend="gpu")

@@ -80,6 +80,8 @@ class Manifest:
         for signature in self.signatures:
             if signature.resolution == resolution:
                 return signature
+        if not isinstance(resolution, int):
+            raise ResolutionError(f"a resolution is a whole number of pixels, not {resolution!r}")
         ladder = ", ".join(map(str, self.resolutions))
         nearest = min(self.resolutions, key=lambda held: abs(held - resolution))
         raise ResolutionError(

@@ -69,6 +69,7 @@ class Model:
         self._backend = open_backend(self.path, threads, backend, weight_cache=weight_cache)
         self.load_ms = (time.perf_counter() - start) * 1e3
         self._lock = threading.Lock()
+        self._closed = False
         if not self._backend.proven:
             self._prove()
 
@@ -81,6 +82,7 @@ class Model:
     def close(self) -> None:
         """Frees the interpreter's memory. The model cannot be used afterwards."""
         with self._lock:
+            self._closed = True
             self._backend.close()
 
     @property
@@ -125,6 +127,8 @@ class Model:
         # int8 input: the same pixels, shifted by the zero point of -128.
         pixels = image if signature.input.dtype == "uint8" else (image ^ 0x80).view(np.int8)
         with self._lock:
+            if self._closed:
+                raise EdgeViTError(f"the model {self.path} is closed")
             raw = self._backend.run(signature, np.ascontiguousarray(pixels)[None])
         return {tensor.name: _real(raw[tensor.name], tensor)[0] for tensor in signature.outputs}
 

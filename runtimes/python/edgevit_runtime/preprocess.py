@@ -56,7 +56,11 @@ def load_picture(source: Picture) -> Image:
         return _to_rgb(_from_array(source))
     if isinstance(source, Image.Image):
         return _to_rgb(ImageOps.exif_transpose(source))
+    if not isinstance(source, (str, os.PathLike)):
+        raise PictureError(f"a picture is a path, a Pillow picture or a numpy array, not {type(source).__name__}")
     path = Path(source)
+    if path.is_dir():
+        raise PictureError(f"{path} is a folder, not a picture")
     if not path.is_file():
         raise PictureError(f"no such picture: {path}")
     try:
