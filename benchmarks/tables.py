@@ -91,11 +91,12 @@ def deit() -> Iterator[str]:
             f"largest difference of a logit {each['max_logit_difference']:.1e}."
         )
     worst = max(row["max_score_difference"] for row in ladder["rows"])
+    equal = "to the last bit" if worst == 0.0 else f"but for {worst:.0e}"
     yield (
         f"- {len(ladder['rows'])} resolutions in `int8` take {ladder['ladder_bytes'] / 1e6:.2f} MB, one takes "
-        f"{ladder['single_224_bytes'] / 1e6:.2f} MB: {ladder['ladder_over_single']:.2f} times. Scores differ from a "
-        f"single-resolution artefact's by {worst:.0e} at most. With all used, {ladder['rss_above_empty_mb']:.0f} MB of "
-        "memory above an empty interpreter."
+        f"{ladder['single_224_bytes'] / 1e6:.2f} MB: {ladder['ladder_over_single']:.2f} times. Scores equal a "
+        f"single-resolution artefact's {equal}. With all used, {ladder['rss_above_empty_mb']:.0f} MB of memory above an "
+        "empty interpreter."
     )
     fit = curve["curve"]
     yield (
