@@ -95,8 +95,8 @@ def deit() -> Iterator[str]:
     yield (
         f"- {len(ladder['rows'])} resolutions in `int8` take {ladder['ladder_bytes'] / 1e6:.2f} MB, one takes "
         f"{ladder['single_224_bytes'] / 1e6:.2f} MB: {ladder['ladder_over_single']:.2f} times. Scores equal a "
-        f"single-resolution artefact's {equal}. With all used, {ladder['rss_above_empty_mb']:.0f} MB of memory above an "
-        "empty interpreter."
+        f"single-resolution artefact's {equal}. With all used, {ladder['rss_above_empty_mb']:.0f} MB of memory above "
+        "an empty interpreter."
     )
     fit = curve["curve"]
     yield (
