@@ -215,7 +215,7 @@ class InterpreterBackend:
 
 
 class TfliteBackend(InterpreterBackend):
-    """tflite-runtime 2.14. It takes one scale for a layer that has one for each channel, so `int8` comes out wrong."""
+    """tflite-runtime 2.14. It gets the recipe `int8` wrong: likely it takes one scale where there is one a channel."""
 
     name = "tflite"
     proven = False
