@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -19,89 +21,130 @@ from edgevit.cli.console import (
 )
 from edgevit.config import VARIANTS
 
+# Options that are fields of TrainSpec: name, type, help. Left out, the preset decides.
+SPEC_OPTIONS: tuple[tuple[str, Any, str], ...] = (
+    ("epochs", click.IntRange(min=1), "How often every picture is shown."),
+    ("batch", click.IntRange(min=1), "Pictures in a batch."),
+    ("learning-rate", float, "Its peak, for the head."),
+    ("layer-decay", float, "Each layer's share of the rate of the one above it."),
+    ("weight-decay", click.FloatRange(min=0), "Decoupled, on matrices only."),
+    ("label-smoothing", float, "0 to 1."),
+    ("ema", float, "Momentum of the weights' average; the average is what is kept. 0: off."),
+    ("single-share", float, "Share of the steps at one resolution first."),
+    ("self-distillation", float, "Weight of learning from its own answer at the top resolution. 0: off."),
+    ("augmentation", str, "none, shift (gauges, text) or photo (crops, mirrored)."),
+    ("mixup", float, "Alpha; 0: off."),
+    ("cutmix", float, "Factor, 0 to 1; 0: off."),
+    ("erasing", float, "Chance that a box of a picture becomes noise."),
+    ("distillation", str, "soft or hard, with --teacher."),
+    ("distillation-weight", float, "The teacher's share of the loss."),
+    ("temperature", float, "Of soft distillation."),
+    ("precision", str, "float32, mixed_bfloat16 or mixed_float16."),
+    ("seed", click.IntRange(min=0), "Decides every draw: split, order, crops, weights."),
+)
+SPEC_FLAGS: tuple[tuple[str, str], ...] = (
+    ("trivial-augment", "One random operation a picture, of random strength."),
+    ("class-weights", "Weigh rare classes up."),
+    ("freeze", "Train the head only: a linear probe."),
+)
+
+
+def spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that are fields of `TrainSpec`; None where the user did not give one."""
+    for name, flag_help in reversed(SPEC_FLAGS):
+        function = click.option(f"--{name}/--no-{name}", default=None, help=flag_help)(function)
+    for name, kind, option_help in reversed(SPEC_OPTIONS):
+        function = click.option(f"--{name}", type=kind, help=option_help)(function)
+    return function
+
 
 @click.command("train", cls=JsonCommand)
 @click.argument("data")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .keras file to write.")
-@click.option("--variant", help=f"{', '.join(VARIANTS)}; with /8 or /32 for other patches [default: vit-tiny].")
-@click.option("--from", "start", type=click.Path(path_type=Path), help="Start from this .keras model instead.")
+@click.option("--from", "start", type=click.Path(path_type=Path), help="Start from this .keras model.")
+@click.option("--variant", help=f"Without --from: {', '.join(VARIANTS)}; /8 or /32 for other patches.")
 @click.option("--resolutions", help="The ladder, such as 128,160,192,224: batches are drawn at all of them.")
-@click.option("--epochs", type=click.IntRange(min=1), default=30, show_default=True)
-@click.option("--batch", type=click.IntRange(min=1), default=64, show_default=True, help="Pictures in a batch.")
-@click.option("--learning-rate", type=float, help="Its peak [default: 1e-3, or 1e-4 with --from].")
-@click.option("--weight-decay", type=click.FloatRange(min=0), default=0.05, show_default=True)
-@click.option("--label-smoothing", type=click.FloatRange(0, 0.9), default=0.1, show_default=True)
-@click.option("--stochastic-depth", type=click.FloatRange(0, 0.9), default=0.0, show_default=True)
-@click.option("--single-share", type=float, help="Steps at one resolution first [default: 0.5, or 0 with --from].")
-@click.option("--augmentation", help="none, shift or photo [default: photo, shift for synthetic].")
-@click.option("--resize", help="Preprocessing of validation: crop:0.875 or squash [default: crop:0.875].")
+@click.option("--preset", help="fine-tune, scratch or small-data [default: fine-tune with --from, else scratch].")
+@spec_options
+@click.option("--stochastic-depth", type=click.FloatRange(0, 0.9), help="Chance that the last block is skipped.")
+@click.option("--teacher", help="Distil from this .keras model, or from a CNN of keras.applications by name.")
+@click.option("--teacher-weights", default="imagenet", show_default=True, help="For a name: imagenet, none or a file.")
+@click.option("--distillation-token", is_flag=True, help="DeiT's: a second token and head that listen to the teacher.")
+@click.option(
+    "--qat", metavar="RECIPE", help="Quantization-aware: train through the rounding of int8, int8-static or int8-full."
+)
+@click.option("--resize", help="Preprocessing of validation: crop:0.875 or squash.")
+@click.option("--val-share", type=float, default=0.1, show_default=True, help="For a folder without val/ of its own.")
 @click.option("--pictures", type=click.IntRange(min=20), default=6000, show_default=True, help="For synthetic.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--resume", is_flag=True, help="Go on with the unfinished run, to the same result.")
+@click.option("--restart", is_flag=True, help="Drop the unfinished run.")
+@click.option("--tensorboard", is_flag=True, help="Log for TensorBoard too, to the run's folder.")
 @click.option("--strict", is_flag=True, help="Stop at a picture that cannot be read, instead of skipping it.")
 @json_option
 @quiet_option
 def command(
     data: str,
     output: Path,
-    variant: str | None,
-    start: Path | None,
     resolutions: str | None,
-    epochs: int,
-    batch: int,
-    learning_rate: float | None,
-    weight_decay: float,
-    label_smoothing: float,
-    stochastic_depth: float,
-    single_share: float | None,
-    augmentation: str | None,
-    resize: str | None,
-    pictures: int,
-    seed: int,
-    strict: bool,
+    tensorboard: bool,
     json_target: str | None,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Train a ViT on DATA so that one set of weights is good at every resolution of the ladder.
 
     DATA is a folder of class folders (or one with train/ and val/ in it, or with labels.csv), or the word `synthetic`:
     drawn dial gauges, to try things out.
+
+    A preset decides all that is not given; what each sets is in docs/training.md. History, curves, confusion matrix
+    and the state to resume from go to a folder beside the model: plants.run for plants.keras.
     """
     console = console_for(json_target, quiet)
     ladder = () if resolutions is None else parse_resolutions(resolutions)
     load_keras()
-    from edgevit.report.training import epoch_line, training_table
-    from edgevit.training.run import Request, run
+    from edgevit.report.run_folder import RunFolder
+    from edgevit.report.training import epoch_line, imbalance_note, summary
+    from edgevit.training.request import Request
+    from edgevit.training.run import run
 
-    request = Request(
-        data=data,
-        output=output,
-        variant=variant,
-        start=start,
-        ladder=ladder,
-        epochs=epochs,
-        batch=batch,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        label_smoothing=label_smoothing,
-        stochastic_depth=stochastic_depth,
-        augmentation=augmentation,
-        resize=resize,
-        pictures=pictures,
-        seed=seed,
-        single_share=single_share,
-        strict=strict,
-    )
+    names = [
+        name.replace("-", "_") for name in (*(each[0] for each in SPEC_OPTIONS), *(each[0] for each in SPEC_FLAGS))
+    ]
+    given = {name: value for name in names if (value := options.pop(name)) is not None}
+    request = Request(data=data, output=output, ladder=ladder, options=given, **options)
+    folder, log = RunFolder(request.folder), None
+    if tensorboard:
+        from edgevit.training.tensorboard import TensorBoardLog
+
+        log = TensorBoardLog(request.folder / "tensorboard")
+
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with progress_bar(console, *columns) as bar:
         task = bar.add_task("reading pictures", total=None)
-        document = run(
-            request,
-            on_note=lambda line: console.print(line, markup=False, soft_wrap=True),
-            on_step=lambda done, total, loss: bar.update(
-                task, description=f"training, loss {loss:.3f}", completed=done, total=total
-            ),
-            on_epoch=lambda epoch: console.print(epoch_line(epoch, epochs), markup=False, soft_wrap=True),
-        )
-    console.print(training_table(document))
-    console.print(f"next: edgevit convert {output} -o {output.with_suffix('.tflite')}", markup=False, soft_wrap=True)
+
+        class Screen:
+            """Tells the user, and writes down, how the run goes."""
+
+            def note(self, line: str) -> None:
+                console.print(line, markup=False, soft_wrap=True)
+
+            def data(self, counts: Any, labels: tuple[str, ...]) -> None:
+                if line := imbalance_note(counts.tolist(), labels):
+                    self.note(line)
+
+            def step(self, done: int, total: int, loss: float, images_per_s: float) -> None:
+                text = f"training, loss {loss:.3f}, {images_per_s:.0f} images/s"
+                bar.update(task, description=text, completed=done, total=total)
+
+            def epoch(self, epochs: Any, total: int) -> None:
+                folder.history([epoch.to_dict() for epoch in epochs])
+                if log is not None:
+                    log.epoch(epochs[-1].to_dict())
+                self.note(epoch_line(epochs[-1], total))
+
+        document = run(request, Screen())
+    folder.finish(document)
+    if log is not None:
+        log.close()
+    console.print(summary(document))
     emit_json(document, json_target)

@@ -99,6 +99,8 @@ def save(model: ViT, path: str | Path) -> None:
     try:
         model.save(partial)
         partial.replace(path)
+    except OSError as error:
+        raise ModelError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         partial.unlink(missing_ok=True)
 

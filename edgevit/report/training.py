@@ -1,11 +1,19 @@
-"""A training run as lines and a table."""
+"""A training run as lines and tables."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
+
+MOST_CLASSES = 20
+IMBALANCE = 2.0
+"""From this ratio of the largest class to the smallest the user is told."""
 
 
 class EpochLike(Protocol):
@@ -30,13 +38,78 @@ def epoch_line(epoch: EpochLike, total: int) -> str:
 
 def training_table(document: Mapping[str, Any]) -> Table:
     """Validation top-1 by resolution of the weights that were kept."""
-    table = Table(
-        title=f"{document['model']}  {document['variant']}  {document['parameters']:,} parameters, "
-        f"epoch {document['best_epoch']} of {len(document['epochs'])}, {document['seconds']:.0f} s",
-        title_justify="left",
-    )
+    table = Table(title="validation, the weights that were kept", title_justify="left")
     table.add_column("resolution", justify="right")
     table.add_column("val top-1", justify="right")
     for each in document["results"]:
         table.add_row(str(each["resolution"]), f"{each['top1']:.1%}")
     return table
+
+
+def imbalance_note(counts: Sequence[int], labels: Sequence[str]) -> str | None:
+    """A line where one class has at least twice as many pictures as another; `labels` may be empty."""
+    present = [(count, index) for index, count in enumerate(counts) if count]
+    (few, rare), (many, common) = min(present), max(present)
+    if many < IMBALANCE * few:
+        return None
+    names = labels or [str(index) for index in range(len(counts))]
+    return (
+        f"classes are uneven: {names[common]} has {many} pictures, {names[rare]} has {few}; "
+        "--class-weights lets each class count the same"
+    )
+
+
+def class_table(document: Mapping[str, Any]) -> Table:
+    """Each class's pictures, precision and recall, the worst recall first; the worst twenty of more."""
+    rows = sorted(document["classes"], key=lambda row: -1.0 if row["recall"] is None else row["recall"])
+    table = Table(title=f"by class, at {document['confusion']['resolution']} px", title_justify="left")
+    table.add_column("class", overflow="fold")
+    for header in ("train", "val", "precision", "recall"):
+        table.add_column(header, justify="right")
+    for row in rows[:MOST_CLASSES]:
+        figures = ("–" if row[key] is None else f"{row[key]:.1%}" for key in ("precision", "recall"))
+        table.add_row(Text(row["label"]), str(row["train"]), str(row["val"]), *figures)
+    if len(rows) > MOST_CLASSES:
+        table.caption = f"{len(rows) - MOST_CLASSES} more, with better recall, are in summary.json"
+    return table
+
+
+def most_confused(document: Mapping[str, Any], count: int = 3) -> list[str]:
+    """`roses taken for tulips: 14 of 129`, the most frequent first."""
+    matrix = np.array(document["confusion"]["matrix"])
+    names = [row["label"] for row in document["classes"]]
+    wrong = matrix - np.diag(np.diag(matrix))
+    places = np.argsort(-wrong, axis=None, kind="stable")[:count]
+    pairs = [divmod(int(place), len(names)) for place in places]
+    return [
+        f"{names[truth]} taken for {names[named]}: {wrong[truth, named]} of {matrix[truth].sum()}"
+        for truth, named in pairs
+        if wrong[truth, named]
+    ]
+
+
+def summary(document: Mapping[str, Any]) -> Group:
+    """What a user wants to know when a run has ended, and what to type next."""
+    model, artefact = document["model"], document["model"].removesuffix(".keras") + ".tflite"
+    preset = f", preset {document['preset']}" if document.get("preset") else ""
+    headline = (
+        f"{model}: {document['variant']}, {document['parameters']:,} parameters{preset}, "
+        f"epoch {document['best_epoch']} of {len(document['epochs'])}, {document['seconds']:.0f} s"
+    )
+    parts: list[RenderableType] = [Text(headline), training_table(document)]
+    if "classes" in document:
+        parts += [class_table(document), *map(Text, most_confused(document))]
+    if "run" in document:
+        parts.append(Text(f"in {document['run']}: history.csv, curves.png, confusion.png, summary.json, split.csv"))
+    qat = document.get("spec", {}).get("qat")
+    recipe = f" --recipe {qat}" if qat else ""
+    parts.append(Text(f"next: edgevit convert {model} -o {artefact}{recipe}"))
+    if document["data"] != "synthetic":
+        parts.append(Text(f"then: edgevit evaluate {model} {_validation(document)} --against {artefact}"))
+    return Group(*parts)
+
+
+def _validation(document: Mapping[str, Any]) -> str:
+    """The folder to evaluate on: val/ where there is one; pictures that trained would flatter."""
+    val = Path(document["data"]) / "val"
+    return str(val) if val.is_dir() else "PICTURES_IT_NEVER_SAW"

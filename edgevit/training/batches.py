@@ -1,96 +1,131 @@
-"""Mixed-resolution batches: each batch draws one resolution of the ladder, so that every shape is static."""
+"""Mixed-resolution batches: batch k of a run is a function of the seed and k alone.
+
+So a run that was stopped goes on at any batch without anything but its number, and threads change nothing.
+"""
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
+import keras
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from edgevit.training.augmentation import Augmentation, View, apply_view, draw_view
+from edgevit.errors import DataError, PictureError
+from edgevit.training.augmentation import apply_view, draw_view, get_augmentation
 from edgevit.training.examples import Examples
-
-Finished = queue.Queue["MixedBatch | BaseException"]
+from edgevit.training.spec import TrainSpec
 
 WORKERS = 2
 AHEAD = 3
 """Batches made before they are asked for."""
 
+ORDER, LADDER, VIEW = range(3)
+"""What a stream of random numbers is for."""
+
 
 @dataclass(frozen=True)
-class MixedBatch:
-    """images uint8 [batch, R, R, 3] and classes int32 [batch]."""
+class Batch:
+    """images uint8 [batch, size, size, 3], classes int32 [batch], and the resolution that the model is to see.
+
+    `size` is that resolution, or the top of the ladder where something else (a teacher) looks at the same pictures.
+    """
 
     images: NDArray[np.uint8]
     classes: NDArray[np.int32]
+    resolution: int
 
     @property
-    def resolution(self) -> int:
+    def size(self) -> int:
         return int(self.images.shape[1])
 
 
-def mixed_batches(
-    examples: Examples,
-    plan: Sequence[Sequence[int]],
-    batch: int,
-    augmentation: Augmentation,
-    random: Generator,
-) -> Iterator[MixedBatch]:
-    """A batch for each entry of `plan`, at one of the entry's resolutions.
+class MixedBatches(keras.utils.PyDataset):
+    """All batches of a run, by number.
 
-    All draws come from `random`, in order, so that a seed decides them whatever the threads do.
+    The first `single_share` of them is at `base` alone; then each round of as many batches as the ladder has rungs
+    holds every rung once, in a drawn order. Each epoch shows every picture once, but for what does not fill a batch.
+    tall: make the pictures at the ladder's top whatever the resolution is.
     """
-    finished: Finished = queue.Queue(AHEAD)
-    stop = threading.Event()
 
-    def see(index: int, view: View, resolution: int) -> NDArray[np.uint8]:
-        return apply_view(examples.picture(index), view, resolution)
+    def __init__(
+        self,
+        examples: Examples,
+        ladder: tuple[int, ...],
+        base: int,
+        spec: TrainSpec,
+        *,
+        tall: bool,
+        strict: bool = True,
+    ) -> None:
+        super().__init__()
+        self._examples, self._ladder, self._base, self._spec = examples, ladder, base, spec
+        self._tall, self._strict = tall, strict
+        self._augmentation = get_augmentation(spec.augmentation)
+        self.batch = min(spec.batch, len(examples.classes))
+        self.steps_per_epoch = max(1, len(examples.classes) // self.batch)
+        self.total = spec.epochs * self.steps_per_epoch
+        self.single = round(spec.single_share * self.total)
+        self.unreadable: dict[int, PictureError] = {}
+        """Pictures that could be read when the run began, and cannot any more."""
 
-    def make() -> None:
-        try:
-            with ThreadPoolExecutor(WORKERS) as pool:
-                order = _endless_order(len(examples.classes), random)
-                for resolutions in plan:
-                    resolution = int(random.choice(resolutions))
-                    indices = [next(order) for _ in range(batch)]
-                    views = [draw_view(augmentation, random) for _ in indices]
-                    jobs = [pool.submit(see, *job) for job in zip(indices, views, [resolution] * batch, strict=True)]
-                    images = np.stack([job.result() for job in jobs])
-                    if not _put(finished, MixedBatch(images, examples.classes[indices]), stop):
-                        return
-        except BaseException as error:  # handed to the thread that trains
-            _put(finished, error, stop)
+    def __len__(self) -> int:
+        return self.total
 
-    thread = threading.Thread(target=make, daemon=True)
-    thread.start()
-    try:
-        for _ in plan:
-            made = finished.get()
-            if isinstance(made, BaseException):
-                raise made
-            yield made
-    finally:
-        stop.set()
-        thread.join()
+    def resolution(self, number: int) -> int:
+        """What batch `number` shows the model."""
+        if number < self.single:
+            return self._base
+        round_number, place = divmod(number - self.single, len(self._ladder))
+        return int(self._random(LADDER, round_number).permutation(self._ladder)[place])
 
+    def __getitem__(self, number: int) -> Batch:
+        epoch, step = divmod(number, self.steps_per_epoch)
+        order = self._random(ORDER, epoch).permutation(len(self._examples.classes))
+        resolution = self.resolution(number)
+        size = max(*self._ladder, resolution) if self._tall else resolution
+        random = self._random(VIEW, number)
+        images, indices = [], []
+        for wanted in order[step * self.batch : (step + 1) * self.batch]:
+            view = draw_view(self._augmentation, random, trivial=self._spec.trivial_augment)
+            index, picture = self._picture(int(wanted))
+            images.append(apply_view(picture, view, size))
+            indices.append(index)
+        return Batch(np.stack(images), self._examples.classes[indices], resolution)
 
-def _put(finished: Finished, item: MixedBatch | BaseException, stop: threading.Event) -> bool:
-    """Puts an item unless nobody will take it any more."""
-    while not stop.is_set():
-        try:
-            finished.put(item, timeout=0.1)
-            return True
-        except queue.Full:
-            continue
-    return False
+    def from_step(self, number: int) -> Iterator[Batch]:
+        """The batches from `number` to the end, made a little ahead in threads."""
+        with ThreadPoolExecutor(WORKERS) as pool:
+            numbers = iter(range(number, self.total))
+            waiting = deque(pool.submit(self.__getitem__, each) for each in islice(numbers, AHEAD))
+            try:
+                while waiting:
+                    batch = waiting.popleft().result()
+                    waiting.extend(pool.submit(self.__getitem__, each) for each in islice(numbers, 1))
+                    yield batch
+            finally:
+                for future in waiting:
+                    future.cancel()
 
+    def _random(self, purpose: int, number: int) -> Generator:
+        return np.random.default_rng([self._spec.seed, purpose, number])
 
-def _endless_order(count: int, random: Generator) -> Iterator[int]:
-    """Every index once, shuffled, then again in another order."""
-    while True:
-        yield from random.permutation(count).tolist()
+    def _picture(self, wanted: int) -> tuple[int, Any]:
+        """The picture, or where it cannot be read any more, the next one that can."""
+        count = len(self._examples.classes)
+        for index in ((wanted + step) % count for step in range(count)):
+            if index in self.unreadable:
+                continue
+            try:
+                return index, self._examples.picture(index)
+            except PictureError as error:
+                if self._strict:
+                    raise
+                self.unreadable[index] = error
+        raise DataError(f"none of the {count} training pictures can be read any more")

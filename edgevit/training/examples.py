@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -25,6 +26,8 @@ class Examples(Protocol):
 
     classes: NDArray[np.int32]
     labels: tuple[str, ...]
+    files: tuple[Path, ...]
+    """Where they come from; empty for pictures that were drawn."""
 
     def picture(self, index: int) -> Image.Image:
         """The picture, RGB, at any size."""
@@ -35,6 +38,8 @@ class Examples(Protocol):
 
 class ArrayExamples:
     """uint8 [n, size, size, 3] in memory."""
+
+    files: tuple[Path, ...] = ()
 
     def __init__(self, images: NDArray[np.uint8], classes: NDArray[np.int32], labels: tuple[str, ...]) -> None:
         self._images, self.classes, self.labels = images, classes, labels
@@ -58,30 +63,31 @@ class FolderExamples:
     def __init__(self, pictures: PictureSet, shrink_to: int) -> None:
         self.labels = pictures.labels
         self._shrink_to = shrink_to
-        self._kept: dict[int, Image.Image] = {}
-        with ThreadPoolExecutor(2) as pool:
-            readable = list(pool.map(self._probe, pictures.files))
-        good = [index for index, fine in enumerate(readable) if fine]
-        self.skipped = tuple(file for file, fine in zip(pictures.files, readable, strict=True) if not fine)
-        if not good:
-            raise DataError(f"none of the {len(readable)} pictures in {pictures.root} can be read")
-        self._pictures = pictures.pick(good)
-        self.classes = np.array(self._pictures.classes, np.int32)
         per_picture = 3 * shrink_to * shrink_to * 4 // 3
-        if per_picture * len(good) <= MEMORY_LIMIT_BYTES:
-            with ThreadPoolExecutor(2) as pool:
-                self._kept = dict(enumerate(pool.map(self._read, range(len(good)))))
+        keep = per_picture * len(pictures.files) <= MEMORY_LIMIT_BYTES
+        with ThreadPoolExecutor(2) as pool:
+            read = list(pool.map(self._try_read if keep else self._probe, pictures.files))
+        good = [index for index, found in enumerate(read) if found is not None]
+        self.skipped = tuple(file for file, found in zip(pictures.files, read, strict=True) if found is None)
+        if not good:
+            raise DataError(f"none of the {len(read)} pictures in {pictures.root} can be read")
+        self._pictures = pictures.pick(good)
+        self.files = self._pictures.files
+        self.classes = np.array(self._pictures.classes, np.int32)
+        self._kept = [found for found in read if found is not None] if keep else None
 
-    @staticmethod
-    def _probe(file: object) -> bool:
+    def _try_read(self, file: Path) -> Image.Image | None:
         try:
-            load_picture(str(file))
+            return self._read(file)
         except PictureError:
-            return False
-        return True
+            return None
 
-    def _read(self, index: int) -> Image.Image:
-        picture = load_picture(self._pictures.files[index])
+    def _probe(self, file: Path) -> Image.Image | None:
+        """As `_try_read`, for a set that does not fit into memory: whether it can be read is all that is kept."""
+        return None if self._try_read(file) is None else Image.new("RGB", (1, 1))
+
+    def _read(self, file: Path) -> Image.Image:
+        picture = load_picture(file)
         shrink = self._shrink_to / min(picture.size)
         if shrink < 1.0:
             size = (max(1, round(picture.width * shrink)), max(1, round(picture.height * shrink)))
@@ -89,7 +95,7 @@ class FolderExamples:
         return picture
 
     def picture(self, index: int) -> Image.Image:
-        return self._kept[index] if index in self._kept else self._read(index)
+        return self._read(self.files[index]) if self._kept is None else self._kept[index]
 
     def prepared(self, resolution: int, policy: str, batch: int) -> Iterator[Batch]:
         images: list[NDArray[np.uint8]] = []

@@ -1,4 +1,4 @@
-"""The training run: AdamW, cosine with warm-up, mixed resolutions, the best weights kept."""
+"""The training run: mixed resolutions, validation after each epoch, the best weights kept, a state to resume from."""
 
 from __future__ import annotations
 
@@ -8,49 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
-from keras import ops
+from numpy.typing import NDArray
 
 from edgevit.config import ViTConfig
-from edgevit.errors import ConfigError, TrainingError
+from edgevit.errors import TrainingError
 from edgevit.model import ViT, build, named_weights, save
-from edgevit.training.augmentation import get_augmentation
-from edgevit.training.batches import MixedBatch, mixed_batches
+from edgevit.training.batches import MixedBatches
 from edgevit.training.examples import Examples
+from edgevit.training.learner import Learner, TeacherLike
+from edgevit.training.objective import class_weights
+from edgevit.training.spec import TrainSpec
+from edgevit.training.state import State
 
-VALIDATION_BATCH = 100
-
-
-@dataclass(frozen=True)
-class TrainSpec:
-    """What a run does, apart from its model and data."""
-
-    epochs: int = 30
-    batch: int = 64
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.05
-    warmup_share: float = 0.1
-    """The share of all steps in which the learning rate rises."""
-    label_smoothing: float = 0.1
-    clip_norm: float = 1.0
-    single_share: float = 0.0
-    """The share of all steps, at the start, that stays at the config's base resolution; then the whole ladder mixes.
-
-    From scratch a small ViT finds its way at one resolution several times sooner than at all of them together.
-    """
-    augmentation: str = "photo"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        get_augmentation(self.augmentation)
-        if self.epochs < 1 or self.batch < 1:
-            raise ConfigError(f"epochs and batch must be 1 or more, not {self.epochs} and {self.batch}")
-        if not 0.0 <= self.single_share < 1.0:
-            raise ConfigError(f"single_share must lie in [0, 1), not {self.single_share}")
-        if self.learning_rate <= 0.0:
-            raise ConfigError(f"the learning rate must be above 0, not {self.learning_rate}")
+VALIDATION_BATCH = 64
+SAVE_EVERY_S = 60.0
+SAVING_SHARE = 20.0
+"""At most a twentieth of the time goes into saving states."""
 
 
 @dataclass(frozen=True)
@@ -59,25 +33,56 @@ class Epoch:
 
     number: int
     loss: float
+    learning_rate: float
     images_per_s: float
+    seconds: float
     top1: Mapping[int, float]
 
     @property
     def mean_top1(self) -> float:
         return float(np.mean(list(self.top1.values())))
 
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON, where keys are text."""
+        return {
+            "epoch": self.number,
+            "loss": self.loss,
+            "learning_rate": self.learning_rate,
+            "images_per_s": round(self.images_per_s, 1),
+            "seconds": round(self.seconds, 1),
+            "top1": {str(resolution): top1 for resolution, top1 in self.top1.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Epoch:
+        top1 = {int(resolution): top1 for resolution, top1 in values["top1"].items()}
+        return cls(
+            values["epoch"], values["loss"], values["learning_rate"], values["images_per_s"], values["seconds"], top1
+        )
+
 
 @dataclass(frozen=True)
 class TrainResult:
-    """The epochs of a run, and the one whose weights were kept."""
+    """The epochs of a run, the one whose weights were kept, and the classes that it named for the validation set."""
 
     epochs: tuple[Epoch, ...]
     best: Epoch
     seconds: float
+    predictions: Mapping[int, NDArray[np.int64]]
+    """Resolution -> [n]."""
 
 
-OnStep = Callable[[int, int, float], None]
-"""Told (steps done, steps in all, loss)."""
+OnStep = Callable[[int, int, float, float], None]
+"""Told (steps done, steps in all, loss, images per second)."""
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """The folder that holds the run's state, what was asked for, and the state to go on from."""
+
+    folder: Path
+    request: Mapping[str, Any]
+    state: State | None = None
 
 
 def start_model(config: ViTConfig, start: ViT | None, seed: int) -> ViT:
@@ -103,104 +108,146 @@ def train(
     spec: TrainSpec,
     path: Path,
     *,
-    on_step: OnStep = lambda _done, _total, _loss: None,
+    teacher: TeacherLike | None = None,
+    simulate: Any = None,
+    resumption: Resumption | None = None,
+    strict: bool = True,
+    on_step: OnStep = lambda _done, _total, _loss, _speed: None,
     on_epoch: Callable[[Epoch], None] = lambda _epoch: None,
+    on_note: Callable[[str], None] = lambda _line: None,
 ) -> TrainResult:
     """Trains `model` on all resolutions of its config's ladder and writes the best weights to `path` as they come.
 
-    The best epoch has the highest mean validation top-1 over the ladder. Raises `TrainingError` when the loss is no
-    longer finite; the best weights so far stay in `path`.
+    The best epoch has the highest mean validation top-1 over the ladder.
+    simulate: makes a fake-quantized form of a model, for quantization-aware training.
+    strict: stop at a training picture that cannot be read any more, instead of taking the next one.
+    Raises `TrainingError` when the loss is no longer finite; the best weights so far stay in `path`.
     """
-    begin = time.perf_counter()
-    ladder = model.config.ladder or (model.config.base_resolution,)
-    batch = min(spec.batch, len(train_set.classes))
-    steps_per_epoch = max(1, len(train_set.classes) // batch)
-    total = spec.epochs * steps_per_epoch
-    optimizer = _optimizer(model, spec, total)
-    sizes = {*ladder, model.config.base_resolution}
-    steps = {size: _step(model, optimizer, spec.label_smoothing) for size in sizes}
-    forwards = {size: _forward(model) for size in sizes}
-    single = round(spec.single_share * total)
-    plan = [(model.config.base_resolution,)] * single + [ladder] * (total - single)
-    augmentation, random = get_augmentation(spec.augmentation), np.random.default_rng(spec.seed)
-
-    epochs: list[Epoch] = []
-    best: Epoch | None = None
-    losses: list[float] = []
-    started = time.perf_counter()
-    for done, each in enumerate(mixed_batches(train_set, plan, batch, augmentation, random), start=1):
-        losses.append(_run(steps[each.resolution], each))
-        if not np.isfinite(losses[-1]):
-            kept = f"the best weights so far are in {path}" if best else "nothing was written"
-            raise TrainingError(f"the loss is {losses[-1]} after {done} steps; try a lower --learning-rate ({kept})")
-        on_step(done, total, losses[-1])
-        if done % steps_per_epoch == 0:
-            speed = steps_per_epoch * batch / (time.perf_counter() - started)
-            # While one resolution is trained, the others would only tell how far it is from them.
-            mixed = done > single or done == total
-            seen = ladder if mixed else (model.config.base_resolution,)
-            top1 = {size: accuracy(forwards[size], val_set, size, model.config.resize) for size in seen}
-            epochs.append(Epoch(len(epochs) + 1, float(np.mean(losses)), speed, top1))
-            if mixed and (best is None or epochs[-1].mean_top1 > best.mean_top1):
-                best = epochs[-1]
-                save(model, path)
-            on_epoch(epochs[-1])
-            losses, started = [], time.perf_counter()
-    assert best is not None  # there is at least one epoch
-    return TrainResult(tuple(epochs), best, time.perf_counter() - begin)
-
-
-def accuracy(forward: Any, examples: Examples, resolution: int, policy: str) -> float:
-    """Top-1 on all examples, a fraction."""
-    hits = 0
-    for images, classes in examples.prepared(resolution, policy, VALIDATION_BATCH):
-        hits += int((np.asarray(forward(tf.constant(images))) == classes).sum())
-    return hits / len(examples.classes)
-
-
-def _optimizer(model: ViT, spec: TrainSpec, total_steps: int) -> Any:
-    warmup = max(1, round(spec.warmup_share * total_steps))
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, total_steps - warmup), warmup_target=spec.learning_rate, warmup_steps=warmup
+    return _Run(model, train_set, val_set, spec, path, teacher, simulate, resumption, strict).go(
+        on_step, on_epoch, on_note
     )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=spec.weight_decay, global_clipnorm=spec.clip_norm)
-    # As in DeiT and MAE: decay pulls matrices towards zero, not biases, norms, positions or the class token.
-    weights = named_weights(model)
-    kept = [variable for name, variable in weights.items() if not name.endswith("kernel")]
-    optimizer.exclude_from_weight_decay(var_list=kept)
-    optimizer.build(list(weights.values()))
-    return optimizer
 
 
-def _step(model: ViT, optimizer: Any, smoothing: float) -> Any:
-    """One compiled training step; a resolution has one of its own, since a traced graph knows its picture size."""
-    variables = model.trainable_variables
+class _Run:
+    """One run: the learner, its batches, and where it stands."""
 
-    @tf.function  # type: ignore[untyped-decorator]
-    def step(images: Any, classes: Any) -> Any:
-        with tf.GradientTape() as tape:
-            logits = model(images, training=True)
-            targets = ops.one_hot(classes, model.config.classes)
-            loss = ops.mean(
-                keras.losses.categorical_crossentropy(targets, logits, from_logits=True, label_smoothing=smoothing)
-            )
-        gradients = tape.gradient(loss, [variable.value for variable in variables])
-        optimizer.apply(gradients, variables)
-        return loss
+    def __init__(
+        self,
+        model: ViT,
+        train_set: Examples,
+        val_set: Examples,
+        spec: TrainSpec,
+        path: Path,
+        teacher: TeacherLike | None,
+        simulate: Any,
+        resumption: Resumption | None,
+        strict: bool,
+    ) -> None:
+        self.model, self.val_set, self.spec, self.path, self.resumption = model, val_set, spec, path, resumption
+        base = model.config.base_resolution
+        self.ladder = model.config.ladder or (base,)
+        tall = teacher is not None or spec.self_distillation > 0.0
+        self.batches = MixedBatches(train_set, self.ladder, base, spec, tall=tall, strict=strict)
+        weights = class_weights(train_set.classes, model.config.classes) if spec.class_weights else None
+        self.learner = Learner(model, spec, self.batches.total, weights=weights, teacher=teacher, simulate=simulate)
+        self.state = State(dict(resumption.request) if resumption else {})
+        self.predictions: dict[int, NDArray[np.int64]] = {}
+        self.saved_at, self.save_seconds = time.perf_counter(), 0.0
 
-    return step
+    def go(self, on_step: OnStep, on_epoch: Callable[[Epoch], None], on_note: Callable[[str], None]) -> TrainResult:
+        self._resume()
+        state, batches = self.state, self.batches
+        noted = len(batches.unreadable)
+        begun = since = time.perf_counter()
+        before = state.seconds
+        for batch in batches.from_step(state.step):
+            loss = self.learner.step(batch)
+            state.step += 1
+            state.losses.append(loss)
+            if not np.isfinite(loss):
+                raise TrainingError(self._not_finite(loss))
+            now = time.perf_counter()
+            state.epoch_seconds += now - since
+            since = now
+            speed = len(state.losses) * batches.batch / state.epoch_seconds
+            on_step(state.step, batches.total, loss, speed)
+            if state.step % batches.steps_per_epoch == 0:
+                epoch = self._end_epoch(speed)
+                state.seconds = before + time.perf_counter() - begun
+                self._save()
+                for index, error in list(batches.unreadable.items())[noted:]:
+                    on_note(f"training picture {index} cannot be read any more, the next one stood in: {error}")
+                noted = len(batches.unreadable)
+                on_epoch(epoch)
+                since = time.perf_counter()
+            elif self.resumption and now - self.saved_at > max(SAVE_EVERY_S, SAVING_SHARE * self.save_seconds):
+                state.seconds = before + now - begun
+                self._save()
+                since = time.perf_counter()
+        epochs = tuple(map(Epoch.from_dict, state.epochs))
+        assert state.best is not None  # there is at least one epoch
+        seconds = before + time.perf_counter() - begun
+        return TrainResult(epochs, epochs[state.best - 1], seconds, self.predictions)
 
+    def _resume(self) -> None:
+        found = self.resumption.state if self.resumption else None
+        if found is None:
+            self._save()  # from here on, `--resume` knows what was asked for
+            return
+        arrays = dict(found.arrays)
+        self.predictions = {
+            int(name.partition("/")[2]): arrays.pop(name) for name in list(arrays) if name.startswith("predictions/")
+        }
+        self.learner.restore(arrays)
+        self.state = found
+        if found.best is not None and not self.path.is_file():
+            raise TrainingError(f"{self.path}, the best weights of the unfinished run, is gone; --restart begins anew")
 
-def _forward(model: ViT) -> Any:
-    """The class that the model names, [batch]; compiled, one for a resolution."""
+    def _save(self) -> None:
+        if self.resumption is None:
+            return
+        begun = time.perf_counter()
+        named = {f"predictions/{resolution}": values for resolution, values in self.predictions.items()}
+        self.state.arrays = {**self.learner.arrays(), **named}
+        self.state.write(self.resumption.folder)
+        self.saved_at = time.perf_counter()
+        self.save_seconds = self.saved_at - begun
 
-    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
-    def forward(images: Any) -> Any:
-        images = tf.ensure_shape(images, [None, *images.shape[1:]])
-        return ops.argmax(model(images, training=False), axis=-1)
+    def _end_epoch(self, speed: float) -> Epoch:
+        """Validates what the epoch left and keeps it if it is the best so far."""
+        state, batches = self.state, self.batches
+        # While one resolution is trained, the others would only tell how far it is from them.
+        mixed = state.step > batches.single or state.step == batches.total
+        self.learner.keep()
+        predictions = {
+            resolution: self._predict(resolution)
+            for resolution in (self.ladder if mixed else (self.model.config.base_resolution,))
+        }
+        top1 = {resolution: float((named == self.val_set.classes).mean()) for resolution, named in predictions.items()}
+        epoch = Epoch(
+            number=len(state.epochs) + 1,
+            loss=float(np.mean(state.losses)),
+            learning_rate=float(self.learner.learning_rate),
+            images_per_s=speed,
+            seconds=state.epoch_seconds,
+            top1=top1,
+        )
+        state.epochs.append(epoch.to_dict())
+        best = None if state.best is None else Epoch.from_dict(state.epochs[state.best - 1])
+        if mixed and (best is None or epoch.mean_top1 > best.mean_top1):
+            self.learner.keep_ranges()
+            save(self.model, self.path)
+            state.best, self.predictions = epoch.number, predictions
+        state.losses, state.epoch_seconds = [], 0.0
+        return epoch
 
-    return forward
+    def _predict(self, resolution: int) -> NDArray[np.int64]:
+        batches = self.val_set.prepared(resolution, self.model.config.resize, VALIDATION_BATCH)
+        return np.concatenate([self.learner.predict(images) for images, _ in batches])
 
-
-def _run(step: Any, batch: MixedBatch) -> float:
-    return float(step(tf.constant(batch.images), tf.constant(batch.classes)))
+    def _not_finite(self, loss: float) -> str:
+        kept = f"the best weights so far are in {self.path}" if self.state.best else "nothing was written"
+        advice = f"try a lower --learning-rate than {self.spec.learning_rate:g}"
+        if self.spec.precision != "float32":
+            advice += " or --precision float32"
+        return f"the loss is {loss} after {self.state.step} steps; {advice} ({kept})"

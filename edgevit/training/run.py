@@ -1,156 +1,213 @@
-"""A training run as a user asks for it: data and start point found, trained, and described."""
+"""A training run as a user asks for it: data, start point and teacher found, trained, and described."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import csv
+import hashlib
+import io
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-from edgevit_runtime.preprocess import DEFAULT_POLICY, parse_policy
+from numpy.typing import NDArray
 
-from edgevit.config import ViTConfig, check_resolution, variant_config
+from edgevit.config import ViTConfig
 from edgevit.data import dials
 from edgevit.data.folders import training_sets
 from edgevit.errors import ConfigError, PictureError
-from edgevit.files import check_writable
+from edgevit.files import write_text
 from edgevit.model import ViT, load
 from edgevit.training.examples import ArrayExamples, Examples, FolderExamples
-from edgevit.training.fit import Epoch, OnStep, TrainResult, TrainSpec, start_model, train
+from edgevit.training.fit import Epoch, Resumption, TrainResult, start_model, train
+from edgevit.training.learner import TeacherLike
+from edgevit.training.request import Request
+from edgevit.training.spec import TrainSpec
+from edgevit.training.state import FILE, State, first_difference, read
 
-SYNTHETIC = "synthetic"
 SYNTHETIC_VALIDATION = 1000
-PHOTO_LADDER = (128, 160, 192, 224)
-SYNTHETIC_LADDER = (48, 64, 80, 96, 112, 128)
+SHRINK_FOR = 0.875
+"""Pictures are kept at the ladder's top over this: what a crop policy needs, and room for random crops."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """What the command line says; None and () stand for the defaults that depend on the rest."""
+class Listener(Protocol):
+    """Who is told how a run goes."""
 
-    data: str
-    output: Path
-    variant: str | None = None
-    start: Path | None = None
-    ladder: tuple[int, ...] = ()
-    epochs: int = 30
-    batch: int = 64
-    learning_rate: float | None = None
-    weight_decay: float = 0.05
-    label_smoothing: float = 0.1
-    stochastic_depth: float = 0.0
-    augmentation: str | None = None
-    resize: str | None = None
-    pictures: int = 6000
-    seed: int = 0
-    single_share: float | None = None
-    strict: bool = False
+    def note(self, line: str) -> None: ...
+    def data(self, counts: NDArray[np.int64], labels: tuple[str, ...]) -> None: ...
+    def step(self, done: int, total: int, loss: float, images_per_s: float) -> None: ...
+    def epoch(self, epochs: Sequence[Epoch], total: int) -> None: ...
 
 
-def run(
-    request: Request,
-    *,
-    on_note: Callable[[str], None],
-    on_step: OnStep,
-    on_epoch: Callable[[Epoch], None],
-) -> dict[str, Any]:
+def run(request: Request, listener: Listener) -> dict[str, Any]:
     """Trains as requested and returns the `edgevit.training/1` document.
 
     Everything that can be wrong in the request is found before the pictures are read.
     """
-    if request.output.suffix != ".keras":
-        raise ConfigError(f"a model is saved as a .keras file, not {request.output.name!r}")
-    check_writable(request.output)
-    synthetic = request.data == SYNTHETIC
-    if request.start is not None and request.variant is not None:
-        raise ConfigError(f"--from {request.start} brings its own variant; leave --variant out")
+    request.check()
+    spec = request.spec()
     start = None if request.start is None else load(request.start)
-    base = start.config if start else variant_config(request.variant or ("vit-nano" if synthetic else "vit-tiny"))
-    ladder = request.ladder or base.ladder or (SYNTHETIC_LADDER if synthetic else PHOTO_LADDER)
-    for resolution in ladder:
-        check_resolution(resolution, base.patch)
-    resize = request.resize or ("squash" if synthetic else DEFAULT_POLICY)
-    parse_policy(resize)
-    peak = 1e-4 if start else 1e-3  # fresh weights take larger steps
-    spec = TrainSpec(
-        epochs=request.epochs,
-        batch=request.batch,
-        learning_rate=peak if request.learning_rate is None else request.learning_rate,
-        weight_decay=request.weight_decay,
-        label_smoothing=request.label_smoothing,
-        augmentation=request.augmentation or ("shift" if synthetic else "photo"),
-        seed=request.seed,
-        # From scratch, start at one resolution; weights that can see already go straight to all of them.
-        single_share=(0.0 if start else 0.5) if request.single_share is None else request.single_share,
+    ladder = request.resolutions(start.config if start else request.variant_config())
+    state = _unfinished(request)
+    train_set, val_set = (
+        _synthetic(request, spec, ladder) if request.synthetic else _folder(request, spec, ladder, listener)
     )
-    train_set, val_set = _synthetic(request, ladder) if synthetic else _folder(request, ladder, on_note)
-    counts = np.bincount(train_set.classes, minlength=len(train_set.labels) or 1)
-    on_note(
+    classes = len(train_set.labels) or int(train_set.classes.max()) + 1
+    counts = np.bincount(train_set.classes, minlength=classes)
+    listener.note(
         f"{len(train_set.classes)} pictures to train on, {len(val_set.classes)} to validate, {len(counts)} classes"
-        + (" (synthetic dial gauges)" if synthetic else "")
+        + (" (synthetic dial gauges)" if request.synthetic else "")
     )
-    model = start_model(_config(base, start, request, ladder, resize, train_set), start, request.seed)
-    result = train(model, train_set, val_set, spec, request.output, on_step=on_step, on_epoch=on_epoch)
+    listener.data(counts, train_set.labels)
+    config = request.config(start.config if start else None, classes, train_set.labels)
+    asked = _asked(request, spec, config, train_set)
+    if state is not None and (difference := first_difference(state.request, asked)):
+        raise ConfigError(f"the unfinished run in {request.folder} is another: {difference}; --restart begins anew")
+    try:
+        request.folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot make the run's folder {request.folder}: {error.strerror}") from error
+    _record_split(request.folder, train_set, val_set)
+    model = start_model(config, start, spec.seed)
+    epochs = [Epoch.from_dict(each) for each in state.epochs] if state else []
+
+    def on_epoch(epoch: Epoch) -> None:
+        epochs.append(epoch)
+        listener.epoch(epochs, spec.epochs)
+
+    result = train(
+        model,
+        train_set,
+        val_set,
+        spec,
+        request.output,
+        teacher=_teacher(request, spec, train_set, config, listener),
+        resumption=Resumption(request.folder, asked, state),
+        strict=request.strict,
+        on_step=listener.step,
+        on_epoch=on_epoch,
+        on_note=listener.note,
+    )
+    (request.folder / FILE).unlink(missing_ok=True)  # it is finished: nothing to resume
     return _document(request, model, spec, train_set, val_set, result)
 
 
-def _config(
-    base: ViTConfig, start: ViT | None, request: Request, ladder: tuple[int, ...], resize: str, examples: Examples
-) -> ViTConfig:
-    """The start's config, or the variant's with its positions learned on the grid of the ladder's middle."""
-    classes = len(examples.labels) or int(examples.classes.max()) + 1
-    # The old labels go first: their count need not be the new one's.
-    config = base.with_(labels=()).with_(
-        classes=classes, labels=examples.labels, ladder=ladder, resize=resize, stochastic_depth=request.stochastic_depth
-    )
-    return config if start else config.with_(base_resolution=ladder[len(ladder) // 2])
+def _unfinished(request: Request) -> State | None:
+    """The state to go on from. Raises `ConfigError` where there is one and the user has not said what to do with it."""
+    state = None if request.restart else read(request.folder)
+    if state is None:
+        return None
+    if not request.resume:
+        raise ConfigError(
+            f"{request.folder} holds an unfinished run ({len(state.epochs)} epochs done): "
+            "add --resume to go on with it, or --restart to begin anew"
+        )
+    return state
 
 
-def _synthetic(request: Request, ladder: tuple[int, ...]) -> tuple[Examples, Examples]:
+def _asked(request: Request, spec: TrainSpec, config: ViTConfig, examples: Examples) -> dict[str, Any]:
+    """What decides a run's result, as JSON: a run is resumed only under the same."""
+    files = "\n".join(f"{file.name} {index}" for file, index in zip(examples.files, examples.classes, strict=False))
+    start = hashlib.sha256(request.start.read_bytes()).hexdigest() if request.start else None
+    return {
+        **vars(spec),
+        **{name: list(value) if isinstance(value, tuple) else value for name, value in config.to_dict().items()},
+        "start": start,
+        "teacher": request.teacher,
+        "qat": request.qat,
+        "pictures": len(examples.classes),
+        "files": hashlib.sha256(files.encode()).hexdigest(),
+    }
+
+
+def _synthetic(request: Request, spec: TrainSpec, ladder: tuple[int, ...]) -> tuple[Examples, Examples]:
     """Dials drawn at the ladder's largest resolution; the validation set has a seed of its own."""
     size = max(ladder)
     return (
-        ArrayExamples(*dials.dial_set(request.pictures, size, 2 * request.seed), dials.LABELS),
-        ArrayExamples(*dials.dial_set(SYNTHETIC_VALIDATION, size, 2 * request.seed + 1), dials.LABELS),
+        ArrayExamples(*dials.dial_set(request.pictures, size, 2 * spec.seed), dials.LABELS),
+        ArrayExamples(*dials.dial_set(SYNTHETIC_VALIDATION, size, 2 * spec.seed + 1), dials.LABELS),
     )
 
 
 def _folder(
-    request: Request, ladder: tuple[int, ...], on_note: Callable[[str], None]
+    request: Request, spec: TrainSpec, ladder: tuple[int, ...], listener: Listener
 ) -> tuple[FolderExamples, FolderExamples]:
-    train_pictures, val_pictures = training_sets(request.data, seed=request.seed)
-    shrink_to = round(max(ladder) / 0.875)
+    train_pictures, val_pictures = training_sets(request.data, share=request.val_share, seed=spec.seed)
+    shrink_to = round(max(ladder) / SHRINK_FOR)
     sets = FolderExamples(train_pictures, shrink_to), FolderExamples(val_pictures, shrink_to)
     skipped = [file for each in sets for file in each.skipped]
     if skipped and request.strict:
         raise PictureError(f"cannot read picture {skipped[0]} ({len(skipped)} in all); without --strict it is left out")
     if skipped:
-        on_note(f"skipped {len(skipped)} pictures that cannot be read: {', '.join(map(str, skipped[:3]))}")
+        listener.note(f"skipped {len(skipped)} pictures that cannot be read: {', '.join(map(str, skipped[:3]))}")
     return sets
+
+
+def _record_split(folder: Path, train_set: Examples, val_set: Examples) -> None:
+    """split.csv: which picture trained and which validated."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["file", "class_index", "part"])
+    for part, examples in (("train", train_set), ("val", val_set)):
+        for file, index in zip(examples.files, examples.classes, strict=False):
+            table.writerow([file, int(index), part])
+    write_text(folder / "split.csv", text.getvalue())
+
+
+def _teacher(
+    request: Request, spec: TrainSpec, examples: Examples, config: ViTConfig, listener: Listener
+) -> TeacherLike | None:
+    if request.teacher is None:
+        return None
+    raise NotImplementedError
 
 
 def _document(
     request: Request, model: ViT, spec: TrainSpec, train_set: Examples, val_set: Examples, result: TrainResult
 ) -> dict[str, Any]:
+    shown = (
+        model.config.base_resolution if model.config.base_resolution in result.predictions else max(result.predictions)
+    )
+    matrix = np.zeros((model.config.classes, model.config.classes), np.int64)
+    np.add.at(matrix, (val_set.classes, result.predictions[shown]), 1)
     return {
         "schema": "edgevit.training/1",
         "model": str(request.output),
+        "run": str(request.folder),
+        "preset": request.preset_name(),
         "variant": model.config.variant,
         "parameters": int(model.count_params()),
         "data": request.data,
         "images": {"train": len(train_set.classes), "val": len(val_set.classes)},
-        "spec": {**vars(spec), "start": str(request.start) if request.start else None},
+        "spec": {
+            **vars(spec),
+            "stochastic_depth": model.config.stochastic_depth,
+            "start": str(request.start) if request.start else None,
+            "teacher": request.teacher,
+            "qat": request.qat,
+        },
         "seconds": round(result.seconds, 1),
         "best_epoch": result.best.number,
         "results": [{"resolution": resolution, "top1": top1} for resolution, top1 in result.best.top1.items()],
-        "epochs": [
-            {
-                "epoch": epoch.number,
-                "loss": round(epoch.loss, 5),
-                "images_per_s": round(epoch.images_per_s, 1),
-                "top1": {str(resolution): top1 for resolution, top1 in epoch.top1.items()},
-            }
-            for epoch in result.epochs
-        ],
+        "epochs": [epoch.to_dict() for epoch in result.epochs],
+        "classes": _classes(train_set, matrix),
+        "confusion": {"resolution": shown, "matrix": matrix.tolist()},
     }
+
+
+def _classes(train_set: Examples, matrix: NDArray[np.int64]) -> list[dict[str, Any]]:
+    """Precision and recall of each class; None where nothing was named so, or nothing is."""
+    counts = np.bincount(train_set.classes, minlength=len(matrix))
+    rows = []
+    for index, hits in enumerate(np.diag(matrix)):
+        named, true = int(matrix[:, index].sum()), int(matrix[index].sum())
+        rows.append(
+            {
+                "label": train_set.labels[index] if train_set.labels else str(index),
+                "train": int(counts[index]),
+                "val": true,
+                "precision": int(hits) / named if named else None,
+                "recall": int(hits) / true if true else None,
+            }
+        )
+    return rows

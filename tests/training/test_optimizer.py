@@ -5,7 +5,11 @@ import pytest
 
 from edgevit.model import build, named_weights
 from edgevit.training import TrainSpec
-from edgevit.training.fit import _optimizer
+from edgevit.training.optimizer import layer_scale, make_optimizer
+
+
+def _optimizer(model, spec, total_steps):
+    return make_optimizer(model.config, named_weights(model), spec, total_steps)
 
 
 @pytest.fixture
@@ -40,14 +44,34 @@ def test_decay_pulls_at_matrices_only(model):
         assert np.allclose(variable, 0.95 if name.endswith("kernel") else 1.0), name
 
 
+def test_lower_layers_move_less(model):
+    """Adam's first steps have the size of the learning rate, so the scales can be read off."""
+    weights = named_weights(model)
+    before = {name: np.array(each) for name, each in weights.items()}
+    optimizer = _optimizer(model, TrainSpec(learning_rate=0.01, layer_decay=0.5, weight_decay=0.0), 10)
+    optimizer.iterations.assign(1)
+    random = np.random.default_rng(0)
+    optimizer.apply(
+        [random.normal(size=each.shape).astype(np.float32) for each in weights.values()], list(weights.values())
+    )
+    moved = {name: float(np.median(np.abs(np.array(each) - before[name]))) for name, each in weights.items()}
+    top = moved["head/linear/kernel"]
+    assert top > 1e-3
+    for name in weights:
+        expected = 0.5 if name.startswith("block0/") else 0.25 if name.startswith(("patches", "positions")) else 1.0
+        assert layer_scale(name, 1, 0.5) == expected, name
+        if np.prod(weights[name].shape) > 1000:
+            assert moved[name] / top == pytest.approx(expected, rel=0.3), name
+
+
 def test_gradients_are_clipped_together(model):
     """After a gradient of norm 1, one of norm 2 and one of norm 10 000 move the weights equally far."""
     moved = []
     for norm in (2.0, 1e4):
-        weights = named_weights(build(model.config, seed=0))
+        fresh = build(model.config, seed=0)
+        weights = named_weights(fresh)
         numbers = sum(int(np.prod(each.shape)) for each in weights.values())
-        optimizer = _optimizer(model, TrainSpec(weight_decay=0.0), 10)
-        optimizer = type(optimizer).from_config(optimizer.get_config())  # for these weights
+        optimizer = _optimizer(fresh, TrainSpec(weight_decay=0.0), 10)
         start = np.array(weights["head/linear/kernel"])
         for size in (1.0, norm):
             gradients = [np.full(each.shape, size / numbers**0.5, np.float32) for each in weights.values()]

@@ -1,0 +1,87 @@
+"""Images a second of edgevit's training against plain `model.fit` of a Keras ViT of the same size, interleaved.
+
+Ours is the whole loop: pictures cropped and resized in threads, then the step. The plain one, a ViT as one writes it
+with keras.layers.MultiHeadAttention, gets arrays that lie ready in memory.
+"""
+
+from __future__ import annotations
+
+import time
+
+import keras
+import numpy as np
+from record import write
+
+from edgevit.config import variant_config
+from edgevit.model import build
+from edgevit.training import ArrayExamples, TrainSpec
+from edgevit.training.batches import MixedBatches
+from edgevit.training.learner import Learner
+
+ROUNDS, STEPS, BATCH, CLASSES = 7, 4, 32, 5
+
+
+def plain_vit(resolution: int) -> keras.Model:
+    """DeiT-Tiny's size as a functional Keras model; pixels scaled by a layer, AdamW, everything at Keras's defaults."""
+    config = variant_config("deit-tiny", classes=CLASSES)
+    layers = keras.layers
+    images = keras.Input((resolution, resolution, 3))
+    patches = layers.Conv2D(config.width, config.patch, config.patch)(layers.Rescaling(1 / 127.5, -1.0)(images))
+    tokens = layers.Reshape((-1, config.width))(patches)
+    count = (resolution // config.patch) ** 2
+    tokens = tokens + layers.Embedding(count, config.width)(np.arange(count)[None])
+    for _ in range(config.depth):
+        normed = layers.LayerNormalization()(tokens)
+        tokens = tokens + layers.MultiHeadAttention(config.heads, config.head_width)(normed, normed)
+        hidden = layers.Dense(config.mlp_width, activation="gelu")(layers.LayerNormalization()(tokens))
+        tokens = tokens + layers.Dense(config.width)(hidden)
+    pooled = layers.GlobalAveragePooling1D()(layers.LayerNormalization()(tokens))
+    model = keras.Model(images, layers.Dense(CLASSES)(pooled))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.AdamW(1e-4), loss)
+    return model
+
+
+def measure(resolution: int) -> dict[str, object]:
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (STEPS * BATCH, resolution, resolution, 3), np.uint8)
+    classes = (np.arange(len(images)) % CLASSES).astype(np.int32)
+    plain = plain_vit(resolution)
+
+    config = variant_config("deit-tiny", classes=CLASSES, ladder=(resolution,))
+    spec = TrainSpec(epochs=ROUNDS + 1, batch=BATCH)
+    batches = MixedBatches(ArrayExamples(images, classes, ()), (resolution,), 224, spec, tall=False)
+    learner = Learner(build(config, seed=0), spec, batches.total)
+    ours = batches.from_step(0)
+
+    speeds: dict[str, list[float]] = {"edgevit": [], "model.fit": []}
+    for number in range(ROUNDS + 1):
+        begun = time.perf_counter()
+        for _ in range(STEPS):
+            learner.step(next(ours))
+        middle = time.perf_counter()
+        plain.fit(images, classes, batch_size=BATCH, shuffle=False, verbose=0)
+        ended = time.perf_counter()
+        if number:  # the first round compiles
+            speeds["edgevit"].append(len(images) / (middle - begun))
+            speeds["model.fit"].append(len(images) / (ended - middle))
+    medians = {name: round(float(np.median(values)), 2) for name, values in speeds.items()}
+    ratios = [one / other for one, other in zip(speeds["edgevit"], speeds["model.fit"], strict=True)]
+    row = {
+        "resolution": resolution,
+        "images_per_s": medians,
+        "ratio": round(float(np.median(ratios)), 3),
+        "ratios": [round(ratio, 3) for ratio in ratios],
+        "parameters": {"edgevit": int(learner.model.count_params()), "model.fit": int(plain.count_params())},
+    }
+    print(row, flush=True)
+    return row
+
+
+def main() -> None:
+    rows = [measure(resolution) for resolution in (224, 128)]
+    write("training_speed", {"model": "DeiT-Tiny", "batch": BATCH, "rounds": ROUNDS, "rows": rows})
+
+
+if __name__ == "__main__":
+    main()

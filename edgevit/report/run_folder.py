@@ -1,0 +1,32 @@
+"""What a training run leaves beside its model: history, summary and pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgevit.files import write_bytes, write_text
+from edgevit.report.history import history_csv
+from edgevit.report.training_plots import confusion_png, curves_png
+
+__all__ = ["RunFolder"]
+
+
+class RunFolder:
+    """The folder `plants.run` of `plants.keras`; the trainer makes it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def history(self, epochs: Sequence[Mapping[str, Any]]) -> None:
+        """Writes history.csv anew: after each epoch, so that a run can be watched."""
+        write_text(self.path / "history.csv", history_csv(epochs))
+
+    def finish(self, document: Mapping[str, Any]) -> None:
+        """Writes what stays: history.csv, summary.json, curves.png and confusion.png."""
+        self.history(document["epochs"])
+        write_text(self.path / "summary.json", json.dumps(document, indent=2) + "\n")
+        write_bytes(self.path / "curves.png", curves_png(document))
+        write_bytes(self.path / "confusion.png", confusion_png(document))

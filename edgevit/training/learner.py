@@ -1,0 +1,230 @@
+"""What learns: the weights in training, their optimizer and average, and one compiled step for each picture size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+from numpy.typing import NDArray
+
+from edgevit.errors import ConfigError
+from edgevit.model import ViT, build, named_weights
+from edgevit.training.batches import Batch
+from edgevit.training.mixing import Mixing
+from edgevit.training.objective import cross_entropy, distillation, divergence, smooth
+from edgevit.training.optimizer import make_optimizer
+from edgevit.training.spec import TrainSpec
+
+HEADS = ("head/", "distillation_head/")
+
+
+class TeacherLike(Protocol):
+    """What distillation needs of a teacher (`edgevit.training.teacher`)."""
+
+    resolution: int | None
+
+    def logits(self, images: Any) -> Any:
+        """[batch, R, R, 3] in 0..255 -> [batch, classes]."""
+
+
+class SimulationLike(Protocol):
+    """What quantization-aware training needs of a fake-quantized model (`edgevit.converters.simulation`)."""
+
+    variables: list[Any]
+
+    def __call__(self, images: Any, training: bool = False) -> Any: ...
+
+
+class Learner:
+    """Trains a twin of `model`, which may compute in another precision; `model` itself gets what is to be kept.
+
+    simulations: the twin's and the model's fake-quantized forms, where training is quantization-aware.
+    """
+
+    def __init__(
+        self,
+        model: ViT,
+        spec: TrainSpec,
+        total_steps: int,
+        *,
+        weights: NDArray[np.float32] | None = None,
+        teacher: TeacherLike | None = None,
+        simulate: Any = None,
+    ) -> None:
+        if simulate is not None and spec.precision != "float32":
+            raise ConfigError(
+                f"quantization-aware training computes in float32; leave --precision {spec.precision} out"
+            )
+        self.model, self.spec, self._teacher = model, spec, teacher
+        with _precision(spec.precision):
+            self.twin = build(model.config, seed=spec.seed)
+        _copy(named_weights(model), named_weights(self.twin))
+        self._simulation: SimulationLike | None = simulate(self.twin) if simulate else None
+        self.kept_simulation: Any = simulate(model) if simulate else None
+        self._class_weights = None if weights is None else tf.constant(weights)
+        learning = named_weights(self.twin)
+        if spec.freeze:
+            learning = {name: each for name, each in learning.items() if name.startswith(HEADS)}
+        if self._simulation is not None:
+            learning |= {f"range/{index}": each for index, each in enumerate(self._simulation.variables)}
+        self._learning = learning
+        scaling = spec.precision == "mixed_float16"
+        self.optimizer = make_optimizer(model.config, learning, spec, total_steps, loss_scaling=scaling)
+        self._mixing = Mixing(spec)
+        self._average = {name: tf.Variable(each.value) for name, each in learning.items()} if spec.ema else {}
+        self._steps: dict[tuple[int, int], Any] = {}
+        self._forwards: dict[int, Any] = {}
+
+    def start_average(self) -> None:
+        """Begins the average at the weights as they are: after they were set from outside."""
+        _copy(self._learning, self._average)
+
+    def step(self, batch: Batch) -> float:
+        """One step on a batch; the loss."""
+        key = batch.size, batch.resolution
+        if key not in self._steps:
+            self._steps[key] = self._compile(batch.resolution)
+        return float(self._steps[key](tf.constant(batch.images), tf.constant(batch.classes)))
+
+    def keep(self) -> None:
+        """Gives `model` the weights that are to be validated and saved: the average, where there is one."""
+        _copy(named_weights(self.twin), named_weights(self.model))
+        source = self._average or self._learning
+        ours = named_weights(self.model)
+        _copy({name: each for name, each in source.items() if name in ours}, ours)
+        if self.kept_simulation is not None:
+            for index, each in enumerate(self.kept_simulation.variables):
+                each.assign(source[f"range/{index}"])
+
+    def keep_ranges(self) -> None:
+        """Gives `model` the ranges that quantization-aware training learned, for `convert`."""
+        if self.kept_simulation is not None:
+            self.model.calibration = self.kept_simulation.calibration()
+
+    @property
+    def learning_rate(self) -> float:
+        """The schedule's rate for the step to come."""
+        inner = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+        return float(inner.learning_rate)
+
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """The classes that `model` (fake-quantized, where training is) names: [batch, R, R, 3] -> [batch]."""
+        size = int(images.shape[1])
+        if size not in self._forwards:
+            self._forwards[size] = _forward(self.kept_simulation or self.model)
+        named: NDArray[np.int64] = np.asarray(self._forwards[size](tf.constant(images)))
+        return named
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All that decides the steps to come, by name: weights, moments, averages, random states."""
+        return {name: np.asarray(each) for name, each in self._variables().items()}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Sets what `arrays` gave. Raises `ConfigError` when they belong to another kind of run."""
+        variables = self._variables()
+        if set(variables) != set(arrays) or any(tuple(variables[name].shape) != arrays[name].shape for name in arrays):
+            raise ConfigError("the state of the unfinished run does not fit this model; --restart begins anew")
+        for name, each in variables.items():
+            each.assign(arrays[name])
+
+    def _variables(self) -> dict[str, Any]:
+        groups = {
+            "weight": list(self.twin.variables),  # with the random states of stochastic depth
+            "range": self._simulation.variables if self._simulation else [],
+            "optimizer": self.optimizer.variables,
+            "average": list(self._average.values()),
+            "mixing": self._mixing.variables,
+        }
+        return {f"{group}/{index}": each for group, members in groups.items() for index, each in enumerate(members)}
+
+    def _compile(self, resolution: int) -> Any:
+        spec, learning = self.spec, list(self._learning.values())
+
+        @tf.function  # type: ignore[untyped-decorator]
+        def step(images: Any, classes: Any) -> Any:
+            pixels = ops.cast(images, "float32")
+            targets = ops.one_hot(classes, self.model.config.classes)
+            pixels, targets = self._mixing(pixels, targets)
+            taught = self._guides(pixels, resolution)
+            pixels = _resize(pixels, resolution)
+            with tf.GradientTape() as tape:
+                loss = self._loss(pixels, smooth(targets, spec.label_smoothing), taught)
+                scaled = self.optimizer.scale_loss(loss)
+            gradients = tape.gradient(scaled, [each.value for each in learning])
+            self.optimizer.apply(gradients, learning)
+            if self._average:
+                # Early on a long average would still be the start: its momentum rises to the one asked for.
+                done = ops.cast(self.optimizer.iterations, "float32")
+                momentum = ops.minimum(spec.ema, (1.0 + done) / (10.0 + done))
+                for average, each in zip(self._average.values(), learning, strict=True):
+                    average.assign(average + (1.0 - momentum) * (each.value - average))
+            return loss
+
+        return step
+
+    def _guides(self, pixels: Any, resolution: int) -> dict[str, Any]:
+        """What others say of the same pictures, as logits: a teacher, and the model itself at the ladder's top."""
+        said = {}
+        if self._teacher is not None:
+            size = self._teacher.resolution or int(pixels.shape[1])
+            said["teacher"] = tf.stop_gradient(self._teacher.logits(_resize(pixels, size)))
+        if self.spec.self_distillation and int(pixels.shape[1]) != resolution:
+            said["self"] = tf.stop_gradient(self._logits(pixels, training=False))
+        return said
+
+    def _logits(self, pixels: Any, training: bool) -> Any:
+        forward = self._simulation or self.twin
+        return ops.cast(forward(pixels, training=training), "float32")
+
+    def _loss(self, pixels: Any, targets: Any, taught: Mapping[str, Any]) -> Any:
+        """For a model with a distillation token, the class head listens to the labels and the other to the teacher."""
+        spec = self.spec
+        if self._simulation is None and getattr(self.model.config, "distilled", False):
+            labelled, listening = self.twin.head_logits(pixels, training=True)
+        else:
+            labelled = listening = self._logits(pixels, training=True)
+        loss = cross_entropy(targets, labelled, self._class_weights)
+        if "teacher" in taught:
+            told = distillation(taught["teacher"], listening, spec)
+            loss = (1.0 - spec.distillation_weight) * loss + spec.distillation_weight * told
+        elif listening is not labelled:  # without a teacher both heads learn the labels
+            loss = 0.5 * (loss + cross_entropy(targets, listening, self._class_weights))
+        if "self" in taught:
+            loss = loss + spec.self_distillation * divergence(taught["self"], 0.5 * (labelled + listening))
+        return loss
+
+
+def _resize(pixels: Any, resolution: int) -> Any:
+    """[batch, size, size, 3] -> [batch, resolution, resolution, 3], bicubic, antialiased; nothing where it fits."""
+    if int(pixels.shape[1]) == resolution:
+        return pixels
+    return ops.image.resize(pixels, (resolution, resolution), interpolation="bicubic", antialias=True)
+
+
+def _forward(forward: Any) -> Any:
+    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+    def named(images: Any) -> Any:
+        images = tf.ensure_shape(images, [None, *images.shape[1:]])
+        return ops.argmax(forward(images, training=False), axis=-1)
+
+    return named
+
+
+def _copy(source: Mapping[str, Any], target: Mapping[str, Any]) -> None:
+    for name, each in source.items():
+        target[name].assign(each.value if hasattr(each, "value") and not callable(each.value) else each)
+
+
+@contextmanager
+def _precision(name: str) -> Iterator[None]:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

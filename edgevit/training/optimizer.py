@@ -1,0 +1,66 @@
+"""AdamW with a learning rate for each layer, and its schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from edgevit.config import ViTConfig
+from edgevit.training.spec import TrainSpec
+
+
+def layer_scale(name: str, depth: int, decay: float) -> float:
+    """The share of the learning rate that a weight gets: 1 for the head, `decay` less for each layer below it.
+
+    The patches and positions count as layer 0, block i as layer i + 1, the last norm and heads as the top.
+    """
+    if name.startswith("block"):
+        layer = int(name.split("/")[0].removeprefix("block")) + 1
+    else:
+        layer = depth + 1 if name.startswith(("norm", "head", "distillation_head", "range")) else 0
+    return float(decay ** (depth + 1 - layer))
+
+
+class LayerwiseAdamW(keras.optimizers.Adam):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv 1711.05101), both scaled for each weight.
+
+    scales, decays: by the weight's path; a weight that is not named gets 1 and 0.
+    """
+
+    def __init__(self, *args: Any, scales: Mapping[str, float], decays: Mapping[str, float], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._scales, self._decays = dict(scales), dict(decays)
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        # Under tf.distribute the variable is a replica's; its Keras path is kept by the optimizer's own list.
+        path = self._path(variable)
+        rate = learning_rate * self._scales.get(path, 1.0)
+        if decay := self._decays.get(path, 0.0):
+            self.assign_sub(variable, variable * (rate * decay))
+        super().update_step(gradient, variable, rate)
+
+    def _path(self, variable: Any) -> str:
+        return str(self._trainable_variables[self._get_variable_index(variable)].path)
+
+
+def make_optimizer(
+    config: ViTConfig, weights: Mapping[str, Any], spec: TrainSpec, total_steps: int, *, loss_scaling: bool = False
+) -> Any:
+    """The optimizer for `weights` (by name): linear rise, then a cosine to 0 (Loshchilov and Hutter 2017)."""
+    warmup = max(1, round(spec.warmup_share * total_steps))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, total_steps - warmup), warmup_target=spec.learning_rate, warmup_steps=warmup
+    )
+    optimizer = LayerwiseAdamW(
+        schedule,
+        global_clipnorm=spec.clip_norm,
+        scales={each.path: layer_scale(name, config.depth, spec.layer_decay) for name, each in weights.items()},
+        # As in DeiT and MAE: decay pulls matrices towards zero, not biases, norms, positions or the class token.
+        decays={each.path: spec.weight_decay for name, each in weights.items() if name.endswith("kernel")},
+    )
+    if loss_scaling:
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    optimizer.build(list(weights.values()))
+    return optimizer

@@ -1,0 +1,65 @@
+"""Where a run stands, on disk: enough to go on after a kill as if nothing had happened."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgevit.errors import TrainingError
+from edgevit.files import write_bytes
+
+FILE = "state.npz"
+META = "meta.json"
+
+
+@dataclass
+class State:
+    """`step` batches are done; `losses` are those of the epoch that is under way."""
+
+    request: dict[str, Any]
+    """What was asked for: a run goes on only under the same."""
+    step: int = 0
+    seconds: float = 0.0
+    epoch_seconds: float = 0.0
+    losses: list[float] = field(default_factory=list)
+    epochs: list[dict[str, Any]] = field(default_factory=list)
+    best: int | None = None
+    """The number of the best epoch, whose weights lie in the output."""
+    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Puts the state into `folder`, whole or not at all. Raises `ConfigError` when the disk is full."""
+        meta = {key: value for key, value in vars(self).items() if key != "arrays"}
+        buffer = io.BytesIO()
+        text = np.frombuffer(json.dumps(meta).encode(), np.uint8)
+        np.savez(buffer, allow_pickle=False, **{META: text}, **self.arrays)
+        write_bytes(folder / FILE, buffer.getvalue())
+
+
+def read(folder: Path) -> State | None:
+    """The state of the run in `folder`; None where there is none. Raises `TrainingError` for a damaged one."""
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        meta = json.loads(arrays.pop(META).tobytes())
+        return State(**meta, arrays=arrays)
+    except Exception as error:  # zip, numpy and JSON raise whatever the damage meets first
+        raise TrainingError(f"{path} is damaged ({error}); --restart begins anew") from error
+
+
+def first_difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """`learning_rate was 0.001 and is 0.01`, for the first entry that differs; None where all is the same."""
+    for key in {**before, **now}:
+        if before.get(key) != now.get(key):
+            return f"{key} was {before.get(key)!r} and is {now.get(key)!r}"
+    return None

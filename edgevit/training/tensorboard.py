@@ -1,0 +1,35 @@
+"""A run's figures for TensorBoard (https://www.tensorflow.org/tensorboard)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from edgevit.errors import ConfigError
+
+SCALARS = ("loss", "learning_rate", "images_per_s")
+
+
+class TensorBoardLog:
+    """Event files in `folder`: loss, learning rate, images per second and top1/<resolution>, by epoch."""
+
+    def __init__(self, folder: Path) -> None:
+        if find_spec("tensorboard") is None:
+            raise ConfigError("--tensorboard needs the tensorboard package: pip install 'edgevit[tensorboard]'")
+        self._writer = tf.summary.create_file_writer(str(folder))
+
+    def epoch(self, epoch: Mapping[str, Any]) -> None:
+        """Writes one entry of the training document's `epochs`."""
+        values = {name: epoch[name] for name in SCALARS}
+        values |= {f"top1/{resolution}": top1 for resolution, top1 in epoch["top1"].items()}
+        with self._writer.as_default():
+            for name, value in values.items():
+                tf.summary.scalar(name, value, step=epoch["epoch"])
+        self._writer.flush()
+
+    def close(self) -> None:
+        self._writer.close()

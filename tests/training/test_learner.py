@@ -1,0 +1,173 @@
+"""What one step does: what moves, what it listens to, and that its state is all there is to it."""
+
+import numpy as np
+import pytest
+
+from edgevit.errors import ConfigError
+from edgevit.model import build, named_weights
+from edgevit.training import TrainSpec
+from edgevit.training.batches import Batch
+from edgevit.training.learner import Learner, _resize
+
+
+@pytest.fixture(scope="module")
+def config(tiny_config):
+    return tiny_config.with_(depth=2, ladder=(32, 48), base_resolution=48, stochastic_depth=0.2)
+
+
+def batch(resolution=48, size=None, seed=0, count=8):
+    random = np.random.default_rng(seed)
+    size = size or resolution
+    images = random.integers(0, 256, (count, size, size, 3), np.uint8)
+    return Batch(images, (np.arange(count) % 4).astype(np.int32), resolution)
+
+
+def learner(config, seed=0, **options):
+    parts = {name: options.pop(name) for name in ("teacher", "weights") if name in options}
+    spec = TrainSpec(**{"learning_rate": 1e-2, "warmup_share": 0.0, "label_smoothing": 0.0, "seed": seed, **options})
+    model = build(config, seed=3)
+    head = named_weights(model)["head/linear/kernel"]  # zeros would send no gradient down at the first step
+    head.assign(np.random.default_rng(1).normal(0, 0.1, head.shape).astype(np.float32))
+    return Learner(model, spec, 100, **parts)
+
+
+def weights(made):
+    return {name: np.array(each) for name, each in named_weights(made.twin).items()}
+
+
+class Oracle:
+    """A teacher that always names one class, and remembers what size it was shown."""
+
+    def __init__(self, index, resolution=None):
+        self.index, self.resolution, self.sizes = index, resolution, []
+
+    def logits(self, images):
+        from keras import ops
+
+        self.sizes.append(int(images.shape[1]))
+        named = ops.one_hot(ops.full((ops.shape(images)[0],), self.index, dtype="int32"), 4)
+        return 20.0 * named
+
+
+def test_every_weight_learns_and_the_model_gets_what_is_kept(config):
+    made = learner(config)
+    before, model_before = weights(made), {name: np.array(each) for name, each in named_weights(made.model).items()}
+    losses = [made.step(batch(32)), made.step(batch(48))]
+    assert np.isfinite(losses).all()
+    after = weights(made)
+    assert all(not np.array_equal(before[name], after[name]) for name in before)
+    assert all(np.array_equal(model_before[name], each) for name, each in named_weights(made.model).items())
+    made.keep()
+    assert all(np.array_equal(after[name], each) for name, each in named_weights(made.model).items())
+
+
+def test_frozen_only_the_head_moves(config):
+    made = learner(config, freeze=True)
+    before = weights(made)
+    made.step(batch())  # the rate starts at 0
+    made.step(batch())
+    moved = {name for name, each in weights(made).items() if not np.array_equal(before[name], each)}
+    assert moved == {"head/linear/kernel", "head/linear/bias"}
+
+
+def test_the_average_is_what_is_kept(config):
+    """The first step's rate is 0; after the second the momentum is (1 + 2) / (10 + 2), below the one asked for."""
+    made = learner(config, ema=0.9, weight_decay=0.0)
+    made.step(batch())
+    before = weights(made)
+    made.step(batch())
+    made.keep()
+    name = "block1/contract/kernel"
+    expected = before[name] + (1 - 3 / 12) * (weights(made)[name] - before[name])
+    np.testing.assert_allclose(named_weights(made.model)[name], expected, rtol=1e-4, atol=1e-7)
+    assert not np.allclose(named_weights(made.model)[name], weights(made)[name], atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["soft", "hard"])
+def test_a_teacher_is_listened_to(config, kind):
+    """With all the weight on the teacher, the student ends up naming the teacher's class for every picture."""
+    teacher = Oracle(2)
+    made = learner(config, teacher=teacher, distillation=kind, distillation_weight=1.0)
+    for _ in range(30):
+        loss = made.step(batch())
+    assert loss < 0.5
+    made.keep()
+    assert made.predict(batch().images).tolist() == [2] * 8
+
+
+def test_a_teacher_sees_the_tall_pictures_or_its_own_size(config):
+    free, fixed = Oracle(1), Oracle(1, resolution=40)
+    learner(config, teacher=free).step(batch(32, size=48))
+    learner(config, teacher=fixed).step(batch(32, size=48))
+    assert free.sizes == [48]
+    assert fixed.sizes == [40]
+
+
+def test_self_distillation_pulls_small_towards_tall(config):
+    """The divergence between what it says of small and of tall pictures, trained with and without."""
+    from edgevit.training.objective import divergence
+
+    def gap(weight):
+        made = learner(config, self_distillation=weight, seed=1)
+        for number in range(20):
+            made.step(batch(32, size=48, seed=number % 2))
+        made.keep()
+        tall = batch(48, seed=0).images
+        small = np.asarray(_resize(tall.astype(np.float32), 32))
+        return float(divergence(made.model(tall, training=False), made.model(small, training=False)))
+
+    assert gap(20.0) < 0.5 * gap(0.0)
+
+
+def test_class_weights_weigh(config):
+    plain = learner(config)
+    weighed = learner(config, weights=np.array([4.0, 0.0, 0.0, 0.0], np.float32))
+    images = batch()
+    only_first = Batch(images.images[:1].repeat(8, 0), np.zeros(8, np.int32), 48)
+    others = Batch(images.images[:1].repeat(8, 0), np.full(8, 2, np.int32), 48)
+    assert weighed.step(others) == 0.0
+    assert learner(config, weights=np.array([4.0, 0, 0, 0], np.float32)).step(only_first) == pytest.approx(
+        4 * plain.step(only_first),
+        rel=0.2,  # stochastic depth draws anew
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"ema": 0.9, "mixup": 0.4, "cutmix": 1.0, "erasing": 0.5}, {"self_distillation": 1.0}],
+    ids=["plain", "mixing", "self-distillation"],
+)
+def test_state_is_all_there_is(config, options):
+    """Restored into another learner, the next steps are the same to the last bit."""
+    first = learner(config, **options)
+    size = 48 if "self_distillation" in options else None
+    for number in range(2):
+        first.step(batch(32, size, number))
+    arrays = {name: value.copy() for name, value in first.arrays().items()}
+    second = learner(config, seed=9, **options)
+    second.restore(arrays)
+    assert [first.step(batch(32, size, number)) for number in (5, 6)] == [
+        second.step(batch(32, size, number)) for number in (5, 6)
+    ]
+    ours, theirs = first.arrays(), second.arrays()
+    assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_state_of_another_run_is_refused(config):
+    with pytest.raises(ConfigError, match="does not fit this model; --restart begins anew"):
+        learner(config).restore(learner(config, ema=0.5).arrays())
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_learns_and_is_kept_in_float32(config, precision):
+    import keras
+
+    before = keras.config.dtype_policy().name
+    made = learner(config, precision=precision, mixup=0.2)
+    assert keras.config.dtype_policy().name == before
+    assert made.twin.blocks[0].expand.compute_dtype == precision.removeprefix("mixed_")
+    assert made.model.blocks[0].expand.compute_dtype == "float32"
+    losses = [made.step(batch(seed=0)) for _ in range(15)]
+    assert losses[-1] < losses[0]
+    made.keep()
+    assert named_weights(made.model)["block0/expand/kernel"].dtype == "float32"
