@@ -49,6 +49,9 @@ class ViTConfig:
     """The resolutions it was trained for: what `convert` takes where nobody names others."""
     labels: tuple[str, ...] = ()
     """The class names in index order, or empty where nobody gave any."""
+    distilled: bool = False
+    """A second learned token behind the class token, with a head of its own that learned from a teacher
+    (Touvron et al. 2021, https://arxiv.org/abs/2012.12877, section 4)."""
     variant: str = "custom"
     """The table row that this came from."""
 
@@ -77,9 +80,14 @@ class ViTConfig:
         check_resolution(resolution, self.patch)
         return resolution // self.patch
 
+    @property
+    def prefix(self) -> int:
+        """The learned tokens before the patches: the class token, and the distillation token where there is one."""
+        return 2 if self.distilled else 1
+
     def tokens(self, resolution: int) -> int:
-        """N = (R / patch)² + 1: the patches and the class token."""
-        return self.grid(resolution) ** 2 + 1
+        """N = (R / patch)² + 1: the patches and the class token (and one more where `distilled`)."""
+        return self.grid(resolution) ** 2 + self.prefix
 
     def with_(self, **changes: Any) -> ViTConfig:
         """A copy with some fields changed."""
@@ -124,6 +132,7 @@ class Variant:
     timm: str | None
     """The timm model name whose checkpoints fit at patch 16."""
     source: str
+    distilled: bool = False
 
 
 VARIANTS: dict[str, Variant] = {
@@ -155,6 +164,16 @@ VARIANTS: dict[str, Variant] = {
         384, 12, 6, IMAGENET_MEAN, IMAGENET_STD, "deit_small_patch16_224",
         "Touvron et al. 2021, https://arxiv.org/abs/2012.12877, table 1 (DeiT-S)",
     ),
+    "deit-tiny-distilled": Variant(
+        192, 12, 3, IMAGENET_MEAN, IMAGENET_STD, "deit_tiny_distilled_patch16_224",
+        "Touvron et al. 2021, https://arxiv.org/abs/2012.12877, section 4 (DeiT-Ti with distillation token)",
+        distilled=True,
+    ),
+    "deit-small-distilled": Variant(
+        384, 12, 6, IMAGENET_MEAN, IMAGENET_STD, "deit_small_distilled_patch16_224",
+        "Touvron et al. 2021, https://arxiv.org/abs/2012.12877, section 4 (DeiT-S with distillation token)",
+        distilled=True,
+    ),
 }  # fmt: skip
 
 
@@ -178,6 +197,7 @@ def variant_config(name: str, *, classes: int = 1000, **changes: Any) -> ViTConf
         patch=int(patch_text) if slash else 16,
         mean=row.mean,
         std=row.std,
+        distilled=row.distilled,
         variant=name,
     )
     return config.with_(**changes) if changes else config

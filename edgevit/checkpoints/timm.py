@@ -31,6 +31,12 @@ _OUTER = {
     "head.weight": "head/linear/kernel",
     "head.bias": "head/linear/bias",
 }
+_DISTILLED = {
+    "dist_token": "positions/distillation_token",
+    "head_dist.weight": "distillation_head/linear/kernel",
+    "head_dist.bias": "distillation_head/linear/bias",
+}
+_TOKENS = ("cls_token", "dist_token", "pos_embed")
 _BLOCK = {
     "blocks.{i}.norm1.weight": "block{i}/norm1/gamma",
     "blocks.{i}.norm1.bias": "block{i}/norm1/beta",
@@ -49,7 +55,7 @@ _BLOCK = {
 
 def names(config: ViTConfig) -> dict[str, str]:
     """Every tensor name that a timm checkpoint of this shape has -> the model's weight name."""
-    mapping = dict(_OUTER)
+    mapping = {**_OUTER, **(_DISTILLED if config.distilled else {})}
     for index in range(config.depth):
         mapping.update({theirs.format(i=index): ours.format(i=index) for theirs, ours in _BLOCK.items()})
     return mapping
@@ -78,8 +84,9 @@ def config_for(variant: str, tensors: Arrays) -> ViTConfig:
     if head is not None and head.ndim == 2:
         changes["classes"] = int(head.shape[0])
     if positions is not None and positions.ndim == 3:
-        grid = math.isqrt(max(0, positions.shape[1] - 1))
-        if grid and grid * grid == positions.shape[1] - 1:
+        patches = positions.shape[1] - config.prefix
+        grid = math.isqrt(max(0, patches))
+        if grid and grid * grid == patches:
             changes["base_resolution"] = grid * config.patch
     return config.with_(**changes)
 
@@ -111,7 +118,7 @@ def convert_tensors(
 
 def _to_keras(name: str, value: NDArray[Any]) -> NDArray[Any]:
     """PyTorch's layout -> Keras's: Linear [out, in] -> [in, out]; Conv2d [out, in, h, w] -> [h, w, in, out]."""
-    if name in ("cls_token", "pos_embed"):
+    if name in _TOKENS:
         return value[0] if value.ndim == 3 else value
     if value.ndim == 4:
         return value.transpose(2, 3, 1, 0)
@@ -120,7 +127,7 @@ def _to_keras(name: str, value: NDArray[Any]) -> NDArray[Any]:
 
 def _wanted(name: str, shape: tuple[int, ...]) -> list[int]:
     """Our shape in PyTorch's layout."""
-    if name in ("cls_token", "pos_embed"):
+    if name in _TOKENS:
         return [1, *shape]
     if len(shape) == 4:
         return [shape[3], shape[2], shape[0], shape[1]]
@@ -146,7 +153,8 @@ def _recognise(tensors: Arrays) -> str:
         return ""
     depth = len({name.split(".")[1] for name in tensors if name.startswith("blocks.")})
     suffix = "" if kernel.shape[2] == 16 else f"/{kernel.shape[2]}"
-    rows = [name for name, row in VARIANTS.items() if (row.width, row.depth) == (kernel.shape[0], depth)]
+    shape = kernel.shape[0], depth, "dist_token" in tensors
+    rows = [name for name, row in VARIANTS.items() if (row.width, row.depth, row.distilled) == shape]
     return " or ".join(f"{name}{suffix}" for name in rows)
 
 

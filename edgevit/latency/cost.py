@@ -45,13 +45,13 @@ def block_cost(config: ViTConfig, tokens: int, *, read: int | None = None) -> Co
 def cost(config: ViTConfig, resolution: int) -> Cost:
     """MACs of the classifier at `resolution` (pixels). Raises `ResolutionError` unless the patch divides it.
 
-    The head reads the class token alone, so the lowered last block computes that one row: keys and values for
-    all tokens, everything else for one. At MLP ratio 4 its linear MACs are about a sixth of a whole block's.
+    The head reads the class token alone (a distilled model's two heads read two), so the lowered last block
+    computes that row: keys and values for all tokens, everything else for one. At MLP ratio 4 its linear MACs are about a sixth of a whole block's.
     """
     patches, tokens = config.grid(resolution) ** 2, config.tokens(resolution)
     embedding = Cost(patches * 3 * config.patch**2 * config.width, 0)
-    head = Cost(config.width * config.classes, 0)
-    total = embedding + block_cost(config, tokens, read=1) + head
+    head = Cost(config.prefix * config.width * config.classes, 0)
+    total = embedding + block_cost(config, tokens, read=config.prefix) + head
     for _ in range(config.depth - 1):
         total += block_cost(config, tokens)
     return total
@@ -61,8 +61,14 @@ def parameters(config: ViTConfig) -> int:
     """Trainable numbers of the Keras model; about as many bytes in `int8`, four times that in `float32`."""
     width, hidden = config.width, config.mlp_width
     embedding = 3 * config.patch**2 * width + width
-    positions = width + config.tokens(config.base_resolution) * width  # the class token, and one position a token
+    positions = (config.prefix + config.tokens(config.base_resolution)) * width  # tokens in front, one position each
     attention = 4 * (width * width + width)
     mlp = width * hidden + hidden + hidden * width + width
     block = attention + mlp + 4 * width  # and gamma and beta of two norms
-    return embedding + positions + config.depth * block + 2 * width + width * config.classes + config.classes
+    return (
+        embedding
+        + positions
+        + config.depth * block
+        + 2 * width
+        + config.prefix * (width * config.classes + config.classes)
+    )

@@ -1,4 +1,4 @@
-"""The class token and the learned positions, resampled to any grid."""
+"""The learned tokens in front and the learned positions, resampled to any grid."""
 
 from __future__ import annotations
 
@@ -35,39 +35,49 @@ def bicubic_matrix(size: int, base: int) -> NDArray[np.float32]:
 
 @keras.saving.register_keras_serializable("edgevit")
 class Positions(keras.layers.Layer):
-    """Puts the class token in front and adds a learned position to every token.
+    """Puts the class token (and a distillation token) in front and adds a learned position to every token.
 
-    [batch, n², width] -> [batch, n² + 1, width], for any n: positions are learned on a `base_grid` x `base_grid`
-    grid and resampled bicubically, as is usual when a ViT changes resolution (Dosovitskiy et al. 2021, section 3.2).
+    [batch, n², width] -> [batch, n² + 1, width], or + 2 with `distilled`, for any n: positions are learned on a
+    `base_grid` x `base_grid` grid and resampled bicubically, as is usual when a ViT changes resolution
+    (Dosovitskiy et al. 2021, section 3.2). The tokens in front have positions of their own, which stay.
     """
 
-    def __init__(self, width: int, base_grid: int, **kwargs: Any) -> None:
+    def __init__(self, width: int, base_grid: int, distilled: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.width, self.base_grid = width, base_grid
+        self.width, self.base_grid, self.distilled = width, base_grid, distilled
+        self.prefix = 2 if distilled else 1
 
     def build(self, input_shape: Any) -> None:
         small = keras.initializers.TruncatedNormal(stddev=0.02)
         self.class_token = self.add_weight(shape=(1, self.width), initializer=small, name="class_token")
-        self.positions = self.add_weight(shape=(1 + self.base_grid**2, self.width), initializer=small, name="positions")
+        if self.distilled:
+            self.distillation_token = self.add_weight(
+                shape=(1, self.width), initializer=small, name="distillation_token"
+            )
+        count = self.prefix + self.base_grid**2
+        self.positions = self.add_weight(shape=(count, self.width), initializer=small, name="positions")
         self.built = True
 
     def resampled(self, grid: int) -> Any:
-        """The positions for a `grid` x `grid` picture: [grid² + 1, width], the class token's first."""
+        """The positions for a `grid` x `grid` picture: [prefix + grid², width], those of the tokens in front first."""
         base, width = self.base_grid, self.width
         positions = ops.convert_to_tensor(self.positions)
         if grid == base:
             return positions
         matrix = ops.cast(ops.convert_to_tensor(bicubic_matrix(grid, base)), positions.dtype)
-        plane = ops.reshape(positions[1:], (base, base * width))
+        plane = ops.reshape(positions[self.prefix :], (base, base * width))
         plane = ops.reshape(ops.matmul(matrix, plane), (grid, base, width))  # rows
         plane = ops.matmul(matrix, plane)  # columns, one row of patches at a time
-        return ops.concatenate([positions[:1], ops.reshape(plane, (grid * grid, width))], axis=0)
+        return ops.concatenate([positions[: self.prefix], ops.reshape(plane, (grid * grid, width))], axis=0)
 
     def call(self, patches: Any) -> Any:
         grid = round(patches.shape[1] ** 0.5)
-        token = ops.broadcast_to(self.class_token, (ops.shape(patches)[0], 1, self.width))
-        tokens = ops.concatenate([ops.cast(token, patches.dtype), patches], axis=1)
+        first = ops.convert_to_tensor(self.class_token)
+        if self.distilled:
+            first = ops.concatenate([first, ops.convert_to_tensor(self.distillation_token)], axis=0)
+        first = ops.broadcast_to(first, (ops.shape(patches)[0], self.prefix, self.width))
+        tokens = ops.concatenate([ops.cast(first, patches.dtype), patches], axis=1)
         return tokens + ops.cast(self.resampled(grid), tokens.dtype)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "width": self.width, "base_grid": self.base_grid}
+        return {**super().get_config(), "width": self.width, "base_grid": self.base_grid, "distilled": self.distilled}

@@ -28,7 +28,9 @@ class ViT(keras.Model):
         super().__init__(**kwargs)
         self.config = config
         self.patches = PatchEmbedding(config.width, config.patch, config.mean, config.std, name="patches")
-        self.positions = Positions(config.width, config.grid(config.base_resolution), name="positions")
+        self.positions = Positions(
+            config.width, config.grid(config.base_resolution), config.distilled, name="positions"
+        )
         self.blocks = [
             EncoderBlock(
                 config.width,
@@ -43,17 +45,21 @@ class ViT(keras.Model):
         ]
         self.norm = keras.layers.LayerNormalization(epsilon=config.layer_norm_epsilon, name="norm")
         self.head = ClassificationHead(config.width, config.classes, name="head")
+        self.heads = [self.head]
+        if config.distilled:
+            self.distillation_head = ClassificationHead(config.width, config.classes, 1, name="distillation_head")
+            self.heads.append(self.distillation_head)
         self.build((None, config.base_resolution, config.base_resolution, 3))
 
     def build(self, input_shape: Any) -> None:
         tokens = (None, None, self.config.width)
         self.patches.build(input_shape)
-        for layer in (self.positions, *self.blocks, self.norm, self.head):
+        for layer in (self.positions, *self.blocks, self.norm, *self.heads):
             layer.build(tokens)
         self.built = True
 
     def features(self, images: Any, training: bool | None = None) -> Any:
-        """All tokens after the last norm, the class token first: [batch, N, width]."""
+        """All tokens after the last norm, the class token (and a distillation token) first: [batch, N, width]."""
         if images.shape[1] is None or images.shape[1] != images.shape[2]:
             raise ResolutionError(
                 f"pictures must be square and their size known when a graph is traced, not {tuple(images.shape)}; "
@@ -65,8 +71,15 @@ class ViT(keras.Model):
             tokens = block(tokens, training=training)
         return self.norm(tokens)
 
+    def head_logits(self, images: Any, training: bool | None = None) -> list[Any]:
+        """Each head's logits, [batch, classes]: the class token's, and a distillation token's where there is one."""
+        tokens = self.features(images, training=training)
+        return [head(tokens) for head in self.heads]
+
     def call(self, images: Any, training: bool | None = None) -> Any:
-        return self.head(self.features(images, training=training))
+        # With two heads their mean, as in DeiT (Touvron et al. 2021, section 5.2: "joint classifiers").
+        logits = self.head_logits(images, training=training)
+        return sum(logits) / len(logits)
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "vit": self.config.to_dict()}

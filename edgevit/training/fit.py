@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgevit.config import ViTConfig
 from edgevit.errors import TrainingError
-from edgevit.model import ViT, build, named_weights, save
+from edgevit.model import ViT, build, save, transfer
 from edgevit.training.batches import MixedBatches
 from edgevit.training.examples import Examples
 from edgevit.training.learner import Learner, TeacherLike
@@ -93,11 +93,8 @@ def start_model(config: ViTConfig, start: ViT | None, seed: int) -> ViT:
     model = build(config, seed=seed)
     if start is None:
         return model
-    theirs = named_weights(start)
     same_classes = start.config.classes == config.classes and start.config.labels in ((), config.labels)
-    for name, variable in named_weights(model).items():
-        if not name.startswith("head/") or same_classes:
-            variable.assign(theirs[name])
+    transfer(start, model, keep_head=same_classes)
     return model
 
 

@@ -184,7 +184,7 @@ class Learner:
     def _loss(self, pixels: Any, targets: Any, taught: Mapping[str, Any]) -> Any:
         """For a model with a distillation token, the class head listens to the labels and the other to the teacher."""
         spec = self.spec
-        if self._simulation is None and getattr(self.model.config, "distilled", False):
+        if self._simulation is None and self.model.config.distilled:
             labelled, listening = self.twin.head_logits(pixels, training=True)
         else:
             labelled = listening = self._logits(pixels, training=True)

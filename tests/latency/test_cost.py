@@ -13,16 +13,17 @@ from edgevit.latency.cost import Cost, block_cost, cost, parameters
 def products(config: ViTConfig, resolution: int) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
     """The (batch, m, k, n) of each product in the lowered graph: linear ones, then attention's."""
     side = resolution // config.patch
-    n, d, head = side * side + 1, config.width, config.width // config.heads
+    front = 2 if config.distilled else 1
+    n, d, head = side * side + front, config.width, config.width // config.heads
     linear = [(1, side * side, config.patch * config.patch * 3, d)]
     attention = []
     for index in range(config.depth):
         last = index == config.depth - 1
-        rows = 1 if last else n
+        rows = front if last else n
         linear += [(1, rows, d, d), (1, n, d, d), (1, n, d, d)]  # Q, K, V
         attention += [(config.heads, rows, head, n), (config.heads, rows, n, head)]
         linear += [(1, rows, d, d), (1, rows, d, config.mlp_width), (1, rows, config.mlp_width, d)]
-    return [*linear, (1, 1, d, config.classes)], attention
+    return [*linear, (front, 1, d, config.classes)], attention
 
 
 def macs(shapes: list[tuple[int, ...]]) -> int:

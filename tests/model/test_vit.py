@@ -14,6 +14,8 @@ PUBLISHED = {
     "vit-base": 86_567_656,
     "deit-tiny": 5_717_416,
     "deit-small": 22_050_664,
+    "deit-tiny-distilled": 5_910_800,
+    "deit-small-distilled": 22_436_432,
 }
 
 
