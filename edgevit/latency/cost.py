@@ -46,7 +46,8 @@ def cost(config: ViTConfig, resolution: int) -> Cost:
     """MACs of the classifier at `resolution` (pixels). Raises `ResolutionError` unless the patch divides it.
 
     The head reads the class token alone (a distilled model's two heads read two), so the lowered last block
-    computes that row: keys and values for all tokens, everything else for one. At MLP ratio 4 its linear MACs are about a sixth of a whole block's.
+    computes that row: keys and values for all tokens, everything else for one. At MLP ratio 4 its linear MACs are
+    about a sixth of a whole block's.
     """
     patches, tokens = config.grid(resolution) ** 2, config.tokens(resolution)
     embedding = Cost(patches * 3 * config.patch**2 * config.width, 0)

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,10 +21,10 @@ from edgevit.files import write_text
 from edgevit.model import ViT, load
 from edgevit.training.examples import ArrayExamples, Examples, FolderExamples
 from edgevit.training.fit import Epoch, Resumption, TrainResult, start_model, train
-from edgevit.training.learner import TeacherLike
 from edgevit.training.request import Request
 from edgevit.training.spec import TrainSpec
 from edgevit.training.state import FILE, State, first_difference, read
+from edgevit.training.teacher import Teacher, build_cnn, open_teacher, train_cnn
 
 SYNTHETIC_VALIDATION = 1000
 SHRINK_FOR = 0.875
@@ -69,6 +70,12 @@ def run(request: Request, listener: Listener) -> dict[str, Any]:
         raise ConfigError(f"cannot make the run's folder {request.folder}: {error.strerror}") from error
     _record_split(request.folder, train_set, val_set)
     model = start_model(config, start, spec.seed)
+    teacher = _teacher(request, spec, train_set, config, listener)
+    taught = {}
+    if teacher is not None:
+        size = teacher.resolution or max(ladder)
+        taught = {"model": request.teacher, "resolution": size, "top1": teacher.top1(val_set, size, config.resize)}
+        listener.note(f"the teacher names {taught['top1']:.1%} of the validation pictures rightly, at {size} px")
     epochs = [Epoch.from_dict(each) for each in state.epochs] if state else []
 
     def on_epoch(epoch: Epoch) -> None:
@@ -81,7 +88,7 @@ def run(request: Request, listener: Listener) -> dict[str, Any]:
         val_set,
         spec,
         request.output,
-        teacher=_teacher(request, spec, train_set, config, listener),
+        teacher=teacher,
         resumption=Resumption(request.folder, asked, state),
         strict=request.strict,
         on_step=listener.step,
@@ -89,7 +96,8 @@ def run(request: Request, listener: Listener) -> dict[str, Any]:
         on_note=listener.note,
     )
     (request.folder / FILE).unlink(missing_ok=True)  # it is finished: nothing to resume
-    return _document(request, model, spec, train_set, val_set, result)
+    document = _document(request, model, spec, train_set, val_set, result)
+    return {**document, "teacher": taught} if taught else document
 
 
 def _unfinished(request: Request) -> State | None:
@@ -156,10 +164,28 @@ def _record_split(folder: Path, train_set: Examples, val_set: Examples) -> None:
 
 def _teacher(
     request: Request, spec: TrainSpec, examples: Examples, config: ViTConfig, listener: Listener
-) -> TeacherLike | None:
+) -> Teacher | None:
+    """The teacher from a file, or a CNN that learns the same pictures first and is kept in the run's folder."""
     if request.teacher is None:
         return None
-    raise NotImplementedError
+    if request.teacher.endswith(".keras"):
+        return open_teacher(Path(request.teacher), config.classes, config.labels)
+    path = request.folder / f"teacher-{request.teacher}.keras"
+    if not (request.resume and path.is_file()):
+        model = build_cnn(request.teacher, config.classes, request.teacher_weights, spec.seed)
+        listener.note(f"the teacher {request.teacher} learns the pictures first, at {max(config.ladder)} px")
+        plain = replace(spec, mixup=0.0, cutmix=0.0, single_share=0.0)
+        train_cnn(
+            model,
+            examples,
+            max(config.ladder),
+            plain,
+            on_step=lambda done, total, loss: listener.step(done, total, loss, 0.0),
+        )
+        partial = path.with_suffix(".partial.keras")
+        model.save(partial)
+        partial.replace(path)
+    return open_teacher(path, config.classes, config.labels)
 
 
 def _document(

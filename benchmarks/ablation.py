@@ -1,0 +1,143 @@
+"""What each part of training buys on the embedded set: vit-nano from 1000 dial gauges, three seeds.
+
+Each row changes one thing of the first. Rows that are done lie under build/benchmarks/ablation and are not run again.
+`python benchmarks/ablation.py [ROW ...]` runs all rows, or those named, and writes what is there.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from record import BUILD, write
+
+from edgevit.training.request import Request
+from edgevit.training.run import run
+
+LADDER = (48, 64, 80)
+SEEDS = (0, 1, 2)
+PICTURES, EPOCHS = 1000, 30
+PLAIN: dict[str, Any] = {"epochs": EPOCHS}
+MIXES = {"mixup": 0.8, "cutmix": 1.0}
+TEACHER = "MobileNetV2"
+
+# name -> (what it is, options of the spec, other fields of the request)
+ROWS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "scratch": ("preset `scratch`: one resolution for half of the steps, then all", {}, {}),
+    "mixed-at-once": ("all resolutions from the first step", {"single_share": 0.0}, {}),
+    "single-48": ("48 px only", {"single_share": 0.0}, {"ladder": (48,)}),
+    "single-64": ("64 px only", {"single_share": 0.0}, {"ladder": (64,)}),
+    "single-80": ("80 px only", {"single_share": 0.0}, {"ladder": (80,)}),
+    "self-distillation": ("+ self-distillation", {"self_distillation": 1.0}, {}),
+    "ema": ("+ average of the weights", {"ema": 0.99}, {}),
+    "stochastic-depth": ("+ stochastic depth 0.1", {}, {"stochastic_depth": 0.1}),
+    "trivial-augment": ("+ TrivialAugment (colour only: gauges)", {"trivial_augment": True}, {}),
+    "erasing": ("+ random erasing", {"erasing": 0.25}, {}),
+    "mixes": ("+ mixup and cutmix", MIXES, {}),
+    "small-data": ("preset `small-data`, as many epochs", {}, {"preset": "small-data"}),
+    "small-data-long": ("preset `small-data`, its own 100 epochs", {"epochs": 100}, {"preset": "small-data"}),
+    "fine-tune": ("preset `fine-tune`, 8 more epochs, from `single-80`", {"epochs": 8}, {"start": "single-80"}),
+    "soft": (f"+ soft distillation from a {TEACHER}", {"distillation": "soft"}, {"teacher": TEACHER}),
+    "hard": (f"+ hard distillation from a {TEACHER}", {"distillation": "hard"}, {"teacher": TEACHER}),
+    "token": (
+        "+ hard distillation with the distillation token",
+        {"distillation": "hard"},
+        {"teacher": TEACHER, "distillation_token": True},
+    ),
+}
+
+
+class Silent:
+    def note(self, line: str) -> None: ...
+    def data(self, counts: Any, labels: Any) -> None: ...
+    def step(self, done: int, total: int, loss: float, images_per_s: float) -> None: ...
+    def epoch(self, epochs: Any, total: int) -> None: ...
+
+
+def top1(name: str, seed: int) -> dict[str, Any]:
+    """Accuracy at every resolution of the ladder, trained for or not, and what the training took."""
+    folder = BUILD / "ablation"
+    kept = folder / f"{name}-{seed}.json"
+    if kept.exists():
+        return json.loads(kept.read_text())
+    folder.mkdir(parents=True, exist_ok=True)
+    _, options, fields = ROWS[name]
+    output = folder / f"{name}-{seed}.keras"
+    start = folder / f"{fields['start']}-{seed}.keras" if "start" in fields else None
+    request = Request(
+        "synthetic",
+        output,
+        options={**PLAIN, **options, "seed": seed},
+        pictures=PICTURES,
+        restart=True,
+        **{"ladder": LADDER, "teacher_weights": "none", **fields, "start": start},
+    )
+    document = run(request, Silent())
+    result = {
+        "top1": _validated(output, seed),
+        "seconds": document["seconds"],
+        "images_per_s": float(np.median([epoch["images_per_s"] for epoch in document["epochs"]])),
+        "teacher_top1": document.get("teacher", {}).get("top1"),
+    }
+    kept.write_text(json.dumps(result))
+    print(name, seed, result, flush=True)
+    return result
+
+
+def _validated(model: Path, seed: int) -> dict[str, float]:
+    from edgevit.data import dials
+    from edgevit.evaluation import KerasPredictor
+    from edgevit.training import ArrayExamples
+    from edgevit.training.run import SYNTHETIC_VALIDATION
+
+    examples = ArrayExamples(*dials.dial_set(SYNTHETIC_VALIDATION, max(LADDER), 2 * seed + 1), dials.LABELS)
+    predictor = KerasPredictor(model)
+    hits = {}
+    for resolution in LADDER:
+        votes = [predictor.scores(images).argmax(1) for images, _ in examples.prepared(resolution, "squash", 100)]
+        hits[str(resolution)] = float((np.concatenate(votes) == examples.classes).mean())
+    return hits
+
+
+def main() -> None:
+    for name in sys.argv[1:] or ROWS:
+        for seed in SEEDS:
+            top1(name, seed)
+    rows = []
+    for name, (what, options, _) in ROWS.items():
+        if not all((BUILD / "ablation" / f"{name}-{seed}.json").exists() for seed in SEEDS):
+            continue
+        runs = [top1(name, seed) for seed in SEEDS]
+        values = {size: np.array([each["top1"][str(size)] for each in runs]) for size in LADDER}
+        means = np.mean(list(values.values()), axis=0)
+        rows.append(
+            {
+                "row": name,
+                "what": what,
+                "options": {**PLAIN, **options},
+                "top1": {str(size): each.tolist() for size, each in values.items()},
+                "mean": {str(size): float(each.mean()) for size, each in values.items()} | {"all": float(means.mean())},
+                "std": {str(size): float(each.std(ddof=1)) for size, each in values.items()}
+                | {"all": float(means.std(ddof=1))},
+                "images_per_s": float(np.median([each["images_per_s"] for each in runs])),
+                "teacher_top1": [each["teacher_top1"] for each in runs] if runs[0]["teacher_top1"] else None,
+            }
+        )
+    write(
+        "ablation",
+        {
+            "model": "vit-nano",
+            "pictures": PICTURES,
+            "epochs": EPOCHS,
+            "seeds": list(SEEDS),
+            "tested_on": 1000,
+            "rows": rows,
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

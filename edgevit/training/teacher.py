@@ -1,0 +1,174 @@
+"""Teachers: trained Keras classifiers that a student listens to (Touvron et al. 2021, https://arxiv.org/abs/2012.12877).
+
+A teacher comes from a `.keras` file: an edgevit ViT, or any Keras classifier of square RGB pictures that takes raw
+pixels, 0 to 255, and gives logits or probabilities. Or it is a CNN of `keras.applications` by name, which gets a new
+head and learns the same pictures first: CNNs need fewer pictures than ViTs, which is the point of listening to one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from edgevit.errors import ConfigError, ModelError, unknown_key
+from edgevit.model import ViT
+from edgevit.training.batches import MixedBatches
+from edgevit.training.examples import Examples
+from edgevit.training.spec import TrainSpec
+
+PROBE = 224
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Cnn:
+    """A network of `keras.applications`. `scaled`: it wants pixels in -1..1; the others scale raw pixels themselves."""
+
+    scaled: bool
+    source: str
+
+
+CNNS: dict[str, Cnn] = {
+    "MobileNetV2": Cnn(True, "Sandler et al. 2018, https://arxiv.org/abs/1801.04381"),
+    "MobileNetV3Small": Cnn(False, "Howard et al. 2019, https://arxiv.org/abs/1905.02244"),
+    "MobileNetV3Large": Cnn(False, "Howard et al. 2019, https://arxiv.org/abs/1905.02244"),
+    "EfficientNetB0": Cnn(False, "Tan and Le 2019, https://arxiv.org/abs/1905.11946"),
+    "EfficientNetV2B0": Cnn(False, "Tan and Le 2021, https://arxiv.org/abs/2104.00298"),
+    "ResNet50V2": Cnn(True, "He et al. 2016, https://arxiv.org/abs/1603.05027"),
+    "ConvNeXtTiny": Cnn(False, "Liu et al. 2022, https://arxiv.org/abs/2201.03545"),
+}
+
+
+class Teacher:
+    """[batch, R, R, 3] raw pixels -> logits [batch, classes], in inference mode; any R where `resolution` is None."""
+
+    def __init__(self, model: Any, *, resolution: int | None, probabilities: bool) -> None:
+        self.model, self.resolution, self._probabilities = model, resolution, probabilities
+
+    def logits(self, images: Any) -> Any:
+        outputs = ops.cast(self.model(images, training=False), "float32")
+        return ops.log(ops.maximum(outputs, 1e-7)) if self._probabilities else outputs
+
+    def top1(self, examples: Examples, resolution: int, policy: str) -> float:
+        """Accuracy on all examples, a fraction, at `resolution` or the only one it takes."""
+        size = self.resolution or resolution
+        hits = 0
+        for images, classes in examples.prepared(size, policy, BATCH):
+            hits += int((np.argmax(self.logits(images.astype(np.float32)), axis=1) == classes).sum())
+        return hits / len(examples.classes)
+
+
+def open_teacher(path: Path, classes: int, labels: tuple[str, ...]) -> Teacher:
+    """The classifier in a `.keras` file. Raises `ModelError` for what is none, `ConfigError` for other classes."""
+    if not path.is_file():
+        raise ModelError(f"no such teacher: {path} (a .keras file, or one of {', '.join(CNNS)})")
+    try:
+        model = keras.saving.load_model(path, compile=False)
+    except Exception as error:  # Keras raises whatever the damage meets first
+        raise ModelError(f"the teacher {path} is damaged or is not a Keras model: {error!s:.200}") from error
+    if isinstance(model, ViT):
+        known = model.config.labels
+        if known and labels and known != labels:
+            raise ConfigError(f"the teacher {path} knows other classes: {_difference(known, labels)}")
+    resolution = _resolution(model)
+    pixels = np.random.default_rng(0).uniform(0, 255, (4, resolution or PROBE, resolution or PROBE, 3))
+    try:
+        outputs = np.asarray(model(pixels.astype(np.float32), training=False), np.float32)
+    except Exception as error:
+        raise ModelError(f"the teacher {path} does not take square RGB pictures: {error!s:.200}") from error
+    if outputs.shape != (4, classes):
+        raise ConfigError(
+            f"the teacher {path} gives outputs of shape {outputs.shape[1:]}, and there are {classes} classes"
+        )
+    probabilities = bool((outputs >= 0).all() and np.allclose(outputs.sum(-1), 1.0, atol=1e-3))
+    return Teacher(model, resolution=resolution, probabilities=probabilities)
+
+
+def _resolution(model: Any) -> int | None:
+    """The one picture size that a model takes; None where it takes any."""
+    if isinstance(model, ViT):
+        return None
+    shape = getattr(model, "input_shape", None)
+    return int(shape[1]) if isinstance(shape, tuple) and len(shape) == 4 and shape[1] else None
+
+
+def _difference(ours: tuple[str, ...], theirs: tuple[str, ...]) -> str:
+    for index, (one, other) in enumerate(zip(ours, theirs, strict=False)):
+        if one != other:
+            return f"class {index} is {one!r} there and {other!r} here"
+    return f"{len(ours)} there and {len(theirs)} here"
+
+
+def build_cnn(name: str, classes: int, weights: str, seed: int) -> keras.Model:
+    """A network by name with a new head: raw pixels [batch, R, R, 3] of any size -> logits [batch, classes].
+
+    weights: `imagenet` (which Keras downloads), `none`, or a weights file of the network without its top.
+    Raises `ConfigError`.
+    """
+    if name not in CNNS:
+        raise unknown_key("teacher", name, CNNS)
+    if weights not in ("imagenet", "none") and not Path(weights).is_file():
+        raise ConfigError(f"--teacher-weights is imagenet, none or a file, and there is no file {weights}")
+    keras.utils.set_random_seed(seed)
+    try:
+        body = getattr(keras.applications, name)(
+            include_top=False,
+            pooling="avg",
+            input_shape=(None, None, 3),
+            weights=None if weights == "none" else weights,
+        )
+    except Exception as error:  # a refused connection, or a file of another network
+        raise ConfigError(
+            f"cannot get the weights {weights} of {name}: {error!s:.120}; "
+            "--teacher-weights none trains it from scratch, or give a file"
+        ) from error
+    for layer in body.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.9  # the networks' own 0.999 would not have forgotten its start after 500 steps
+    images = keras.Input((None, None, 3))
+    pixels = keras.layers.Rescaling(1 / 127.5, -1.0)(images) if CNNS[name].scaled else images
+    outputs = keras.layers.Dense(classes, name="logits")(body(pixels))
+    return keras.Model(images, outputs, name=f"teacher_{name}")
+
+
+class _Labelled(keras.utils.PyDataset):
+    """A run's batches as Keras's `fit` takes them."""
+
+    def __init__(self, batches: MixedBatches) -> None:
+        super().__init__(workers=2, max_queue_size=4)
+        self._batches = batches
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, number: int) -> Any:
+        batch = self._batches[number]
+        return batch.images.astype(np.float32), batch.classes
+
+
+def train_cnn(
+    model: keras.Model,
+    examples: Examples,
+    resolution: int,
+    spec: TrainSpec,
+    *,
+    on_step: Callable[[int, int, float], None] = lambda _done, _total, _loss: None,
+) -> None:
+    """Fits a network of `build_cnn` to the pictures that the student will see, at one resolution, by Keras's `fit`."""
+    batches = MixedBatches(examples, (resolution,), resolution, spec, tall=False)
+    total = len(batches)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, total), warmup_target=1e-3, warmup_steps=max(1, total // 20)
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.AdamW(schedule, weight_decay=0.05), loss)
+    told = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda number, logs: on_step(number + 1, total, float(logs["loss"]))
+    )
+    model.fit(_Labelled(batches), epochs=1, shuffle=False, verbose=0, callbacks=[told])
