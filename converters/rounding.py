@@ -22,9 +22,20 @@ def round_weight(weight: Any) -> Any:
     The scale follows the weights, so nothing is ever clipped and the gradient passes as it is (Jacob et al. 2018,
     https://arxiv.org/abs/1712.05877, section 3).
     """
-    bound = tf.reduce_max(tf.abs(weight), axis=list(range(1, len(weight.shape))), keepdims=True)
-    scale = tf.maximum(bound, SMALLEST_BOUND) / 127.0
+    scale = weight_scale(weight)
     return _straight_through(weight, tf.clip_by_value(tf.round(weight / scale), -127.0, 127.0) * scale)
+
+
+def weight_scale(weight: Any) -> Any:
+    """[out, ...] -> [out, 1, ...]: what one step of each channel's weights is worth."""
+    bound = tf.reduce_max(tf.abs(weight), axis=list(range(1, len(weight.shape))), keepdims=True)
+    return tf.maximum(bound, SMALLEST_BOUND) / 127.0
+
+
+def round_bias(bias: Any, scale: Any) -> Any:
+    """[out] -> the same: int32 at `scale`, a step of the inputs times one of the channel's weights."""
+    integers = tf.clip_by_value(tf.round(bias / scale), -(2.0**31), 2.0**31)
+    return _straight_through(bias, integers * scale)
 
 
 def round_rows(values: Any) -> Any:

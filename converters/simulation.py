@@ -5,8 +5,8 @@ Folded and lowered by the same functions, so that what is trained is what will r
 (https://arxiv.org/abs/1712.05877), section 3; range ends are learned as in Jain et al. 2019
 (https://arxiv.org/abs/1903.08066).
 
-Not simulated: the rounding of biases (int32, at steps 2^-8 of an activation's or finer), and the fixed-point factors
-with which integer kernels rescale. Both move a result only where it lies next to the border between two integers.
+Not simulated: the fixed-point factors with which integer kernels rescale, and XNNPACK's tables for exp. They move a
+result only where it lies next to the border between two integers.
 """
 
 from __future__ import annotations
@@ -19,8 +19,17 @@ import numpy as np
 import tensorflow as tf
 from edgevit.converters.lowering import Arithmetic, Linear, fold, graph
 from edgevit.converters.recipes import ANY, Recipe, get_recipe
-from edgevit.converters.rounding import nudged, round_constant, round_rows, round_static, round_weight
-from edgevit.converters.sites import FIXED, is_rounded, word
+from edgevit.converters.rounding import (
+    LEVELS,
+    nudged,
+    round_bias,
+    round_constant,
+    round_rows,
+    round_static,
+    round_weight,
+    weight_scale,
+)
+from edgevit.converters.sites import FIXED, LINEAR_INPUTS, is_rounded, word
 
 from edgevit.calibration import Calibration
 from edgevit.errors import ConfigError, ConversionError
@@ -155,6 +164,7 @@ class _Static(Batched):
     def __init__(self, recipe: Recipe, ranges: Mapping[str, tuple[Any, Any]]) -> None:
         self.recipe, self.ranges = recipe, ranges
         self.every_op = any(rule.op == ANY for rule in recipe.rules)
+        self.read = ""  # the latest site that linear layers read: the next one's input
 
     def weight(self, values: Any) -> Any:
         return round_weight(values)
@@ -167,10 +177,25 @@ class _Static(Batched):
             operands = (tf.maximum(operands[0], 1e-12),)
         return super().compute(site, op, *operands, **options)
 
+    def linear(
+        self,
+        site: str,
+        product: Callable[[Any, Any], Any],
+        inputs: Any,
+        layer: Linear,
+        rows: slice = slice(None),
+    ) -> Any:
+        low, high = self._range(self.read)
+        step = tf.reshape(weight_scale(layer.weight), [-1]) * (high - low) / LEVELS
+        return super().linear(site, product, inputs, Linear(layer.weight, round_bias(layer.bias, step)), rows)
+
     def result(self, site: str, values: Any) -> Any:
-        if not is_rounded(site, self.recipe):
-            return values
-        return round_static(values, *(FIXED[word(site)] if word(site) in FIXED else self.ranges[site]))
+        if word(site) in LINEAR_INPUTS:
+            self.read = site
+        return round_static(values, *self._range(site)) if is_rounded(site, self.recipe) else values
+
+    def _range(self, site: str) -> tuple[Any, Any]:
+        return FIXED[word(site)] if word(site) in FIXED else self.ranges[site]
 
 
 def _logits(model: ViT, images: Any, arithmetic: Batched) -> Any:
