@@ -6,13 +6,14 @@ Two steps, both plain functions over the model's arrays:
          - pixel normalisation goes into the patch embedding: the graph takes raw uint8 pixels;
          - a LayerNorm's gamma and beta go into the linear layer that follows it;
          - 1/sqrt(head width) goes into the query rows of QKV;
-         - positions are resampled to the resolution, and the class token is added to its own.
+         - positions are resampled to the resolution, and the tokens in front are added to theirs.
 `graph`  spells out the arithmetic in TensorFlow ops that each become one TFLite op. Batch is 1, so tokens are a
          matrix [N, width] and no tensor has more than four dimensions; every shape is a constant.
 
-A classifier reads the class token only, so the last block computes only that row: its keys and values see all
-tokens, its queries, output projection and MLP see one. The scores are the same; of the
-last block's multiplications in linear layers a sixth is left.
+A classifier reads the class token only, so the last block computes only that row (and a distillation token's, where
+there is one): its keys and values see all tokens, its queries, output projection and MLP see one or two. The scores
+are the same; of the last block's multiplications in linear layers a sixth is left. Two heads, whose logits are
+averaged, are one layer over both tokens side by side.
 
 Each number that the graph computes has a name, its site: `block3/norm1/centred`, the same at every resolution. The ops
 at a site are named after it, and so are the tensors in the TFLite file. `graph` leaves the ops themselves to an
@@ -62,10 +63,10 @@ class Folded:
     """All that `graph` needs for one resolution, float32."""
 
     patches: Linear
-    class_token: Any  # [1, width], its position added
-    positions: Any  # [N - 1, width]
+    front: Any  # [prefix, width]: the class token (and a distillation token), their positions added
+    positions: Any  # [N - prefix, width]
     blocks: tuple[Block, ...]
-    head: Linear
+    head: Linear  # [classes, prefix * width]
 
 
 def model_arrays(model: ViT) -> dict[str, NDArray[Any]]:
@@ -96,33 +97,39 @@ def fold(config: ViTConfig, arrays: Arrays, resolution: int, precision: Any = tf
         # Keras stores [in, out]
         return linear(tf.transpose(get(f"{name}/kernel")), get(f"{name}/bias"))
 
-    def after_norm(norm: str, name: str, scale: Any = 1.0) -> Linear:
-        # ((gamma * z + beta) W + b) s  =  z (gamma W s) + (beta W + b) s, with z the centred and scaled tokens
-        kernel = get(f"{name}/kernel")
-        bias = tf.einsum("i,io->o", get(f"{norm}/beta"), kernel) + get(f"{name}/bias")
-        return linear(tf.transpose(get(f"{norm}/gamma")[:, None] * kernel * scale), bias * scale)
+    def after_norm(norm: str, *names: str, scale: Any = 1.0) -> Linear:
+        # ((gamma * z + beta) W + b) s  =  z (gamma W s) + (beta W + b) s, with z the centred and scaled tokens;
+        # of several layers, each with a token of its own, the sum
+        kernels = [get(f"{name}/kernel") for name in names]
+        bias = sum(tf.einsum("i,io->o", get(f"{norm}/beta"), kernel) for kernel in kernels)
+        bias += sum(get(f"{name}/bias") for name in names)
+        kernel = tf.concat([get(f"{norm}/gamma")[:, None] * kernel for kernel in kernels], axis=0)
+        return linear(tf.transpose(kernel * scale), bias * scale)
 
     grid = config.grid(resolution)
     mean, std = tf.constant(config.mean, precision), tf.constant(config.std, precision)
     kernel = get("patches/projection/kernel")  # [P, P, 3, width]
     # ((x / 255 - mean) / std) K + b  =  x (K / (255 std)) + (b - sum(mean / std K))
     bias = get("patches/projection/bias") - tf.einsum("hwcd,c->d", kernel, mean / std)
-    positions = get("positions/positions")
+    positions, prefix = get("positions/positions"), config.prefix
+    fronts = ["positions/class_token", "positions/distillation_token"][:prefix]
     query_scale = tf.constant([config.head_width**-0.5] * config.width + [1.0] * (2 * config.width), precision)
     return Folded(
         patches=linear(tf.transpose(kernel / (255.0 * std[:, None]), [3, 0, 1, 2]), bias),
-        class_token=tf.cast(get("positions/class_token") + positions[:1], tf.float32),
-        positions=tf.cast(resample_positions(positions[1:], config.grid(config.base_resolution), grid), tf.float32),
+        front=tf.cast(tf.concat([get(name) for name in fronts], axis=0) + positions[:prefix], tf.float32),
+        positions=tf.cast(
+            resample_positions(positions[prefix:], config.grid(config.base_resolution), grid), tf.float32
+        ),
         blocks=tuple(
             Block(
-                qkv=after_norm(f"{name}/norm1", f"{name}/attention/qkv", query_scale),
+                qkv=after_norm(f"{name}/norm1", f"{name}/attention/qkv", scale=query_scale),
                 output=dense(f"{name}/attention/output"),
                 expand=after_norm(f"{name}/norm2", f"{name}/expand"),
                 contract=dense(f"{name}/contract"),
             )
             for name in (f"block{index}" for index in range(config.depth))
         ),
-        head=after_norm("norm", "head/linear"),
+        head=after_norm("norm", *["head/linear", "distillation_head/linear"][:prefix], scale=1.0 / prefix),
     )
 
 
@@ -183,12 +190,12 @@ def graph(
         patches = do.view("patches", tf.reshape, patches, [*do.lead, *folded.positions.shape])
         # Concatenated parts have one range: what is put together here has that of `tokens`.
         patches = do.view("tokens", tf.add, patches, do.constant(folded.positions, own_range=True))
-        tokens = do.compute("tokens", _in_front, do.constant(folded.class_token), patches)
+        tokens = do.compute("tokens", _in_front, do.constant(folded.front), patches)
         stream = "tokens"  # the site that `tokens` come from
         for index, block in enumerate(folded.blocks):
-            name, class_only = f"block{index}", index == len(folded.blocks) - 1
-            mixed = attention(do, name, _normalise(do, f"{name}/norm1", tokens, config), block.qkv, config, class_only)
-            residual = do.view(stream, _class_row, tokens) if class_only else tokens
+            name, last = f"block{index}", index == len(folded.blocks) - 1
+            mixed = attention(do, name, _normalise(do, f"{name}/norm1", tokens, config), block.qkv, config, last)
+            residual = do.view(stream, _front, tokens, config.prefix) if last else tokens
             branch = do.linear(f"{name}/output", _multiply, mixed, block.output)
             tokens = do.compute(f"{name}/attended", tf.add, residual, branch)
             hidden = do.linear(
@@ -198,7 +205,9 @@ def graph(
             branch = do.linear(f"{name}/contract", _multiply, hidden, block.contract)
             stream = f"{name}/tokens"
             tokens = do.compute(stream, tf.add, tokens, branch)
-        logits = do.linear("logits", _multiply, _normalise(do, "norm", tokens, config), folded.head)
+        read = _normalise(do, "norm", tokens, config)
+        read = do.view("norm/normalised", tf.reshape, read, [*do.lead, 1, config.prefix * config.width])
+        logits = do.linear("logits", _multiply, read, folded.head)
         scores = {"scores": do.compute("scores", tf.nn.softmax, logits)}
         return {**scores, "logits": logits} if with_logits else scores
 
@@ -216,15 +225,15 @@ def _multiply(tokens: Any, weight: Any) -> Any:
 
 
 def _in_front(first: Any, tokens: Any) -> Any:
-    """[1, width] and [..., n, width] -> [..., 1 + n, width]."""
+    """[prefix, width] and [..., n, width] -> [..., prefix + n, width]."""
     if len(tokens.shape) == 3:
         first = tf.tile(first[None], [tf.shape(tokens)[0], 1, 1])
     return tf.concat([first, tokens], axis=-2)
 
 
-def _class_row(tokens: Any) -> Any:
-    """[..., n, width] -> [..., 1, width]."""
-    return tokens[:1] if len(tokens.shape) == 2 else tokens[:, :1]
+def _front(tokens: Any, prefix: int) -> Any:
+    """[..., n, width] -> [..., prefix, width]."""
+    return tokens[:prefix] if len(tokens.shape) == 2 else tokens[:, :prefix]
 
 
 def _normalise(do: Arithmetic, site: str, tokens: Any, config: ViTConfig) -> Any:
@@ -238,8 +247,8 @@ def _normalise(do: Arithmetic, site: str, tokens: Any, config: ViTConfig) -> Any
     return do.compute(f"{site}/normalised", tf.multiply, centred, scale)
 
 
-def _global_attention(do: Arithmetic, block: str, tokens: Any, qkv: Linear, config: ViTConfig, class_only: bool) -> Any:
-    """Every token looks at every token; [N, width] -> [N, width], or the class token's row alone: [1, width].
+def _global_attention(do: Arithmetic, block: str, tokens: Any, qkv: Linear, config: ViTConfig, last: bool) -> Any:
+    """Every token looks at every token; [N, width] -> [N, width], or the rows in front alone: [prefix, width].
 
     Heads are the batch of two matrix products. Splitting by head or by query is slower in XNNPACK, which then packs
     the keys again for each product.
@@ -254,9 +263,9 @@ def _global_attention(do: Arithmetic, block: str, tokens: Any, qkv: Linear, conf
     def rows(heads: Any) -> Any:  # [heads, n, head_width] -> [n, width]
         return tf.reshape(tf.transpose(heads, swap), [*do.lead, heads.shape[-2], width])
 
-    if class_only:
-        row = do.view(f"{block}/norm1/normalised", _class_row, tokens)
-        queries = do.linear(f"{site}/queries", _multiply, row, qkv, slice(width))
+    if last:
+        front = do.view(f"{block}/norm1/normalised", _front, tokens, config.prefix)
+        queries = do.linear(f"{site}/queries", _multiply, front, qkv, slice(width))
         queries = do.view(f"{site}/queries", by_head, queries, 1)
         others = do.linear(f"{site}/qkv", _multiply, tokens, qkv, slice(width, None))
         keys, values = do.view(f"{site}/qkv", lambda: tf.split(by_head(others, 2), 2, axis=first))

@@ -87,7 +87,7 @@ def nudged(low: float, high: float) -> tuple[float, float]:
     """
     step = (np.float32(high) - np.float32(low)) / np.float32(LEVELS)
     zero = np.floor(-np.float32(low) / step + np.float32(0.5))
-    return float(-zero * step), float((np.float32(LEVELS) - zero) * step)
+    return float(0.0 - zero * step), float((np.float32(LEVELS) - zero) * step)
 
 
 def _straight_through(values: Any, rounded: Any) -> Any:
