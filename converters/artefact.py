@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from edgevit_runtime import Model
 from edgevit_runtime.manifest import BUFFER_NAME
 from edgevit_runtime.preprocess import parse_policy
 
+from edgevit.calibration import Calibration
 from edgevit.config import ViTConfig, check_resolution
 from edgevit.errors import AuditError, ConversionError
 from edgevit.model import ViT
@@ -46,7 +48,8 @@ def convert(
     resolutions: the ladder; where empty, the one that the model was trained for.
     labels: class names in index order; None keeps the model's own.
     resize: the preprocessing policy; None keeps the model's own.
-    calibration: a folder of pictures, for the recipes with static ranges.
+    calibration: a folder of pictures, for the recipes with static ranges; None takes the ranges that the model learned
+        in fine-tuning for this recipe.
     source: the `.keras` file the model came from, named in the manifest with its hash.
 
     Raises `ConfigError`, `ResolutionError`, `DataError`, `ConversionError` or its child `AuditError`.
@@ -54,15 +57,7 @@ def convert(
     chosen, path = get_recipe(recipe), Path(path)
     config = _config(model.config, labels, resize)
     ladder = _ladder(config, resolutions)
-    files: tuple[Path, ...] = ()
-    if chosen.needs_calibration:
-        if calibration is None:
-            raise ConversionError(f"the recipe {recipe} needs pictures to calibrate with: --calibration DIR")
-        files = calibration_files(Path(calibration))
-    elif calibration is not None:
-        raise ConversionError(
-            f"the recipe {recipe} uses no calibration; leave it out, or choose int8-static or int8-full"
-        )
+    ranges = _ranges(model, chosen, calibration)
     if path.suffix != ".tflite":
         raise ConversionError(f"an artefact is written as a .tflite file, not {path.name!r}")
     if not path.parent.is_dir():
@@ -74,16 +69,42 @@ def convert(
     for done, resolution in enumerate(ladder):
         name = f"classify_{resolution}"
         on_step(f"{resolution} px", done, len(ladder) + 1)
-        rung, entry = _rung(model, config, arrays, chosen, name, resolution, files, with_logits)
+        rung, entry = _rung(model, config, arrays, chosen, name, resolution, ranges, with_logits)
         rungs.append(rung)
         entries.append(entry)
     on_step("self-test", len(ladder), len(ladder) + 1)
     merged = merge(rungs)
-    described = {"folder": Path(calibration).name, "pictures": len(files)} if calibration else None
-    text = manifest_bytes(config, chosen, entries, calibration=described, source=_source(source))
+    text = manifest_bytes(config, chosen, entries, calibration=ranges.described, source=_source(source))
     add_metadata(merged, BUFFER_NAME, text)
     _write_tested(path, stamp_size(pack(merged)))
     on_step("done", len(ladder) + 1, len(ladder) + 1)
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Where static ranges come from: pictures, what the model learned, or nowhere, for recipes without."""
+
+    files: tuple[Path, ...] = ()
+    learned: Calibration | None = None
+    described: dict[str, Any] | None = None
+    """For the manifest."""
+
+
+def _ranges(model: ViT, recipe: Recipe, folder: str | Path | None) -> Ranges:
+    if not recipe.needs_calibration:
+        if folder is not None:
+            raise ConversionError(
+                f"the recipe {recipe.name} uses no calibration; leave it out, or choose int8-static or int8-full"
+            )
+        return Ranges()
+    if folder is not None:
+        files = calibration_files(Path(folder))
+        return Ranges(files=files, described={"folder": Path(folder).name, "pictures": len(files)})
+    learned: Calibration | None = model.calibration
+    if learned is None or learned.recipe != recipe.name:
+        other = f" (this model's ranges were learned for {learned.recipe})" if learned else ""
+        raise ConversionError(f"the recipe {recipe.name} needs pictures to calibrate with: --calibration DIR{other}")
+    return Ranges(learned=learned, described={"learned_for": learned.recipe, "ranges": len(learned.ranges)})
 
 
 def _rung(
@@ -93,7 +114,7 @@ def _rung(
     recipe: Recipe,
     name: str,
     resolution: int,
-    files: Sequence[Path],
+    ranges: Ranges,
     with_logits: bool,
 ) -> tuple[Rung, dict[str, Any]]:
     """One resolution, quantized and audited, and its entry in the manifest."""
@@ -102,10 +123,10 @@ def _rung(
     plain = pack(merge([Rung(name, lowered, outputs)]))
     check_lowering(plain, audit(plain, get_recipe("float32"), name), model, name)
     images = None
-    if recipe.needs_calibration:
+    if ranges.files:
         dtype = np.float32 if recipe.integer_io else np.uint8
-        images = (image.astype(dtype) for image in calibration_images(files, resolution, config.resize))
-    quantized = Rung(name, quantize(plain, recipe, name, images), outputs)
+        images = (image.astype(dtype) for image in calibration_images(ranges.files, resolution, config.resize))
+    quantized = Rung(name, quantize(plain, recipe, name, images, ranges.learned), outputs)
     single = pack(merge([quantized]))
     audited = audit(single, recipe, name)
     entry = signature_entry(config, name, resolution, audited, self_test_entry(single, audited, recipe))

@@ -63,7 +63,7 @@ def audit(flatbuffer: bytes, recipe: Recipe, name: str) -> RungAudit:
         placed = [op["op_name"] for op in interpreter._get_ops_details()]
     partitions = placed.count("DELEGATE")
     result = RungAudit(
-        ops=dict(Counter(_op_name(model.operatorCodes[op.opcodeIndex]) for op in subgraph.operators)),
+        ops=dict(Counter(op_name(model.operatorCodes[op.opcodeIndex]) for op in subgraph.operators)),
         dtypes=dict(Counter(_names(schema.TensorType)[tensor.type] for tensor in subgraph.tensors)),
         partitions=partitions,
         ops_outside=_ops_outside(interpreter, len(subgraph.operators)),
@@ -107,7 +107,7 @@ def _names(enum: Any) -> dict[int, str]:
     return {value: name for name, value in vars(enum).items() if isinstance(value, int)}
 
 
-def _op_name(code: Any) -> str:
+def op_name(code: Any) -> str:
     if code.customCode:
         return str(code.customCode)
     return _names(schema.BuiltinOperator)[flatbuffer_utils.get_builtin_code_from_operator_code(code)]

@@ -6,13 +6,18 @@ Two steps, both plain functions over the model's arrays:
          - pixel normalisation goes into the patch embedding: the graph takes raw uint8 pixels;
          - a LayerNorm's gamma and beta go into the linear layer that follows it;
          - 1/sqrt(head width) goes into the query rows of QKV;
-         - positions are resampled to the resolution, and the class token is added to its own.
+         - positions are resampled to the resolution, and the tokens in front are added to theirs.
 `graph`  spells out the arithmetic in TensorFlow ops that each become one TFLite op. Batch is 1, so tokens are a
          matrix [N, width] and no tensor has more than four dimensions; every shape is a constant.
 
-A classifier reads the class token only, so the last block computes only that row: its keys and values see all
-tokens, its queries, output projection and MLP see one. The scores are the same; of the
-last block's multiplications in linear layers a sixth is left.
+A classifier reads the class token only, so the last block computes only that row (and a distillation token's, where
+there is one): its keys and values see all tokens, its queries, output projection and MLP see one or two. The scores
+are the same; of the last block's multiplications in linear layers a sixth is left. Two heads, whose logits are
+averaged, are one layer over both tokens side by side.
+
+Each number that the graph computes has a name, its site: `block3/norm1/centred`, the same at every resolution. The ops
+at a site are named after it, and so are the tensors in the TFLite file. `graph` leaves the ops themselves to an
+`Arithmetic`: the one here is plain, `simulation` has those that round as a recipe does.
 """
 
 from __future__ import annotations
@@ -31,19 +36,16 @@ from edgevit.errors import unknown_key
 from edgevit.model import ViT, named_weights
 from edgevit.model.position import bicubic_matrix
 
-Arrays = Mapping[str, NDArray[Any]]
+Arrays = Mapping[str, Any]
+"""The model's weights by name, as numpy arrays or TensorFlow tensors."""
 
 
 @dataclass(frozen=True)
 class Linear:
-    """y = x Wᵀ + b, as FULLY_CONNECTED stores it: weight [out, in], bias [out]."""
+    """y = x Wᵀ + b: weight [out, in] as FULLY_CONNECTED stores it ([out, P, P, 3] as CONV_2D does), bias [out]."""
 
-    weight: NDArray[np.float32]
-    bias: NDArray[np.float32]
-
-    def rows(self, start: int, stop: int | None) -> Linear:
-        """The layer that computes only some of the outputs."""
-        return Linear(self.weight[start:stop], self.bias[start:stop])
+    weight: Any
+    bias: Any
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,13 @@ class Block:
 
 @dataclass(frozen=True)
 class Folded:
-    """All that `graph` needs for one resolution."""
+    """All that `graph` needs for one resolution, float32."""
 
-    patch_kernel: NDArray[np.float32]  # [P, P, 3, width]
-    patch_bias: NDArray[np.float32]  # [width]
-    class_token: NDArray[np.float32]  # [1, width], its position added
-    positions: NDArray[np.float32]  # [N - 1, width]
+    patches: Linear
+    front: Any  # [prefix, width]: the class token (and a distillation token), their positions added
+    positions: Any  # [N - prefix, width]
     blocks: tuple[Block, ...]
-    head: Linear
+    head: Linear  # [classes, prefix * width]
 
 
 def model_arrays(model: ViT) -> dict[str, NDArray[Any]]:
@@ -73,126 +74,210 @@ def model_arrays(model: ViT) -> dict[str, NDArray[Any]]:
     return {name: np.asarray(variable) for name, variable in named_weights(model).items()}
 
 
-def resample_positions(positions: NDArray[Any], base: int, grid: int) -> NDArray[np.float64]:
+def resample_positions(positions: Any, base: int, grid: int) -> Any:
     """Learned positions [base², width] -> [grid², width], bicubic, exactly as the Keras model does it."""
-    matrix = bicubic_matrix(grid, base).astype(np.float64)
-    plane = positions.astype(np.float64).reshape(base, base, -1)
-    resampled: NDArray[np.float64] = np.einsum("ri,cj,ijw->rcw", matrix, matrix, plane)
-    return resampled.reshape(grid * grid, -1)
+    matrix = tf.cast(bicubic_matrix(grid, base), positions.dtype)
+    plane = tf.reshape(positions, [base, base, -1])
+    return tf.reshape(tf.einsum("ri,cj,ijw->rcw", matrix, matrix, plane), [grid * grid, -1])
 
 
-def fold(config: ViTConfig, arrays: Arrays, resolution: int) -> Folded:
-    """Folds the model's arrays for one resolution. See the module's text for what goes where."""
+def fold(config: ViTConfig, arrays: Arrays, resolution: int, precision: Any = tf.float64) -> Folded:
+    """Folds the model's arrays for one resolution. See the module's text for what goes where.
 
-    def get(name: str) -> NDArray[np.float64]:
-        return arrays[name].astype(np.float64)
+    Differentiable: variables go in as they are, with `precision` float32 where float64 costs too much.
+    """
 
-    def after_norm(norm: str, weight: NDArray[Any], bias: NDArray[Any]) -> Linear:
-        # (gamma * z + beta) W + b  =  z (gamma W) + (beta W + b), with z the centred and scaled tokens
-        gamma, beta = get(f"{norm}/gamma"), get(f"{norm}/beta")
-        return _linear(gamma[:, None] * weight, beta @ weight + bias)
+    def get(name: str) -> Any:
+        return tf.cast(arrays[name], precision)
+
+    def linear(weight: Any, bias: Any) -> Linear:
+        return Linear(tf.cast(weight, tf.float32), tf.cast(bias, tf.float32))
+
+    def dense(name: str) -> Linear:
+        # Keras stores [in, out]
+        return linear(tf.transpose(get(f"{name}/kernel")), get(f"{name}/bias"))
+
+    def after_norm(norm: str, *names: str, scale: Any = 1.0) -> Linear:
+        # ((gamma * z + beta) W + b) s  =  z (gamma W s) + (beta W + b) s, with z the centred and scaled tokens;
+        # of several layers, each with a token of its own, the sum
+        kernels = [get(f"{name}/kernel") for name in names]
+        bias = sum(tf.einsum("i,io->o", get(f"{norm}/beta"), kernel) for kernel in kernels)
+        bias += sum(get(f"{name}/bias") for name in names)
+        kernel = tf.concat([get(f"{norm}/gamma")[:, None] * kernel for kernel in kernels], axis=0)
+        return linear(tf.transpose(kernel * scale), bias * scale)
 
     grid = config.grid(resolution)
-    mean, std = np.array(config.mean), np.array(config.std)
-    kernel = get("patches/projection/kernel")
+    mean, std = tf.constant(config.mean, precision), tf.constant(config.std, precision)
+    kernel = get("patches/projection/kernel")  # [P, P, 3, width]
     # ((x / 255 - mean) / std) K + b  =  x (K / (255 std)) + (b - sum(mean / std K))
-    bias = get("patches/projection/bias") - np.einsum("hwcd,c->d", kernel, mean / std)
-    positions = get("positions/positions")
-    query_scale = np.ones(3 * config.width)
-    query_scale[: config.width] = config.head_width**-0.5
-
-    blocks = []
-    for index in range(config.depth):
-        name = f"block{index}"
-        qkv = (
-            get(f"{name}/attention/qkv/kernel") * query_scale,
-            get(f"{name}/attention/qkv/bias") * query_scale,
-        )
-        blocks.append(
-            Block(
-                qkv=after_norm(f"{name}/norm1", *qkv),
-                output=_linear(get(f"{name}/attention/output/kernel"), get(f"{name}/attention/output/bias")),
-                expand=after_norm(f"{name}/norm2", get(f"{name}/expand/kernel"), get(f"{name}/expand/bias")),
-                contract=_linear(get(f"{name}/contract/kernel"), get(f"{name}/contract/bias")),
-            )
-        )
+    bias = get("patches/projection/bias") - tf.einsum("hwcd,c->d", kernel, mean / std)
+    positions, prefix = get("positions/positions"), config.prefix
+    fronts = ["positions/class_token", "positions/distillation_token"][:prefix]
+    query_scale = tf.constant([config.head_width**-0.5] * config.width + [1.0] * (2 * config.width), precision)
     return Folded(
-        patch_kernel=(kernel / (255.0 * std[:, None])).astype(np.float32),
-        patch_bias=bias.astype(np.float32),
-        class_token=(get("positions/class_token") + positions[:1]).astype(np.float32),
-        positions=resample_positions(positions[1:], config.grid(config.base_resolution), grid).astype(np.float32),
-        blocks=tuple(blocks),
-        head=after_norm("norm", get("head/linear/kernel"), get("head/linear/bias")),
+        patches=linear(tf.transpose(kernel / (255.0 * std[:, None]), [3, 0, 1, 2]), bias),
+        front=tf.cast(tf.concat([get(name) for name in fronts], axis=0) + positions[:prefix], tf.float32),
+        positions=tf.cast(
+            resample_positions(positions[prefix:], config.grid(config.base_resolution), grid), tf.float32
+        ),
+        blocks=tuple(
+            Block(
+                qkv=after_norm(f"{name}/norm1", f"{name}/attention/qkv", scale=query_scale),
+                output=dense(f"{name}/attention/output"),
+                expand=after_norm(f"{name}/norm2", f"{name}/expand"),
+                contract=dense(f"{name}/contract"),
+            )
+            for name in (f"block{index}" for index in range(config.depth))
+        ),
+        head=after_norm("norm", *["head/linear", "distillation_head/linear"][:prefix], scale=1.0 / prefix),
     )
 
 
-def _linear(kernel: NDArray[Any], bias: NDArray[Any]) -> Linear:
-    """From Keras's [in, out] to FULLY_CONNECTED's [out, in]."""
-    return Linear(np.ascontiguousarray(kernel.T, dtype=np.float32), bias.astype(np.float32))
+class Arithmetic:
+    """How `graph` computes: here in plain float32, with constant weights, one picture at a time."""
+
+    lead: tuple[int, ...] = ()
+    """The dimensions before [n, width]: none here, -1 for a batch."""
+
+    def weight(self, values: Any) -> Any:
+        """A linear layer's weight, output channels first."""
+        return np.asarray(values)
+
+    def constant(self, values: Any, *, own_range: bool = False) -> Any:
+        """Any other number of the model. `own_range`: an operand by itself, not a bias or a part of another tensor."""
+        return np.asarray(values)
+
+    def result(self, site: str, values: Any) -> Any:
+        """What the ops at `site` came to."""
+        return values
+
+    def compute(self, site: str, op: Callable[..., Any], *operands: Any, **options: Any) -> Any:
+        """op(*operands), under the site's name."""
+        return self.result(site, self.view(site, op, *operands, **options))
+
+    def view(self, site: str, op: Callable[..., Any], *operands: Any, **options: Any) -> Any:
+        """The same for an op that shares the site's range: it moves the site's numbers, or makes a part of them."""
+        with tf.name_scope(f"{site}/"):  # the slash: the same scope every time, not `site_1`
+            return op(*operands, **options)
+
+    def linear(
+        self,
+        site: str,
+        product: Callable[[Any, Any], Any],
+        inputs: Any,
+        layer: Linear,
+        rows: slice = slice(None),
+    ) -> Any:
+        """product(inputs, weight) + bias: one FULLY_CONNECTED or CONV_2D, or those `rows` of its outputs."""
+        weight, bias = self.weight(layer.weight)[rows], self.constant(layer.bias)[rows]
+        return self.compute(site, lambda: product(inputs, weight) + bias)
 
 
-def graph(config: ViTConfig, folded: Folded, *, with_logits: bool = False) -> Callable[[Any], dict[str, Any]]:
+def graph(
+    config: ViTConfig, folded: Folded, *, with_logits: bool = False, do: Arithmetic | None = None
+) -> Callable[[Any], dict[str, Any]]:
     """The inference graph as a function: image uint8 [1, R, R, 3] -> scores [1, classes] (and logits, if asked for).
 
     Runs eagerly too, which is how the tests hold it against the Keras model.
     """
     if config.attention not in ATTENTION_GRAPHS:
         raise unknown_key("attention", config.attention, ATTENTION_GRAPHS)
-    attention = ATTENTION_GRAPHS[config.attention]
+    attention, do = ATTENTION_GRAPHS[config.attention], do or Arithmetic()
 
     def classify(image: Any) -> dict[str, Any]:
-        pixels = tf.cast(image, tf.float32)
-        patches = tf.nn.conv2d(pixels, folded.patch_kernel, config.patch, "VALID") + folded.patch_bias
-        patches = tf.reshape(patches, folded.positions.shape) + folded.positions
-        tokens = tf.concat([folded.class_token, patches], axis=0)
+        pixels = do.compute("pixels", tf.cast, image, tf.float32)
+        patches = do.linear("patches", _convolve, pixels, folded.patches)
+        patches = do.view("patches", tf.reshape, patches, [*do.lead, *folded.positions.shape])
+        # Concatenated parts have one range: what is put together here has that of `tokens`.
+        patches = do.view("tokens", tf.add, patches, do.constant(folded.positions, own_range=True))
+        tokens = do.compute("tokens", _in_front, do.constant(folded.front), patches)
+        stream = "tokens"  # the site that `tokens` come from
         for index, block in enumerate(folded.blocks):
-            class_only = index == len(folded.blocks) - 1
-            mixed = attention(_normalise(tokens, config), block.qkv, config, class_only)
-            residual = tokens[:1] if class_only else tokens
-            tokens = residual + _apply(block.output, mixed)
-            hidden = tf.nn.gelu(_apply(block.expand, _normalise(tokens, config)), approximate=False)
-            tokens = tokens + _apply(block.contract, hidden)
-        logits = _apply(folded.head, _normalise(tokens, config))
-        scores = {"scores": tf.nn.softmax(logits)}
+            name, last = f"block{index}", index == len(folded.blocks) - 1
+            mixed = attention(do, name, _normalise(do, f"{name}/norm1", tokens, config), block.qkv, config, last)
+            residual = do.view(stream, _front, tokens, config.prefix) if last else tokens
+            branch = do.linear(f"{name}/output", _multiply, mixed, block.output)
+            tokens = do.compute(f"{name}/attended", tf.add, residual, branch)
+            hidden = do.linear(
+                f"{name}/expand", _multiply, _normalise(do, f"{name}/norm2", tokens, config), block.expand
+            )
+            hidden = do.compute(f"{name}/gelu", tf.nn.gelu, hidden, approximate=False)
+            branch = do.linear(f"{name}/contract", _multiply, hidden, block.contract)
+            stream = f"{name}/tokens"
+            tokens = do.compute(stream, tf.add, tokens, branch)
+        read = _normalise(do, "norm", tokens, config)
+        read = do.view("norm/normalised", tf.reshape, read, [*do.lead, 1, config.prefix * config.width])
+        logits = do.linear("logits", _multiply, read, folded.head)
+        scores = {"scores": do.compute("scores", tf.nn.softmax, logits)}
         return {**scores, "logits": logits} if with_logits else scores
 
     return classify
 
 
-def _apply(layer: Linear, tokens: Any) -> Any:
-    """[n, in] -> [n, out]: one FULLY_CONNECTED."""
-    return tf.matmul(tokens, layer.weight, transpose_b=True) + layer.bias
+def _convolve(pixels: Any, weight: Any) -> Any:
+    """[b, R, R, 3] -> [b, R/P, R/P, width]: each patch by itself."""
+    return tf.nn.conv2d(pixels, tf.transpose(weight, [1, 2, 3, 0]), weight.shape[1], "VALID")
 
 
-def _normalise(tokens: Any, config: ViTConfig) -> Any:
-    """LayerNorm without gamma and beta, which `fold` put elsewhere: [n, width] -> [n, width]."""
-    centred = tokens - tf.reduce_mean(tokens, axis=-1, keepdims=True)
-    variance = tf.reduce_mean(centred * centred, axis=-1, keepdims=True)
-    return centred * tf.math.rsqrt(variance + config.layer_norm_epsilon)
+def _multiply(tokens: Any, weight: Any) -> Any:
+    """[..., n, in] -> [..., n, out]."""
+    return tf.matmul(tokens, weight, transpose_b=True)
 
 
-def _global_attention(tokens: Any, qkv: Linear, config: ViTConfig, class_only: bool) -> Any:
-    """Every token looks at every token; [N, width] -> [N, width], or the class token's row alone: [1, width].
+def _in_front(first: Any, tokens: Any) -> Any:
+    """[prefix, width] and [..., n, width] -> [..., prefix + n, width]."""
+    if len(tokens.shape) == 3:
+        first = tf.tile(first[None], [tf.shape(tokens)[0], 1, 1])
+    return tf.concat([first, tokens], axis=-2)
+
+
+def _front(tokens: Any, prefix: int) -> Any:
+    """[..., n, width] -> [..., prefix, width]."""
+    return tokens[:prefix] if len(tokens.shape) == 2 else tokens[:, :prefix]
+
+
+def _normalise(do: Arithmetic, site: str, tokens: Any, config: ViTConfig) -> Any:
+    """LayerNorm without gamma and beta, which `fold` put elsewhere: [..., n, width] -> [..., n, width]."""
+    mean = do.compute(f"{site}/mean", tf.reduce_mean, tokens, axis=-1, keepdims=True)
+    centred = do.compute(f"{site}/centred", tf.subtract, tokens, mean)
+    squares = do.compute(f"{site}/squares", tf.multiply, centred, centred)
+    variance = do.compute(f"{site}/variance", tf.reduce_mean, squares, axis=-1, keepdims=True)
+    variance = do.compute(f"{site}/stabilised", tf.add, variance, config.layer_norm_epsilon)
+    scale = do.compute(f"{site}/scale", tf.math.rsqrt, variance)
+    return do.compute(f"{site}/normalised", tf.multiply, centred, scale)
+
+
+def _global_attention(do: Arithmetic, block: str, tokens: Any, qkv: Linear, config: ViTConfig, last: bool) -> Any:
+    """Every token looks at every token; [N, width] -> [N, width], or the rows in front alone: [prefix, width].
 
     Heads are the batch of two matrix products. Splitting by head or by query is slower in XNNPACK, which then packs
     the keys again for each product.
     """
-    heads, head_width, width = config.heads, config.head_width, config.width
+    site, heads, head_width, width = f"{block}/attention", config.heads, config.head_width, config.width
+    first = len(do.lead)
+    swap = [*range(first), first + 1, first, first + 2]
 
     def by_head(rows: Any, count: int) -> Any:  # [n, count * width] -> [count * heads, n, head_width]
-        return tf.transpose(tf.reshape(rows, [rows.shape[0], count * heads, head_width]), [1, 0, 2])
+        return tf.transpose(tf.reshape(rows, [*do.lead, rows.shape[-2], count * heads, head_width]), swap)
 
-    if class_only:
-        queries = by_head(_apply(qkv.rows(0, width), tokens[:1]), 1)
-        keys, values = tf.split(by_head(_apply(qkv.rows(width, None), tokens), 2), 2, axis=0)
+    def rows(heads: Any) -> Any:  # [heads, n, head_width] -> [n, width]
+        return tf.reshape(tf.transpose(heads, swap), [*do.lead, heads.shape[-2], width])
+
+    if last:
+        front = do.view(f"{block}/norm1/normalised", _front, tokens, config.prefix)
+        queries = do.linear(f"{site}/queries", _multiply, front, qkv, slice(width))
+        queries = do.view(f"{site}/queries", by_head, queries, 1)
+        others = do.linear(f"{site}/qkv", _multiply, tokens, qkv, slice(width, None))
+        keys, values = do.view(f"{site}/qkv", lambda: tf.split(by_head(others, 2), 2, axis=first))
     else:
-        queries, keys, values = tf.split(by_head(_apply(qkv, tokens), 3), 3, axis=0)
-    weights = tf.nn.softmax(tf.matmul(queries, keys, transpose_b=True))
-    mixed = tf.transpose(tf.matmul(weights, values), [1, 0, 2])
-    return tf.reshape(mixed, [mixed.shape[0], width])
+        every = do.linear(f"{site}/qkv", _multiply, tokens, qkv)
+        queries, keys, values = do.view(f"{site}/qkv", lambda: tf.split(by_head(every, 3), 3, axis=first))
+    products = do.compute(f"{site}/products", tf.matmul, queries, keys, transpose_b=True)
+    weights = do.compute(f"{site}/weights", tf.nn.softmax, products)
+    return do.view(f"{site}/mixed", rows, do.compute(f"{site}/mixed", tf.matmul, weights, values))
 
 
-ATTENTION_GRAPHS: dict[str, Callable[[Any, Linear, ViTConfig, bool], Any]] = {
+ATTENTION_GRAPHS: dict[str, Callable[[Arithmetic, str, Any, Linear, ViTConfig, bool], Any]] = {
     "global": _global_attention,  # edgevit.model.attention.GlobalAttention
 }
 

@@ -12,19 +12,28 @@ import numpy as np
 from ai_edge_quantizer import qtyping, quantizer
 from ai_edge_quantizer.recipe import AlgorithmName
 from edgevit.converters.recipes import ANY, Recipe, Rule
+from edgevit.converters.sites import learned_ranges
 from edgevit_runtime.native import quiet
 from numpy.typing import NDArray
 
+from edgevit.calibration import Calibration
 from edgevit.errors import ConversionError
 
 _OPS = qtyping.TFLOperationName
 
 
-def quantize(flatbuffer: bytes, recipe: Recipe, signature: str, images: Iterable[NDArray[Any]] | None = None) -> bytes:
+def quantize(
+    flatbuffer: bytes,
+    recipe: Recipe,
+    signature: str,
+    images: Iterable[NDArray[Any]] | None = None,
+    learned: Calibration | None = None,
+) -> bytes:
     """Applies `recipe` to a float32 flatbuffer with one signature.
 
     images: calibration inputs [1, R, R, 3] for the recipes with static ranges, in the dtype of the graph's input.
-    Raises `ConversionError` when the recipe needs them and there are none.
+    learned: the ranges that fine-tuning learned, for a recipe that needs them and where there are no images.
+    Raises `ConversionError` when the recipe needs one of them and there is neither.
     """
     if not recipe.rules:
         return flatbuffer
@@ -33,9 +42,11 @@ def quantize(flatbuffer: bytes, recipe: Recipe, signature: str, images: Iterable
         for rule in recipe.rules:
             _add(engine, rule)
         ranges = None
-        if recipe.needs_calibration:
-            if images is None:
+        if recipe.needs_calibration and images is None:
+            if learned is None:
                 raise ConversionError(f"the recipe {recipe.name} needs pictures to calibrate with: --calibration DIR")
+            ranges = learned_ranges(flatbuffer, recipe, learned)
+        elif recipe.needs_calibration:
             ranges = engine.calibrate({signature: [{"image": image} for image in images]})
             if recipe.integer_io:
                 # A pixel is 0..255 whatever the pictures happened to hold: scale 1, zero point -128, exactly.

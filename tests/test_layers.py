@@ -9,11 +9,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# What each part may import besides itself. Everything may use edgevit_runtime, config, errors, files and documents.
-BASE = {"config", "errors", "files", "documents"}
+# What each part may import besides itself. Everything may use edgevit_runtime, config, errors, files, documents and
+# calibration.
+BASE = {"config", "errors", "files", "documents", "calibration"}
 MAY_IMPORT = {
     "config": {"errors"},
     "errors": set(),
+    "calibration": {"errors"},
     "files": {"errors"},
     "documents": {"errors"},
     "model": set(),

@@ -25,7 +25,11 @@ from edgevit.cli.console import (
 @click.option("--recipe", default="int8", show_default=True, help="float32, float16, int8, int8-static or int8-full.")
 @click.option("--resolutions", help="The ladder, such as 96,128,160,224 [default: the one it was trained for].")
 @click.option("--labels", type=click.Path(path_type=Path), help="Class names, one a line [default: the model's own].")
-@click.option("--calibration", type=click.Path(path_type=Path), help="Pictures for int8-static and int8-full.")
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    help="Pictures for int8-static and int8-full, unless the model was fine-tuned for the recipe.",
+)
 @click.option("--resize", help="Preprocessing: crop:0.875 or squash [default: the model's own].")
 @click.option("--logits", is_flag=True, help="Put the logits out too, beside the scores.")
 @json_option

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from edgevit.calibration import Calibration
 from edgevit.config import ViTConfig
 from edgevit.errors import ConfigError, ModelError, ResolutionError
 from edgevit.model.encoder import EncoderBlock
@@ -24,9 +25,11 @@ class ViT(keras.Model):
     Dosovitskiy et al. 2021 (https://arxiv.org/abs/2010.11929). One set of weights serves every resolution.
     """
 
-    def __init__(self, config: ViTConfig, **kwargs: Any) -> None:
+    def __init__(self, config: ViTConfig, calibration: Calibration | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.config = config
+        self.calibration = calibration
+        """What quantization-aware fine-tuning learned together with these weights; None for other weights."""
         self.patches = PatchEmbedding(config.width, config.patch, config.mean, config.std, name="patches")
         self.positions = Positions(
             config.width, config.grid(config.base_resolution), config.distilled, name="positions"
@@ -82,11 +85,14 @@ class ViT(keras.Model):
         return sum(logits) / len(logits)
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "vit": self.config.to_dict()}
+        calibration = None if self.calibration is None else self.calibration.to_dict()
+        return {"name": self.name, "vit": self.config.to_dict(), "calibration": calibration}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> ViT:
-        return cls(ViTConfig.from_dict(config["vit"]), name=config.get("name"))
+        values = config.get("calibration")
+        calibration = None if values is None else Calibration.from_dict(values)
+        return cls(ViTConfig.from_dict(config["vit"]), calibration, name=config.get("name"))
 
 
 def build(config: ViTConfig, *, seed: int | None = None) -> ViT:

@@ -54,7 +54,10 @@ def manifest_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
     source = manifest["model"]["source"]
     if source:
         yield f"made from      {source['file']} (sha256 {source['sha256'][:12]}…)"
-    if manifest["calibration"]:
-        yield f"calibrated on  {manifest['calibration']['pictures']} pictures of {manifest['calibration']['folder']}"
+    calibration = manifest["calibration"]
+    if calibration and "folder" in calibration:
+        yield f"calibrated on  {calibration['pictures']} pictures of {calibration['folder']}"
+    elif calibration:
+        yield f"calibrated by  fine-tuning for {calibration['learned_for']}: {calibration['ranges']} ranges"
     yield f"versions       {', '.join(f'{name} {version}' for name, version in manifest['versions'].items())}"
     yield f"sha256         {inspection['sha256']}"

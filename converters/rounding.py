@@ -1,0 +1,94 @@
+"""The roundings of the int8 recipes in TensorFlow ops, with gradients that go straight through them.
+
+Each gives back real numbers, but only such as int8 can hold: what an artefact's integers stand for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+LEVELS = 255
+"""The steps from int8 -128 to 127."""
+SMALLEST_BOUND = 1e-9
+"""ai-edge-quantizer's: a channel of zeros gets a scale nevertheless."""
+
+
+def round_weight(weight: Any) -> Any:
+    """[out, ...] -> the same: symmetric, -127 to 127, a scale for each output channel, max|w| / 127.
+
+    The scale follows the weights, so nothing is ever clipped and the gradient passes as it is (Jacob et al. 2018,
+    https://arxiv.org/abs/1712.05877, section 3).
+    """
+    scale = weight_scale(weight)
+    return _straight_through(weight, tf.clip_by_value(tf.round(weight / scale), -127.0, 127.0) * scale)
+
+
+def weight_scale(weight: Any) -> Any:
+    """[out, ...] -> [out, 1, ...]: what one step of each channel's weights is worth."""
+    bound = tf.reduce_max(tf.abs(weight), axis=list(range(1, len(weight.shape))), keepdims=True)
+    return tf.maximum(bound, SMALLEST_BOUND) / 127.0
+
+
+def round_bias(bias: Any, scale: Any) -> Any:
+    """[out] -> the same: int32 at `scale`, a step of the inputs times one of the channel's weights."""
+    integers = tf.clip_by_value(tf.round(bias / scale), -(2.0**31), 2.0**31)
+    return _straight_through(bias, integers * scale)
+
+
+def round_rows(values: Any) -> Any:
+    """What XNNPACK's qd8 kernels do as they run: asymmetric, a range for each row [..., width], rounded where it is.
+
+    A picture [b, R, R, 3] has one range. The arithmetic is `xnn_f32_qd8_asymmetric_quantization_params`' in
+    https://github.com/google/XNNPACK: the zero point is taken at the range's end where it errs less.
+    """
+    axes = [1, 2, 3] if len(values.shape) == 4 else [-1]
+    low = tf.minimum(tf.reduce_min(values, axis=axes, keepdims=True), 0.0)
+    high = tf.maximum(tf.reduce_max(values, axis=axes, keepdims=True), 0.0)
+    per_unit = tf.where(low == high, 1.0, LEVELS / tf.where(low == high, 1.0, high - low))
+    from_low, from_high = -128.0 - low * per_unit, 127.0 - high * per_unit
+    low_errs_less = (-128.0 + low * per_unit) + (127.0 + high * per_unit) > 0.0
+    zero = tf.round(tf.clip_by_value(tf.where(low_errs_less, from_low, from_high), -128.0, 127.0))
+    integers = tf.clip_by_value(tf.round(values * per_unit) + zero, -128.0, 127.0)
+    return _straight_through(values, (integers - zero) / per_unit)
+
+
+def round_constant(values: Any) -> Any:
+    """A constant operand: asymmetric, one range, which is its own."""
+    low, high = tf.minimum(tf.reduce_min(values), 0.0), tf.maximum(tf.reduce_max(values), 0.0)
+    high = tf.maximum(high, low + SMALLEST_BOUND)
+    return _straight_through(values, tf.quantization.fake_quant_with_min_max_vars(values, low, high))
+
+
+@tf.custom_gradient  # type: ignore[untyped-decorator]
+def round_static(values: Any, low: Any, high: Any) -> Any:
+    """Asymmetric with one known range, low <= 0 <= high (scalars), whose ends have gradients as well.
+
+    Values pass their gradient inside the range and hand it to the end that they are clipped to. Inside, the step's
+    size matters too: d rounded / d step = (rounded - value) / step. Without that term ranges would never give
+    up room for precision (Jain et al. 2019, https://arxiv.org/abs/1903.08066, section 3.2).
+    """
+    rounded = tf.quantization.fake_quant_with_min_max_vars(values, low, high)
+
+    def gradient(upstream: Any) -> tuple[Any, Any, Any]:
+        inside, to_low, to_high = tf.quantization.fake_quant_with_min_max_vars_gradient(upstream, values, low, high)
+        step = tf.reduce_sum(inside * (rounded - values)) / (high - low)
+        return inside, to_low - step, to_high + step
+
+    return rounded, gradient
+
+
+def nudged(low: float, high: float) -> tuple[float, float]:
+    """The range that `round_static` really uses for [low, high]: moved so that 0 is one of its 256 numbers.
+
+    In float32, as the TensorFlow kernel reckons; from the result every other formula gets the same zero point.
+    """
+    step = (np.float32(high) - np.float32(low)) / np.float32(LEVELS)
+    zero = np.floor(-np.float32(low) / step + np.float32(0.5))
+    return float(0.0 - zero * step), float((np.float32(LEVELS) - zero) * step)
+
+
+def _straight_through(values: Any, rounded: Any) -> Any:
+    return values + tf.stop_gradient(rounded - values)

@@ -1,0 +1,72 @@
+"""The roundings against ai-edge-quantizer's formulas, and their gradients against the ones they should have."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_quantizer import qtyping
+from ai_edge_quantizer.algorithms.uniform_quantize.uniform_quantize_tensor import (
+    tensor_zp_scale_from_min_max,
+    uniform_quantize,
+)
+from edgevit.converters.rounding import nudged, round_rows, round_static, round_weight
+
+
+def quantizers(low, high, symmetric=False):
+    """ai-edge-quantizer's parameters for a range."""
+    zero, scale = tensor_zp_scale_from_min_max(
+        np.asarray(low), np.asarray(high), 8, symmetric, qtyping.QuantGranularity.TENSORWISE
+    )
+    return qtyping.UniformQuantParams(8, None, scale, zero, symmetric)
+
+
+@pytest.mark.parametrize("ends", [(-1.0, 3.0), (0.0, 0.37), (-5.1, 0.0), (-0.17, 8.3), (-1e-9, 190.0), (-2.0, 1e-9)])
+def test_static_rounding_is_ai_edge_quantizers(ends):
+    low, high = nudged(*ends)
+    parameters = quantizers([low], [high])
+    values = np.random.default_rng(0).uniform(1.3 * ends[0] - 0.1, 1.3 * ends[1] + 0.1, 1000).astype(np.float32)
+    integers = uniform_quantize(values, parameters).astype(np.float64)
+    expected = (integers - parameters.zero_point) * parameters.scale
+    np.testing.assert_allclose(round_static(values, *map(np.float32, ends)), expected, atol=1e-5 * (high - low))
+    assert nudged(low, high) == pytest.approx((low, high), rel=1e-6)
+    assert low <= 0.0 <= high
+
+
+def test_weight_rounding_is_ai_edge_quantizers():
+    weight = np.random.default_rng(1).normal(size=(7, 40)).astype(np.float32)
+    weight[3] = 0.0
+    for row, rounded in zip(weight, np.asarray(round_weight(weight)), strict=True):
+        parameters = quantizers([row.min()], [row.max()], symmetric=True)
+        np.testing.assert_allclose(rounded, uniform_quantize(row, parameters) * parameters.scale, atol=1e-6)
+
+
+def test_rows_are_rounded_each_in_its_own_range():
+    rows = np.random.default_rng(2).normal(size=(3, 5, 64)).astype(np.float32) * [[[1.0]], [[100.0]], [[0.01]]]
+    rows = rows.astype(np.float32)
+    error = np.abs(np.asarray(round_rows(rows)) - rows)
+    step = (rows.max(axis=-1, keepdims=True) - rows.min(axis=-1, keepdims=True)) / 255
+    assert (error <= 0.75 * step).all()  # half a step, and a quarter where an end gave way to the zero point
+    assert error.max() > 0.4 * step.max()
+    np.testing.assert_array_equal(round_rows(np.zeros((2, 4), np.float32)), np.zeros((2, 4)))
+
+
+def test_straight_through():
+    values = tf.constant(np.random.default_rng(3).normal(size=(4, 8)).astype(np.float32))
+    for rounding in (round_weight, round_rows):
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            total = tf.reduce_sum(rounding(values) * tf.range(8, dtype=tf.float32))
+        np.testing.assert_array_equal(tape.gradient(total, values), np.tile(np.arange(8.0), (4, 1)))
+
+
+def test_ranges_have_gradients():
+    """Clipped values hand theirs to the end they meet; the others' is the rounding error, by the share of the range."""
+    values, low, high = tf.constant([-3.0, -1.003, 0.5021, 1.2, 7.0]), tf.constant(-1.5), tf.constant(2.325)
+    with tf.GradientTape() as tape:
+        tape.watch([values, low, high])
+        rounded = round_static(values, low, high)
+        total = tf.reduce_sum(rounded)
+    to_values, to_low, to_high = tape.gradient(total, [values, low, high])
+    np.testing.assert_array_equal(to_values, [0.0, 1.0, 1.0, 1.0, 0.0])
+    inner = float(tf.reduce_sum((rounded - values)[1:4])) / (2.325 + 1.5)
+    assert inner != 0.0
+    np.testing.assert_allclose([to_low, to_high], [1.0 - inner, 1.0 + inner], rtol=1e-5)
