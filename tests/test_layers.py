@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "data": set(),
     "checkpoints": {"model"},
     "latency": set(),
-    "training": {"model", "data", "checkpoints"},
+    "training": {"model", "data", "checkpoints", "converters"},
     "converters": {"model", "data", "checkpoints", "latency"},
     "evaluation": {"model", "data"},
     "report": {"latency"},

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from edgevit.training.spec import TrainSpec
 from edgevit.training.state import State
 
 VALIDATION_BATCH = 64
+CALIBRATION_BATCH, CALIBRATION_BATCHES = 8, 16
 SAVE_EVERY_S = 60.0
 SAVING_SHARE = 20.0
 """At most a twentieth of the time goes into saving states."""
@@ -142,6 +144,7 @@ class _Run:
     ) -> None:
         self.model, self.val_set, self.spec, self.path, self.resumption = model, val_set, spec, path, resumption
         base = model.config.base_resolution
+        self.train_set, self.simulated = train_set, simulate is not None
         self.ladder = model.config.ladder or (base,)
         tall = teacher is not None or spec.self_distillation > 0.0
         self.batches = MixedBatches(train_set, self.ladder, base, spec, tall=tall, strict=strict)
@@ -189,6 +192,8 @@ class _Run:
     def _resume(self) -> None:
         found = self.resumption.state if self.resumption else None
         if found is None:
+            if self.simulated:
+                self.learner.calibrate(self._calibration_pictures())
             self._save()  # from here on, `--resume` knows what was asked for
             return
         arrays = dict(found.arrays)
@@ -199,6 +204,15 @@ class _Run:
         self.state = found
         if found.best is not None and not self.path.is_file():
             raise TrainingError(f"{self.path}, the best weights of the unfinished run, is gone; --restart begins anew")
+
+    def _calibration_pictures(self) -> Iterator[NDArray[np.uint8]]:
+        """Training pictures as they will be judged, not varied: some at each resolution."""
+        for resolution in self.ladder:
+            prepared = self.train_set.prepared(resolution, self.model.config.resize, CALIBRATION_BATCH)
+            # Sets are ordered by class: every n-th batch sees them all.
+            count = -(-len(self.train_set.classes) // CALIBRATION_BATCH)
+            step = max(1, count // CALIBRATION_BATCHES)
+            yield from (images for images, _ in islice(prepared, 0, step * CALIBRATION_BATCHES, step))
 
     def _save(self) -> None:
         if self.resumption is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -17,7 +17,7 @@ from edgevit.model import ViT, build, named_weights
 from edgevit.training.batches import Batch
 from edgevit.training.mixing import Mixing
 from edgevit.training.objective import cross_entropy, distillation, divergence, smooth
-from edgevit.training.optimizer import make_optimizer
+from edgevit.training.optimizer import RANGES, make_optimizer
 from edgevit.training.spec import TrainSpec
 
 HEADS = ("head/", "distillation_head/")
@@ -37,6 +37,7 @@ class SimulationLike(Protocol):
 
     variables: list[Any]
 
+    def calibrate(self, batches: Iterable[Any]) -> None: ...
     def __call__(self, images: Any, training: bool = False) -> Any: ...
 
 
@@ -71,7 +72,7 @@ class Learner:
         if spec.freeze:
             learning = {name: each for name, each in learning.items() if name.startswith(HEADS)}
         if self._simulation is not None:
-            learning |= {f"range/{index}": each for index, each in enumerate(self._simulation.variables)}
+            learning |= {f"{RANGES}{index}": each for index, each in enumerate(self._simulation.variables)}
         self._learning = learning
         scaling = spec.precision == "mixed_float16"
         self.optimizer = make_optimizer(model.config, learning, spec, total_steps, loss_scaling=scaling)
@@ -80,9 +81,11 @@ class Learner:
         self._steps: dict[tuple[int, int], Any] = {}
         self._forwards: dict[int, Any] = {}
 
-    def start_average(self) -> None:
-        """Begins the average at the weights as they are: after they were set from outside."""
-        _copy(self._learning, self._average)
+    def calibrate(self, pictures: Iterable[NDArray[np.uint8]]) -> None:
+        """Sets the ranges that quantization-aware training starts from: pictures [batch, R, R, 3], any R."""
+        if self._simulation is not None:
+            self._simulation.calibrate(pictures)
+            _copy({name: self._learning[name] for name in self._average}, self._average)
 
     def step(self, batch: Batch) -> float:
         """One step on a batch; the loss."""
@@ -99,7 +102,7 @@ class Learner:
         _copy({name: each for name, each in source.items() if name in ours}, ours)
         if self.kept_simulation is not None:
             for index, each in enumerate(self.kept_simulation.variables):
-                each.assign(source[f"range/{index}"])
+                each.assign(source[f"{RANGES}{index}"])
 
     def keep_ranges(self) -> None:
         """Gives `model` the ranges that quantization-aware training learned, for `convert`."""

@@ -10,16 +10,23 @@ import keras
 from edgevit.config import ViTConfig
 from edgevit.training.spec import TrainSpec
 
+RANGES = "range/"
+RANGE_SCALE = 50.0
+"""Quantization ranges are few, and logarithms: they take larger steps than weights
+(Jain et al. 2019, https://arxiv.org/abs/1903.08066, section 5.2: 1e-2 beside 1e-6)."""
+
 
 def layer_scale(name: str, depth: int, decay: float) -> float:
     """The share of the learning rate that a weight gets: 1 for the head, `decay` less for each layer below it.
 
     The patches and positions count as layer 0, block i as layer i + 1, the last norm and heads as the top.
     """
+    if name.startswith(RANGES):
+        return RANGE_SCALE
     if name.startswith("block"):
         layer = int(name.split("/")[0].removeprefix("block")) + 1
     else:
-        layer = depth + 1 if name.startswith(("norm", "head", "distillation_head", "range")) else 0
+        layer = depth + 1 if name.startswith(("norm", "head", "distillation_head")) else 0
     return float(decay ** (depth + 1 - layer))
 
 

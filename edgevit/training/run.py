@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -46,7 +46,7 @@ def run(request: Request, listener: Listener) -> dict[str, Any]:
     Everything that can be wrong in the request is found before the pictures are read.
     """
     request.check()
-    spec = request.spec()
+    spec, simulate = request.spec(), _simulation(request)
     start = None if request.start is None else load(request.start)
     ladder = request.resolutions(start.config if start else request.variant_config())
     state = _unfinished(request)
@@ -89,6 +89,7 @@ def run(request: Request, listener: Listener) -> dict[str, Any]:
         spec,
         request.output,
         teacher=teacher,
+        simulate=simulate,
         resumption=Resumption(request.folder, asked, state),
         strict=request.strict,
         on_step=listener.step,
@@ -98,6 +99,17 @@ def run(request: Request, listener: Listener) -> dict[str, Any]:
     (request.folder / FILE).unlink(missing_ok=True)  # it is finished: nothing to resume
     document = _document(request, model, spec, train_set, val_set, result)
     return {**document, "teacher": taught} if taught else document
+
+
+def _simulation(request: Request) -> Callable[[ViT], Any] | None:
+    """What makes a model's fake-quantized form. Raises `ConfigError` for a recipe that has none."""
+    if request.qat is None:
+        return None
+    from edgevit.converters.recipes import get_recipe
+    from edgevit.converters.simulation import Simulation
+
+    recipe = get_recipe(request.qat).name
+    return lambda model: Simulation(model, recipe)
 
 
 def _unfinished(request: Request) -> State | None:
