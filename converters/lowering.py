@@ -16,8 +16,8 @@ are the same; of the last block's multiplications in linear layers a sixth is le
 averaged, are one layer over both tokens side by side.
 
 Each number that the graph computes has a name, its site: `block3/norm1/centred`, the same at every resolution. The ops
-at a site are named after it, and so are the tensors in the TFLite file. `graph` leaves the ops themselves to an
-`Arithmetic`: the one here is plain, `simulation` has those that round as a recipe does.
+at a site are named after it, and so are the tensors in the TFLite file. `graph` leaves the computing to an
+`Arithmetic`, so that `simulation` can round between the same ops as a recipe does.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from edgevit.converters.arithmetic import Arithmetic, Linear
 from edgevit_runtime.native import quiet
 from numpy.typing import NDArray
 
@@ -38,14 +39,6 @@ from edgevit.model.position import bicubic_matrix
 
 Arrays = Mapping[str, Any]
 """The model's weights by name, as numpy arrays or TensorFlow tensors."""
-
-
-@dataclass(frozen=True)
-class Linear:
-    """y = x Wᵀ + b: weight [out, in] as FULLY_CONNECTED stores it ([out, P, P, 3] as CONV_2D does), bias [out]."""
-
-    weight: Any
-    bias: Any
 
 
 @dataclass(frozen=True)
@@ -131,46 +124,6 @@ def fold(config: ViTConfig, arrays: Arrays, resolution: int, precision: Any = tf
         ),
         head=after_norm("norm", *["head/linear", "distillation_head/linear"][:prefix], scale=1.0 / prefix),
     )
-
-
-class Arithmetic:
-    """How `graph` computes: here in plain float32, with constant weights, one picture at a time."""
-
-    lead: tuple[int, ...] = ()
-    """The dimensions before [n, width]: none here, -1 for a batch."""
-
-    def weight(self, values: Any) -> Any:
-        """A linear layer's weight, output channels first."""
-        return np.asarray(values)
-
-    def constant(self, values: Any, *, own_range: bool = False) -> Any:
-        """Any other number of the model. `own_range`: an operand by itself, not a bias or a part of another tensor."""
-        return np.asarray(values)
-
-    def result(self, site: str, values: Any) -> Any:
-        """What the ops at `site` came to."""
-        return values
-
-    def compute(self, site: str, op: Callable[..., Any], *operands: Any, **options: Any) -> Any:
-        """op(*operands), under the site's name."""
-        return self.result(site, self.view(site, op, *operands, **options))
-
-    def view(self, site: str, op: Callable[..., Any], *operands: Any, **options: Any) -> Any:
-        """The same for an op that shares the site's range: it moves the site's numbers, or makes a part of them."""
-        with tf.name_scope(f"{site}/"):  # the slash: the same scope every time, not `site_1`
-            return op(*operands, **options)
-
-    def linear(
-        self,
-        site: str,
-        product: Callable[[Any, Any], Any],
-        inputs: Any,
-        layer: Linear,
-        rows: slice = slice(None),
-    ) -> Any:
-        """product(inputs, weight) + bias: one FULLY_CONNECTED or CONV_2D, or those `rows` of its outputs."""
-        weight, bias = self.weight(layer.weight)[rows], self.constant(layer.bias)[rows]
-        return self.compute(site, lambda: product(inputs, weight) + bias)
 
 
 def graph(

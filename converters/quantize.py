@@ -42,11 +42,7 @@ def quantize(
         for rule in recipe.rules:
             _add(engine, rule)
         ranges = None
-        if recipe.needs_calibration and images is None:
-            if learned is None:
-                raise ConversionError(f"the recipe {recipe.name} needs pictures to calibrate with: --calibration DIR")
-            ranges = learned_ranges(flatbuffer, recipe, learned)
-        elif recipe.needs_calibration:
+        if recipe.needs_calibration and images is not None:
             ranges = engine.calibrate({signature: [{"image": image} for image in images]})
             if recipe.integer_io:
                 # A pixel is 0..255 whatever the pictures happened to hold: scale 1, zero point -128, exactly.
@@ -54,6 +50,10 @@ def quantize(
                     "min": np.array([[[[0.0]]]]),
                     "max": np.array([[[[255.0]]]]),
                 }
+        elif recipe.needs_calibration and learned is not None:
+            ranges = learned_ranges(flatbuffer, recipe, learned)
+        elif recipe.needs_calibration:
+            raise ConversionError(f"the recipe {recipe.name} needs pictures to calibrate with: --calibration DIR")
         return bytes(engine.quantize(ranges).quantized_model)
 
 

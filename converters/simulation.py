@@ -17,7 +17,8 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from edgevit.converters.lowering import Arithmetic, Linear, fold, graph
+from edgevit.converters.arithmetic import Arithmetic, Linear
+from edgevit.converters.lowering import fold, graph
 from edgevit.converters.recipes import ANY, Recipe, get_recipe
 from edgevit.converters.rounding import (
     LEVELS,

@@ -5,9 +5,25 @@ import pytest
 from edgevit.converters.ladder import Rung, merge, pack
 from edgevit.converters.lowering import fold, graph, lower, model_arrays, resample_positions
 
+from edgevit.model import build, named_weights, transfer
 
+
+def with_distillation_token(model):
+    """The same model with a second token and head, whose weights are random."""
+    twin = build(model.config.with_(distilled=True), seed=5)
+    transfer(model, twin, keep_head=True)
+    random = np.random.default_rng(5)
+    for name in ("positions/distillation_token", "distillation_head/linear/kernel", "distillation_head/linear/bias"):
+        variable = named_weights(twin)[name]
+        variable.assign(random.normal(0.0, 0.5, variable.shape))
+    return twin
+
+
+@pytest.mark.parametrize("distilled", [False, True])
 @pytest.mark.parametrize("resolution", [32, 48, 64, 80, 96])
-def test_graph_equals_the_model(tiny_model, resolution):
+def test_graph_equals_the_model(tiny_model, resolution, distilled):
+    if distilled:
+        tiny_model = with_distillation_token(tiny_model)
     images = np.random.default_rng(resolution).integers(0, 256, (1, resolution, resolution, 3)).astype(np.uint8)
     folded = fold(tiny_model.config, model_arrays(tiny_model), resolution)
     lowered = graph(tiny_model.config, folded, with_logits=True)(images)
