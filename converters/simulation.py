@@ -5,8 +5,11 @@ Folded and lowered by the same functions, so that what is trained is what will r
 (https://arxiv.org/abs/1712.05877), section 3; range ends are learned as in Jain et al. 2019
 (https://arxiv.org/abs/1903.08066).
 
-Not simulated: the fixed-point factors with which integer kernels rescale, and XNNPACK's tables for exp. They move a
-result only where it lies next to the border between two integers.
+Not simulated: the fixed-point factors with which integer kernels rescale, and the order in which float ones add. They
+move a result only where it lies next to the border between two integers; but one step at an early border moves all
+that follows. Given an artefact's own inputs, each of its ops puts out what is computed here; from the picture on, the
+two part as far as two right interpreters do (DeiT-Tiny in `int8-full`, 200 pictures: logits differ from XNNPACK's by
+0.42 rms, those of TFLite's reference kernels by 0.43, 24 pictures).
 """
 
 from __future__ import annotations
@@ -199,6 +202,7 @@ class _Static(Batched):
         return FIXED[word(site)] if word(site) in FIXED else self.ranges[site]
 
 
+@tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]  # no branch depends on a tensor: saves time
 def batch_logits(model: ViT, images: Any, arithmetic: Batched) -> Any:
     """[b, R, R, 3] -> [b, classes], by way of the lowered graph."""
     arrays = {name: tf.convert_to_tensor(variable) for name, variable in named_weights(model).items()}
