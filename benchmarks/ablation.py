@@ -1,7 +1,8 @@
 """What each part of training buys on the embedded set: vit-nano from 1000 dial gauges, three seeds.
 
-Each row changes one thing of the first. Rows that are done lie under build/benchmarks/ablation and are not run again.
-`python benchmarks/ablation.py [ROW ...]` runs all rows, or those named, and writes what is there.
+Each row changes one thing of the first. `python benchmarks/ablation.py [ROW ...]` runs all rows, or those named, and
+puts them among those that benchmarks/results/ablation.json has. Single runs that are done lie under
+build/benchmarks/ablation and are not run again.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from record import BUILD, write
+from record import BUILD, RESULTS, write
 
 from edgevit.training.request import Request
 from edgevit.training.run import run
@@ -103,40 +104,36 @@ def _validated(model: Path, seed: int) -> dict[str, float]:
 
 
 def main() -> None:
+    path = RESULTS / "ablation.json"
+    known = {row["row"]: row for row in json.loads(path.read_text())["rows"]} if path.exists() else {}
     for name in sys.argv[1:] or ROWS:
-        for seed in SEEDS:
-            top1(name, seed)
-    rows = []
-    for name, (what, options, _) in ROWS.items():
-        if not all((BUILD / "ablation" / f"{name}-{seed}.json").exists() for seed in SEEDS):
-            continue
+        what, options, _ = ROWS[name]
         runs = [top1(name, seed) for seed in SEEDS]
         values = {size: np.array([each["top1"][str(size)] for each in runs]) for size in LADDER}
         means = np.mean(list(values.values()), axis=0)
-        rows.append(
+        known[name] = {
+            "row": name,
+            "what": what,
+            "options": {**PLAIN, **options},
+            "top1": {str(size): each.tolist() for size, each in values.items()},
+            "mean": {str(size): float(each.mean()) for size, each in values.items()} | {"all": float(means.mean())},
+            "std": {str(size): float(each.std(ddof=1)) for size, each in values.items()}
+            | {"all": float(means.std(ddof=1))},
+            "images_per_s": float(np.median([each["images_per_s"] for each in runs])),
+            "teacher_top1": [each["teacher_top1"] for each in runs] if runs[0]["teacher_top1"] else None,
+        }
+        rows = [known[each] for each in ROWS if each in known]
+        write(
+            "ablation",
             {
-                "row": name,
-                "what": what,
-                "options": {**PLAIN, **options},
-                "top1": {str(size): each.tolist() for size, each in values.items()},
-                "mean": {str(size): float(each.mean()) for size, each in values.items()} | {"all": float(means.mean())},
-                "std": {str(size): float(each.std(ddof=1)) for size, each in values.items()}
-                | {"all": float(means.std(ddof=1))},
-                "images_per_s": float(np.median([each["images_per_s"] for each in runs])),
-                "teacher_top1": [each["teacher_top1"] for each in runs] if runs[0]["teacher_top1"] else None,
-            }
+                "model": "vit-nano",
+                "pictures": PICTURES,
+                "epochs": EPOCHS,
+                "seeds": list(SEEDS),
+                "tested_on": 1000,
+                "rows": rows,
+            },
         )
-    write(
-        "ablation",
-        {
-            "model": "vit-nano",
-            "pictures": PICTURES,
-            "epochs": EPOCHS,
-            "seeds": list(SEEDS),
-            "tested_on": 1000,
-            "rows": rows,
-        },
-    )
 
 
 if __name__ == "__main__":

@@ -1,29 +1,18 @@
-"""Writes the tables of README.md from benchmarks/results, between the marks <!-- name --> and <!-- /name -->.
+"""Writes the tables of README.md and docs from benchmarks/results, between the marks <!-- name --> and <!-- /name -->.
 
-`python benchmarks/tables.py --check` changes nothing and fails where README.md says something else; a test runs it.
+`python benchmarks/tables.py --check` changes nothing and fails where a page says something else; a test runs it.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 from edgevit.converters.recipes import RECIPES
-from record import RESULTS, ROOT
-
-
-def result(name: str) -> Any:
-    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-
-
-def table(head: list[str], rows: list[list[str]]) -> Iterator[str]:
-    yield "| " + " | ".join(head) + " |"
-    yield "|" + "---|" * len(head)
-    for row in rows:
-        yield "| " + " | ".join(row) + " |"
+from record import ROOT
+from training_tables import SECTIONS as TRAINING
+from training_tables import result, table
 
 
 def demo() -> Iterator[str]:
@@ -123,22 +112,23 @@ def deit() -> Iterator[str]:
     )
 
 
-SECTIONS = {"demo": demo, "recipes": recipes, "deit": deit}
+PAGES = {"README.md": {"demo": demo, "recipes": recipes, "deit": deit}, "docs/training.md": TRAINING}
 
 
 def main() -> None:
-    path = ROOT / "README.md"
-    text = before = path.read_text(encoding="utf-8")
-    for name, lines in SECTIONS.items():
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        body = "\n".join(lines())
-        text, count = pattern.subn(lambda found, body=body: f"{found[1]}{body}\n{found[2]}", text)
-        if count != 1:
-            sys.exit(f"README.md has {count} sections <!-- {name} -->, not one")
-    if "--check" in sys.argv:
-        stale = "README.md differs from benchmarks/results: run `python benchmarks/tables.py`"
-        sys.exit(stale if text != before else 0)
-    path.write_text(text, encoding="utf-8")
+    for page, sections in PAGES.items():
+        path = ROOT / page
+        text = before = path.read_text(encoding="utf-8")
+        for name, lines in sections.items():
+            pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+            body = "\n".join(lines())
+            text, count = pattern.subn(lambda found, body=body: f"{found[1]}{body}\n{found[2]}", text)
+            if count != 1:
+                sys.exit(f"{page} has {count} sections <!-- {name} -->, not one")
+        if "--check" not in sys.argv:
+            path.write_text(text, encoding="utf-8")
+        elif text != before:
+            sys.exit(f"{page} differs from benchmarks/results: run `python benchmarks/tables.py`")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ with keras.layers.MultiHeadAttention, gets arrays that lie ready in memory.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from functools import partial
 
 import keras
 import numpy as np
@@ -15,7 +17,7 @@ from record import write
 from edgevit.config import variant_config
 from edgevit.model import build
 from edgevit.training import ArrayExamples, TrainSpec
-from edgevit.training.batches import MixedBatches
+from edgevit.training.batches import Batch, MixedBatches
 from edgevit.training.learner import Learner
 
 ROUNDS, STEPS, BATCH, CLASSES = 7, 4, 32, 5
@@ -42,6 +44,11 @@ def plain_vit(resolution: int) -> keras.Model:
     return model
 
 
+def _steps(learner: Learner, batches: Iterator[Batch]) -> None:
+    for _ in range(STEPS):
+        learner.step(next(batches))
+
+
 def measure(resolution: int) -> dict[str, object]:
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (STEPS * BATCH, resolution, resolution, 3), np.uint8)
@@ -49,22 +56,21 @@ def measure(resolution: int) -> dict[str, object]:
     plain = plain_vit(resolution)
 
     config = variant_config("deit-tiny", classes=CLASSES, ladder=(resolution,))
-    spec = TrainSpec(epochs=ROUNDS + 1, batch=BATCH)
-    batches = MixedBatches(ArrayExamples(images, classes, ()), (resolution,), 224, spec, tall=False)
-    learner = Learner(build(config, seed=0), spec, batches.total)
-    ours = batches.from_step(0)
+    examples = ArrayExamples(images, classes, ())
+    contenders = {"model.fit": lambda: plain.fit(images, classes, batch_size=BATCH, shuffle=False, verbose=0)}
+    for name, precision in (("edgevit", "float32"), ("edgevit, mixed_bfloat16", "mixed_bfloat16")):
+        spec = TrainSpec(epochs=ROUNDS + 1, batch=BATCH, precision=precision)
+        batches = MixedBatches(examples, (resolution,), 224, spec, tall=False)
+        learner = Learner(build(config, seed=0), spec, batches.total)
+        contenders[name] = partial(_steps, learner, batches.from_step(0))
 
-    speeds: dict[str, list[float]] = {"edgevit": [], "model.fit": []}
+    speeds: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(ROUNDS + 1):
-        begun = time.perf_counter()
-        for _ in range(STEPS):
-            learner.step(next(ours))
-        middle = time.perf_counter()
-        plain.fit(images, classes, batch_size=BATCH, shuffle=False, verbose=0)
-        ended = time.perf_counter()
-        if number:  # the first round compiles
-            speeds["edgevit"].append(len(images) / (middle - begun))
-            speeds["model.fit"].append(len(images) / (ended - middle))
+        for name, run in contenders.items():
+            begun = time.perf_counter()
+            run()
+            if number:  # the first round compiles
+                speeds[name].append(len(images) / (time.perf_counter() - begun))
     medians = {name: round(float(np.median(values)), 2) for name, values in speeds.items()}
     ratios = [one / other for one, other in zip(speeds["edgevit"], speeds["model.fit"], strict=True)]
     row = {

@@ -18,12 +18,14 @@ def test_tables_are_those_of_the_results():
 
 
 def test_commands_and_options_exist():
-    lines = [line.strip() for line in README.splitlines() if re.match(r"    edgevit [a-z]", line)]
+    pages = README + (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    lines = [line.strip() for line in pages.splitlines() if re.match(r"    edgevit [a-z]", line)]
     typed = [line.split("#")[0].split() for line in lines if "->" not in line]
     assert len(typed) >= 5
     for words in typed:
         assert words[1] in COMMANDS, words
-        known = {name for option in _group.get_command(None, words[1]).params for name in option.opts}
+        parameters = _group.get_command(None, words[1]).params
+        known = {name for option in parameters for name in (*option.opts, *option.secondary_opts)}
         assert {word for word in words if word.startswith("-")} <= known, words
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from edgevit.config import ViTConfig
@@ -100,6 +101,11 @@ def start_model(config: ViTConfig, start: ViT | None, seed: int) -> ViT:
     return model
 
 
+def _strategy() -> Any:
+    """All GPUs that TensorFlow sees, where there are several."""
+    return tf.distribute.MirroredStrategy() if len(tf.config.list_physical_devices("GPU")) > 1 else None
+
+
 def train(
     model: ViT,
     train_set: Examples,
@@ -149,7 +155,9 @@ class _Run:
         tall = teacher is not None or spec.self_distillation > 0.0
         self.batches = MixedBatches(train_set, self.ladder, base, spec, tall=tall, strict=strict)
         weights = class_weights(train_set.classes, model.config.classes) if spec.class_weights else None
-        self.learner = Learner(model, spec, self.batches.total, weights=weights, teacher=teacher, simulate=simulate)
+        self.learner = Learner(
+            model, spec, self.batches.total, weights=weights, teacher=teacher, simulate=simulate, strategy=_strategy()
+        )
         self.state = State(dict(resumption.request) if resumption else {})
         self.predictions: dict[int, NDArray[np.int64]] = {}
         self.saved_at, self.save_seconds = time.perf_counter(), 0.0

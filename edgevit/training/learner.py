@@ -44,7 +44,8 @@ class SimulationLike(Protocol):
 class Learner:
     """Trains a twin of `model`, which may compute in another precision; `model` itself gets what is to be kept.
 
-    simulations: the twin's and the model's fake-quantized forms, where training is quantization-aware.
+    simulate: makes the twin's and the model's fake-quantized forms, where training is quantization-aware.
+    strategy: shares each batch out among several GPUs (tf.distribute.MirroredStrategy); None for one device.
     """
 
     def __init__(
@@ -56,18 +57,31 @@ class Learner:
         weights: NDArray[np.float32] | None = None,
         teacher: TeacherLike | None = None,
         simulate: Any = None,
+        strategy: Any = None,
     ) -> None:
         if simulate is not None and spec.precision != "float32":
             raise ConfigError(
                 f"quantization-aware training computes in float32; leave --precision {spec.precision} out"
             )
         self.model, self.spec, self._teacher = model, spec, teacher
+        self._strategy = strategy or tf.distribute.get_strategy()
+        self.replicas = int(self._strategy.num_replicas_in_sync)
+        if spec.batch % self.replicas:
+            raise ConfigError(f"--batch {spec.batch} cannot be shared out among {self.replicas} GPUs evenly")
+        with self._strategy.scope():
+            self._build(total_steps, simulate)
+        self._class_weights = None if weights is None else tf.constant(weights)
+        self._steps: dict[tuple[int, int], Any] = {}
+        self._forwards: dict[int, Any] = {}
+
+    def _build(self, total_steps: int, simulate: Any) -> None:
+        """Makes the variables; under a strategy, on each device."""
+        model, spec = self.model, self.spec
         with _precision(spec.precision):
             self.twin = build(model.config, seed=spec.seed)
         _copy(named_weights(model), named_weights(self.twin))
         self._simulation: SimulationLike | None = simulate(self.twin) if simulate else None
         self.kept_simulation: Any = simulate(model) if simulate else None
-        self._class_weights = None if weights is None else tf.constant(weights)
         learning = named_weights(self.twin)
         if spec.freeze:
             learning = {name: each for name, each in learning.items() if name.startswith(HEADS)}
@@ -77,9 +91,10 @@ class Learner:
         scaling = spec.precision == "mixed_float16"
         self.optimizer = make_optimizer(model.config, learning, spec, total_steps, loss_scaling=scaling)
         self._mixing = Mixing(spec)
-        self._average = {name: tf.Variable(each.value) for name, each in learning.items()} if spec.ema else {}
-        self._steps: dict[tuple[int, int], Any] = {}
-        self._forwards: dict[int, Any] = {}
+        one_for_all = tf.VariableAggregation.ONLY_FIRST_REPLICA  # all replicas compute the same average
+        self._average = {
+            name: tf.Variable(each.value, aggregation=one_for_all) for name, each in learning.items() if spec.ema
+        }
 
     def calibrate(self, pictures: Iterable[NDArray[np.uint8]]) -> None:
         """Sets the ranges that quantization-aware training starts from: pictures [batch, R, R, 3], any R."""
@@ -92,7 +107,16 @@ class Learner:
         key = batch.size, batch.resolution
         if key not in self._steps:
             self._steps[key] = self._compile(batch.resolution)
-        return float(self._steps[key](tf.constant(batch.images), tf.constant(batch.classes)))
+        return float(self._steps[key](self._shared_out(batch.images), self._shared_out(batch.classes)))
+
+    def _shared_out(self, values: NDArray[Any]) -> Any:
+        """A tensor, or under a strategy a part of it for each replica."""
+        if self.replicas == 1:
+            return tf.constant(values)
+        parts = np.split(values, self.replicas)
+        return self._strategy.experimental_distribute_values_from_function(
+            lambda context: tf.constant(parts[context.replica_id_in_sync_group])
+        )
 
     def keep(self) -> None:
         """Gives `model` the weights that are to be validated and saved: the average, where there is one."""
@@ -148,8 +172,7 @@ class Learner:
     def _compile(self, resolution: int) -> Any:
         spec, learning = self.spec, list(self._learning.values())
 
-        @tf.function  # type: ignore[untyped-decorator]
-        def step(images: Any, classes: Any) -> Any:
+        def local(images: Any, classes: Any) -> Any:
             pixels = ops.cast(images, "float32")
             targets = ops.one_hot(classes, self.model.config.classes)
             pixels, targets = self._mixing(pixels, targets)
@@ -157,7 +180,7 @@ class Learner:
             pixels = _resize(pixels, resolution)
             with tf.GradientTape() as tape:
                 loss = self._loss(pixels, smooth(targets, spec.label_smoothing), taught)
-                scaled = self.optimizer.scale_loss(loss)
+                scaled = self.optimizer.scale_loss(loss) / self.replicas  # their gradients are added up
             gradients = tape.gradient(scaled, [each.value for each in learning])
             self.optimizer.apply(gradients, learning)
             if self._average:
@@ -167,6 +190,11 @@ class Learner:
                 for average, each in zip(self._average.values(), learning, strict=True):
                     average.assign(average + (1.0 - momentum) * (each.value - average))
             return loss
+
+        @tf.function  # type: ignore[untyped-decorator]
+        def step(images: Any, classes: Any) -> Any:
+            losses = self._strategy.run(local, args=(images, classes))
+            return self._strategy.reduce(tf.distribute.ReduceOp.MEAN, losses, axis=None)
 
         return step
 

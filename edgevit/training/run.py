@@ -24,7 +24,7 @@ from edgevit.training.fit import Epoch, Resumption, TrainResult, start_model, tr
 from edgevit.training.request import Request
 from edgevit.training.spec import TrainSpec
 from edgevit.training.state import FILE, State, first_difference, read
-from edgevit.training.teacher import Teacher, build_cnn, open_teacher, train_cnn
+from edgevit.training.teacher import Teacher, build_cnn, check_teacher, open_teacher, train_cnn
 
 SYNTHETIC_VALIDATION = 1000
 SHRINK_FOR = 0.875
@@ -47,6 +47,8 @@ def run(request: Request, listener: Listener) -> dict[str, Any]:
     """
     request.check()
     spec, simulate = request.spec(), _simulation(request)
+    if request.teacher is not None:
+        check_teacher(request.teacher, request.teacher_weights)
     start = None if request.start is None else load(request.start)
     ladder = request.resolutions(start.config if start else request.variant_config())
     state = _unfinished(request)
@@ -64,13 +66,17 @@ def run(request: Request, listener: Listener) -> dict[str, Any]:
     asked = _asked(request, spec, config, train_set)
     if state is not None and (difference := first_difference(state.request, asked)):
         raise ConfigError(f"the unfinished run in {request.folder} is another: {difference}; --restart begins anew")
+    teacher = None
+    if request.teacher is not None and request.teacher.endswith(".keras"):
+        teacher = open_teacher(Path(request.teacher), classes, train_set.labels)
     try:
         request.folder.mkdir(exist_ok=True)
     except OSError as error:
         raise ConfigError(f"cannot make the run's folder {request.folder}: {error.strerror}") from error
     _record_split(request.folder, train_set, val_set)
     model = start_model(config, start, spec.seed)
-    teacher = _teacher(request, spec, train_set, config, listener)
+    if request.teacher is not None and teacher is None:
+        teacher = _taught_cnn(request, request.teacher, spec, train_set, config, listener)
     taught = {}
     if teacher is not None:
         size = teacher.resolution or max(ladder)
@@ -174,18 +180,14 @@ def _record_split(folder: Path, train_set: Examples, val_set: Examples) -> None:
     write_text(folder / "split.csv", text.getvalue())
 
 
-def _teacher(
-    request: Request, spec: TrainSpec, examples: Examples, config: ViTConfig, listener: Listener
-) -> Teacher | None:
-    """The teacher from a file, or a CNN that learns the same pictures first and is kept in the run's folder."""
-    if request.teacher is None:
-        return None
-    if request.teacher.endswith(".keras"):
-        return open_teacher(Path(request.teacher), config.classes, config.labels)
-    path = request.folder / f"teacher-{request.teacher}.keras"
+def _taught_cnn(
+    request: Request, name: str, spec: TrainSpec, examples: Examples, config: ViTConfig, listener: Listener
+) -> Teacher:
+    """A CNN by name: it learns the pictures first, and is kept in the run's folder."""
+    path = request.folder / f"teacher-{name}.keras"
     if not (request.resume and path.is_file()):
-        model = build_cnn(request.teacher, config.classes, request.teacher_weights, spec.seed)
-        listener.note(f"the teacher {request.teacher} learns the pictures first, at {max(config.ladder)} px")
+        model = build_cnn(name, config.classes, request.teacher_weights, spec.seed)
+        listener.note(f"the teacher {name} learns the pictures first, at {max(config.ladder)} px")
         plain = replace(spec, mixup=0.0, cutmix=0.0, single_share=0.0)
         train_cnn(
             model,

@@ -67,7 +67,7 @@ class Teacher:
 def open_teacher(path: Path, classes: int, labels: tuple[str, ...]) -> Teacher:
     """The classifier in a `.keras` file. Raises `ModelError` for what is none, `ConfigError` for other classes."""
     if not path.is_file():
-        raise ModelError(f"no such teacher: {path} (a .keras file, or one of {', '.join(CNNS)})")
+        raise ModelError(f"no such teacher: {path}")
     try:
         model = keras.saving.load_model(path, compile=False)
     except Exception as error:  # Keras raises whatever the damage meets first
@@ -105,16 +105,25 @@ def _difference(ours: tuple[str, ...], theirs: tuple[str, ...]) -> str:
     return f"{len(ours)} there and {len(theirs)} here"
 
 
+def check_teacher(name: str, weights: str) -> None:
+    """Finds what is wrong with what a user asked for, before any picture is read."""
+    if name.endswith(".keras"):
+        if not Path(name).is_file():
+            raise ModelError(f"no such teacher: {name}")
+        return
+    if name not in CNNS:
+        raise unknown_key("teacher", name, CNNS)
+    if weights not in ("imagenet", "none") and not Path(weights).is_file():
+        raise ConfigError(f"--teacher-weights is imagenet, none or a file, and there is no file {weights}")
+
+
 def build_cnn(name: str, classes: int, weights: str, seed: int) -> keras.Model:
     """A network by name with a new head: raw pixels [batch, R, R, 3] of any size -> logits [batch, classes].
 
     weights: `imagenet` (which Keras downloads), `none`, or a weights file of the network without its top.
     Raises `ConfigError`.
     """
-    if name not in CNNS:
-        raise unknown_key("teacher", name, CNNS)
-    if weights not in ("imagenet", "none") and not Path(weights).is_file():
-        raise ConfigError(f"--teacher-weights is imagenet, none or a file, and there is no file {weights}")
+    check_teacher(name, weights)
     keras.utils.set_random_seed(seed)
     try:
         body = getattr(keras.applications, name)(

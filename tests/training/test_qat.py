@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from samples import LABELS
 
 from edgevit.model import load, named_weights, save
 from edgevit.training import TrainSpec, start_model, train
@@ -35,7 +34,7 @@ def test_train_then_convert_needs_no_pictures(run, class_folder, tiny_keras, tmp
     assert [each["resolution"] for each in json.loads(out)["against"]["results"]] == [32, 48]
 
 
-def test_ranges_learn_and_are_kept(tiny_config, train_quarters, val_quarters, tmp_path, monkeypatch):
+def test_ranges_learn_and_are_kept(tiny_model, train_quarters, val_quarters, tmp_path, monkeypatch):
     from edgevit.converters.simulation import Simulation
 
     starts = []
@@ -46,7 +45,7 @@ def test_ranges_learn_and_are_kept(tiny_config, train_quarters, val_quarters, tm
         starts.append(self._simulation.calibration().ranges)
 
     monkeypatch.setattr(Learner, "calibrate", noted)
-    model = start_model(tiny_config.with_(depth=2, ladder=(32,), labels=LABELS), None, 0)
+    model = start_model(tiny_model.config.with_(ladder=(32,)), tiny_model, 0)
     spec = TrainSpec(epochs=1, batch=32, augmentation="none", learning_rate=1e-3)
     path = tmp_path / "q.keras"
     result = train(model, train_quarters, val_quarters, spec, path, simulate=lambda each: Simulation(each, "int8-full"))

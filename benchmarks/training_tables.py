@@ -1,0 +1,140 @@
+"""The tables of docs/training.md, from the presets themselves and from benchmarks/results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from record import RESULTS
+
+from edgevit.training.presets import PRESETS
+from edgevit.training.spec import TrainSpec
+
+
+def result(name: str) -> Any:
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def table(head: list[str], rows: list[list[str]]) -> Iterator[str]:
+    yield "| " + " | ".join(head) + " |"
+    yield "|" + "---|" * len(head)
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"
+
+
+def presets() -> Iterator[str]:
+    names = list(PRESETS)
+    keys = list(dict.fromkeys(key for preset in PRESETS.values() for key in preset.values))
+    defaults = vars(TrainSpec())
+
+    def shown(value: Any) -> str:
+        if value is True:
+            return "on"
+        return f"{value:g}" if value else "–"
+
+    rows = [[f"`{key}`", *(shown(PRESETS[name].values.get(key, defaults[key])) for name in names)] for key in keys]
+    rows.append(["`stochastic_depth`", *(shown(PRESETS[name].stochastic_depth) for name in names)])
+    yield from table(["", *(f"`{name}`" for name in names)], rows)
+    yield ""
+    for name in names:
+        yield f"- `{name}`: {PRESETS[name].summary}. {PRESETS[name].source}."
+
+
+def flowers() -> Iterator[str]:
+    figures = result("flowers")
+    models = {each["name"]: each for each in figures["models"]}
+    yield (
+        f"DeiT-Tiny, {figures['pictures']['train']} photos of five kinds of flowers to train on, "
+        f"{figures['pictures']['val']} to validate (labels are noisy: some roses are chairs). "
+        "Before: fine-tuned at 224, positions resampled for "
+        "the other resolutions. After: the same, at four resolutions."
+    )
+    yield ""
+    for name, what in (("plain", "before"), ("mixed", "after")):
+        yield f"    {models[name]['command']}    # {what}: {models[name]['seconds'] / 60:.0f} min"
+    yield f"    {models['mixed']['convert']}"
+    yield ""
+    pairs = [
+        (models[name]["evaluation"]["results"], models[name]["evaluation"]["against"]["results"])
+        for name in ("plain", "mixed")
+    ]
+    rows = []
+    for plain, plain8, mixed, mixed8 in zip(*pairs[0], *pairs[1], strict=True):
+        gain = 100 * (mixed8["top1"] - plain8["top1"])
+        rows.append(
+            [
+                str(plain["resolution"]),
+                *(f"{each['top1']:.1%}" for each in (plain, plain8, mixed, mixed8)),
+                f"{gain:+.1f}",
+                f"{mixed8['agreement']:.1%}",
+            ]
+        )
+    head = ["resolution", "before, float", "before, int8", "after, float", "after, int8", "gain, int8, points"]
+    yield from table([*head, "int8 agrees with float"], rows)
+    yield ""
+    yield "96 and 256 were trained by neither. ![Curves of the run](../benchmarks/results/flowers/mixed/curves.png)"
+    if "qat" in models:
+        yield ""
+        yield from _quantized(models)
+
+
+def _quantized(models: dict[str, Any]) -> Iterator[str]:
+    """int8-full after training and after calibration alone, beside the float model that both come from."""
+    yield "`int8-full`, every op integer: calibrated on pictures (PTQ), and fine-tuned through the rounding (QAT):"
+    yield ""
+    yield f"    {models['qat']['command']}    # {models['qat']['seconds'] / 60:.0f} min"
+    yield ""
+    floats = models["mixed"]["evaluation"]["results"]
+    ptq, qat = (models[name]["evaluation"]["against"]["results"] for name in ("mixed-int8-full", "qat"))
+    rows = [
+        [str(one["resolution"]), *(f"{each['top1']:.1%}" for each in (one, two, three))]
+        for one, two, three in zip(floats, ptq, qat, strict=True)
+    ]
+    yield from table(["resolution", "float", "int8-full, PTQ", "int8-full, QAT"], rows)
+
+
+def ablation() -> Iterator[str]:
+    figures = result("ablation")
+    yield (
+        f"vit-nano on {figures['pictures']} synthetic dial gauges, {figures['epochs']} epochs unless said otherwise, "
+        f"{figures['tested_on']} others to test; mean ± standard deviation of {len(figures['seeds'])} seeds. Each row "
+        "changes one thing of the first. They say how the parts behave on gauges and little data, not on photos."
+    )
+    yield ""
+    sizes = [key for key in figures["rows"][0]["mean"] if key != "all"]
+    rows = [
+        [
+            f"`{row['row']}`",
+            row["what"],
+            *(f"{100 * row['mean'][size]:.1f} ± {100 * row['std'][size]:.1f}" for size in (*sizes, "all")),
+        ]
+        for row in figures["rows"]
+    ]
+    yield from table(["row", "what", *(f"{size} px" for size in sizes), "mean"], rows)
+
+
+def speed() -> Iterator[str]:
+    figures = result("training_speed")
+    rows = [
+        [
+            str(row["resolution"]),
+            f"{row['images_per_s']['edgevit']:.1f}",
+            f"{row['images_per_s']['model.fit']:.1f}",
+            f"{row['ratio']:.2f}",
+            f"{row['images_per_s']['edgevit, mixed_bfloat16']:.1f}",
+        ]
+        for row in figures["rows"]
+    ]
+    yield from table(
+        ["resolution", "edgevit, images/s", "plain `model.fit`, images/s", "ratio", "edgevit, mixed_bfloat16"], rows
+    )
+    yield ""
+    yield (
+        f"DeiT-Tiny's size, batch {figures['batch']}, float32, {figures['rounds']} interleaved rounds, medians; "
+        f"{figures['machine']['cpu']}, {figures['date']}. Ours includes cropping and resizing the "
+        "pictures; `model.fit` gets them ready from memory."
+    )
+
+
+SECTIONS = {"presets": presets, "flowers": flowers, "ablation": ablation, "speed": speed}
