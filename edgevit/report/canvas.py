@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["DARK", "ROLES", "frame", "legend", "png", "style", "svg"]
+__all__ = ["DARK", "ROLES", "drawable", "frame", "legend", "png", "style", "svg"]
 
 ROLES = {
     "paper": "#ffffff",
@@ -72,6 +72,14 @@ def style() -> AbstractContextManager[None]:
     from matplotlib import rc_context
 
     return rc_context(_RC)
+
+
+def drawable(text: str) -> str:
+    """`text` on one line, without what the font has no glyph for: of that one would see boxes, and read warnings."""
+    from matplotlib.font_manager import findfont, get_font
+
+    glyphs = get_font(findfont("DejaVu Sans")).get_charmap()
+    return " ".join("".join(each for each in text if ord(each) in glyphs or each.isspace()).split())
 
 
 def png(figure: Figure, *, dots_per_inch: int = 160) -> bytes:

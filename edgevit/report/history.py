@@ -11,12 +11,12 @@ COLUMNS = ("epoch", "loss", "learning_rate", "images_per_s", "seconds")
 
 
 def history_csv(epochs: Sequence[Mapping[str, Any]]) -> str:
-    """One line an epoch; `top1_224` for each resolution of any epoch, empty where it was not measured."""
+    """One line an epoch; `top1_224` for each resolution of any epoch. What an epoch lacks is an empty cell."""
     resolutions = sorted({int(resolution) for epoch in epochs for resolution in epoch["top1"]})
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow([*COLUMNS, *(f"top1_{resolution}" for resolution in resolutions)])
     for epoch in epochs:
         measured = (epoch["top1"].get(str(resolution), "") for resolution in resolutions)
-        table.writerow([*(epoch[column] for column in COLUMNS), *measured])
+        table.writerow([*(epoch.get(column, "") for column in COLUMNS), *measured])
     return text.getvalue()

@@ -25,8 +25,9 @@ class RunFolder:
         write_text(self.path / "history.csv", history_csv(epochs))
 
     def finish(self, document: Mapping[str, Any]) -> None:
-        """Writes what stays: history.csv, summary.json, curves.png and confusion.png."""
+        """Writes what stays: history.csv, summary.json, curves.png, and confusion.png where classes were counted."""
         self.history(document["epochs"])
         write_text(self.path / "summary.json", json.dumps(document, indent=2) + "\n")
         write_bytes(self.path / "curves.png", curves_png(document))
-        write_bytes(self.path / "confusion.png", confusion_png(document))
+        if "confusion" in document:
+            write_bytes(self.path / "confusion.png", confusion_png(document))

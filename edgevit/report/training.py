@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -49,6 +50,8 @@ def training_table(document: Mapping[str, Any]) -> Table:
 def imbalance_note(counts: Sequence[int], labels: Sequence[str]) -> str | None:
     """A line where one class has at least twice as many pictures as another; `labels` may be empty."""
     present = [(count, index) for index, count in enumerate(counts) if count]
+    if not present:
+        return None
     (few, rare), (many, common) = min(present), max(present)
     if many < IMBALANCE * few:
         return None
@@ -60,26 +63,31 @@ def imbalance_note(counts: Sequence[int], labels: Sequence[str]) -> str | None:
 
 
 def class_table(document: Mapping[str, Any]) -> Table:
-    """Each class's pictures, precision and recall, the worst recall first; the worst twenty of more."""
-    rows = sorted(document["classes"], key=lambda row: -1.0 if row["recall"] is None else row["recall"])
-    table = Table(title=f"by class, at {document['confusion']['resolution']} px", title_justify="left")
+    """Each class's pictures, precision and recall, the worst recall first; the worst twenty of more.
+
+    Last come the classes without a validation picture: of those nothing is known.
+    """
+    rows = sorted(document["classes"], key=lambda row: 2.0 if row["recall"] is None else row["recall"])
+    where = f", at {document['confusion']['resolution']} px" if "confusion" in document else ""
+    table = Table(title=f"by class{where}", title_justify="left", caption_justify="left")
     table.add_column("class", overflow="fold")
     for header in ("train", "val", "precision", "recall"):
         table.add_column(header, justify="right")
     for row in rows[:MOST_CLASSES]:
         figures = ("–" if row[key] is None else f"{row[key]:.1%}" for key in ("precision", "recall"))
-        table.add_row(Text(row["label"]), str(row["train"]), str(row["val"]), *figures)
+        table.add_row(Text(_plain(row["label"])), str(row["train"]), str(row["val"]), *figures)
     if len(rows) > MOST_CLASSES:
-        table.caption = f"{len(rows) - MOST_CLASSES} more, with better recall, are in summary.json"
+        file = Path(document.get("run", ""), "summary.json")
+        table.caption = Text(f"{len(rows) - MOST_CLASSES} more in {file}")
     return table
 
 
-def most_confused(document: Mapping[str, Any], count: int = 3) -> list[str]:
-    """`roses taken for tulips: 14 of 129`, the most frequent first."""
+def most_confused(document: Mapping[str, Any], n: int = 3) -> list[str]:
+    """`roses taken for tulips: 14 of 129`, the most frequent first; fewer than `n` where fewer were confused."""
     matrix = np.array(document["confusion"]["matrix"])
-    names = [row["label"] for row in document["classes"]]
+    names = [_plain(row["label"]) for row in document["classes"]]
     wrong = matrix - np.diag(np.diag(matrix))
-    places = np.argsort(-wrong, axis=None, kind="stable")[:count]
+    places = np.argsort(-wrong, axis=None, kind="stable")[:n]
     pairs = [divmod(int(place), len(names)) for place in places]
     return [
         f"{names[truth]} taken for {names[named]}: {wrong[truth, named]} of {matrix[truth].sum()}"
@@ -89,8 +97,12 @@ def most_confused(document: Mapping[str, Any], count: int = 3) -> list[str]:
 
 
 def summary(document: Mapping[str, Any]) -> Group:
-    """What a user wants to know when a run has ended, and what to type next."""
-    model, artefact = document["model"], document["model"].removesuffix(".keras") + ".tflite"
+    """What a user wants to know when a run has ended, and what to type next.
+
+    Print it with `soft_wrap=True`: the commands are there to be copied.
+    """
+    model = document["model"]
+    name, artefact = shlex.quote(model), shlex.quote(model.removesuffix(".keras") + ".tflite")
     preset = f", preset {document['preset']}" if document.get("preset") else ""
     headline = (
         f"{model}: {document['variant']}, {document['parameters']:,} parameters{preset}, "
@@ -98,18 +110,26 @@ def summary(document: Mapping[str, Any]) -> Group:
     )
     parts: list[RenderableType] = [Text(headline), training_table(document)]
     if "classes" in document:
-        parts += [class_table(document), *map(Text, most_confused(document))]
+        parts.append(class_table(document))
+    if "classes" in document and "confusion" in document:
+        parts += map(Text, most_confused(document))
     if "run" in document:
-        parts.append(Text(f"in {document['run']}: history.csv, curves.png, confusion.png, summary.json, split.csv"))
+        confusion = "confusion.png, " if "confusion" in document else ""
+        parts.append(Text(f"in {document['run']}: history.csv, curves.png, {confusion}summary.json, split.csv"))
     qat = document.get("spec", {}).get("qat")
     recipe = f" --recipe {qat}" if qat else ""
-    parts.append(Text(f"next: edgevit convert {model} -o {artefact}{recipe}"))
+    parts.append(Text(f"next: edgevit convert {name} -o {artefact}{recipe}"))
     if document["data"] != "synthetic":
-        parts.append(Text(f"then: edgevit evaluate {model} {_validation(document)} --against {artefact}"))
+        parts.append(Text(f"then: edgevit evaluate {name} {_validation(document)} --against {artefact}"))
     return Group(*parts)
 
 
 def _validation(document: Mapping[str, Any]) -> str:
     """The folder to evaluate on: val/ where there is one; pictures that trained would flatter."""
     val = Path(document["data"]) / "val"
-    return str(val) if val.is_dir() else "PICTURES_IT_NEVER_SAW"
+    return shlex.quote(str(val)) if val.is_dir() else "PICTURES_IT_NEVER_SAW"
+
+
+def _plain(label: str) -> str:
+    """A label on one line of a terminal: what is not printable in a folder's name would break it, or colour it."""
+    return "".join(each if each.isprintable() else " " for each in label)

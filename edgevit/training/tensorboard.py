@@ -15,21 +15,30 @@ SCALARS = ("loss", "learning_rate", "images_per_s")
 
 
 class TensorBoardLog:
-    """Event files in `folder`: loss, learning rate, images per second and top1/<resolution>, by epoch."""
+    """Event files in `folder`: loss, learning rate, images per second and top1/<resolution>, by epoch.
+
+    Raises `ConfigError` without the tensorboard package: `tf.summary.scalar` is made of it. The folder is made with
+    the first epoch, so that a run that never starts leaves none.
+    """
 
     def __init__(self, folder: Path) -> None:
         if find_spec("tensorboard") is None:
             raise ConfigError("--tensorboard needs the tensorboard package: pip install 'edgevit[tensorboard]'")
-        self._writer = tf.summary.create_file_writer(str(folder))
+        self._folder = folder
+        self._writer: Any = None
 
     def epoch(self, epoch: Mapping[str, Any]) -> None:
         """Writes one entry of the training document's `epochs`."""
-        values = {name: epoch[name] for name in SCALARS}
+        values = {name: epoch[name] for name in SCALARS if name in epoch}
         values |= {f"top1/{resolution}": top1 for resolution, top1 in epoch["top1"].items()}
+        if self._writer is None:
+            self._writer = tf.summary.create_file_writer(str(self._folder))
         with self._writer.as_default():
             for name, value in values.items():
                 tf.summary.scalar(name, value, step=epoch["epoch"])
         self._writer.flush()
 
     def close(self) -> None:
-        self._writer.close()
+        """Ends the file; a log without an epoch has none."""
+        if self._writer is not None:
+            self._writer.close()
