@@ -18,6 +18,9 @@ from typing import Any
 from deit_tiny import keras_model
 from record import BUILD, RESULTS, real_data, write
 
+from edgevit.report.history import history_csv
+from edgevit.report.training_plots import confusion_png, curves_png
+
 MEASURED = "96,128,160,192,224,256"
 LADDER = "128,160,192,224"
 FINE_TUNE = "--from {start} --epochs 5 --precision mixed_bfloat16"
@@ -61,8 +64,10 @@ def make(name: str) -> dict[str, Any]:
         result |= {key: document[key] for key in ("best_epoch", "classes", "confusion")}
         kept = RESULTS / "flowers" / name
         kept.mkdir(parents=True, exist_ok=True)
-        for file in ("history.csv", "curves.png", "confusion.png"):
-            shutil.copy(run / file, kept / file)
+        named = {**document, "model": model.name}  # the pictures' titles without this machine's folders
+        (kept / "history.csv").write_text(history_csv(document["epochs"]))
+        (kept / "curves.png").write_bytes(curves_png(named))
+        (kept / "confusion.png").write_bytes(confusion_png(named))
     artefact = folder / f"{name}.tflite"
     extra = ("--calibration", flowers / "train") if calibrated else ()
     typed, _ = command("convert", model, "-o", artefact, "--recipe", recipe, "--resolutions", MEASURED, *extra)

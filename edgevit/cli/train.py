@@ -146,5 +146,5 @@ def command(
     folder.finish(document)
     if log is not None:
         log.close()
-    console.print(summary(document))
+    console.print(summary(document), soft_wrap=True)
     emit_json(document, json_target)

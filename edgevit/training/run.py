@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -73,6 +74,8 @@ def run(request: Request, listener: Listener) -> dict[str, Any]:
         request.folder.mkdir(exist_ok=True)
     except OSError as error:
         raise ConfigError(f"cannot make the run's folder {request.folder}: {error.strerror}") from error
+    if state is None:  # TensorBoard would show an earlier run's events together with these
+        shutil.rmtree(request.folder / "tensorboard", ignore_errors=True)
     _record_split(request.folder, train_set, val_set)
     model = start_model(config, start, spec.seed)
     if request.teacher is not None and teacher is None:
