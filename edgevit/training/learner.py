@@ -184,7 +184,8 @@ class Learner:
                 beside["tall"] = pixels
             return _resize(pixels, resolution), smooth(targets, self.spec.label_smoothing), beside
 
-        learn = tf.function(self._learn, jit_compile=self._jit)
+        # Replicas add their gradients up in the step, which a function inside a function may not do.
+        learn = self._learn if self.replicas > 1 else tf.function(self._learn, jit_compile=self._jit)
 
         def local(images: Any, classes: Any) -> Any:
             return learn(*prepare(images, classes))
