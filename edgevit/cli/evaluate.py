@@ -44,7 +44,8 @@ def command(
 ) -> None:
     """Measure top-1 and top-5 of MODEL (.keras or .tflite) on DATA, at each resolution.
 
-    DATA is a folder of class folders, or a folder with labels.csv (file,class_index or file,label).
+    DATA is a folder of class folders, or a folder with labels.csv (file,class_index or file,label), or the split.csv
+    of a training run: the pictures that it held out.
     """
     console = console_for(json_target, quiet)
     if ".keras" in (model.suffix, against.suffix if against else ""):

@@ -1,4 +1,4 @@
-"""Labelled pictures on disk: a folder of class folders, or a folder with `labels.csv`."""
+"""Labelled pictures on disk: a folder of class folders, one with `labels.csv`, or what a training held out."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from edgevit.errors import DataError, PictureError
 __all__ = ["PictureSet", "decode", "read_folder", "split", "training_sets"]
 
 LABELS_FILE = "labels.csv"
+SPLIT_FILE = "split.csv"
+SPLIT_HEADER = ("file", "class_index", "part")
 DECODERS = 2
 AHEAD = 32
 """Pictures decoded before they are asked for."""
@@ -49,15 +51,20 @@ class PictureSet:
 def read_folder(path: str | Path, labels: Sequence[str] = (), *, min_classes: int = 1) -> PictureSet:
     """The pictures of a folder with `labels.csv` (`file,class_index` or `file,label`), or else of its class folders.
 
+    path may also be the `split.csv` of a training run: the pictures that it validated on.
+
     labels: the class names that a model knows; names found on disk are then mapped to their indices, and one that the
         model does not know is an error. Without them, class folders count in sorted order.
     min_classes: how many different classes there have to be; a training needs two.
     Raises `DataError`.
     """
     root = Path(path)
-    if not root.is_dir():
+    if root.name == SPLIT_FILE and root.is_file():
+        found = _from_split(root, labels)
+    elif not root.is_dir():
         raise DataError(f"no such picture folder: {root}")
-    found = _from_csv(root, labels) if (root / LABELS_FILE).is_file() else _from_folders(root, labels)
+    else:
+        found = _from_csv(root, labels) if (root / LABELS_FILE).is_file() else _from_folders(root, labels)
     present = len(set(found.classes))
     if present < min_classes:
         raise DataError(f"{root} holds pictures of {present} class only; at least {min_classes} are needed")
@@ -94,13 +101,31 @@ def _index(names: Sequence[str], labels: Sequence[str], root: Path) -> dict[str,
     return known
 
 
-def _from_csv(root: Path, labels: Sequence[str]) -> PictureSet:
-    path = root / LABELS_FILE
+def _rows(path: Path) -> list[list[str]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as table:
-            rows = list(csv.reader(table))
+            return list(csv.reader(table))
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} is not a CSV file in UTF-8: {error}") from error
+
+
+def _from_split(path: Path, labels: Sequence[str]) -> PictureSet:
+    """The validation pictures of a run; their paths are as the training was given them."""
+    header, *rows = _rows(path) or [[]]
+    if header != list(SPLIT_HEADER) or not all(len(row) == 3 and row[1].isdecimal() for row in rows):
+        raise DataError(f"{path} is not a training run's {SPLIT_FILE}, with the columns {','.join(SPLIT_HEADER)}")
+    held_out = [(Path(file), int(index)) for file, index, part in rows if part == "val"]
+    if not held_out:
+        raise DataError(f"{path} lists no validation pictures")
+    for file, _ in held_out:
+        if not file.is_file():
+            raise DataError(f"{path}: no such picture: {file}; run this where the training ran")
+    return PictureSet(path, tuple(file for file, _ in held_out), tuple(index for _, index in held_out), tuple(labels))
+
+
+def _from_csv(root: Path, labels: Sequence[str]) -> PictureSet:
+    path = root / LABELS_FILE
+    rows = _rows(path)
     header = [cell.strip() for cell in rows[0]] if rows else []
     if header not in (["file", "class_index"], ["file", "label"]):
         raise DataError(f"{path} must begin with the line file,class_index or file,label, not {','.join(header)!r}")

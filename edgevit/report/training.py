@@ -125,9 +125,10 @@ def summary(document: Mapping[str, Any]) -> Group:
 
 
 def _validation(document: Mapping[str, Any]) -> str:
-    """The folder to evaluate on: val/ where there is one; pictures that trained would flatter."""
+    """What to evaluate on: val/ where there is one, else what was held out; pictures that trained would flatter."""
     val = Path(document["data"]) / "val"
-    return shlex.quote(str(val)) if val.is_dir() else "PICTURES_IT_NEVER_SAW"
+    held_out = Path(document["run"], "split.csv") if "run" in document else "PICTURES_IT_NEVER_SAW"
+    return shlex.quote(str(val if val.is_dir() else held_out))
 
 
 def _plain(label: str) -> str:

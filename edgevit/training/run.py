@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edgevit.config import ViTConfig
 from edgevit.data import dials
-from edgevit.data.folders import training_sets
+from edgevit.data.folders import SPLIT_FILE, SPLIT_HEADER, training_sets
 from edgevit.errors import ConfigError, PictureError
 from edgevit.files import write_text
 from edgevit.model import ViT, load
@@ -176,11 +176,11 @@ def _record_split(folder: Path, train_set: Examples, val_set: Examples) -> None:
     """split.csv: which picture trained and which validated."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["file", "class_index", "part"])
+    table.writerow(SPLIT_HEADER)
     for part, examples in (("train", train_set), ("val", val_set)):
         for file, index in zip(examples.files, examples.classes, strict=False):
             table.writerow([file, int(index), part])
-    write_text(folder / "split.csv", text.getvalue())
+    write_text(folder / SPLIT_FILE, text.getvalue())
 
 
 def _taught_cnn(

@@ -101,6 +101,27 @@ def test_csv_label_that_the_model_does_not_know(three):
         read_folder(table(three, "file,label\noak/0.png,oak\n"), ("ash", "yew"))
 
 
+def test_a_run_s_split_gives_what_was_held_out(three, tmp_path):
+    path = tmp_path / "split.csv"
+    held_out = [three / "oak" / "0.png", three / "yew" / "0.png"]
+    rows = f"{held_out[0]},1,val\n{three / 'ash' / '0.png'},0,train\n{held_out[1]},2,val\n"
+    path.write_text("file,class_index,part\n" + rows)
+    found = read_folder(path, ("ash", "oak", "yew"))
+    assert (found.files, found.classes, found.labels) == (tuple(held_out), (1, 2), ("ash", "oak", "yew"))
+    held_out[0].unlink()
+    with pytest.raises(DataError, match=r"no such picture: .*; run this where the training ran"):
+        read_folder(path)
+    for text, message in (
+        ("file,class_index\na.png,1\n", "is not a training run's split.csv"),
+        ("", "is not a training run's split.csv"),
+        ("file,class_index,part\na.png,one,val\n", "is not a training run's split.csv"),
+        ("file,class_index,part\na.png,1,train\n", "lists no validation pictures"),
+    ):
+        path.write_text(text)
+        with pytest.raises(DataError, match=message):
+            read_folder(path)
+
+
 def test_folder_refusals(three, tmp_path):
     with pytest.raises(DataError, match=r"no such picture folder: .*nowhere"):
         read_folder(tmp_path / "nowhere")

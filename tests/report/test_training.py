@@ -107,7 +107,7 @@ def test_the_summary_says_what_was_reached_and_what_to_type(tmp_path):
     assert "next: edgevit convert plants.keras -o plants.tflite" in text
     assert f"evaluate plants.keras {tmp_path / 'val'} --against plants.tflite" in " ".join(text.split())
     assert "--recipe int8-full" in shown(summary(document() | {"spec": {"qat": "int8-full"}}))
-    assert "never_saw" in shown(summary(document())).lower()
+    assert "evaluate plants.keras plants.run/split.csv --against" in shown(summary(document()))
 
 
 def test_the_summary_names_the_files_and_the_preset():

@@ -1,5 +1,7 @@
 """`edgevit train` as its user types it: what it writes, what it prints, and every refusal in one line."""
 
+import json
+
 import pytest
 from samples import LABELS, random_picture
 
@@ -91,3 +93,7 @@ def test_from_another_model(run, tmp_path, tiny_keras, class_folder):
         theirs.ladder,
         theirs.base_resolution,
     )
+    code, out, err = run("evaluate", path, tmp_path / "three.run" / "split.csv", "--json")
+    assert code == 0, err
+    evaluation = json.loads(out)
+    assert evaluation["images"] == 3  # one held out of each class

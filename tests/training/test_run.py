@@ -1,0 +1,75 @@
+"""A whole run over a folder whose pictures go bad while it goes on."""
+
+import numpy as np
+import pytest
+from samples import LABELS, random_picture
+
+from edgevit.errors import PictureError
+from edgevit.training import examples
+from edgevit.training.request import Request
+from edgevit.training.run import run
+from edgevit.training.state import read
+
+OPTIONS = {"epochs": 1, "batch": 8}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for number, label in enumerate(LABELS):
+        (tmp_path / "photos" / label).mkdir(parents=True)
+        for index in range(10):
+            random_picture(100 * number + index).save(tmp_path / "photos" / label / f"{index}.jpg")
+    return tmp_path / "photos"
+
+
+class Vandal:
+    """A listener that spoils a picture of the second half when the first step is done."""
+
+    def __init__(self, request: Request) -> None:
+        self._split = request.folder / "split.csv"
+        self.notes: list[str] = []
+        self.spoilt = ""
+
+    def note(self, line):
+        self.notes.append(line)
+
+    def data(self, counts, labels): ...
+
+    def epoch(self, epochs, total): ...
+
+    def step(self, done, total, loss, images_per_s):
+        if done == 1:
+            training = [line for line in self._split.read_text().splitlines() if line.endswith("train")]
+            for line in training[:: len(training) // 4]:
+                self.spoilt = line.split(",")[0]
+                with open(self.spoilt, "wb") as file:
+                    file.write(b"no picture")
+
+
+def request(folder, output, **more):
+    return Request(str(folder), output, variant="vit-nano", ladder=(32, 48), options=dict(OPTIONS), **more)
+
+
+@pytest.mark.slow
+def test_a_picture_that_goes_bad_mid_epoch(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(examples, "MEMORY_LIMIT_BYTES", 0)  # a set too large for memory is read from disk all along
+    monkeypatch.setattr("edgevit.training.batches.AHEAD", 1)
+    wanted = request(folder, tmp_path / "model.keras")
+    vandal = Vandal(wanted)
+    document = run(wanted, vandal)
+    assert np.isfinite(document["epochs"][0]["loss"])
+    assert wanted.output.is_file()
+    said = [line for line in vandal.notes if "cannot be read any more, the next one stood in" in line]
+    assert said
+    assert any(label in said[0] for label in LABELS)  # which file
+
+
+@pytest.mark.slow
+def test_strict_it_stops_and_can_go_on(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(examples, "MEMORY_LIMIT_BYTES", 0)
+    monkeypatch.setattr("edgevit.training.batches.AHEAD", 1)
+    wanted = request(folder, tmp_path / "model.keras", strict=True)
+    with pytest.raises(PictureError, match=r"\.jpg"):
+        run(wanted, Vandal(wanted))
+    assert not wanted.output.exists()
+    assert read(wanted.folder).step == 0
