@@ -46,7 +46,7 @@ PRESETS: dict[str, Preset] = {
         source="DeiT, arXiv 2012.12877, table 9; TrivialAugment in the place of RandAugment",
     ),
     "qat": Preset(
-        {"epochs": 3, "batch": 32, "learning_rate": 5e-5, "weight_decay": 0.0, "label_smoothing": 0.1},
+        {"epochs": 3, "batch": 32, "learning_rate": 2e-5, "weight_decay": 0.0, "label_smoothing": 0.1, "ema": 0.99},
         stochastic_depth=0.0,
         summary="quantization-aware: a few careful epochs from a trained model (--qat RECIPE chooses it)",
         source="Jacob et al. 2018, arXiv 1712.05877, section 3: fine-tune with simulated quantization",
