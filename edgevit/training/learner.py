@@ -199,7 +199,7 @@ class Learner:
 
     @property
     def _jit(self) -> bool:
-        """XLA fuses what lies between matrix products: a seventh faster in float32 on a CPU; in bfloat16 slower there.
+        """XLA fuses what lies between matrix products: faster in float32 on a CPU, slower in bfloat16 there.
 
         It cannot add gradients up across devices, nor compile every op of a fake-quantized graph.
         """
