@@ -20,6 +20,7 @@ from edgevit.converters.recipes import Recipe, get_recipe
 from edgevit_runtime import Model
 from edgevit_runtime.manifest import BUFFER_NAME
 from edgevit_runtime.preprocess import parse_policy
+from edgevit_runtime.seal import make_seal
 
 from edgevit.calibration import Calibration
 from edgevit.config import ViTConfig, check_resolution
@@ -41,6 +42,7 @@ def convert(
     calibration: str | Path | None = None,
     with_logits: bool = False,
     source: str | Path | None = None,
+    sign: str | Path | None = None,
     on_step: OnStep = lambda _what, _done, _total: None,
 ) -> None:
     """Compiles `model` to one `.tflite` artefact at `path`; a failure leaves nothing there.
@@ -51,6 +53,7 @@ def convert(
     calibration: a folder of pictures, for the recipes with static ranges; None takes the ranges that the model learned
         in fine-tuning for this recipe.
     source: the `.keras` file the model came from, named in the manifest with its hash.
+    sign: an Ed25519 private key in PEM; devices that trust its public half run only what it signed.
 
     Raises `ConfigError`, `ResolutionError`, `DataError`, `ConversionError` or its child `AuditError`.
     """
@@ -62,6 +65,8 @@ def convert(
         raise ConversionError(f"an artefact is written as a .tflite file, not {path.name!r}")
     if not path.parent.is_dir():
         raise ConversionError(f"cannot write {path}: there is no folder {path.parent}")
+    if sign is not None:
+        make_seal(bytes(32), sign)  # a wrong key is named now, not after minutes of work
 
     arrays = model_arrays(model)
     _check_finite(arrays)
@@ -76,7 +81,9 @@ def convert(
     merged = merge(rungs)
     text = manifest_bytes(config, chosen, entries, calibration=ranges.described, source=_source(source))
     add_metadata(merged, BUFFER_NAME, text)
-    _write_tested(path, stamp_size(pack(merged)))
+    content = stamp_size(pack(merged))
+    seal = make_seal(hashlib.sha256(content).digest(), sign)
+    _write_tested(path, content + seal.to_bytes())
     on_step("done", len(ladder) + 1, len(ladder) + 1)
 
 

@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from edgevit_runtime import read_manifest
+from edgevit_runtime.seal import read_seal
 
 
 def inspect(path: str | Path) -> dict[str, Any]:
     """Reads an artefact's manifest and size. Raises `ArtefactError` for anything that is none."""
     path = Path(path)
     manifest = read_manifest(path)
+    content = path.read_bytes()
+    seal = read_seal(memoryview(content), manifest.size_bytes)
     return {
         "schema": "edgevit.inspection/1",
         "model": str(path),
-        "size_bytes": path.stat().st_size,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "size_bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "signed_by": seal.key.hex() if seal and seal.signed else None,
         "recipe": manifest.recipe,
         "variant": manifest.variant,
         "classes": manifest.classes,

@@ -10,6 +10,7 @@ from typing import Any
 from edgevit.converters.audit import RungAudit
 from edgevit.converters.recipes import Recipe
 from edgevit_runtime.manifest import SCHEMA_VERSION, parse_manifest
+from edgevit_runtime.preprocess import parse_policy
 
 from edgevit.config import ViTConfig
 from edgevit.errors import ConversionError
@@ -62,11 +63,16 @@ def manifest_bytes(
         "schema": "edgevit.manifest",
         "schema_version": list(SCHEMA_VERSION),
         "size_bytes": 0,
+        "sealed": True,
         "recipe": recipe.name,
         "model": {"variant": config.variant, "config": described, "source": source},
         "classes": config.classes,
         "labels": list(labels),
-        "preprocessing": {"resize": config.resize, "interpolation": "bicubic", "pixels": "RGB, 0 to 255"},
+        "preprocessing": {
+            "resize": config.resize,
+            "interpolation": parse_policy(config.resize).interpolation,
+            "pixels": "RGB, 0 to 255",
+        },
         "default_resolution": default_resolution(config, [each["resolution"] for each in signatures]),
         "tasks": ["classify"],
         "signatures": list(signatures),

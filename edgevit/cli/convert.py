@@ -30,7 +30,12 @@ from edgevit.cli.console import (
     type=click.Path(path_type=Path),
     help="Pictures for int8-static and int8-full, unless the model was fine-tuned for the recipe.",
 )
-@click.option("--resize", help="Preprocessing: crop:0.875 or squash [default: the model's own].")
+@click.option(
+    "--resize", help="Preprocessing: crop:0.875 or squash, and ,bilinear behind it [default: the model's own]."
+)
+@click.option(
+    "--sign", type=click.Path(path_type=Path), help="Ed25519 private key (PEM): devices with its public half trust it."
+)
 @click.option("--logits", is_flag=True, help="Put the logits out too, beside the scores.")
 @json_option
 @quiet_option
@@ -42,6 +47,7 @@ def command(
     labels: Path | None,
     calibration: Path | None,
     resize: str | None,
+    sign: Path | None,
     logits: bool,
     json_target: str | None,
     quiet: bool,
@@ -76,6 +82,7 @@ def command(
             calibration=calibration,
             with_logits=logits,
             source=model,
+            sign=sign,
             on_step=lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
         )
 

@@ -48,7 +48,8 @@ def manifest_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
     outputs = ", ".join(f"{each['name']} {each['dtype']}" for each in first["outputs"])
     yield f"labels         {shown or 'none'}"
     resize = manifest["preprocessing"]["resize"]
-    yield f"input          {first['input']['name']} {first['input']['dtype']} RGB, {resize}, bicubic"
+    interpolation = manifest["preprocessing"]["interpolation"]
+    yield f"input          {first['input']['name']} {first['input']['dtype']} RGB, {resize.partition(',')[0]}, {interpolation}"
     yield f"outputs        {outputs}"
     yield f"default        {manifest['default_resolution']} px"
     source = manifest["model"]["source"]
@@ -60,4 +61,6 @@ def manifest_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
     elif calibration:
         yield f"calibrated by  fine-tuning for {calibration['learned_for']}: {calibration['ranges']} ranges"
     yield f"versions       {', '.join(f'{name} {version}' for name, version in manifest['versions'].items())}"
+    if inspection["signed_by"]:
+        yield f"signed by      {inspection['signed_by']} (Ed25519 public key)"
     yield f"sha256         {inspection['sha256']}"

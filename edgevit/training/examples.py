@@ -50,7 +50,7 @@ class ArrayExamples:
     def prepared(self, resolution: int, policy: str, batch: int) -> Iterator[Batch]:
         for start in range(0, len(self.classes), batch):
             chosen = range(start, min(start + batch, len(self.classes)))
-            images = np.stack([fit_square(self.picture(index), resolution, policy) for index in chosen])
+            images = np.stack([fit_square(self._images[index], resolution, policy) for index in chosen])
             yield images, self.classes[start : start + batch]
 
 
@@ -87,7 +87,7 @@ class FolderExamples:
         return None if self._try_read(file) is None else Image.new("RGB", (1, 1))
 
     def _read(self, file: Path) -> Image.Image:
-        picture = load_picture(file)
+        picture = Image.fromarray(load_picture(file))
         shrink = self._shrink_to / min(picture.size)
         if shrink < 1.0:
             size = (max(1, round(picture.width * shrink)), max(1, round(picture.height * shrink)))

@@ -1,5 +1,6 @@
 """The runtime's Model: answers, self-test, backends, threads."""
 
+import hashlib
 import threading
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from edgevit_runtime import EdgeViTError, Model, PictureError, ResolutionError
 from edgevit_runtime import backends as backends_module
 from edgevit_runtime.backends import weight_cache_path
+from edgevit_runtime.manifest import read_manifest
 from edgevit_runtime.selftest import GENERATOR, draw_picture
 from samples import LABELS, random_picture
 
@@ -15,6 +17,10 @@ from samples import LABELS, random_picture
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "edgevit"
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()[: read_manifest(path).size_bytes]).digest()
 
 
 def test_classify_takes_paths_arrays_and_pictures(tiny_tflite, tmp_path):
@@ -66,9 +72,11 @@ def test_backends_agree(artefact, recipe):
 
 def test_closed_models_and_things_that_are_no_pictures(tiny_tflite, tmp_path):
     with Model(tiny_tflite) as model:
-        for wrong in (5, None, b"abc"):
-            with pytest.raises(PictureError, match="a picture is a path, a Pillow picture or a numpy array, not"):
+        for wrong in (5, None, ["p.jpg"]):
+            with pytest.raises(PictureError, match="a picture is a path, a file's bytes, a Pillow picture or a numpy"):
                 model.classify(wrong)
+        with pytest.raises(PictureError, match="cannot read the picture"):
+            model.classify(b"abc")
         with pytest.raises(PictureError, match="is a folder, not a picture"):
             model.classify(tmp_path)
         with pytest.raises(ResolutionError, match="a whole number of pixels, not '64'"):
@@ -94,8 +102,8 @@ def test_weight_cache_is_kept_and_used(tiny_tflite, own_cache):
     image = draw_picture(GENERATOR, 1, 64)
     with Model(tiny_tflite) as model:
         first = model.outputs(image)["scores"]
-    cache = weight_cache_path(tiny_tflite, version)
-    assert [path.name for path in own_cache.iterdir()] == [cache.name]
+    cache = weight_cache_path(digest(tiny_tflite), version)
+    assert sorted(path.suffix for path in own_cache.iterdir()) == [".verified", ".xnnpack"]
     written = cache.stat().st_mtime_ns
     with Model(tiny_tflite) as model:
         np.testing.assert_array_equal(model.outputs(image)["scores"], first)
@@ -108,7 +116,7 @@ def test_damaged_or_unwritable_cache_does_not_matter(tiny_tflite, own_cache, mon
         expected = model.outputs(image)["scores"]
     assert not own_cache.exists()
     own_cache.mkdir(parents=True)
-    cache = weight_cache_path(tiny_tflite, backends_module.litert_version())
+    cache = weight_cache_path(digest(tiny_tflite), backends_module.litert_version())
     cache.write_bytes(b"not a cache")
     with Model(tiny_tflite) as model:
         np.testing.assert_array_equal(model.outputs(image)["scores"], expected)

@@ -124,4 +124,4 @@ def test_unreadable_files_are_named(tmp_path):
 
 
 def test_fit_square_is_uint8():
-    assert fit_square(random_picture(4), 17).dtype == np.uint8
+    assert fit_square(np.asarray(random_picture(4)), 17).dtype == np.uint8

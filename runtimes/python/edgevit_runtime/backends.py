@@ -3,20 +3,19 @@
 compiled       LiteRT's CompiledModel: the resolutions share one packed copy of the weights, kept in a cache file
 interpreter    LiteRT's Interpreter: needs more memory for a ladder, otherwise the same kernels
 tflite         tflite-runtime 2.14: the fallback for old systems, far slower for int8
+tensorflow     TensorFlow's own `tf.lite.Interpreter`, where a whole TensorFlow is there anyway
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.metadata
-import os
-import platform
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from edgevit_runtime import cache
 from edgevit_runtime.errors import ArtefactError, BackendError
 from edgevit_runtime.manifest import Signature
 from edgevit_runtime.native import quiet
@@ -39,8 +38,12 @@ class Backend(Protocol):
         """Frees the native memory."""
 
 
-def open_backend(path: Path, threads: int, name: str | None = None, *, weight_cache: bool = True) -> Backend:
+def open_backend(
+    path: Path, threads: int, name: str | None = None, *, digest: bytes, weight_cache: bool = True
+) -> Backend:
     """The named backend, or the first that works on this machine.
+
+    digest: the artefact's checksum, under which its packed weights are kept.
 
     Raises `BackendError` when none does, with each one's reason, and when LiteRT has a version that computes wrongly.
     """
@@ -49,7 +52,7 @@ def open_backend(path: Path, threads: int, name: str | None = None, *, weight_ca
     reasons = []
     for candidate in BACKENDS if name is None else (name,):
         try:
-            backend: Backend = BACKENDS[candidate](path, threads, weight_cache)
+            backend: Backend = BACKENDS[candidate](path, threads, digest if weight_cache else None)
             return backend
         except (ImportError, AttributeError, TypeError) as error:  # not installed, or without this interface
             reasons.append(f"{candidate}: {error}")
@@ -76,7 +79,7 @@ class CompiledBackend:
     name = "compiled"
     proven = True
 
-    def __init__(self, path: Path, threads: int, weight_cache: bool) -> None:
+    def __init__(self, path: Path, threads: int, digest: bytes | None) -> None:
         self.version = litert_version()
         with quiet():
             # Importing them proves that this LiteRT has the options we need; older ones fall to the Interpreter.
@@ -95,7 +98,9 @@ class CompiledBackend:
                 return CompiledModel.from_file(str(path), environment=environment, options=options)
 
             try:
-                self._model = _load_cached(load, path, self.version) if weight_cache else load("")
+                self._model = (
+                    load("") if digest is None else _load_cached(load, weight_cache_path(digest, self.version))
+                )
             except RuntimeError as error:
                 raise ArtefactError(f"LiteRT {self.version} cannot load {path}: {error}") from error
         self._buffers: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
@@ -135,23 +140,22 @@ class CompiledBackend:
             self.close()
 
 
-def _load_cached(load: Any, path: Path, version: str) -> Any:
-    """Loads with XNNPACK's packed weights from the user's cache folder, or puts them there.
+def _load_cached(load: Any, place: Path) -> Any:
+    """Loads with XNNPACK's packed weights from the file `place` of the user's cache folder, or puts them there.
 
-    A new cache is built beside its place and renamed, so that no other process maps half of one. Where the folder
-    cannot be written, or a cache turns out unusable, the model loads without.
+    A new file is built beside its place and renamed, so that no other process maps half of one. Where the folder
+    cannot be written, or a file turns out unusable, the model loads without.
     """
     try:
-        cache = weight_cache_path(path, version)
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        if cache.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if place.exists():
             with contextlib.suppress(RuntimeError):
-                return load(str(cache))
-            cache.unlink()
-        partial = cache.with_name(f"{cache.name}.{os.getpid()}")
+                return load(str(place))
+            place.unlink()
+        partial = cache.partial_path(place)
         try:
             model = load(str(partial))
-            partial.replace(cache)
+            partial.replace(place)
             return model
         finally:
             partial.unlink(missing_ok=True)
@@ -159,21 +163,9 @@ def _load_cached(load: Any, path: Path, version: str) -> Any:
         return load("")
 
 
-def weight_cache_path(path: Path, version: str) -> Path:
-    """Where the packed weights of this artefact, LiteRT and processor are kept."""
-    digest = hashlib.sha256(path.read_bytes())
-    digest.update(f"{version} {platform.machine()} {_cpu_flags()}".encode())
-    root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(root) / "edgevit" / f"{digest.hexdigest()[:32]}.xnnpack"
-
-
-def _cpu_flags() -> str:
-    """The processor's instruction sets: packed weights depend on them."""
-    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-        for line in file:
-            if line.lower().startswith(("flags", "features")):
-                return line.partition(":")[2].strip()
-    return platform.processor()
+def weight_cache_path(digest: bytes, version: str) -> Path:
+    """Where the packed weights of the artefact with this checksum are kept, for this LiteRT and processor."""
+    return cache.folder() / f"{cache.device_key(digest, version)}.xnnpack"
 
 
 class InterpreterBackend:
@@ -182,7 +174,7 @@ class InterpreterBackend:
     name = "interpreter"
     proven = True
 
-    def __init__(self, path: Path, threads: int, weight_cache: bool) -> None:
+    def __init__(self, path: Path, threads: int, digest: bytes | None) -> None:
         with quiet():
             interpreter_class, self.version = self._interpreter()
             try:
@@ -226,8 +218,21 @@ class TfliteBackend(InterpreterBackend):
         return Interpreter, importlib.metadata.version("tflite-runtime")
 
 
+class TensorflowBackend(InterpreterBackend):
+    """TensorFlow's interpreter. That of 2.21 computes int8 attention wrongly, so each has to prove itself."""
+
+    name = "tensorflow"
+    proven = False
+
+    def _interpreter(self) -> tuple[Any, str]:
+        import tensorflow
+
+        return tensorflow.lite.Interpreter, tensorflow.__version__
+
+
 BACKENDS: dict[str, Any] = {
     "compiled": CompiledBackend,
     "interpreter": InterpreterBackend,
     "tflite": TfliteBackend,
+    "tensorflow": TensorflowBackend,
 }

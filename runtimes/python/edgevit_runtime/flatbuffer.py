@@ -1,111 +1,106 @@
-"""Reads the few parts of a `.tflite` file that the runtime needs, without a schema library.
+"""Reads a flatbuffer without a schema library, and believes nothing in it.
 
-Every offset is checked against the file before it is followed, so that a truncated or damaged file becomes an
-`ArtefactError` and not a crash in native code. The format: https://flatbuffers.dev/internals/ ; the fields' numbers:
-tensorflow/lite/schema/schema.fbs.
+`parse` walks the tables that a schema describes: every offset, length and terminator is checked against the file before
+it is followed, a field that the schema does not know is refused, and no file can make the walk longer than itself. What
+`parse` has gone through, native code can follow. The format: https://flatbuffers.dev/internals/.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any, Union
 
-from edgevit_runtime.errors import ArtefactError
+# What a field holds: a struct letter for a scalar (i, I, b, B, Q, f, ...), "string", "bytes" for (start, count) of a
+# byte vector that is left where it is, "offset" for a table whose kind only another field tells, "[i]" and the like for
+# a vector of scalars, "[Name]" for a vector of tables, "Name" for one table.
+Fields = Mapping[int, "tuple[str, str]"]
+"""Field number -> (its name, what it holds)."""
+Values = dict[str, Any]
+"""Field name -> value; a field that is left out is not there."""
 
-# Field numbers in schema.fbs.
-MODEL_SUBGRAPHS, MODEL_BUFFERS, MODEL_METADATA, MODEL_SIGNATURES = 2, 4, 6, 7
-BUFFER_DATA, BUFFER_OFFSET, BUFFER_SIZE = 0, 1, 2
-METADATA_NAME, METADATA_BUFFER = 0, 1
-SUBGRAPH_TENSORS, SUBGRAPH_OPERATORS = 0, 3
-SIGNATURE_KEY = 2
+SCALARS = {letter: struct.Struct(f"<{letter}") for letter in "bBhHiIqQf"}
+_OFFSET, _SIGNED, _VTABLE = struct.Struct("<I"), struct.Struct("<i"), struct.Struct("<HH")
 
 
 class DamagedError(Exception):
-    """An offset leads out of the file."""
+    """The file says something that cannot be; the text says what."""
 
 
-class Table:
-    """One flatbuffer table at byte `at` of `data`."""
+class Parser:
+    """Reads tables of `data` by `schema`, a table's name -> its fields."""
 
-    def __init__(self, data: memoryview, at: int) -> None:
-        self.data, self.at = data, at
-        self.vtable = at - _read(data, "<i", at)
-        if not 0 <= self.vtable <= len(data) - 4 or self.vtable + _read(data, "<H", self.vtable) > len(data):
-            raise DamagedError
+    def __init__(self, data: Union[bytes, memoryview], schema: Mapping[str, Fields]) -> None:
+        self.data, self.size, self.schema = data, len(data), schema
+        self._budget = 4 * len(data) + 65536
 
-    def _field(self, number: int) -> int | None:
-        entry = 4 + 2 * number
-        if entry + 2 > _read(self.data, "<H", self.vtable):
-            return None
-        offset = _read(self.data, "<H", self.vtable + entry)
-        return self.at + offset if offset else None
+    def root(self, name: str) -> Values:
+        return self.table(self._read(_OFFSET, 0), name)
 
-    def number(self, field: int, kind: str) -> int:
-        """The scalar `field` of struct kind `I` or `Q`, 0 where it is left out."""
-        at = self._field(field)
-        return 0 if at is None else _read(self.data, f"<{kind}", at)
+    def table(self, at: int, name: str) -> Values:
+        """The table `name` at byte `at`. Raises `DamagedError`."""
+        start = at - self._read(_SIGNED, at)
+        vtable_bytes, table_bytes = self._read(_VTABLE, start)
+        if vtable_bytes < 4 or vtable_bytes % 2 or start + vtable_bytes > self.size or at + table_bytes > self.size:
+            raise DamagedError(f"a {name} reaches beyond the file")
+        self._spend(table_bytes)
+        fields = self.schema[name]
+        values: Values = {}
+        slots = struct.unpack_from(f"<{vtable_bytes // 2 - 2}H", self.data, start + 4)
+        for number, offset in enumerate(slots):
+            if offset == 0:
+                continue
+            if number not in fields:
+                raise DamagedError(f"a {name} has a field {number} that this runtime does not know: upgrade it")
+            field, kind = fields[number]
+            scalar = SCALARS.get(kind)
+            width = scalar.size if scalar else 4
+            if offset < 4 or offset + width > table_bytes:
+                raise DamagedError(f"the field {field} lies outside its {name}")
+            if scalar:
+                values[field] = scalar.unpack_from(self.data, at + offset)[0]
+            else:
+                place = at + offset
+                values[field] = self._follow(place + _OFFSET.unpack_from(self.data, place)[0], kind)
+        return values
 
-    def vector(self, field: int, item_bytes: int) -> tuple[int, int]:
-        """(byte of the first item, count) of a vector that lies wholly in the file; (0, 0) where it is left out."""
-        at = self._field(field)
-        if at is None:
-            return 0, 0
-        start = at + _read(self.data, "<I", at)
-        count = _read(self.data, "<I", start)
-        if start + 4 + count * item_bytes > len(self.data):
-            raise DamagedError
-        return start + 4, count
+    def _follow(self, at: int, kind: str) -> Any:
+        if kind == "string":
+            start, count = self._vector(at, 1)
+            if start + count >= self.size or self.data[start + count] != 0:
+                raise DamagedError("a text has no end")
+            return bytes(self.data[start : start + count])
+        if kind == "bytes":
+            return self._vector(at, 1)
+        if kind == "offset":
+            return at
+        if not kind.startswith("["):
+            return self.table(at, kind)
+        item = kind[1:-1]
+        scalar = SCALARS.get(item)
+        if scalar:
+            start, count = self._vector(at, scalar.size)
+            return struct.unpack_from(f"<{count}{item}", self.data, start)
+        start, count = self._vector(at, 4)
+        offsets = struct.unpack_from(f"<{count}I", self.data, start)
+        return [self.table(start + 4 * index + offset, item) for index, offset in enumerate(offsets)]
 
-    def bytes(self, field: int) -> bytes:
-        start, count = self.vector(field, 1)
-        return bytes(self.data[start : start + count])
+    def _vector(self, at: int, item_bytes: int) -> tuple[int, int]:
+        """(byte of the first item, count) of a vector that lies wholly in the file."""
+        count: int = self._read(_OFFSET, at)
+        if at + 4 + count * item_bytes > self.size:
+            raise DamagedError("a list reaches beyond the file")
+        self._spend(4 + count * item_bytes)
+        return at + 4, count
 
-    def tables(self, field: int) -> Iterator[Table]:
-        start, count = self.vector(field, 4)
-        for at in range(start, start + 4 * count, 4):
-            yield Table(self.data, at + _read(self.data, "<I", at))
+    def _read(self, kind: struct.Struct, at: int) -> Any:
+        if not 0 <= at <= self.size - kind.size:
+            raise DamagedError("an offset leads out of the file")
+        values = kind.unpack_from(self.data, at)
+        return values[0] if len(values) == 1 else values
 
-
-def _read(data: memoryview, kind: str, at: int) -> int:
-    if not 0 <= at <= len(data) - struct.calcsize(kind):
-        raise DamagedError
-    value: int = struct.unpack_from(kind, data, at)[0]
-    return value
-
-
-def read_metadata(data: memoryview, name: str) -> bytes | None:
-    """The metadata buffer called `name`, or None where there is none.
-
-    Raises `ArtefactError` when `data` is not a TFLite model or is cut short.
-    """
-    if len(data) < 8 or bytes(data[4:8]) != b"TFL3":
-        raise ArtefactError("not a TFLite file")
-    try:
-        model = Table(data, _read(data, "<I", 0))
-        buffers = [_buffer_span(buffer) for buffer in model.tables(MODEL_BUFFERS)]
-        for subgraph in model.tables(MODEL_SUBGRAPHS):
-            for field in (SUBGRAPH_TENSORS, SUBGRAPH_OPERATORS):
-                for _ in subgraph.tables(field):
-                    pass
-        for signature in model.tables(MODEL_SIGNATURES):
-            signature.bytes(SIGNATURE_KEY)
-        for entry in model.tables(MODEL_METADATA):
-            if entry.bytes(METADATA_NAME) == name.encode():
-                index = entry.number(METADATA_BUFFER, "I")
-                if index >= len(buffers):
-                    raise DamagedError
-                start, size = buffers[index]
-                return bytes(data[start : start + size])
-    except DamagedError:
-        raise ArtefactError("the file is truncated or damaged") from None
-    return None
-
-
-def _buffer_span(buffer: Table) -> tuple[int, int]:
-    """(first byte, size) of a buffer, whether it lies in the flatbuffer or behind it."""
-    offset, size = buffer.number(BUFFER_OFFSET, "Q"), buffer.number(BUFFER_SIZE, "Q")
-    if offset > 1:  # 0 and 1 mean: within the flatbuffer
-        if offset + size > len(buffer.data):
-            raise DamagedError
-        return offset, size
-    return buffer.vector(BUFFER_DATA, 1)
+    def _spend(self, count: int) -> None:
+        """Parts may be shared, but not so often that a small file means a long walk."""
+        self._budget -= count
+        if self._budget < 0:
+            raise DamagedError("its parts overlap")

@@ -10,12 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from edgevit_runtime.errors import ArtefactError, EdgeViTError, ResolutionError
-from edgevit_runtime.flatbuffer import read_metadata
+from edgevit_runtime.flatbuffer import DamagedError, Fields, Parser
 from edgevit_runtime.preprocess import parse_policy
+from edgevit_runtime.schema import TABLES
+from edgevit_runtime.seal import SIZE_BYTES as SEAL_BYTES
 
 BUFFER_NAME = "EDGEVIT_MANIFEST"
 SCHEMA_VERSION = (1, 0)
 """(major, minor): a reader refuses a newer major version and reads any minor one."""
+
+# Only what leads to the manifest is followed: `verify` looks at the rest before native code does.
+_HEAD: dict[str, Fields] = {
+    "Model": {number: (f"field {number}", "offset") for number in range(10)}
+    | {number: TABLES["Model"][number] for number in (0, 4, 6)},
+    "Buffer": TABLES["Buffer"],
+    "Metadata": TABLES["Metadata"],
+}
 
 
 @dataclass(frozen=True)
@@ -99,20 +109,41 @@ def read_manifest(path: str | Path) -> Manifest:
             if path.stat().st_size == 0:
                 raise ArtefactError("the file is empty")
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as data:
-                text = read_metadata(data, BUFFER_NAME)
+                text = find_manifest(data)
         if text is None:
             raise ArtefactError("a TFLite file without an edgevit manifest; make an artefact with `edgevit convert`")
         manifest = parse_manifest(text)
         # A tool may append to the file (TFLite Metadata is a zip behind it), so only a shorter one is damaged.
-        if path.stat().st_size < manifest.size_bytes:
-            raise ArtefactError(
-                f"the file is truncated or damaged: {path.stat().st_size} of its {manifest.size_bytes} bytes"
-            )
+        whole = manifest.size_bytes + (SEAL_BYTES if manifest.raw.get("sealed") else 0)
+        if path.stat().st_size < whole:
+            raise ArtefactError(f"the file is truncated or damaged: {path.stat().st_size} of its {whole} bytes")
         return manifest
     except OSError as error:
         raise ArtefactError(f"cannot read {path}: {error.strerror}") from error
     except ArtefactError as error:
         raise ArtefactError(f"{path}: {error}") from error
+
+
+def find_manifest(data: memoryview) -> bytes | None:
+    """The manifest's bytes, or None where a TFLite file has none."""
+    if bytes(data[4:8]) != b"TFL3":
+        raise ArtefactError("not a TFLite file")
+    try:
+        model = Parser(data, _HEAD).root("Model")
+        buffers = model.get("buffers", [])
+        for entry in model.get("metadata", ()):
+            if entry.get("name") != BUFFER_NAME.encode():
+                continue
+            buffer = buffers[entry.get("buffer", 0)]
+            start, size = buffer.get("data", (0, 0))
+            if buffer.get("offset", 0) > 1:  # 0 and 1 mean: within the flatbuffer
+                start, size = buffer["offset"], buffer.get("size", 0)
+            if start + size > len(data):
+                raise DamagedError("its manifest reaches beyond the file")
+            return bytes(data[start : start + size])
+    except (DamagedError, IndexError) as error:
+        raise ArtefactError(f"the file is truncated or damaged: {error}") from None
+    return None
 
 
 def parse_manifest(text: bytes) -> Manifest:

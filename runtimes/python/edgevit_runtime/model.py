@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+import mmap
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional, Union
 
 import numpy as np
 
-from edgevit_runtime import machine, selftest, timing
+from edgevit_runtime import cache, profile, selftest, timing
 from edgevit_runtime.backends import Array, open_backend
-from edgevit_runtime.errors import BackendError, EdgeViTError
+from edgevit_runtime.budget import Budget
+from edgevit_runtime.errors import ArtefactError, BackendError, EdgeViTError, PictureError
 from edgevit_runtime.manifest import Manifest, Signature, Tensor, read_manifest
-from edgevit_runtime.preprocess import Picture, prepare
+from edgevit_runtime.preprocess import MAX_PIXELS, Picture, prepare
+from edgevit_runtime.seal import check_seal
+from edgevit_runtime.verify import VERIFIER, verify
+
+BUDGET_SECONDS = 1.0
+"""What measuring the ladder for a budget may take, once for a device."""
+AHEAD = 4
+"""So many pictures are decoded before `classify_many` needs them."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +43,21 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Result:
-    """The best classes, best first; the resolution that was used; the inference time without preprocessing."""
+    """The best classes, best first; the resolution that was used; the inference time without preprocessing.
+
+    budget_met: with `budget_ms`, whether 19 of 20 inferences are within it, by what was seen lately; otherwise None.
+    """
 
     top: tuple[Prediction, ...]
     resolution: int
     latency_ms: float
+    budget_met: Optional[bool] = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `edgevit-run classify --json` prints it."""
+        top = [{"index": each.index, "label": each.label, "score": each.score} for each in self.top]
+        document = {"resolution": self.resolution, "latency_ms": self.latency_ms, "top": top}
+        return document if self.budget_met is None else {**document, "budget_met": self.budget_met}
 
 
 class Model:
@@ -47,7 +70,12 @@ class Model:
 
     threads: how many threads one inference uses.
     backend: a name from `edgevit_runtime.backends.BACKENDS`, or None for the first that works.
-    weight_cache: keep XNNPACK's packed weights in the user's cache folder (LiteRT CompiledModel only).
+    weight_cache: keep XNNPACK's packed weights (LiteRT CompiledModel only), the proof that the artefact was verified and
+        the latencies for a budget in the user's cache folder. False: keep nothing there.
+    budget_ms: classify at the largest resolution whose inferences stay within it, 19 of 20. The ladder is measured at
+        the first call, for a second at most, and remembered; the choice follows what the device does from then on.
+    trust: a public key in PEM; an artefact that its owner did not sign is refused.
+    max_pixels: a picture file that says it is larger is refused before it is decoded.
 
     Raises `ArtefactError` for a file that is no artefact, `BackendError` where no interpreter can run it.
     """
@@ -59,16 +87,27 @@ class Model:
         threads: int = 1,
         backend: str | None = None,
         weight_cache: bool = True,
+        budget_ms: float | None = None,
+        trust: str | os.PathLike[str] | None = None,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         if threads < 1:
             raise EdgeViTError(f"threads must be 1 or more, not {threads}")
+        if budget_ms is not None and not budget_ms > 0:
+            raise EdgeViTError(f"budget_ms must be above 0, not {budget_ms}")
         self.path = Path(path)
         self.threads = threads
+        self.budget_ms = budget_ms
+        self.max_pixels = max_pixels
         self.manifest: Manifest = read_manifest(self.path)
         start = time.perf_counter()
-        self._backend = open_backend(self.path, threads, backend, weight_cache=weight_cache)
+        self._digest = examine(self.path, self.manifest, trust, remember=weight_cache)
+        self._backend = open_backend(self.path, threads, backend, digest=self._digest, weight_cache=weight_cache)
         self.load_ms = (time.perf_counter() - start) * 1e3
-        self._lock = threading.Lock()
+        self._remember = weight_cache
+        self._lock, self._measuring = threading.Lock(), threading.Lock()
+        self._budget: Budget | None = None
+        self._ran: set[int] = set()
         self._closed = False
         if not self._backend.proven:
             self._prove()
@@ -96,20 +135,64 @@ class Model:
         return self._backend.name, self._backend.version
 
     def classify(self, picture: Picture, resolution: int | None = None, top_k: int = 5) -> Result:
-        """The best `top_k` classes of a path, a Pillow picture or an array (uint8 [height, width, 3]).
+        """The best `top_k` classes of a path, a picture file's bytes, a Pillow picture or an array.
 
+        Arrays are uint8 [height, width, 3] (1 and 4 channels and uint16 too) and need no Pillow.
+        Without a resolution it is the budget's, or the artefact's default.
         Raises `PictureError` for an unreadable picture, `ResolutionError` for one that is not on the ladder.
         """
         if top_k < 1:
             raise EdgeViTError(f"top_k must be 1 or more, not {top_k}")
-        signature = self._signature(resolution)
-        image = prepare(picture, signature.resolution, self.manifest.resize)
+        return self._answer(self._prepared(picture, resolution), top_k)
+
+    def classify_many(
+        self, pictures: Iterable[Picture], resolution: int | None = None, top_k: int = 5, *, decoders: int = 2
+    ) -> Iterator[Union[Result, PictureError]]:
+        """`classify` for each picture, in order, while others decode the next ones.
+
+        An unreadable picture gives its `PictureError` in the place of a `Result`, and the rest go on.
+        `pictures` is read only a few ahead, so that it may be endless. decoders: threads that decode.
+        """
+        if top_k < 1:
+            raise EdgeViTError(f"top_k must be 1 or more, not {top_k}")
+        self._signature(resolution)  # a wrong one raises now, not once for each picture
+        waiting: deque[Future[Array]] = deque()
+        source = iter(pictures)
+        with ThreadPoolExecutor(decoders) as pool:
+            try:
+                while True:
+                    for picture in itertools.islice(source, decoders + AHEAD - len(waiting)):
+                        waiting.append(pool.submit(self._prepared, picture, resolution))
+                    if not waiting:
+                        return
+                    try:
+                        image = waiting.popleft().result()
+                    except PictureError as error:
+                        yield error
+                        continue
+                    yield self._answer(image, top_k)
+            finally:  # whoever stops early does not wait for what was decoded ahead
+                for future in waiting:
+                    future.cancel()
+
+    def _prepared(self, picture: Picture, resolution: int | None) -> Array:
+        return prepare(picture, self._signature(resolution).resolution, self.manifest.resize, self.max_pixels)
+
+    def _answer(self, image: Array, top_k: int) -> Result:
+        resolution = image.shape[0]
+        first = resolution not in self._ran
         start = time.perf_counter()
         scores = self.outputs(image)["scores"]
         latency_ms = (time.perf_counter() - start) * 1e3
         best = np.argsort(-scores, kind="stable")[:top_k]
         top = tuple(Prediction(int(index), self.label(int(index)), float(scores[index])) for index in best)
-        return Result(top, signature.resolution, latency_ms)
+        met = None
+        if self._budget is not None:
+            with self._lock:
+                if not first:  # the first run of a resolution packs and allocates
+                    self._budget.record(resolution, latency_ms)
+                met = self._budget.met
+        return Result(top, resolution, latency_ms, met)
 
     def label(self, index: int) -> str:
         """The class's name, or its index as text."""
@@ -130,6 +213,7 @@ class Model:
             if self._closed:
                 raise EdgeViTError(f"the model {self.path} is closed")
             raw = self._backend.run(signature, np.ascontiguousarray(pixels)[None])
+            self._ran.add(signature.resolution)
         return {tensor.name: _real(raw[tensor.name], tensor)[0] for tensor in signature.outputs}
 
     def self_test(self) -> selftest.SelfTestResult:
@@ -159,55 +243,70 @@ class Model:
         resolutions: Iterable[int] | None = None,
         *,
         seconds: float = 3.0,
+        ops: bool = False,
         on_progress: Callable[[float], None] | None = None,
     ) -> dict[str, Any]:
         """Measures the latency of the ladder (or of some of it); JSON values, the `edgevit.profile/1` points.
 
         seconds: the most that one resolution may take; it is done earlier when its median is stable.
+        ops: also where the time goes, by kind of operator (LiteRT 2.2 and 2.3 only; others raise `BackendError`).
         `peak_rss_bytes` is the process's peak while that resolution ran, with the whole ladder loaded.
         """
-        signatures = [self.manifest.signature(each) for each in sorted(set(resolutions or self.resolutions))]
-        calls, peaks = {}, {}
-        for signature in signatures:
-            image = selftest.draw_picture(selftest.GENERATOR, 1, signature.resolution)
-            calls[signature.resolution] = lambda image=image: self.outputs(image)
-            timing.reset_peak_rss()
-            self.outputs(image)
-            peaks[signature.resolution] = timing.peak_rss_bytes()
-        latencies = timing.measure(calls, seconds=seconds, on_round=on_progress)
-        return {
-            "schema": "edgevit.profile/1",
-            "device": machine.describe(*self.backend),
-            "model": str(self.path),
-            "variant": self.manifest.variant,
-            "patch": self.manifest.patch,
-            "recipe": self.manifest.recipe,
-            "threads": self.threads,
-            "load_ms": round(self.load_ms, 3),
-            "points": [
-                _point(signature, latencies[signature.resolution], peaks[signature.resolution])
-                for signature in signatures
-            ],
-        }
+        return profile.measure(self, resolutions, seconds, on_progress, ops=ops)
 
     def _signature(self, resolution: int | None) -> Signature:
+        if resolution is None and self.budget_ms is not None:
+            resolution = self._within_budget().resolution
         return self.manifest.signature(self.manifest.default_resolution if resolution is None else resolution)
 
+    def _within_budget(self) -> Budget:
+        """The budget's state; measures the ladder the first time that this device sees the artefact."""
+        with self._measuring:
+            if self._budget is None:
+                name = f"{cache.device_key(self._digest, *self.backend, self.threads)}.latency.json"
+                kept = self._kept_latencies(name)
+                if not kept:
+                    kept = self._measure_ladder()
+                    if self._remember:
+                        cache.write(name, json.dumps(kept).encode())
+                assert self.budget_ms is not None
+                self._budget = Budget(self.budget_ms, kept)
+            return self._budget
 
-def _point(signature: Signature, latency: timing.Latency, peak_bytes: int) -> dict[str, Any]:
-    return {
-        "resolution": signature.resolution,
-        "tokens": signature.tokens,
-        "macs": dict(signature.macs),
-        "latency_ms": {
-            "median": round(latency.median_ms, 4),
-            "p10": round(latency.p10_ms, 4),
-            "p90": round(latency.p90_ms, 4),
-            "runs": latency.runs,
-            "stable": latency.stable,
-        },
-        "peak_rss_bytes": peak_bytes,
-    }
+    def _kept_latencies(self, name: str) -> dict[int, float]:
+        """What was measured before, or nothing where the file is not there or not right."""
+        try:
+            kept = {int(key): float(value) for key, value in json.loads(cache.read(name) or b"").items()}
+        except (ValueError, AttributeError):
+            return {}
+        known = self._remember and set(kept) <= set(self.resolutions) and all(each > 0 for each in kept.values())
+        return kept if known else {}
+
+    def _measure_ladder(self) -> dict[int, float]:
+        calls = {}
+        for resolution in self.resolutions:
+            image = selftest.draw_picture(selftest.GENERATOR, 1, resolution)
+            calls[resolution] = lambda image=image: self.outputs(image)
+        return timing.medians_ms(calls, seconds=BUDGET_SECONDS)
+
+
+def examine(path: Path, manifest: Manifest, trust: str | os.PathLike[str] | None, *, remember: bool) -> bytes:
+    """The artefact's checksum, after everything in it was found in order. Raises `ArtefactError`."""
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            with memoryview(mapped) as data:
+                digest = check_seal(data, manifest.size_bytes, trust)
+                # Verifying takes longer than loading: what was found in order once is known by its checksum.
+                proof = f"{digest.hex()[:32]}.verified"
+                if not remember or cache.read(proof) != b"%d" % VERIFIER:
+                    verify(data, manifest)
+                    if remember:
+                        cache.write(proof, b"%d" % VERIFIER)
+                return digest
+    except ArtefactError as error:
+        raise ArtefactError(f"{path}: {error}") from error
+    except OSError as error:
+        raise ArtefactError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _real(values: Array, tensor: Tensor) -> Array:

@@ -65,6 +65,29 @@ def measure(
     return {key: _summary(values) for key, values in runs.items()}
 
 
+def medians_ms(
+    calls: Mapping[int, Callable[[], object]], *, seconds: float, clock: Callable[[], float] = time.perf_counter
+) -> dict[int, float]:
+    """A quick look at each call, from the smallest key on, in turn: its median in ms, in about `seconds` together.
+
+    When the time is over before the larger ones were reached, they are left out.
+    """
+    runs: dict[int, list[float]] = {}
+    begun = clock()
+    while clock() - begun < seconds:
+        for key in sorted(calls):
+            if key not in runs:
+                if runs and clock() - begun >= seconds:
+                    break
+                calls[key]()  # packs and allocates
+            start = clock()
+            calls[key]()
+            runs.setdefault(key, []).append((clock() - start) * 1e3)
+            if clock() - begun >= 2 * seconds:
+                break
+    return {key: statistics.median(values) for key, values in runs.items()}
+
+
 def _warm_up(call: Callable[[], object], clock: Callable[[], float]) -> int:
     """Runs at least three times; returns how many runs fill a burst."""
     fastest = float("inf")
@@ -106,6 +129,15 @@ def peak_rss_bytes() -> int:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def rss_bytes() -> int:
+    """The process's resident memory now, 0 where the system does not say."""
+    with contextlib.suppress(OSError), open("/proc/self/status", encoding="ascii", errors="replace") as file:
+        for line in file:
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 def reset_peak_rss() -> None:

@@ -1,0 +1,62 @@
+"""What is kept between runs in the user's cache folder: packed weights, proofs of verification, measured latencies.
+
+Everything here is a convenience: where the folder cannot be written, is full, or holds nonsense, things only take
+longer. Files are made beside their place and renamed, so that several processes can share the folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import platform
+import threading
+from pathlib import Path
+
+
+def folder() -> Path:
+    """`$XDG_CACHE_HOME/edgevit`, or `~/.cache/edgevit`."""
+    root = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(root) / "edgevit"
+
+
+def device_key(digest: bytes, *what: object) -> str:
+    """A file name's stem for what holds for this artefact, on this processor, under these circumstances."""
+    text = " ".join(map(str, (platform.machine(), cpu_flags(), *what)))
+    return hashlib.sha256(digest + text.encode()).hexdigest()[:32]
+
+
+def cpu_flags() -> str:
+    """The processor's instruction sets: packed weights depend on them."""
+    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+        for line in file:
+            if line.lower().startswith(("flags", "features")):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def read(name: str) -> bytes | None:
+    """The file `name` of the folder, or None."""
+    try:
+        return (folder() / name).read_bytes()
+    except OSError:
+        return None
+
+
+def write(name: str, content: bytes) -> None:
+    """Puts the file there, or does nothing where that is not possible."""
+    with contextlib.suppress(OSError):
+        place = folder() / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        partial = partial_path(place)
+        try:
+            partial.write_bytes(content)
+            partial.replace(place)
+        finally:
+            with contextlib.suppress(OSError):
+                partial.unlink()
+
+
+def partial_path(place: Path) -> Path:
+    """A name beside `place` that no other process or thread uses."""
+    return place.with_name(f"{place.name}.{os.getpid()}-{threading.get_ident()}.partial")

@@ -1,0 +1,200 @@
+"""What the commands of `edgevit-run` do. Each takes the parsed options and gives the exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from edgevit_runtime.backends import BACKENDS as BACKENDS
+from edgevit_runtime.errors import EdgeViTError, PictureError
+from edgevit_runtime.manifest import read_manifest
+from edgevit_runtime.model import Model, Result
+from edgevit_runtime.sources import Named, camera, named_pictures
+from edgevit_runtime.sources import watch as watch_folder
+
+
+def _open(options: argparse.Namespace, **more: Any) -> Model:
+    return Model(
+        options.model,
+        threads=options.threads,
+        backend=options.backend,
+        weight_cache=not options.no_weight_cache,
+        budget_ms=getattr(options, "budget_ms", None),
+        trust=options.trust,
+        **more,
+    )
+
+
+def classify(options: argparse.Namespace) -> int:
+    if options.camera is None:
+        if not options.pictures:
+            raise EdgeViTError("nothing to classify: name pictures or folders, - for standard input, or --camera 0")
+        return _answer(options, named_pictures(options.pictures))
+    if options.pictures:
+        raise EdgeViTError("either pictures or --camera, not both")
+    _check_positive("--every", options.every)
+    if options.count is not None:
+        _check_positive("--count", options.count)
+    return _answer(options, camera(options.camera, options.every, options.count), lazy=True)
+
+
+def watch(options: argparse.Namespace) -> int:
+    _check_positive("--every", options.every)
+    folder = Path(options.folder)
+    if not folder.is_dir():
+        raise PictureError(f"cannot watch {folder}: no such folder")
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())  # systemd's way to ask
+    pictures = watch_folder(folder, options.every, existing=options.existing, stopped=stop.is_set)
+    _answer(options, pictures, lazy=True)
+    return 0
+
+
+def _answer(options: argparse.Namespace, pictures: Iterable[Named], *, lazy: bool = False) -> int:
+    """Prints an answer for each picture. lazy: one by one as they come, rather than decoding some ahead."""
+    failed = 0
+    with _open(options) as model:
+        if options.top < 1:
+            raise EdgeViTError(f"top_k must be 1 or more, not {options.top}")
+        if options.resolution is not None:
+            model.manifest.signature(options.resolution)  # a wrong one would fail them all
+        for name, result in _lazily(model, pictures, options) if lazy else _ahead(model, pictures, options):
+            if isinstance(result, PictureError):
+                failed += 1
+                if options.json:
+                    print(json.dumps({"file": name, "error": str(result)}), flush=True)
+                else:
+                    print(f"edgevit-run: {result}", file=sys.stderr)
+            elif options.json:
+                print(json.dumps({"file": name, **result.to_dict()}), flush=True)
+            else:
+                late = "" if result.budget_met in (None, True) else ", over the budget"
+                print(f"{name}  ({result.resolution} px, {result.latency_ms:.1f} ms{late})")
+                for each in result.top:
+                    print(f"  {each.score:6.1%}  {each.label}", flush=True)
+    return 1 if failed else 0
+
+
+def _lazily(model: Model, pictures: Iterable[Named], options: argparse.Namespace) -> Iterable[tuple[str, Any]]:
+    for name, picture in pictures:
+        result: Result | PictureError
+        try:
+            result = model.classify(picture, options.resolution, options.top)
+        except PictureError as error:
+            result = error
+        yield name, result
+
+
+def _ahead(model: Model, pictures: Iterable[Named], options: argparse.Namespace) -> Iterable[tuple[str, Any]]:
+    names: list[str] = []
+
+    def sources() -> Iterable[Any]:
+        for name, picture in pictures:
+            names.append(name)
+            yield picture
+
+    for result in model.classify_many(sources(), options.resolution, options.top):
+        yield names.pop(0), result
+
+
+def serve(options: argparse.Namespace) -> int:
+    from edgevit_runtime.serve import Limits, PictureServer
+
+    for name in ("queue", "max_mb", "max_megapixels"):
+        _check_positive(f"--{name.replace('_', '-')}", getattr(options, name))
+    if not 0 <= options.port < 65536:
+        raise EdgeViTError(f"--port is a number from 0 to 65535, not {options.port}")
+    with _open(options, max_pixels=int(options.max_megapixels * 1e6)) as model:
+        limits = Limits(body_bytes=int(options.max_mb * 1e6), queue=options.queue)
+        try:
+            server = PictureServer((options.host, options.port), model, limits)
+        except OSError as error:
+            raise EdgeViTError(f"cannot listen on {options.host} port {options.port}: {error.strerror}") from error
+        stopped = threading.Thread(target=server.stop)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopped.is_alive() or stopped.start())
+        host, port = server.server_address[:2]
+        print(f"edgevit-run: {options.model} on http://{host}:{port}/classify", file=sys.stderr, flush=True)
+        server.serve_forever()
+        stopped.join()
+    return 0
+
+
+def info(options: argparse.Namespace) -> int:
+    from edgevit_runtime.model import examine
+    from edgevit_runtime.seal import read_seal
+
+    manifest = read_manifest(options.model)
+    examine(Path(options.model), manifest, options.trust, remember=False)
+    if options.json:
+        print(json.dumps(dict(manifest.raw), indent=2))
+        return 0
+    content = Path(options.model).read_bytes()
+    seal = read_seal(memoryview(content), manifest.size_bytes)
+    labels = ", ".join(manifest.labels[:8]) + (", …" if len(manifest.labels) > 8 else "")
+    print(f"{options.model}: {manifest.variant}, {manifest.recipe}, {len(content) / 1e6:.2f} MB")
+    print(f"classes        {manifest.classes}  {labels}")
+    print(f"preprocessing  {manifest.resize}, {manifest.raw['preprocessing']['interpolation']}, uint8 RGB")
+    print(f"resolutions    {', '.join(map(str, manifest.resolutions))} (default {manifest.default_resolution})")
+    print(f"signed by      {seal.key.hex() if seal and seal.signed else 'nobody'}")
+    return 0
+
+
+def self_test(options: argparse.Namespace) -> int:
+    with _open(options) as model:
+        result = model.self_test()
+    if options.json:
+        print(json.dumps(result.to_dict(), indent=2))
+    else:
+        for check in result.checks:
+            verdict = "ok  " if check.passed else "FAIL"
+            print(f"{verdict} {check.name}  largest difference {check.max_error:.2e} (tolerance {check.tolerance:.0e})")
+        print(f"self-test {'passed' if result.passed else 'FAILED'} with {result.backend} {result.version}")
+    return 0 if result.passed else 1
+
+
+def profile(options: argparse.Namespace) -> int:
+    resolutions = None
+    if options.resolutions is not None:
+        words = options.resolutions.split(",")
+        if not all(word.strip().isdecimal() for word in words):
+            raise EdgeViTError(
+                f"resolutions are whole numbers with commas between, such as 96,224; not {options.resolutions!r}"
+            )
+        resolutions = [int(word) for word in words]
+    _check_positive("--seconds", options.seconds)
+    with _open(options) as model:
+        document = model.profile(resolutions, seconds=options.seconds, ops=options.ops)
+    if options.json:
+        print(json.dumps(document, indent=2))
+        return 0
+    device = document["device"]
+    print(f"{device['model']}, {document['threads']} thread(s), {device['backend']} {device['version']}")
+    print("resolution  tokens  median ms     p10     p90  runs")
+    for point in document["points"]:
+        latency = point["latency_ms"]
+        print(
+            f"{point['resolution']:10d}  {point['tokens']:6d}  {latency['median']:9.2f}"
+            f"  {latency['p10']:6.2f}  {latency['p90']:6.2f}  {latency['runs']:4d}"
+        )
+    if options.ops:
+        _print_ops(document)
+    return 0
+
+
+def _print_ops(document: dict[str, Any]) -> None:
+    kinds = list(document["points"][0]["ops_ms"])
+    print("\nresolution  " + "".join(f"{kind:>11}" for kind in kinds) + "   ms in operators, profiled")
+    for point in document["points"]:
+        print(f"{point['resolution']:10d}  " + "".join(f"{point['ops_ms'][kind]:11.2f}" for kind in kinds))
+
+
+def _check_positive(option: str, value: float) -> None:
+    if not value > 0:
+        raise EdgeViTError(f"{option} must be above 0, not {value}")

@@ -1,0 +1,213 @@
+"""What each operator of an artefact may look like: its options, its inputs, and the shape that it must give.
+
+Native kernels take much of this on trust and read or write out of bounds where a file lies. So the shape of every
+tensor is worked out again here, from the inputs on, and a file that says otherwise is refused. An operator that is not
+in `OPS` is refused too: no recipe emits it. Codes: BuiltinOperator and BuiltinOptions in
+tensorflow/lite/schema/schema.fbs; what each computes: https://www.tensorflow.org/mlir/tfl_ops.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from edgevit_runtime.flatbuffer import DamagedError
+
+Shape = tuple[int, ...]
+FLOAT, HALF, INT32, UINT8, INT8 = "float32", "float16", "int32", "uint8", "int8"
+ACTIVATIONS = (0, 1, 3)  # none, RELU, RELU6
+VALID, SAME = 1, 0
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A tensor as an operator sees it. `values` are a small constant's integers."""
+
+    shape: Shape
+    dtype: str
+    values: Optional[tuple[int, ...]] = None
+    constant: bool = False
+
+
+@dataclass(frozen=True)
+class Op:
+    """An operator: its options' code and table, how many inputs it takes, and its rule.
+
+    rule: (inputs, options) -> the shape of each output. Raises `DamagedError`.
+    """
+
+    name: str
+    options_type: int
+    options: str
+    inputs: int
+    rule: Callable[[Sequence[Optional[Operand]], dict[str, Any]], list[Shape]]
+    dtypes: tuple[tuple[str, ...], ...]
+    """The types that go together: inputs (the last one for all that follow), then the output's."""
+
+
+def _demand(holds: bool, what: str) -> None:
+    if not holds:
+        raise DamagedError(what)
+
+
+def _ints(operand: Optional[Operand], what: str) -> tuple[int, ...]:
+    if operand is None or operand.values is None:
+        raise DamagedError(f"{what} are no constants")
+    return operand.values
+
+
+def _axis(axis: int, rank: int) -> int:
+    _demand(-rank <= axis < rank, f"axis {axis} of {rank}")
+    return axis % rank
+
+
+def _same(inputs: Sequence[Any], _: dict[str, Any]) -> list[Shape]:
+    return [inputs[0].shape]
+
+
+def _broadcast(inputs: Sequence[Any], _: dict[str, Any]) -> list[Shape]:
+    left, right = inputs[0].shape, inputs[1].shape
+    rank = max(len(left), len(right))
+    _demand(rank <= 5, "elementwise of more than 5 dimensions")
+    result = []
+    for a, b in zip((1,) * (rank - len(left)) + left, (1,) * (rank - len(right)) + right):
+        _demand(a == b or 1 in (a, b), f"elementwise of {list(left)} and {list(right)}")
+        result.append(max(a, b))
+    return [tuple(result)]
+
+
+def _batch_matmul(inputs: Sequence[Any], options: dict[str, Any]) -> list[Shape]:
+    left, right = inputs[0].shape, inputs[1].shape
+    _demand(2 <= len(left) <= 5 and len(left) == len(right), "a product's ranks")
+    rows, inner = left[-2:] if not options.get("adjoint_x") else left[:-3:-1]
+    inner_right, columns = right[-2:] if not options.get("adjoint_y") else right[:-3:-1]
+    _demand(inner == inner_right and left[:-2] == right[:-2], f"a product of {list(left)} and {list(right)}")
+    return [(*left[:-2], rows, columns)]
+
+
+def _fully_connected(inputs: Sequence[Any], options: dict[str, Any]) -> list[Shape]:
+    shape, weights, bias = inputs[0].shape, inputs[1].shape, inputs[2]
+    _demand(not options.get("format"), "shuffled weights")
+    _demand(len(weights) == 2 and len(shape) >= 1, "a linear layer's ranks")
+    _demand(bias is None or bias.shape == weights[:1], "a bias of another length")
+    # Without keep_dims, all but the last axis become one; native code also folds what divides evenly: not allowed here.
+    _demand(shape[-1] == weights[1], f"a linear layer of {list(weights)} on {list(shape)}")
+    rows = shape[:-1] if options.get("keep_dims") else (math.prod(shape[:-1]),)
+    return [(*rows, weights[0])]
+
+
+def _conv(inputs: Sequence[Any], options: dict[str, Any]) -> list[Shape]:
+    shape, weights, bias = inputs[0].shape, inputs[1].shape, inputs[2]
+    _demand(len(shape) == 4 and len(weights) == 4 and shape[3] == weights[3], "a convolution's shapes")
+    _demand(bias is None or bias.shape == weights[:1], "a bias of another length")
+    _demand(options.get("dilation_w", 1) == 1 and options.get("dilation_h", 1) == 1, "a dilated convolution")
+    sides = []
+    for size, kernel, stride in zip(shape[1:3], weights[1:3], (options.get("stride_h", 0), options.get("stride_w", 0))):
+        _demand(1 <= stride <= 1024, f"a stride of {stride}")
+        if options.get("padding", SAME) == VALID:
+            _demand(size >= kernel, "a kernel larger than the picture")
+            sides.append((size - kernel) // stride + 1)
+        else:
+            sides.append(-(-size // stride))
+    return [(shape[0], sides[0], sides[1], weights[0])]
+
+
+def _concatenation(inputs: Sequence[Any], options: dict[str, Any]) -> list[Shape]:
+    first = inputs[0].shape
+    axis = _axis(options.get("axis", 0), len(first))
+    for each in inputs[1:]:
+        _demand(
+            len(each.shape) == len(first)
+            and each.shape[:axis] + each.shape[axis + 1 :] == first[:axis] + first[axis + 1 :],
+            "a concatenation of other shapes",
+        )
+    return [(*first[:axis], sum(each.shape[axis] for each in inputs), *first[axis + 1 :])]
+
+
+def _mean(inputs: Sequence[Any], options: dict[str, Any]) -> list[Shape]:
+    shape = inputs[0].shape
+    axes = {_axis(axis, len(shape)) for axis in _ints(inputs[1], "axes")}
+    if options.get("keep_dims"):
+        return [tuple(1 if index in axes else size for index, size in enumerate(shape))]
+    return [tuple(size for index, size in enumerate(shape) if index not in axes)]
+
+
+def _reshape(inputs: Sequence[Any], options: dict[str, Any]) -> list[Shape]:
+    shape = _ints(inputs[1], "the new shape") if len(inputs) > 1 else tuple(options.get("shape", ()))
+    count = math.prod(inputs[0].shape)
+    if shape.count(-1) == 1:
+        known = -math.prod(shape)
+        _demand(known > 0 and count % known == 0, f"{count} values as {list(shape)}")
+        shape = tuple(count // known if size == -1 else size for size in shape)
+    _demand(all(size >= 1 for size in shape) and math.prod(shape) == count, f"{count} values as {list(shape)}")
+    return [shape]
+
+
+def _split(inputs: Sequence[Any], options: dict[str, Any]) -> list[Shape]:
+    axes, shape, count = _ints(inputs[0], "the axis"), inputs[1].shape, options.get("count", 0)
+    _demand(len(axes) == 1, "more than one axis")
+    axis = _axis(axes[0], len(shape))
+    _demand(count >= 1 and shape[axis] % count == 0, f"{shape[axis]} in {count} parts")
+    return [(*shape[:axis], shape[axis] // count, *shape[axis + 1 :])] * count
+
+
+def _strided_slice(inputs: Sequence[Any], options: dict[str, Any]) -> list[Shape]:
+    shape = inputs[0].shape
+    begin, end, strides = (_ints(each, "a slice's ends") for each in inputs[1:4])
+    _demand(len(begin) == len(end) == len(strides) == len(shape), "a slice of another rank")
+    _demand(
+        not (options.get("ellipsis_mask") or options.get("new_axis_mask") or options.get("offset")), "a slice's masks"
+    )
+    result = []
+    for axis, size in enumerate(shape):
+        bit = 1 << axis
+        start = None if options.get("begin_mask", 0) & bit else begin[axis]
+        stop = None if options.get("end_mask", 0) & bit else end[axis]
+        _demand(1 <= strides[axis] <= size, f"a slice's step of {strides[axis]}")
+        if options.get("shrink_mask", 0) & bit:
+            at = 0 if start is None else start
+            _demand(-size <= at < size, f"item {at} of {size}")
+            continue
+        count = len(range(size)[start : stop : strides[axis]])
+        _demand(count >= 1, "an empty slice")
+        result.append(count)
+    return [tuple(result)]
+
+
+def _transpose(inputs: Sequence[Any], _: dict[str, Any]) -> list[Shape]:
+    shape, order = inputs[0].shape, _ints(inputs[1], "the order of axes")
+    _demand(sorted(order) == list(range(len(shape))), f"axes {list(order)} of {len(shape)}")
+    return [tuple(shape[axis] for axis in order)]
+
+
+_REAL = ((FLOAT, FLOAT), (INT8, INT8))
+_LINEAR = (
+    (FLOAT, FLOAT, FLOAT, FLOAT),
+    (FLOAT, INT8, FLOAT, FLOAT),
+    (INT8, INT8, INT32, INT8),
+)
+_WITH_INTS = ((FLOAT, INT32, FLOAT), (INT8, INT32, INT8))
+
+# BuiltinOperator -> what it is
+OPS: dict[int, Op] = {
+    0: Op("ADD", 11, "Fused", 2, _broadcast, _REAL),
+    2: Op("CONCATENATION", 10, "Concatenation", 0, _concatenation, _REAL),
+    3: Op("CONV_2D", 1, "Conv2D", 3, _conv, _LINEAR),
+    6: Op("DEQUANTIZE", 38, "None", 1, _same, ((INT8, FLOAT), (HALF, FLOAT))),
+    9: Op("FULLY_CONNECTED", 8, "FullyConnected", 3, _fully_connected, _LINEAR),
+    18: Op("MUL", 21, "Fused", 2, _broadcast, _REAL),
+    22: Op("RESHAPE", 17, "Reshape", 2, _reshape, _WITH_INTS),
+    25: Op("SOFTMAX", 9, "Softmax", 1, _same, _REAL),
+    39: Op("TRANSPOSE", 26, "None", 2, _transpose, _WITH_INTS),
+    40: Op("MEAN", 27, "Reduce", 2, _mean, _WITH_INTS),
+    41: Op("SUB", 28, "Fused", 2, _broadcast, _REAL),
+    45: Op("STRIDED_SLICE", 32, "StridedSlice", 4, _strided_slice, _WITH_INTS),
+    49: Op("SPLIT", 35, "Split", 2, _split, ((INT32, FLOAT, FLOAT), (INT32, INT8, INT8))),
+    53: Op("CAST", 37, "Cast", 1, _same, ((UINT8, FLOAT), (INT8, FLOAT))),
+    76: Op("RSQRT", 0, "None", 1, _same, _REAL),
+    114: Op("QUANTIZE", 89, "None", 1, _same, ((FLOAT, INT8), (UINT8, INT8), (INT8, INT8))),
+    126: Op("BATCH_MATMUL", 101, "BatchMatMul", 2, _batch_matmul, _REAL),
+    150: Op("GELU", 116, "Gelu", 1, _same, _REAL),
+}  # fmt: skip

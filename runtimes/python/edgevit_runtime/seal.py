@@ -1,0 +1,105 @@
+"""The seal behind an artefact: its checksum, and who vouches for it.
+
+    bytes 0..15     b"EDGEVIT SEAL 1\\0\\0"
+    bytes 16..47    SHA-256 of the artefact, that is of everything before the seal
+    bytes 48..79    Ed25519 public key, or zeros
+    bytes 80..143   Ed25519 signature (RFC 8032) of b"edgevit artefact\\0" and the checksum, or zeros
+
+It begins at the manifest's `size_bytes`. The checksum finds a damaged card or transfer, always. The signature is looked
+at when a key to trust is given (`edgevit-run --trust PUB`), and needs the `cryptography` package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgevit_runtime.errors import ArtefactError, EdgeViTError
+
+MAGIC = b"EDGEVIT SEAL 1\0\0"
+CONTEXT = b"edgevit artefact\0"
+SIZE_BYTES = 16 + 32 + 32 + 64
+
+
+@dataclass(frozen=True)
+class Seal:
+    """Its parts; `key` and `signature` are zeros where nobody signed."""
+
+    checksum: bytes
+    key: bytes
+    signature: bytes
+
+    @property
+    def signed(self) -> bool:
+        return any(self.signature)
+
+    def to_bytes(self) -> bytes:
+        return MAGIC + self.checksum + self.key + self.signature
+
+
+def checksum(data: memoryview, size_bytes: int) -> bytes:
+    """SHA-256 of the artefact without its seal."""
+    return hashlib.sha256(data[:size_bytes]).digest()
+
+
+def read_seal(data: memoryview, size_bytes: int) -> Seal | None:
+    """The seal behind the artefact, or None where it has none (made before there were seals, or taken off)."""
+    block = bytes(data[size_bytes : size_bytes + SIZE_BYTES])
+    if len(block) < SIZE_BYTES or not block.startswith(MAGIC):
+        return None
+    return Seal(block[16:48], block[48:80], block[80:])
+
+
+def make_seal(digest: bytes, private_key: str | os.PathLike[str] | None = None) -> Seal:
+    """The seal of an artefact with this checksum, signed where there is a key (PEM, `openssl genpkey -algorithm ed25519`)."""
+    if private_key is None:
+        return Seal(digest, bytes(32), bytes(64))
+    key = _load_key(private_key, private=True)
+    raw = key.public_key().public_bytes_raw()
+    return Seal(digest, raw, key.sign(CONTEXT + digest))
+
+
+def check_seal(data: memoryview, size_bytes: int, trust: str | os.PathLike[str] | None = None) -> bytes:
+    """The artefact's checksum, after its seal was found right.
+
+    trust: a public key (PEM); the artefact must then be signed with its private half.
+    Raises `ArtefactError` where it is not, or where the file's bytes are not those that were sealed.
+    """
+    digest = checksum(data, size_bytes)
+    seal = read_seal(data, size_bytes)
+    if seal is not None and seal.checksum != digest:
+        raise ArtefactError("its bytes are not those that were sealed: damaged or changed; copy or convert it again")
+    if trust is not None:
+        key = _load_key(trust, private=False)
+        if seal is None or not seal.signed:
+            raise ArtefactError(f"it is not signed, and only what {trust} vouches for is wanted")
+        from cryptography.exceptions import InvalidSignature
+
+        try:
+            key.verify(seal.signature, CONTEXT + digest)
+        except InvalidSignature:
+            raise ArtefactError(f"it is not signed by the key {trust}") from None
+    return digest
+
+
+def _load_key(path: str | os.PathLike[str], *, private: bool) -> Any:
+    try:
+        from cryptography.hazmat.primitives.asymmetric import ed25519
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+    except ImportError:
+        raise EdgeViTError("signatures need the package cryptography: `pip install 'edgevit-runtime[trust]'`") from None
+    try:
+        text = Path(path).read_bytes()
+    except OSError as error:
+        raise EdgeViTError(f"cannot read the key {path}: {error.strerror}") from error
+    kind = "private" if private else "public"
+    try:
+        key: Any = load_pem_private_key(text, None) if private else load_pem_public_key(text)
+    except (ValueError, TypeError) as error:
+        raise EdgeViTError(f"{path} is no {kind} key in PEM: {error}") from error
+    if not isinstance(key, ed25519.Ed25519PrivateKey if private else ed25519.Ed25519PublicKey):
+        raise EdgeViTError(f"{path} is no Ed25519 key; make one with `openssl genpkey -algorithm ed25519`")
+    return key

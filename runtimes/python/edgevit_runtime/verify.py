@@ -1,0 +1,219 @@
+"""Is this artefact safe to hand to native code, and is it what its manifest says?
+
+An artefact is untrusted input, and native interpreters follow the indices, shapes and sizes in it into memory. Before
+one sees it, everything is checked here: that each part lies in the file (`flatbuffer`), that each index names something,
+that constants are as long as their shapes say, that every tensor is written once and before it is read, that each
+operator is one we know and gives the shape it must (`ops`), and that signatures, tensors and manifest agree.
+It says nothing about where the file comes from: that is what `seal` is for.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Sequence
+from typing import Any, Optional, Union
+
+from edgevit_runtime.errors import ArtefactError
+from edgevit_runtime.flatbuffer import DamagedError, Parser, Values
+from edgevit_runtime.manifest import Manifest, Signature, Tensor
+from edgevit_runtime.ops import ACTIVATIONS, OPS, Op, Operand
+from edgevit_runtime.schema import TABLES, TYPES
+
+VERIFIER = 1
+"""Raised when the checks change: what an older verifier let pass is looked at again."""
+MAX_DIMENSIONS = 6
+MAX_TENSOR_BYTES = 2**31 - 1
+ALIGNMENT = 16
+"""Constants begin at multiples of this, as the schema's `force_align` says: kernels load them in whole vectors."""
+MAX_CONSTANT_INTS = 64
+"""Axes, orders and shapes are this short; longer constants are weights and never read here."""
+
+
+def verify(data: Union[bytes, memoryview], manifest: Manifest) -> None:
+    """Checks the whole file against itself and its manifest. Raises `ArtefactError` that says what is wrong."""
+    try:
+        _Verifier(data).check(manifest)
+    except DamagedError as error:
+        raise ArtefactError(f"the file is damaged or was tampered with: {error}") from None
+
+
+def _demand(holds: bool, what: str) -> None:
+    if not holds:
+        raise DamagedError(what)
+
+
+class _Verifier:
+    def __init__(self, data: Union[bytes, memoryview]) -> None:
+        self.data = data
+        self.parser = Parser(data, TABLES)
+        self.model = self.parser.root("Model")
+        _demand(self.model.get("version") == 3, f"TFLite schema version {self.model.get('version')}")
+        self.ops = [self._op(code) for code in self.model.get("codes", ())]
+        self.buffers = [self._buffer(buffer) for buffer in self.model.get("buffers", ())]
+        for entry in self.model.get("metadata", ()):
+            self._index(entry.get("buffer", 0), self.buffers, "metadata buffer")
+
+    def check(self, manifest: Manifest) -> None:
+        subgraphs = [self._subgraph(each) for each in self.model.get("subgraphs", ())]
+        signatures: dict[str, Values] = {}
+        for each in self.model.get("signatures", ()):
+            key = each.get("key", b"").decode("utf-8", "replace")
+            _demand(key not in signatures, f"two signatures {key}")
+            signatures[key] = each
+        names = [each.name for each in manifest.signatures]
+        _demand(sorted(signatures) == sorted(names), "its signatures are not those of its manifest")
+        for signature in manifest.signatures:
+            entry = signatures[signature.name]
+            index = self._index(entry.get("subgraph", 0), subgraphs, "subgraph")
+            self._agree(signature, entry, self.model["subgraphs"][index], subgraphs[index])
+
+    @staticmethod
+    def _index(index: int, things: Sequence[Any], what: str) -> int:
+        _demand(0 <= index < len(things), f"{what} {index} of {len(things)}")
+        return index
+
+    @staticmethod
+    def _op(code: Values) -> Op:
+        # Old readers know only the short code; it holds the larger ones as 127.
+        number = max(code.get("short_code", 0), code.get("code", 0))
+        _demand(
+            number in OPS and code.get("short_code", 0) in (0, min(number, 127)),
+            f"an operator {number} that no recipe uses",
+        )
+        _demand(1 <= code.get("version", 1) <= 64, "an operator's version")
+        return OPS[number]
+
+    def _buffer(self, buffer: Values) -> tuple[int, int]:
+        """(first byte, size), whether it lies in the flatbuffer or behind it."""
+        offset, size = buffer.get("offset", 0), buffer.get("size", 0)
+        if offset > 1:  # 0 and 1 mean: within the flatbuffer
+            _demand(offset + size <= len(self.data) and "data" not in buffer, "a buffer reaches beyond the file")
+            start, count = offset, size
+        else:
+            _demand(size <= 1, "a buffer's size without its place")
+            start, count = buffer.get("data", (0, 0))
+        _demand(count == 0 or start % ALIGNMENT == 0, "a buffer is not aligned")
+        return start, count
+
+    def _subgraph(self, graph: Values) -> list[Operand]:
+        """Its tensors, after every check that needs nothing but the subgraph."""
+        tensors = [self._tensor(tensor) for tensor in graph.get("tensors", ())]
+        written = {index for index, tensor in enumerate(tensors) if tensor.constant}
+        for index in graph.get("inputs", ()):
+            self._index(index, tensors, "input tensor")
+            _demand(index not in written, f"input {index} is written elsewhere")
+            written.add(index)
+        for operator in graph.get("operators", ()):
+            op = self.ops[self._index(operator.get("opcode", 0), self.ops, "operator code")]
+            outputs = operator.get("outputs", ())
+            try:
+                self._operator(op, operator, tensors, written)
+            except DamagedError as error:
+                raise DamagedError(f"{op.name}: {error}") from None
+            written.update(outputs)
+        for index in graph.get("outputs", ()):
+            self._index(index, tensors, "output tensor")
+            _demand(index in written, f"output {index} is never written")
+        return tensors
+
+    def _tensor(self, tensor: Values) -> Operand:
+        _demand(tensor.get("type", 0) in TYPES, f"a tensor of type {tensor.get('type', 0)}")
+        dtype, item_bytes = TYPES[tensor.get("type", 0)]
+        shape = tensor.get("shape", ())
+        _demand(len(shape) <= MAX_DIMENSIONS and all(1 <= size for size in shape), f"a tensor of shape {list(shape)}")
+        _demand(tensor.get("shape_signature", shape) == shape, "a tensor whose shape is not fixed")
+        size_bytes = math.prod(shape) * item_bytes
+        _demand(size_bytes <= MAX_TENSOR_BYTES, f"a tensor of {size_bytes} bytes")
+        self._quantization(tensor.get("quantization", {}), shape)
+        index = self._index(tensor.get("buffer", 0), self.buffers, "buffer")
+        start, count = self.buffers[index]
+        if count == 0:  # an empty buffer: the tensor is computed
+            return Operand(shape, dtype)
+        _demand(count == size_bytes, f"{count} bytes for a constant of shape {list(shape)}, {dtype}")
+        values = None
+        if dtype == "int32" and count <= 4 * MAX_CONSTANT_INTS:
+            values = struct.unpack_from(f"<{count // 4}i", self.data, start)
+        return Operand(shape, dtype, values, constant=True)
+
+    @staticmethod
+    def _quantization(quantization: Values, shape: Sequence[int]) -> None:
+        scales, zeros = quantization.get("scale", ()), quantization.get("zero_point", ())
+        if not scales and not zeros:
+            return
+        axis = quantization.get("dimension", 0)
+        _demand(0 <= axis < max(1, len(shape)), f"scales along axis {axis}")
+        lengths = (1, shape[axis]) if shape else (1,)
+        _demand(len(scales) in lengths and len(zeros) == len(scales), f"{len(scales)} scales, {len(zeros)} zero points")
+        _demand(all(0.0 < scale < math.inf for scale in scales), "a scale that is no positive number")
+        _demand(all(-(2**31) <= zero < 2**31 for zero in zeros), "a zero point out of range")
+
+    def _operator(self, op: Op, operator: Values, tensors: list[Operand], written: set[int]) -> None:
+        inputs: list[Optional[Operand]] = []
+        for place, index in enumerate(operator.get("inputs", ())):
+            if index == -1 and place == 2 and op.inputs == 3:  # no bias
+                inputs.append(None)
+                continue
+            self._index(index, tensors, "tensor")
+            _demand(index in written, f"tensor {index} is read before it is written")
+            inputs.append(tensors[index])
+        if op.inputs == 3 and len(inputs) == 2:
+            inputs.append(None)
+        _demand(len(inputs) == op.inputs if op.inputs else 1 <= len(inputs) <= 64, f"{len(inputs)} inputs")
+        _demand(not any(operator.get("mutating", ())) and not operator.get("intermediates"), "a variable")
+        options: Values = {}
+        if operator.get("options_type", 0):
+            _demand(operator["options_type"] == op.options_type, f"options of kind {operator['options_type']}")
+            _demand("options_at" in operator, "no options")
+            options = self.parser.table(operator["options_at"], op.options)
+        else:
+            # These kernels read their options without asking whether there are any.
+            _demand(op.options in ("None", "Cast", "Reshape") and "options_at" not in operator, "no options")
+        _demand(options.get("activation", 0) in ACTIVATIONS, f"an activation {options.get('activation')}")
+        outputs = operator.get("outputs", ())
+        shapes = op.rule(inputs, options)  # type: ignore[arg-type]
+        _demand(len(outputs) == len(shapes), f"{len(outputs)} outputs, not {len(shapes)}")
+        for index, shape in zip(outputs, shapes):
+            self._index(index, tensors, "tensor")
+            _demand(index not in written, f"tensor {index} is written twice")
+            _demand(tensors[index].shape == shape, f"gives {list(shape)}, not {list(tensors[index].shape)}")
+        self._types(op, inputs, [tensors[index] for index in outputs])
+        _demand(len(set(outputs)) == len(outputs), "an output twice")
+
+    @staticmethod
+    def _types(op: Op, inputs: Sequence[Optional[Operand]], outputs: Sequence[Operand]) -> None:
+        found = tuple(None if each is None else each.dtype for each in inputs)
+        for *wanted, result in op.dtypes:
+            padded = (*wanted, *[wanted[-1]] * (len(found) - len(wanted)))
+            if all(each in (None, want) for each, want in zip(found, padded)) and all(
+                each.dtype == result for each in outputs
+            ):
+                return
+        raise DamagedError(f"takes no {', '.join(map(str, found))}")
+
+    def _agree(self, signature: Signature, entry: Values, graph: Values, tensors: list[Operand]) -> None:
+        """The signature in the file is the one in the manifest: names, types, shapes, scales."""
+        for part, wanted in (("inputs", (signature.input,)), ("outputs", signature.outputs)):
+            found = {
+                each.get("name", b"").decode("utf-8", "replace"): each.get("tensor", 0) for each in entry.get(part, ())
+            }
+            _demand(
+                sorted(found) == sorted(each.name for each in wanted), f"{signature.name} has other {part} than it says"
+            )
+            _demand(sorted(found.values()) == sorted(graph.get(part, ())), f"{signature.name}'s {part}")
+            for tensor in wanted:
+                index = self._index(found[tensor.name], tensors, "tensor")
+                _demand(
+                    _described(tensor) == _held(tensors[index], graph["tensors"][index]),
+                    f"{signature.name}'s tensor {tensor.name} is not what the manifest says",
+                )
+
+
+def _described(tensor: Tensor) -> tuple[Any, ...]:
+    return tensor.dtype, tensor.shape, struct.pack("<f", tensor.scale), tensor.zero_point
+
+
+def _held(operand: Operand, tensor: Values) -> tuple[Any, ...]:
+    quantization = tensor.get("quantization", {})
+    scales, zeros = quantization.get("scale", (0.0,)), quantization.get("zero_point", (0,))
+    return operand.dtype, operand.shape, struct.pack("<f", scales[0]), zeros[0]
