@@ -49,7 +49,8 @@ def manifest_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
     yield f"labels         {shown or 'none'}"
     resize = manifest["preprocessing"]["resize"]
     interpolation = manifest["preprocessing"]["interpolation"]
-    yield f"input          {first['input']['name']} {first['input']['dtype']} RGB, {resize.partition(',')[0]}, {interpolation}"
+    taken = f"{first['input']['name']} {first['input']['dtype']} RGB"
+    yield f"input          {taken}, {resize.partition(',')[0]}, {interpolation}"
     yield f"outputs        {outputs}"
     yield f"default        {manifest['default_resolution']} px"
     source = manifest["model"]["source"]

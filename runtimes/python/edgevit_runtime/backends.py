@@ -1,6 +1,8 @@
 """The interpreters that run an artefact, tried in this order unless one is named:
 
-compiled       LiteRT's CompiledModel: the resolutions share one packed copy of the weights, kept in a cache file
+native         LiteRT's C library, called directly: the quickest to start, the smallest in memory. The resolutions
+               share one packed copy of the weights, kept in a cache file
+compiled       LiteRT's CompiledModel: the same library through its Python package
 interpreter    LiteRT's Interpreter: needs more memory for a ladder, otherwise the same kernels
 tflite         tflite-runtime 2.14: the fallback for old systems, far slower for int8
 tensorflow     TensorFlow's own `tf.lite.Interpreter`, where a whole TensorFlow is there anyway
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import platform
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -73,6 +76,43 @@ def litert_version() -> str:
     return version
 
 
+class NativeBackend:
+    """LiteRT's C library on the CPU (XNNPACK), with the weight cache."""
+
+    name = "native"
+    proven = True
+
+    def __init__(self, path: Path, threads: int, digest: bytes | None) -> None:
+        self.version = litert_version()
+        from edgevit_runtime import litert
+
+        if not self.version.startswith(litert.TRIED):
+            raise ImportError(f"not tried with ai-edge-litert {self.version}")
+        with quiet():
+            library = litert.Library()
+
+            def load(weight_cache: str) -> litert.Compiled:
+                return litert.Compiled(library, path, threads, weight_cache)
+
+            place = None if digest is None else weight_cache_path(digest, self.version)
+            try:
+                self._compiled = load("") if place is None else _load_cached(load, place)
+            except RuntimeError as error:
+                raise ArtefactError(f"LiteRT {self.version} cannot load {path}: {error}") from error
+        self._seen: set[str] = set()
+
+    def run(self, signature: Signature, image: Array) -> dict[str, Array]:
+        if signature.name not in self._seen:
+            with quiet():  # creating and first using buffers logs
+                self._seen.add(signature.name)
+                return self._compiled.run(signature, image)
+        return self._compiled.run(signature, image)
+
+    def close(self) -> None:
+        with quiet():
+            self._compiled.close()
+
+
 class CompiledBackend:
     """LiteRT CompiledModel on the CPU (XNNPACK), with the weight cache."""
 
@@ -81,6 +121,8 @@ class CompiledBackend:
 
     def __init__(self, path: Path, threads: int, digest: bytes | None) -> None:
         self.version = litert_version()
+        if lacks_atomics():
+            raise ImportError("its GPU library ends the process on processors without LSE atomics")
         with quiet():
             # Importing them proves that this LiteRT has the options we need; older ones fall to the Interpreter.
             from ai_edge_litert.compiled_model import CompiledModel, Environment, EnvironmentOptions
@@ -168,6 +210,11 @@ def weight_cache_path(digest: bytes, version: str) -> Path:
     return cache.folder() / f"{cache.device_key(digest, version)}.xnnpack"
 
 
+def lacks_atomics() -> bool:
+    """Whether this is a 64-bit ARM processor from before LSE, such as a Raspberry Pi 4's or Zero 2's."""
+    return platform.machine() == "aarch64" and "atomics" not in cache.cpu_flags().split()
+
+
 class InterpreterBackend:
     """LiteRT's (or tflite-runtime's) Interpreter; one runner a signature."""
 
@@ -231,6 +278,7 @@ class TensorflowBackend(InterpreterBackend):
 
 
 BACKENDS: dict[str, Any] = {
+    "native": NativeBackend,
     "compiled": CompiledBackend,
     "interpreter": InterpreterBackend,
     "tflite": TfliteBackend,

@@ -116,13 +116,16 @@ def serve(options: argparse.Namespace) -> int:
             server = PictureServer((options.host, options.port), model, limits)
         except OSError as error:
             raise EdgeViTError(f"cannot listen on {options.host} port {options.port}: {error.strerror}") from error
-        stopped = threading.Thread(target=server.stop)
+        asked = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stopped.is_alive() or stopped.start())
-        host, port = server.server_address[:2]
+            signal.signal(number, lambda *_: asked.set())
+        running = threading.Thread(target=server.serve_forever)
+        running.start()
+        host, port = options.host, server.server_address[1]
         print(f"edgevit-run: {options.model} on http://{host}:{port}/classify", file=sys.stderr, flush=True)
-        server.serve_forever()
-        stopped.join()
+        asked.wait()
+        server.stop()
+        running.join()
     return 0
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from typing import Any, Union
+from typing import Any
 
 # What a field holds: a struct letter for a scalar (i, I, b, B, Q, f, ...), "string", "bytes" for (start, count) of a
 # byte vector that is left where it is, "offset" for a table whose kind only another field tells, "[i]" and the like for
@@ -30,7 +30,7 @@ class DamagedError(Exception):
 class Parser:
     """Reads tables of `data` by `schema`, a table's name -> its fields."""
 
-    def __init__(self, data: Union[bytes, memoryview], schema: Mapping[str, Fields]) -> None:
+    def __init__(self, data: bytes | memoryview, schema: Mapping[str, Fields]) -> None:
         self.data, self.size, self.schema = data, len(data), schema
         self._budget = 4 * len(data) + 65536
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any
 
 import numpy as np
 
@@ -51,7 +51,7 @@ class Result:
     top: tuple[Prediction, ...]
     resolution: int
     latency_ms: float
-    budget_met: Optional[bool] = None
+    budget_met: bool | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As `edgevit-run classify --json` prints it."""
@@ -70,8 +70,8 @@ class Model:
 
     threads: how many threads one inference uses.
     backend: a name from `edgevit_runtime.backends.BACKENDS`, or None for the first that works.
-    weight_cache: keep XNNPACK's packed weights (LiteRT CompiledModel only), the proof that the artefact was verified and
-        the latencies for a budget in the user's cache folder. False: keep nothing there.
+    weight_cache: keep XNNPACK's packed weights (LiteRT CompiledModel only), the proof that the artefact was verified
+        and the latencies for a budget in the user's cache folder. False: keep nothing there.
     budget_ms: classify at the largest resolution whose inferences stay within it, 19 of 20. The ladder is measured at
         the first call, for a second at most, and remembered; the choice follows what the device does from then on.
     trust: a public key in PEM; an artefact that its owner did not sign is refused.
@@ -147,7 +147,7 @@ class Model:
 
     def classify_many(
         self, pictures: Iterable[Picture], resolution: int | None = None, top_k: int = 5, *, decoders: int = 2
-    ) -> Iterator[Union[Result, PictureError]]:
+    ) -> Iterator[Result | PictureError]:
         """`classify` for each picture, in order, while others decode the next ones.
 
         An unreadable picture gives its `PictureError` in the place of a `Result`, and the rest go on.
@@ -293,16 +293,19 @@ class Model:
 def examine(path: Path, manifest: Manifest, trust: str | os.PathLike[str] | None, *, remember: bool) -> bytes:
     """The artefact's checksum, after everything in it was found in order. Raises `ArtefactError`."""
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            with memoryview(mapped) as data:
-                digest = check_seal(data, manifest.size_bytes, trust)
-                # Verifying takes longer than loading: what was found in order once is known by its checksum.
-                proof = f"{digest.hex()[:32]}.verified"
-                if not remember or cache.read(proof) != b"%d" % VERIFIER:
-                    verify(data, manifest)
-                    if remember:
-                        cache.write(proof, b"%d" % VERIFIER)
-                return digest
+        with (
+            path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+            memoryview(mapped) as data,
+        ):
+            digest = check_seal(data, manifest.size_bytes, trust)
+            # Verifying takes longer than loading: what was found in order once is known by its checksum.
+            proof = f"{digest.hex()[:32]}.verified"
+            if not remember or cache.read(proof) != b"%d" % VERIFIER:
+                verify(data, manifest)
+                if remember:
+                    cache.write(proof, b"%d" % VERIFIER)
+            return digest
     except ArtefactError as error:
         raise ArtefactError(f"{path}: {error}") from error
     except OSError as error:

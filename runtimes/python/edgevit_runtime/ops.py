@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 from edgevit_runtime.flatbuffer import DamagedError
 
@@ -27,7 +27,7 @@ class Operand:
 
     shape: Shape
     dtype: str
-    values: Optional[tuple[int, ...]] = None
+    values: tuple[int, ...] | None = None
     constant: bool = False
 
 
@@ -42,7 +42,7 @@ class Op:
     options_type: int
     options: str
     inputs: int
-    rule: Callable[[Sequence[Optional[Operand]], dict[str, Any]], list[Shape]]
+    rule: Callable[[Sequence[Operand | None], dict[str, Any]], list[Shape]]
     dtypes: tuple[tuple[str, ...], ...]
     """The types that go together: inputs (the last one for all that follow), then the output's."""
 
@@ -52,7 +52,7 @@ def _demand(holds: bool, what: str) -> None:
         raise DamagedError(what)
 
 
-def _ints(operand: Optional[Operand], what: str) -> tuple[int, ...]:
+def _ints(operand: Operand | None, what: str) -> tuple[int, ...]:
     if operand is None or operand.values is None:
         raise DamagedError(f"{what} are no constants")
     return operand.values

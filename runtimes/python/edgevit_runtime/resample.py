@@ -68,7 +68,8 @@ def _along_rows(pixels: Pixels, width: int, start: int, stop: int, interpolation
     for tap in range(weights.shape[1]):
         # A weight beyond the picture's edge is 0, so what it multiplies does not matter.
         total += pixels[:, np.minimum(firsts + tap, pixels.shape[1] - 1)] * weights[:, tap, None]
-    return np.clip(total >> FRACTION_BITS, 0, 255).astype(np.uint8)
+    clipped: Pixels = np.clip(total >> FRACTION_BITS, 0, 255)
+    return clipped.astype(np.uint8)
 
 
 def resize(pixels: Pixels, size: tuple[int, int], box: tuple[int, int, int, int], interpolation: str) -> Pixels:

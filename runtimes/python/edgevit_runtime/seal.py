@@ -54,7 +54,10 @@ def read_seal(data: memoryview, size_bytes: int) -> Seal | None:
 
 
 def make_seal(digest: bytes, private_key: str | os.PathLike[str] | None = None) -> Seal:
-    """The seal of an artefact with this checksum, signed where there is a key (PEM, `openssl genpkey -algorithm ed25519`)."""
+    """The seal of an artefact with this checksum, signed where there is a key.
+
+    private_key: PEM, as `openssl genpkey -algorithm ed25519` writes it.
+    """
     if private_key is None:
         return Seal(digest, bytes(32), bytes(64))
     key = _load_key(private_key, private=True)

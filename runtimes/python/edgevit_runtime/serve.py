@@ -4,13 +4,14 @@
     GET  /healthz                         200 while it answers
     GET  /metrics                         Prometheus text format 0.0.4
 
-One inference runs at a time. So many requests may wait (`queue`); whoever comes then gets 503 at once, with Retry-After.
-Bodies, pixels, connections and waiting times are bounded, nothing is written to disk. There is no access control: it
-listens on loopback unless told otherwise, and belongs behind a proxy where others can reach it.
+One inference runs at a time. So many requests may wait (`queue`); whoever comes then gets 503 at once, with
+Retry-After. Bodies, pixels, connections and waiting times are bounded, nothing is written to disk. There is no access
+control: it listens on loopback unless told otherwise, and belongs behind a proxy where others can reach it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -47,7 +48,7 @@ class PictureServer(ThreadingHTTPServer):
     request_queue_size = 128
     allow_reuse_address = True
 
-    def __init__(self, address: tuple[str, int], model: Model, limits: Limits = Limits()) -> None:  # noqa: B008
+    def __init__(self, address: tuple[str, int], model: Model, limits: Limits = Limits()) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, _Handler)
         self.model, self.limits, self.metrics = model, limits, Metrics()
@@ -64,10 +65,8 @@ class PictureServer(ThreadingHTTPServer):
         if full:
             self.metrics.count(503)
             request.settimeout(1.0)
-            try:
+            with contextlib.suppress(OSError):
                 request.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-            except OSError:
-                pass
             self.shutdown_request(request)
             return
         super().process_request(request, client_address)
@@ -83,10 +82,8 @@ class PictureServer(ThreadingHTTPServer):
         self.shutdown()
         with self._guard:  # idle connections wait for a next request that must not come
             for each in self._connections:
-                try:
+                with contextlib.suppress(OSError):
                     each.shutdown(socket.SHUT_RD)
-                except OSError:
-                    pass
         self.server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -102,7 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def setup(self) -> None:
-        self.timeout = self.server.limits.idle_seconds
+        self.timeout = self.server.limits.idle_seconds  # type: ignore[misc]
         super().setup()
 
     def do_GET(self) -> None:
@@ -114,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._json(404, {"error": f"no {path}: POST a picture to /classify, GET /healthz or /metrics"})
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815
 
     def do_POST(self) -> None:
         url = urlsplit(self.path)
@@ -171,8 +168,8 @@ class _Handler(BaseHTTPRequestHandler):
         parts, missing = [], size
         while missing:
             try:
-                part = self.rfile.read1(min(missing, 1 << 16))  # type: ignore[attr-defined]
-            except (TimeoutError, socket.timeout):
+                part = self.rfile.read1(min(missing, 1 << 16))
+            except (TimeoutError, socket.timeout):  # one and the same from Python 3.10 on
                 return None
             if not part or time.monotonic() > deadline:
                 return None

@@ -1,7 +1,7 @@
 """Is this artefact safe to hand to native code, and is it what its manifest says?
 
 An artefact is untrusted input, and native interpreters follow the indices, shapes and sizes in it into memory. Before
-one sees it, everything is checked here: that each part lies in the file (`flatbuffer`), that each index names something,
+one sees it, everything is checked here: that each part lies in the file (`flatbuffer`), that each index names a thing,
 that constants are as long as their shapes say, that every tensor is written once and before it is read, that each
 operator is one we know and gives the shape it must (`ops`), and that signatures, tensors and manifest agree.
 It says nothing about where the file comes from: that is what `seal` is for.
@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Sequence
-from typing import Any, Optional, Union
+from typing import Any
 
 from edgevit_runtime.errors import ArtefactError
 from edgevit_runtime.flatbuffer import DamagedError, Parser, Values
@@ -30,7 +30,7 @@ MAX_CONSTANT_INTS = 64
 """Axes, orders and shapes are this short; longer constants are weights and never read here."""
 
 
-def verify(data: Union[bytes, memoryview], manifest: Manifest) -> None:
+def verify(data: bytes | memoryview, manifest: Manifest) -> None:
     """Checks the whole file against itself and its manifest. Raises `ArtefactError` that says what is wrong."""
     try:
         _Verifier(data).check(manifest)
@@ -44,7 +44,7 @@ def _demand(holds: bool, what: str) -> None:
 
 
 class _Verifier:
-    def __init__(self, data: Union[bytes, memoryview]) -> None:
+    def __init__(self, data: bytes | memoryview) -> None:
         self.data = data
         self.parser = Parser(data, TABLES)
         self.model = self.parser.root("Model")
@@ -121,7 +121,7 @@ class _Verifier:
         _demand(tensor.get("type", 0) in TYPES, f"a tensor of type {tensor.get('type', 0)}")
         dtype, item_bytes = TYPES[tensor.get("type", 0)]
         shape = tensor.get("shape", ())
-        _demand(len(shape) <= MAX_DIMENSIONS and all(1 <= size for size in shape), f"a tensor of shape {list(shape)}")
+        _demand(len(shape) <= MAX_DIMENSIONS and all(size >= 1 for size in shape), f"a tensor of shape {list(shape)}")
         _demand(tensor.get("shape_signature", shape) == shape, "a tensor whose shape is not fixed")
         size_bytes = math.prod(shape) * item_bytes
         _demand(size_bytes <= MAX_TENSOR_BYTES, f"a tensor of {size_bytes} bytes")
@@ -149,7 +149,7 @@ class _Verifier:
         _demand(all(-(2**31) <= zero < 2**31 for zero in zeros), "a zero point out of range")
 
     def _operator(self, op: Op, operator: Values, tensors: list[Operand], written: set[int]) -> None:
-        inputs: list[Optional[Operand]] = []
+        inputs: list[Operand | None] = []
         for place, index in enumerate(operator.get("inputs", ())):
             if index == -1 and place == 2 and op.inputs == 3:  # no bias
                 inputs.append(None)
@@ -171,7 +171,7 @@ class _Verifier:
             _demand(op.options in ("None", "Cast", "Reshape") and "options_at" not in operator, "no options")
         _demand(options.get("activation", 0) in ACTIVATIONS, f"an activation {options.get('activation')}")
         outputs = operator.get("outputs", ())
-        shapes = op.rule(inputs, options)  # type: ignore[arg-type]
+        shapes = op.rule(inputs, options)
         _demand(len(outputs) == len(shapes), f"{len(outputs)} outputs, not {len(shapes)}")
         for index, shape in zip(outputs, shapes):
             self._index(index, tensors, "tensor")
@@ -181,7 +181,7 @@ class _Verifier:
         _demand(len(set(outputs)) == len(outputs), "an output twice")
 
     @staticmethod
-    def _types(op: Op, inputs: Sequence[Optional[Operand]], outputs: Sequence[Operand]) -> None:
+    def _types(op: Op, inputs: Sequence[Operand | None], outputs: Sequence[Operand]) -> None:
         found = tuple(None if each is None else each.dtype for each in inputs)
         for *wanted, result in op.dtypes:
             padded = (*wanted, *[wanted[-1]] * (len(found) - len(wanted)))
