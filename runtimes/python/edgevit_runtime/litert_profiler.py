@@ -78,7 +78,11 @@ def by_part(nodes: Sequence[Sequence[Any]]) -> dict[str, float]:
     """
     spent = dict.fromkeys(("attention", "quadratic", "mlp", "norm", "rest"), 0.0)
     parts = [next((part for word, part in _PARTS if word in name.lower()), "rest") for name, _ in nodes]
+    products = {index for index, (name, _) in enumerate(nodes) if "batch" in name.lower()}
     working = [index for index, part in enumerate(parts) if part in ("products", "linear", "gelu")]
+    for place, index in enumerate(working):
+        if parts[index] == "products" and not products & set(working[max(0, place - 1) : place + 2]):
+            parts[index] = "rest"  # the scores' softmax, not attention's
     for place, index in enumerate(working):
         if parts[index] != "linear":
             continue

@@ -212,7 +212,13 @@ class Model:
         with self._lock:
             if self._closed:
                 raise EdgeViTError(f"the model {self.path} is closed")
-            raw = self._backend.run(signature, np.ascontiguousarray(pixels)[None])
+            try:
+                raw = self._backend.run(signature, np.ascontiguousarray(pixels)[None])
+            except (RuntimeError, ValueError) as error:
+                name, version = self.backend
+                raise ArtefactError(
+                    f"{name} {version} cannot run {self.path} at {image.shape[0]} px: {error}"
+                ) from error
             self._ran.add(signature.resolution)
         return {tensor.name: _real(raw[tensor.name], tensor)[0] for tensor in signature.outputs}
 

@@ -24,8 +24,10 @@ VERIFIER = 1
 """Raised when the checks change: what an older verifier let pass is looked at again."""
 MAX_DIMENSIONS = 6
 MAX_TENSOR_BYTES = 2**31 - 1
-ALIGNMENT = 16
-"""Constants begin at multiples of this, as the schema's `force_align` says: kernels load them in whole vectors."""
+ALIGNMENT = 4
+"""Constants begin at multiples of this. The schema says 16, but LiteRT's own tools write 4, and kernels need no more."""
+ZERO_POINTS = {"int8": (-128, 127), "uint8": (0, 255)}
+"""What the type can hold; other types are quantized symmetrically."""
 MAX_CONSTANT_INTS = 64
 """Axes, orders and shapes are this short; longer constants are weights and never read here."""
 
@@ -125,7 +127,7 @@ class _Verifier:
         _demand(tensor.get("shape_signature", shape) == shape, "a tensor whose shape is not fixed")
         size_bytes = math.prod(shape) * item_bytes
         _demand(size_bytes <= MAX_TENSOR_BYTES, f"a tensor of {size_bytes} bytes")
-        self._quantization(tensor.get("quantization", {}), shape)
+        self._quantization(tensor.get("quantization", {}), shape, dtype)
         index = self._index(tensor.get("buffer", 0), self.buffers, "buffer")
         start, count = self.buffers[index]
         if count == 0:  # an empty buffer: the tensor is computed
@@ -137,7 +139,7 @@ class _Verifier:
         return Operand(shape, dtype, values, constant=True)
 
     @staticmethod
-    def _quantization(quantization: Values, shape: Sequence[int]) -> None:
+    def _quantization(quantization: Values, shape: Sequence[int], dtype: str) -> None:
         scales, zeros = quantization.get("scale", ()), quantization.get("zero_point", ())
         if not scales and not zeros:
             return
@@ -146,7 +148,9 @@ class _Verifier:
         lengths = (1, shape[axis]) if shape else (1,)
         _demand(len(scales) in lengths and len(zeros) == len(scales), f"{len(scales)} scales, {len(zeros)} zero points")
         _demand(all(0.0 < scale < math.inf for scale in scales), "a scale that is no positive number")
-        _demand(all(-(2**31) <= zero < 2**31 for zero in zeros), "a zero point out of range")
+        # Kernels look values up in tables by their distance from the zero point.
+        lowest, highest = ZERO_POINTS.get(dtype, (0, 0))
+        _demand(all(lowest <= zero <= highest for zero in zeros), "a zero point out of range")
 
     def _operator(self, op: Op, operator: Values, tensors: list[Operand], written: set[int]) -> None:
         inputs: list[Operand | None] = []

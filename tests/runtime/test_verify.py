@@ -1,0 +1,234 @@
+"""What the verifier refuses: each lie that a file can tell, told alone."""
+
+import struct
+
+import pytest
+from edgevit.converters.recipes import RECIPES
+from edgevit_runtime.errors import ArtefactError
+from edgevit_runtime.flatbuffer import DamagedError, Parser
+from edgevit_runtime.manifest import read_manifest
+from edgevit_runtime.ops import OPS, Operand
+from edgevit_runtime.schema import TABLES
+from edgevit_runtime.verify import verify
+
+
+@pytest.fixture(scope="module")
+def model(artefact):
+    """The int8-full artefact as objects that can be changed; `refusal` packs them and asks the verifier."""
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    return lambda: flatbuffer_utils.read_model(artefact("int8-full"))
+
+
+@pytest.fixture(scope="module")
+def refusal(artefact):
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    manifest = read_manifest(artefact("int8-full"))
+
+    def ask(changed):
+        try:
+            verify(bytes(flatbuffer_utils.convert_object_to_bytearray(changed)), manifest)
+        except ArtefactError as error:
+            return str(error)
+        return None
+
+    return ask
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_passes(artefact, recipe):
+    path = artefact(recipe)
+    verify(path.read_bytes(), read_manifest(path))
+
+
+def test_the_packed_model_itself_passes(model, refusal):
+    assert refusal(model()) is None
+
+
+def op(model, code):
+    """The first operator of a kind, and its subgraph."""
+    graph = model.subgraphs[0]
+    index = next(i for i, each in enumerate(model.operatorCodes) if max(each.builtinCode, 0) == code)
+    return next(each for each in graph.operators if each.opcodeIndex == index), graph
+
+
+def _index(name):
+    return next(code for code, each in OPS.items() if each.name == name)
+
+
+def input_beyond(model):
+    op(model, _index("ADD"))[0].inputs[0] = 9999
+
+
+def negative_input(model):
+    op(model, _index("ADD"))[0].inputs[0] = -1
+
+
+def read_before_written(model):
+    operator, graph = op(model, _index("GELU"))
+    operator.inputs[0] = graph.operators[-1].outputs[0]
+
+
+def written_twice(model):
+    operator, graph = op(model, _index("GELU"))
+    operator.outputs[0] = graph.operators[0].outputs[0]
+
+
+def constant_too_short(model):
+    operator, graph = op(model, _index("FULLY_CONNECTED"))
+    buffer = model.buffers[graph.tensors[operator.inputs[1]].buffer]
+    buffer.data = buffer.data[:-16]
+
+
+def output_too_large(model):
+    operator, graph = op(model, _index("SOFTMAX"))
+    graph.tensors[operator.outputs[0]].shape[-1] *= 8
+
+
+def dynamic_shape(model):
+    graph = model.subgraphs[0]
+    graph.tensors[0].shapeSignature = [-1, *graph.tensors[0].shape[1:]]
+
+
+def empty_shape(model):
+    model.subgraphs[0].tensors[0].shape[0] = 0
+
+
+def huge_shape(model):
+    model.subgraphs[0].tensors[0].shape = [1 << 20, 1 << 20]
+
+
+def foreign_operator(model):
+    model.operatorCodes[0].builtinCode = 119  # WHILE
+    model.operatorCodes[0].deprecatedBuiltinCode = 119
+
+
+def variable(model):
+    op(model, _index("ADD"))[0].mutatingVariableInputs = [True]
+
+
+def axes_that_are_none(model):
+    operator, graph = op(model, _index("TRANSPOSE"))
+    tensor = graph.tensors[operator.inputs[1]]
+    model.buffers[tensor.buffer].data = list(struct.pack("<i", 7) * tensor.shape[0])
+
+
+def options_of_another(model):
+    op(model, _index("SOFTMAX"))[0].builtinOptionsType = 8
+
+
+def negative_scale(model):
+    model.subgraphs[0].tensors[op(model, _index("GELU"))[0].inputs[0]].quantization.scale[0] = -1.0
+
+
+def far_zero_point(model):
+    model.subgraphs[0].tensors[op(model, _index("GELU"))[0].inputs[0]].quantization.zeroPoint[0] = -524299
+
+
+def wrong_type(model):
+    operator, graph = op(model, _index("GELU"))
+    graph.tensors[operator.outputs[0]].type = 0
+    graph.tensors[operator.outputs[0]].quantization = None
+
+
+def subgraph_beyond(model):
+    model.signatureDefs[0].subgraphIndex = 77
+
+
+def signature_renamed(model):
+    model.signatureDefs[0].signatureKey = b"classify_7"
+
+
+def another_output(model):
+    model.signatureDefs[0].outputs[0].tensorIndex = 3
+
+
+def scale_not_of_the_manifest(model):
+    graph = model.subgraphs[0]
+    graph.tensors[graph.outputs[0]].quantization.scale[0] *= 2
+
+
+LIES = {
+    input_beyond: "ADD: tensor 9999 of",
+    negative_input: "ADD: tensor -1 of",
+    read_before_written: "is read before it is written",
+    written_twice: "is written twice",
+    constant_too_short: "bytes for a constant of shape",
+    output_too_large: "SOFTMAX: gives",
+    dynamic_shape: "a tensor whose shape is not fixed",
+    empty_shape: "a tensor of shape",
+    huge_shape: "a tensor of 1099511627776 bytes",
+    foreign_operator: "an operator 119 that no recipe uses",
+    variable: "ADD: a variable",
+    axes_that_are_none: "TRANSPOSE: axes",
+    options_of_another: "SOFTMAX: options of kind 8",
+    negative_scale: "a scale that is no positive number",
+    far_zero_point: "a zero point out of range",
+    wrong_type: "GELU: takes no int8",
+    subgraph_beyond: "subgraph 77 of 5",
+    signature_renamed: "its signatures are not those of its manifest",
+    another_output: "outputs",
+    scale_not_of_the_manifest: "is not what the manifest says",
+}
+
+
+@pytest.mark.parametrize("lie", LIES, ids=lambda lie: lie.__name__)
+def test_lies_are_refused(model, refusal, lie):
+    changed = model()
+    lie(changed)
+    assert LIES[lie] in (refusal(changed) or "passed")
+
+
+def test_overlapping_parts_do_not_make_a_long_walk():
+    """A list of a hundred thousand tables that are all one and the same, each with a long list of its own."""
+    count = 100_000
+    vector = 40
+    shape = vector + 4 + 4 * count
+    table = shape + 4 + 4 * count
+    data = bytearray(table + 64)
+    schema = {"Model": {0: ("subgraphs", "[Part]")}, "Part": {0: ("shape", "[i]")}}
+    struct.pack_into("<I", data, 0, 16)
+    struct.pack_into("<HHH", data, 8, 6, 8, 4)
+    struct.pack_into("<iI", data, 16, 8, vector - 20)
+    struct.pack_into("<I", data, vector, count)
+    for index in range(count):
+        struct.pack_into("<I", data, vector + 4 + 4 * index, table + 16 - (vector + 4 + 4 * index))
+    struct.pack_into("<I", data, shape, count)
+    struct.pack_into("<HHH", data, table + 8, 6, 8, 4)
+    struct.pack_into("<iI", data, table + 16, 8, (shape - (table + 20)) % 2**32)
+    with pytest.raises(DamagedError):
+        Parser(bytes(data), schema).root("Model")
+
+
+def test_unknown_fields_are_refused():
+    data = bytearray(40)
+    struct.pack_into("<I", data, 0, 20)
+    struct.pack_into("<HH30x", data, 4, 4 + 2 * 5, 8)
+    struct.pack_into("<H", data, 4 + 4 + 2 * 4, 4)
+    struct.pack_into("<i", data, 20, 16)
+    with pytest.raises(DamagedError, match="a Metadata has a field 4 that this runtime does not know: upgrade it"):
+        Parser(bytes(data), TABLES).root("Metadata")
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "options", "shape"),
+    [
+        ("ADD", [(1, 4, 8), (8,)], {}, (1, 4, 8)),
+        ("BATCH_MATMUL", [(2, 5, 8), (2, 7, 8)], {"adjoint_y": 1}, (2, 5, 7)),
+        ("BATCH_MATMUL", [(2, 5, 7), (2, 7, 8)], {}, (2, 5, 8)),
+        ("FULLY_CONNECTED", [(1, 5, 8), (3, 8), (3,)], {"keep_dims": 1}, (1, 5, 3)),
+        ("FULLY_CONNECTED", [(1, 5, 8), (3, 8), None], {}, (5, 3)),
+        (
+            "CONV_2D",
+            [(1, 32, 48, 3), (8, 16, 16, 3), (8,)],
+            {"padding": 1, "stride_w": 16, "stride_h": 16},
+            (1, 2, 3, 8),
+        ),
+        ("CONCATENATION", [(1, 1, 8), (1, 4, 8)], {"axis": -2}, (1, 5, 8)),
+        ("SOFTMAX", [(2, 5, 5)], {"beta": 1.0}, (2, 5, 5)),
+    ],
+)
+def test_shapes(name, inputs, options, shape):
+    operands = [None if each is None else Operand(each, "float32") for each in inputs]
+    assert OPS[_index(name)].rule(operands, options) == [shape]
