@@ -34,9 +34,17 @@ def tiny_artefacts(folder: Path) -> dict[str, Path]:
     from edgevit.model import build
 
     config = ViTConfig(
-        width=16, depth=1, heads=2, classes=4, mlp_width=32, patch=16, base_resolution=32, labels=LABELS, ladder=(32, 48),
+        width=16,
+        depth=1,
+        heads=2,
+        classes=4,
+        mlp_width=32,
+        patch=16,
+        base_resolution=32,
+        labels=LABELS,
+        ladder=(32, 48),
         resize="squash",
-    )  # fmt: skip
+    )
     model = build(config, seed=1)
     paths = {}
     for name, recipe in RECIPES.items():

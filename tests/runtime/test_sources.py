@@ -77,7 +77,7 @@ def test_wrong_use(edgevit_run, tiny_tflite, tmp_path, arguments, message):
 def test_a_camera_that_is_not_there(monkeypatch):
     monkeypatch.setitem(sys.modules, "picamera2", None)
     monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(EdgeViTError, match="a camera needs picamera2 .* or OpenCV"):
+    with pytest.raises(EdgeViTError, match=r"a camera needs picamera2 .* or OpenCV"):
         next(sources.camera(0, 1.0, 1))
 
 
@@ -134,7 +134,7 @@ def test_watch_waits_until_a_picture_is_whole(tmp_path):
 
 
 def test_watching_a_folder_that_goes_away(tmp_path):
-    with pytest.raises(PictureError, match="cannot watch .*: No such file"):
+    with pytest.raises(PictureError, match=r"cannot watch .*: No such file"):
         next(sources.watch(tmp_path / "gone", 0.01, existing=True))
 
 
