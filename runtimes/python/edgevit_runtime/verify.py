@@ -25,7 +25,7 @@ VERIFIER = 1
 MAX_DIMENSIONS = 6
 MAX_TENSOR_BYTES = 2**31 - 1
 ALIGNMENT = 4
-"""Constants begin at multiples of this. The schema says 16, but LiteRT's own tools write 4, which kernels can do with."""
+"""Constants begin at multiples of this. The schema says 16, but LiteRT's own tools write 4, and that works."""
 ZERO_POINTS = {"int8": (-128, 127), "uint8": (0, 255)}
 """What the type can hold; other types are quantized symmetrically."""
 MAX_CONSTANT_INTS = 64
