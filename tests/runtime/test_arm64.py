@@ -7,10 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from edgevit.converters.recipes import RECIPES
 from edgevit_runtime import Model
 from samples import random_picture
-
-from edgevit.converters.recipes import RECIPES
 
 ROOT = Path(__file__).resolve().parents[2]
 CPUS = ("cortex-a72", "cortex-a76")
