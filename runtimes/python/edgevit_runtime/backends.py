@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import os
 import platform
 from pathlib import Path
 from typing import Any, Protocol
@@ -185,22 +186,22 @@ class CompiledBackend:
 def _load_cached(load: Any, place: Path) -> Any:
     """Loads with XNNPACK's packed weights from the file `place` of the user's cache folder, or puts them there.
 
-    A new file is built beside its place and renamed, so that no other process maps half of one. Where the folder
-    cannot be written, or a file turns out unusable, the model loads without.
+    Where the folder cannot be written, or a file turns out unusable, the model loads without.
     """
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if place.exists():
-            with contextlib.suppress(RuntimeError):
-                return load(str(place))
+    if place.exists():
+        with contextlib.suppress(OSError, RuntimeError):
+            return load(str(place))
+        with contextlib.suppress(OSError):
             place.unlink()
-        partial = cache.partial_path(place)
-        try:
-            model = load(str(partial))
-            partial.replace(place)
+    try:
+        if not hasattr(os, "memfd_create"):  # not Linux
+            with cache.replacing(place) as partial:
+                return load(str(partial))
+        # XNNPACK ends the process when a disk is full, so it packs into memory, and what it made is copied.
+        with os.fdopen(os.memfd_create("edgevit"), "rb") as packed:
+            model = load(f"/proc/self/fd/{packed.fileno()}")
+            cache.write(place.name, packed)
             return model
-        finally:
-            partial.unlink(missing_ok=True)
     except (OSError, RuntimeError):
         return load("")
 

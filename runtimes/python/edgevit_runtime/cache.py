@@ -8,10 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import platform
+import shutil
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
+
+STALE_SECONDS = 3600
+"""No process takes so long to write a file."""
 
 
 def folder() -> Path:
@@ -43,20 +51,24 @@ def read(name: str) -> bytes | None:
         return None
 
 
-def write(name: str, content: bytes) -> None:
+def write(name: str, content: bytes | IO[bytes]) -> None:
     """Puts the file there, or does nothing where that is not possible."""
-    with contextlib.suppress(OSError):
-        place = folder() / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        partial = partial_path(place)
-        try:
-            partial.write_bytes(content)
-            partial.replace(place)
-        finally:
-            with contextlib.suppress(OSError):
-                partial.unlink()
+    with contextlib.suppress(OSError), replacing(folder() / name) as partial, partial.open("wb") as file:
+        shutil.copyfileobj(io.BytesIO(content) if isinstance(content, bytes) else content, file)
 
 
-def partial_path(place: Path) -> Path:
-    """A name beside `place` that no other process or thread uses."""
-    return place.with_name(f"{place.name}.{os.getpid()}-{threading.get_ident()}.partial")
+@contextlib.contextmanager
+def replacing(place: Path) -> Iterator[Path]:
+    """A name beside `place` that no other process or thread uses; what is made there takes its place at the end."""
+    partial = place.with_name(f"{place.name}.{os.getpid()}-{threading.get_ident()}.partial")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    for each in place.parent.glob("*.partial"):  # of a process that was killed
+        with contextlib.suppress(OSError):
+            if time.time() - each.stat().st_mtime > STALE_SECONDS:
+                each.unlink()
+    try:
+        yield partial
+        partial.replace(place)
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()

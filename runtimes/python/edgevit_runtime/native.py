@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from typing import IO
 
 
 @contextlib.contextmanager
@@ -26,7 +27,7 @@ def quiet() -> Iterator[None]:
     except OSError:  # no standard error at all, as in some services
         yield
         return
-    with tempfile.TemporaryFile() as held:
+    with _scratch() as held:
         os.dup2(held.fileno(), 2)
         try:
             yield
@@ -38,6 +39,13 @@ def quiet() -> Iterator[None]:
         finally:
             os.dup2(saved, 2)
             os.close(saved)
+
+
+def _scratch() -> IO[bytes]:
+    """A file in memory where the system has such; a disk may be full, or read-only."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("edgevit"), "w+b", buffering=0)
+    return tempfile.TemporaryFile(buffering=0)
 
 
 def silence_exit() -> None:

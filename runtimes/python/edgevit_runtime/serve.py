@@ -26,6 +26,8 @@ from edgevit_runtime.errors import EdgeViTError, PictureError, ResolutionError
 from edgevit_runtime.metrics import Metrics
 from edgevit_runtime.model import Model
 
+FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -66,7 +68,7 @@ class PictureServer(ThreadingHTTPServer):
             self.metrics.count(503)
             request.settimeout(1.0)
             with contextlib.suppress(OSError):
-                request.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                request.sendall(FULL)
             self.shutdown_request(request)
             return
         super().process_request(request, client_address)
