@@ -120,3 +120,33 @@ def real_data() -> Path:
     if not (folder / "deit_tiny").is_dir():
         pytest.skip(f"no real data: neither $EDGEVIT_DATA nor {folder} holds deit_tiny/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def deit(real_data):
+    """DeiT-Tiny with its real weights."""
+    from edgevit.checkpoints import import_checkpoint
+    from edgevit.data.labels import read_labels
+
+    (file,) = (real_data / "deit_tiny").glob("*.safetensors")
+    return import_checkpoint(file, "deit-tiny", labels=read_labels(real_data / "imagenet_classes.txt"))
+
+
+@pytest.fixture(scope="session")
+def deit_artefact(deit, real_data, tmp_path_factory) -> Callable[..., Path]:
+    """An artefact of it, made when first asked for."""
+    from edgevit.converters import convert
+    from edgevit.converters.recipes import get_recipe
+
+    folder = tmp_path_factory.mktemp("deit")
+
+    def call(recipe: str, resolutions: tuple[int, ...], with_logits: bool = False) -> Path:
+        path = folder / f"{recipe}-{len(resolutions)}-{resolutions[0]}.tflite"
+        if not path.exists():
+            calibration = real_data / "imagenet_calibration" if get_recipe(recipe).needs_calibration else None
+            convert(
+                deit, path, recipe=recipe, resolutions=resolutions, calibration=calibration, with_logits=with_logits
+            )
+        return path
+
+    return call

@@ -15,31 +15,6 @@ LADDER = (96, 128, 160, 192, 224, 256, 320, 384)
 
 
 @pytest.fixture(scope="module")
-def deit(real_data):
-    from edgevit.checkpoints import import_checkpoint
-    from edgevit.data.labels import read_labels
-
-    (file,) = (real_data / "deit_tiny").glob("*.safetensors")
-    return import_checkpoint(file, "deit-tiny", labels=read_labels(real_data / "imagenet_classes.txt"))
-
-
-@pytest.fixture(scope="module")
-def make(deit, tmp_path_factory):
-    """An artefact of DeiT-Tiny, made when first asked for."""
-    from edgevit.converters import convert
-
-    folder = tmp_path_factory.mktemp("deit")
-
-    def call(recipe, resolutions, with_logits=False):
-        path = folder / f"{recipe}-{len(resolutions)}-{resolutions[0]}.tflite"
-        if not path.exists():
-            convert(deit, path, recipe=recipe, resolutions=resolutions, with_logits=with_logits)
-        return path
-
-    return call
-
-
-@pytest.fixture(scope="module")
 def pictures(real_data):
     """(images [1300, 224, 224, 3], reference) as the data's README prepares them: squash, bicubic."""
     folder = real_data / "imagenet_val"
@@ -61,17 +36,17 @@ def test_keras_equals_the_reference(deit, pictures):
     assert np.abs(logits - reference["logits"]).max() <= 2e-3
 
 
-def test_float32_artefact_equals_the_reference(make, pictures):
+def test_float32_artefact_equals_the_reference(deit_artefact, pictures):
     images, reference = pictures
-    with Model(make("float32", (224,), with_logits=True)) as model:
+    with Model(deit_artefact("float32", (224,), with_logits=True)) as model:
         logits = np.stack([model.outputs(image)["logits"] for image in images])
     assert (logits.argmax(1) == reference["logits"].argmax(1)).sum() == 1300
     assert np.abs(logits - reference["logits"]).max() <= 2e-3
 
 
-def test_int8_keeps_what_it_promises(make, pictures):
+def test_int8_keeps_what_it_promises(deit_artefact, pictures):
     images, reference = pictures
-    path = make("int8", (224,))
+    path = deit_artefact("int8", (224,))
     assert path.stat().st_size <= 6_400_000
     with Model(path) as model:
         assert model.manifest.signatures[0].partitions == 1
@@ -81,14 +56,14 @@ def test_int8_keeps_what_it_promises(make, pictures):
     assert (votes == reference["labels"]).mean() >= (float_votes == reference["labels"]).mean() - 0.003
 
 
-def test_ladder_of_eight(make, pictures, real_data):
-    ladder, single = make("int8", LADDER), make("int8", (224,))
+def test_ladder_of_eight(deit_artefact, pictures, real_data):
+    ladder, single = deit_artefact("int8", LADDER), deit_artefact("int8", (224,))
     assert ladder.stat().st_size <= 1.5 * single.stat().st_size
     files = sorted((real_data / "imagenet_val").glob("*.JPEG"))[:3]
     with Model(ladder) as together:
         assert together.self_test().passed
         for resolution in LADDER:
-            with Model(make("int8", (resolution,))) as alone:
+            with Model(deit_artefact("int8", (resolution,))) as alone:
                 for file in files:
                     image = prepare(file, resolution, "squash")
                     difference = together.outputs(image)["scores"] - alone.outputs(image)["scores"]
@@ -107,12 +82,12 @@ print(json.dumps(int(status["VmRSS"].split()[0]) * 1024))
 """
 
 
-def test_memory_of_the_whole_ladder(make, tiny_tflite):
+def test_memory_of_the_whole_ladder(deit_artefact, tiny_tflite):
     """All eight used, above a process whose interpreter holds a model of a few kilobytes."""
 
     def rss(path):
         done = subprocess.run([sys.executable, "-c", MEMORY, path], capture_output=True, check=True)
         return json.loads(done.stdout)
 
-    rss(make("int8", LADDER))  # fills the weight cache
-    assert rss(make("int8", LADDER)) - rss(tiny_tflite) <= 60_000_000
+    rss(deit_artefact("int8", LADDER))  # fills the weight cache
+    assert rss(deit_artefact("int8", LADDER)) - rss(tiny_tflite) <= 60_000_000

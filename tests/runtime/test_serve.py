@@ -4,12 +4,14 @@ import http.client
 import io
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from edgevit_runtime import Model
@@ -17,10 +19,12 @@ from edgevit_runtime.serve import Limits, PictureServer
 from PIL import Image
 from samples import random_picture
 
+ROOT = Path(__file__).resolve().parents[2]
 
-def file_of(seed, form="PNG", **options):
+
+def file_of(seed, form="PNG", size=None, **options):
     file = io.BytesIO()
-    random_picture(seed).save(file, form, **options)
+    (random_picture(seed) if size is None else random_picture(seed, size)).save(file, form, **options)
     return file.getvalue()
 
 
@@ -164,6 +168,41 @@ def test_a_process_that_is_told_to_stop(tiny_tflite, tmp_path):
         assert process.wait(20) == 0
     kept = sorted(path.suffix for path in (tmp_path / "cache" / "edgevit").iterdir())
     assert kept == [".verified", ".xnnpack"]
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_leaves_nothing(tiny_tflite, tmp_path):
+    (tmp_path / "tmp").mkdir()
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "TMPDIR": str(tmp_path / "tmp")}
+    command = [sys.executable, "-m", "edgevit_runtime", "serve", str(tiny_tflite), "--port"]
+    port = 0
+    for _ in range(3):  # the next one takes the same port at once
+        with subprocess.Popen(
+            [*command, str(port)], stderr=subprocess.PIPE, text=True, env=environment, cwd=tmp_path
+        ) as process:
+            port = int(process.stderr.readline().split("127.0.0.1:")[1].split("/")[0])
+            address, body = ("127.0.0.1", port), file_of(1, size=(800, 900))
+            half = socket.create_connection(address)
+            half.sendall(b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:1000])
+            connection = http.client.HTTPConnection(*address, timeout=20)
+            connection.request("POST", "/", body)  # and another one is under way
+            process.kill()
+            assert process.wait(20) == -signal.SIGKILL
+            for each in (connection, half):
+                each.close()
+    assert not list((tmp_path / "tmp").iterdir())
+    assert {path.suffix for path in (tmp_path / "cache" / "edgevit").iterdir()} <= {".verified", ".xnnpack"}
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze")
+def test_the_unit_is_one(tmp_path):
+    unit = (ROOT / "runtimes/python/examples/edgevit-serve.service").read_text()
+    (tmp_path / "edgevit-serve.service").write_text(
+        unit.replace("/opt/edgevit/bin/edgevit-run", f"{Path(sys.executable).parent}/edgevit-run")
+    )
+    command = ["systemd-analyze", "verify", "--man=no", tmp_path / "edgevit-serve.service"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(
