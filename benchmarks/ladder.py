@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -34,12 +36,24 @@ print(json.dumps({"rss": rss("VmRSS"), "load_ms": model.load_ms, "backend": mode
 
 
 def measured(path: Path) -> dict[str, float]:
-    """Medians over fresh processes."""
-    runs = [
-        json.loads(subprocess.run([sys.executable, "-c", MEASURE, path], capture_output=True, check=True).stdout)
-        for _ in range(REPEATS)
-    ]
-    return {key: float(np.median([run[key] for run in runs])) for key in ("rss", "load_ms")}
+    """Medians over fresh processes. Cold: the first ever, with an empty cache folder."""
+
+    def run(cache: str) -> dict[str, float]:
+        environment = {**os.environ, "XDG_CACHE_HOME": cache}
+        command = [sys.executable, "-c", MEASURE, path]
+        figures: dict[str, float] = json.loads(
+            subprocess.run(command, capture_output=True, check=True, env=environment).stdout
+        )
+        return figures
+
+    with tempfile.TemporaryDirectory() as folder:
+        cold = [run(f"{folder}/{number}") for number in range(REPEATS)]
+        warm = [run(f"{folder}/0") for _ in range(REPEATS)]
+    return {
+        f"{kind}{key}": float(np.median([each[key] for each in runs]))
+        for kind, runs in (("cold_", cold), ("", warm))
+        for key in ("rss", "load_ms")
+    }
 
 
 def empty() -> Path:
@@ -82,7 +96,9 @@ def main() -> None:
         "rss_empty_bytes": int(base["rss"]),
         "rss_all_eight_used_bytes": int(used["rss"]),
         "rss_above_empty_mb": round((used["rss"] - base["rss"]) / 1e6, 2),
+        "cold_rss_above_empty_mb": round((used["cold_rss"] - base["rss"]) / 1e6, 2),
         "load_ms": round(used["load_ms"], 2),
+        "cold_load_ms": round(used["cold_load_ms"], 2),
     }
     print(figures)
     write("ladder", figures)

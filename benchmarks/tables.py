@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from edgevit.converters.recipes import RECIPES
 from record import ROOT
+from runtime_tables import SECTIONS as RUNTIME
 from training_tables import SECTIONS as TRAINING
 from training_tables import result, table
 
@@ -112,7 +113,11 @@ def deit() -> Iterator[str]:
     )
 
 
-PAGES = {"README.md": {"demo": demo, "recipes": recipes, "deit": deit}, "docs/training.md": TRAINING}
+PAGES = {
+    "README.md": {"demo": demo, "recipes": recipes, "deit": deit},
+    "docs/training.md": TRAINING,
+    "runtimes/python/README.md": RUNTIME,
+}
 
 
 def main() -> None:

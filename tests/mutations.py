@@ -23,17 +23,20 @@ class _Recorder(Parser):
         super().__init__(data, TABLES)
         self.places: set[tuple[int, int]] = {(0, 4)}
 
+    def _number(self, kind, at):
+        return SCALARS[kind].unpack_from(self.data, at)[0]
+
     def table(self, at, name):
-        start = at - self._read(SCALARS["i"], at)
-        count = self._read(SCALARS["H"], start)
+        start = at - self._number("i", at)
+        count = self._number("H", start)
         self.places |= {(at, 4), *((start + each, 2) for each in range(0, count, 2))}
-        for number, (_, kind) in self.schema[name].items():
+        for number, (_, kind) in TABLES[name].items():
             if 4 + 2 * number + 2 <= count:
-                offset = self._read(SCALARS["H"], start + 4 + 2 * number)
+                offset = self._number("H", start + 4 + 2 * number)
                 if offset:
                     self.places.add((at + offset, SCALARS[kind].size if kind in SCALARS else 4))
                     if kind == "offset":  # an operator's options: scalars, wherever they are
-                        options = at + offset + self._read(SCALARS["I"], at + offset)
+                        options = at + offset + self._number("I", at + offset)
                         self.places |= {(options + each, 4) for each in range(-12, 24, 4)}
         return super().table(at, name)
 

@@ -61,13 +61,13 @@ def test_default_resolution_top_k_and_errors(tiny_tflite):
 def test_backends_agree(artefact, recipe):
     image = np.asarray(random_picture(5, (80, 80)))
     scores = {}
-    for backend in ("compiled", "interpreter"):
+    for backend in ("native", "interpreter"):
         with Model(artefact(recipe), backend=backend) as model:
             assert model.backend[0] == backend
             assert model.self_test().passed
             scores[backend] = model.outputs(image)["scores"]
     # int8-full falls into many partitions, which the two cut differently: kernels that round in other places.
-    np.testing.assert_allclose(scores["compiled"], scores["interpreter"], atol=0.05 if recipe == "int8-full" else 1e-6)
+    np.testing.assert_allclose(scores["native"], scores["interpreter"], atol=0.05 if recipe == "int8-full" else 1e-6)
 
 
 def test_closed_models_and_things_that_are_no_pictures(tiny_tflite, tmp_path):
@@ -86,7 +86,7 @@ def test_closed_models_and_things_that_are_no_pictures(tiny_tflite, tmp_path):
 
 
 def test_unknown_backend(tiny_tflite):
-    with pytest.raises(EdgeViTError, match=r"unknown backend 'gpu' .known: compiled, interpreter, tflite"):
+    with pytest.raises(EdgeViTError, match=r"unknown backend 'gpu' .known: native, compiled, interpreter, tflite"):
         Model(tiny_tflite, backend="gpu")
 
 
@@ -186,12 +186,12 @@ def test_profile_document(tiny_tflite):
     assert 0 < point["latency_ms"]["p10"] <= point["latency_ms"]["median"] <= point["latency_ms"]["p90"]
     assert point["latency_ms"]["runs"] >= 1
     assert point["peak_rss_bytes"] > 10_000_000
-    assert profile["device"]["backend"] in ("compiled", "interpreter")
+    assert profile["device"]["backend"] in ("native", "interpreter")
 
 
 @pytest.mark.parametrize("version", ["2.0.2", "2.1.0", "2.1.2"])
 def test_versions_that_compute_wrongly_are_refused(tiny_tflite, monkeypatch, version):
-    monkeypatch.setattr(backends_module.importlib.metadata, "version", lambda _name: version)
+    monkeypatch.setattr(backends_module, "installed_version", lambda _name: version)
     with pytest.raises(EdgeViTError, match=f"ai-edge-litert {version} computes int8 attention wrongly"):
         Model(tiny_tflite)
 

@@ -11,7 +11,7 @@ tensorflow     TensorFlow's own `tf.lite.Interpreter`, where a whole TensorFlow 
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
+import importlib.util
 import os
 import platform
 from pathlib import Path
@@ -65,16 +65,33 @@ def open_backend(
 
 def litert_version() -> str:
     """The installed LiteRT. Raises `BackendError` for the ones that compute int8 attention wrongly."""
-    try:
-        version = importlib.metadata.version("ai-edge-litert")
-    except importlib.metadata.PackageNotFoundError as error:
-        raise ImportError("ai-edge-litert is not installed") from error
+    version = installed_version("ai-edge-litert")
     numbers = tuple(int(part) for part in version.split(".")[:3] if part.isdecimal())
     if (2, 0, 0) <= numbers < (2, 1, 3):
         raise BackendError(
             f"ai-edge-litert {version} computes int8 attention wrongly; `pip install 'ai-edge-litert>=2.1.3'`"
         )
     return version
+
+
+def installed_version(package: str) -> str:
+    """The version of an installed package. Raises `ImportError` where it is not there.
+
+    It stands in the name of the folder beside the code. Where it does not, `importlib.metadata` is asked, which takes
+    as long to import as the rest of this package.
+    """
+    module = package.replace("-", "_")
+    found = importlib.util.find_spec(module)
+    for folder in (found.submodule_search_locations or ()) if found else ():
+        infos = list(Path(folder).parent.glob(f"{module}-*.dist-info"))
+        if len(infos) == 1:
+            return infos[0].name[len(module) + 1 : -len(".dist-info")]
+    from importlib import metadata
+
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError as error:
+        raise ImportError(f"{package} is not installed") from error
 
 
 class NativeBackend:
@@ -263,7 +280,7 @@ class TfliteBackend(InterpreterBackend):
     def _interpreter(self) -> tuple[Any, str]:
         from tflite_runtime.interpreter import Interpreter
 
-        return Interpreter, importlib.metadata.version("tflite-runtime")
+        return Interpreter, installed_version("tflite-runtime")
 
 
 class TensorflowBackend(InterpreterBackend):

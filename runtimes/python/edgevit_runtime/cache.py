@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import os
 import platform
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +18,7 @@ from typing import IO
 
 STALE_SECONDS = 3600
 """No process takes so long to write a file."""
+CHUNK_BYTES = 2**20
 
 
 def folder() -> Path:
@@ -54,7 +53,8 @@ def read(name: str) -> bytes | None:
 def write(name: str, content: bytes | IO[bytes]) -> None:
     """Puts the file there, or does nothing where that is not possible."""
     with contextlib.suppress(OSError), replacing(folder() / name) as partial, partial.open("wb") as file:
-        shutil.copyfileobj(io.BytesIO(content) if isinstance(content, bytes) else content, file)
+        for chunk in [content] if isinstance(content, bytes) else iter(lambda: content.read(CHUNK_BYTES), b""):
+            file.write(chunk)
 
 
 @contextlib.contextmanager

@@ -1,14 +1,14 @@
 """Reads a flatbuffer without a schema library, and believes nothing in it.
 
 `parse` walks the tables that a schema describes: every offset, length and terminator is checked against the file before
-it is followed, a field that the schema does not know is refused, and no file can make the walk longer than itself. What
-`parse` has gone through, native code can follow. The format: https://flatbuffers.dev/internals/.
+it is followed, a field that the schema does not know is refused, and no file can make the walk much longer than itself.
+What `parse` has gone through, native code can follow. The format: https://flatbuffers.dev/internals/.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 # What a field holds: a struct letter for a scalar (i, I, b, B, Q, f, ...), "string", "bytes" for (start, count) of a
@@ -18,8 +18,14 @@ Fields = Mapping[int, "tuple[str, str]"]
 """Field number -> (its name, what it holds)."""
 Values = dict[str, Any]
 """Field name -> value; a field that is left out is not there."""
+Reader = Callable[[int], Any]
+Layout = tuple[int, "list[tuple[int, str, struct.Struct | None, Reader]]"]
+"""A table's bytes, and of each field in it: where it is, its name, and what reads it."""
+SHARED = "Quantization"
+"""The resolutions refer to the same tables of this kind: each is read once, and is then the same object."""
 
 SCALARS = {letter: struct.Struct(f"<{letter}") for letter in "bBhHiIqQf"}
+OUTSIDE = "an offset leads out of the file"
 _OFFSET, _SIGNED, _VTABLE = struct.Struct("<I"), struct.Struct("<i"), struct.Struct("<HH")
 
 
@@ -31,73 +37,105 @@ class Parser:
     """Reads tables of `data` by `schema`, a table's name -> its fields."""
 
     def __init__(self, data: bytes | memoryview, schema: Mapping[str, Fields]) -> None:
-        self.data, self.size, self.schema = data, len(data), schema
+        self.data, self.size = data, len(data)
+        self._fields = {
+            name: {number: (field, SCALARS.get(kind), self._reader(kind)) for number, (field, kind) in fields.items()}
+            for name, fields in schema.items()
+        }
+        self._layouts: dict[tuple[int, str], Layout] = {}
+        self._shared: dict[int, Values] = {}
         self._budget = 4 * len(data) + 65536
 
     def root(self, name: str) -> Values:
-        return self.table(self._read(_OFFSET, 0), name)
+        return self.table(self._offset(0), name)
 
     def table(self, at: int, name: str) -> Values:
         """The table `name` at byte `at`. Raises `DamagedError`."""
-        start = at - self._read(_SIGNED, at)
-        vtable_bytes, table_bytes = self._read(_VTABLE, start)
-        if vtable_bytes < 4 or vtable_bytes % 2 or start + vtable_bytes > self.size or at + table_bytes > self.size:
+        if not 0 <= at <= self.size - 4:
+            raise DamagedError(OUTSIDE)
+        start = at - _SIGNED.unpack_from(self.data, at)[0]
+        table_bytes, fields = self._layouts.get((start, name)) or self._layout(start, name)
+        if at + table_bytes > self.size:
             raise DamagedError(f"a {name} reaches beyond the file")
         self._spend(table_bytes)
-        fields = self.schema[name]
         values: Values = {}
-        slots = struct.unpack_from(f"<{vtable_bytes // 2 - 2}H", self.data, start + 4)
-        for number, offset in enumerate(slots):
-            if offset == 0:
-                continue
-            if number not in fields:
-                raise DamagedError(f"a {name} has a field {number} that this runtime does not know: upgrade it")
-            field, kind = fields[number]
-            scalar = SCALARS.get(kind)
-            width = scalar.size if scalar else 4
-            if offset < 4 or offset + width > table_bytes:
-                raise DamagedError(f"the field {field} lies outside its {name}")
+        for offset, field, scalar, reader in fields:
+            place = at + offset
             if scalar:
-                values[field] = scalar.unpack_from(self.data, at + offset)[0]
+                (values[field],) = scalar.unpack_from(self.data, place)
             else:
-                place = at + offset
-                values[field] = self._follow(place + _OFFSET.unpack_from(self.data, place)[0], kind)
+                values[field] = reader(place + _OFFSET.unpack_from(self.data, place)[0])
         return values
 
-    def _follow(self, at: int, kind: str) -> Any:
+    def _layout(self, start: int, name: str) -> Layout:
+        """A vtable: how long a table is, and where its fields are, each within it."""
+        if not 0 <= start <= self.size - 4:
+            raise DamagedError(OUTSIDE)
+        vtable_bytes, table_bytes = _VTABLE.unpack_from(self.data, start)
+        if vtable_bytes < 4 or vtable_bytes % 2 or start + vtable_bytes > self.size:
+            raise DamagedError(f"a {name} reaches beyond the file")
+        self._spend(vtable_bytes)
+        present = []
+        for number, offset in enumerate(struct.unpack_from(f"<{vtable_bytes // 2 - 2}H", self.data, start + 4)):
+            if offset == 0:
+                continue
+            if number not in self._fields[name]:
+                raise DamagedError(f"a {name} has a field {number} that this runtime does not know: upgrade it")
+            field, scalar, reader = self._fields[name][number]
+            if offset < 4 or offset + (scalar.size if scalar else 4) > table_bytes:
+                raise DamagedError(f"the field {field} lies outside its {name}")
+            present.append((offset, field, scalar, reader))
+        self._layouts[start, name] = table_bytes, present
+        return table_bytes, present
+
+    def _reader(self, kind: str) -> Reader:
+        """What reads a field of this kind from the byte that its offset leads to."""
         if kind == "string":
-            start, count = self._vector(at, 1)
-            if start + count >= self.size or self.data[start + count] != 0:
-                raise DamagedError("a text has no end")
-            return bytes(self.data[start : start + count])
+            return self._text
         if kind == "bytes":
-            return self._vector(at, 1)
+            return lambda at: self._vector(at, 1)
         if kind == "offset":
-            return at
+            return lambda at: at
+        if kind == SHARED:
+            return self._shared_table
         if not kind.startswith("["):
-            return self.table(at, kind)
+            return lambda at: self.table(at, kind)
         item = kind[1:-1]
-        scalar = SCALARS.get(item)
-        if scalar:
-            start, count = self._vector(at, scalar.size)
-            return struct.unpack_from(f"<{count}{item}", self.data, start)
+        return (lambda at: self._scalars(at, item)) if item in SCALARS else (lambda at: self._list(at, item))
+
+    def _shared_table(self, at: int) -> Values:
+        if at not in self._shared:
+            self._shared[at] = self.table(at, SHARED)
+        return self._shared[at]
+
+    def _text(self, at: int) -> bytes:
+        start, count = self._vector(at, 1)
+        if start + count >= self.size or self.data[start + count] != 0:
+            raise DamagedError("a text has no end")
+        return bytes(self.data[start : start + count])
+
+    def _scalars(self, at: int, item: str) -> tuple[Any, ...]:
+        start, count = self._vector(at, SCALARS[item].size)
+        return struct.unpack_from(f"<{count}{item}", self.data, start)
+
+    def _list(self, at: int, name: str) -> list[Values]:
         start, count = self._vector(at, 4)
         offsets = struct.unpack_from(f"<{count}I", self.data, start)
-        return [self.table(start + 4 * index + offset, item) for index, offset in enumerate(offsets)]
+        return [self.table(start + 4 * index + offset, name) for index, offset in enumerate(offsets)]
 
     def _vector(self, at: int, item_bytes: int) -> tuple[int, int]:
         """(byte of the first item, count) of a vector that lies wholly in the file."""
-        count: int = self._read(_OFFSET, at)
+        count = self._offset(at)
         if at + 4 + count * item_bytes > self.size:
             raise DamagedError("a list reaches beyond the file")
         self._spend(4 + count * item_bytes)
         return at + 4, count
 
-    def _read(self, kind: struct.Struct, at: int) -> Any:
-        if not 0 <= at <= self.size - kind.size:
-            raise DamagedError("an offset leads out of the file")
-        values = kind.unpack_from(self.data, at)
-        return values[0] if len(values) == 1 else values
+    def _offset(self, at: int) -> int:
+        if not 0 <= at <= self.size - 4:
+            raise DamagedError(OUTSIDE)
+        value: int = _OFFSET.unpack_from(self.data, at)[0]
+        return value
 
     def _spend(self, count: int) -> None:
         """Parts may be shared, but not so often that a small file means a long walk."""

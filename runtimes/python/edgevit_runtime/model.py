@@ -10,24 +10,31 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgevit_runtime import cache, profile, selftest, timing
+from edgevit_runtime import cache
 from edgevit_runtime.backends import Array, open_backend
-from edgevit_runtime.budget import Budget
 from edgevit_runtime.errors import ArtefactError, BackendError, EdgeViTError, PictureError
 from edgevit_runtime.manifest import Manifest, Signature, Tensor, read_manifest
 from edgevit_runtime.preprocess import MAX_PIXELS, Picture, prepare
 from edgevit_runtime.seal import check_seal
-from edgevit_runtime.verify import VERIFIER, verify
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from edgevit_runtime.budget import Budget
+    from edgevit_runtime.selftest import SelfTestResult, SignatureCheck
+
+# What only some calls need is imported by them: a process's first answer should not wait for it.
 
 BUDGET_SECONDS = 1.0
 """What measuring the ladder for a budget may take, once for a device."""
+VERIFIER = 2
+"""Raised when the checks of `verify` change: what an older verifier let pass is looked at again."""
 AHEAD = 4
 """So many pictures are decoded before `classify_many` needs them."""
 
@@ -156,6 +163,8 @@ class Model:
         if top_k < 1:
             raise EdgeViTError(f"top_k must be 1 or more, not {top_k}")
         self._signature(resolution)  # a wrong one raises now, not once for each picture
+        from concurrent.futures import ThreadPoolExecutor
+
         waiting: deque[Future[Array]] = deque()
         source = iter(pictures)
         with ThreadPoolExecutor(decoders) as pool:
@@ -222,16 +231,20 @@ class Model:
             self._ran.add(signature.resolution)
         return {tensor.name: _real(raw[tensor.name], tensor)[0] for tensor in signature.outputs}
 
-    def self_test(self) -> selftest.SelfTestResult:
+    def self_test(self) -> SelfTestResult:
         """Replays the artefact's own test on every resolution, through this interpreter."""
-        return selftest.SelfTestResult(tuple(map(self._check, self.manifest.signatures)), *self.backend)
+        from edgevit_runtime.selftest import SelfTestResult
 
-    def _check(self, signature: Signature) -> selftest.SignatureCheck:
+        return SelfTestResult(tuple(map(self._check, self.manifest.signatures)), *self.backend)
+
+    def _check(self, signature: Signature) -> SignatureCheck:
+        from edgevit_runtime.selftest import SignatureCheck, draw_picture
+
         test = signature.self_test
-        scores = self.outputs(selftest.draw_picture(test.generator, test.seed, signature.resolution))["scores"]
+        scores = self.outputs(draw_picture(test.generator, test.seed, signature.resolution))["scores"]
         error = float(np.max(np.abs(scores[list(test.indices)] - np.array(test.scores, np.float32))))
         # A NaN compares false with everything: it must not pass.
-        return selftest.SignatureCheck(signature.name, error if error == error else 1.0, test.tolerance)
+        return SignatureCheck(signature.name, error if error == error else 1.0, test.tolerance)
 
     def _prove(self) -> None:
         """Refuses an interpreter that gets the smallest resolution wrong, before anybody trusts its answers."""
@@ -258,6 +271,8 @@ class Model:
         ops: also where the time goes, by kind of operator (LiteRT 2.2 and 2.3 only; others raise `BackendError`).
         `peak_rss_bytes` is the process's peak while that resolution ran, with the whole ladder loaded.
         """
+        from edgevit_runtime import profile
+
         return profile.measure(self, resolutions, seconds, on_progress, ops=ops)
 
     def _signature(self, resolution: int | None) -> Signature:
@@ -267,6 +282,8 @@ class Model:
 
     def _within_budget(self) -> Budget:
         """The budget's state; measures the ladder the first time that this device sees the artefact."""
+        from edgevit_runtime.budget import Budget
+
         with self._measuring:
             if self._budget is None:
                 name = f"{cache.device_key(self._digest, *self.backend, self.threads)}.latency.json"
@@ -289,6 +306,8 @@ class Model:
         return kept if known else {}
 
     def _measure_ladder(self) -> dict[int, float]:
+        from edgevit_runtime import selftest, timing
+
         calls = {}
         for resolution in self.resolutions:
             image = selftest.draw_picture(selftest.GENERATOR, 1, resolution)
@@ -308,6 +327,8 @@ def examine(path: Path, manifest: Manifest, trust: str | os.PathLike[str] | None
             # Verifying takes longer than loading: what was found in order once is known by its checksum.
             proof = f"{digest.hex()[:32]}.verified"
             if not remember or cache.read(proof) != b"%d" % VERIFIER:
+                from edgevit_runtime.verify import verify
+
                 verify(data, manifest)
                 if remember:
                     cache.write(proof, b"%d" % VERIFIER)

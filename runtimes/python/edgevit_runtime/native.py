@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from typing import IO
 
@@ -45,6 +44,8 @@ def _scratch() -> IO[bytes]:
     """A file in memory where the system has such; a disk may be full, or read-only."""
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("edgevit"), "w+b", buffering=0)
+    import tempfile
+
     return tempfile.TemporaryFile(buffering=0)
 
 

@@ -20,8 +20,6 @@ from edgevit_runtime.manifest import Manifest, Signature, Tensor
 from edgevit_runtime.ops import ACTIVATIONS, OPS, Op, Operand
 from edgevit_runtime.schema import TABLES, TYPES
 
-VERIFIER = 1
-"""Raised when the checks change: what an older verifier let pass is looked at again."""
 MAX_DIMENSIONS = 6
 MAX_TENSOR_BYTES = 2**31 - 1
 ALIGNMENT = 4
@@ -48,6 +46,7 @@ def _demand(holds: bool, what: str) -> None:
 class _Verifier:
     def __init__(self, data: bytes | memoryview) -> None:
         self.data = data
+        self._scales: set[tuple[int, str]] = set()
         self.parser = Parser(data, TABLES)
         self.model = self.parser.root("Model")
         _demand(self.model.get("version") == 3, f"TFLite schema version {self.model.get('version')}")
@@ -72,7 +71,8 @@ class _Verifier:
 
     @staticmethod
     def _index(index: int, things: Sequence[Any], what: str) -> int:
-        _demand(0 <= index < len(things), f"{what} {index} of {len(things)}")
+        if not 0 <= index < len(things):
+            raise DamagedError(f"{what} {index} of {len(things)}")
         return index
 
     @staticmethod
@@ -123,11 +123,14 @@ class _Verifier:
         _demand(tensor.get("type", 0) in TYPES, f"a tensor of type {tensor.get('type', 0)}")
         dtype, item_bytes = TYPES[tensor.get("type", 0)]
         shape = tensor.get("shape", ())
-        _demand(len(shape) <= MAX_DIMENSIONS and all(size >= 1 for size in shape), f"a tensor of shape {list(shape)}")
+        if len(shape) > MAX_DIMENSIONS or (shape and min(shape) < 1):
+            raise DamagedError(f"a tensor of shape {list(shape)}")
         _demand(tensor.get("shape_signature", shape) == shape, "a tensor whose shape is not fixed")
         size_bytes = math.prod(shape) * item_bytes
-        _demand(size_bytes <= MAX_TENSOR_BYTES, f"a tensor of {size_bytes} bytes")
-        self._quantization(tensor.get("quantization", {}), shape, dtype)
+        if size_bytes > MAX_TENSOR_BYTES:
+            raise DamagedError(f"a tensor of {size_bytes} bytes")
+        if tensor.get("quantization"):
+            self._quantization(tensor["quantization"], shape, dtype)
         index = self._index(tensor.get("buffer", 0), self.buffers, "buffer")
         start, count = self.buffers[index]
         if count == 0:  # an empty buffer: the tensor is computed
@@ -138,8 +141,7 @@ class _Verifier:
             values = struct.unpack_from(f"<{count // 4}i", self.data, start)
         return Operand(shape, dtype, values, constant=True)
 
-    @staticmethod
-    def _quantization(quantization: Values, shape: Sequence[int], dtype: str) -> None:
+    def _quantization(self, quantization: Values, shape: Sequence[int], dtype: str) -> None:
         scales, zeros = quantization.get("scale", ()), quantization.get("zero_point", ())
         if not scales and not zeros:
             return
@@ -147,10 +149,14 @@ class _Verifier:
         _demand(0 <= axis < max(1, len(shape)), f"scales along axis {axis}")
         lengths = (1, shape[axis]) if shape else (1,)
         _demand(len(scales) in lengths and len(zeros) == len(scales), f"{len(scales)} scales, {len(zeros)} zero points")
-        _demand(all(0.0 < scale < math.inf for scale in scales), "a scale that is no positive number")
+        if (id(quantization), dtype) in self._scales:  # the resolutions share their scales
+            return
+        self._scales.add((id(quantization), dtype))
+        # A sum is finite where each is, and NaN where one is.
+        _demand(min(scales) > 0.0 and sum(scales) < math.inf, "a scale that is no positive number")
         # Kernels look values up in tables by their distance from the zero point.
         lowest, highest = ZERO_POINTS.get(dtype, (0, 0))
-        _demand(all(lowest <= zero <= highest for zero in zeros), "a zero point out of range")
+        _demand(lowest <= min(zeros) and max(zeros) <= highest, "a zero point out of range")
 
     def _operator(self, op: Op, operator: Values, tensors: list[Operand], written: set[int]) -> None:
         inputs: list[Operand | None] = []
@@ -159,7 +165,8 @@ class _Verifier:
                 inputs.append(None)
                 continue
             self._index(index, tensors, "tensor")
-            _demand(index in written, f"tensor {index} is read before it is written")
+            if index not in written:
+                raise DamagedError(f"tensor {index} is read before it is written")
             inputs.append(tensors[index])
         if op.inputs == 3 and len(inputs) == 2:
             inputs.append(None)
@@ -179,8 +186,10 @@ class _Verifier:
         _demand(len(outputs) == len(shapes), f"{len(outputs)} outputs, not {len(shapes)}")
         for index, shape in zip(outputs, shapes):
             self._index(index, tensors, "tensor")
-            _demand(index not in written, f"tensor {index} is written twice")
-            _demand(tensors[index].shape == shape, f"gives {list(shape)}, not {list(tensors[index].shape)}")
+            if index in written:
+                raise DamagedError(f"tensor {index} is written twice")
+            if tensors[index].shape != shape:
+                raise DamagedError(f"gives {list(shape)}, not {list(tensors[index].shape)}")
         self._types(op, inputs, [tensors[index] for index in outputs])
         _demand(len(set(outputs)) == len(outputs), "an output twice")
 
