@@ -6,6 +6,7 @@ import os
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from edgevit_runtime import cache
@@ -94,7 +95,7 @@ def test_full_disks(tiny_tflite, tmp_path, backend, room):
 
 def test_failed_writes_leave_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    stale = cache.folder() / "a.1-2.partial"
+    stale = Path(cache.folder()) / "a.1-2.partial"
     cache.write("a", b"first")
     stale.write_bytes(b"of a process that was killed")
     os.utime(stale, (0, 0))
@@ -105,7 +106,7 @@ def test_failed_writes_leave_nothing(tmp_path, monkeypatch):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert cache.read("a") == b"first"
-    assert [each.name for each in cache.folder().iterdir()] == ["a"]
+    assert [each.name for each in Path(cache.folder()).iterdir()] == ["a"]
 
 
 @pytest.mark.slow

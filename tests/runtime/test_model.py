@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -102,7 +103,7 @@ def test_weight_cache_is_kept_and_used(tiny_tflite, own_cache):
     image = draw_picture(GENERATOR, 1, 64)
     with Model(tiny_tflite) as model:
         first = model.outputs(image)["scores"]
-    cache = weight_cache_path(digest(tiny_tflite), version)
+    cache = Path(weight_cache_path(digest(tiny_tflite), version))
     assert sorted(path.suffix for path in own_cache.iterdir()) == [".verified", ".xnnpack"]
     written = cache.stat().st_mtime_ns
     with Model(tiny_tflite) as model:
@@ -116,7 +117,7 @@ def test_damaged_or_unwritable_cache_does_not_matter(tiny_tflite, own_cache, mon
         expected = model.outputs(image)["scores"]
     assert not own_cache.exists()
     own_cache.mkdir(parents=True)
-    cache = weight_cache_path(digest(tiny_tflite), backends_module.litert_version())
+    cache = Path(weight_cache_path(digest(tiny_tflite), backends_module.litert_version()))
     cache.write_bytes(b"not a cache")
     with Model(tiny_tflite) as model:
         np.testing.assert_array_equal(model.outputs(image)["scores"], expected)

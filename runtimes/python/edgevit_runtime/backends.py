@@ -14,7 +14,7 @@ import contextlib
 import importlib.util
 import os
 import platform
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -43,7 +43,7 @@ class Backend(Protocol):
 
 
 def open_backend(
-    path: Path, threads: int, name: str | None = None, *, digest: bytes, weight_cache: bool = True
+    path: str, threads: int, name: str | None = None, *, digest: bytes, weight_cache: bool = True
 ) -> Backend:
     """The named backend, or the first that works on this machine.
 
@@ -83,9 +83,10 @@ def installed_version(package: str) -> str:
     module = package.replace("-", "_")
     found = importlib.util.find_spec(module)
     for folder in (found.submodule_search_locations or ()) if found else ():
-        infos = list(Path(folder).parent.glob(f"{module}-*.dist-info"))
+        beside = os.listdir(os.path.dirname(folder))
+        infos = [name for name in beside if name.startswith(f"{module}-") and name.endswith(".dist-info")]
         if len(infos) == 1:
-            return infos[0].name[len(module) + 1 : -len(".dist-info")]
+            return infos[0][len(module) + 1 : -len(".dist-info")]
     from importlib import metadata
 
     try:
@@ -100,7 +101,7 @@ class NativeBackend:
     name = "native"
     proven = True
 
-    def __init__(self, path: Path, threads: int, digest: bytes | None) -> None:
+    def __init__(self, path: str, threads: int, digest: bytes | None) -> None:
         self.version = litert_version()
         from edgevit_runtime import litert
 
@@ -114,7 +115,8 @@ class NativeBackend:
 
             place = None if digest is None else weight_cache_path(digest, self.version)
             try:
-                self._compiled = load("") if place is None else _load_cached(load, place)
+                self._compiled: litert.Compiled
+                self._compiled, self._written = _load_cached(load, place)
             except RuntimeError as error:
                 raise ArtefactError(f"LiteRT {self.version} cannot load {path}: {error}") from error
         self._seen: set[str] = set()
@@ -127,6 +129,7 @@ class NativeBackend:
         return self._compiled.run(signature, image)
 
     def close(self) -> None:
+        self._written()
         with quiet():
             self._compiled.close()
 
@@ -137,7 +140,7 @@ class CompiledBackend:
     name = "compiled"
     proven = True
 
-    def __init__(self, path: Path, threads: int, digest: bytes | None) -> None:
+    def __init__(self, path: str, threads: int, digest: bytes | None) -> None:
         self.version = litert_version()
         if lacks_atomics():
             raise ImportError("its GPU library ends the process on processors without LSE atomics")
@@ -147,7 +150,7 @@ class CompiledBackend:
             from ai_edge_litert.options import CpuOptions, HardwareAccelerator, Options
 
             # A folder without vendor plugins: LiteRT would load each one it finds, and we run on the CPU only.
-            nowhere = str(path.parent / ".no-plugins")
+            nowhere = os.path.join(os.path.dirname(path), ".no-plugins")
             environment = Environment.create(
                 options=EnvironmentOptions(compiler_plugin_path=nowhere, dispatch_library_path=nowhere)
             )
@@ -158,9 +161,8 @@ class CompiledBackend:
                 return CompiledModel.from_file(str(path), environment=environment, options=options)
 
             try:
-                self._model = (
-                    load("") if digest is None else _load_cached(load, weight_cache_path(digest, self.version))
-                )
+                place = None if digest is None else weight_cache_path(digest, self.version)
+                self._model, self._written = _load_cached(load, place)
             except RuntimeError as error:
                 raise ArtefactError(f"LiteRT {self.version} cannot load {path}: {error}") from error
         self._buffers: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
@@ -191,6 +193,7 @@ class CompiledBackend:
         )
 
     def close(self) -> None:
+        self._written()
         with quiet():
             self._buffers = {}
             self._model = None
@@ -200,32 +203,40 @@ class CompiledBackend:
             self.close()
 
 
-def _load_cached(load: Any, place: Path) -> Any:
+def _load_cached(load: Callable[[str], Any], place: str | None) -> tuple[Any, Callable[[], None]]:
     """Loads with XNNPACK's packed weights from the file `place` of the user's cache folder, or puts them there.
 
-    Where the folder cannot be written, or a file turns out unusable, the model loads without.
+    Returns the model, and what waits until they are there. Where the folder cannot be written, or a file turns out
+    unusable, the model loads without. None: loads without.
     """
-    if place.exists():
+    if place is None:
+        return load(""), _nothing
+    if os.path.exists(place):
         with contextlib.suppress(OSError, RuntimeError):
-            return load(str(place))
+            return load(place), _nothing
         with contextlib.suppress(OSError):
-            place.unlink()
+            os.unlink(place)
     try:
         if not hasattr(os, "memfd_create"):  # not Linux
             with cache.replacing(place) as partial:
-                return load(str(partial))
+                return load(partial), _nothing
         # XNNPACK ends the process when a disk is full, so it packs into memory, and what it made is copied.
-        with os.fdopen(os.memfd_create("edgevit"), "rb") as packed:
+        with contextlib.ExitStack() as stack:
+            packed = stack.enter_context(os.fdopen(os.memfd_create("edgevit"), "rb"))
             model = load(f"/proc/self/fd/{packed.fileno()}")
-            cache.write(place.name, packed)
-            return model
+            stack.pop_all()
+            return model, cache.write_behind(os.path.basename(place), packed).join
     except (OSError, RuntimeError):
-        return load("")
+        return load(""), _nothing
 
 
-def weight_cache_path(digest: bytes, version: str) -> Path:
+def _nothing() -> None:
+    pass
+
+
+def weight_cache_path(digest: bytes, version: str) -> str:
     """Where the packed weights of the artefact with this checksum are kept, for this LiteRT and processor."""
-    return cache.folder() / f"{cache.device_key(digest, version)}.xnnpack"
+    return os.path.join(cache.folder(), f"{cache.device_key(digest, version)}.xnnpack")
 
 
 def lacks_atomics() -> bool:
@@ -239,7 +250,7 @@ class InterpreterBackend:
     name = "interpreter"
     proven = True
 
-    def __init__(self, path: Path, threads: int, digest: bytes | None) -> None:
+    def __init__(self, path: str, threads: int, digest: bytes | None) -> None:
         with quiet():
             interpreter_class, self.version = self._interpreter()
             try:

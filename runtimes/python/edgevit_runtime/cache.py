@@ -13,7 +13,6 @@ import platform
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO
 
 STALE_SECONDS = 3600
@@ -21,10 +20,10 @@ STALE_SECONDS = 3600
 CHUNK_BYTES = 2**20
 
 
-def folder() -> Path:
+def folder() -> str:
     """`$XDG_CACHE_HOME/edgevit`, or `~/.cache/edgevit`."""
     root = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(root) / "edgevit"
+    return os.path.join(root, "edgevit")
 
 
 def device_key(digest: bytes, *what: object) -> str:
@@ -45,30 +44,44 @@ def cpu_flags() -> str:
 def read(name: str) -> bytes | None:
     """The file `name` of the folder, or None."""
     try:
-        return (folder() / name).read_bytes()
+        with open(os.path.join(folder(), name), "rb") as file:
+            return file.read()
     except OSError:
         return None
 
 
 def write(name: str, content: bytes | IO[bytes]) -> None:
     """Puts the file there, or does nothing where that is not possible."""
-    with contextlib.suppress(OSError), replacing(folder() / name) as partial, partial.open("wb") as file:
+    with contextlib.suppress(OSError), replacing(os.path.join(folder(), name)) as partial, open(partial, "wb") as file:
         for chunk in [content] if isinstance(content, bytes) else iter(lambda: content.read(CHUNK_BYTES), b""):
             file.write(chunk)
 
 
+def write_behind(name: str, file: IO[bytes]) -> threading.Thread:
+    """`write` while others go on; `file` is closed at its end."""
+
+    def copy() -> None:
+        with file:
+            write(name, file)
+
+    thread = threading.Thread(target=copy, name="edgevit-cache")
+    thread.start()
+    return thread
+
+
 @contextlib.contextmanager
-def replacing(place: Path) -> Iterator[Path]:
+def replacing(place: str) -> Iterator[str]:
     """A name beside `place` that no other process or thread uses; what is made there takes its place at the end."""
-    partial = place.with_name(f"{place.name}.{os.getpid()}-{threading.get_ident()}.partial")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    for each in place.parent.glob("*.partial"):  # of a process that was killed
-        with contextlib.suppress(OSError):
-            if time.time() - each.stat().st_mtime > STALE_SECONDS:
-                each.unlink()
+    partial = f"{place}.{os.getpid()}-{threading.get_ident()}.partial"
+    beside = os.path.dirname(place)
+    os.makedirs(beside, exist_ok=True)
+    for each in os.scandir(beside):
+        with contextlib.suppress(OSError):  # of a process that was killed
+            if each.name.endswith(".partial") and time.time() - each.stat().st_mtime > STALE_SECONDS:
+                os.unlink(each.path)
     try:
         yield partial
-        partial.replace(place)
+        os.replace(partial, place)
     finally:
         with contextlib.suppress(OSError):
-            partial.unlink()
+            os.unlink(partial)

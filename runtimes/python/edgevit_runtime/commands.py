@@ -134,7 +134,7 @@ def info(options: argparse.Namespace) -> int:
     from edgevit_runtime.seal import read_seal
 
     manifest = read_manifest(options.model)
-    examine(Path(options.model), manifest, options.trust, remember=False)
+    examine(options.model, manifest, options.trust, remember=False)
     if options.json:
         print(json.dumps(dict(manifest.raw), indent=2))
         return 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 # What a field holds: a struct letter for a scalar (i, I, b, B, Q, f, ...), "string", "bytes" for (start, count) of a
@@ -19,13 +20,13 @@ Fields = Mapping[int, "tuple[str, str]"]
 Values = dict[str, Any]
 """Field name -> value; a field that is left out is not there."""
 Reader = Callable[[int], Any]
-Layout = tuple[int, "list[tuple[int, str, struct.Struct | None, Reader]]"]
-"""A table's bytes, and of each field in it: where it is, its name, and what reads it."""
+Layout = tuple[int, "list[tuple[int, str, Callable[..., Any], Reader | None]]"]
+"""A table's bytes, and of each field in it: where it is, its name, what unpacks it, and what reads what it leads to."""
 SHARED = "Quantization"
 """The resolutions refer to the same tables of this kind: each is read once, and is then the same object."""
 
 SCALARS = {letter: struct.Struct(f"<{letter}") for letter in "bBhHiIqQf"}
-OUTSIDE = "an offset leads out of the file"
+OUTSIDE, OVERLAP = "an offset leads out of the file", "its parts overlap"
 _OFFSET, _SIGNED, _VTABLE = struct.Struct("<I"), struct.Struct("<i"), struct.Struct("<HH")
 
 
@@ -39,7 +40,10 @@ class Parser:
     def __init__(self, data: bytes | memoryview, schema: Mapping[str, Fields]) -> None:
         self.data, self.size = data, len(data)
         self._fields = {
-            name: {number: (field, SCALARS.get(kind), self._reader(kind)) for number, (field, kind) in fields.items()}
+            name: {
+                number: (field, SCALARS[kind], None) if kind in SCALARS else (field, _OFFSET, self._reader(kind))
+                for number, (field, kind) in fields.items()
+            }
             for name, fields in schema.items()
         }
         self._layouts: dict[tuple[int, str], Layout] = {}
@@ -47,7 +51,9 @@ class Parser:
         self._budget = 4 * len(data) + 65536
 
     def root(self, name: str) -> Values:
-        return self.table(self._offset(0), name)
+        if self.size < 4:
+            raise DamagedError(OUTSIDE)
+        return self.table(_OFFSET.unpack_from(self.data, 0)[0], name)
 
     def table(self, at: int, name: str) -> Values:
         """The table `name` at byte `at`. Raises `DamagedError`."""
@@ -58,13 +64,12 @@ class Parser:
         if at + table_bytes > self.size:
             raise DamagedError(f"a {name} reaches beyond the file")
         self._spend(table_bytes)
+        data = self.data
         values: Values = {}
-        for offset, field, scalar, reader in fields:
+        for offset, field, unpack, reader in fields:
             place = at + offset
-            if scalar:
-                (values[field],) = scalar.unpack_from(self.data, place)
-            else:
-                values[field] = reader(place + _OFFSET.unpack_from(self.data, place)[0])
+            (value,) = unpack(data, place)
+            values[field] = reader(place + value) if reader else value
         return values
 
     def _layout(self, start: int, name: str) -> Layout:
@@ -82,9 +87,9 @@ class Parser:
             if number not in self._fields[name]:
                 raise DamagedError(f"a {name} has a field {number} that this runtime does not know: upgrade it")
             field, scalar, reader = self._fields[name][number]
-            if offset < 4 or offset + (scalar.size if scalar else 4) > table_bytes:
+            if offset < 4 or offset + scalar.size > table_bytes:
                 raise DamagedError(f"the field {field} lies outside its {name}")
-            present.append((offset, field, scalar, reader))
+            present.append((offset, field, scalar.unpack_from, reader))
         self._layouts[start, name] = table_bytes, present
         return table_bytes, present
 
@@ -99,9 +104,12 @@ class Parser:
         if kind == SHARED:
             return self._shared_table
         if not kind.startswith("["):
-            return lambda at: self.table(at, kind)
+            return partial(self._table, kind)
         item = kind[1:-1]
-        return (lambda at: self._scalars(at, item)) if item in SCALARS else (lambda at: self._list(at, item))
+        return partial(self._scalars if item in SCALARS else self._list, item)
+
+    def _table(self, name: str, at: int) -> Values:
+        return self.table(at, name)
 
     def _shared_table(self, at: int) -> Values:
         if at not in self._shared:
@@ -114,31 +122,29 @@ class Parser:
             raise DamagedError("a text has no end")
         return bytes(self.data[start : start + count])
 
-    def _scalars(self, at: int, item: str) -> tuple[Any, ...]:
+    def _scalars(self, item: str, at: int) -> tuple[Any, ...]:
         start, count = self._vector(at, SCALARS[item].size)
         return struct.unpack_from(f"<{count}{item}", self.data, start)
 
-    def _list(self, at: int, name: str) -> list[Values]:
+    def _list(self, name: str, at: int) -> list[Values]:
         start, count = self._vector(at, 4)
         offsets = struct.unpack_from(f"<{count}I", self.data, start)
         return [self.table(start + 4 * index + offset, name) for index, offset in enumerate(offsets)]
 
     def _vector(self, at: int, item_bytes: int) -> tuple[int, int]:
         """(byte of the first item, count) of a vector that lies wholly in the file."""
-        count = self._offset(at)
-        if at + 4 + count * item_bytes > self.size:
-            raise DamagedError("a list reaches beyond the file")
-        self._spend(4 + count * item_bytes)
-        return at + 4, count
-
-    def _offset(self, at: int) -> int:
         if not 0 <= at <= self.size - 4:
             raise DamagedError(OUTSIDE)
-        value: int = _OFFSET.unpack_from(self.data, at)[0]
-        return value
+        (count,) = _OFFSET.unpack_from(self.data, at)
+        if at + 4 + count * item_bytes > self.size:
+            raise DamagedError("a list reaches beyond the file")
+        self._budget -= 4 + count * item_bytes
+        if self._budget < 0:
+            raise DamagedError(OVERLAP)
+        return at + 4, count
 
     def _spend(self, count: int) -> None:
         """Parts may be shared, but not so often that a small file means a long walk."""
         self._budget -= count
         if self._budget < 0:
-            raise DamagedError("its parts overlap")
+            raise DamagedError(OVERLAP)

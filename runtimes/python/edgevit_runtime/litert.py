@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import importlib.util
+import os
 from collections.abc import Iterator
 from ctypes import byref, c_char_p, c_int, c_int32, c_int64, c_size_t, c_uint, c_uint32, c_void_p
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,9 +55,9 @@ class Library:
         found = importlib.util.find_spec("ai_edge_litert")
         if found is None or not found.submodule_search_locations:
             raise ImportError("ai-edge-litert is not installed")
-        path = Path(found.submodule_search_locations[0]) / "libLiteRt.so"
+        path = os.path.join(found.submodule_search_locations[0], "libLiteRt.so")
         try:
-            self._library = ctypes.CDLL(str(path))
+            self._library = ctypes.CDLL(path)
         except OSError as error:
             raise ImportError(f"cannot load {path}: {error}") from error
         only_cpu = _EnvironmentOption(AUTO_REGISTER_ACCELERATORS, _Any(INTEGER, CPU))
@@ -88,11 +88,11 @@ class Compiled:
     """
 
     def __init__(
-        self, library: Library, path: Path, threads: int, weight_cache: str = "", *, profiling: bool = False
+        self, library: Library, path: str, threads: int, weight_cache: str = "", *, profiling: bool = False
     ) -> None:
         self.library = library
         self._ready: dict[str, tuple[c_size_t, Any, Any, list[Tensor]]] = {}
-        self.model = library.made("CreateModelFromFile", library.environment, bytes(path))
+        self.model = library.made("CreateModelFromFile", library.environment, os.fsencode(path))
         self.handle: c_void_p | None = None
         options = library.made("CreateOptions")
         try:

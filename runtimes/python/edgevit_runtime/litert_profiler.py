@@ -11,7 +11,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,7 +55,7 @@ def ops_ms(model: Model, signatures: Sequence[Signature]) -> list[dict[str, floa
         )
     names = [each.name for each in signatures]
     done = subprocess.run(
-        [sys.executable, "-m", "edgevit_runtime.litert_profiler", str(model.path), *names],
+        [sys.executable, "-m", "edgevit_runtime.litert_profiler", model.path, *names],
         capture_output=True,
         text=True,
         check=False,
@@ -117,7 +116,7 @@ def parse_summary(text: str) -> list[tuple[str, float]]:
 def profile_nodes(path: str, names: Sequence[str]) -> list[list[tuple[str, float]]]:
     """The nodes of each named signature, in this process."""
     manifest = read_manifest(path)
-    compiled = Compiled(Library(), Path(path), 1, profiling=True)
+    compiled = Compiled(Library(), path, 1, profiling=True)
     profiler = compiled.profiler()
     call = compiled.library.call
     result = []

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import mmap
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from edgevit_runtime.errors import ArtefactError, EdgeViTError, ResolutionError
@@ -99,14 +99,15 @@ class Manifest:
         )
 
 
-def read_manifest(path: str | Path) -> Manifest:
+def read_manifest(path: str | os.PathLike[str]) -> Manifest:
     """Reads and checks the manifest of an artefact. Raises `ArtefactError`, which names the file."""
-    path = Path(path)
-    if not path.is_file():
+    path = os.fspath(path)
+    if not os.path.isfile(path):
         raise ArtefactError(f"no such artefact: {path}")
     try:
-        with path.open("rb") as file:
-            if path.stat().st_size == 0:
+        size_bytes = os.path.getsize(path)
+        with open(path, "rb") as file:
+            if size_bytes == 0:
                 raise ArtefactError("the file is empty")
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as data:
                 text = find_manifest(data)
@@ -115,8 +116,8 @@ def read_manifest(path: str | Path) -> Manifest:
         manifest = parse_manifest(text)
         # A tool may append to the file (TFLite Metadata is a zip behind it), so only a shorter one is damaged.
         whole = manifest.size_bytes + (SEAL_BYTES if manifest.raw.get("sealed") else 0)
-        if path.stat().st_size < whole:
-            raise ArtefactError(f"the file is truncated or damaged: {path.stat().st_size} of its {whole} bytes")
+        if size_bytes < whole:
+            raise ArtefactError(f"the file is truncated or damaged: {size_bytes} of its {whole} bytes")
         return manifest
     except OSError as error:
         raise ArtefactError(f"cannot read {path}: {error.strerror}") from error

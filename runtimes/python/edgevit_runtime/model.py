@@ -11,7 +11,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -102,7 +101,7 @@ class Model:
             raise EdgeViTError(f"threads must be 1 or more, not {threads}")
         if budget_ms is not None and not budget_ms > 0:
             raise EdgeViTError(f"budget_ms must be above 0, not {budget_ms}")
-        self.path = Path(path)
+        self.path = os.fspath(path)
         self.threads = threads
         self.budget_ms = budget_ms
         self.max_pixels = max_pixels
@@ -315,11 +314,11 @@ class Model:
         return timing.medians_ms(calls, seconds=BUDGET_SECONDS)
 
 
-def examine(path: Path, manifest: Manifest, trust: str | os.PathLike[str] | None, *, remember: bool) -> bytes:
+def examine(path: str, manifest: Manifest, trust: str | os.PathLike[str] | None, *, remember: bool) -> bytes:
     """The artefact's checksum, after everything in it was found in order. Raises `ArtefactError`."""
     try:
         with (
-            path.open("rb") as file,
+            open(path, "rb") as file,
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
             memoryview(mapped) as data,
         ):

@@ -14,7 +14,6 @@ from __future__ import annotations
 import io
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Union
 
 import numpy as np
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 Pixels = np.ndarray[Any, Any]
 Picture = Union[str, "os.PathLike[str]", bytes, "np.ndarray[Any, Any]", "Image"]
 DEFAULT_POLICY = "crop:0.875"
+EXIF_ORIENTATION = 0x0112
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 """What a picture's file name ends in, lower case."""
 MAX_PIXELS = 89_000_000
@@ -74,28 +74,23 @@ def load_picture(source: Picture, max_pixels: int = MAX_PIXELS) -> Pixels:
     if isinstance(source, bytes):
         return _decoded(io.BytesIO(source), "the picture", max_pixels)
     if isinstance(source, (str, os.PathLike)):
-        path = Path(source)
-        if path.is_dir():
+        path = os.fspath(source)
+        if os.path.isdir(path):
             raise PictureError(f"{path} is a folder, not a picture")
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise PictureError(f"no such picture: {path}")
-        try:
-            with path.open("rb") as file:
-                return _decoded(file, f"picture {path}", max_pixels)
-        except OSError as error:
-            raise PictureError(f"cannot read picture {path}: {error.strerror}") from error
+        # By its name, Pillow finds the decoder without loading the others.
+        return _decoded(path, f"picture {path}", max_pixels)
     if type(source).__module__.startswith("PIL."):
-        from PIL import ImageOps
-
-        return _to_rgb(ImageOps.exif_transpose(source))
+        return _to_rgb(_upright(source))
     raise PictureError(
         f"a picture is a path, a file's bytes, a Pillow picture or a numpy array, not {type(source).__name__}"
     )
 
 
-def _decoded(file: BinaryIO, name: str, max_pixels: int) -> Pixels:
+def _decoded(file: str | BinaryIO, name: str, max_pixels: int) -> Pixels:
     try:
-        from PIL import Image, ImageOps, UnidentifiedImageError
+        from PIL import Image, UnidentifiedImageError
     except ImportError:
         raise PictureError(
             f"cannot decode {name} without Pillow: `pip install 'edgevit-runtime[pictures]'`, or give an array"
@@ -106,13 +101,14 @@ def _decoded(file: BinaryIO, name: str, max_pixels: int) -> Pixels:
             if picture.width * picture.height > max_pixels:
                 raise PictureError(f"{picture.width} x {picture.height} pixels are more than the {max_pixels} allowed")
             picture.load()
-            return _to_rgb(ImageOps.exif_transpose(picture))
+            return _to_rgb(_upright(picture))
     except PictureError as error:
         raise PictureError(f"{name.removeprefix('picture ')}: {error}") from error
     except UnidentifiedImageError:
         raise PictureError(f"cannot read {name}: it is no picture of a kind that Pillow knows") from None
     except Exception as error:  # Pillow's decoders raise whatever the damage meets first
-        raise PictureError(f"cannot read {name}: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise PictureError(f"cannot read {name}: {reason}") from error
 
 
 def _from_array(pixels: Pixels) -> Pixels:
@@ -141,6 +137,15 @@ def _on_white(pixels: Pixels) -> Pixels:
     alpha = pixels[:, :, 3:].astype(np.uint32)
     blended = pixels[:, :, :3] * alpha * 128 + 255 * (255 - alpha) * 128 + (128 << 7)
     return ((((blended >> 8) + blended) >> 8) >> 7).astype(np.uint8)
+
+
+def _upright(picture: Image) -> Image:
+    """Turned as its EXIF says; most are upright, and need no more of Pillow."""
+    if picture.getexif().get(EXIF_ORIENTATION, 1) == 1:
+        return picture
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(picture)
 
 
 def _to_rgb(picture: Image) -> Pixels:

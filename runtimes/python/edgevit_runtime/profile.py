@@ -39,7 +39,7 @@ def measure(
     return {
         "schema": "edgevit.profile/1",
         "device": machine.describe(*model.backend),
-        "model": str(model.path),
+        "model": model.path,
         "variant": model.manifest.variant,
         "patch": model.manifest.patch,
         "recipe": model.manifest.recipe,

@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from edgevit_runtime.errors import ArtefactError, EdgeViTError
@@ -95,7 +94,8 @@ def _load_key(path: str | os.PathLike[str], *, private: bool) -> Any:
     except ImportError:
         raise EdgeViTError("signatures need the package cryptography: `pip install 'edgevit-runtime[trust]'`") from None
     try:
-        text = Path(path).read_bytes()
+        with open(path, "rb") as file:
+            text = file.read()
     except OSError as error:
         raise EdgeViTError(f"cannot read the key {path}: {error.strerror}") from error
     kind = "private" if private else "public"

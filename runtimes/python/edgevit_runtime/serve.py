@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import threading
 import time
@@ -107,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
         if path == "/healthz":
-            self._json(200, {"status": "ok", "model": self.server.model.path.name})
+            self._json(200, {"status": "ok", "model": os.path.basename(self.server.model.path)})
         elif path == "/metrics":
             self._send(200, self.server.metrics.text().encode(), "text/plain; version=0.0.4; charset=utf-8")
         else:

@@ -46,7 +46,10 @@ def _demand(holds: bool, what: str) -> None:
 class _Verifier:
     def __init__(self, data: bytes | memoryview) -> None:
         self.data = data
+        # Blocks and resolutions repeat each other: what was found right once is not looked at again.
         self._scales: set[tuple[int, str]] = set()
+        self._operators: set[tuple[Any, ...]] = set()
+        self._operands: dict[tuple[Any, ...], Operand] = {}
         self.parser = Parser(data, TABLES)
         self.model = self.parser.root("Model")
         _demand(self.model.get("version") == 3, f"TFLite schema version {self.model.get('version')}")
@@ -108,12 +111,10 @@ class _Verifier:
             written.add(index)
         for operator in graph.get("operators", ()):
             op = self.ops[self._index(operator.get("opcode", 0), self.ops, "operator code")]
-            outputs = operator.get("outputs", ())
             try:
                 self._operator(op, operator, tensors, written)
             except DamagedError as error:
                 raise DamagedError(f"{op.name}: {error}") from None
-            written.update(outputs)
         for index in graph.get("outputs", ()):
             self._index(index, tensors, "output tensor")
             _demand(index in written, f"output {index} is never written")
@@ -134,12 +135,19 @@ class _Verifier:
         index = self._index(tensor.get("buffer", 0), self.buffers, "buffer")
         start, count = self.buffers[index]
         if count == 0:  # an empty buffer: the tensor is computed
-            return Operand(shape, dtype)
+            return self._operand(shape, dtype)
         _demand(count == size_bytes, f"{count} bytes for a constant of shape {list(shape)}, {dtype}")
         values = None
         if dtype == "int32" and count <= 4 * MAX_CONSTANT_INTS:
             values = struct.unpack_from(f"<{count // 4}i", self.data, start)
-        return Operand(shape, dtype, values, constant=True)
+        return self._operand(shape, dtype, values, True)
+
+    def _operand(self, *fields: Any) -> Operand:
+        """Equal tensors are one object."""
+        operand = self._operands.get(fields)
+        if operand is None:
+            operand = self._operands[fields] = Operand(*fields)
+        return operand
 
     def _quantization(self, quantization: Values, shape: Sequence[int], dtype: str) -> None:
         scales, zeros = quantization.get("scale", ()), quantization.get("zero_point", ())
@@ -180,18 +188,26 @@ class _Verifier:
         else:
             # These kernels read their options without asking whether there are any.
             _demand(op.options in ("None", "Cast", "Reshape") and "options_at" not in operator, "no options")
-        _demand(options.get("activation", 0) in ACTIVATIONS, f"an activation {options.get('activation')}")
-        outputs = operator.get("outputs", ())
-        shapes = op.rule(inputs, options)
-        _demand(len(outputs) == len(shapes), f"{len(outputs)} outputs, not {len(shapes)}")
-        for index, shape in zip(outputs, shapes):
+        results = []
+        for index in operator.get("outputs", ()):
             self._index(index, tensors, "tensor")
             if index in written:
                 raise DamagedError(f"tensor {index} is written twice")
-            if tensors[index].shape != shape:
-                raise DamagedError(f"gives {list(shape)}, not {list(tensors[index].shape)}")
-        self._types(op, inputs, [tensors[index] for index in outputs])
-        _demand(len(set(outputs)) == len(outputs), "an output twice")
+            written.add(index)
+            results.append(tensors[index])
+        kind = (op.name, *map(id, inputs), None, *map(id, results), *options.items())
+        if kind not in self._operators:
+            self._kind(op, options, inputs, results)
+            self._operators.add(kind)
+
+    def _kind(self, op: Op, options: Values, inputs: list[Operand | None], outputs: list[Operand]) -> None:
+        """Whether such an operator can be: its options, shapes and types."""
+        _demand(options.get("activation", 0) in ACTIVATIONS, f"an activation {options.get('activation')}")
+        shapes = op.rule(inputs, options)
+        _demand(len(outputs) == len(shapes), f"{len(outputs)} outputs, not {len(shapes)}")
+        for output, shape in zip(outputs, shapes):
+            _demand(output.shape == shape, f"gives {list(shape)}, not {list(output.shape)}")
+        self._types(op, inputs, outputs)
 
     @staticmethod
     def _types(op: Op, inputs: Sequence[Operand | None], outputs: Sequence[Operand]) -> None:
