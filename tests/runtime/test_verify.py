@@ -122,6 +122,16 @@ def negative_scale(model):
     model.subgraphs[0].tensors[op(model, _index("GELU"))[0].inputs[0]].quantization.scale[0] = -1.0
 
 
+def tiny_softmax_scale(model):
+    operator, graph = op(model, _index("SOFTMAX"))
+    graph.tensors[operator.inputs[0]].quantization.scale[0] = 2.0**-27
+
+
+def scales_of_a_sum_far_apart(model):
+    operator, graph = op(model, _index("SUB"))
+    graph.tensors[operator.outputs[0]].quantization.scale[0] = 1e-12
+
+
 def far_zero_point(model):
     model.subgraphs[0].tensors[op(model, _index("GELU"))[0].inputs[0]].quantization.zeroPoint[0] = -524299
 
@@ -164,6 +174,8 @@ LIES = {
     axes_that_are_none: "TRANSPOSE: axes",
     options_of_another: "SOFTMAX: options of kind 8",
     negative_scale: "a scale that is no positive number",
+    tiny_softmax_scale: "SOFTMAX: scales too far apart",
+    scales_of_a_sum_far_apart: "scales too far apart",
     far_zero_point: "a zero point out of range",
     wrong_type: "GELU: takes no int8",
     subgraph_beyond: "subgraph 77 of 5",

@@ -23,12 +23,13 @@ VALID, SAME = 1, 0
 
 @dataclass(frozen=True)
 class Operand:
-    """A tensor as an operator sees it. `values` are a small constant's integers."""
+    """A tensor as an operator sees it. `values`: a small constant's integers. `scale`: of int8 with one scale."""
 
     shape: Shape
     dtype: str
     values: tuple[int, ...] | None = None
     constant: bool = False
+    scale: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -181,6 +182,22 @@ def _transpose(inputs: Sequence[Any], _: dict[str, Any]) -> list[Shape]:
     _demand(sorted(order) == list(range(len(shape))), f"axes {list(order)} of {len(shape)}")
     return [tuple(shape[axis] for axis in order)]
 
+
+def _softmax_scales(inputs: Sequence[Any], outputs: Sequence[Operand], options: dict[str, Any]) -> bool:
+    return bool(inputs[0].scale * options.get("beta", 0.0) > 2.0**-26)
+
+
+def _sum_scales(inputs: Sequence[Any], outputs: Sequence[Operand], _: dict[str, Any]) -> bool:
+    return bool(2.0 * max(each.scale for each in inputs) < 2.0**20 * outputs[0].scale)
+
+
+INT8_SCALES: dict[str, Callable[[Sequence[Any], Sequence[Operand], dict[str, Any]], bool]] = {
+    "ADD": _sum_scales,
+    "SOFTMAX": _softmax_scales,
+    "SUB": _sum_scales,
+}
+"""What int8 kernels ask of the ratio of scales; they end the process where it does not hold (QuantizeMultiplier* in
+tensorflow/lite/kernels/internal/quantization_util.cc)."""
 
 _REAL = ((FLOAT, FLOAT), (INT8, INT8))
 _LINEAR = (

@@ -17,7 +17,7 @@ from typing import Any
 from edgevit_runtime.errors import ArtefactError
 from edgevit_runtime.flatbuffer import DamagedError, Parser, Values
 from edgevit_runtime.manifest import Manifest, Signature, Tensor
-from edgevit_runtime.ops import ACTIVATIONS, OPS, Op, Operand
+from edgevit_runtime.ops import ACTIVATIONS, INT8_SCALES, OPS, Op, Operand
 from edgevit_runtime.schema import TABLES, TYPES
 
 MAX_DIMENSIONS = 6
@@ -130,17 +130,21 @@ class _Verifier:
         size_bytes = math.prod(shape) * item_bytes
         if size_bytes > MAX_TENSOR_BYTES:
             raise DamagedError(f"a tensor of {size_bytes} bytes")
+        scale = 0.0
         if tensor.get("quantization"):
             self._quantization(tensor["quantization"], shape, dtype)
+            scales = tensor["quantization"].get("scale", ())
+            if dtype == "int8" and len(scales) == 1:
+                scale = scales[0]
         index = self._index(tensor.get("buffer", 0), self.buffers, "buffer")
         start, count = self.buffers[index]
         if count == 0:  # an empty buffer: the tensor is computed
-            return self._operand(shape, dtype)
+            return self._operand(shape, dtype, None, False, scale)
         _demand(count == size_bytes, f"{count} bytes for a constant of shape {list(shape)}, {dtype}")
         values = None
         if dtype == "int32" and count <= 4 * MAX_CONSTANT_INTS:
             values = struct.unpack_from(f"<{count // 4}i", self.data, start)
-        return self._operand(shape, dtype, values, True)
+        return self._operand(shape, dtype, values, True, scale)
 
     def _operand(self, *fields: Any) -> Operand:
         """Equal tensors are one object."""
@@ -208,6 +212,8 @@ class _Verifier:
         for output, shape in zip(outputs, shapes):
             _demand(output.shape == shape, f"gives {list(shape)}, not {list(output.shape)}")
         self._types(op, inputs, outputs)
+        if op.name in INT8_SCALES and outputs[0].dtype == "int8":
+            _demand(INT8_SCALES[op.name](inputs, outputs, options), "scales too far apart")
 
     @staticmethod
     def _types(op: Op, inputs: Sequence[Operand | None], outputs: Sequence[Operand]) -> None:
