@@ -174,7 +174,7 @@ LIES = {
     axes_that_are_none: "TRANSPOSE: axes",
     options_of_another: "SOFTMAX: options of kind 8",
     negative_scale: "a scale that is no positive number",
-    tiny_softmax_scale: "SOFTMAX: scales too far apart",
+    tiny_softmax_scale: "scales too far apart",
     scales_of_a_sum_far_apart: "scales too far apart",
     far_zero_point: "a zero point out of range",
     wrong_type: "GELU: takes no int8",

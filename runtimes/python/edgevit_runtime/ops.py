@@ -23,13 +23,12 @@ VALID, SAME = 1, 0
 
 @dataclass(frozen=True)
 class Operand:
-    """A tensor as an operator sees it. `values`: a small constant's integers. `scale`: of int8 with one scale."""
+    """A tensor as an operator sees it. `values` are a small constant's integers."""
 
     shape: Shape
     dtype: str
     values: tuple[int, ...] | None = None
     constant: bool = False
-    scale: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -183,21 +182,35 @@ def _transpose(inputs: Sequence[Any], _: dict[str, Any]) -> list[Shape]:
     return [tuple(shape[axis] for axis in order)]
 
 
-def _softmax_scales(inputs: Sequence[Any], outputs: Sequence[Operand], options: dict[str, Any]) -> bool:
-    return bool(inputs[0].scale * options.get("beta", 0.0) > 2.0**-26)
+Scales = tuple[float, float]
+"""The smallest and the largest scale of a tensor; (0, 0) where it has none."""
 
 
-def _sum_scales(inputs: Sequence[Any], outputs: Sequence[Operand], _: dict[str, Any]) -> bool:
-    return bool(2.0 * max(each.scale for each in inputs) < 2.0**20 * outputs[0].scale)
+def _softmax_scales(inputs: Sequence[Scales], _: Scales, options: dict[str, Any]) -> bool:
+    return inputs[0][0] * float(options.get("beta", 0.0)) > 2.0**-26
 
 
-INT8_SCALES: dict[str, Callable[[Sequence[Any], Sequence[Operand], dict[str, Any]], bool]] = {
+def _sum_scales(inputs: Sequence[Scales], output: Scales, _: dict[str, Any]) -> bool:
+    return 2.0 * max(high for _, high in inputs) < 2.0**20 * output[0]
+
+
+def _product_scales(inputs: Sequence[Scales], output: Scales, _: dict[str, Any]) -> bool:
+    (left, right), factor = inputs[0], inputs[1] if len(inputs) > 1 and inputs[1][0] else (1.0, 1.0)
+    return left * factor[0] >= 2.0**-32 * output[0] and right * factor[1] < 2.0**8 * output[0]
+
+
+INT8_SCALES: dict[str, Callable[[Sequence[Scales], Scales, dict[str, Any]], bool]] = {
     "ADD": _sum_scales,
+    "BATCH_MATMUL": _product_scales,
+    "CONV_2D": _product_scales,
+    "FULLY_CONNECTED": _product_scales,
+    "MEAN": _product_scales,
+    "MUL": _product_scales,
     "SOFTMAX": _softmax_scales,
     "SUB": _sum_scales,
 }
-"""What int8 kernels ask of the ratio of scales; they end the process where it does not hold (QuantizeMultiplier* in
-tensorflow/lite/kernels/internal/quantization_util.cc)."""
+"""What int8 kernels ask of the ratio of scales. Where it does not hold, TFLite's end the process (QuantizeMultiplier*
+in tensorflow/lite/kernels/internal/quantization_util.cc), and XNNPACK's refuse, upon which LiteRT 2.3 frees twice."""
 
 _REAL = ((FLOAT, FLOAT), (INT8, INT8))
 _LINEAR = (
