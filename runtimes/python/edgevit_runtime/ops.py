@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from edgevit_runtime.flatbuffer import DamagedError
 
@@ -21,8 +20,7 @@ ACTIVATIONS = (0, 1, 3)  # none, RELU, RELU6
 VALID, SAME = 1, 0
 
 
-@dataclass(frozen=True)
-class Operand:
+class Operand(NamedTuple):
     """A tensor as an operator sees it. `values` are a small constant's integers."""
 
     shape: Shape
@@ -31,8 +29,7 @@ class Operand:
     constant: bool = False
 
 
-@dataclass(frozen=True)
-class Op:
+class Op(NamedTuple):
     """An operator: its options' code and table, how many inputs it takes, and its rule.
 
     rule: (inputs, options) -> the shape of each output. Raises `DamagedError`.
