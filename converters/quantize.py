@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from ai_edge_quantizer import qtyping, quantizer
 from ai_edge_quantizer.recipe import AlgorithmName
+from edgevit.converters.lowering import POSITIONS
 from edgevit.converters.recipes import ANY, Recipe, Rule
 from edgevit.converters.sites import learned_ranges
 from edgevit_runtime.native import quiet
@@ -41,6 +42,9 @@ def quantize(
         engine = quantizer.Quantizer(bytearray(flatbuffer))
         for rule in recipe.rules:
             _add(engine, rule)
+        engine.update_quantization_recipe(
+            regex=f"^{POSITIONS}/", operation_name=_OPS.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE
+        )
         ranges = None
         if recipe.needs_calibration and images is not None:
             ranges = engine.calibrate({signature: [{"image": image} for image in images]})
