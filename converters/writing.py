@@ -7,12 +7,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+from edgevit.converters import metadata
 from edgevit.converters.ladder import add_metadata
 from edgevit.converters.manifest import stamp_size
 from edgevit.converters.packing import pack
 from edgevit_runtime import Model
-from edgevit_runtime.manifest import BUFFER_NAME
-from edgevit_runtime.seal import make_seal
+from edgevit_runtime.manifest import BUFFER_NAME, parse_manifest
+from edgevit_runtime.seal import SIZE_BYTES, make_seal
 
 from edgevit.errors import AuditError, ConversionError
 
@@ -32,8 +33,10 @@ def write(path: Path, model: Any, manifest: bytes, sign: str | Path | None) -> N
 
     Raises `AuditError` where the self-test fails, `ConversionError` where the file cannot be written.
     """
+    described = parse_manifest(manifest)
     add_metadata(model, BUFFER_NAME, manifest)
-    content = stamp_size(pack(model))
+    add_metadata(model, metadata.BUFFER_NAME, metadata.standard_metadata(described))
+    content = stamp_size(metadata.append_labels(pack(model), described.labels, SIZE_BYTES))
     seal = make_seal(hashlib.sha256(content).digest(), sign)
     _write_tested(path, content + seal.to_bytes())
 

@@ -44,7 +44,7 @@ def test_what_looks_alike_is_not_one():
     graphs += [schema.SubGraphT(tensors=tensors[2:], inputs=[0], outputs=[0], operators=[], name="b")]
     buffers = [schema.BufferT() for _ in range(98)]
     model = schema.ModelT(version=3, subgraphs=graphs, buffers=buffers, operatorCodes=[])
-    read = flatbuffer_utils.read_model_from_bytearray(bytearray(pack(model)))
+    read = schema.ModelT.InitFromObj(schema.Model.GetRootAs(pack(model), 0))
     found = [(list(tensor.shape), tensor.name, tensor.buffer) for graph in read.subgraphs for tensor in graph.tensors]
     assert found == [([1], b"a", 0), ([1, 1], b"b", 0), ([1], b"b", 0), ([97], b"a", 1), ([97, 0], b"", 97)]
     assert [graph.name for graph in read.subgraphs] == [b"a", b"b"]
