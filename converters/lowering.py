@@ -30,10 +30,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.tools import flatbuffer_utils
 from edgevit.converters.arithmetic import Arithmetic, Linear
-from edgevit.converters.packing import pack
+from edgevit.converters.ladder import set_inputs
 from edgevit_runtime.native import quiet
 from numpy.typing import NDArray
 
@@ -117,7 +115,8 @@ def fold(
     bias = get("patches/projection/bias") - tf.einsum("hwcd,c->d", kernel, mean / std)
     prefix, positions = config.prefix, get("positions/positions")
     front, learned = positions[:prefix], positions[prefix:]
-    here = resample or grid == base
+    # Half as many or fewer are quicker to read as they are than the learned ones (at 96, 2 % of the inference).
+    here = resample or grid == base or 2 * grid**2 <= base**2
     fronts = ["positions/class_token", "positions/distillation_token"][:prefix]
     query_scale = tf.constant([config.head_width**-0.5] * config.width + [1.0] * (2 * config.width), precision)
     return Folded(
@@ -154,9 +153,10 @@ def graph(
     def classify(image: Any) -> dict[str, Any]:
         pixels = do.compute("pixels", tf.cast, image, tf.float32)
         patches = do.linear("patches", _convolve, pixels, folded.patches)
-        patches = do.view("patches", tf.reshape, patches, [*do.lead, -1, config.width])
+        positions = _positions(do, folded, config)
+        patches = do.view("patches", tf.reshape, patches, [*do.lead, *positions.shape])
         # Concatenated parts have one range: what is put together here has that of `tokens`.
-        patches = do.view("tokens", tf.add, patches, _positions(do, folded, config))
+        patches = do.view("tokens", tf.add, patches, positions)
         tokens = do.compute("tokens", _in_front, do.constant(folded.front), patches)
         stream = "tokens"  # the site that `tokens` come from
         for index, block in enumerate(folded.blocks):
@@ -297,17 +297,5 @@ def lower(
     with quiet():
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
         flatbuffer: bytes = converter.convert()
-    return _set_inputs(flatbuffer, constants) if constants else flatbuffer
-
-
-def _set_inputs(flatbuffer: bytes, constants: Mapping[str, NDArray[Any]]) -> bytes:
-    """Turns inputs into constants, after the converter, which would have computed what only constants go into."""
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer))
-    subgraph = model.subgraphs[0]
-    inputs = {subgraph.tensors[index].name.decode(): index for index in subgraph.inputs}
-    for name, values in constants.items():
-        subgraph.tensors[inputs[name]].buffer = len(model.buffers)
-        model.buffers.append(schema.BufferT(data=np.frombuffer(values.tobytes(), np.uint8)))
-    subgraph.inputs = [index for name, index in inputs.items() if name not in constants]
-    model.signatureDefs = []  # the converter's, of the inputs as they were
-    return pack(model)
+    # The converter would have computed what only constants go into, so they were inputs until here.
+    return set_inputs(flatbuffer, constants) if constants else flatbuffer

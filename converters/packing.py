@@ -41,7 +41,7 @@ class _AlignedBuffer(schema.BufferT):
         return end
 
 
-class _SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]  # flatbuffers has no types
+class _SharingBuilder(flatbuffers.Builder):
     """Where a part equals one that is there already, goes back to before it and gives the other's place.
 
     Two tables are equal where their fields are; two vectors where their bytes are, or the places that they point to
