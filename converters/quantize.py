@@ -13,6 +13,7 @@ from ai_edge_litert.tools import flatbuffer_utils
 from ai_edge_quantizer import qtyping, quantizer
 from ai_edge_quantizer.recipe import AlgorithmName
 from edgevit.converters.audit import op_name
+from edgevit.converters.lowering import POSITIONS
 from edgevit.converters.recipes import ANY, Recipe, Rule
 from edgevit.converters.sites import learned_ranges
 from edgevit_runtime.native import quiet
@@ -46,6 +47,9 @@ def quantize(
         engine = quantizer.Quantizer(bytearray(flatbuffer))
         for rule in recipe.rules:
             _add(engine, rule)
+        engine.update_quantization_recipe(
+            regex=f"^{POSITIONS}/", operation_name=_OPS.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE
+        )
         ranges = None
         if recipe.needs_calibration and images is not None:
             ranges = engine.calibrate({signature: [{"image": image} for image in images]})
