@@ -3,6 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
+JOBS ?= 2
 TRAINED := 48,64,80,96,112,128
 LADDER := $(TRAINED),160,192,224
 
@@ -32,8 +33,8 @@ demo: setup ## Train a small ViT, convert it to an int8 ladder, measure it, writ
 	$(BIN)/edgevit profile $(DEMO)/dials.tflite --budget-ms 1 --json $(DEMO)/profile.json
 	$(BIN)/edgevit report $(DEMO)/profile.json $(DEMO)/evaluation.json -o $(DEMO)/report.html --png $(DEMO)/curve.png
 
-test: setup ## Run all tests
-	$(BIN)/python -m pytest
+test: setup ## Run all tests (JOBS=2 at a time)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 lint: setup ## Check style (ruff)
 	$(BIN)/ruff check .
