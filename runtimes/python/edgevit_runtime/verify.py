@@ -26,6 +26,8 @@ ALIGNMENT = 4
 """Constants begin at multiples of this. The schema says 16, but LiteRT's own tools write 4, and that works."""
 ZERO_POINTS = {"int8": (-128, 127), "uint8": (0, 255)}
 """What the type can hold; other types are quantized symmetrically."""
+SUMS = ("ADD", "SUB")
+MAX_SUM_RATIO = 2**20
 MAX_CONSTANT_INTS = 64
 """Axes, orders and shapes are this short; longer constants are weights and never read here."""
 
@@ -113,12 +115,23 @@ class _Verifier:
             op = self.ops[self._index(operator.get("opcode", 0), self.ops, "operator code")]
             try:
                 self._operator(op, operator, tensors, written)
+                if op.name in SUMS:
+                    self._sum(operator, graph["tensors"])
             except DamagedError as error:
                 raise DamagedError(f"{op.name}: {error}") from None
         for index in graph.get("outputs", ()):
             self._index(index, tensors, "output tensor")
             _demand(index in written, f"output {index} is never written")
         return tensors
+
+    @staticmethod
+    def _sum(operator: Values, tensors: Sequence[Values]) -> None:
+        """TFLite's kernels end the process where an integer sum's scale is far smaller than its parts'."""
+        *parts, whole = (
+            (tensors[index].get("quantization", {}).get("scale") or (0.0,))[0]
+            for index in (*operator["inputs"], *operator["outputs"])
+        )
+        _demand(whole == 0.0 or 2 * max(parts) < MAX_SUM_RATIO * whole, f"scales {parts} for a sum of scale {whole}")
 
     def _tensor(self, tensor: Values) -> Operand:
         _demand(tensor.get("type", 0) in TYPES, f"a tensor of type {tensor.get('type', 0)}")
