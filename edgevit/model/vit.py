@@ -129,7 +129,7 @@ def load(path: str | Path) -> ViT:
     path = Path(path)
     if not path.is_file():
         raise ModelError(f"no such model: {path}")
-    if not zipfile.is_zipfile(path):
+    if not _is_keras_file(path):
         raise ModelError(
             f"{path} is not a .keras model, or is cut short (make one with `edgevit train`, or `edgevit import`)"
         )
@@ -143,3 +143,12 @@ def load(path: str | Path) -> ViT:
     if not isinstance(model, ViT):
         raise ModelError(f"{path} holds a Keras {type(model).__name__}, not an edgevit ViT")
     return model
+
+
+def _is_keras_file(path: Path) -> bool:
+    """Whether it is a whole zip with a model's config in it; an artefact, with its labels, is a zip too."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "config.json" in archive.namelist()
+    except (zipfile.BadZipFile, OSError):
+        return False

@@ -78,7 +78,7 @@ def _broadcast(inputs: Sequence[Any], _: dict[str, Any]) -> list[Shape]:
 def _batch_matmul(inputs: Sequence[Any], options: dict[str, Any]) -> list[Shape]:
     left, right = inputs[0].shape, inputs[1].shape
     # One matrix on the left may meet each of several on the right: positions are resampled so.
-    _demand(2 <= len(left) <= 5 and len(right) <= 5 and len(left) in (2, len(right)), "a product's ranks")
+    _demand(2 <= len(left) <= len(right) <= 5 and len(left) in (2, len(right)), "a product's ranks")
     rows, inner = left[-2:] if not options.get("adjoint_x") else left[:-3:-1]
     inner_right, columns = right[-2:] if not options.get("adjoint_y") else right[:-3:-1]
     _demand(inner == inner_right and left[:-2] in ((), right[:-2]), f"a product of {list(left)} and {list(right)}")
