@@ -7,6 +7,7 @@ from pathlib import Path
 from record import BUILD, real_data
 
 LADDER = (96, 128, 160, 192, 224, 256, 320, 384)
+SIXTEEN = (*range(96, 321, 16), 384)
 
 
 def keras_model() -> Path:

@@ -1,4 +1,7 @@
-"""What a ladder of eight resolutions costs over one: file size, scores, memory, load time. DeiT-Tiny, int8."""
+"""What a ladder of eight resolutions costs over one: file size, scores, memory, load time. DeiT-Tiny, int8.
+
+Also the sizes with eight and with sixteen under the recipes named on the command line, or all of them.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from deit_tiny import LADDER, artefact
+from deit_tiny import LADDER, SIXTEEN, artefact
+from edgevit.converters.extract import extract
+from edgevit.converters.recipes import RECIPES
 from edgevit_runtime import Model
 from edgevit_runtime.preprocess import prepare
 from record import BUILD, real_data, write
@@ -70,20 +75,52 @@ def empty() -> Path:
     return path
 
 
-def main() -> None:
-    ladder = artefact("int8", LADDER)
+def sizes(recipe: str) -> dict[str, float | str]:
+    """One resolution, eight and sixteen."""
+    one, eight, sixteen = (artefact(recipe, ladder).stat().st_size for ladder in ((224,), LADDER, SIXTEEN))
+    return {
+        "recipe": recipe,
+        "one_bytes": one,
+        "eight_bytes": eight,
+        "sixteen_bytes": sixteen,
+        "eight_over_one": round(eight / one, 4),
+        "sixteen_over_one": round(sixteen / one, 4),
+    }
+
+
+def against_single(ladder: Path, resolutions: tuple[int, ...]) -> list[dict[str, float | bool]]:
+    """Each resolution of a ladder against an artefact converted alone, and whether `extract` gives that very file."""
     files = sorted((real_data() / "imagenet_val").glob("*.JPEG"))[:PICTURES]
-    rows = []
-    with Model(ladder) as together:
-        for resolution in LADDER:
-            alone = artefact("int8", (resolution,))
+    rows: list[dict[str, float | bool]] = []
+    with Model(ladder) as together, tempfile.TemporaryDirectory() as folder:
+        for resolution in resolutions:
+            alone, extracted = artefact("int8", (resolution,)), Path(folder) / "extracted.tflite"
             with Model(alone) as single:
                 worst = max(
                     float(np.abs(together.outputs(image)["scores"] - single.outputs(image)["scores"]).max())
                     for image in (prepare(file, resolution, "squash") for file in files)
                 )
-            rows.append({"resolution": resolution, "size_bytes": alone.stat().st_size, "max_score_difference": worst})
+            extract(ladder, extracted, resolution)
+            rows.append(
+                {
+                    "resolution": resolution,
+                    "size_bytes": alone.stat().st_size,
+                    "max_score_difference": worst,
+                    "extracted_is_equal": extracted.read_bytes() == alone.read_bytes(),
+                }
+            )
             print(rows[-1])
+    return rows
+
+
+def main() -> None:
+    by_recipe = []
+    for recipe in sys.argv[1:] or RECIPES:
+        by_recipe.append(sizes(recipe))
+        print(by_recipe[-1])
+    ladder = artefact("int8", LADDER)
+    rows = against_single(ladder, LADDER)
+    rows_of_sixteen = against_single(artefact("int8", SIXTEEN), SIXTEEN)
     base, used = measured(empty()), measured(ladder)
     size, single_size = ladder.stat().st_size, artefact("int8", (224,)).stat().st_size
     figures = {
@@ -93,6 +130,8 @@ def main() -> None:
         "single_224_bytes": single_size,
         "ladder_over_single": round(size / single_size, 4),
         "rows": rows,
+        "rows_of_sixteen": rows_of_sixteen,
+        "by_recipe": by_recipe,
         "rss_empty_bytes": int(base["rss"]),
         "rss_all_eight_used_bytes": int(used["rss"]),
         "rss_above_empty_mb": round((used["rss"] - base["rss"]) / 1e6, 2),

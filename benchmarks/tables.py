@@ -80,13 +80,14 @@ def deit() -> Iterator[str]:
             f"- The {what} gives the reference's class on {each['top1_agreement']} of {parity['pictures']} pictures; "
             f"largest difference of a logit {each['max_logit_difference']:.1e}."
         )
-    worst = max(row["max_score_difference"] for row in ladder["rows"])
+    worst = max(row["max_score_difference"] for row in ladder["rows"] + ladder["rows_of_sixteen"])
     equal = "to the last bit" if worst == 0.0 else f"but for {worst:.0e}"
+    int8 = next(row for row in ladder["by_recipe"] if row["recipe"] == "int8")
     yield (
-        f"- {len(ladder['rows'])} resolutions in `int8` take {ladder['ladder_bytes'] / 1e6:.2f} MB, one takes "
-        f"{ladder['single_224_bytes'] / 1e6:.2f} MB: {ladder['ladder_over_single']:.2f} times. Scores equal a "
-        f"single-resolution artefact's {equal}. With all used, {ladder['rss_above_empty_mb']:.0f} MB of memory above "
-        "an empty interpreter."
+        f"- One resolution in `int8` takes {int8['one_bytes'] / 1e6:.2f} MB, eight {int8['eight_bytes'] / 1e6:.2f} MB "
+        f"({int8['eight_over_one']:.3f} times), sixteen {int8['sixteen_bytes'] / 1e6:.2f} MB "
+        f"({int8['sixteen_over_one']:.3f} times). Scores equal a single-resolution artefact's {equal}. With all eight "
+        f"used, {ladder['rss_above_empty_mb']:.0f} MB of memory above an empty interpreter."
     )
     fit = curve["curve"]
     yield (
@@ -135,9 +136,35 @@ def checkpoints() -> Iterator[str]:
     )
 
 
+def others() -> Iterator[str]:
+    found = result("others")
+    rows = []
+    for row in found["rows"]:
+        mediapipe, web = row["mediapipe"], row["litertjs"]
+        rows.append(
+            [
+                f"`{row['recipe']}`",
+                f"{mediapipe['same_top5_names']} of {mediapipe['pictures']}, {mediapipe['max_score_difference']:.0e}",
+                f"{row['tf_lite']['max_score_difference']:.0e}",
+                f"{row['litert_benchmark']['median_ms']:.1f} ms",
+                f"{web['max_score_difference']:.0e}, {web['latency_ms']:.0f} ms",
+            ]
+        )
+    heads = ["recipe", "MediaPipe: same top 5, scores", "`tf.lite`: scores", "`litert-benchmark`", "LiteRT.js: scores"]
+    yield from table(heads, rows)
+    yield ""
+    versions, web = found["versions"], found["rows"][0]["litertjs"]
+    yield (
+        f"{found['model']}; scores: the largest difference from edgevit-runtime's. MediaPipe "
+        f"{found['tools']['mediapipe']}, TensorFlow {versions['tensorflow']}, LiteRT {versions['ai-edge-litert']}, "
+        f"@litertjs/core {web['version']} on WebAssembly in {found['tools']['chromium']}; one thread, {found['date']}."
+    )
+
+
 PAGES = {
     "README.md": {"demo": demo, "recipes": recipes, "deit": deit},
     "docs/checkpoints.md": {"checkpoints": checkpoints},
+    "docs/artefact.md": {"others": others},
     "docs/training.md": TRAINING,
     "runtimes/python/README.md": RUNTIME,
 }

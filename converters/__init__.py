@@ -1,7 +1,7 @@
 """A model becomes an artefact. `artefact.convert` is the whole way; the other modules are its steps, in this order:
 
-lowering (arithmetic) -> quantize (recipes, calibration, sites) -> audit -> ladder -> manifest; inspection reads the
-result. simulation (rounding) computes what an artefact will, for training.
+lowering (arithmetic) -> quantize (recipes, calibration, sites) -> audit -> ladder (packing) -> manifest; inspection
+reads the result. simulation (rounding) computes what an artefact will, for training.
 """
 
 from typing import TYPE_CHECKING, Any

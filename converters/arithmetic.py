@@ -30,7 +30,7 @@ class Arithmetic:
 
     def constant(self, values: Any, *, own_range: bool = False) -> Any:
         """Any other number of the model. `own_range`: an operand by itself, not a bias or a part of another tensor."""
-        return np.asarray(values)
+        return values if tf.is_symbolic_tensor(values) else np.asarray(values)
 
     def result(self, site: str, values: Any) -> Any:
         """What the ops at `site` came to."""

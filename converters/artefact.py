@@ -1,9 +1,8 @@
-"""The whole way from a model to an artefact on disk: lower, quantize, audit, merge, describe, test, write."""
+"""The whole way from a model to an artefact on disk: lower, quantize, audit, merge, describe, write."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,19 +11,18 @@ from typing import Any
 import numpy as np
 from edgevit.converters.audit import audit, check_lowering, self_test_entry
 from edgevit.converters.calibration import calibration_files, calibration_images
-from edgevit.converters.ladder import Rung, add_metadata, merge, pack
+from edgevit.converters.ladder import Rung, merge
 from edgevit.converters.lowering import lower, model_arrays, output_names
-from edgevit.converters.manifest import manifest_bytes, signature_entry, stamp_size
+from edgevit.converters.manifest import manifest_bytes, signature_entry
+from edgevit.converters.packing import pack
 from edgevit.converters.quantize import quantize
 from edgevit.converters.recipes import Recipe, get_recipe
-from edgevit_runtime import Model
-from edgevit_runtime.manifest import BUFFER_NAME
+from edgevit.converters.writing import check_target, write
 from edgevit_runtime.preprocess import parse_policy
-from edgevit_runtime.seal import make_seal
 
 from edgevit.calibration import Calibration
 from edgevit.config import ViTConfig, check_resolution
-from edgevit.errors import AuditError, ConversionError
+from edgevit.errors import ConversionError
 from edgevit.model import ViT
 
 OnStep = Callable[[str, int, int], None]
@@ -61,12 +59,7 @@ def convert(
     config = _config(model.config, labels, resize)
     ladder = _ladder(config, resolutions)
     ranges = _ranges(model, chosen, calibration)
-    if path.suffix != ".tflite":
-        raise ConversionError(f"an artefact is written as a .tflite file, not {path.name!r}")
-    if not path.parent.is_dir():
-        raise ConversionError(f"cannot write {path}: there is no folder {path.parent}")
-    if sign is not None:
-        make_seal(bytes(32), sign)  # a wrong key is named now, not after minutes of work
+    check_target(path, sign)
 
     arrays = model_arrays(model)
     _check_finite(arrays)
@@ -78,12 +71,8 @@ def convert(
         rungs.append(rung)
         entries.append(entry)
     on_step("self-test", len(ladder), len(ladder) + 1)
-    merged = merge(rungs)
     text = manifest_bytes(config, chosen, entries, calibration=ranges.described, source=_source(source))
-    add_metadata(merged, BUFFER_NAME, text)
-    content = stamp_size(pack(merged))
-    seal = make_seal(hashlib.sha256(content).digest(), sign)
-    _write_tested(path, content + seal.to_bytes())
+    write(path, merge(rungs), text, sign)
     on_step("done", len(ladder) + 1, len(ladder) + 1)
 
 
@@ -126,7 +115,8 @@ def _rung(
 ) -> tuple[Rung, dict[str, Any]]:
     """One resolution, quantized and audited, and its entry in the manifest."""
     outputs = output_names(with_logits=with_logits)
-    lowered = lower(config, arrays, resolution, with_logits=with_logits, float_input=recipe.integer_io)
+    integer = recipe.integer_io  # integer positions are small as they are, and resampling would round them twice more
+    lowered = lower(config, arrays, resolution, with_logits=with_logits, float_input=integer, resample=integer)
     plain = pack(merge([Rung(name, lowered, outputs)]))
     check_lowering(plain, audit(plain, get_recipe("float32"), name), model, name)
     images = None
@@ -168,21 +158,3 @@ def _source(path: str | Path | None) -> dict[str, Any] | None:
     if path is None:
         return None
     return {"file": Path(path).name, "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest()}
-
-
-def _write_tested(path: Path, content: bytes) -> None:
-    """Writes beside `path`, replays the self-test through the runtime, and only then puts the file in place."""
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial.tflite")
-    try:
-        partial.write_bytes(content)
-        with Model(partial, weight_cache=False) as written:
-            result = written.self_test()
-        for check in result.checks:
-            if not check.passed:
-                raise AuditError(
-                    f"the finished artefact fails its self-test: {check.name} differs from the reference kernels by "
-                    f"{check.max_error:.2g}, tolerance {check.tolerance:.2g} ({result.backend} {result.version})"
-                )
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -1,20 +1,20 @@
 """Many single-resolution flatbuffers become one file, with everything that is equal stored once.
 
-`merge` puts each resolution's subgraph behind a signature of its own. Weights are shared by content. So are the
-per-channel scales and zero points: a flatbuffer may point to one table from many places, which its Python packer
-never does by itself (about 0.25 MB a resolution for DeiT-Tiny in int8).
+`merge` puts each resolution's subgraph behind a signature of its own. Weights, and the positions that each resolution
+resamples for itself, are shared by content; everything smaller is by `packing`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
+from edgevit.converters.packing import pack
+from numpy.typing import NDArray
 
 from edgevit.errors import ConversionError
 
@@ -31,31 +31,66 @@ class Rung:
 
 
 def merge(rungs: Sequence[Rung]) -> Any:
-    """All rungs as one `schema.ModelT`, in the order given. Pack it with `pack`."""
-    ladder = schema.ModelT(
-        version=3,
-        description="edgevit",
-        operatorCodes=[],
-        subgraphs=[],
-        buffers=[schema.BufferT()],  # buffer 0 is empty by convention
-        signatureDefs=[],
-        metadata=[],
-    )
-    buffers: dict[bytes, int] = {b"": 0}
-    operators: dict[tuple[Any, ...], int] = {}
+    """All rungs as one `schema.ModelT`, in the order given. Pack it with `packing.pack`."""
+    ladder = _Ladder()
     for rung in rungs:
         model = flatbuffer_utils.read_model_from_bytearray(bytearray(rung.flatbuffer))
         if len(model.subgraphs) != 1:
             raise ConversionError(f"{rung.name} has {len(model.subgraphs)} subgraphs, not one")
-        subgraph = model.subgraphs[0]
+        ladder.add(model, model.subgraphs[0], rung.name, rung.output_names)
+    return ladder.model
+
+
+def take(model: Any, name: str) -> Any:
+    """The signature `name` of a ladder as a `schema.ModelT` of its own: what merging its rung alone would have given.
+
+    Changes `model`, which is of no use afterwards.
+    """
+    signature = next(each for each in model.signatureDefs if each.signatureKey.decode() == name)
+    subgraph = model.subgraphs[signature.subgraphIndex]
+    names = {each.tensorIndex: each.name.decode() for each in signature.outputs}
+    ladder = _Ladder()
+    ladder.add(model, subgraph, name, tuple(names[index] for index in subgraph.outputs))
+    return ladder.model
+
+
+class _Ladder:
+    def __init__(self) -> None:
+        self.model = schema.ModelT(
+            version=3,
+            description="edgevit",
+            operatorCodes=[],
+            subgraphs=[],
+            buffers=[schema.BufferT()],  # buffer 0 is empty by convention
+            signatureDefs=[],
+            metadata=[],
+        )
+        self._buffers: dict[bytes, int] = {b"": 0}
+        self._operators: dict[tuple[Any, ...], int] = {}
+
+    def add(self, model: Any, subgraph: Any, name: str, output_names: Sequence[str]) -> None:
+        """Takes over a subgraph of `model` and the buffers and operator codes that it uses."""
+        ladder = self.model
         for tensor in subgraph.tensors:
-            tensor.buffer = _buffer_index(ladder, buffers, model.buffers[tensor.buffer])
+            tensor.buffer = _buffer_index(ladder, self._buffers, model.buffers[tensor.buffer])
         for operator in subgraph.operators:
-            operator.opcodeIndex = _operator_index(ladder, operators, model.operatorCodes[operator.opcodeIndex])
-        subgraph.name = rung.name
+            operator.opcodeIndex = _operator_index(ladder, self._operators, model.operatorCodes[operator.opcodeIndex])
+        subgraph.name = name
         ladder.subgraphs.append(subgraph)
-        ladder.signatureDefs.append(_signature(rung, subgraph, len(ladder.subgraphs) - 1))
-    return ladder
+        ladder.signatureDefs.append(_signature(name, output_names, subgraph, len(ladder.subgraphs) - 1))
+
+
+def set_inputs(flatbuffer: bytes, constants: Mapping[str, NDArray[Any]]) -> bytes:
+    """A flatbuffer with one subgraph, whose inputs of these names have become constants."""
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer))
+    subgraph = model.subgraphs[0]
+    inputs = {subgraph.tensors[index].name.decode(): index for index in subgraph.inputs}
+    for name, values in constants.items():
+        subgraph.tensors[inputs[name]].buffer = len(model.buffers)
+        model.buffers.append(schema.BufferT(data=np.frombuffer(values.tobytes(), np.uint8)))
+    subgraph.inputs = [index for name, index in inputs.items() if name not in constants]
+    model.signatureDefs = []  # of the inputs as they were
+    return pack(model)
 
 
 def _buffer_index(ladder: Any, known: dict[bytes, int], buffer: Any) -> int:
@@ -74,17 +109,14 @@ def _operator_index(ladder: Any, known: dict[tuple[Any, ...], int], code: Any) -
     return known[key]
 
 
-def _signature(rung: Rung, subgraph: Any, index: int) -> Any:
-    if len(subgraph.inputs) != 1 or len(subgraph.outputs) != len(rung.output_names):
-        raise ConversionError(f"{rung.name} has {len(subgraph.inputs)} inputs and {len(subgraph.outputs)} outputs")
-    named_outputs = zip(rung.output_names, subgraph.outputs, strict=True)
-    for name, tensor in (
-        (INPUT_NAME, subgraph.inputs[0]),
-        *zip(rung.output_names, subgraph.outputs, strict=True),
-    ):
+def _signature(key: str, output_names: Sequence[str], subgraph: Any, index: int) -> Any:
+    if len(subgraph.inputs) != 1 or len(subgraph.outputs) != len(output_names):
+        raise ConversionError(f"{key} has {len(subgraph.inputs)} inputs and {len(subgraph.outputs)} outputs")
+    named_outputs = list(zip(output_names, subgraph.outputs, strict=True))
+    for name, tensor in ((INPUT_NAME, subgraph.inputs[0]), *named_outputs):
         subgraph.tensors[tensor].name = name
     return schema.SignatureDefT(
-        signatureKey=rung.name,
+        signatureKey=key,
         subgraphIndex=index,
         inputs=[schema.TensorMapT(name=INPUT_NAME, tensorIndex=subgraph.inputs[0])],
         outputs=[schema.TensorMapT(name=name, tensorIndex=tensor) for name, tensor in named_outputs],
@@ -95,53 +127,3 @@ def add_metadata(ladder: Any, name: str, content: bytes) -> None:
     """Adds a metadata buffer under `name`."""
     ladder.metadata.append(schema.MetadataT(name=name, buffer=len(ladder.buffers)))
     ladder.buffers.append(schema.BufferT(data=np.frombuffer(content, np.uint8)))
-
-
-def pack(ladder: Any) -> bytes:
-    """The `.tflite` bytes: buffers aligned to 16 bytes as the schema demands, equal quantization stored once."""
-    builder = flatbuffers.Builder(1 << 20)
-    shared: dict[bytes, int] = {}
-    for buffer in ladder.buffers:
-        buffer.__class__ = _AlignedBuffer
-    for subgraph in ladder.subgraphs:
-        for tensor in subgraph.tensors:
-            if tensor.quantization is not None:
-                tensor.quantization.__class__ = _SharedQuantization
-                tensor.quantization.shared = shared
-    builder.Finish(ladder.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
-
-
-class _AlignedBuffer(schema.BufferT):
-    """schema.fbs says force_align 16, which the generated Python packer leaves out."""
-
-    def Pack(self, builder: Any) -> int:  # noqa: N802 - the generated name
-        offset = None
-        if self.data is not None and len(self.data):
-            content = bytes(self.data)
-            builder.StartVector(1, len(content), 16)
-            head = builder.Head() - len(content)
-            builder.head = head
-            builder.Bytes[head : head + len(content)] = content
-            offset = builder.EndVector()
-        schema.BufferStart(builder)
-        if offset is not None:
-            schema.BufferAddData(builder, offset)
-        end: int = schema.BufferEnd(builder)
-        return end
-
-
-class _SharedQuantization(schema.QuantizationParametersT):
-    """Points to an equal table that was packed before, where there is one."""
-
-    shared: dict[bytes, int]
-
-    def Pack(self, builder: Any) -> int:  # noqa: N802 - the generated name
-        if self.details is not None:  # blockwise and custom kinds: rare, packed as they are
-            offset: int = super().Pack(builder)
-            return offset
-        parts = [np.asarray([] if part is None else part) for part in (self.min, self.max, self.scale, self.zeroPoint)]
-        key = b"|".join(part.tobytes() for part in parts) + b"|%d" % self.quantizedDimension
-        if key not in self.shared:
-            self.shared[key] = super().Pack(builder)
-        return self.shared[key]

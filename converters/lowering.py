@@ -6,7 +6,9 @@ Two steps, both plain functions over the model's arrays:
          - pixel normalisation goes into the patch embedding: the graph takes raw uint8 pixels;
          - a LayerNorm's gamma and beta go into the linear layer that follows it;
          - 1/sqrt(head width) goes into the query rows of QKV;
-         - positions are resampled to the resolution, and the tokens in front are added to theirs.
+         - the tokens in front are added to their positions;
+         - positions are resampled to the resolution, or left as they were learned, for the graph to resample: then
+           a ladder stores them once, and each resolution its small matrix.
 `graph`  spells out the arithmetic in TensorFlow ops that each become one TFLite op. Batch is 1, so tokens are a
          matrix [N, width] and no tensor has more than four dimensions; every shape is a constant.
 
@@ -23,12 +25,13 @@ at a site are named after it, and so are the tensors in the TFLite file. `graph`
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from edgevit.converters.arithmetic import Arithmetic, Linear
+from edgevit.converters.ladder import set_inputs
 from edgevit_runtime.native import quiet
 from numpy.typing import NDArray
 
@@ -37,6 +40,8 @@ from edgevit.errors import unknown_key
 from edgevit.model import ViT, named_weights
 from edgevit.model.position import bicubic_matrix
 
+POSITIONS = "positions"
+"""What comes before the slash in the names of the sites that resample positions: no recipe rounds them."""
 Arrays = Mapping[str, Any]
 """The model's weights by name, as numpy arrays or TensorFlow tensors."""
 
@@ -57,7 +62,8 @@ class Folded:
 
     patches: Linear
     front: Any  # [prefix, width]: the class token (and a distillation token), their positions added
-    positions: Any  # [N - prefix, width]
+    positions: Any  # [N - prefix, width]; as they were learned [base, base * width], where the graph resamples them
+    resampling: Any | None  # [grid, base], which the graph resamples both axes with; None where it need not
     blocks: tuple[Block, ...]
     head: Linear  # [classes, prefix * width]
 
@@ -74,10 +80,13 @@ def resample_positions(positions: Any, base: int, grid: int) -> Any:
     return tf.reshape(tf.einsum("ri,cj,ijw->rcw", matrix, matrix, plane), [grid * grid, -1])
 
 
-def fold(config: ViTConfig, arrays: Arrays, resolution: int, precision: Any = tf.float64) -> Folded:
+def fold(
+    config: ViTConfig, arrays: Arrays, resolution: int, precision: Any = tf.float64, *, resample: bool = True
+) -> Folded:
     """Folds the model's arrays for one resolution. See the module's text for what goes where.
 
     Differentiable: variables go in as they are, with `precision` float32 where float64 costs too much.
+    resample: the positions here, so that the graph has them as one constant; otherwise the graph does it.
     """
 
     def get(name: str) -> Any:
@@ -99,20 +108,24 @@ def fold(config: ViTConfig, arrays: Arrays, resolution: int, precision: Any = tf
         kernel = tf.concat([get(f"{norm}/gamma")[:, None] * kernel for kernel in kernels], axis=0)
         return linear(tf.transpose(kernel * scale), bias * scale)
 
-    grid = config.grid(resolution)
+    grid, base = config.grid(resolution), config.grid(config.base_resolution)
     mean, std = tf.constant(config.mean, precision), tf.constant(config.std, precision)
     kernel = get("patches/projection/kernel")  # [P, P, 3, width]
     # ((x / 255 - mean) / std) K + b  =  x (K / (255 std)) + (b - sum(mean / std K))
     bias = get("patches/projection/bias") - tf.einsum("hwcd,c->d", kernel, mean / std)
-    positions, prefix = get("positions/positions"), config.prefix
+    prefix, positions = config.prefix, get("positions/positions")
+    front, learned = positions[:prefix], positions[prefix:]
+    # Half as many or fewer are quicker to read as they are than the learned ones (at 96, 2 % of the inference).
+    here = resample or grid == base or 2 * grid**2 <= base**2
     fronts = ["positions/class_token", "positions/distillation_token"][:prefix]
     query_scale = tf.constant([config.head_width**-0.5] * config.width + [1.0] * (2 * config.width), precision)
     return Folded(
         patches=linear(tf.transpose(kernel / (255.0 * std[:, None]), [3, 0, 1, 2]), bias),
-        front=tf.cast(tf.concat([get(name) for name in fronts], axis=0) + positions[:prefix], tf.float32),
+        front=tf.cast(tf.concat([get(name) for name in fronts], axis=0) + front, tf.float32),
         positions=tf.cast(
-            resample_positions(positions[prefix:], config.grid(config.base_resolution), grid), tf.float32
+            resample_positions(learned, base, grid) if here else tf.reshape(learned, [base, -1]), tf.float32
         ),
+        resampling=None if here else bicubic_matrix(grid, base),
         blocks=tuple(
             Block(
                 qkv=after_norm(f"{name}/norm1", f"{name}/attention/qkv", scale=query_scale),
@@ -140,9 +153,10 @@ def graph(
     def classify(image: Any) -> dict[str, Any]:
         pixels = do.compute("pixels", tf.cast, image, tf.float32)
         patches = do.linear("patches", _convolve, pixels, folded.patches)
-        patches = do.view("patches", tf.reshape, patches, [*do.lead, *folded.positions.shape])
+        positions = _positions(do, folded, config)
+        patches = do.view("patches", tf.reshape, patches, [*do.lead, *positions.shape])
         # Concatenated parts have one range: what is put together here has that of `tokens`.
-        patches = do.view("tokens", tf.add, patches, do.constant(folded.positions, own_range=True))
+        patches = do.view("tokens", tf.add, patches, positions)
         tokens = do.compute("tokens", _in_front, do.constant(folded.front), patches)
         stream = "tokens"  # the site that `tokens` come from
         for index, block in enumerate(folded.blocks):
@@ -170,6 +184,19 @@ def graph(
 def _convolve(pixels: Any, weight: Any) -> Any:
     """[b, R, R, 3] -> [b, R/P, R/P, width]: each patch by itself."""
     return tf.nn.conv2d(pixels, tf.transpose(weight, [1, 2, 3, 0]), weight.shape[1], "VALID")
+
+
+def _positions(do: Arithmetic, folded: Folded, config: ViTConfig) -> Any:
+    """[N - prefix, width]: a constant, or resampled by two small products that no input has a part in."""
+    positions = do.constant(folded.positions, own_range=True)
+    if folded.resampling is None:
+        return positions
+    matrix = do.constant(folded.resampling)
+    grid, base = matrix.shape
+    rows = do.compute(f"{POSITIONS}/rows", tf.matmul, matrix, positions)
+    rows = do.view(f"{POSITIONS}/rows", tf.reshape, rows, [grid, base, config.width])
+    columns = do.compute(f"{POSITIONS}/columns", tf.matmul, matrix, rows)
+    return do.view(f"{POSITIONS}/columns", tf.reshape, columns, [grid * grid, config.width])
 
 
 def _multiply(tokens: Any, weight: Any) -> Any:
@@ -247,19 +274,28 @@ def lower(
     *,
     with_logits: bool = False,
     float_input: bool = False,
+    resample: bool = False,
 ) -> bytes:
     """The float32 TFLite flatbuffer of one resolution: a single subgraph, not yet named by a signature.
 
     float_input: take the pixels, 0 to 255, as float32, for a quantizer that turns the input into int8 itself.
+    resample: the positions now, into a constant of each resolution's own.
     """
-    dtype = tf.float32 if float_input else tf.uint8
-    function = tf.function(
-        graph(config, fold(config, arrays, resolution), with_logits=with_logits),
-        input_signature=[tf.TensorSpec([1, resolution, resolution, 3], dtype, name="image")],
-    )
+    folded = fold(config, arrays, resolution, resample=resample)
+    constants: dict[str, Any] = {}
+    if folded.resampling is not None:
+        constants = {"positions": folded.positions.numpy(), "resampling": folded.resampling}
+
+    def classify(image: Any, **given: Any) -> dict[str, Any]:
+        return graph(config, replace(folded, **given), with_logits=with_logits)(image)
+
+    image = tf.TensorSpec([1, resolution, resolution, 3], tf.float32 if float_input else tf.uint8, name="image")
+    given = {name: tf.TensorSpec(values.shape, tf.float32, name=name) for name, values in constants.items()}
+    function = tf.function(classify).get_concrete_function(image, **given)
     # Without a trackable object the converter skips writing and reading a SavedModel: 2 s instead of 5 for
     # DeiT-Tiny. Our graph has no variables, which is all that the object would be there for.
     with quiet():
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
         flatbuffer: bytes = converter.convert()
-    return flatbuffer
+    # The converter would have computed what only constants go into, so they were inputs until here.
+    return set_inputs(flatbuffer, constants) if constants else flatbuffer

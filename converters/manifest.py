@@ -9,7 +9,7 @@ from typing import Any
 
 from edgevit.converters.audit import RungAudit
 from edgevit.converters.recipes import Recipe
-from edgevit_runtime.manifest import SCHEMA_VERSION, parse_manifest
+from edgevit_runtime.manifest import SCHEMA_VERSION, Manifest, Signature, parse_manifest
 from edgevit_runtime.preprocess import parse_policy
 
 from edgevit.config import ViTConfig
@@ -80,6 +80,24 @@ def manifest_bytes(
         "calibration": calibration,
         "versions": {name: importlib.metadata.version(name) for name in TOOLS},
     }
+    return _to_bytes(manifest)
+
+
+def single_manifest(manifest: Manifest, signature: Signature) -> bytes:
+    """The manifest of an artefact that holds only this signature of a ladder."""
+    entries = [entry for entry in manifest.raw["signatures"] if entry["name"] == signature.name]
+    return _to_bytes(
+        {
+            **manifest.raw,
+            "size_bytes": 0,
+            "sealed": True,
+            "default_resolution": signature.resolution,
+            "signatures": entries,
+        }
+    )
+
+
+def _to_bytes(manifest: Mapping[str, Any]) -> bytes:
     text = json.dumps(manifest, ensure_ascii=False, separators=(",", ":")).encode()
     text = text.replace(b'"size_bytes":0', _SIZE_PLACE, 1)
     parse_manifest(text)

@@ -9,8 +9,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from ai_edge_litert.tools import flatbuffer_utils
 from ai_edge_quantizer import qtyping, quantizer
 from ai_edge_quantizer.recipe import AlgorithmName
+from edgevit.converters.audit import op_name
+from edgevit.converters.lowering import POSITIONS
 from edgevit.converters.recipes import ANY, Recipe, Rule
 from edgevit.converters.sites import learned_ranges
 from edgevit_runtime.native import quiet
@@ -20,6 +23,9 @@ from edgevit.calibration import Calibration
 from edgevit.errors import ConversionError
 
 _OPS = qtyping.TFLOperationName
+_SOFTMAX_SPAN = 255.0 * 2.0**-20
+"""Of an int8 SOFTMAX's inputs. At a step of 2^-26 or less TFLite's kernel ends the process (PreprocessSoftmaxScaling);
+e to the power of so little is 1 anyway. Weights that learned nothing yet have such inputs."""
 
 
 def quantize(
@@ -41,6 +47,9 @@ def quantize(
         engine = quantizer.Quantizer(bytearray(flatbuffer))
         for rule in recipe.rules:
             _add(engine, rule)
+        engine.update_quantization_recipe(
+            regex=f"^{POSITIONS}/", operation_name=_OPS.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE
+        )
         ranges = None
         if recipe.needs_calibration and images is not None:
             ranges = engine.calibrate({signature: [{"image": image} for image in images]})
@@ -54,6 +63,8 @@ def quantize(
             ranges = learned_ranges(flatbuffer, recipe, learned)
         elif recipe.needs_calibration:
             raise ConversionError(f"the recipe {recipe.name} needs pictures to calibrate with: --calibration DIR")
+        if ranges is not None:
+            _widen(ranges, _inputs_of(flatbuffer, "SOFTMAX"), _SOFTMAX_SPAN)
         return bytes(engine.quantize(ranges).quantized_model)
 
 
@@ -82,12 +93,27 @@ def _add(engine: Any, rule: Rule) -> None:
     )
 
 
-def _input_tensor(flatbuffer: bytes) -> str:
-    from ai_edge_litert.tools import flatbuffer_utils
+def _widen(ranges: dict[str, Any], tensors: Iterable[str], span: float) -> None:
+    for name in tensors:
+        if name in ranges:
+            each = ranges[name]
+            ranges[name] = {**each, "max": np.maximum(each["max"], each["min"] + span)}
 
+
+def _input_tensor(flatbuffer: bytes) -> str:
     subgraph = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer)).subgraphs[0]
-    name = subgraph.tensors[subgraph.inputs[0]].name
-    return name.decode() if isinstance(name, bytes) else str(name)
+    return _name(subgraph.tensors[subgraph.inputs[0]])
+
+
+def _inputs_of(flatbuffer: bytes, op: str) -> list[str]:
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer))
+    subgraph = model.subgraphs[0]
+    found = [each for each in subgraph.operators if op_name(model.operatorCodes[each.opcodeIndex]) == op]
+    return [_name(subgraph.tensors[each.inputs[0]]) for each in found]
+
+
+def _name(tensor: Any) -> str:
+    return tensor.name.decode() if isinstance(tensor.name, bytes) else str(tensor.name)
 
 
 @contextlib.contextmanager

@@ -90,6 +90,7 @@ class Artefacts:
                 old + draw.choice((-64, -16, -4, -2, -1, 1, 2, 4, 16, 64)),
                 draw.choice(WORDS),
                 old ^ (1 << draw.randrange(8 * size)),
+                draw.randrange(255) << 23,  # a float32 of any magnitude, for scales
                 struct.unpack_from(
                     kind, data, draw.choice([each for each, width in self.places[:999] if width >= size])
                 )[0],

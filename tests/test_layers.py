@@ -77,7 +77,9 @@ def test_every_part_has_a_rule():
 def test_the_runtime_uses_nothing_of_the_host():
     heavy = {"tensorflow", "keras", "edgevit", "click", "rich", "matplotlib", "scipy"}
     for path in (ROOT / "runtimes" / "python" / "edgevit_runtime").glob("*.py"):
-        assert not {name.split(".")[0] for name in imported(path)} & heavy, path
+        found = {name.split(".")[0] for name in imported(path)} & heavy
+        # The last backend is a TensorFlow that is there anyway; `test_light_modules` holds that nothing loads it.
+        assert found <= ({"tensorflow"} if path.name == "backends.py" else set()), path
 
 
 def fresh(code):
@@ -94,6 +96,8 @@ def fresh(code):
         "edgevit.cli.report",
         "edgevit.cli.inspect",
         "edgevit_runtime",
+        "edgevit_runtime.backends",
+        "edgevit_runtime.model",
     ],
 )
 def test_light_modules_load_nothing_heavy(module):

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "edgevit.cli.convert",
         "Compile a model to one .tflite artefact with a ladder of resolutions.",
     ),
+    "extract": ("edgevit.cli.extract", "Take one resolution out of an artefact, as a file of its own."),
     "inspect": ("edgevit.cli.inspect", "Show what an artefact holds: size, ops, partitions, MACs, manifest."),
     "evaluate": ("edgevit.cli.evaluate", "Measure accuracy at each resolution, float against int8."),
     "profile": ("edgevit.cli.profile", "Measure latency at each resolution and fit t(N) = a + bN + cN²."),

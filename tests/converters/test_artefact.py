@@ -162,3 +162,15 @@ def test_calibration_takes_pictures_evenly(tmp_path):
         file.write_bytes(b"broken")
     with pytest.raises(DataError, match="none of the 3 pictures taken from"):
         calibration_files(folder, 3)
+
+
+def test_weights_that_learned_nothing(tmp_path):
+    """Their attention products are next to nothing: a range of that size ends the process in TFLite's int8 SOFTMAX."""
+    from edgevit.config import ViTConfig
+    from edgevit.model import build
+
+    config = ViTConfig(width=16, depth=1, heads=2, classes=2, mlp_width=32, base_resolution=32)
+    calibration = pictures_in(tmp_path / "calibration")
+    convert(build(config, seed=1), tmp_path / "fresh.tflite", recipe="int8-full", calibration=calibration)
+    with Model(tmp_path / "fresh.tflite", weight_cache=False) as model:
+        assert model.self_test().passed

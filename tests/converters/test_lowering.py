@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from edgevit.converters.ladder import Rung, merge, pack
+from edgevit.converters.ladder import Rung, merge
 from edgevit.converters.lowering import fold, graph, lower, model_arrays, resample_positions
+from edgevit.converters.packing import pack
 
 from edgevit.model import build, named_weights, transfer
 
@@ -19,13 +20,15 @@ def with_distillation_token(model):
     return twin
 
 
+@pytest.mark.parametrize("resample", [False, True])
 @pytest.mark.parametrize("distilled", [False, True])
 @pytest.mark.parametrize("resolution", [32, 48, 64, 80, 96])
-def test_graph_equals_the_model(tiny_model, resolution, distilled):
+def test_graph_equals_the_model(tiny_model, resolution, distilled, resample):
     if distilled:
         tiny_model = with_distillation_token(tiny_model)
     images = np.random.default_rng(resolution).integers(0, 256, (1, resolution, resolution, 3)).astype(np.uint8)
-    folded = fold(tiny_model.config, model_arrays(tiny_model), resolution)
+    folded = fold(tiny_model.config, model_arrays(tiny_model), resolution, resample=resample)
+    assert (folded.resampling is None) == (resample or resolution in (32, 64))  # few, or as learned
     lowered = graph(tiny_model.config, folded, with_logits=True)(images)
     expected = np.asarray(tiny_model(images))
     assert np.abs(expected).max() > 0.5  # there is something to be wrong about
@@ -37,6 +40,22 @@ def test_positions_are_resampled_as_in_the_model(tiny_model):
     positions = np.asarray(tiny_model.positions.positions)
     mine = resample_positions(positions[1:], 4, 6)
     np.testing.assert_allclose(mine, np.asarray(tiny_model.positions.resampled(6))[1:], atol=1e-6)
+
+
+def test_the_file_holds_the_positions_as_they_were_learned(tiny_model):
+    """The converter did not compute what has only constants in it; the two products are a matter of microseconds."""
+    from ai_edge_litert.tools import flatbuffer_utils
+    from edgevit.converters.audit import audit
+    from edgevit.converters.recipes import get_recipe
+
+    learned = np.asarray(tiny_model.positions.positions)[1:].tobytes()
+    for resolution, extra in ((64, 0), (96, 2)):
+        content = lower(tiny_model.config, model_arrays(tiny_model), resolution)
+        model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+        assert [bytes(each.data) for each in model.buffers if each.data is not None].count(learned) == 1
+        assert len(model.subgraphs[0].inputs) == 1
+        ops = audit(content, get_recipe("float32"), "classify").ops
+        assert ops["BATCH_MATMUL"] == 2 * tiny_model.config.depth + extra
 
 
 def test_graph_is_static_and_small(tiny_model):
@@ -63,7 +82,7 @@ def test_last_block_computes_one_row(tiny_model):
     """The saving is real: the last block's MLP sees one token, the others' see all."""
     from ai_edge_litert.tools import flatbuffer_utils
 
-    flatbuffer = lower(tiny_model.config, model_arrays(tiny_model), 96)
+    flatbuffer = lower(tiny_model.config, model_arrays(tiny_model), 96, resample=True)  # or there are rows of positions
     subgraph = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer)).subgraphs[0]
     rows = [
         int(tensor.shape[0])

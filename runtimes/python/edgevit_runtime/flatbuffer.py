@@ -22,8 +22,6 @@ Values = dict[str, Any]
 Reader = Callable[[int], Any]
 Layout = tuple[int, "list[tuple[int, str, Callable[..., Any], Reader | None]]"]
 """A table's bytes, and of each field in it: where it is, its name, what unpacks it, and what reads what it leads to."""
-SHARED = "Quantization"
-"""The resolutions refer to the same tables of this kind: each is read once, and is then the same object."""
 
 SCALARS = {letter: struct.Struct(f"<{letter}") for letter in "bBhHiIqQf"}
 OUTSIDE, OVERLAP = "an offset leads out of the file", "its parts overlap"
@@ -47,7 +45,9 @@ class Parser:
             for name, fields in schema.items()
         }
         self._layouts: dict[tuple[int, str], Layout] = {}
-        self._shared: dict[int, Values] = {}
+        # The resolutions refer to the same parts: each is read once, and is then the same object.
+        self._tables: dict[tuple[int, str], Values] = {}
+        self._texts: dict[int, bytes] = {}
         self._budget = 4 * len(data) + 65536
 
     def root(self, name: str) -> Values:
@@ -56,7 +56,10 @@ class Parser:
         return self.table(_OFFSET.unpack_from(self.data, 0)[0], name)
 
     def table(self, at: int, name: str) -> Values:
-        """The table `name` at byte `at`. Raises `DamagedError`."""
+        """The table `name` at byte `at`; the same one again where it was read before. Raises `DamagedError`."""
+        known = self._tables.get((at, name))
+        if known is not None:
+            return known
         if not 0 <= at <= self.size - 4:
             raise DamagedError(OUTSIDE)
         start = at - _SIGNED.unpack_from(self.data, at)[0]
@@ -70,6 +73,7 @@ class Parser:
             place = at + offset
             (value,) = unpack(data, place)
             values[field] = reader(place + value) if reader else value
+        self._tables[at, name] = values
         return values
 
     def _layout(self, start: int, name: str) -> Layout:
@@ -101,8 +105,6 @@ class Parser:
             return lambda at: self._vector(at, 1)
         if kind == "offset":
             return lambda at: at
-        if kind == SHARED:
-            return self._shared_table
         if not kind.startswith("["):
             return partial(self._table, kind)
         item = kind[1:-1]
@@ -111,16 +113,13 @@ class Parser:
     def _table(self, name: str, at: int) -> Values:
         return self.table(at, name)
 
-    def _shared_table(self, at: int) -> Values:
-        if at not in self._shared:
-            self._shared[at] = self.table(at, SHARED)
-        return self._shared[at]
-
     def _text(self, at: int) -> bytes:
-        start, count = self._vector(at, 1)
-        if start + count >= self.size or self.data[start + count] != 0:
-            raise DamagedError("a text has no end")
-        return bytes(self.data[start : start + count])
+        if at not in self._texts:
+            start, count = self._vector(at, 1)
+            if start + count >= self.size or self.data[start + count] != 0:
+                raise DamagedError("a text has no end")
+            self._texts[at] = bytes(self.data[start : start + count])
+        return self._texts[at]
 
     def _scalars(self, item: str, at: int) -> tuple[Any, ...]:
         start, count = self._vector(at, SCALARS[item].size)

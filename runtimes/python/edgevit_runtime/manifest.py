@@ -7,7 +7,7 @@ import mmap
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from edgevit_runtime.errors import ArtefactError, EdgeViTError, ResolutionError
 from edgevit_runtime.flatbuffer import DamagedError, Fields, Parser
@@ -28,8 +28,7 @@ _HEAD: dict[str, Fields] = {
 }
 
 
-@dataclass(frozen=True)
-class Tensor:
+class Tensor(NamedTuple):
     """An input or output: its name, dtype, shape, and where it is quantized, real = scale * (q - zero_point)."""
 
     name: str
@@ -39,8 +38,7 @@ class Tensor:
     zero_point: int = 0
 
 
-@dataclass(frozen=True)
-class SelfTest:
+class SelfTest(NamedTuple):
     """A picture by generator and seed, and the best classes' scores that the reference kernels gave for it."""
 
     generator: str
@@ -50,8 +48,7 @@ class SelfTest:
     tolerance: float
 
 
-@dataclass(frozen=True)
-class Signature:
+class Signature(NamedTuple):
     """One task at one resolution."""
 
     name: str

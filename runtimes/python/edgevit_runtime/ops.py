@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from edgevit_runtime.flatbuffer import DamagedError
 
@@ -21,8 +20,7 @@ ACTIVATIONS = (0, 1, 3)  # none, RELU, RELU6
 VALID, SAME = 1, 0
 
 
-@dataclass(frozen=True)
-class Operand:
+class Operand(NamedTuple):
     """A tensor as an operator sees it. `values` are a small constant's integers."""
 
     shape: Shape
@@ -31,8 +29,7 @@ class Operand:
     constant: bool = False
 
 
-@dataclass(frozen=True)
-class Op:
+class Op(NamedTuple):
     """An operator: its options' code and table, how many inputs it takes, and its rule.
 
     rule: (inputs, options) -> the shape of each output. Raises `DamagedError`.
@@ -80,11 +77,12 @@ def _broadcast(inputs: Sequence[Any], _: dict[str, Any]) -> list[Shape]:
 
 def _batch_matmul(inputs: Sequence[Any], options: dict[str, Any]) -> list[Shape]:
     left, right = inputs[0].shape, inputs[1].shape
-    _demand(2 <= len(left) <= 5 and len(left) == len(right), "a product's ranks")
+    # One matrix on the left may meet each of several on the right: positions are resampled so.
+    _demand(2 <= len(left) <= 5 and len(right) <= 5 and len(left) in (2, len(right)), "a product's ranks")
     rows, inner = left[-2:] if not options.get("adjoint_x") else left[:-3:-1]
     inner_right, columns = right[-2:] if not options.get("adjoint_y") else right[:-3:-1]
-    _demand(inner == inner_right and left[:-2] == right[:-2], f"a product of {list(left)} and {list(right)}")
-    return [(*left[:-2], rows, columns)]
+    _demand(inner == inner_right and left[:-2] in ((), right[:-2]), f"a product of {list(left)} and {list(right)}")
+    return [(*right[:-2], rows, columns)]
 
 
 def _fully_connected(inputs: Sequence[Any], options: dict[str, Any]) -> list[Shape]:
@@ -181,6 +179,36 @@ def _transpose(inputs: Sequence[Any], _: dict[str, Any]) -> list[Shape]:
     _demand(sorted(order) == list(range(len(shape))), f"axes {list(order)} of {len(shape)}")
     return [tuple(shape[axis] for axis in order)]
 
+
+Scales = tuple[float, float]
+"""The smallest and the largest scale of a tensor; (0, 0) where it has none."""
+
+
+def _softmax_scales(inputs: Sequence[Scales], _: Scales, options: dict[str, Any]) -> bool:
+    return inputs[0][0] * float(options.get("beta", 0.0)) > 2.0**-26
+
+
+def _sum_scales(inputs: Sequence[Scales], output: Scales, _: dict[str, Any]) -> bool:
+    return 2.0 * max(high for _, high in inputs) < 2.0**20 * output[0]
+
+
+def _product_scales(inputs: Sequence[Scales], output: Scales, _: dict[str, Any]) -> bool:
+    (left, right), factor = inputs[0], inputs[1] if len(inputs) > 1 and inputs[1][0] else (1.0, 1.0)
+    return left * factor[0] >= 2.0**-32 * output[0] and right * factor[1] < 2.0**8 * output[0]
+
+
+INT8_SCALES: dict[str, Callable[[Sequence[Scales], Scales, dict[str, Any]], bool]] = {
+    "ADD": _sum_scales,
+    "BATCH_MATMUL": _product_scales,
+    "CONV_2D": _product_scales,
+    "FULLY_CONNECTED": _product_scales,
+    "MEAN": _product_scales,
+    "MUL": _product_scales,
+    "SOFTMAX": _softmax_scales,
+    "SUB": _sum_scales,
+}
+"""What int8 kernels ask of the ratio of scales. Where it does not hold, TFLite's end the process (QuantizeMultiplier*
+in tensorflow/lite/kernels/internal/quantization_util.cc), and XNNPACK's refuse, upon which LiteRT 2.3 frees twice."""
 
 _REAL = ((FLOAT, FLOAT), (INT8, INT8))
 _LINEAR = (

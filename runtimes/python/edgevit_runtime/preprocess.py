@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import io
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, Union
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Union
 
 import numpy as np
 
@@ -34,8 +33,7 @@ MAX_PIXELS = 89_000_000
 this size on Pillow itself warns."""
 
 
-@dataclass(frozen=True)
-class Policy:
+class Policy(NamedTuple):
     """How a picture is fitted into the square. `crop` is the share of the short side that stays, None for squash."""
 
     crop: float | None

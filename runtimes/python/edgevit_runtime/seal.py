@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from edgevit_runtime.errors import ArtefactError, EdgeViTError
 
@@ -23,8 +22,7 @@ CONTEXT = b"edgevit artefact\0"
 SIZE_BYTES = 16 + 32 + 32 + 64
 
 
-@dataclass(frozen=True)
-class Seal:
+class Seal(NamedTuple):
     """Its parts; `key` and `signature` are zeros where nobody signed."""
 
     checksum: bytes

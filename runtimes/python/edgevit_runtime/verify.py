@@ -17,7 +17,7 @@ from typing import Any
 from edgevit_runtime.errors import ArtefactError
 from edgevit_runtime.flatbuffer import DamagedError, Parser, Values
 from edgevit_runtime.manifest import Manifest, Signature, Tensor
-from edgevit_runtime.ops import ACTIVATIONS, OPS, Op, Operand
+from edgevit_runtime.ops import ACTIVATIONS, INT8_SCALES, OPS, Op, Operand, Scales
 from edgevit_runtime.schema import TABLES, TYPES
 
 MAX_DIMENSIONS = 6
@@ -112,7 +112,9 @@ class _Verifier:
         for operator in graph.get("operators", ()):
             op = self.ops[self._index(operator.get("opcode", 0), self.ops, "operator code")]
             try:
-                self._operator(op, operator, tensors, written)
+                options = self._operator(op, operator, tensors, written)
+                if op.name in INT8_SCALES and tensors[operator["outputs"][0]].dtype == "int8":
+                    self._ratios(op, operator, graph["tensors"], options)
             except DamagedError as error:
                 raise DamagedError(f"{op.name}: {error}") from None
         for index in graph.get("outputs", ()):
@@ -160,13 +162,27 @@ class _Verifier:
         if (id(quantization), dtype) in self._scales:  # the resolutions share their scales
             return
         self._scales.add((id(quantization), dtype))
-        # A sum is finite where each is, and NaN where one is.
+        # A sum is NaN where one is. Kernels multiply scales in float32, which must not become 0 or infinite.
         _demand(min(scales) > 0.0 and sum(scales) < math.inf, "a scale that is no positive number")
+        _demand(min(scales) >= 2.0**-64 and max(scales) <= 2.0**64, "a scale that no recipe gives")
         # Kernels look values up in tables by their distance from the zero point.
         lowest, highest = ZERO_POINTS.get(dtype, (0, 0))
         _demand(lowest <= min(zeros) and max(zeros) <= highest, "a zero point out of range")
 
-    def _operator(self, op: Op, operator: Values, tensors: list[Operand], written: set[int]) -> None:
+    @staticmethod
+    def _ratios(op: Op, operator: Values, tensors: Sequence[Values], options: Values) -> None:
+        """The scales of an operator whose arithmetic is integer."""
+
+        def scales(index: int) -> Scales:
+            held = tensors[index].get("quantization", {}).get("scale", ()) if index >= 0 else ()
+            return (min(held), max(held)) if held else (0.0, 0.0)
+
+        output = scales(operator["outputs"][0])
+        inputs = [scales(index) for index in operator["inputs"][:2]]
+        _demand(output[0] > 0.0 and INT8_SCALES[op.name](inputs, output, options), "scales too far apart")
+
+    def _operator(self, op: Op, operator: Values, tensors: list[Operand], written: set[int]) -> Values:
+        """Its options, after they and its tensors were found in order."""
         inputs: list[Operand | None] = []
         for place, index in enumerate(operator.get("inputs", ())):
             if index == -1 and place == 2 and op.inputs == 3:  # no bias
@@ -199,6 +215,7 @@ class _Verifier:
         if kind not in self._operators:
             self._kind(op, options, inputs, results)
             self._operators.add(kind)
+        return options
 
     def _kind(self, op: Op, options: Values, inputs: list[Operand | None], outputs: list[Operand]) -> None:
         """Whether such an operator can be: its options, shapes and types."""

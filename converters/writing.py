@@ -1,0 +1,59 @@
+"""The last steps to an artefact on disk: describe, pack, seal, test, put in place."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+from edgevit.converters import metadata
+from edgevit.converters.ladder import add_metadata
+from edgevit.converters.manifest import stamp_size
+from edgevit.converters.packing import pack
+from edgevit_runtime import Model
+from edgevit_runtime.manifest import BUFFER_NAME, parse_manifest
+from edgevit_runtime.seal import SIZE_BYTES, make_seal
+
+from edgevit.errors import AuditError, ConversionError
+
+
+def check_target(path: Path, sign: str | Path | None) -> None:
+    """Whether an artefact can be written there and signed: known before minutes of work. Raises `ConversionError`."""
+    if path.suffix != ".tflite":
+        raise ConversionError(f"an artefact is written as a .tflite file, not {path.name!r}")
+    if not path.parent.is_dir():
+        raise ConversionError(f"cannot write {path}: there is no folder {path.parent}")
+    if sign is not None:
+        make_seal(bytes(32), sign)
+
+
+def write(path: Path, model: Any, manifest: bytes, sign: str | Path | None) -> None:
+    """Writes a merged `schema.ModelT` with its manifest, after its self-test; a failure leaves nothing there.
+
+    Raises `AuditError` where the self-test fails, `ConversionError` where the file cannot be written.
+    """
+    described = parse_manifest(manifest)
+    add_metadata(model, BUFFER_NAME, manifest)
+    add_metadata(model, metadata.BUFFER_NAME, metadata.standard_metadata(described))
+    content = stamp_size(metadata.append_labels(pack(model), described.labels, SIZE_BYTES))
+    seal = make_seal(hashlib.sha256(content).digest(), sign)
+    _write_tested(path, content + seal.to_bytes())
+
+
+def _write_tested(path: Path, content: bytes) -> None:
+    """Writes beside `path`, replays the self-test through the runtime, and only then puts the file in place."""
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial.tflite")
+    try:
+        partial.write_bytes(content)
+        with Model(partial, weight_cache=False) as written:
+            result = written.self_test()
+        for check in result.checks:
+            if not check.passed:
+                raise AuditError(
+                    f"the finished artefact fails its self-test: {check.name} differs from the reference kernels by "
+                    f"{check.max_error:.2g}, tolerance {check.tolerance:.2g} ({result.backend} {result.version})"
+                )
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,44 @@
+"""`edgevit extract`: one resolution of an artefact as a file of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, quiet_option
+
+
+@click.command("extract", cls=JsonCommand)
+@click.argument("artefact", type=click.Path(path_type=Path))
+@click.option("--resolution", required=True, type=int, help="The resolution to take out, in pixels.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .tflite file to write.")
+@click.option(
+    "--sign",
+    type=click.Path(path_type=Path),
+    help="Ed25519 private key (PEM): the signature of ARTEFACT does not go along.",
+)
+@json_option
+@quiet_option
+def command(
+    artefact: Path, resolution: int, output: Path, sign: Path | None, json_target: str | None, quiet: bool
+) -> None:
+    """Take one resolution out of ARTEFACT: the file that converting it alone would have made.
+
+    For tools that know one subgraph only, such as MediaPipe Tasks. It is tested and sealed before it is put in place.
+    """
+    console = console_for(json_target, quiet)
+    from edgevit.converters import inspect
+    from edgevit.converters.extract import extract
+    from edgevit.report.inspection import inspection_table
+
+    extract(artefact, output, resolution, sign=sign)
+    inspection = inspect(output)
+    console.print(inspection_table(inspection))
+    emit_json(inspection, json_target)
+    if sign is None and inspect(artefact)["signed_by"]:
+        click.echo(
+            f"edgevit: {artefact} is signed, {output} is not: a signature holds for the whole file. "
+            "Devices that trust a key will refuse it; sign it with --sign KEY.pem",
+            err=True,
+        )
