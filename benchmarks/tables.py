@@ -114,6 +114,28 @@ def deit() -> Iterator[str]:
     )
 
 
+def checkpoints() -> Iterator[str]:
+    figures = result("checkpoints")
+    rows = [
+        [
+            row["name"],
+            row["library"],
+            f"{row['depth']} blocks of {row['width']}, {row['resolution']} px",
+            row["compared"],
+            f"{row['largest_answer']:.1f}",
+            f"{row['max_difference']:.1e}",
+        ]
+        for row in figures["rows"]
+    ]
+    yield from table(["checkpoint", "made and run by", "model", "compared", "largest", "largest difference"], rows)
+    yield ""
+    yield (
+        "Random weights, 4 pictures, float32; features are the class token after the last norm, for models without a "
+        "head. With the tanh GELU that JAX computes, the original's logits differ by "
+        f"{figures['original_with_tanh_gelu']:.1e}."
+    )
+
+
 def others() -> Iterator[str]:
     found = result("others")
     rows = []
@@ -141,6 +163,7 @@ def others() -> Iterator[str]:
 
 PAGES = {
     "README.md": {"demo": demo, "recipes": recipes, "deit": deit},
+    "docs/checkpoints.md": {"checkpoints": checkpoints},
     "docs/artefact.md": {"others": others},
     "docs/training.md": TRAINING,
     "runtimes/python/README.md": RUNTIME,

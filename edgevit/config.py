@@ -7,13 +7,22 @@ from typing import Any
 
 from edgevit.errors import ConfigError, ResolutionError, unknown_key
 
-__all__ = ["MAX_TOKENS", "PATCH_SIZES", "VARIANTS", "Variant", "ViTConfig", "check_resolution", "variant_config"]
+__all__ = [
+    "MAX_TOKENS",
+    "PATCH_SIZES",
+    "VARIANTS",
+    "Variant",
+    "ViTConfig",
+    "check_resolution",
+    "nearest_resolution",
+    "variant_config",
+]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
 
-PATCH_SIZES = (8, 16, 32)
+PATCH_SIZES = (8, 14, 16, 32)
 
 MAX_TOKENS = 96**2 + 1
 """Beyond 96 x 96 patches (1536 px at patch 16) one block's attention weights alone pass a gigabyte at 3 heads."""
@@ -105,10 +114,15 @@ class ViTConfig:
         return cls(**values)
 
 
+def nearest_resolution(resolution: int, patch: int) -> int:
+    """The multiple of `patch` that is nearest to `resolution`."""
+    return max(1, round(resolution / patch)) * patch
+
+
 def check_resolution(resolution: int, patch: int) -> None:
     """Raises `ResolutionError`, naming the nearest valid one, unless `patch` divides `resolution`."""
     if resolution < patch or resolution % patch:
-        nearest = max(1, round(resolution / patch)) * patch
+        nearest = nearest_resolution(resolution, patch)
         raise ResolutionError(
             f"resolution {resolution} is not a multiple of the patch size {patch}; the nearest valid one is {nearest}"
         )
@@ -130,9 +144,10 @@ class Variant:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     timm: str | None
-    """The timm model name whose checkpoints fit at patch 16."""
+    """The timm model name whose checkpoints fit at the row's patch size."""
     source: str
     distilled: bool = False
+    patch: int = 16
 
 
 VARIANTS: dict[str, Variant] = {
@@ -156,6 +171,10 @@ VARIANTS: dict[str, Variant] = {
         768, 12, 12, HALF, HALF, "vit_base_patch16_224",
         "Dosovitskiy et al. 2021, https://arxiv.org/abs/2010.11929, table 1 (Base)",
     ),
+    "vit-large": Variant(
+        1024, 24, 16, HALF, HALF, "vit_large_patch16_224",
+        "Dosovitskiy et al. 2021, https://arxiv.org/abs/2010.11929, table 1 (Large)",
+    ),
     "deit-tiny": Variant(
         192, 12, 3, IMAGENET_MEAN, IMAGENET_STD, "deit_tiny_patch16_224",
         "Touvron et al. 2021, https://arxiv.org/abs/2012.12877, table 1 (DeiT-Ti)",
@@ -163,6 +182,10 @@ VARIANTS: dict[str, Variant] = {
     "deit-small": Variant(
         384, 12, 6, IMAGENET_MEAN, IMAGENET_STD, "deit_small_patch16_224",
         "Touvron et al. 2021, https://arxiv.org/abs/2012.12877, table 1 (DeiT-S)",
+    ),
+    "deit-base": Variant(
+        768, 12, 12, IMAGENET_MEAN, IMAGENET_STD, "deit_base_patch16_224",
+        "Touvron et al. 2021, https://arxiv.org/abs/2012.12877, table 1 (DeiT-B)",
     ),
     "deit-tiny-distilled": Variant(
         192, 12, 3, IMAGENET_MEAN, IMAGENET_STD, "deit_tiny_distilled_patch16_224",
@@ -173,6 +196,26 @@ VARIANTS: dict[str, Variant] = {
         384, 12, 6, IMAGENET_MEAN, IMAGENET_STD, "deit_small_distilled_patch16_224",
         "Touvron et al. 2021, https://arxiv.org/abs/2012.12877, section 4 (DeiT-S with distillation token)",
         distilled=True,
+    ),
+    "deit-base-distilled": Variant(
+        768, 12, 12, IMAGENET_MEAN, IMAGENET_STD, "deit_base_distilled_patch16_224",
+        "Touvron et al. 2021, https://arxiv.org/abs/2012.12877, section 4 (DeiT-B with distillation token)",
+        distilled=True,
+    ),
+    "dinov2-small": Variant(
+        384, 12, 6, IMAGENET_MEAN, IMAGENET_STD, "vit_small_patch14_dinov2",
+        "Oquab et al. 2023, https://arxiv.org/abs/2304.07193, model card (ViT-S/14)",
+        patch=14,
+    ),
+    "dinov2-base": Variant(
+        768, 12, 12, IMAGENET_MEAN, IMAGENET_STD, "vit_base_patch14_dinov2",
+        "Oquab et al. 2023, https://arxiv.org/abs/2304.07193, model card (ViT-B/14)",
+        patch=14,
+    ),
+    "dinov2-large": Variant(
+        1024, 24, 16, IMAGENET_MEAN, IMAGENET_STD, "vit_large_patch14_dinov2",
+        "Oquab et al. 2023, https://arxiv.org/abs/2304.07193, model card (ViT-L/14)",
+        patch=14,
     ),
 }  # fmt: skip
 
@@ -186,7 +229,8 @@ def variant_config(name: str, *, classes: int = 1000, **changes: Any) -> ViTConf
     if base not in VARIANTS:
         raise unknown_key("variant", base, VARIANTS)
     if slash and patch_text not in map(str, PATCH_SIZES):
-        raise ConfigError(f"unknown patch size {patch_text!r} in {name!r} (known: 8, 16, 32; for example {base}/8)")
+        known = ", ".join(map(str, PATCH_SIZES))
+        raise ConfigError(f"unknown patch size {patch_text!r} in {name!r} (known: {known}; for example {base}/8)")
     row = VARIANTS[base]
     config = ViTConfig(
         width=row.width,
@@ -194,7 +238,7 @@ def variant_config(name: str, *, classes: int = 1000, **changes: Any) -> ViTConf
         heads=row.heads,
         classes=classes,
         mlp_width=4 * row.width,
-        patch=int(patch_text) if slash else 16,
+        patch=int(patch_text) if slash else row.patch,
         mean=row.mean,
         std=row.std,
         distilled=row.distilled,

@@ -18,7 +18,7 @@ def test_tables_are_those_of_the_results():
 
 
 def test_commands_and_options_exist():
-    pages = README + (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    pages = README + "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md")))
     lines = [line.strip() for line in pages.splitlines() if re.match(r"    edgevit [a-z]", line)]
     typed = [line.split("#")[0].split() for line in lines if "->" not in line]
     assert len(typed) >= 5

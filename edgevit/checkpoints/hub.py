@@ -4,35 +4,48 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgevit.config import VARIANTS
+from edgevit.config import PATCH_SIZES, VARIANTS
 from edgevit.errors import CheckpointError
 
-FILE_NAME = "model.safetensors"
+# What `edgevit.checkpoints.source` reads, weights first. A repository's pickles and other copies stay where they are.
+WEIGHTS = ("model.safetensors", "model.weights.h5")
+PATTERNS = (*WEIGHTS, "task.weights.h5", "*.json")
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` is a hub repository's name, `owner/name`, rather than a file or folder that is not there."""
+    owner, slash, name = text.partition("/")
+    files = (".safetensors", ".npz", ".h5", ".bin", ".pth")
+    return bool(slash and owner.strip(".") and name) and "/" not in name and not name.endswith(files)
 
 
 def download(name: str) -> Path:
-    """The safetensors file of a hub repository such as `timm/deit_tiny_patch16_224.fb_in1k`.
+    """The folder with the weights and JSON files of a repository such as `timm/deit_tiny_patch16_224.fb_in1k`.
 
-    Raises `CheckpointError` when huggingface_hub is not installed, or the hub does not answer or have it.
+    Raises `CheckpointError` when huggingface_hub is not installed, or the hub does not answer or have it, or the
+    repository holds no weights that edgevit reads.
     """
     try:
-        from huggingface_hub import hf_hub_download
+        from huggingface_hub import snapshot_download
     except ImportError:
         raise CheckpointError(
-            f"to fetch {name} from the hub: `pip install 'edgevit[hub]'`; or give a local .safetensors file"
+            f"to fetch {name} from the hub: `pip install 'edgevit[hub]'`; or give a local file or folder"
         ) from None
     try:
-        return Path(hf_hub_download(repo_id=name, filename=FILE_NAME))
+        folder = Path(snapshot_download(repo_id=name, allow_patterns=list(PATTERNS)))
     except Exception as error:  # the hub's many network and lookup errors
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(f"cannot fetch {FILE_NAME} of {name} from the hub: {reason}") from error
+        raise CheckpointError(f"cannot fetch {name} from the hub: {reason}") from error
+    if not any((folder / each).is_file() for each in WEIGHTS):
+        raise CheckpointError(f"{name} on the hub holds neither {' nor '.join(WEIGHTS)}")
+    return folder
 
 
 def variant_of(name: str) -> str | None:
     """The variant that a hub or file name speaks of, if any: `deit_tiny_patch16_224.fb_in1k` -> `deit-tiny`."""
     plain = name.lower().replace("-", "_")
     for variant in sorted(VARIANTS, key=len, reverse=True):
-        for patch in (16, 8, 32):
+        for patch in PATCH_SIZES:
             if f"{variant.replace('-', '_')}_patch{patch}" in plain:
-                return variant if patch == 16 else f"{variant}/{patch}"
+                return variant if patch == VARIANTS[variant].patch else f"{variant}/{patch}"
     return None

@@ -7,9 +7,11 @@ from pathlib import Path
 import click
 
 from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, load_keras, quiet_option
-from edgevit.config import variant_config
+from edgevit.config import nearest_resolution, variant_config
 from edgevit.errors import ConfigError
 from edgevit.files import check_writable
+
+LADDER = (128, 160, 192, 224, 256)
 
 
 @click.command("import", cls=JsonCommand)
@@ -17,9 +19,15 @@ from edgevit.files import check_writable
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .keras file to write.")
 @click.option(
     "--variant",
-    help="Which variant it is, such as deit-tiny or vit-small/32; guessed from the name if left out.",
+    help="Which variant it must be, such as deit-tiny or vit-small/32; `custom`: whatever it is. Told from its shape "
+    "if left out.",
 )
 @click.option("--labels", type=click.Path(path_type=Path), help="Class names, one a line in index order.")
+@click.option(
+    "--classes",
+    type=click.IntRange(min=1),
+    help="A new head of so many classes, for `edgevit train --from`; checkpoints without a head (DINOv2) need it.",
+)
 @json_option
 @quiet_option
 def command(
@@ -27,12 +35,20 @@ def command(
     output: Path,
     variant: str | None,
     labels: Path | None,
+    classes: int | None,
     json_target: str | None,
     quiet: bool,
 ) -> None:
-    """Make a model from CHECKPOINT: a timm .safetensors file, or a hub name such as timm/deit_tiny_patch16_224.fb_in1k.
+    """Make a model from CHECKPOINT: a file, a folder, or a name on the Hugging Face hub.
 
-    Every tensor is accounted for: missing, unexpected and mis-shaped ones are listed by name and stop the import.
+    \b
+    timm                      model.safetensors         timm/deit_tiny_patch16_224.fb_in1k
+    transformers              model.safetensors         facebook/dinov2-small
+    original ViT, AugReg      .npz
+    KerasHub presets          a folder                  keras/vit_base_patch16_224_imagenet
+
+    The format is told by the content. Every tensor is accounted for: those that are missing, unexpected or of another
+    shape are named and stop the import. JSON files beside the weights say heads, normalisation and labels.
     """
     from edgevit.checkpoints import hub
     from edgevit.data.labels import read_labels
@@ -40,30 +56,33 @@ def command(
     console = console_for(json_target, quiet)
     if checkpoint.endswith(".keras"):
         raise ConfigError(f"{checkpoint} is a model already; `edgevit convert` takes it as it is")
-    variant = variant or hub.variant_of(checkpoint)
-    if variant is None:
-        raise ConfigError(f"cannot tell the variant from {checkpoint!r}: say --variant deit-tiny (or another)")
-    variant_config(variant)
+    if variant not in (None, "custom"):
+        variant_config(str(variant))
     check_writable(output)
     names = read_labels(labels) if labels else ()
     path = Path(checkpoint)
-    if not path.exists() and not checkpoint.endswith(".safetensors") and checkpoint.count("/") == 1:
+    if not path.exists() and hub.is_name(checkpoint):
         path = hub.download(checkpoint)
 
     load_keras()
     from edgevit.checkpoints import import_checkpoint
     from edgevit.model import save
 
-    model = import_checkpoint(path, variant, labels=names)
+    notes: list[str] = []
+    model = import_checkpoint(path, variant, labels=names, classes=classes, name=checkpoint, on_note=notes.append)
     save(model, output)
     config = model.config
-    console.print(
+    if classes is None:
+        ladder = ",".join(str(nearest_resolution(each, config.patch)) for each in LADDER)
+        following = f"edgevit convert {output} -o {output.with_suffix('.tflite')} --resolutions {ladder}"
+    else:
+        following = f"edgevit train photos/ -o mine.keras --from {output}"
+    made = (
         f"{output}: {config.variant}, {model.count_params():,} parameters, {config.classes} classes, "
-        f"{config.base_resolution} px"
+        f"{config.base_resolution} px{'' if classes is None else '; its head is new and knows nothing yet'}"
     )
-    console.print(
-        f"next: edgevit convert {output} -o {output.with_suffix('.tflite')} --resolutions 128,160,192,224,256"
-    )
+    for line in (*notes, made, f"next: {following}"):
+        console.print(line, markup=False, soft_wrap=True)
     emit_json(
         {
             "schema": "edgevit.import/1",
@@ -72,6 +91,8 @@ def command(
             "parameters": model.count_params(),
             "classes": config.classes,
             "resolution": config.base_resolution,
+            "new_head": classes is not None,
+            "notes": notes,
         },
         json_target,
     )

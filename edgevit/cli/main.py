@@ -16,7 +16,7 @@ from edgevit.errors import EdgeViTError, unknown_key
 # Name -> (module, one line for --help). The line stands here so that --help imports none of them.
 COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("edgevit.cli.train", "Train or fine-tune a ViT on a folder of pictures."),
-    "import": ("edgevit.cli.import_", "Make a model from a timm checkpoint (DeiT, ViT)."),
+    "import": ("edgevit.cli.import_", "Make a model from a checkpoint: timm, transformers, AugReg, KerasHub."),
     "convert": (
         "edgevit.cli.convert",
         "Compile a model to one .tflite artefact with a ladder of resolutions.",

@@ -62,7 +62,7 @@ def spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("data")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .keras file to write.")
 @click.option("--from", "start", type=click.Path(path_type=Path), help="Start from this .keras model.")
-@click.option("--variant", help=f"Without --from: {', '.join(VARIANTS)}; /8 or /32 for other patches.")
+@click.option("--variant", help=f"Without --from: {', '.join(VARIANTS)}; /8, /14 or /32 for other patches.")
 @click.option("--resolutions", help="The ladder, such as 128,160,192,224: batches are drawn at all of them.")
 @click.option("--preset", help="fine-tune, scratch or small-data [default: fine-tune with --from, else scratch].")
 @spec_options

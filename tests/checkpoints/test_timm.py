@@ -2,22 +2,14 @@
 
 import numpy as np
 import pytest
+from foreign import to_timm
 from safetensors.numpy import load_file, save_file
 
+from edgevit.checkpoints import import_checkpoint
 from edgevit.checkpoints.hub import variant_of
-from edgevit.checkpoints.timm import import_checkpoint, names
 from edgevit.config import variant_config
 from edgevit.errors import CheckpointError
 from edgevit.model import build, named_weights
-
-
-def to_timm(name, value):
-    """Our weight in PyTorch's layout; written here anew, so that the importer is not tested with itself."""
-    if "positions/" in name:
-        return np.ascontiguousarray(value[None])
-    if name == "patches/projection/kernel":
-        return np.ascontiguousarray(np.moveaxis(value, (3, 2), (0, 1)))
-    return np.ascontiguousarray(value.T)
 
 
 @pytest.fixture
@@ -26,11 +18,9 @@ def checkpoint(tmp_path):
     config = variant_config("vit-nano", classes=5, base_resolution=64)
     model = build(config, seed=5)
     random = np.random.default_rng(5)
-    tensors = {}
-    for theirs, ours in names(config).items():
-        variable = named_weights(model)[ours]
+    for variable in named_weights(model).values():
         variable.assign(random.normal(size=variable.shape))
-        tensors[theirs] = to_timm(ours, np.asarray(variable))
+    tensors = to_timm(model)
     path = tmp_path / "nano.safetensors"
     save_file(tensors, path)
     return path, model, tensors

@@ -2,7 +2,10 @@
 
 import shutil
 
+import numpy as np
 import pytest
+from foreign import to_flax, to_timm
+from safetensors.numpy import save_file
 from samples import random_picture
 
 
@@ -11,11 +14,18 @@ def place(tmp_path, tiny_keras, tiny_tflite, class_folder, tiny_model):
     """A folder with good files and with every kind of bad one."""
     from edgevit.converters.lowering import lower, model_arrays
 
+    from edgevit.config import variant_config
+    from edgevit.model import build
+
     shutil.copy(tiny_keras, tmp_path / "good.keras")
     shutil.copy(tiny_tflite, tmp_path / "good.tflite")
     (tmp_path / "text.keras").write_text("this is not a model")
     (tmp_path / "cut.keras").write_bytes(tiny_keras.read_bytes()[:5000])
     (tmp_path / "text.safetensors").write_text("this is not a checkpoint")
+    headless = to_flax(to_timm(tiny_model), heads=2)
+    np.savez(tmp_path / "headless.npz", **{name: value for name, value in headless.items() if "head/" not in name})
+    nano = build(variant_config("vit-nano", classes=4, base_resolution=64))
+    save_file(to_timm(nano), tmp_path / "nano.safetensors")
     (tmp_path / "text.tflite").write_text("this is not an artefact")
     (tmp_path / "cut.tflite").write_bytes(tiny_tflite.read_bytes()[:50_000])
     (tmp_path / "foreign.tflite").write_bytes(lower(tiny_model.config, model_arrays(tiny_model), 32))
@@ -88,7 +98,16 @@ CASES = {
         "import {0}/text.safetensors --variant deit-tinny -o {0}/out.keras",
         "unknown variant 'deit-tinny'; did you mean 'deit-tiny'",
     ),
-    "import: no variant": ("import {0}/unnamed.safetensors -o {0}/out.keras", "cannot tell the variant from"),
+    "import: pictures": (
+        "import {0}/pictures -o {0}/out.keras",
+        "holds neither model.safetensors nor model.weights.h5",
+    ),
+    "import: no checkpoint": ("import {0}/good.tflite -o {0}/out.keras", "is no safetensors, .npz or .weights.h5 file"),
+    "import: labels": (
+        "import {0}/nano.safetensors --labels {0}/three.txt -o {0}/out.keras",
+        "nano.safetensors: 3 labels for 4 classes",
+    ),
+    "import: headless": ("import {0}/headless.npz -o {0}/out.keras", "it has no classifier head; say --classes N"),
     "train: empty folder": ("train {0}/empty -o {0}/out.keras", "holds no pictures"),
     "train: one class": ("train {0}/one -o {0}/out.keras", "pictures of 1 class only"),
     "train: no folder": ("train {0}/nowhere -o {0}/out.keras", "no such picture folder: "),

@@ -103,5 +103,5 @@ def test_variants_by_name():
     assert all(row.source and row.width % row.heads == 0 for row in VARIANTS.values())
     with pytest.raises(ConfigError, match="unknown variant 'diet-tiny'; did you mean 'deit-tiny'"):
         variant_config("diet-tiny")
-    with pytest.raises(ConfigError, match="unknown patch size '14'"):
-        variant_config("vit-tiny/14")
+    with pytest.raises(ConfigError, match="unknown patch size '15'"):
+        variant_config("vit-tiny/15")

@@ -1,0 +1,138 @@
+"""What a checkpoint says of its model, and the variant that this makes it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from edgevit.checkpoints.source import Source
+from edgevit.config import PATCH_SIZES, VARIANTS, ViTConfig, variant_config
+from edgevit.errors import CheckpointError
+
+CUSTOM = "custom"
+"""The variant of a model that no row of the table describes: all of it comes from the checkpoint."""
+Colour = tuple[float, float, float]
+NO_HEAD = "it has no classifier head"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The shape of the model in a checkpoint. None: the checkpoint does not say."""
+
+    families: tuple[str, ...]
+    """What its variants' names begin with, the likeliest first: `("vit", "deit")`."""
+    width: int
+    depth: int
+    mlp_width: int
+    patch: int
+    positions: int
+    """How many are learned, those of the tokens in front included."""
+    heads: int | None = None
+    distilled: bool = False
+    classes: int | None = None
+    no_head: str = NO_HEAD
+    """Where `classes` is None: why."""
+    epsilon: float = 1e-6
+    mean: Colour | None = None
+    std: Colour | None = None
+    resize: str | None = None
+    labels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What the user should know of how it was read."""
+
+    def __str__(self) -> str:
+        heads = "" if self.heads is None else f", {self.heads} heads"
+        token = ", a distillation token" if self.distilled else ""
+        return f"width {self.width}, depth {self.depth}, MLP {self.mlp_width}{heads}, patch {self.patch}{token}"
+
+
+def grid_of(positions: int, prefix: int) -> int | None:
+    """The side of the grid that positions make behind those of the `prefix` tokens in front; None if not square."""
+    side = math.isqrt(max(0, positions - prefix))
+    return side if side and side * side == positions - prefix else None
+
+
+def variants_of(facts: Facts) -> list[str]:
+    """The variants that have this shape: `["vit-tiny", "deit-tiny"]`, or with another patch, `["vit-small/32"]`."""
+    return [
+        name if facts.patch == row.patch else f"{name}/{facts.patch}"
+        for name, row in VARIANTS.items()
+        if name.split("-")[0] in facts.families
+        and (row.width, row.depth, 4 * row.width, row.distilled)
+        == (facts.width, facts.depth, facts.mlp_width, facts.distilled)
+        and facts.heads in (None, row.heads)
+        and facts.patch in PATCH_SIZES
+        and (facts.mean is None or _near(facts.mean, row.mean))
+        and (facts.std is None or _near(facts.std, row.std))
+    ]
+
+
+def _near(left: Colour, right: Colour) -> bool:
+    return all(abs(a - b) < 1e-4 for a, b in zip(left, right, strict=True))
+
+
+def config_for(facts: Facts, source: Source, variant: str | None, hint: str | None) -> ViTConfig:
+    """The variant's config with what the checkpoint decides: classes, position grid, normalisation, epsilon.
+
+    variant: what the user says, `custom` included; None to tell it from the shape.
+    hint: a variant that the file's name speaks of, to choose between two of one shape.
+    Raises `CheckpointError` where that cannot be told, naming the candidates.
+    """
+    candidates = variants_of(facts)
+    if variant is None:
+        if not candidates:
+            variant = CUSTOM
+        elif len(candidates) > 1 and hint not in candidates:
+            differ = "normalisation" if len({VARIANTS[name.split("/")[0]].mean for name in candidates}) > 1 else "name"
+            raise CheckpointError(
+                f"{source.path} has the shape of {' and of '.join(candidates)}, which differ in {differ}: say which "
+                f"with --variant {candidates[0]} (or {', '.join(candidates[1:])})"
+            )
+        else:
+            variant = hint if hint in candidates else candidates[0]
+    changes: dict[str, Any] = {
+        "layer_norm_epsilon": facts.epsilon,
+        **{key: value for key in ("mean", "std", "resize", "classes") if (value := getattr(facts, key)) is not None},
+    }
+    if variant == CUSTOM:
+        return _custom(facts, source, changes)
+    config = variant_config(variant)
+    if facts.heads not in (None, config.heads):
+        raise CheckpointError(
+            f"{source.path} has {facts.heads} heads, a {variant} {config.heads}: {_is_like(facts, candidates)}"
+        )
+    # Where the positions make no grid the account says so, against the variant's own.
+    grid = grid_of(facts.positions, config.prefix)
+    return config.with_(**changes, **({"base_resolution": grid * config.patch} if grid else {}))
+
+
+def _custom(facts: Facts, source: Source, changes: dict[str, Any]) -> ViTConfig:
+    if facts.heads is None:
+        raise CheckpointError(
+            f"{source.path}: no variant has its shape ({facts}), and tensors do not tell the number of heads: put "
+            f"the config.json that came with it beside it{_known(facts)}"
+        )
+    grid = grid_of(facts.positions, 2 if facts.distilled else 1)
+    if grid is None:
+        raise CheckpointError(f"{source.path} has {facts.positions} positions, which are no square grid of patches")
+    like = next(row for name, row in VARIANTS.items() if name.startswith(f"{facts.families[0]}-"))
+    return ViTConfig(
+        width=facts.width,
+        depth=facts.depth,
+        heads=facts.heads,
+        mlp_width=facts.mlp_width,
+        patch=facts.patch,
+        base_resolution=grid * facts.patch,
+        distilled=facts.distilled,
+        **{"classes": 1000, "mean": like.mean, "std": like.std, **changes},
+    )
+
+
+def _known(facts: Facts) -> str:
+    """The variants it could have been, ` (known: vit-tiny, ...)`."""
+    return f" (known: {', '.join(name for name in VARIANTS if name.split('-')[0] in facts.families)})"
+
+
+def _is_like(facts: Facts, candidates: list[str]) -> str:
+    return f"its shape is that of {' or '.join(candidates)}" if candidates else f"it is {facts}; try --variant custom"

@@ -1,0 +1,137 @@
+"""The formats that checkpoints come in, in one table, and the way from a file to a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgevit.checkpoints import augreg, keras_hub, timm, transformers
+from edgevit.checkpoints.facts import CUSTOM, Facts, config_for, variants_of
+from edgevit.checkpoints.hub import variant_of
+from edgevit.checkpoints.rules import Rule, apply, left_out, without_head
+from edgevit.checkpoints.source import KERAS_H5, Source, read
+from edgevit.config import ViTConfig, variant_config
+from edgevit.errors import CheckpointError, ConfigError
+from edgevit.model import ViT, build, named_weights
+
+
+@dataclass(frozen=True)
+class Format:
+    """One importer: the functions of its module."""
+
+    what: str
+    recognise: Callable[[Source], bool]
+    facts: Callable[[Source], Facts]
+    rules: Callable[[ViTConfig, Source], dict[str, Rule]]
+    dropped: Mapping[str, str]
+    """Patterns of tensor names that the model does without, and why."""
+
+
+FORMATS: dict[str, Format] = {
+    "timm": Format(
+        "timm's ViT, DeiT and DINOv2 (.safetensors)",
+        timm.recognise, timm.facts, timm.rules, timm.DROPPED,
+    ),
+    "transformers": Format(
+        "Hugging Face transformers' ViT, DeiT and DINOv2 (.safetensors)",
+        transformers.recognise, transformers.facts, transformers.rules, transformers.DROPPED,
+    ),
+    "augreg": Format(
+        "the original ViT and AugReg (.npz)",
+        augreg.recognise, augreg.facts, augreg.rules, augreg.DROPPED,
+    ),
+    "keras-hub": Format(
+        "KerasHub's presets of ViT, DeiT and DINOv2 (a folder with config.json and model.weights.h5)",
+        keras_hub.recognise, keras_hub.facts, keras_hub.rules, keras_hub.DROPPED,
+    ),
+}  # fmt: skip
+
+
+def format_of(source: Source) -> str:
+    """The key of the format whose names the tensors have. Raises `CheckpointError` that lists them all."""
+    for name, each in FORMATS.items():
+        if each.recognise(source):
+            return name
+    config = source.documents.get("config.json")
+    said = config.values.get("model_type", config.values.get("class_name")) if config else None
+    why = f", and its config.json says {said!r}" if said else ""
+    if source.container == KERAS_H5 and config is None:
+        why = ", and there is no config.json beside it, without which Keras weights are not known"
+    tensors = ", ".join(sorted(source.tensors)[:3]) or "no tensors at all"
+    known = "; ".join(each.what for each in FORMATS.values())
+    raise CheckpointError(f"{source.path} is none of the known formats: it holds {tensors}, ...{why} (known: {known})")
+
+
+def import_checkpoint(
+    path: str | Path,
+    variant: str | None = None,
+    *,
+    labels: tuple[str, ...] = (),
+    classes: int | None = None,
+    name: str | None = None,
+    on_note: Callable[[str], None] = lambda _line: None,
+) -> ViT:
+    """A checkpoint, file or folder, as a model; the format is told by its content.
+
+    variant: what it must be, `custom` for whatever it is; None to tell it from the shape.
+    labels: class names, before those that lie beside the checkpoint.
+    classes: make a new head of so many classes, all zeros, in the place of the checkpoint's.
+    name: what to call it where two variants have its shape, the path's own if None: `facebook/deit-tiny-patch16-224`.
+    on_note: told what was recognised, left out and folded.
+    Raises `CheckpointError` unless every tensor fits.
+    """
+    if variant not in (None, CUSTOM):
+        variant_config(str(variant))  # a misspelt name first
+    source = read(path)
+    format_name = format_of(source)
+    importer = FORMATS[format_name]
+    facts = importer.facts(source)
+    if facts.classes is None and classes is None:
+        raise CheckpointError(
+            f"{path}: {facts.no_head}; say --classes N for a new one of N classes, to be trained with `edgevit train "
+            "--from`"
+        )
+    try:
+        config = config_for(facts, source, variant, variant_of(name or str(path)))
+        names = labels or (() if classes else facts.labels)
+        config = config.with_(classes=classes or facts.classes or 0).with_(labels=names)
+    except ConfigError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    rules, dropped = importer.rules(config, source), dict(importer.dropped)
+    if classes is not None:
+        all_rules, rules = rules, without_head(rules)
+        kept = {each for rule in rules.values() for each in rule.names}
+        heads = {each for ours, rule in all_rules.items() if ours not in rules for each in rule.names}
+        dropped = dict.fromkeys(sorted(heads - kept), "the classifier, for a new one") | dropped
+    model = build(config)
+    variables = named_weights(model)
+    shapes = {ours: tuple(variable.shape) for ours, variable in variables.items() if ours in rules}
+    like = " or ".join(variants_of(facts))
+    for ours, value in apply(rules, config, source.tensors, shapes, dropped, like).items():
+        if not np.isfinite(value).all():
+            raise CheckpointError(
+                f"{path}: {ours} holds NaN or infinity (it comes from {', '.join(rules[ours].names)})"
+            )
+        variables[ours].assign(value)
+    for line in (f"{source.path}: {importer.what}; {facts}", *facts.notes, *_account(source, rules, dropped)):
+        on_note(line)
+    return model
+
+
+def _account(source: Source, rules: Mapping[str, Rule], dropped: Mapping[str, str]) -> list[str]:
+    """A line for each reason that tensors were left out, and for what was folded."""
+    used = {name for rule in rules.values() for name in rule.names}
+    reasons: dict[str, list[str]] = {}
+    for name in source.tensors:
+        if name not in used and (why := left_out(name, dropped)):
+            reasons.setdefault(why, []).append(name)
+    lines = [
+        f"left out: {', '.join(names[:4])}{', ...' if len(names) > 4 else ''} ({why})" for why, names in reasons.items()
+    ]
+    scales = len({rule.scale for rule in rules.values() if rule.scale})
+    if scales:
+        lines.append(f"folded: LayerScale, {scales} times, into the linear layer in front of it")
+    return lines

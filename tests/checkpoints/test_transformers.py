@@ -1,0 +1,192 @@
+"""transformers' ViT, DeiT and DINOv2, written here in its names; test_references.py has the library itself."""
+
+import numpy as np
+import pytest
+from foreign import to_timm, to_transformers, transformers_config, write_json
+from safetensors.numpy import save_file
+
+from edgevit.checkpoints import import_checkpoint
+from edgevit.config import HALF, IMAGENET_MEAN, IMAGENET_STD
+from edgevit.errors import CheckpointError, EdgeViTError
+from edgevit.model import named_weights
+
+SQUASH = {"image_mean": HALF, "image_std": HALF, "resample": 2, "size": {"height": 48, "width": 48}}
+
+
+@pytest.fixture
+def place(tmp_path):
+    """Writes a repository's files to a folder; None leaves one out."""
+
+    def write(tensors, config, preprocessor=SQUASH):
+        save_file(tensors, tmp_path / "model.safetensors")
+        for name, values in (("config.json", config), ("preprocessor_config.json", preprocessor)):
+            if values is not None:
+                write_json(tmp_path / name, values)
+        return tmp_path
+
+    return write
+
+
+def test_vit_is_the_same_model(make_model, images, place):
+    model = make_model(layer_norm_epsilon=1e-12)
+    imported = import_checkpoint(place(to_transformers(to_timm(model), "vit.", "vit"), transformers_config(model)))
+    assert imported.config == model.config
+    np.testing.assert_array_equal(imported(images(64)), model(images(64)))
+
+
+def test_deit_with_both_heads(make_model, images, place):
+    model = make_model(distilled=True, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+    preprocessor = {**SQUASH, "image_mean": IMAGENET_MEAN, "image_std": IMAGENET_STD}
+    tensors = to_transformers(to_timm(model), "deit.", "deit")
+    imported = import_checkpoint(place(tensors, transformers_config(model, "deit"), preprocessor))
+    assert imported.config == model.config
+    for ours, theirs in zip(imported.head_logits(images(48)), model.head_logits(images(48)), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_deit_with_the_class_tokens_head_alone(make_model, images, place):
+    model = make_model(distilled=True)
+    tensors = to_transformers(to_timm(model), "deit.", "deit")
+    for part in ("weight", "bias"):
+        tensors[f"classifier.{part}"] = tensors.pop(f"cls_classifier.{part}")
+        del tensors[f"distillation_classifier.{part}"]
+    imported = import_checkpoint(place(tensors, transformers_config(model, "deit")))
+    np.testing.assert_allclose(imported(images(48)), model.head_logits(images(48))[0], atol=1e-4)
+
+
+def test_dinov2_folds_layer_scale_and_gets_a_new_head(make_model, images, place):
+    model, notes = make_model(patch=14, base_resolution=56), []
+    tensors = to_transformers(to_timm(model, scaled=True), "", "dinov2")
+    for part in ("weight", "bias"):
+        del tensors[f"classifier.{part}"]
+    tensors["embeddings.mask_token"] = np.zeros((1, 24), np.float32)
+    folder = place(tensors, transformers_config(model, "dinov2"))
+    imported = import_checkpoint(folder, classes=3, labels=("a", "b", "c"), on_note=notes.append)
+    np.testing.assert_allclose(imported.features(images(56)), model.features(images(56)), atol=1e-4)
+    assert not np.asarray(imported(images(56))).any()
+    assert (imported.config.classes, imported.config.labels) == (3, ("a", "b", "c"))
+    assert notes[-2:] == [
+        "left out: embeddings.mask_token (for masked pretraining only)",
+        "folded: LayerScale, 4 times, into the linear layer in front of it",
+    ]
+
+
+def test_a_model_without_a_head_asks_for_classes(make_model, place):
+    model = make_model()
+    tensors = to_transformers(to_timm(model), "", "vit")
+    for part in ("weight", "bias"):
+        del tensors[f"classifier.{part}"]
+        tensors[f"pooler.dense.{part}"] = np.zeros(24, np.float32)
+    folder = place(tensors, transformers_config(model))
+    with pytest.raises(CheckpointError, match=r"it has no classifier head; say --classes N"):
+        import_checkpoint(folder)
+    notes = []
+    assert import_checkpoint(folder, classes=2, on_note=notes.append).config.classes == 2
+    assert notes[-1] == "left out: pooler.dense.bias, pooler.dense.weight (a layer that the classifier does not read)"
+
+
+def test_a_dinov2_classifier_of_patches_is_not_taken_for_one(make_model, place):
+    model = make_model(patch=14, base_resolution=56)
+    tensors = to_transformers(to_timm(model, scaled=True), "dinov2.", "dinov2")
+    tensors["classifier.weight"] = np.zeros((5, 48), np.float32)
+    folder = place(tensors, transformers_config(model, "dinov2"))
+    with pytest.raises(CheckpointError, match=r"reads the class token and the patches' mean, .* --classes N"):
+        import_checkpoint(folder)
+    assert import_checkpoint(folder, classes=5).config.classes == 5
+
+
+def test_another_head_takes_the_place_of_the_checkpoints(make_model, place):
+    model = make_model()
+    folder = place(to_transformers(to_timm(model), "vit.", "vit"), transformers_config(model))
+    imported = import_checkpoint(folder, classes=5)
+    assert imported.config.labels == ()
+    assert not np.asarray(named_weights(imported)["head/linear/kernel"]).any()
+
+
+def test_no_bias_of_queries_where_config_says_so(make_model, images, place):
+    model = make_model()
+    weights = named_weights(model)
+    for index in range(2):
+        weights[f"block{index}/attention/qkv/bias"].assign(np.zeros(72))
+    tensors = to_transformers(to_timm(model), "vit.", "vit")
+    tensors = {
+        name: value for name, value in tensors.items() if ".attention.attention." not in name or "bias" not in name
+    }
+    config = transformers_config(model)
+    with pytest.raises(
+        CheckpointError, match=r"missing \(6\): vit\.encoder\.layer\.0\.attention\.attention\.query\.bias"
+    ):
+        import_checkpoint(place(tensors, config))
+    imported = import_checkpoint(place(tensors, {**config, "qkv_bias": False}))
+    np.testing.assert_array_equal(imported(images(48)), model(images(48)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "policy"),
+    [
+        ({"size": {"height": 224, "width": 224}, "resample": 2}, "squash,bilinear"),
+        ({"size": 224, "resample": 3}, "squash"),
+        (
+            {"size": {"shortest_edge": 256}, "do_center_crop": True, "crop_size": {"height": 224}, "resample": 3},
+            "crop:0.875",
+        ),
+        ({"size": 256, "do_center_crop": True, "crop_size": 224, "resample": 3}, "crop:0.875"),
+        ({"do_resize": False}, "crop:0.875"),
+    ],
+)
+def test_resizing_becomes_a_policy(make_model, place, changes, policy):
+    model = make_model()
+    tensors = to_transformers(to_timm(model), "vit.", "vit")
+    assert import_checkpoint(place(tensors, transformers_config(model), {**SQUASH, **changes})).config.resize == policy
+
+
+def test_labels_that_are_none(make_model, place):
+    model = make_model()
+    config = transformers_config(model, id2label={str(index): f"LABEL_{index}" for index in range(5)})
+    assert import_checkpoint(place(to_transformers(to_timm(model), "vit.", "vit"), config)).config.labels == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"hidden_act": "gelu_new"}, "hidden_act is 'gelu_new'; edgevit's MLP has the exact `gelu`"),
+        ({"hidden_size": 192}, "says hidden_size 192, the tensors of model.safetensors say 24: it is another model's"),
+        ({"num_attention_heads": "3"}, "num_attention_heads must be a whole number, at least 1, not '3'"),
+        ({"id2label": {"0": "ash"}}, "id2label has 1 names for 5 classes"),
+        ({"num_attention_heads": 5}, "width 24 is not divisible by heads 5"),
+    ],
+)
+def test_config_json_is_checked(make_model, place, changes, message):
+    model = make_model()
+    folder = place(to_transformers(to_timm(model), "vit.", "vit"), transformers_config(model, **changes))
+    with pytest.raises(EdgeViTError) as failure:
+        import_checkpoint(folder)
+    assert message in str(failure.value)
+
+
+def test_preprocessing_that_is_no_normalisation_is_refused(make_model, place):
+    model = make_model()
+    folder = place(
+        to_transformers(to_timm(model), "vit.", "vit"), transformers_config(model), {**SQUASH, "rescale_factor": 1.0}
+    )
+    with pytest.raises(CheckpointError, match=r"pixels are not brought to 0\.\.1"):
+        import_checkpoint(folder)
+
+
+def test_register_tokens_are_refused(make_model, place):
+    model = make_model(patch=14, base_resolution=56)
+    tensors = to_transformers(to_timm(model, scaled=True), "", "dinov2")
+    tensors["embeddings.register_tokens"] = np.zeros((1, 4, 24), np.float32)
+    with pytest.raises(CheckpointError, match="a DINOv2 with register tokens"):
+        import_checkpoint(place(tensors, transformers_config(model, "dinov2")))
+
+
+def test_half_precision_is_read(make_model, place):
+    import ml_dtypes
+
+    model = make_model()
+    for dtype in (np.float16, ml_dtypes.bfloat16):
+        tensors = {name: value.astype(dtype) for name, value in to_transformers(to_timm(model), "vit.", "vit").items()}
+        imported = import_checkpoint(place(tensors, transformers_config(model)))
+        expected = np.asarray(named_weights(model)["norm/gamma"]).astype(dtype).astype(np.float32)
+        np.testing.assert_array_equal(named_weights(imported)["norm/gamma"], expected)
