@@ -90,7 +90,8 @@ def _ranges(model: ViT, recipe: Recipe, folder: str | Path | None) -> Ranges:
     if not recipe.needs_calibration:
         if folder is not None:
             raise ConversionError(
-                f"the recipe {recipe.name} uses no calibration; leave it out, or choose int8-static or int8-full"
+                f"the recipe {recipe.name} uses no calibration; leave it out, "
+                "or choose int8-attention, int8-static or int8-full"
             )
         return Ranges()
     if folder is not None:

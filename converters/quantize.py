@@ -78,10 +78,11 @@ def _add(engine: Any, rule: Rule) -> None:
     )
     activation = None
     if rule.activation == "int8-static":
-        activation = qtyping.TensorQuantizationConfig(num_bits=8, symmetric=False)
+        # Of the second factor of two activations XNNPACK asks that its zero point be 0.
+        activation = qtyping.TensorQuantizationConfig(num_bits=8, symmetric=rule.op == "BATCH_MATMUL")
     integer = rule.activation != "float32"
     engine.update_quantization_recipe(
-        regex=".*",
+        regex=rule.pattern,
         operation_name=_OPS.ALL_SUPPORTED if rule.op == ANY else _OPS(rule.op),
         algorithm_key=AlgorithmName.MIN_MAX_UNIFORM_QUANT if integer else AlgorithmName.FLOAT_CASTING,
         op_config=qtyping.OpQuantizationConfig(

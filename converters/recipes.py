@@ -19,6 +19,13 @@ class Rule:
     """`int8` per channel, symmetric, or `float16`."""
     activation: str = "float32"
     """`float32`; `int8-dynamic`: per row, as it runs; `int8-static`: one range from calibration."""
+    sites: tuple[str, ...] = ()
+    """Only ops whose result is at such a site, by the last word of its name (`expand`); all where empty."""
+
+    @property
+    def pattern(self) -> str:
+        """For the names of the tensors that the ops put out."""
+        return f"(^|.*/)({'|'.join(self.sites)})/.*" if self.sites else ".*"
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,14 @@ RECIPES: dict[str, Recipe] = {
         self_test_tolerance=0.25,
         summary="int8 linear layers with calibrated ranges; attention, softmax and norms stay float",
         source="Jacob et al. 2018, https://arxiv.org/abs/1712.05877",
+    ),
+    "int8-attention": Recipe(
+        "int8-attention",
+        (Rule(ANY, "int8", "int8-dynamic"), Rule("BATCH_MATMUL", "int8", "int8-static", sites=("products",))),
+        for_cpu=True,
+        self_test_tolerance=0.25,
+        summary="as `int8`, and queries times keys in int8 with calibrated ranges: the more it saves, the more tokens",
+        source="XNNPACK qs8 batch matrix multiply; benchmarks/attention.py for what else was tried",
     ),
     "int8-full": Recipe(
         "int8-full",

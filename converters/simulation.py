@@ -55,6 +55,8 @@ class Simulation:
         self.model, self.recipe = model, get_recipe(recipe)
         if not any(rule.weight == "int8" for rule in self.recipe.rules):
             raise ConfigError(f"{recipe} has nothing to fine-tune for: choose int8, int8-static or int8-full")
+        if any(rule.sites for rule in self.recipe.rules):
+            raise ConfigError(f"{recipe} has no form to fine-tune in: fine-tune for int8, then convert to {recipe}")
         self.sites = _learned_sites(model, self.recipe)
         self.variables: list[Any] = []
         """One of [sites, 2]: log2 of how far the ends, low and high, lie from zero.

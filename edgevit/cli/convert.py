@@ -22,13 +22,18 @@ from edgevit.cli.console import (
 @click.command("convert", cls=JsonCommand)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .tflite file to write.")
-@click.option("--recipe", default="int8", show_default=True, help="float32, float16, int8, int8-static or int8-full.")
+@click.option(
+    "--recipe",
+    default="int8",
+    show_default=True,
+    help="float32, float16, int8, int8-attention, int8-static or int8-full.",
+)
 @click.option("--resolutions", help="The ladder, such as 96,128,160,224 [default: the one it was trained for].")
 @click.option("--labels", type=click.Path(path_type=Path), help="Class names, one a line [default: the model's own].")
 @click.option(
     "--calibration",
     type=click.Path(path_type=Path),
-    help="Pictures for int8-static and int8-full, unless the model was fine-tuned for the recipe.",
+    help="Pictures for int8-attention, int8-static and int8-full, unless the model was fine-tuned for the recipe.",
 )
 @click.option(
     "--resize", help="Preprocessing: crop:0.875 or squash, and ,bilinear behind it [default: the model's own]."

@@ -4,7 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
 from edgevit.converters import convert, inspect
+from edgevit.converters.audit import op_name
 from edgevit.converters.recipes import RECIPES
 from edgevit_runtime import Model, read_manifest
 from samples import LABELS, LADDER, pictures_in
@@ -25,7 +28,14 @@ def test_recipe_end_to_end(artefact, tiny_model, recipe):
         assert {signature.partitions for signature in manifest.signatures} == {1}
     with Model(path, weight_cache=False) as model:
         assert model.self_test().passed
-        worst = {"float32": 1e-5, "float16": 5e-3, "int8": 0.1, "int8-static": 0.15, "int8-full": 0.3}[recipe]
+        worst = {
+            "float32": 1e-5,
+            "float16": 5e-3,
+            "int8": 0.1,
+            "int8-attention": 0.1,
+            "int8-static": 0.15,
+            "int8-full": 0.3,
+        }[recipe]
         for resolution in (32, 96):
             image = np.random.default_rng(resolution).integers(0, 256, (resolution, resolution, 3)).astype(np.uint8)
             expected = np.asarray(ops.softmax(tiny_model(image[None])))[0]
@@ -46,6 +56,20 @@ def test_dtypes_are_what_the_recipe_says(artefact):
     assert "FLOAT32" not in dtypes("int8-full")
     assert ends("int8") == ("uint8", "float32")
     assert ends("int8-full") == ("int8", "int8")
+
+
+def test_int8_attention_multiplies_queries_and_keys_as_integers(artefact, tiny_config):
+    """And nothing else: the weighted sum of the values stays float. XNNPACK wants the keys' zero point to be 0."""
+    model = flatbuffer_utils.read_model(str(artefact("int8-attention")))
+    for subgraph in model.subgraphs:
+        products = [
+            [subgraph.tensors[index] for index in (*op.inputs, *op.outputs)]
+            for op in subgraph.operators
+            if op_name(model.operatorCodes[op.opcodeIndex]) == "BATCH_MATMUL"
+        ]
+        kinds = [{tensor.type for tensor in each} for each in products]
+        assert kinds == [{schema.TensorType.INT8}, {schema.TensorType.FLOAT32}] * tiny_config.depth
+        assert all(each[1].quantization.zeroPoint == [0] for each in products[::2])
 
 
 def test_sizes_fall_with_the_recipe(artefact):

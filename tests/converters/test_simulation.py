@@ -280,7 +280,11 @@ def test_a_missing_range_is_named(tuned, tiny_model, tmp_path):
 
 @pytest.mark.parametrize(
     ("recipe", "message"),
-    [("int7", "unknown recipe 'int7'; did you mean 'int8'"), ("float16", "float16 has nothing to fine-tune for")],
+    [
+        ("int7", "unknown recipe 'int7'; did you mean 'int8'"),
+        ("float16", "float16 has nothing to fine-tune for"),
+        ("int8-attention", "int8-attention has no form to fine-tune in: fine-tune for int8, then convert"),
+    ],
 )
 def test_recipes_that_cannot_be_simulated(tiny_model, recipe, message):
     with pytest.raises(ConfigError, match=message):
