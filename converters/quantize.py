@@ -5,16 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 from ai_edge_quantizer import qtyping, quantizer
 from ai_edge_quantizer.recipe import AlgorithmName
 from edgevit.converters.recipes import ANY, Recipe, Rule
-from edgevit.converters.sites import learned_ranges
+from edgevit.converters.sites import tensor_ranges
 from edgevit_runtime.native import quiet
-from numpy.typing import NDArray
 
 from edgevit.calibration import Calibration
 from edgevit.errors import ConversionError
@@ -25,15 +22,12 @@ _OPS = qtyping.TFLOperationName
 def quantize(
     flatbuffer: bytes,
     recipe: Recipe,
-    signature: str,
-    images: Iterable[NDArray[Any]] | None = None,
-    learned: Calibration | None = None,
+    calibration: Calibration | None = None,
 ) -> bytes:
     """Applies `recipe` to a float32 flatbuffer with one signature.
 
-    images: calibration inputs [1, R, R, 3] for the recipes with static ranges, in the dtype of the graph's input.
-    learned: the ranges that fine-tuning learned, for a recipe that needs them and where there are no images.
-    Raises `ConversionError` when the recipe needs one of them and there is neither.
+    calibration: the ranges of the recipes with static ones.
+    Raises `ConversionError` when the recipe needs them and there are none.
     """
     if not recipe.rules:
         return flatbuffer
@@ -42,18 +36,10 @@ def quantize(
         for rule in recipe.rules:
             _add(engine, rule)
         ranges = None
-        if recipe.needs_calibration and images is not None:
-            ranges = engine.calibrate({signature: [{"image": image} for image in images]})
-            if recipe.integer_io:
-                # A pixel is 0..255 whatever the pictures happened to hold: scale 1, zero point -128, exactly.
-                ranges[_input_tensor(flatbuffer)] = {
-                    "min": np.array([[[[0.0]]]]),
-                    "max": np.array([[[[255.0]]]]),
-                }
-        elif recipe.needs_calibration and learned is not None:
-            ranges = learned_ranges(flatbuffer, recipe, learned)
-        elif recipe.needs_calibration:
-            raise ConversionError(f"the recipe {recipe.name} needs pictures to calibrate with: --calibration DIR")
+        if recipe.needs_calibration:
+            if calibration is None:
+                raise ConversionError(f"the recipe {recipe.name} needs pictures to calibrate with: --calibration DIR")
+            ranges = tensor_ranges(flatbuffer, recipe, calibration)
         return bytes(engine.quantize(ranges).quantized_model)
 
 
@@ -65,12 +51,13 @@ def _add(engine: Any, rule: Rule) -> None:
             num_bits=8, symmetric=True, granularity=qtyping.QuantGranularity.CHANNELWISE
         )
     )
-    activation = None
-    if rule.activation == "int8-static":
-        activation = qtyping.TensorQuantizationConfig(num_bits=8, symmetric=False)
+    activation = {
+        "int8-static": qtyping.TensorQuantizationConfig(num_bits=8, symmetric=False),
+        "int16-static": qtyping.TensorQuantizationConfig(num_bits=16, symmetric=True),
+    }.get(rule.activation)
     integer = rule.activation != "float32"
     engine.update_quantization_recipe(
-        regex=".*",
+        regex=rule.pattern,
         operation_name=_OPS.ALL_SUPPORTED if rule.op == ANY else _OPS(rule.op),
         algorithm_key=AlgorithmName.MIN_MAX_UNIFORM_QUANT if integer else AlgorithmName.FLOAT_CASTING,
         op_config=qtyping.OpQuantizationConfig(
@@ -80,14 +67,6 @@ def _add(engine: Any, rule: Rule) -> None:
             explicit_dequantize=not integer,
         ),
     )
-
-
-def _input_tensor(flatbuffer: bytes) -> str:
-    from ai_edge_litert.tools import flatbuffer_utils
-
-    subgraph = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer)).subgraphs[0]
-    name = subgraph.tensors[subgraph.inputs[0]].name
-    return name.decode() if isinstance(name, bytes) else str(name)
 
 
 @contextlib.contextmanager
