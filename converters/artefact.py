@@ -133,8 +133,15 @@ def _rung(
     outputs = output_names(with_logits=with_logits)
 
     def lowered(adjust: Callable[[Folded], Folded]) -> bytes:
-        options = {"with_logits": with_logits, "float_input": recipe.integer_io, "adjust": adjust}
-        return pack(merge([Rung(name, lower(config, arrays, resolution, **options), outputs)]))
+        graph = lower(
+            config,
+            arrays,
+            resolution,
+            with_logits=with_logits,
+            float_input=recipe.integer_io,
+            adjust=adjust,
+        )
+        return pack(merge([Rung(name, graph, outputs)]))
 
     plain = lowered(prepared.equalized)
     check_lowering(plain, audit(plain, get_recipe("float32"), name), model, name)

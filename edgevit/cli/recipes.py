@@ -18,9 +18,9 @@ def command(json_target: str | None, quiet: bool) -> None:
     from edgevit.report.recipes import recipes_table, rule_lines
 
     console = console_for(json_target, quiet)
-    console.print(recipes_table(RECIPES.values()))
+    document = {"schema": "edgevit.recipes/1", "recipes": [asdict(each) for each in RECIPES.values()]}
+    console.print(recipes_table(document))
     console.print("measured on DeiT-Tiny at 224, one thread of an x86-64 CPU, 1300 ImageNet pictures", markup=False)
-    for recipe in RECIPES.values():
-        for line in rule_lines(recipe):
-            console.print(line, markup=False, soft_wrap=True)
-    emit_json({"schema": "edgevit.recipes/1", "recipes": [asdict(each) for each in RECIPES.values()]}, json_target)
+    for line in rule_lines(document):
+        console.print(line, markup=False, soft_wrap=True)
+    emit_json(document, json_target)
