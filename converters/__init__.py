@@ -1,7 +1,8 @@
 """A model becomes an artefact. `artefact.convert` is the whole way; the other modules are its steps, in this order:
 
-lowering (arithmetic) -> quantize (recipes, calibration, sites) -> audit -> ladder (packing) -> manifest; inspection
-reads the result. simulation (rounding) computes what an artefact will, for training.
+lowering (arithmetic) -> quantize (recipes, sites) -> audit -> ladder (packing) -> manifest -> writing; inspection reads
+the result. Where there are pictures (calibration), posttraining (ranges, equalize, correction) comes before. simulation
+(rounding) computes what an artefact will, for training and for sensitivity.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 from edgevit.converters.audit import audit, check_lowering, self_test_entry
-from edgevit.converters.calibration import calibration_files, calibration_images
+from edgevit.converters.calibration import calibration_files
 from edgevit.converters.ladder import Rung, merge
-from edgevit.converters.lowering import lower, model_arrays, output_names
+from edgevit.converters.lowering import Folded, lower, model_arrays, output_names
 from edgevit.converters.manifest import manifest_bytes, signature_entry
 from edgevit.converters.packing import pack
+from edgevit.converters.posttraining import Prepared, prepare
 from edgevit.converters.quantize import quantize
-from edgevit.converters.recipes import Recipe, get_recipe
+from edgevit.converters.recipes import RECIPES, Recipe, get_recipe
 from edgevit.converters.writing import check_target, write
 from edgevit_runtime.preprocess import parse_policy
 
@@ -49,7 +50,7 @@ def convert(
     labels: class names in index order; None keeps the model's own.
     resize: the preprocessing policy; None keeps the model's own.
     calibration: a folder of pictures, for the recipes with static ranges; None takes the ranges that the model learned
-        in fine-tuning for this recipe.
+        in fine-tuning for this recipe. `int8` does without, and rounds its weights better with.
     source: the `.keras` file the model came from, named in the manifest with its hash.
     sign: an Ed25519 private key in PEM; devices that trust its public half run only what it signed.
 
@@ -63,11 +64,15 @@ def convert(
 
     arrays = model_arrays(model)
     _check_finite(arrays)
+    prepared = Prepared(calibration=ranges.learned)
+    if ranges.files:
+        on_step("calibration", 0, len(ladder) + 1)
+        prepared = prepare(config, arrays, chosen, ladder, ranges.files)
     rungs, entries = [], []
     for done, resolution in enumerate(ladder):
         name = f"classify_{resolution}"
         on_step(f"{resolution} px", done, len(ladder) + 1)
-        rung, entry = _rung(model, config, arrays, chosen, name, resolution, ranges, with_logits)
+        rung, entry = _rung(model, config, arrays, chosen, name, resolution, prepared, with_logits)
         rungs.append(rung)
         entries.append(entry)
     on_step("self-test", len(ladder), len(ladder) + 1)
@@ -87,16 +92,14 @@ class Ranges:
 
 
 def _ranges(model: ViT, recipe: Recipe, folder: str | Path | None) -> Ranges:
-    if not recipe.needs_calibration:
-        if folder is not None:
-            raise ConversionError(
-                f"the recipe {recipe.name} uses no calibration; leave it out, "
-                "or choose int8-attention, int8-static or int8-full"
-            )
-        return Ranges()
+    if folder is not None and not recipe.uses_calibration:
+        names = ", ".join(name for name, each in RECIPES.items() if each.uses_calibration)
+        raise ConversionError(f"the recipe {recipe.name} uses no calibration; leave it out, or choose one of {names}")
     if folder is not None:
         files = calibration_files(Path(folder))
         return Ranges(files=files, described={"folder": Path(folder).name, "pictures": len(files)})
+    if not recipe.needs_calibration:
+        return Ranges()
     learned: Calibration | None = model.calibration
     if learned is None or learned.recipe != recipe.name:
         other = f" (this model's ranges were learned for {learned.recipe})" if learned else ""
@@ -111,20 +114,30 @@ def _rung(
     recipe: Recipe,
     name: str,
     resolution: int,
-    ranges: Ranges,
+    prepared: Prepared,
     with_logits: bool,
 ) -> tuple[Rung, dict[str, Any]]:
     """One resolution, quantized and audited, and its entry in the manifest."""
     outputs = output_names(with_logits=with_logits)
     integer = recipe.integer_io  # integer positions are small as they are, and resampling would round them twice more
-    lowered = lower(config, arrays, resolution, with_logits=with_logits, float_input=integer, resample=integer)
-    plain = pack(merge([Rung(name, lowered, outputs)]))
+
+    def lowered(adjust: Callable[[Folded], Folded]) -> bytes:
+        graph = lower(
+            config,
+            arrays,
+            resolution,
+            with_logits=with_logits,
+            float_input=integer,
+            resample=integer,
+            adjust=adjust,
+        )
+        return pack(merge([Rung(name, graph, outputs)]))
+
+    plain = lowered(prepared.equalized)
     check_lowering(plain, audit(plain, get_recipe("float32"), name), model, name)
-    images = None
-    if ranges.files:
-        dtype = np.float32 if recipe.integer_io else np.uint8
-        images = (image.astype(dtype) for image in calibration_images(ranges.files, resolution, config.resize))
-    quantized = Rung(name, quantize(plain, recipe, name, images, ranges.learned), outputs)
+    if prepared.rounded is not None:  # from here on it is no longer the model to the last bit
+        plain = lowered(prepared.finished)
+    quantized = Rung(name, quantize(plain, recipe, prepared.calibration), outputs)
     single = pack(merge([quantized]))
     audited = audit(single, recipe, name)
     entry = signature_entry(config, name, resolution, audited, self_test_entry(single, audited, recipe))

@@ -54,6 +54,8 @@ class Block:
     output: Linear
     expand: Linear
     contract: Linear
+    qkv_factor: Any = None  # [width]: what `qkv` wants its inputs multiplied by, where it wants anything
+    expand_factor: Any = None
 
 
 @dataclass(frozen=True)
@@ -161,13 +163,13 @@ def graph(
         stream = "tokens"  # the site that `tokens` come from
         for index, block in enumerate(folded.blocks):
             name, last = f"block{index}", index == len(folded.blocks) - 1
-            mixed = attention(do, name, _normalise(do, f"{name}/norm1", tokens, config), block.qkv, config, last)
+            normalised = _normalise(do, f"{name}/norm1", tokens, config, block.qkv_factor)
+            mixed = attention(do, name, normalised, block.qkv, config, last)
             residual = do.view(stream, _front, tokens, config.prefix) if last else tokens
             branch = do.linear(f"{name}/output", _multiply, mixed, block.output)
             tokens = do.compute(f"{name}/attended", tf.add, residual, branch)
-            hidden = do.linear(
-                f"{name}/expand", _multiply, _normalise(do, f"{name}/norm2", tokens, config), block.expand
-            )
+            normalised = _normalise(do, f"{name}/norm2", tokens, config, block.expand_factor)
+            hidden = do.linear(f"{name}/expand", _multiply, normalised, block.expand)
             hidden = do.compute(f"{name}/gelu", tf.nn.gelu, hidden, approximate=False)
             branch = do.linear(f"{name}/contract", _multiply, hidden, block.contract)
             stream = f"{name}/tokens"
@@ -216,14 +218,19 @@ def _front(tokens: Any, prefix: int) -> Any:
     return tokens[:prefix] if len(tokens.shape) == 2 else tokens[:, :prefix]
 
 
-def _normalise(do: Arithmetic, site: str, tokens: Any, config: ViTConfig) -> Any:
-    """LayerNorm without gamma and beta, which `fold` put elsewhere: [..., n, width] -> [..., n, width]."""
+def _normalise(do: Arithmetic, site: str, tokens: Any, config: ViTConfig, factor: Any = None) -> Any:
+    """LayerNorm without gamma and beta, which `fold` put elsewhere: [..., n, width] -> [..., n, width].
+
+    factor: [width], where `equalize` put one.
+    """
     mean = do.compute(f"{site}/mean", tf.reduce_mean, tokens, axis=-1, keepdims=True)
     centred = do.compute(f"{site}/centred", tf.subtract, tokens, mean)
     squares = do.compute(f"{site}/squares", tf.multiply, centred, centred)
     variance = do.compute(f"{site}/variance", tf.reduce_mean, squares, axis=-1, keepdims=True)
     variance = do.compute(f"{site}/stabilised", tf.add, variance, config.layer_norm_epsilon)
     scale = do.compute(f"{site}/scale", tf.math.rsqrt, variance)
+    if factor is not None:  # before the scale: TFLite's converter would put a last constant back into the next layer
+        centred = do.compute(f"{site}/scaled", tf.multiply, centred, do.constant(factor, own_range=True))
     return do.compute(f"{site}/normalised", tf.multiply, centred, scale)
 
 
@@ -275,13 +282,15 @@ def lower(
     with_logits: bool = False,
     float_input: bool = False,
     resample: bool = False,
+    adjust: Callable[[Folded], Folded] = lambda folded: folded,
 ) -> bytes:
     """The float32 TFLite flatbuffer of one resolution: a single subgraph, not yet named by a signature.
 
     float_input: take the pixels, 0 to 255, as float32, for a quantizer that turns the input into int8 itself.
     resample: the positions now, into a constant of each resolution's own.
+    adjust: what is done to the folded weights before (`posttraining`).
     """
-    folded = fold(config, arrays, resolution, resample=resample)
+    folded = adjust(fold(config, arrays, resolution, resample=resample))
     constants: dict[str, Any] = {}
     if folded.resampling is not None:
         constants = {"positions": folded.positions.numpy(), "resampling": folded.resampling}

@@ -15,9 +15,8 @@ from ai_edge_quantizer.recipe import AlgorithmName
 from edgevit.converters.audit import op_name
 from edgevit.converters.lowering import POSITIONS
 from edgevit.converters.recipes import ANY, Recipe, Rule
-from edgevit.converters.sites import learned_ranges
+from edgevit.converters.sites import tensor_ranges
 from edgevit_runtime.native import quiet
-from numpy.typing import NDArray
 
 from edgevit.calibration import Calibration
 from edgevit.errors import ConversionError
@@ -31,15 +30,12 @@ e to the power of so little is 1 anyway. Weights that learned nothing yet have s
 def quantize(
     flatbuffer: bytes,
     recipe: Recipe,
-    signature: str,
-    images: Iterable[NDArray[Any]] | None = None,
-    learned: Calibration | None = None,
+    calibration: Calibration | None = None,
 ) -> bytes:
     """Applies `recipe` to a float32 flatbuffer with one signature.
 
-    images: calibration inputs [1, R, R, 3] for the recipes with static ranges, in the dtype of the graph's input.
-    learned: the ranges that fine-tuning learned, for a recipe that needs them and where there are no images.
-    Raises `ConversionError` when the recipe needs one of them and there is neither.
+    calibration: the ranges of the recipes with static ones.
+    Raises `ConversionError` when the recipe needs them and there are none.
     """
     if not recipe.rules:
         return flatbuffer
@@ -51,19 +47,10 @@ def quantize(
             regex=f"^{POSITIONS}/", operation_name=_OPS.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE
         )
         ranges = None
-        if recipe.needs_calibration and images is not None:
-            ranges = engine.calibrate({signature: [{"image": image} for image in images]})
-            if recipe.integer_io:
-                # A pixel is 0..255 whatever the pictures happened to hold: scale 1, zero point -128, exactly.
-                ranges[_input_tensor(flatbuffer)] = {
-                    "min": np.array([[[[0.0]]]]),
-                    "max": np.array([[[[255.0]]]]),
-                }
-        elif recipe.needs_calibration and learned is not None:
-            ranges = learned_ranges(flatbuffer, recipe, learned)
-        elif recipe.needs_calibration:
-            raise ConversionError(f"the recipe {recipe.name} needs pictures to calibrate with: --calibration DIR")
-        if ranges is not None:
+        if recipe.needs_calibration:
+            if calibration is None:
+                raise ConversionError(f"the recipe {recipe.name} needs pictures to calibrate with: --calibration DIR")
+            ranges = tensor_ranges(flatbuffer, recipe, calibration)
             _widen(ranges, _inputs_of(flatbuffer, "SOFTMAX"), _SOFTMAX_SPAN)
         return bytes(engine.quantize(ranges).quantized_model)
 
@@ -76,10 +63,11 @@ def _add(engine: Any, rule: Rule) -> None:
             num_bits=8, symmetric=True, granularity=qtyping.QuantGranularity.CHANNELWISE
         )
     )
-    activation = None
-    if rule.activation == "int8-static":
+    activation = {
         # Of the second factor of two activations XNNPACK asks that its zero point be 0.
-        activation = qtyping.TensorQuantizationConfig(num_bits=8, symmetric=rule.op == "BATCH_MATMUL")
+        "int8-static": qtyping.TensorQuantizationConfig(num_bits=8, symmetric=rule.op == "BATCH_MATMUL"),
+        "int16-static": qtyping.TensorQuantizationConfig(num_bits=16, symmetric=True),
+    }.get(rule.activation)
     integer = rule.activation != "float32"
     engine.update_quantization_recipe(
         regex=rule.pattern,
@@ -99,11 +87,6 @@ def _widen(ranges: dict[str, Any], tensors: Iterable[str], span: float) -> None:
         if name in ranges:
             each = ranges[name]
             ranges[name] = {**each, "max": np.maximum(each["max"], each["min"] + span)}
-
-
-def _input_tensor(flatbuffer: bytes) -> str:
-    subgraph = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer)).subgraphs[0]
-    return _name(subgraph.tensors[subgraph.inputs[0]])
 
 
 def _inputs_of(flatbuffer: bytes, op: str) -> list[str]:

@@ -8,6 +8,10 @@ from edgevit.errors import unknown_key
 
 ANY = "*"
 
+STREAM = ("tokens", "attended")
+NORM = ("mean", "centred", "squares", "variance", "stabilised", "scale", "scaled", "normalised")
+"""Sites by the last word of their names: the residual stream, and what a LayerNorm computes (`lowering`)."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -18,14 +22,31 @@ class Rule:
     weight: str
     """`int8` per channel, symmetric, or `float16`."""
     activation: str = "float32"
-    """`float32`; `int8-dynamic`: per row, as it runs; `int8-static`: one range from calibration."""
+    """`float32`; `int8-dynamic`: per row, as it runs; `int8-static`, `int16-static`: one range from calibration."""
     sites: tuple[str, ...] = ()
     """Only ops whose result is at such a site, by the last word of its name (`expand`); all where empty."""
+    why: str = ""
 
     @property
     def pattern(self) -> str:
         """For the names of the tensors that the ops put out."""
         return f"(^|.*/)({'|'.join(self.sites)})/.*" if self.sites else ".*"
+
+    @property
+    def is_static(self) -> bool:
+        return self.activation in ("int8-static", "int16-static")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Of DeiT-Tiny at 224, one thread, 1300 ImageNet pictures: benchmarks/results/recipes.json, rounded."""
+
+    size_mb: float
+    times_faster: float
+    """Than `float32`, on an x86-64 CPU with AVX512-VNNI."""
+    top1: float
+    agreement: float
+    """The share of pictures on which it names the class that float does."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +60,17 @@ class Recipe:
     integer_io: bool = False
     summary: str = ""
     source: str = ""
+    hardware: str = ""
+    measured: Measured | None = None
 
     @property
     def needs_calibration(self) -> bool:
-        return any(rule.activation == "int8-static" for rule in self.rules)
+        return any(rule.is_static for rule in self.rules)
+
+    @property
+    def uses_calibration(self) -> bool:
+        """Whether it gains by pictures: they say how to round weights, too."""
+        return any(rule.weight == "int8" for rule in self.rules)
 
 
 RECIPES: dict[str, Recipe] = {
@@ -53,6 +81,7 @@ RECIPES: dict[str, Recipe] = {
         self_test_tolerance=1e-3,
         summary="nothing is quantized: the yardstick for the others",
         source="IEEE 754",
+        hardware="all hardware",
     ),
     "float16": Recipe(
         "float16",
@@ -61,6 +90,7 @@ RECIPES: dict[str, Recipe] = {
         self_test_tolerance=1e-2,
         summary="weights in half precision: half the size, the same speed on most CPUs",
         source="https://ai.google.dev/edge/litert/conversion/tensorflow/quantization/post_training_float16_quant",
+        hardware="any CPU; GPUs and NPUs that compute in half precision",
     ),
     "int8": Recipe(
         "int8",
@@ -69,31 +99,68 @@ RECIPES: dict[str, Recipe] = {
         self_test_tolerance=0.25,
         summary="int8 weights per channel; each row of activations is quantized as it runs; no calibration",
         source="XNNPACK qd8-f32-qc8w kernels, https://github.com/google/XNNPACK",
+        hardware="CPUs with int8 dot products (VNNI, Arm DotProd, i8mm), by XNNPACK",
     ),
     "int8-static": Recipe(
         "int8-static",
-        (Rule("FULLY_CONNECTED", "int8", "int8-static"), Rule("CONV_2D", "int8", "int8-static")),
+        (
+            Rule(
+                "FULLY_CONNECTED",
+                "int8",
+                "int8-static",
+                why="QKV and the head: a norm in front of them, and channels that can be evened out exactly behind",
+            ),
+            Rule(
+                "FULLY_CONNECTED",
+                "int8",
+                "int8-dynamic",
+                sites=("output", "expand", "contract"),
+                why="what they read or put out has no such freedom; row by row they lose less, at no cost",
+            ),
+            Rule("CONV_2D", "int8", "int8-dynamic", why="an int8 result would cost more than all of its weights"),
+        ),
         for_cpu=True,
         self_test_tolerance=0.25,
-        summary="int8 linear layers with calibrated ranges; attention, softmax and norms stay float",
+        summary="int8 linear layers, QKV with calibrated ranges; softmax, norms and products stay float",
         source="Jacob et al. 2018, https://arxiv.org/abs/1712.05877",
+        hardware="the same CPUs",
     ),
     "int8-attention": Recipe(
         "int8-attention",
-        (Rule(ANY, "int8", "int8-dynamic"), Rule("BATCH_MATMUL", "int8", "int8-static", sites=("products",))),
+        (
+            Rule(ANY, "int8", "int8-dynamic"),
+            Rule(
+                "BATCH_MATMUL",
+                "int8",
+                "int8-static",
+                sites=("products",),
+                why="the softmax behind forgives much; weights times values stay float, which int8 would not quicken",
+            ),
+        ),
         for_cpu=True,
         self_test_tolerance=0.25,
         summary="as `int8`, and queries times keys in int8 with calibrated ranges: the more it saves, the more tokens",
         source="XNNPACK qs8 batch matrix multiply; benchmarks/attention.py for what else was tried",
+        hardware="the same CPUs",
     ),
     "int8-full": Recipe(
         "int8-full",
-        (Rule(ANY, "int8", "int8-static"),),
+        (
+            Rule(ANY, "int8", "int8-static"),
+            Rule(
+                ANY,
+                "int8",
+                "int16-static",
+                sites=(*STREAM, *NORM),
+                why="in 256 steps a stream with outliers loses its small channels, and their squares everything",
+            ),
+        ),
         for_cpu=False,
         self_test_tolerance=0.5,
         integer_io=True,
-        summary="every op integer: for accelerators that have nothing else; slower and less exact on a CPU",
+        summary="every op integer, residual stream and norms in 16 bits: for accelerators; slower on a CPU",
         source="Jacob et al. 2018, https://arxiv.org/abs/1712.05877",
+        hardware="accelerators without floats; of 16 bits they need ADD, SUB, MUL, MEAN, RSQRT",
     ),
 }
 

@@ -12,6 +12,9 @@ import tensorflow as tf
 
 LEVELS = 255
 """The steps from int8 -128 to 127."""
+INT16 = 32767.0
+BITS = {"int8": 8, "int16": 16}
+"""int16 is symmetric, -32767 to 32767: TFLite's kernels know no zero point there."""
 SMALLEST_BOUND = 1e-9
 """ai-edge-quantizer's: a channel of zeros gets a scale nevertheless."""
 
@@ -55,29 +58,66 @@ def round_rows(values: Any) -> Any:
     return _straight_through(values, (integers - zero) / per_unit)
 
 
-def round_constant(values: Any) -> Any:
-    """A constant operand: asymmetric, one range, which is its own."""
+def round_constant(values: Any, bits: int = 8) -> Any:
+    """A constant operand: one range, which is its own."""
     low, high = tf.minimum(tf.reduce_min(values), 0.0), tf.maximum(tf.reduce_max(values), 0.0)
     high = tf.maximum(high, low + SMALLEST_BOUND)
-    return _straight_through(values, tf.quantization.fake_quant_with_min_max_vars(values, low, high))
+    return _straight_through(values, round_static(values, low, high, bits))
 
 
-@tf.custom_gradient  # type: ignore[untyped-decorator]
-def round_static(values: Any, low: Any, high: Any) -> Any:
-    """Asymmetric with one known range, low <= 0 <= high (scalars), whose ends have gradients as well.
+def round_static(values: Any, low: Any, high: Any, bits: int = 8) -> Any:
+    """One known range, low <= 0 <= high (scalars), whose ends have gradients as well; symmetric in 16 bits.
 
     Values pass their gradient inside the range and hand it to the end that they are clipped to. Inside, the step's
     size matters too: d rounded / d step = (rounded - value) / step. Without that term ranges would never give
     up room for precision (Jain et al. 2019, https://arxiv.org/abs/1903.08066, section 3.2).
     """
-    rounded = tf.quantization.fake_quant_with_min_max_vars(values, low, high)
+    if bits == 16:
+        low, high = symmetric(low, high)
+    return _round_static(values, low, high, {"num_bits": bits, "narrow_range": bits == 16})
 
-    def gradient(upstream: Any) -> tuple[Any, Any, Any]:
-        inside, to_low, to_high = tf.quantization.fake_quant_with_min_max_vars_gradient(upstream, values, low, high)
-        step = tf.reduce_sum(inside * (rounded - values)) / (high - low)
-        return inside, to_low - step, to_high + step
 
-    return rounded, gradient
+def _round_static(values: Any, low: Any, high: Any, kind: dict[str, Any]) -> Any:
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def rounding(values: Any, low: Any, high: Any) -> Any:
+        rounded = tf.quantization.fake_quant_with_min_max_vars(values, low, high, **kind)
+
+        def gradient(upstream: Any) -> tuple[Any, Any, Any]:
+            inside, to_low, to_high = tf.quantization.fake_quant_with_min_max_vars_gradient(
+                upstream, values, low, high, **kind
+            )
+            step = tf.reduce_sum(inside * (rounded - values)) / (high - low)
+            return inside, to_low - step, to_high + step
+
+        return rounded, gradient
+
+    return rounding(values, low, high)
+
+
+def symmetric(low: Any, high: Any) -> tuple[Any, Any]:
+    """The range that int16 really has for [low, high]."""
+    bound = tf.maximum(-low, high)
+    return -bound, bound
+
+
+def rsqrt_by_table(values: Any, bound: Any, result_bound: Any) -> Any:
+    """1 / sqrt(values) as TFLite's int16 RSQRT has it: a straight line between each 128th of the input's integers.
+
+    The lines are moved by half of their error in the middle (`LUTPopulate` in tensorflow/lite/kernels/internal/
+    common.h); good to 1 % from a 256th of the range on, and useless below, where one line goes up to infinity.
+    bound, result_bound: the ends of the two int16 ranges.
+    """
+    step, result_step = bound / INT16, result_bound / INT16
+    knots = tf.range(257, dtype=tf.float32) * 128.0 * step
+    exact = tf.minimum(tf.math.rsqrt(tf.maximum(knots, 1e-30)) / result_step, INT16)
+    middle = tf.minimum(tf.math.rsqrt(knots[:-1] + 64.0 * step) / result_step, INT16)
+    moved = exact[:-1] - (0.5 * (exact[1:] + exact[:-1]) - middle) / 2.0
+    table = tf.concat([moved, exact[-1:]], axis=0)
+    place = tf.clip_by_value(values / step, 0.0, INT16) / 128.0
+    knot = tf.cast(tf.floor(place), tf.int32)
+    start, end = tf.gather(table, knot), tf.gather(table, knot + 1)
+    found = (start + (end - start) * (place - tf.floor(place))) * result_step
+    return _straight_through(tf.math.rsqrt(values), found)
 
 
 def nudged(low: float, high: float) -> tuple[float, float]:

@@ -21,8 +21,9 @@ import numpy as np
 import tensorflow as tf
 from edgevit.converters.arithmetic import Arithmetic, Linear
 from edgevit.converters.lowering import fold, graph
-from edgevit.converters.recipes import ANY, Recipe, get_recipe
+from edgevit.converters.recipes import Recipe, get_recipe
 from edgevit.converters.rounding import (
+    BITS,
     LEVELS,
     nudged,
     round_bias,
@@ -30,9 +31,11 @@ from edgevit.converters.rounding import (
     round_rows,
     round_static,
     round_weight,
+    rsqrt_by_table,
+    symmetric,
     weight_scale,
 )
-from edgevit.converters.sites import FIXED, LINEAR_INPUTS, is_rounded, word
+from edgevit.converters.sites import FIXED, LINEAR_INPUTS, activation, roundings, word
 
 from edgevit.calibration import Calibration
 from edgevit.errors import ConfigError, ConversionError
@@ -40,6 +43,8 @@ from edgevit.model import ViT, named_weights
 
 KEPT_SHARE = 0.9
 """Of the calibration's pictures."""
+HEADROOM = 2.0
+"""How much further than any calibration picture the ends of int16 lie."""
 NEAREST = 1e-9
 """The least distance of a range's end from zero: a logarithm cannot say zero itself."""
 
@@ -55,7 +60,7 @@ class Simulation:
         self.model, self.recipe = model, get_recipe(recipe)
         if not any(rule.weight == "int8" for rule in self.recipe.rules):
             raise ConfigError(f"{recipe} has nothing to fine-tune for: choose int8, int8-static or int8-full")
-        if any(rule.sites for rule in self.recipe.rules):
+        if any(rule.op == "BATCH_MATMUL" for rule in self.recipe.rules):  # which rounds a part of `qkv` only
             raise ConfigError(f"{recipe} has no form to fine-tune in: fine-tune for int8, then convert to {recipe}")
         self.sites = _learned_sites(model, self.recipe)
         self.variables: list[Any] = []
@@ -70,7 +75,7 @@ class Simulation:
                 self._begin(model.calibration.ranges)
 
     def calibrate(self, batches: Iterable[Any]) -> None:
-        """Sets the ranges from uint8 pictures [b, R, R, 3], of any resolutions: nine in ten keep within each end.
+        """Sets the ranges from uint8 pictures [b, R, R, 3], of any resolutions: nine in ten keep within each int8 end.
 
         ai-edge-quantizer averages the pictures' ends. That clips half of the pictures wherever the class token's row
         has one number only (a variance), and what is clipped learns nothing; the widest ends would give all precision
@@ -86,7 +91,8 @@ class Simulation:
                 values.append(seen.ends[site])
         if not any(ends.values()):
             raise ConversionError(f"{self.recipe.name} needs pictures to calibrate with, and there are none")
-        self._begin({site: _typical(np.concatenate(values)) for site, values in ends.items()})
+        found = {site: np.concatenate(values) for site, values in ends.items()}
+        self._begin({site: _roomy(each) if self._wide(site) else _typical(each) for site, each in found.items()})
 
     def __call__(self, images: Any, training: bool = False) -> Any:
         """[b, R, R, 3] in 0..255 -> logits [b, classes]; the same in training as after it."""
@@ -97,7 +103,18 @@ class Simulation:
         if not self.sites:
             return Calibration(self.recipe.name, {})
         ends = np.asarray(self._ends())
-        return Calibration(self.recipe.name, {site: nudged(*ends[row]) for row, site in enumerate(self.sites)})
+        ranges = {}
+        for row, site in enumerate(self.sites):
+            low, high = nudged(*ends[row])
+            if self._wide(site):
+                high = float(np.abs(ends[row]).max())
+                low = -high
+            ranges[site] = low, high
+        return Calibration(self.recipe.name, ranges)
+
+    def _wide(self, site: str) -> bool:
+        """Whether int16 is all that the site is rounded to."""
+        return roundings(site, self.recipe) == ("int16",)
 
     def _begin(self, ranges: Mapping[str, tuple[float, float]]) -> None:
         missing = [site for site in self.sites if site not in ranges]
@@ -116,10 +133,8 @@ class Simulation:
         return 2.0**logarithms * (-1.0, 1.0)
 
     def _arithmetic(self) -> Batched:
-        if not self.sites:
-            return _Dynamic()
-        ends = tf.unstack(self._ends())
-        return _Static(self.recipe, {site: (row[0], row[1]) for site, row in zip(self.sites, ends, strict=True)})
+        ends = tf.unstack(self._ends()) if self.sites else []
+        return Rounded(self.recipe, {site: (row[0], row[1]) for site, row in zip(self.sites, ends, strict=True)})
 
 
 class Batched(Arithmetic):
@@ -146,40 +161,32 @@ class _Observed(Batched):
         return values
 
 
-class _Dynamic(Batched):
-    """Linear layers on rounded weights, each row of their inputs rounded as it comes; the rest float."""
-
-    def weight(self, values: Any) -> Any:
-        return round_weight(values)
-
-    def linear(
-        self,
-        site: str,
-        product: Callable[[Any, Any], Any],
-        inputs: Any,
-        layer: Linear,
-        rows: slice = slice(None),
-    ) -> Any:
-        return super().linear(site, product, round_rows(inputs), layer, rows)
-
-
-class _Static(Batched):
-    """Rounded weights, and activations rounded in one range a site: at every site, or around linear layers."""
+class Rounded(Batched):
+    """Rounded as `recipe` says: weights; linear layers' inputs row by row; sites in one range each."""
 
     def __init__(self, recipe: Recipe, ranges: Mapping[str, tuple[Any, Any]]) -> None:
-        self.recipe, self.ranges = recipe, ranges
-        self.every_op = any(rule.op == ANY for rule in recipe.rules)
+        self.recipe = recipe
+        self.ranges = {
+            site: (tf.cast(low, tf.float32), tf.cast(high, tf.float32)) for site, (low, high) in ranges.items()
+        }
         self.read = ""  # the latest site that linear layers read: the next one's input
+        self.rounds = True  # whether the linear layer at hand has int8 weights
 
     def weight(self, values: Any) -> Any:
-        return round_weight(values)
+        return round_weight(values) if self.rounds else values
 
     def constant(self, values: Any, *, own_range: bool = False) -> Any:
-        return round_constant(values) if own_range and self.every_op else values
+        # Operands by themselves stand where the stream and its norms are computed.
+        kinds = roundings("tokens", self.recipe) if own_range else ()
+        return round_constant(values, BITS[kinds[0]]) if kinds else values
 
     def compute(self, site: str, op: Callable[..., Any], *operands: Any, **options: Any) -> Any:
         if op is tf.math.rsqrt:  # of a zero: TFLite's kernel answers with the range's end; infinity has no gradient
             operands = (tf.maximum(operands[0], 1e-12),)
+            if roundings(site, self.recipe) == ("int16",):
+                _, bound = symmetric(*self._range(f"{site.rpartition('/')[0]}/stabilised"))
+                _, result_bound = symmetric(*self._range(site))
+                return super().compute(site, rsqrt_by_table, *operands, bound, result_bound)
         return super().compute(site, op, *operands, **options)
 
     def linear(
@@ -190,6 +197,12 @@ class _Static(Batched):
         layer: Linear,
         rows: slice = slice(None),
     ) -> Any:
+        how = activation(word(site), self.recipe)
+        self.rounds = how != "float32"
+        if how == "int8-dynamic":
+            inputs = round_rows(inputs)
+        if how != "int8-static":
+            return super().linear(site, product, inputs, layer, rows)
         low, high = self._range(self.read)
         step = tf.reshape(weight_scale(layer.weight), [-1]) * (high - low) / LEVELS
         return super().linear(site, product, inputs, Linear(layer.weight, round_bias(layer.bias, step)), rows)
@@ -197,7 +210,9 @@ class _Static(Batched):
     def result(self, site: str, values: Any) -> Any:
         if word(site) in LINEAR_INPUTS:
             self.read = site
-        return round_static(values, *self._range(site)) if is_rounded(site, self.recipe) else values
+        for kind in roundings(site, self.recipe):
+            values = round_static(values, *self._range(site), BITS[kind])
+        return values
 
     def _range(self, site: str) -> tuple[Any, Any]:
         return FIXED[word(site)] if word(site) in FIXED else self.ranges[site]
@@ -216,9 +231,15 @@ def _typical(ends: Any) -> tuple[float, float]:
     return float(np.quantile(ends[:, 0], 1.0 - KEPT_SHARE)), float(np.quantile(ends[:, 1], KEPT_SHARE))
 
 
+def _roomy(ends: Any) -> tuple[float, float]:
+    """The same for int16: `HEADROOM` times the widest, because a step more costs nothing and clipping does."""
+    bound = HEADROOM * float(max(np.abs(ends).max(), NEAREST))
+    return -bound, bound
+
+
 def _learned_sites(model: ViT, recipe: Recipe) -> list[str]:
     """The sites whose ranges the recipe has to know, in the graph's order: traced, not run."""
     seen, size = _Observed(), model.config.base_resolution
     trace = tf.function(lambda images: batch_logits(model, images, seen), autograph=False)
     trace.get_concrete_function(tf.TensorSpec([1, size, size, 3], tf.uint8))
-    return [site for site in seen.ends if is_rounded(site, recipe) and word(site) not in FIXED]
+    return [site for site in seen.ends if roundings(site, recipe) and word(site) not in FIXED]

@@ -1,7 +1,8 @@
-"""Sites, the named numbers of the lowered graph: which of them a recipe rounds, and which tensor belongs to which."""
+"""Sites, the named numbers of the lowered graph: how a recipe rounds each, and which tensor belongs to which."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 from edgevit.converters.audit import op_name
-from edgevit.converters.recipes import ANY, Recipe
+from edgevit.converters.recipes import ANY, Recipe, Rule
 
 from edgevit.calibration import Calibration
 from edgevit.errors import ConversionError
@@ -20,10 +21,32 @@ SHARES = (0.0, 255.0 / 256.0)  # scale 1/256, zero point -128: what TFLite's int
 FIXED = {"image": PIXELS, "pixels": PIXELS, "weights": SHARES, "scores": SHARES}
 """By the last word of a site's name: ranges that nobody has to learn."""
 
+LINEAR = {
+    "patches": "CONV_2D",
+    **dict.fromkeys(("qkv", "queries", "output", "expand", "contract", "logits"), "FULLY_CONNECTED"),
+}
+"""Linear layers by the last word of the site they put out, and the op that each becomes."""
+
+OPS = {**LINEAR, **dict.fromkeys(("products", "mixed"), "BATCH_MATMUL")}
+"""By the last word of a site: the op that makes it, where a recipe may name that op."""
+
 LINEAR_INPUTS = {"pixels", "normalised", "mixed", "gelu"}
-LINEAR_OUTPUTS = {"patches", "qkv", "queries", "output", "expand", "contract", "logits"}
-LINEAR = LINEAR_INPUTS | LINEAR_OUTPUTS
-"""By the last word: what `int8-static` rounds."""
+"""What they read, by the last word."""
+
+READERS = {
+    "pixels": "patches",
+    "norm1/normalised": "qkv",
+    "norm2/normalised": "expand",
+    "norm/normalised": "logits",
+    "qkv": "products",
+    "queries": "products",
+    "mixed": "output",
+    "gelu": "contract",
+    "patches": "tokens",
+    "output": "attended",
+    "contract": "tokens",
+}
+"""Sites, by the end of their names, that ops of another kind read than the one that made them; and what those make."""
 
 
 def word(site: str) -> str:
@@ -31,10 +54,27 @@ def word(site: str) -> str:
     return site.rpartition("/")[2]
 
 
-def is_rounded(site: str, recipe: Recipe) -> bool:
-    """Whether the recipe gives the site one range for all pictures."""
-    ops = _static_ops(recipe)
-    return ANY in ops or (bool(ops) and word(site) in LINEAR)
+def activation(made: str, recipe: Recipe) -> str:
+    """How the op that puts out a site, by its last word, computes: `Rule.activation`."""
+    for rule in reversed(recipe.rules):
+        if rule.op in (ANY, OPS.get(made)) and (not rule.sites or made in rule.sites):
+            return rule.activation
+    return "float32"
+
+
+def roundings(site: str, recipe: Recipe) -> tuple[str, ...]:
+    """How the recipe rounds a site with one range for all pictures, in order: `int8`, `int16`.
+
+    First as the op that makes it, then as the one that reads it, where that is another.
+    """
+    reader = next((made for end, made in READERS.items() if f"/{site}".endswith(f"/{end}")), None)
+    kinds = [activation(each, recipe) for each in (word(site), reader) if each is not None]
+    kept: list[str] = []
+    for kind in kinds:
+        name, _, how = kind.partition("-")
+        if how == "static" and name not in kept[-1:]:
+            kept.append(name)
+    return tuple(kept)
 
 
 def site_of(tensor: str, known: Collection[str]) -> str | None:
@@ -54,8 +94,8 @@ def _site_above(name: str, known: Collection[str]) -> str | None:
     return None
 
 
-def learned_ranges(flatbuffer: bytes, recipe: Recipe, calibration: Calibration) -> dict[str, dict[str, Any]]:
-    """Each float tensor that `recipe` gives a static range -> its learned range, as ai-edge-quantizer takes them.
+def tensor_ranges(flatbuffer: bytes, recipe: Recipe, calibration: Calibration) -> dict[str, dict[str, Any]]:
+    """Each float tensor that `recipe` gives a static range -> its range, as ai-edge-quantizer takes them.
 
     Raises `ConversionError` naming the first tensor that has none.
     """
@@ -76,11 +116,11 @@ def learned_ranges(flatbuffer: bytes, recipe: Recipe, calibration: Calibration) 
 
 def _static_tensors(flatbuffer: bytes, recipe: Recipe) -> Iterator[tuple[str, int]]:
     """Name and rank of each float activation at an op with static ranges."""
-    ops = _static_ops(recipe)
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer))
     subgraph = model.subgraphs[0]
     for op in subgraph.operators:
-        if ANY not in ops and op_name(model.operatorCodes[op.opcodeIndex]) not in ops:
+        rule = _rule(op_name(model.operatorCodes[op.opcodeIndex]), _name(subgraph.tensors[op.outputs[0]]), recipe)
+        if rule is None or not rule.is_static:
             continue
         for index in (*op.inputs, *op.outputs):
             if index < 0:  # an input left out
@@ -88,8 +128,14 @@ def _static_tensors(flatbuffer: bytes, recipe: Recipe) -> Iterator[tuple[str, in
             tensor = subgraph.tensors[index]
             constant = model.buffers[tensor.buffer].data is not None
             if tensor.type == schema.TensorType.FLOAT32 and not constant:
-                yield tensor.name.decode() if isinstance(tensor.name, bytes) else tensor.name, len(tensor.shape)
+                yield _name(tensor), len(tensor.shape)
 
 
-def _static_ops(recipe: Recipe) -> set[str]:
-    return {rule.op for rule in recipe.rules if rule.activation == "int8-static"}
+def _rule(op: str, output: str, recipe: Recipe) -> Rule | None:
+    """The rule that ai-edge-quantizer will find for an op, by its name and that of what it puts out: the last."""
+    matching = [rule for rule in recipe.rules if rule.op in (ANY, op) and re.match(rule.pattern, output)]
+    return matching[-1] if matching else None
+
+
+def _name(tensor: Any) -> str:
+    return tensor.name.decode() if isinstance(tensor.name, bytes) else str(tensor.name)

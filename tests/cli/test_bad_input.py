@@ -108,6 +108,16 @@ CASES = {
         "nano.safetensors: 3 labels for 4 classes",
     ),
     "import: headless": ("import {0}/headless.npz -o {0}/out.keras", "it has no classifier head; say --classes N"),
+    "import: no variant": ("import {0}/unnamed.safetensors -o {0}/out.keras", "cannot tell the variant from"),
+    "sensitivity: empty folder": ("sensitivity {0}/good.keras --data {0}/empty", "holds no pictures"),
+    "sensitivity: resolution": (
+        "sensitivity {0}/good.keras --data {0}/pictures --resolution 60",
+        "resolution 60 is not a multiple of the patch size 16; the nearest valid one is 64",
+    ),
+    "sensitivity: recipe": (
+        "sensitivity {0}/good.keras --data {0}/pictures --recipe float16",
+        "float16 rounds no activations: choose int8, int8-static or int8-full",
+    ),
     "train: empty folder": ("train {0}/empty -o {0}/out.keras", "holds no pictures"),
     "train: one class": ("train {0}/one -o {0}/out.keras", "pictures of 1 class only"),
     "train: no folder": ("train {0}/nowhere -o {0}/out.keras", "no such picture folder: "),

@@ -117,7 +117,7 @@ REFUSED = [
     ),
     ({"labels": ["a", "b"]}, ConversionError, "2 labels for a model with 4 classes"),
     ({"recipe": "int8-static"}, ConversionError, "needs pictures to calibrate with: --calibration DIR"),
-    ({"calibration": "."}, ConversionError, "the recipe int8 uses no calibration"),
+    ({"recipe": "float16", "calibration": "."}, ConversionError, "the recipe float16 uses no calibration"),
     ({"recipe": "int8-full", "calibration": "nowhere"}, DataError, "no such calibration folder: nowhere"),
 ]
 

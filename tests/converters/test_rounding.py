@@ -1,14 +1,17 @@
 """The roundings against ai-edge-quantizer's formulas, and their gradients against the ones they should have."""
 
+import flatbuffers
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from ai_edge_quantizer import qtyping
 from ai_edge_quantizer.algorithms.uniform_quantize.uniform_quantize_tensor import (
     tensor_zp_scale_from_min_max,
     uniform_quantize,
 )
-from edgevit.converters.rounding import nudged, round_rows, round_static, round_weight
+from edgevit.converters.rounding import nudged, round_rows, round_static, round_weight, rsqrt_by_table
 
 
 def quantizers(low, high, symmetric=False):
@@ -70,3 +73,43 @@ def test_ranges_have_gradients():
     inner = float(tf.reduce_sum((rounded - values)[1:4])) / (2.325 + 1.5)
     assert inner != 0.0
     np.testing.assert_allclose([to_low, to_high], [1.0 - inner, 1.0 + inner], rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [OpResolverType.AUTO, OpResolverType.BUILTIN_REF])
+@pytest.mark.parametrize(("bound", "result_bound"), [(3.3, 330.0), (33.0, 33.0), (0.9, 200.0)])
+def test_the_int16_rsqrt_is_tflites(kind, bound, result_bound):
+    """Over all of the range: where it is good, and where it is useless."""
+    integers = np.arange(1, 32768, 7, dtype=np.int16)
+    steps = bound / 32767, result_bound / 32767
+    tensors = [
+        schema.TensorT(
+            name=name,
+            shape=[len(integers)],
+            type=schema.TensorType.INT16,
+            quantization=schema.QuantizationParametersT(scale=[step], zeroPoint=[0]),
+        )
+        for name, step in zip("xy", steps, strict=True)
+    ]
+    code = schema.BuiltinOperator.RSQRT
+    model = schema.ModelT(
+        version=3,
+        operatorCodes=[schema.OperatorCodeT(builtinCode=code, deprecatedBuiltinCode=code, version=3)],
+        subgraphs=[
+            schema.SubGraphT(
+                tensors=tensors, inputs=[0], outputs=[1], operators=[schema.OperatorT(inputs=[0], outputs=[1])]
+            )
+        ],
+        buffers=[schema.BufferT()],
+    )
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    interpreter = Interpreter(model_content=bytes(builder.Output()), experimental_op_resolver_type=kind)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(0, integers)
+    interpreter.invoke()
+    found = interpreter.get_tensor(1) * steps[1]
+    values = (integers * steps[0]).astype(np.float32)
+    ours = rsqrt_by_table(values, np.float32(bound), np.float32(result_bound)).numpy()
+    np.testing.assert_allclose(ours, found, atol=16 * steps[1])
+    good = integers > 256
+    np.testing.assert_allclose(ours[good], 1.0 / np.sqrt(values[good]), rtol=0.012, atol=steps[1])

@@ -7,9 +7,10 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 from edgevit.converters import convert
 from edgevit.converters.lowering import fold, model_arrays
+from edgevit.converters.recipes import get_recipe
 from edgevit.converters.rounding import round_constant, round_weight
 from edgevit.converters.simulation import Batched, Simulation, batch_logits
-from edgevit.converters.sites import FIXED, site_of, word
+from edgevit.converters.sites import FIXED, roundings, site_of, word
 from edgevit_runtime import Model, read_manifest
 from samples import pictures_in, random_picture
 
@@ -66,33 +67,44 @@ def test_without_rounding_it_is_the_keras_model(tiny_model, size, distilled):
     np.testing.assert_allclose(batch_logits(model, images, Batched()), expected, atol=1e-4)
 
 
-def int8_tensors(path, rung):
-    """Of one resolution of an artefact: (name, scales, zero point, integers or None) of each int8 tensor."""
+INTEGERS = {schema.TensorType.INT8: np.int8, schema.TensorType.INT16: np.int16}
+
+
+def integer_tensors(path, rung):
+    """Of one resolution: (name, dtype, scales, zero point, integers or None) of each int8 and int16 tensor."""
     model = flatbuffer_utils.read_model(path)
     for tensor in model.subgraphs[rung].tensors:
-        if tensor.type == schema.TensorType.INT8:
+        if tensor.type in INTEGERS:
+            dtype = INTEGERS[tensor.type]
             data = model.buffers[tensor.buffer].data
-            integers = None if data is None else np.frombuffer(bytes(data), np.int8).reshape(tensor.shape)
+            integers = None if data is None else np.frombuffer(bytes(data), dtype).reshape(tensor.shape)
             quantization = tensor.quantization
-            yield tensor.name.decode(), np.array(quantization.scale), int(quantization.zeroPoint[0]), integers
+            zero_point = int(quantization.zeroPoint[0])
+            yield tensor.name.decode(), dtype, np.array(quantization.scale), zero_point, integers
 
 
 @pytest.mark.parametrize("rung", [0, 1])
 @pytest.mark.parametrize("recipe", ["int8-static", "int8-full"])
 def test_the_artefact_has_the_simulations_ranges(tuned, recipe, rung):
-    """Every activation, at every resolution: the same scale, the same zero point."""
+    """Every activation, at every resolution: the same type, the same scale, the same zero point."""
     model, _, path = tuned(recipe)
-    ranges, seen = model.calibration.ranges, set()
-    for name, scales, zero_point, integers in int8_tensors(path, rung):
+    ranges, seen = model.calibration.ranges, {}
+    for name, dtype, scales, zero_point, integers in integer_tensors(path, rung):
         if integers is not None:
             continue
         site = site_of(name.removesuffix("_quantized"), ranges)
         assert site is not None, name
         low, high = FIXED[word(site)] if word(site) in FIXED else ranges[site]
-        np.testing.assert_allclose(scales, [(high - low) / 255], rtol=1e-6, err_msg=name)
-        assert zero_point == round(-128 - low / scales[0]), name
-        seen.add(site)
-    assert set(ranges) <= seen  # and no range was learned for nothing
+        if dtype is np.int16:
+            np.testing.assert_allclose(scales, [max(-low, high) / 32767], rtol=1e-6, err_msg=name)
+            assert zero_point == 0, name
+        else:
+            np.testing.assert_allclose(scales, [(high - low) / 255], rtol=1e-6, err_msg=name)
+            assert zero_point == round(-128 - low / scales[0]), name
+        seen.setdefault(site, set()).add(np.dtype(dtype).name)
+    assert set(ranges) <= set(seen)  # and no range was learned for nothing
+    for site, dtypes in seen.items():
+        assert dtypes == set(roundings(site, get_recipe(recipe))), site
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -103,7 +115,7 @@ def test_the_artefact_has_the_simulations_weights(tuned, recipe):
     expected = {"patches": folded.patches, "block0/attention/qkv": folded.blocks[0].qkv, "logits": folded.head}
     expected |= {"block1/expand": folded.blocks[1].expand, "block2/contract": folded.blocks[2].contract}
     found = {}
-    for name, scales, zero_point, integers in int8_tensors(path, 0):
+    for name, _, scales, zero_point, integers in integer_tensors(path, 0):
         for site, layer in expected.items():
             if integers is not None and name.startswith(f"{site}/") and integers.ndim == len(layer.weight.shape):
                 found[site] = integers * scales.reshape([-1] + [1] * (integers.ndim - 1))
@@ -118,16 +130,21 @@ def test_positions_are_rounded_in_a_range_of_their_own(tuned):
     for rung, size in enumerate(SIZES):
         positions = fold(model.config, model_arrays(model), size).positions
         (found,) = [
-            each for each in int8_tensors(path, rung) if each[3] is not None and each[0].startswith("tokens/Add")
+            each for each in integer_tensors(path, rung) if each[4] is not None and each[0].startswith("tokens/Add")
         ]
-        _, scales, zero_point, integers = found
-        np.testing.assert_allclose((integers - float(zero_point)) * scales[0], round_constant(positions), atol=1e-6)
+        _, dtype, scales, zero_point, integers = found
+        assert dtype is np.int16
+        error = np.abs(integers * scales[0] - round_constant(positions, 16))
+        assert zero_point == 0
+        assert error.max() < 1.01 * scales[0]  # float32 moves a few of 65535 across a border
+        assert (error > 0.01 * scales[0]).mean() < 0.01
 
 
-# The largest and the mean difference of a probability. Weights, scales and zero points are equal, so what is left are
-# values that lie on the border between two integers, where kernels round in another order. `int8` and `int8-static`
-# meet few such borders; in `int8-full`, where every op rounds, one crossed early moves all that follows by a step.
-CLOSE = {"int8": (0.02, 0.001), "int8-static": (0.03, 0.002), "int8-full": (0.08, 0.015)}
+# The largest and the mean difference of a probability, and how many times smaller that is than the float model's.
+# Weights, scales and zero points are equal, so what is left are values that lie on the border between two integers,
+# where kernels round in another order. `int8` and `int8-static` meet few such borders; in `int8-full`, where every op
+# rounds, one crossed early moves all that follows by a step.
+CLOSE = {"int8": (0.02, 0.001, 5), "int8-static": (0.03, 0.002, 5), "int8-full": (0.08, 0.008, 2.5)}
 
 
 @pytest.mark.parametrize("distilled", [False, True])
@@ -141,10 +158,10 @@ def test_the_artefact_computes_what_the_simulation_does(tuned, recipe, distilled
         plain = tf.nn.softmax(model(images)).numpy()
         with Model(path, weight_cache=False) as artefact:
             scores = np.stack([artefact.outputs(image)["scores"] for image in images])
-        largest, mean = CLOSE[recipe]
+        largest, mean, times = CLOSE[recipe]
         assert np.abs(simulated - scores).max() <= largest
         assert np.abs(simulated - scores).mean() <= mean
-        assert np.abs(simulated - scores).mean() < np.abs(plain - scores).mean() / 5
+        assert np.abs(simulated - scores).mean() < np.abs(plain - scores).mean() / times
 
 
 def loss_and_gradients(model, simulation, images, classes):
@@ -223,7 +240,7 @@ def test_the_calibration_survives_saving(tuned, tiny_model, tmp_path):
     loaded = load(tmp_path / "tuned.keras")
     assert loaded.calibration == model.calibration == simulation.calibration()
     images = pictures(64, 4)
-    np.testing.assert_allclose(Simulation(loaded, "int8-full")(images), simulation(images), atol=0.05)
+    np.testing.assert_allclose(Simulation(loaded, "int8-full")(images), simulation(images), atol=0.15)
     save(tiny_model, tmp_path / "plain.keras")
     assert load(tmp_path / "plain.keras").calibration is None
 

@@ -1,0 +1,82 @@
+"""Post-training quantization: what pictures say of a model before it is lowered and quantized.
+
+fold -> observe -> equalize (exact) -> observe again -> ranges, and weights rounded by what their layers put out. One
+result serves all resolutions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from edgevit.converters.calibration import calibration_images
+from edgevit.converters.correction import correct
+from edgevit.converters.equalize import equalize
+from edgevit.converters.lowering import Arrays, Folded, fold
+from edgevit.converters.ranges import choose, observe
+from edgevit.converters.recipes import Recipe
+from edgevit.converters.sites import roundings
+from numpy.typing import NDArray
+
+from edgevit.calibration import Calibration
+from edgevit.config import ViTConfig
+
+BATCH = 8
+LEAST = 16
+"""Of the calibration's pictures, how many at least are looked at in each resolution; together all of them."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `lower` and `quantize` are given for every resolution."""
+
+    equal: Folded | None = None
+    """Whose linear layers compute the same as those that were folded, and are easier to round."""
+    rounded: Folded | None = None
+    """Whose linear layers are those of `equal`, rounded so that what they put out errs least."""
+    calibration: Calibration | None = None
+
+    def equalized(self, folded: Folded) -> Folded:
+        """With the linear layers of `equal`."""
+        return _with_layers(folded, self.equal)
+
+    def finished(self, folded: Folded) -> Folded:
+        """With the linear layers of `rounded`, which all resolutions share."""
+        return _with_layers(folded, self.rounded)
+
+
+def _with_layers(folded: Folded, layers: Folded | None) -> Folded:
+    if layers is None:
+        return folded
+    return replace(folded, patches=layers.patches, blocks=layers.blocks, head=layers.head)
+
+
+def prepare(
+    config: ViTConfig, arrays: Arrays, recipe: Recipe, ladder: Sequence[int], files: Sequence[Path]
+) -> Prepared:
+    """Layers and ranges for a recipe with static ranges, from pictures at the ladder's resolutions."""
+    rungs = [(resolution, fold(config, arrays, resolution)) for resolution in ladder]
+    images = list(_images(config, ladder, files))
+
+    def batches(prepared: Prepared) -> Iterator[tuple[Folded, NDArray[np.uint8]]]:
+        for (_, folded), pictures in zip(rungs, images, strict=True):
+            for start in range(0, len(pictures), BATCH):
+                yield prepared.equalized(folded), pictures[start : start + BATCH]
+
+    first = rungs[0][1]
+    factors = "int8" in roundings("block0/norm1/normalised", recipe)
+    seen = observe(config, batches(Prepared()))
+    equal = replace(first, blocks=equalize(config, first.blocks, seen.samples, factors=factors))
+    seen = observe(config, batches(Prepared(equal)), moments=True)
+    ranges = choose(equal, recipe, seen.samples)
+    return Prepared(equal, correct(equal, seen.moments), Calibration(recipe.name, ranges))
+
+
+def _images(config: ViTConfig, ladder: Sequence[int], files: Sequence[Path]) -> Iterator[NDArray[np.uint8]]:
+    """For each resolution the pictures that show it its ranges, [n, R, R, 3]: all files shared out, or `LEAST`."""
+    count = min(len(files), max(LEAST, -(-len(files) // len(ladder))))
+    for rung, resolution in enumerate(ladder):
+        picks = [files[(rung + index * len(files) // count) % len(files)] for index in range(count)]
+        yield np.concatenate(list(calibration_images(picks, resolution, config.resize)))

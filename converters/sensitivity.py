@@ -1,0 +1,167 @@
+"""What quantizing one class of ops of one block alone costs, through the simulation: where a recipe loses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from edgevit.converters.arithmetic import Linear
+from edgevit.converters.calibration import calibration_files, calibration_images
+from edgevit.converters.correction import layers
+from edgevit.converters.lowering import fold, graph, model_arrays
+from edgevit.converters.posttraining import Prepared, prepare
+from edgevit.converters.recipes import NORM, STREAM, Recipe, get_recipe
+from edgevit.converters.simulation import Batched, Rounded
+from edgevit.converters.sites import LINEAR_INPUTS, activation, roundings, word
+from edgevit_runtime.preprocess import parse_policy
+from numpy.typing import NDArray
+from scipy.special import log_softmax
+
+from edgevit.config import check_resolution
+from edgevit.errors import ConfigError
+from edgevit.model import ViT
+
+CLASSES: dict[str, tuple[str, ...]] = {
+    "qkv": ("qkv", "queries"),
+    "attention": ("products", "mixed"),
+    "softmax": ("weights", "scores"),
+    "output": ("output",),
+    "expand": ("expand",),
+    "gelu": ("gelu",),
+    "contract": ("contract",),
+    "patches": ("image", "pixels", "patches"),
+    "head": ("logits",),
+    "norm": tuple(each for each in NORM if each != "normalised"),
+    "normalised": ("normalised",),
+    "stream": STREAM,
+}
+"""Classes of ops by what they put out, the last word of a site; a linear layer's weights go with it."""
+
+BATCH = 16
+OnRow = Callable[[int, int], None]
+"""Told (groups measured, groups in all)."""
+
+
+def sensitivity(
+    model: ViT,
+    data: str | Path,
+    *,
+    recipe: str = "int8-full",
+    resolution: int | None = None,
+    resize: str | None = None,
+    count: int = 64,
+    on_row: OnRow = lambda _done, _total: None,
+) -> dict[str, Any]:
+    """The `edgevit.sensitivity/1` document: KL divergence, signal to noise of logits, agreement, by block and class.
+
+    Each entry holds what the logits lose against float where that group alone is rounded as `recipe` rounds it; of
+    the document's `whole`, where everything is. data: a folder of pictures, labelled or not; `count` of them are
+    looked at, and calibrate too. resolution: None takes the one that the model was trained at.
+
+    Raises `ConfigError` for a recipe that rounds no activations, `ResolutionError`, `DataError`.
+    """
+    chosen, config = get_recipe(recipe), model.config
+    if not any(rule.activation.startswith("int") for rule in chosen.rules):
+        raise ConfigError(f"{recipe} rounds no activations: choose int8, int8-static or int8-full")
+    if resize is not None:
+        parse_policy(resize)
+        config = config.with_(resize=resize)
+    resolution = resolution or config.base_resolution
+    check_resolution(resolution, config.patch)
+    files = calibration_files(Path(data), count)
+    images = np.concatenate(list(calibration_images(files, resolution, config.resize)))
+    arrays = model_arrays(model)
+    prepared = prepare(config, arrays, chosen, (resolution,), files) if chosen.needs_calibration else Prepared()
+    folded = prepared.equalized(fold(config, arrays, resolution))
+
+    def classify(images: Any, do: Batched) -> Any:
+        return graph(config, folded, with_logits=True, do=do)(images)["logits"][:, 0]
+
+    partial = _Partly(chosen, prepared)
+
+    def logits(groups: Collection[Group]) -> NDArray[Any]:
+        partial.groups = groups
+        run = graph(config, folded, with_logits=True, do=partial)
+        starts = range(0, len(images), BATCH)
+        return np.concatenate([run(tf.constant(images[at : at + BATCH]))["logits"][:, 0].numpy() for at in starts])
+
+    exact = logits(())
+    groups = list(partial.seen)
+    entries = []
+    for done, group in enumerate(groups):
+        on_row(done, len(groups) + 1)
+        entries.append({"block": group[0], "class": group[1], **_losses(exact, logits({group}))})
+    return {
+        "schema": "edgevit.sensitivity/1",
+        "recipe": chosen.name,
+        "data": str(data),
+        "images": len(images),
+        "resolution": resolution,
+        "resize": config.resize,
+        "whole": _losses(exact, logits(groups)),
+        "entries": entries,
+    }
+
+
+Group = tuple[str, str]
+"""`block3` (or `` for what is before and behind them) and a class."""
+
+
+def group_of(site: str) -> Group | None:
+    """The group that a site is in; None for one in no class."""
+    block = site.partition("/")[0]
+    name = next((name for name, words in CLASSES.items() if word(site) in words), None)
+    return None if name is None else (block if block.startswith("block") else "", name)
+
+
+class _Partly(Rounded):
+    """Rounds what is in the chosen groups, and nothing else."""
+
+    def __init__(self, recipe: Recipe, prepared: Prepared) -> None:
+        super().__init__(recipe, prepared.calibration.ranges if prepared.calibration else {})
+        self.rounded = {} if prepared.rounded is None else layers(prepared.rounded)
+        self.groups: Collection[Group] = ()
+        self.seen: dict[Group, None] = {}  # all that the recipe rounds, in the graph's order
+
+    def constant(self, values: Any, *, own_range: bool = False) -> Any:
+        return values  # a table in 16 bits, or one that is wide and even: not what a recipe loses by
+
+    def linear(
+        self,
+        site: str,
+        product: Callable[[Any, Any], Any],
+        inputs: Any,
+        layer: Linear,
+        rows: slice = slice(None),
+    ) -> Any:
+        if self._note(site, activation(word(site), self.recipe) != "float32"):
+            return super().linear(site, product, inputs, self.rounded.get(site, layer), rows)
+        self.rounds = False
+        return Batched.linear(self, site, product, inputs, layer, rows)
+
+    def result(self, site: str, values: Any) -> Any:
+        if word(site) in LINEAR_INPUTS:
+            self.read = site
+        return super().result(site, values) if self._note(site, bool(roundings(site, self.recipe))) else values
+
+    def _note(self, site: str, rounded: bool) -> bool:
+        """Whether the site is in a chosen group."""
+        group = group_of(site)
+        if group is None or not rounded:
+            return False
+        self.seen[group] = None
+        return group in self.groups
+
+
+def _losses(exact: NDArray[Any], rounded: NDArray[Any]) -> dict[str, float]:
+    """Of logits [n, classes] against those of the float model."""
+    noise = float(np.square(rounded - exact).sum())
+    theirs, ours = log_softmax(exact, axis=1), log_softmax(rounded, axis=1)
+    return {
+        "kl": float((np.exp(theirs) * (theirs - ours)).sum(axis=1).mean()),
+        "logits_db": 10.0 * float(np.log10(np.square(exact).sum() / max(noise, 1e-30))),
+        "agreement": float((exact.argmax(axis=1) == rounded.argmax(axis=1)).mean()),
+    }
