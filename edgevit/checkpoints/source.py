@@ -95,7 +95,8 @@ def _container(path: Path) -> str:
     """By the first bytes, whatever the file is called."""
     with path.open("rb") as file:
         start = file.read(9)
-    if zipfile.is_zipfile(path):
+    # A zip from the start on: an artefact has one behind it.
+    if start[:4] == b"PK\x03\x04" and zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
         if any(name.endswith(".npy") for name in names):
