@@ -189,7 +189,7 @@ def _softmax_scales(inputs: Sequence[Scales], _: Scales, options: dict[str, Any]
 
 
 def _sum_scales(inputs: Sequence[Scales], output: Scales, _: dict[str, Any]) -> bool:
-    return 2.0 * max(high for _, high in inputs) < 2.0**20 * output[0]
+    return 2.0 * max(high for _, high in inputs) < 2.0**15 * output[0]  # of int8: 2^20
 
 
 def _product_scales(inputs: Sequence[Scales], output: Scales, _: dict[str, Any]) -> bool:
@@ -197,7 +197,7 @@ def _product_scales(inputs: Sequence[Scales], output: Scales, _: dict[str, Any])
     return left * factor[0] >= 2.0**-32 * output[0] and right * factor[1] < 2.0**8 * output[0]
 
 
-INT8_SCALES: dict[str, Callable[[Sequence[Scales], Scales, dict[str, Any]], bool]] = {
+INTEGER_SCALES: dict[str, Callable[[Sequence[Scales], Scales, dict[str, Any]], bool]] = {
     "ADD": _sum_scales,
     "BATCH_MATMUL": _product_scales,
     "CONV_2D": _product_scales,
@@ -207,7 +207,7 @@ INT8_SCALES: dict[str, Callable[[Sequence[Scales], Scales, dict[str, Any]], bool
     "SOFTMAX": _softmax_scales,
     "SUB": _sum_scales,
 }
-"""What int8 kernels ask of the ratio of scales. Where it does not hold, TFLite's end the process (QuantizeMultiplier*
+"""What integer kernels ask of the ratio of scales. Where it does not hold, TFLite's end the process (QuantizeMultiplier*
 in tensorflow/lite/kernels/internal/quantization_util.cc), and XNNPACK's refuse, upon which LiteRT 2.3 frees twice."""
 
 _REAL = ((FLOAT, FLOAT), (INT8, INT8))

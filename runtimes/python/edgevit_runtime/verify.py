@@ -17,7 +17,7 @@ from typing import Any
 from edgevit_runtime.errors import ArtefactError
 from edgevit_runtime.flatbuffer import DamagedError, Parser, Values
 from edgevit_runtime.manifest import Manifest, Signature, Tensor
-from edgevit_runtime.ops import ACTIVATIONS, INT8_SCALES, OPS, Op, Operand, Scales
+from edgevit_runtime.ops import ACTIVATIONS, INTEGER_SCALES, OPS, Op, Operand, Scales
 from edgevit_runtime.schema import TABLES, TYPES
 
 MAX_DIMENSIONS = 6
@@ -113,7 +113,7 @@ class _Verifier:
             op = self.ops[self._index(operator.get("opcode", 0), self.ops, "operator code")]
             try:
                 options = self._operator(op, operator, tensors, written)
-                if op.name in INT8_SCALES and tensors[operator["outputs"][0]].dtype == "int8":
+                if op.name in INTEGER_SCALES and tensors[operator["outputs"][0]].dtype in ("int8", "int16"):
                     self._ratios(op, operator, graph["tensors"], options)
             except DamagedError as error:
                 raise DamagedError(f"{op.name}: {error}") from None
@@ -179,7 +179,7 @@ class _Verifier:
 
         output = scales(operator["outputs"][0])
         inputs = [scales(index) for index in operator["inputs"][:2]]
-        _demand(output[0] > 0.0 and INT8_SCALES[op.name](inputs, output, options), "scales too far apart")
+        _demand(output[0] > 0.0 and INTEGER_SCALES[op.name](inputs, output, options), "scales too far apart")
 
     def _operator(self, op: Op, operator: Values, tensors: list[Operand], written: set[int]) -> Values:
         """Its options, after they and its tensors were found in order."""
