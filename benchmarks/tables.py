@@ -67,7 +67,7 @@ def recipes() -> Iterator[str]:
     yield from table(["recipe", "what it does", "MB", "ms", "top-1", "agrees with float", "XNNPACK partitions"], rows)
     yield ""
     yield (
-        "DeiT-Tiny at 224, one thread, all five timed in one interleaved run; 1300 ImageNet validation pictures, an "
+        "DeiT-Tiny at 224, one thread, all timed in one interleaved run; 1300 ImageNet validation pictures, an "
         "easier selection than the whole set: not to be quoted as ImageNet accuracy."
     )
 

@@ -207,7 +207,7 @@ INTEGER_SCALES: dict[str, Callable[[Sequence[Scales], Scales, dict[str, Any]], b
     "SOFTMAX": _softmax_scales,
     "SUB": _sum_scales,
 }
-"""What integer kernels ask of the ratio of scales. Where it does not hold, TFLite's end the process (QuantizeMultiplier*
+"""What integer kernels ask of the ratio of scales. Where it fails, TFLite's end the process (QuantizeMultiplier*
 in tensorflow/lite/kernels/internal/quantization_util.cc), and XNNPACK's refuse, upon which LiteRT 2.3 frees twice."""
 
 _REAL = ((FLOAT, FLOAT), (INT8, INT8))
