@@ -82,6 +82,7 @@ RECIPES: dict[str, Recipe] = {
         summary="nothing is quantized: the yardstick for the others",
         source="IEEE 754",
         hardware="all hardware",
+        measured=Measured(22.9, 1.0, 0.8015, 1.0),
     ),
     "float16": Recipe(
         "float16",
@@ -91,6 +92,7 @@ RECIPES: dict[str, Recipe] = {
         summary="weights in half precision: half the size, the same speed on most CPUs",
         source="https://ai.google.dev/edge/litert/conversion/tensorflow/quantization/post_training_float16_quant",
         hardware="any CPU; GPUs and NPUs that compute in half precision",
+        measured=Measured(11.6, 1.0, 0.8015, 1.0),
     ),
     "int8": Recipe(
         "int8",
@@ -100,6 +102,7 @@ RECIPES: dict[str, Recipe] = {
         summary="int8 weights per channel; each row of activations is quantized as it runs; no calibration",
         source="XNNPACK qd8-f32-qc8w kernels, https://github.com/google/XNNPACK",
         hardware="CPUs with int8 dot products (VNNI, Arm DotProd, i8mm), by XNNPACK",
+        measured=Measured(6.2, 2.19, 0.8046, 0.9869),
     ),
     "int8-static": Recipe(
         "int8-static",

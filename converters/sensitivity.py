@@ -52,7 +52,7 @@ def sensitivity(
     recipe: str = "int8-full",
     resolution: int | None = None,
     resize: str | None = None,
-    count: int = 64,
+    count: int = 32,
     on_row: OnRow = lambda _done, _total: None,
 ) -> dict[str, Any]:
     """The `edgevit.sensitivity/1` document: KL divergence, signal to noise of logits, agreement, by block and class.

@@ -1,9 +1,12 @@
 """What README.md claims comes from benchmarks/results, and what it tells to type exists."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+from edgevit.converters.recipes import RECIPES
 
 from edgevit.cli.main import COMMANDS, _group
 
@@ -32,3 +35,27 @@ def test_commands_and_options_exist():
 def test_pictures_exist():
     for path in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README):
         assert (ROOT / path).is_file(), path
+
+
+def test_what_the_recipes_say_was_measured():
+    rows = {row["recipe"]: row for row in json.loads((ROOT / "benchmarks/results/recipes.json").read_text())["rows"]}
+    known = {name: recipe.measured for name, recipe in RECIPES.items() if recipe.measured is not None}
+    assert {"float32", "float16", "int8"} <= set(known)
+    for name, measured in known.items():
+        row = rows[name]
+        assert measured.size_mb == round(row["size_bytes"] / 1e6, 1), name
+        assert measured.times_faster == round(row["times_faster_than_float32"], 2), name
+        assert measured.top1 == round(row["top1"], 4), name
+        assert measured.agreement == round(row["agreement_with_float"], 4), name
+
+
+def test_recipes_are_listed(run):
+    code, out, _ = run("recipes", "--json")
+    assert code == 0
+    assert [each["name"] for each in json.loads(out)["recipes"]] == list(RECIPES)
+    code, out, _ = run("recipes")
+    assert code == 0
+    for recipe in RECIPES.values():
+        assert f"{recipe.name}: for {recipe.hardware}" in out
+        for rule in recipe.rules:
+            assert rule.why in out

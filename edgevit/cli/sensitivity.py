@@ -16,7 +16,7 @@ from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option
 @click.option("--recipe", default="int8-full", show_default=True, help="int8, int8-static or int8-full.")
 @click.option("--resolution", type=click.IntRange(min=1), help="[default: the one that the model was trained at].")
 @click.option("--resize", help="Preprocessing: crop:0.875 or squash [default: the model's own].")
-@click.option("--limit", type=click.IntRange(min=1), default=64, show_default=True, help="How many pictures to use.")
+@click.option("--limit", type=click.IntRange(min=1), default=32, show_default=True, help="How many pictures to use.")
 @click.option("--png", type=click.Path(path_type=Path), help="Write the table as a picture, too.")
 @json_option
 @quiet_option
