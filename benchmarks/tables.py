@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from edgevit.converters.recipes import RECIPES
 from record import ROOT
 from runtime_tables import SECTIONS as RUNTIME
+from speed_tables import SECTIONS as SPEED
 from training_tables import SECTIONS as TRAINING
 from training_tables import result, table
 
@@ -165,6 +166,7 @@ PAGES = {
     "README.md": {"demo": demo, "recipes": recipes, "deit": deit},
     "docs/checkpoints.md": {"checkpoints": checkpoints},
     "docs/artefact.md": {"others": others},
+    "docs/speed.md": SPEED,
     "docs/training.md": TRAINING,
     "runtimes/python/README.md": RUNTIME,
 }

@@ -1,0 +1,95 @@
+"""The lines of docs/speed.md that are figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from training_tables import result, table
+
+NAMES = {
+    "int8": "`int8`",
+    "int8-attention": "`int8-attention`",
+    "openvino": "OpenVINO",
+    "openvino-f32": "OpenVINO, float32 attention",
+    "onnxruntime": "ONNX Runtime",
+}
+
+
+def latency() -> Iterator[str]:
+    rows = [
+        [
+            str(row["resolution"]),
+            str(row["threads"]),
+            *(f"{row['median_ms'][name]:.1f}" for name in NAMES),
+            *(f"{row['ours_over_theirs']['int8-attention'][name]:.2f}" for name in NAMES if name.startswith("o")),
+            f"{row['ours_over_theirs']['int8']['openvino']:.2f}",
+        ]
+        for row in result("peers")["latency"]
+    ]
+    ratios = [f"`int8-attention` / {NAMES[name]}" for name in NAMES if name.startswith("o")]
+    head = ["resolution", "threads", *(f"{name}, ms" for name in NAMES.values()), *ratios, "`int8` / OpenVINO"]
+    yield from table(head, rows)
+
+
+def agreement() -> Iterator[str]:
+    figures = result("peers")
+    single = {row["resolution"]: row["peak_rss_bytes"] for row in figures["latency"] if row["threads"] == 1}
+    rows = [
+        [
+            str(row["resolution"]),
+            str(row["pictures"]),
+            *(f"{row['with_float'][name]:.1%}" for name in NAMES),
+            *(f"{single[row['resolution']][name] / 1e6:.0f}" for name in NAMES),
+        ]
+        for row in figures["agreement"]
+    ]
+    agrees = [f"{name} agrees" for name in NAMES.values()]
+    memory = [f"{name}, MB" for name in NAMES.values()]
+    yield from table(["resolution", "pictures", *agrees, *memory], rows)
+    yield ""
+    peers = ", ".join(f"{name} {version}" for name, version in figures["peers"].items())
+    yield (
+        f"{figures['machine']['cores']} cores of an {figures['machine']['cpu']}, LiteRT "
+        f"{figures['versions']['ai-edge-litert']}, {peers}; {figures['date']}."
+    )
+
+
+def peaks() -> Iterator[str]:
+    figures = result("peaks")
+    int8, float32 = figures["int8_peak_gmacs_per_s"], figures["float32_peak_gmacs_per_s"]
+    yield f"Peaks of one thread: {int8:.0f} GMAC/s in int8, {float32:.0f} in float32. What DeiT-Tiny reaches:"
+    yield ""
+    rows = [
+        [
+            f"`{row['recipe']}`",
+            str(row["resolution"]),
+            f"{row['linear_gmacs_per_s']:.0f}",
+            f"{row['linear_gmacs_per_s'] / int8:.0%}",
+            f"{row['attention_gmacs_per_s']:.0f}",
+            f"{row['attention_gmacs_per_s'] / float32:.0%}",
+            ", ".join(f"{kind} {milliseconds:.1f}" for kind, milliseconds in [*row["ms"].items()][:5]),
+        ]
+        for row in figures["rows"]
+    ]
+    head = ["recipe", "resolution", "linear, GMAC/s", "of the int8 peak", "products, GMAC/s", "of the float32 peak"]
+    yield from table([*head, "ms by operator"], rows)
+
+
+def tried() -> Iterator[str]:
+    figures = result("attention")
+    cores = figures["cores"]
+    rows = [
+        [f"`{name}`", *(f"{core['formulations'][name]['over_plain']:.2f}" for core in cores)]
+        for name in cores[0]["formulations"]
+        if name != "plain"
+    ]
+    yield from table(["formulation", *(f"N = {core['tokens']}" for core in cores)], rows)
+    yield ""
+    rows = [
+        [f"`{name}`", f"{row['median_ms']:.1f}", f"{row['over_int8']:.2f}", f"{row['agreement']:.1%}"]
+        for name, row in figures["recipes"].items()
+    ]
+    yield from table(["products in int8", "ms", "of `int8`", f"agreement, {figures['pictures']} pictures"], rows)
+
+
+SECTIONS = {"latency": latency, "agreement": agreement, "peaks": peaks, "tried": tried}
