@@ -27,6 +27,8 @@ ROWS = 8
 """Sampled of each picture's tokens in front, and as many of its patches, head by head: what a ViT answers from are
 the few tokens in front, and among all they would count for nothing."""
 READ_BY_RSQRT = ("variance", "stabilised")
+RSQRT_HEADROOM = 1.1
+"""Less than others have: its table begins with the range's end, and a row with still less variance may be clipped."""
 SHRINKING = np.geomspace(1.0, 0.15, 12)
 """Shares of the widest end that are tried."""
 NUMBERS = 100_000
@@ -140,7 +142,8 @@ def choose(folded: Folded, recipe: Recipe, samples: Mapping[str, Sample]) -> dic
         if kinds == ("int16",):
             # The variance has the range of what RSQRT reads, a little further on.
             reader = samples.get(f"{site.rpartition('/')[0]}/stabilised") if word(site) in READ_BY_RSQRT else None
-            bound = HEADROOM * max(-sample.low, sample.high, NEAREST) if reader is None else rsqrt_bound(reader)
+            headroom = RSQRT_HEADROOM if word(site) == "scale" else HEADROOM
+            bound = headroom * max(-sample.low, sample.high, NEAREST) if reader is None else rsqrt_bound(reader)
             ranges[site] = (-bound, bound)
         else:
             ranges[site] = least_costly(sample.joined(), sample.low, sample.high, *_reading(site, folded))
@@ -190,7 +193,7 @@ def rsqrt_bound(sample: Sample) -> float:
     widest = HEADROOM * max(sample.high, NEAREST)
 
     def error(bound: float) -> float:
-        found = rsqrt_by_table(np.minimum(values, bound), np.float32(bound), np.float32(HEADROOM * exact.max()))
+        found = rsqrt_by_table(np.minimum(values, bound), np.float32(bound), np.float32(RSQRT_HEADROOM * exact.max()))
         return float(np.mean(np.square(found / exact - 1.0)))
 
     errors = {widest / 2.0**halvings: error(widest / 2.0**halvings) for halvings in range(12)}
