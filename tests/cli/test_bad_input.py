@@ -108,7 +108,6 @@ CASES = {
         "nano.safetensors: 3 labels for 4 classes",
     ),
     "import: headless": ("import {0}/headless.npz -o {0}/out.keras", "it has no classifier head; say --classes N"),
-    "import: no variant": ("import {0}/unnamed.safetensors -o {0}/out.keras", "cannot tell the variant from"),
     "sensitivity: empty folder": ("sensitivity {0}/good.keras --data {0}/empty", "holds no pictures"),
     "sensitivity: resolution": (
         "sensitivity {0}/good.keras --data {0}/pictures --resolution 60",
