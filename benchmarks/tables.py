@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 
 from edgevit.converters.recipes import RECIPES
+from quantization_tables import SECTIONS as QUANTIZATION
 from record import ROOT
 from runtime_tables import SECTIONS as RUNTIME
 from speed_tables import SECTIONS as SPEED
@@ -166,6 +167,7 @@ PAGES = {
     "README.md": {"demo": demo, "recipes": recipes, "deit": deit},
     "docs/checkpoints.md": {"checkpoints": checkpoints},
     "docs/artefact.md": {"others": others},
+    "docs/quantization.md": QUANTIZATION,
     "docs/speed.md": SPEED,
     "docs/training.md": TRAINING,
     "runtimes/python/README.md": RUNTIME,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edgevit.converters.recipes import RECIPES
+from edgevit.converters.recipes import ANY, RECIPES, Recipe, Rule
 from edgevit_runtime import Model
 from samples import random_picture
 
@@ -111,6 +112,10 @@ def test_other_pythons(wheel, tmp_path, artefact, version):
     random_picture(1).save(tmp_path / "p.jpg")
     for recipe in RECIPES:
         done = alone.run("edgevit-run", "self-test", artefact(recipe))
+        if recipe == "int8-full" and version == "3.9":  # whose newest LiteRT, 1.4.0, knows no QUANTIZE to int16
+            assert done.returncode == 1
+            assert re.fullmatch(r"edgevit-run: interpreter 1\.4\.0 cannot run .*; a newer one may: .*\n", done.stderr)
+            continue
         assert (done.returncode, done.stderr) == (0, ""), recipe
     with Model(artefact("int8")) as model:
         expected = model.classify(tmp_path / "p.jpg").to_dict()["top"]
@@ -123,11 +128,30 @@ def test_other_pythons(wheel, tmp_path, artefact, version):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.fixture
+def all_int8(deit, real_data, tmp_path, monkeypatch):
+    """DeiT-Tiny with every number in int8, in ranges as they are seen.
+
+    `int8-full` itself LiteRT 2.1.2 does not run (int16), and centred keys, as calibration makes them, hide its fault.
+    """
+    from edgevit.converters import convert
+    from edgevit.converters.calibration import calibration_files, calibration_images
+    from edgevit.converters.simulation import Simulation
+
+    recipe = Recipe("all-int8", (Rule(ANY, "int8", "int8-static"),), False, 0.5, integer_io=True)
+    monkeypatch.setitem(RECIPES, recipe.name, recipe)
+    simulation = Simulation(deit, recipe.name)
+    simulation.calibrate(calibration_images(calibration_files(real_data / "imagenet_calibration", 16), 224, "squash"))
+    monkeypatch.setattr(deit, "calibration", simulation.calibration())
+    convert(deit, tmp_path / "all-int8.tflite", recipe=recipe.name, resolutions=(224,))
+    return tmp_path / "all-int8.tflite"
+
+
 @pytest.mark.slow
 @pytest.mark.realdata
-def test_the_self_test_catches_an_interpreter_that_computes_wrongly(wheel, tmp_path, deit_artefact):
+def test_the_self_test_catches_an_interpreter_that_computes_wrongly(wheel, tmp_path, all_int8):
     """LiteRT 2.1.2, which is refused by its number, and by what it computes where that is not looked at."""
-    path = deit_artefact("int8-full", (224,))
+    path = all_int8
     alone = Alone(tmp_path, wheel)
     alone.install("ai-edge-litert==2.1.2", "numpy")
     alone.install("--no-deps", wheel)

@@ -225,8 +225,14 @@ class Model:
                 raw = self._backend.run(signature, np.ascontiguousarray(pixels)[None])
             except (RuntimeError, ValueError) as error:
                 name, version = self.backend
+                reason = str(error).partition("Node number")[0].strip()
+                hint = (
+                    ""
+                    if name == "native"
+                    else "; a newer one may: `pip install -U ai-edge-litert`, Python 3.10 or later"
+                )
                 raise ArtefactError(
-                    f"{name} {version} cannot run {self.path} at {image.shape[0]} px: {error}"
+                    f"{name} {version} cannot run {self.path} at {image.shape[0]} px: {reason}{hint}"
                 ) from error
             self._ran.add(signature.resolution)
         return {tensor.name: _real(raw[tensor.name], tensor)[0] for tensor in signature.outputs}

@@ -1,0 +1,51 @@
+"""The tables of docs/quantization.md, from benchmarks/results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from training_tables import result, table
+
+MODELS = {"deit_tiny": "DeiT-Tiny", "deit_tiny_outliers": "with outliers"}
+STEPS = {
+    "plain": "the widest ends seen, every tensor that int8 can hold",
+    "islands": "+ islands: the stream and norms in 16 bits, or all but QKV and head row by row",
+    "ranges": "+ each range by the error it makes where it is read",
+    "equalized": "+ channels evened out, exactly",
+    "corrected": "+ weights rounded by what their layers put out: **the recipe**",
+    "percentiles": "the recipe, but ranges that leave out one number in 10 000 at each end",
+    "without_islands": "the recipe, but no islands",
+}
+
+
+def quantization() -> Iterator[str]:
+    figures = result("quantization")
+    found = {(row["model"], row["recipe"]): row for row in figures["rows"]}
+    columns = [(model, recipe) for recipe in ("int8-static", "int8-full") for model in MODELS]
+    rows = [
+        [what, *(f"{found[column]['simulated'][step]['logits_db']:.1f} dB" for column in columns)]
+        for step, what in STEPS.items()
+    ]
+    yield from table(["logits above their error", *(f"`{recipe}`, {MODELS[model]}" for model, recipe in columns)], rows)
+    yield ""
+    rows = [
+        [
+            f"`{recipe}`",
+            *(
+                f"{found[model, recipe]['artefact'][key]:.2%}"
+                for model in MODELS
+                for key in ("top1", "agreement_with_float")
+            ),
+        ]
+        for recipe in ("int8", "int8 + pictures", "int8-static", "int8-full")
+    ]
+    head = [f"{name}, {what}" for name in MODELS.values() for what in ("top-1", "agrees with float")]
+    yield from table(["artefact", *head], rows)
+    yield ""
+    yield (
+        f"DeiT-Tiny at 224, calibrated on 64 pictures; above, the simulation on {figures['simulated_pictures']} "
+        f"validation pictures, below, artefacts on {figures['pictures']}."
+    )
+
+
+SECTIONS = {"quantization": quantization}
