@@ -1,4 +1,4 @@
-"""edgevit-runtime: runs edgevit artefacts with numpy, Pillow and an interpreter. No TensorFlow, no Keras.
+"""edgevit-runtime: runs edgevit artefacts with numpy and an interpreter. No TensorFlow, no Keras.
 
 from edgevit_runtime import Model
 
