@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 from edgevit.converters.calibration import calibration_images
-from edgevit.converters.correction import correct
+from edgevit.converters.correction import correct, snapped
 from edgevit.converters.equalize import equalize
 from edgevit.converters.lowering import Arrays, Folded, fold
 from edgevit.converters.ranges import choose, observe
 from edgevit.converters.recipes import Recipe
-from edgevit.converters.sites import roundings
+from edgevit.converters.sites import roundings, weight
 from numpy.typing import NDArray
 
 from edgevit.calibration import Calibration
@@ -66,12 +66,22 @@ def prepare(
                 yield prepared.equalized(folded), pictures[start : start + BATCH]
 
     first = rungs[0][1]
-    factors = "int8" in roundings("block0/norm1/normalised", recipe)
+    norm = "block0/norm1/normalised"
+    factors = "int8" in roundings(norm, recipe) or weight("expand", recipe) == "int4"
     seen = observe(config, batches(Prepared()))
     equal = replace(first, blocks=equalize(config, first.blocks, seen.samples, factors=factors))
     seen = observe(config, batches(Prepared(equal)), moments=True)
     ranges = choose(equal, recipe, seen.samples)
-    return Prepared(equal, correct(equal, seen.moments), Calibration(recipe.name, ranges))
+    return Prepared(equal, correct(equal, seen.moments, recipe), Calibration(recipe.name, ranges))
+
+
+def without_pictures(
+    config: ViTConfig, arrays: Arrays, recipe: Recipe, resolution: int, calibration: Calibration | None
+) -> Prepared:
+    """What there is to do without: int4 weights are put on their grid. calibration: what the model learned."""
+    if not any(rule.weight == "int4" for rule in recipe.rules):
+        return Prepared(calibration=calibration)
+    return Prepared(rounded=snapped(fold(config, arrays, resolution), recipe), calibration=calibration)
 
 
 def _images(config: ViTConfig, ladder: Sequence[int], files: Sequence[Path]) -> Iterator[NDArray[np.uint8]]:

@@ -13,9 +13,11 @@ from ai_edge_litert.tools import flatbuffer_utils
 from ai_edge_quantizer import qtyping, quantizer
 from ai_edge_quantizer.recipe import AlgorithmName
 from edgevit.converters.audit import op_name
+from edgevit.converters.correction import check_block
 from edgevit.converters.lowering import POSITIONS
 from edgevit.converters.recipes import ANY, Recipe, Rule
-from edgevit.converters.sites import tensor_ranges
+from edgevit.converters.rounding import BLOCK
+from edgevit.converters.sites import rule_of, tensor_ranges
 from edgevit_runtime.native import quiet
 
 from edgevit.calibration import Calibration
@@ -39,6 +41,7 @@ def quantize(
     """
     if not recipe.rules:
         return flatbuffer
+    _check_blocks(flatbuffer, recipe)
     with _silent():
         engine = quantizer.Quantizer(bytearray(flatbuffer))
         for rule in recipe.rules:
@@ -56,13 +59,7 @@ def quantize(
 
 
 def _add(engine: Any, rule: Rule) -> None:
-    weight = (
-        qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT)
-        if rule.weight == "float16"
-        else qtyping.TensorQuantizationConfig(
-            num_bits=8, symmetric=True, granularity=qtyping.QuantGranularity.CHANNELWISE
-        )
-    )
+    weight = _WEIGHTS[rule.weight]
     activation = {
         # Of the second factor of two activations XNNPACK asks that its zero point be 0.
         "int8-static": qtyping.TensorQuantizationConfig(num_bits=8, symmetric=rule.op == "BATCH_MATMUL"),
@@ -82,11 +79,35 @@ def _add(engine: Any, rule: Rule) -> None:
     )
 
 
+_WEIGHTS = {
+    "float16": qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT),
+    "int8": qtyping.TensorQuantizationConfig(
+        num_bits=8, symmetric=True, granularity=qtyping.QuantGranularity.CHANNELWISE
+    ),
+    "int4": qtyping.TensorQuantizationConfig(
+        num_bits=4, symmetric=True, granularity=qtyping.QuantGranularity[f"BLOCKWISE_{BLOCK}"]
+    ),
+}
+
+
 def _widen(ranges: dict[str, Any], tensors: Iterable[str], span: float) -> None:
     for name in tensors:
         if name in ranges:
             each = ranges[name]
             ranges[name] = {**each, "max": np.maximum(each["max"], each["min"] + span)}
+
+
+def _check_blocks(flatbuffer: bytes, recipe: Recipe) -> None:
+    """Raises `ConversionError` naming the first layer that int4 does not fit."""
+    if not any(rule.weight == "int4" for rule in recipe.rules):
+        return
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer))
+    subgraph = model.subgraphs[0]
+    for each in subgraph.operators:
+        made = _name(subgraph.tensors[each.outputs[0]])
+        rule = rule_of(op_name(model.operatorCodes[each.opcodeIndex]), made, recipe)
+        if rule is not None and rule.weight == "int4":
+            check_block(made, int(subgraph.tensors[each.inputs[1]].shape[-1]))
 
 
 def _inputs_of(flatbuffer: bytes, op: str) -> list[str]:

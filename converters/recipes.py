@@ -20,7 +20,7 @@ class Rule:
     op: str
     """A TFLite op (`FULLY_CONNECTED`), or `*` for every op that the quantizer knows."""
     weight: str
-    """`int8` per channel, symmetric, or `float16`."""
+    """`int8` per channel, symmetric; `int4` per 32 inputs of a channel, of FULLY_CONNECTED only; or `float16`."""
     activation: str = "float32"
     """`float32`; `int8-dynamic`: per row, as it runs; `int8-static`, `int16-static`: one range from calibration."""
     sites: tuple[str, ...] = ()
@@ -70,7 +70,7 @@ class Recipe:
     @property
     def uses_calibration(self) -> bool:
         """Whether it gains by pictures: they say how to round weights, too."""
-        return any(rule.weight == "int8" for rule in self.rules)
+        return any(rule.weight in ("int8", "int4") for rule in self.rules)
 
 
 RECIPES: dict[str, Recipe] = {
@@ -147,6 +147,30 @@ RECIPES: dict[str, Recipe] = {
         source="XNNPACK qs8 batch matrix multiply; benchmarks/attention.py for what else was tried",
         hardware="the same CPUs",
         measured=Measured(6.1, 2.39, 0.8046, 0.9823),
+    ),
+    "int4": Recipe(
+        "int4",
+        (
+            Rule(
+                "FULLY_CONNECTED",
+                "int4",
+                "int8-dynamic",
+                why="nearly all of the weights; a scale for every 32 of them costs an eighth and halves the loss",
+            ),
+            Rule(
+                "FULLY_CONNECTED",
+                "int8",
+                "int8-dynamic",
+                sites=("output", "logits"),
+                why="a tenth of the weights: of all layers they lose most by 4 bits for what they save",
+            ),
+            Rule("CONV_2D", "int8", "int8-dynamic", why="few weights, and all that follows reads what they put out"),
+        ),
+        for_cpu=True,
+        self_test_tolerance=0.25,
+        summary="4-bit weights, a scale for every 32; pictures help much: for those who count megabytes",
+        source="XNNPACK qd8-f32-qb4w kernels; GPTQ, https://arxiv.org/abs/2210.17323",
+        hardware="the same CPUs, by XNNPACK; nothing else",
     ),
     "int8-full": Recipe(
         "int8-full",

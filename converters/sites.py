@@ -56,10 +56,21 @@ def word(site: str) -> str:
 
 def activation(made: str, recipe: Recipe) -> str:
     """How the op that puts out a site, by its last word, computes: `Rule.activation`."""
+    rule = _rule_at(made, recipe)
+    return "float32" if rule is None else rule.activation
+
+
+def weight(made: str, recipe: Recipe) -> str:
+    """What the weights of the linear layer that puts out a site become: `Rule.weight`."""
+    rule = _rule_at(made, recipe)
+    return "float32" if rule is None else rule.weight
+
+
+def _rule_at(made: str, recipe: Recipe) -> Rule | None:
     for rule in reversed(recipe.rules):
         if rule.op in (ANY, OPS.get(made)) and (not rule.sites or made in rule.sites):
-            return rule.activation
-    return "float32"
+            return rule
+    return None
 
 
 def roundings(site: str, recipe: Recipe) -> tuple[str, ...]:
@@ -119,7 +130,7 @@ def _static_tensors(flatbuffer: bytes, recipe: Recipe) -> Iterator[tuple[str, in
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer))
     subgraph = model.subgraphs[0]
     for op in subgraph.operators:
-        rule = _rule(op_name(model.operatorCodes[op.opcodeIndex]), _name(subgraph.tensors[op.outputs[0]]), recipe)
+        rule = rule_of(op_name(model.operatorCodes[op.opcodeIndex]), _name(subgraph.tensors[op.outputs[0]]), recipe)
         if rule is None or not rule.is_static:
             continue
         for index in (*op.inputs, *op.outputs):
@@ -131,7 +142,7 @@ def _static_tensors(flatbuffer: bytes, recipe: Recipe) -> Iterator[tuple[str, in
                 yield _name(tensor), len(tensor.shape)
 
 
-def _rule(op: str, output: str, recipe: Recipe) -> Rule | None:
+def rule_of(op: str, output: str, recipe: Recipe) -> Rule | None:
     """The rule that ai-edge-quantizer will find for an op, by its name and that of what it puts out: the last."""
     matching = [rule for rule in recipe.rules if rule.op in (ANY, op) and re.match(rule.pattern, output)]
     return matching[-1] if matching else None

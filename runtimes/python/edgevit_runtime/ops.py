@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from edgevit_runtime.flatbuffer import DamagedError
 
 Shape = tuple[int, ...]
-FLOAT, HALF, INT32, UINT8, INT8, INT16 = "float32", "float16", "int32", "uint8", "int8", "int16"
+FLOAT, HALF, INT32, UINT8, INT4, INT8, INT16 = "float32", "float16", "int32", "uint8", "int4", "int8", "int16"
 ACTIVATIONS = (0, 1, 3)  # none, RELU, RELU6
 VALID, SAME = 1, 0
 
@@ -216,6 +216,7 @@ _LINEAR = (
     (FLOAT, INT8, FLOAT, FLOAT),
     (INT8, INT8, INT32, INT8),
 )
+_BLOCKWISE = (*_LINEAR, (FLOAT, INT4, FLOAT, FLOAT))
 _WITH_INTS = ((FLOAT, INT32, FLOAT), (INT8, INT32, INT8))
 _WIDE = (*_REAL, (INT16, INT16))  # the residual stream and the norms of `int8-full`
 _WIDE_WITH_INTS = (*_WITH_INTS, (INT16, INT32, INT16))
@@ -228,7 +229,7 @@ OPS: dict[int, Op] = {
     2: Op("CONCATENATION", 10, "Concatenation", 0, _concatenation, _WIDE),
     3: Op("CONV_2D", 1, "Conv2D", 3, _conv, _LINEAR),
     6: Op("DEQUANTIZE", 38, "None", 1, _same, ((INT8, FLOAT), (HALF, FLOAT))),
-    9: Op("FULLY_CONNECTED", 8, "FullyConnected", 3, _fully_connected, _LINEAR),
+    9: Op("FULLY_CONNECTED", 8, "FullyConnected", 3, _fully_connected, _BLOCKWISE),
     18: Op("MUL", 21, "Fused", 2, _broadcast, _WIDE),
     22: Op("RESHAPE", 17, "Reshape", 2, _reshape, _WIDE_WITH_INTS),
     25: Op("SOFTMAX", 9, "Softmax", 1, _same, _REAL),
