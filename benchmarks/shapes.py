@@ -95,7 +95,9 @@ def main() -> None:
                     "calibration_pictures": len(files),
                     "recipe": name,
                     "size_bytes": path.stat().st_size,
-                    **{f"{way}_agreement": float((each.argmax(1) == float_votes).mean()) for way, each in found.items()},
+                    **{
+                        f"{way}_agreement": float((each.argmax(1) == float_votes).mean()) for way, each in found.items()
+                    },
                 }
             )
             print(rows[-1], flush=True)

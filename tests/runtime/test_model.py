@@ -58,7 +58,7 @@ def test_default_resolution_top_k_and_errors(tiny_tflite):
         Model(tiny_tflite, threads=0)
 
 
-@pytest.mark.parametrize("recipe", ["float32", "int8", "int8-full"])
+@pytest.mark.parametrize("recipe", ["float32", "int8", "int8-full", "int4"])
 def test_backends_agree(artefact, recipe):
     image = np.asarray(random_picture(5, (80, 80)))
     scores = {}

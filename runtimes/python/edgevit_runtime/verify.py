@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from edgevit_runtime.errors import ArtefactError
 from edgevit_runtime.flatbuffer import DamagedError, Parser, Values
 from edgevit_runtime.manifest import Manifest, Signature, Tensor
@@ -183,7 +184,7 @@ class _Verifier:
             self._block_scales.add(place)
             bits = np.frombuffer(self.data, "<u2", place[1] // 2, place[0])
             # Positive and finite: kernels look at the rest for themselves, and end the process.
-            _demand(0 < int(bits.min()) and int(bits.max()) < 0x7C00, "a scale that is no positive number")
+            _demand(int(bits.min()) > 0 and int(bits.max()) < 0x7C00, "a scale that is no positive number")
 
     def _operand(self, *fields: Any) -> Operand:
         """Equal tensors are one object."""
