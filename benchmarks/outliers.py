@@ -1,4 +1,4 @@
-"""The same function in other weights, exactly: with outlier activations, which other layers undo, or in a wider model."""
+"""The same function in other weights, exactly: with outliers that other layers undo, or in a wider model."""
 
 from __future__ import annotations
 
