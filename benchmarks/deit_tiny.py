@@ -35,7 +35,7 @@ def artefact(recipe: str, resolutions: tuple[int, ...], *, with_logits: bool = F
 
         from edgevit.model import load
 
-        calibration = real_data() / "imagenet_calibration" if get_recipe(recipe).needs_calibration else None
+        calibration = real_data() / "imagenet_calibration" if get_recipe(recipe).wants_calibration else None
         convert(
             load(keras_model()),
             path,

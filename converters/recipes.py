@@ -72,6 +72,11 @@ class Recipe:
         """Whether it gains by pictures: they say how to round weights, too."""
         return any(rule.weight in ("int8", "int4") for rule in self.rules)
 
+    @property
+    def wants_calibration(self) -> bool:
+        """Whether it needs pictures, or loses several points without: it is measured with some."""
+        return self.needs_calibration or any(rule.weight == "int4" for rule in self.rules)
+
 
 RECIPES: dict[str, Recipe] = {
     "float32": Recipe(
@@ -168,7 +173,7 @@ RECIPES: dict[str, Recipe] = {
         ),
         for_cpu=True,
         self_test_tolerance=0.5,
-        summary="4-bit weights, a scale for every 32; pictures help much: for those who count megabytes",
+        summary="4-bit weights, a scale for every 32, rounded by pictures (`--calibration`): for who counts megabytes",
         source="XNNPACK qd8-f32-qb4w kernels; GPTQ, https://arxiv.org/abs/2210.17323",
         hardware="the same CPUs, by XNNPACK; nothing else",
     ),

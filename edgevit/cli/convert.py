@@ -26,7 +26,7 @@ from edgevit.cli.console import (
     "--recipe",
     default="int8",
     show_default=True,
-    help="float32, float16, int8, int8-attention, int8-static or int8-full.",
+    help="float32, float16, int8, int8-attention, int8-static, int4 or int8-full.",
 )
 @click.option("--resolutions", help="The ladder, such as 96,128,160,224 [default: the one it was trained for].")
 @click.option("--labels", type=click.Path(path_type=Path), help="Class names, one a line [default: the model's own].")
@@ -34,7 +34,7 @@ from edgevit.cli.console import (
     "--calibration",
     type=click.Path(path_type=Path),
     help="Pictures for int8-attention, int8-static and int8-full, unless the model was fine-tuned for the recipe; int8 "
-    "gains by some, too.",
+    "gains by some, too, and int4 by many.",
 )
 @click.option(
     "--resize", help="Preprocessing: crop:0.875 or squash, and ,bilinear behind it [default: the model's own]."
@@ -66,7 +66,7 @@ def command(
     from edgevit.converters.recipes import get_recipe
     from edgevit.data.labels import read_labels
 
-    get_recipe(recipe)
+    chosen = get_recipe(recipe)
     ladder = () if resolutions is None else parse_resolutions(resolutions)
     names = read_labels(labels) if labels else None
     bar = progress_bar(
@@ -78,8 +78,9 @@ def command(
         from edgevit.converters import convert
         from edgevit.model import load
 
+        trained = load(model)
         convert(
-            load(model),
+            trained,
             output,
             recipe=recipe,
             resolutions=ladder,
@@ -97,5 +98,8 @@ def command(
 
     inspection = inspect(output)
     console.print(inspection_table(inspection))
+    fine_tuned = trained.calibration is not None and trained.calibration.recipe == recipe
+    if chosen.wants_calibration and calibration is None and not fine_tuned:
+        console.print(f"{recipe} loses less when pictures say how to round: --calibration DIR", markup=False)
     console.print(f"next: edgevit profile {output}", markup=False, soft_wrap=True)
     emit_json(inspection, json_target)

@@ -144,6 +144,15 @@ def test_int4_in_a_width_without_blocks_is_refused(tiny_config, tmp_path, calibr
     assert not list(tmp_path.glob("*.tflite"))
 
 
+def test_int4_without_pictures_says_what_some_would_bring(run, tiny_keras, tmp_path):
+    hint = "int4 loses less when pictures say how to round: --calibration DIR"
+    for more, hinted in (((), True), (("--calibration", pictures_in(tmp_path / "pictures", 4)), False)):
+        command = ("convert", tiny_keras, "-o", tmp_path / "x.tflite", "--recipe", "int4", "--resolutions", 32, *more)
+        code, out, _ = run(*command)
+        assert code == 0
+        assert (hint in out) == hinted
+
+
 def test_output_name_and_folder(tiny_model, tmp_path):
     with pytest.raises(ConversionError, match=r"written as a \.tflite file, not 'x\.onnx'"):
         convert(tiny_model, tmp_path / "x.onnx")

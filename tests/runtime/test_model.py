@@ -197,6 +197,16 @@ def test_versions_that_compute_wrongly_are_refused(tiny_tflite, monkeypatch, ver
         Model(tiny_tflite)
 
 
+@pytest.mark.parametrize(("recipe", "refused"), [("int4", True), ("int8", False)])
+def test_int4_is_refused_where_it_is_computed_wrongly(artefact, monkeypatch, recipe, refused):
+    monkeypatch.setattr(backends_module, "installed_version", lambda _name: "1.4.0")
+    if refused:
+        with pytest.raises(EdgeViTError, match=r"interpreter 1\.4\.0 computes int4 weights wrongly; `pip install"):
+            Model(artefact(recipe), weight_cache=False, backend="interpreter")
+    else:
+        Model(artefact(recipe), weight_cache=False, backend="interpreter").close()
+
+
 def test_picture_is_pinned():
     """Other runtimes draw the same picture from the manifest: the generator must never change."""
     picture = draw_picture(GENERATOR, 1, 16)
