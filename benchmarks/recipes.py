@@ -25,6 +25,7 @@ def main() -> None:
     reference = np.load(folder / "reference_logits.npz")
     images = np.stack([prepare(folder / str(name), 224, "squash") for name in reference["files"]])
     paths = {recipe: artefact(recipe, (224,)) for recipe in RECIPES}
+    paths["int4 without pictures"] = artefact("int4", (224,), without_pictures=True)
     models = {recipe: Model(path) for recipe, path in paths.items()}
     calls = {index: (lambda model=model: model.outputs(images[0])) for index, model in enumerate(models.values())}
     latency = dict(zip(models, measure(calls, seconds=SECONDS).values(), strict=True))

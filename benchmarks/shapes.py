@@ -5,10 +5,14 @@ answers what DeiT-Tiny answers. `plain`: every tensor that the recipe rounds in 
 islands, weights rounded to the nearest. In the simulation, which computes what artefacts do
 (tests/converters/test_simulation.py): a ViT-B's picture takes a second, so that there are few. By `logits_db` few say
 enough; the agreement on them is coarse.
+
+`python benchmarks/shapes.py ViT-B` measures that one, and keeps what benchmarks/results/shapes.json has of others.
 """
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -26,9 +30,9 @@ from edgevit.converters.simulation import Rounded
 from edgevit_runtime.preprocess import prepare
 from outliers import widened, with_outliers
 from quantization import PLAIN, losses
-from record import real_data, write
+from record import RESULTS, real_data, write
 
-SHAPES = {"ViT-S": (2, (64.0, 16.0), 20, 32), "ViT-B": (4, (64.0, 16.0, 128.0, 4.0), 50, 16)}
+SHAPES = {"ViT-S": (2, (64.0, 16.0), 20, 32), "ViT-B": (4, (64.0, 16.0, 128.0, 4.0), 100, 16)}
 """Times as wide, outliers of each copy, of the validation pictures one in so many, pictures to calibrate with."""
 RECIPES = {True: ("int8-full", "int8-static", "int4"), False: ("int8",)}
 """With and without factors behind the norms (`equalize`): what has them in common is prepared once."""
@@ -67,14 +71,25 @@ def rows(model: Any, images: Any, reference: Any, calibration: Any) -> Iterator[
             }
 
 
+def keep(row: dict[str, Any]) -> None:
+    """Puts it in the place of the one of its kind."""
+    path = RESULTS / "shapes.json"
+    found = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
+    rows = {(each["shape"], each["recipe"]): each for each in [*found, row]}
+    order = [(shape, name) for shape in SHAPES for names in RECIPES.values() for name in names]
+    kept = [rows[key] for key in order if key in rows]
+    write("shapes", {"resolution": RESOLUTION, "made_of": "DeiT-Tiny", "rows": kept})
+    print(row, flush=True)
+
+
 def main() -> None:
     from edgevit.model import load
 
     data = real_data()
     reference = np.load(data / "imagenet_val" / "reference_logits.npz")
     tiny = load(deit_tiny.keras_model())
-    found: list[dict[str, Any]] = []
-    for shape, (times, factors, every, count) in SHAPES.items():
+    named = sys.argv[1:] or list(SHAPES)
+    for shape, (times, factors, every, count) in ((name, SHAPES[name]) for name in named):
         model = with_outliers(widened(tiny, times), factors)
         names = reference["files"][::every]
         images = np.stack([prepare(data / "imagenet_val" / str(name), RESOLUTION, "squash") for name in names])
@@ -83,9 +98,7 @@ def main() -> None:
         about = {"shape": shape, "width": model.config.width, "heads": model.config.heads, "outliers": list(factors)}
         counts = {"pictures": len(images), "calibration_pictures": len(files)}
         for row in rows(model, images, reference["logits"][::every], calibration):
-            found.append({**about, **counts, **row})
-            print(found[-1], flush=True)
-            write("shapes", {"resolution": RESOLUTION, "made_of": "DeiT-Tiny", "rows": found})
+            keep({**about, **counts, **row})
 
 
 if __name__ == "__main__":
