@@ -18,7 +18,7 @@ class Doubt:
 
     why: str
     detail: str
-    """What was seen, such as `1000 MHz, elsewhere 1800`."""
+    """What was seen, such as `1000 MHz, at best 1800`."""
 
     def to_dict(self) -> dict[str, Any]:
         return {"why": self.why, "detail": self.detail}
