@@ -88,7 +88,7 @@ def test_nothing_to_read_at_all(tmp_path):
     assert nothing.describe()["clusters"] == []
 
 
-@pytest.mark.parametrize("text", ["", "nonsense", "-1", "99999999999"])
+@pytest.mark.parametrize("text", ["", "nonsense", "-1", "99999999999", "nan", "cpu0 a b c d e f g h"])
 def test_nonsense_in_a_file(sensors, text):
     reading = sensors({**PI_4, "sys/class/thermal/thermal_zone0/temp": text, "proc/stat": text}).read()
     assert reading.temperature_c is None

@@ -40,14 +40,16 @@ class Plan(NamedTuple):
 
 
 def measure(
-    models: Sequence[Model], plan: Plan, on_progress: Progress | None = None, sensors: Sensors | None = None
+    models: Iterable[Model], plan: Plan, on_progress: Progress | None = None, sensors: Sensors | None = None
 ) -> dict[str, Any]:
     """The document edgevit.profile/1 of one artefact, opened once for each number of threads to be measured.
 
     The first model's points stand at the top, the others' under `series`, each with its `threads`. All of them are
-    measured in turns. Memory is told for the first alone: the others share the process with it.
+    measured in turns. Memory is told for the first alone, before the others are taken from `models`: they share the
+    process with it.
     """
-    first = models[0]
+    source = iter(models)
+    first = next(source)
     signatures = [first.manifest.signature(each) for each in sorted(set(plan.resolutions or first.resolutions))]
     steady = _sustained_at(plan, first, signatures)
     sensors = sensors or Sensors(cpus=plan.cpus or _allowed())
@@ -56,7 +58,9 @@ def measure(
         device["cores"] = os.cpu_count()
     watch = Watch(sensors, cool_down_s=plan.cool_down_s)
     device["temperature_c"] = watch.start.temperature_c
-    calls, peaks = _calls(models, signatures)
+    peaks = _peaks(first, signatures)
+    models = [first, *source]
+    calls = {(model.threads, each.resolution): _inference(model, each) for model in models for each in signatures}
     latencies = timing.measure(
         calls,
         seconds=_seconds(plan, len(calls)),
@@ -69,7 +73,7 @@ def measure(
         keys = [(model.threads, each.resolution) for each in signatures]
         points = [
             {
-                **_point(signature, latencies[key], peaks.get(key)),
+                **_point(signature, latencies[key], peaks[signature.resolution] if model is first else None),
                 "conditions": watch.conditions(key),
                 "doubtful": [each._asdict() for each in watch.doubts(key, keys)],
             }
@@ -107,22 +111,20 @@ def _seconds(plan: Plan, points: int) -> float:
     return SECONDS if plan.duration_s is None else plan.duration_s / points
 
 
-def _calls(
-    models: Sequence[Model], signatures: Sequence[Signature]
-) -> tuple[dict[tuple[int, int], Callable[[], object]], dict[tuple[int, int], int]]:
-    """((threads, resolution) -> one inference, and -> the process's peak memory in it, for the first model)."""
-    calls: dict[tuple[int, int], Callable[[], object]] = {}
+def _inference(model: Model, signature: Signature) -> Callable[[], object]:
+    image = selftest.draw_picture(selftest.GENERATOR, 1, signature.resolution)
+    return lambda: model.outputs(image)
+
+
+def _peaks(model: Model, signatures: Sequence[Signature]) -> dict[int, int]:
+    """Resolution -> the process's peak memory in its first inference, bytes."""
     peaks = {}
-    for model in models:
-        for signature in signatures:
-            image = selftest.draw_picture(selftest.GENERATOR, 1, signature.resolution)
-            key = model.threads, signature.resolution
-            calls[key] = lambda model=model, image=image: model.outputs(image)  # type: ignore[misc]
-            if model is models[0]:
-                timing.reset_peak_rss()
-                model.outputs(image)
-                peaks[key] = timing.peak_rss_bytes()
-    return calls, peaks
+    for signature in signatures:
+        run = _inference(model, signature)
+        timing.reset_peak_rss()
+        run()
+        peaks[signature.resolution] = timing.peak_rss_bytes()
+    return peaks
 
 
 def _point(signature: Signature, latency: timing.Latency, peak_bytes: int | None) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def run(options: argparse.Namespace, opened: Callable[[argparse.Namespace], Mode
     )
     with contextlib.ExitStack() as stack:
         each = (argparse.Namespace(**{**vars(options), "threads": number}) for number in threads)
-        models = [stack.enter_context(opened(one)) for one in each]
+        models = (stack.enter_context(opened(one)) for one in each)
         document = measure(models, plan, _progress if sys.stderr.isatty() else None)
     if options.json:
         print(json.dumps(document, indent=2))

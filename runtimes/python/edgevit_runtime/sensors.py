@@ -10,6 +10,7 @@ get_throttled` (raspberrypi.com/documentation/computers/os.html).
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import shutil
@@ -237,7 +238,9 @@ class Sensors:
         wanted, busy, steal, wall, seen = set(self.cpus), 0, 0, 0, 0
         for line in (self._text("proc/stat") or "").splitlines():
             name, *columns = line.split()
-            if re.fullmatch(r"cpu\d+", name) and int(name[3:]) in wanted and len(columns) >= 8:
+            if not re.fullmatch(r"cpu\d+", name) or not all(each.isdecimal() for each in columns):
+                continue
+            if int(name[3:]) in wanted and len(columns) >= 8:
                 user, nice, system, idle, iowait, irq, softirq, stolen = map(int, columns[:8])
                 working = user + nice + system + irq + softirq
                 busy, steal, wall = busy + working, steal + stolen, wall + working + idle + iowait + stolen
@@ -265,7 +268,7 @@ class Sensors:
         for word in (self._text(path) or "").split():
             with contextlib.suppress(ValueError):
                 numbers.append(float(word))
-        return numbers
+        return [number for number in numbers if math.isfinite(number)]
 
     def _number(self, path: str) -> float | None:
         return next(iter(self._numbers(path)), None)
