@@ -1,0 +1,163 @@
+"""What each kind of work costs on a device, fitted to a profile, and with it the latency of shapes that were not run.
+
+t = Σ rate · work over the kinds of `edgevit.latency.work`, no rate negative (non-negative least squares, Lawson and
+Hanson 1974, chapter 23). A single profile cannot tell kinds apart that grow alike in N; there `PRIORS` says in which
+proportion they usually stand. Several profiles of different widths can, and then they outweigh it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edgevit.config import ViTConfig
+from edgevit.errors import ProfileError
+from edgevit.latency.curve import LEAST_RESOLUTIONS
+from edgevit.latency.profile import Profile
+from edgevit.latency.work import KINDS, Work, shape_of, work
+
+__all__ = ["PRIORS", "Estimate", "Predictor", "Prior", "Rates", "fit_rates"]
+
+
+@dataclass(frozen=True)
+class Prior:
+    """How many MACs of its kind an element is worth, in time."""
+
+    token_element: float
+    """In linear MACs."""
+    pair_element: float
+    """In attention MACs."""
+    source: str
+
+    def scaled(self, tokens: float, pairs: float) -> Prior:
+        return replace(self, token_element=tokens * self.token_element, pair_element=pairs * self.pair_element)
+
+
+_PROFILER = "LiteRT's profiler, DeiT-Tiny at 224 to 512, one thread with AVX512-VNNI (benchmarks/peaks.py)"
+_FLOAT = Prior(32.0, 20.0, f"{_PROFILER}; float32 linear layers at 50 GMAC/s")
+_INT8 = Prior(110.0, 20.0, _PROFILER)
+
+PRIORS: dict[str, Prior] = {
+    "float32": _FLOAT,
+    "float16": _FLOAT,  # computes in float32
+    "int8": _INT8,
+    "int8-static": _INT8,
+    "int8-attention": Prior(110.0, 38.0, _PROFILER),
+}
+"""Recipe -> its prior. Other recipes take that of `int8`: the estimate's range says how little that decides."""
+
+STRENGTH = 0.3
+"""Of a prior, as if that many points said so: one shape's points lean on it, two shapes' points overrule it."""
+DOUBT = 2.0
+"""A prior may be off by this factor in either direction on another machine: the range of an estimate spans that."""
+LEAST_BAND = 0.03
+"""No estimate is surer than medians of two runs are alike."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Nanoseconds for each unit of work, in the order of `KINDS`."""
+
+    ns: tuple[float, ...]
+
+    def predict_ms(self, amount: Work) -> float:
+        return float(np.dot(self.ns, amount.vector())) / 1e6
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A latency that was not measured: of a shape at a resolution (pixels), with the range that it is believed in."""
+
+    resolution: int
+    tokens: int
+    work: Work
+    predicted_ms: float
+    low_ms: float
+    high_ms: float
+
+    def to_dict(self) -> dict[str, object]:
+        return {
+            "resolution": self.resolution,
+            "tokens": self.tokens,
+            "macs": {"linear": self.work.linear_macs, "attention": self.work.attention_macs},
+            "predicted_ms": self.predicted_ms,
+            "low_ms": self.low_ms,
+            "high_ms": self.high_ms,
+        }
+
+
+def fit_rates(amounts: Sequence[Work], measured_ms: Sequence[float], prior: Prior) -> Rates:
+    """The rates that make the squared relative errors least, the prior's proportions among them."""
+    from scipy.optimize import nnls  # a third of a second, which only who fits should wait
+
+    times = np.asarray(measured_ms)[:, None]
+    design = np.array([amount.vector() for amount in amounts]) * 1e-6 / times  # [points, kinds], share of the time
+    share = dict(zip(KINDS, STRENGTH * design.mean(axis=0), strict=True))
+    rows = []
+    for element, mac, worth in (
+        ("token_elements", "linear_macs", prior.token_element),
+        ("pair_elements", "attention_macs", prior.pair_element),
+    ):
+        row = np.zeros(len(KINDS))
+        row[KINDS.index(element)], row[KINDS.index(mac)] = share[element], -worth * share[element]
+        rows.append(row)
+    whole = np.vstack([design, rows])
+    scale = np.linalg.norm(whole, axis=0)  # columns differ by many powers of ten; NNLS's tolerance is absolute
+    solution, _ = nnls(whole / scale, np.concatenate([np.ones(len(design)), np.zeros(len(rows))]))
+    return Rates(tuple(map(float, solution / scale)))
+
+
+class Predictor:
+    """Predicts shapes on one device, as it runs one recipe with so many threads."""
+
+    def __init__(self, profiles: Sequence[Profile], heads: int | None = None) -> None:
+        """Of one profile or more, alike but for the model. Raises `ProfileError` where they are not, or too small."""
+        self.profiles = tuple(profiles)
+        self.shapes = tuple(shape_of(profile, heads) for profile in profiles)
+        first = self.profiles[0]
+        for profile in self.profiles:
+            if len(profile.points) < LEAST_RESOLUTIONS and len(self.profiles) == 1:
+                raise ProfileError(
+                    f"a prediction needs a profile of at least {LEAST_RESOLUTIONS} resolutions, "
+                    f"{profile.model} has {len(profile.points)}: profile more of the ladder"
+                )
+            for name in ("recipe", "threads"):
+                ours, theirs = getattr(first, name), getattr(profile, name)
+                if ours != theirs:
+                    raise ProfileError(f"profiles of one {name} are needed, not {ours} and {theirs} ({profile.model})")
+        self.prior = PRIORS.get(first.recipe, _INT8)
+        self._amounts = [
+            work(shape, point.resolution)
+            for shape, profile in zip(self.shapes, self.profiles, strict=True)
+            for point in profile.points
+        ]
+        self._measured = [point.median_ms for profile in self.profiles for point in profile.points]
+        self.rates = fit_rates(self._amounts, self._measured, self.prior)
+        self._others = [
+            fit_rates(self._amounts, self._measured, self.prior.scaled(tokens, pairs))
+            for tokens in (1 / DOUBT, DOUBT)
+            for pairs in (1 / DOUBT, DOUBT)
+        ]
+
+    @property
+    def fit_error(self) -> float:
+        """The worst that the rates do on a point that they were fitted to, as a fraction of it."""
+        fitted = [self.rates.predict_ms(amount) for amount in self._amounts]
+        return max(abs(found / took - 1.0) for found, took in zip(fitted, self._measured, strict=True))
+
+    def predict(self, config: ViTConfig, resolution: int) -> Estimate:
+        """Raises `ResolutionError` unless the shape's patch divides `resolution`."""
+        amount = work(config, resolution)
+        expected = self.rates.predict_ms(amount)
+        span = [expected, *(rates.predict_ms(amount) for rates in self._others)]
+        band = max(LEAST_BAND, self.fit_error)
+        return Estimate(
+            resolution,
+            config.tokens(resolution),
+            amount,
+            expected,
+            min(span) * (1.0 - band),
+            max(span) * (1.0 + band),
+        )
