@@ -23,12 +23,12 @@ from record import BUILD, RESULTS, write
 
 from edgevit.config import ViTConfig, variant_config
 from edgevit.documents import Record
-from edgevit.latency.rates import Predictor
 from edgevit.latency.profile import assemble
+from edgevit.latency.rates import Predictor
 
 RECIPES = ("int8", "float32")
 FITTED = "vit-tiny"
-SECONDS = 90.0
+SECONDS = 75.0
 """For all together, a recipe."""
 
 
@@ -45,8 +45,14 @@ SHAPES: dict[str, tuple[ViTConfig, tuple[int, ...]]] = {
     "6 blocks of 192": (_custom(192, 6, 3), (96, 160, 224)),
     "8 blocks of 256": (_custom(256, 8, 4), (96, 160, 224)),
     "vit-small": (variant_config("vit-small"), (96, 160, 224)),
+    "vit-nano/8": (variant_config("vit-nano/8"), (64, 128, 160)),
+    "12 blocks of 96": (_custom(96, 12, 3), (96, 160, 224)),
+    "10 blocks of 320": (_custom(320, 10, 5), (96, 160, 224)),
+    "vit-small/32": (variant_config("vit-small/32"), (192, 320, 448)),
 }
 """Name -> its shape and the resolutions that are measured."""
+UNSEEN = ("vit-nano/8", "12 blocks of 96", "10 blocks of 320", "vit-small/32")
+"""Measured only once the cost model was as it is: nothing in it was chosen with these in view."""
 
 
 def artefact(name: str, recipe: str) -> Path:
@@ -149,7 +155,10 @@ def main() -> None:
     path = RESULTS / "prediction.json"
     profiles = json.loads(path.read_text(encoding="utf-8"))["profiles"] if chosen.again else measured()
     rows = {recipe: errors(documents) for recipe, documents in profiles.items()}
-    figures = {recipe: {**summary(each), "rows": each} for recipe, each in rows.items()}
+    figures = {
+        recipe: {**summary(each), "unseen": summary([row for row in each if row["shape"] in UNSEEN]), "rows": each}
+        for recipe, each in rows.items()
+    }
     for recipe, each in figures.items():
         print(recipe, {key: value for key, value in each.items() if key != "rows"})
         for row in each["rows"]:

@@ -17,7 +17,7 @@ from edgevit.latency.curve import Curve, LeftOut, fit
 from edgevit.latency.devices import device as device_named
 from edgevit.latency.point import Point, common_patch
 
-__all__ = ["SCHEMA", "Profile", "assemble", "measure", "read_profile"]
+__all__ = ["SCHEMA", "Profile", "assemble", "measure", "profile_from", "read_profile"]
 
 SCHEMA = "edgevit.profile/1"
 
@@ -55,6 +55,16 @@ class Profile:
     @property
     def patch(self) -> int:
         return common_patch(self.points)
+
+    @property
+    def place(self) -> str:
+        """What the device is: its board or processor, or else its name."""
+        names = (self.device.get(key) for key in ("model", "cpu", "name"))
+        return next((str(name) for name in names if name), "this device")
+
+    def point(self, resolution: int) -> Point | None:
+        """What was measured at a resolution; None where nothing was."""
+        return next((point for point in self.points if point.resolution == resolution), None)
 
     def within(self, budget_ms: float) -> Profile:
         """A copy with the recommendation for a budget; with a `BudgetError` in `unmet` where nothing fits."""
@@ -131,11 +141,15 @@ def assemble(measured: Record) -> Profile:
 
 def read_profile(path: Path) -> Profile:
     """A profile from its file: the curve as it was fitted then, the recommendation for the budget of then."""
-    record = read_document(path, SCHEMA)
+    return profile_from(read_document(path, SCHEMA))
+
+
+def profile_from(record: Record) -> Profile:
+    """The profile that a document, or a part of one, holds; see `read_profile`."""
     try:
         stored = _read(record)
     except ProfileError as error:
-        raise DocumentError(f"{path}: {error}") from error
+        raise DocumentError(f"{record.where}: {error}") from error
     if record.has("curve"):
         stored = replace(stored, curve=_read_curve(record.record("curve"), stored.points))
     elif stored.curve_note is None:  # straight from `edgevit-run profile --json` on a device

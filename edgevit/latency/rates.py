@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
@@ -23,30 +24,42 @@ __all__ = ["PRIORS", "Estimate", "Predictor", "Prior", "Rates", "fit_rates"]
 
 @dataclass(frozen=True)
 class Prior:
-    """How many MACs of its kind an element is worth, in time."""
+    """What the lesser kinds of work are worth, in time, against the greater ones that grow with N as they do."""
 
     token_element: float
-    """In linear MACs."""
+    """In linear MACs at the kernels' peak; it carries what wider layers would do better, too."""
     pair_element: float
-    """In attention MACs."""
+    """In attention MACs at their peak, likewise: softmax, and what a product costs beside its multiplications."""
+    pixel: float
+    """In linear MACs."""
+    block: float
+    """In weights."""
     source: str
 
-    def scaled(self, tokens: float, pairs: float) -> Prior:
-        return replace(self, token_element=tokens * self.token_element, pair_element=pairs * self.pair_element)
+    def scaled(self, tokens: float, pairs: float, blocks: float) -> Prior:
+        return replace(
+            self,
+            token_element=tokens * self.token_element,
+            pair_element=pairs * self.pair_element,
+            block=blocks * self.block,
+        )
 
 
-_PROFILER = "LiteRT's profiler, DeiT-Tiny at 224 to 512, one thread with AVX512-VNNI (benchmarks/peaks.py)"
-_FLOAT = Prior(32.0, 20.0, f"{_PROFILER}; float32 linear layers at 50 GMAC/s")
-_INT8 = Prior(110.0, 20.0, _PROFILER)
+_PROFILER = "LiteRT's profiler and the kernels' peaks, DeiT-Tiny at 224 to 512, one thread (benchmarks/peaks.py)"
+# int8 203 and float32 55 GMAC/s at best. An element of the rest takes 0.5 ns, the linear layers' loss against their
+# peak 0.3 ns; softmax 0.41 and the products' loss 0.4 ns a pair; the patches' convolution 1.5 ns a pixel;
+# what a block's ops cost to start is what a tenth of a megabyte of weights costs to read.
+_INT8 = Prior(165.0, 45.0, 300.0, 1e5, _PROFILER)
+_FLOAT = Prior(28.0, 45.0, 83.0, 2.5e4, _PROFILER)
 
 PRIORS: dict[str, Prior] = {
     "float32": _FLOAT,
     "float16": _FLOAT,  # computes in float32
     "int8": _INT8,
     "int8-static": _INT8,
-    "int8-attention": Prior(110.0, 38.0, _PROFILER),
+    "int8-attention": replace(_INT8, pair_element=80.0),  # its products reach twice as much
 }
-"""Recipe -> its prior. Other recipes take that of `int8`: the estimate's range says how little that decides."""
+"""Recipe -> its prior. Other recipes take that of `int8`; the range of an estimate says how little that decides."""
 
 STRENGTH = 0.3
 """Of a prior, as if that many points said so: one shape's points lean on it, two shapes' points overrule it."""
@@ -96,12 +109,14 @@ def fit_rates(amounts: Sequence[Work], measured_ms: Sequence[float], prior: Prio
     design = np.array([amount.vector() for amount in amounts]) * 1e-6 / times  # [points, kinds], share of the time
     share = dict(zip(KINDS, STRENGTH * design.mean(axis=0), strict=True))
     rows = []
-    for element, mac, worth in (
+    for lesser, greater, worth in (
         ("token_elements", "linear_macs", prior.token_element),
         ("pair_elements", "attention_macs", prior.pair_element),
+        ("pixels", "linear_macs", prior.pixel),
+        ("blocks", "weights", prior.block),
     ):
         row = np.zeros(len(KINDS))
-        row[KINDS.index(element)], row[KINDS.index(mac)] = share[element], -worth * share[element]
+        row[KINDS.index(lesser)], row[KINDS.index(greater)] = share[lesser], -worth * share[lesser]
         rows.append(row)
     whole = np.vstack([design, rows])
     scale = np.linalg.norm(whole, axis=0)  # columns differ by many powers of ten; NNLS's tolerance is absolute
@@ -136,9 +151,8 @@ class Predictor:
         self._measured = [point.median_ms for profile in self.profiles for point in profile.points]
         self.rates = fit_rates(self._amounts, self._measured, self.prior)
         self._others = [
-            fit_rates(self._amounts, self._measured, self.prior.scaled(tokens, pairs))
-            for tokens in (1 / DOUBT, DOUBT)
-            for pairs in (1 / DOUBT, DOUBT)
+            fit_rates(self._amounts, self._measured, self.prior.scaled(*factors))
+            for factors in product((1.0 / DOUBT, DOUBT), repeat=3)
         ]
 
     @property

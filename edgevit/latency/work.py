@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from edgevit.config import VARIANTS, ViTConfig, variant_config
 from edgevit.errors import EdgeViTError, ProfileError
-from edgevit.latency.cost import cost
+from edgevit.latency.cost import cost, parameters
 from edgevit.latency.point import Point
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "Work", "shape_of", "work"]
 
-KINDS = ("linear_macs", "attention_macs", "token_elements", "pair_elements", "blocks")
+KINDS = ("linear_macs", "attention_macs", "token_elements", "pair_elements", "pixels", "weights", "blocks")
 HEAD_WIDTH = 64
 """What published ViTs have, from DeiT-Ti to ViT-L: taken where nobody tells the number of heads."""
 
@@ -32,9 +32,13 @@ class Work:
     linear_macs: int
     attention_macs: int
     token_elements: int
-    """Numbers that pass through norms, GELU, residuals and row quantization: 4·d and the MLP's width, N times a block."""
+    """Numbers that pass through norms, GELU, residuals and row quantization: N·(4·d + the MLP's width) a block."""
     pair_elements: int
     """Numbers in attention's matrices, which softmax reads and writes: heads·N² a block."""
+    pixels: int
+    """Numbers of the picture, 3·R²: converted from bytes and gathered into patches."""
+    weights: int
+    """Of the encoder and the head: read once a picture, from memory where the caches do not hold them."""
     blocks: int
     """Encoder blocks: each starts about thirty ops, however small they are."""
 
@@ -55,6 +59,8 @@ def work(config: ViTConfig, resolution: int) -> Work:
         attention_macs=macs.attention_macs,
         token_elements=whole * tokens * wide + tokens * 2 * config.width + rows * wide,
         pair_elements=config.heads * (whole * tokens + rows) * tokens,
+        pixels=3 * resolution**2,
+        weights=parameters(config),
         blocks=config.depth,
     )
 

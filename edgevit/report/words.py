@@ -57,8 +57,7 @@ def artefact(profile: Profile) -> str:
 
 def place(profile: Profile) -> str:
     """What the device is: its board or processor, or else its name."""
-    names = (profile.device.get(key) for key in ("model", "cpu", "name"))
-    return next((str(name) for name in names if name), "this device")
+    return profile.place
 
 
 def threads(profile: Profile) -> str:
