@@ -56,7 +56,9 @@ class ProfileRequest:
         if self.cool_down_s is not None and not self.cool_down_s >= 0:
             raise ConfigError(f"cool_down_s must be 0 or more, not {self.cool_down_s:g}")
         if self.sustained_at is not None and self.sustained_s is None:
-            raise ConfigError(f"sustained_at {self.sustained_at} without sustained_s: say for how long")
+            raise ConfigError(
+                f"sustained_at {self.sustained_at} says where, but not for how long: give sustained_s (--sustained) too"
+            )
 
     def arguments(self) -> list[str]:
         """What stands after `edgevit-run profile ARTEFACT --json`; nothing in it needs quoting for a shell."""

@@ -47,7 +47,7 @@ def test_how_long_to_wait(request_: ProfileRequest, longest_s: float) -> None:
         ({"duration_s": -1.0}, "duration_s must be above 0, not -1"),
         ({"sustained_s": float("nan")}, "sustained_s must be above 0, not nan"),
         ({"cool_down_s": -1.0}, "cool_down_s must be 0 or more, not -1"),
-        ({"sustained_at": 96}, "sustained_at 96 without sustained_s"),
+        ({"sustained_at": 96}, "sustained_at 96 says where, but not for how long"),
     ],
 )
 def test_what_no_device_could_follow(values: dict[str, Any], message: str) -> None:
