@@ -33,6 +33,9 @@ class Series:
     images: int
     skipped: int
     scores: tuple[Score, ...]
+    variant: str | None = None
+    """With its patch, `vit-tiny/16`; None in evaluations of older versions, and so is the recipe."""
+    recipe: str | None = None
 
     def top1(self, resolution: int) -> float | None:
         return next((score.top1 for score in self.scores if score.resolution == resolution), None)
@@ -114,5 +117,9 @@ def _add(series: dict[tuple[str, str], Series], whole: Record, part: Record, pat
             where = f"{key[0]} at {score.resolution} on {key[1]}"
             raise DocumentError(f"{path} and another evaluation differ about {where}: give only one of them")
     ordered = tuple(scores[resolution] for resolution in sorted(scores))
-    series[key] = Series(*key, images, skipped, ordered)
+    variant = (
+        f"{part.text('variant').partition('/')[0]}/{part.whole('patch', least=1)}" if part.has("variant") else None
+    )
+    recipe = part.text("recipe") if part.has("recipe") else None
+    series[key] = Series(*key, images, skipped, ordered, variant, recipe)
     return key
