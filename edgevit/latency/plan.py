@@ -30,7 +30,8 @@ class Candidate:
     device: str
     resolution: int
     tokens: int
-    macs: Cost
+    macs: Cost | None
+    """None where only a curve speaks for the resolution."""
     latency_ms: float
     """The median where it was measured, or what is predicted."""
     late_ms: float
@@ -42,7 +43,9 @@ class Candidate:
     @property
     def worth(self) -> float:
         """What is to be had for the latency: top-1, or MACs where nothing was evaluated."""
-        return self.macs.total if self.top1 is None else self.top1
+        if self.top1 is not None:
+            return self.top1
+        return self.macs.total if self.macs else 0.0
 
     def fits(self, budget_ms: float) -> bool:
         """By the median; a prediction by the upper end of its range."""
@@ -58,7 +61,7 @@ class Candidate:
             "device": self.device,
             "resolution": self.resolution,
             "tokens": self.tokens,
-            "macs": {"linear": self.macs.linear_macs, "attention": self.macs.attention_macs},
+            "macs": {"linear": self.macs.linear_macs, "attention": self.macs.attention_macs} if self.macs else None,
             "latency_ms": self.latency_ms,
             "late_ms": self.late_ms,
             "predicted": self.predicted,

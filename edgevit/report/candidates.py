@@ -9,7 +9,7 @@ from edgevit.config import VARIANTS, ViTConfig, variant_config
 from edgevit.errors import ConfigError, EdgeViTError
 from edgevit.latency.budget import predict
 from edgevit.latency.comparison import Comparison
-from edgevit.latency.cost import Cost, cost
+from edgevit.latency.cost import Cost
 from edgevit.latency.plan import Candidate, Plan
 from edgevit.latency.profile import Profile
 from edgevit.latency.rates import Predictor
@@ -67,15 +67,25 @@ def _check_same_pictures(accuracies: Accuracies) -> None:
 def _profiled(label: str, profile: Profile, series: Series | None) -> list[Candidate]:
     """The measured points with their top-1; and evaluated resolutions that were not measured, by the curve."""
 
-    def candidate(resolution: int, tokens: int, macs: Cost, ms: float, late_ms: float, predicted: bool) -> Candidate:
-        top1 = series.top1(resolution) if series else None
+    def candidate(resolution: int, tokens: int, ms: float, late_ms: float, macs: Cost | None) -> Candidate:
         return Candidate(
-            label, profile.model, profile.variant, profile.recipe, profile.threads, profile.place,
-            resolution, tokens, macs, ms, late_ms, predicted, top1,
-        )  # fmt: skip
+            label=label,
+            model=profile.model,
+            variant=profile.variant,
+            recipe=profile.recipe,
+            threads=profile.threads,
+            device=profile.place,
+            resolution=resolution,
+            tokens=tokens,
+            macs=macs,
+            latency_ms=ms,
+            late_ms=late_ms,
+            predicted=profile.point(resolution) is None,
+            top1=series.top1(resolution) if series else None,
+        )
 
     made = [
-        candidate(point.resolution, point.tokens, point.macs, point.median_ms, point.p90_ms, False)
+        candidate(point.resolution, point.tokens, point.median_ms, point.p90_ms, point.macs)
         for point in profile.points
         if series is None or series.top1(point.resolution) is not None
     ]
@@ -86,12 +96,12 @@ def _profiled(label: str, profile: Profile, series: Series | None) -> list[Candi
         if profile.point(score.resolution) is None and score.resolution % profile.patch == 0:
             each = predict(profile.points, profile.curve, score.resolution)
             late_ms = each.predicted_ms * (1.0 + worst)
-            made.append(candidate(each.resolution, each.tokens, Cost(0, 0), each.predicted_ms, late_ms, True))
+            made.append(candidate(each.resolution, each.tokens, each.predicted_ms, late_ms, None))
     return made
 
 
 def _groups(profiles: Sequence[Profile]) -> list[Predictor]:
-    """What can be predicted from: profiles alike in device, recipe and threads. Those that cannot serve are left out."""
+    """What can be predicted from: profiles alike in device, recipe and threads; what cannot serve is left out."""
     alike: dict[tuple[str, str, int], list[Profile]] = {}
     for profile in profiles:
         alike.setdefault((profile.place, profile.recipe, profile.threads), []).append(profile)
@@ -124,23 +134,25 @@ def _predicted(
     config = config.with_(classes=group.shapes[0].classes, labels=())
     made = []
     for resolution, top1 in scores:
-        if resolution % config.patch == 0:
-            each = group.predict(config, resolution)
-            made.append(
-                Candidate(
-                    label,
-                    model,
-                    config.variant,
-                    first.recipe,
-                    first.threads,
-                    first.place,
-                    resolution,
-                    each.tokens,
-                    cost(config, resolution),
-                    each.predicted_ms,
-                    each.high_ms,
-                    True,
-                    top1,
-                )  # fmt: skip
+        if resolution % config.patch:
+            continue
+        each = group.predict(config, resolution)
+        macs = Cost(each.work.linear_macs, each.work.attention_macs)
+        made.append(
+            Candidate(
+                label=label,
+                model=model,
+                variant=config.variant,
+                recipe=first.recipe,
+                threads=first.threads,
+                device=first.place,
+                resolution=resolution,
+                tokens=each.tokens,
+                macs=macs,
+                latency_ms=each.predicted_ms,
+                late_ms=each.high_ms,
+                predicted=True,
+                top1=top1,
             )
+        )
     return made

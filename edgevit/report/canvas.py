@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["DARK", "ROLES", "drawable", "frame", "legend", "png", "style", "svg"]
+__all__ = ["DARK", "ROLES", "SERIES", "drawable", "frame", "legend", "png", "style", "svg"]
 
 ROLES = {
     "paper": "#ffffff",
@@ -43,6 +43,17 @@ DARK = {
     "other": "#b3a1f2",
 }
 """The same roles on a dark page."""
+
+SERIES = (
+    ("linear", "o", "-"),
+    ("quadratic", "s", "--"),
+    ("pick", "D", "-."),
+    ("other", "^", ":"),
+    ("budget", "v", "-"),
+    ("ink", "P", "--"),
+    ("constant", "X", "-."),
+)
+"""Role, marker and line of each of several series: told apart by form as well as by colour."""
 
 _RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same picture on every machine
