@@ -15,9 +15,7 @@ _PATHS = click.Path(path_type=Path)
 @click.command("plan", cls=JsonCommand)
 @click.argument("paths", metavar="[FILE.json ...]", nargs=-1, type=_PATHS)
 @click.option("--device-profile", "profile_paths", multiple=True, type=_PATHS, help="A profile made on the device.")
-@click.option(
-    "--eval", "evaluation_paths", multiple=True, type=_PATHS, help="An evaluation, to plan by."
-)
+@click.option("--eval", "evaluation_paths", multiple=True, type=_PATHS, help="An evaluation, to plan by.")
 @click.option("--budget-ms", type=click.FloatRange(min=0, min_open=True), help="Exit with 1 where nothing fits it.")
 @click.option("--variants", help="Without evaluations: variants to predict beside, such as vit-nano,vit-tiny/8.")
 @click.option("--png", "png_path", type=_PATHS, help="Write the picture of the front.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isqrt
 from typing import Any
@@ -29,6 +30,8 @@ class Point:
     """The process's peak while this ran, the whole ladder loaded; None where the system does not tell."""
     stable: bool = True
     """Whether the median had settled when the time for it was up."""
+    ops_ms: Mapping[str, float] | None = None
+    """ms of one inference by kind of operator, where it was asked for (`edgevit_runtime.litert_profiler`)."""
 
     def __post_init__(self) -> None:
         if not 0.0 < self.p10_ms <= self.median_ms <= self.p90_ms:
@@ -48,7 +51,7 @@ class Point:
         return self.resolution // isqrt(self.tokens - 1)
 
     def to_dict(self) -> dict[str, Any]:
-        return {
+        document: dict[str, Any] = {
             "resolution": self.resolution,
             "tokens": self.tokens,
             "macs": {"linear": self.macs.linear_macs, "attention": self.macs.attention_macs},
@@ -61,6 +64,9 @@ class Point:
             },
             "peak_rss_bytes": self.peak_rss_bytes,
         }
+        if self.ops_ms is not None:
+            document["ops_ms"] = dict(self.ops_ms)
+        return document
 
     @classmethod
     def from_record(cls, record: Record) -> Point:
@@ -76,7 +82,12 @@ class Point:
             runs=latency.whole("runs", least=1),
             peak_rss_bytes=record.whole("peak_rss_bytes") if record.has("peak_rss_bytes") else None,
             stable=latency.flag("stable") if latency.has("stable") else True,
+            ops_ms=_ops_ms(record.record("ops_ms")) if record.has("ops_ms") else None,
         )
+
+
+def _ops_ms(record: Record) -> dict[str, float]:
+    return {kind: record.number(kind) for kind in record.values}
 
 
 def common_patch(points: tuple[Point, ...]) -> int:

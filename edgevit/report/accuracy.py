@@ -64,12 +64,13 @@ class Accuracies:
         named = same or [each for each in self.series if PurePath(each.model).name == name]
         return named[0] if len({each.model for each in named}) == 1 else None
 
-    def label(self, series: Series, profile: Profile) -> str:
+    def label(self, series: Series, *profiles: Profile) -> str:
         """What to call a series: `int8 · x.tflite`, `float · x.keras`; with the data if those differ."""
-        own, path = self.of(profile.model), PurePath(series.model)
+        path = PurePath(series.model)
+        owner = next((each for each in profiles if (own := self.of(each.model)) and own.model == series.model), None)
         words = [path.name]
-        if own is not None and series.model == own.model:
-            words.insert(0, profile.recipe)
+        if owner is not None:
+            words.insert(0, owner.recipe)
         elif path.suffix == ".keras":
             words.insert(0, "float")
         if len({each.data for each in self.series}) > 1:

@@ -19,7 +19,7 @@ def plan_figure(plan: Plan) -> Figure:
     What was predicted is hollow, with the range that it is believed in.
     """
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     scale = 100.0 if plan.evaluated else 1e-6
     with style():
@@ -84,6 +84,7 @@ def plan_figure(plan: Plan) -> Figure:
                 markeredgewidth=2.0,
                 label=drawable(f"chosen: {plan.chosen.label} at {plan.chosen.resolution}"),
             )
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.margins(x=0.08, y=0.12)
