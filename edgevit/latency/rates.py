@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgevit.config import ViTConfig
 from edgevit.errors import ProfileError
@@ -35,6 +36,15 @@ class Prior:
     block: float
     """In weights."""
     source: str
+
+    def worths(self) -> tuple[tuple[str, tuple[str, float]], ...]:
+        """Each lesser kind with the greater one that it is measured by, and how much of it it is worth."""
+        return (
+            ("token_elements", ("linear_macs", self.token_element)),
+            ("pair_elements", ("attention_macs", self.pair_element)),
+            ("pixels", ("linear_macs", self.pixel)),
+            ("blocks", ("weights", self.block)),
+        )
 
     def scaled(self, tokens: float, pairs: float, blocks: float) -> Prior:
         return replace(
@@ -61,8 +71,10 @@ PRIORS: dict[str, Prior] = {
 }
 """Recipe -> its prior. Other recipes take that of `int8`; the range of an estimate says how little that decides."""
 
-STRENGTH = 0.3
-"""Of a prior, as if that many points said so: one shape's points lean on it, two shapes' points overrule it."""
+GREATER = ("linear_macs", "attention_macs", "weights")
+"""The kinds that one profile tells apart: they grow with N, with N², and not at all."""
+STRENGTH = 0.05
+"""What twice the prior's proportion costs, as a relative error of one point: noise cannot move it, other shapes can."""
 DOUBT = 2.0
 """A prior may be off by this factor in either direction on another machine: the range of an estimate spans that."""
 LEAST_BAND = 0.03
@@ -102,26 +114,39 @@ class Estimate:
 
 
 def fit_rates(amounts: Sequence[Work], measured_ms: Sequence[float], prior: Prior) -> Rates:
-    """The rates that make the squared relative errors least, the prior's proportions among them."""
-    from scipy.optimize import nnls  # a third of a second, which only who fits should wait
+    """The rates that make the squared relative errors least, departures from the prior's proportions among them.
 
+    First the proportions are taken as they are, which leaves three unknowns, the rates of `GREATER`; from there each
+    lesser kind may depart, and pays `STRENGTH` for as much again as it was.
+    """
     times = np.asarray(measured_ms)[:, None]
     design = np.array([amount.vector() for amount in amounts]) * 1e-6 / times  # [points, kinds], share of the time
-    share = dict(zip(KINDS, STRENGTH * design.mean(axis=0), strict=True))
-    rows = []
-    for lesser, greater, worth in (
-        ("token_elements", "linear_macs", prior.token_element),
-        ("pair_elements", "attention_macs", prior.pair_element),
-        ("pixels", "linear_macs", prior.pixel),
-        ("blocks", "weights", prior.block),
-    ):
-        row = np.zeros(len(KINDS))
-        row[KINDS.index(lesser)], row[KINDS.index(greater)] = share[lesser], -worth * share[lesser]
-        rows.append(row)
-    whole = np.vstack([design, rows])
-    scale = np.linalg.norm(whole, axis=0)  # columns differ by many powers of ten; NNLS's tolerance is absolute
-    solution, _ = nnls(whole / scale, np.concatenate([np.ones(len(design)), np.zeros(len(rows))]))
-    return Rates(tuple(map(float, solution / scale)))
+    worths = dict(prior.worths())
+    bound = np.zeros(
+        (len(KINDS), len(GREATER))
+    )  # [kinds, greater kinds]: what one unit's time of a greater kind brings
+    for index, kind in enumerate(KINDS):
+        greater, worth = worths.get(kind, (kind, 1.0))
+        bound[index, GREATER.index(greater)] = worth
+    first = bound @ _solve(design @ bound, np.ones(len(design)))
+    floor = 0.01 / design.mean(axis=0) / len(KINDS)  # a kind that was found to cost nothing may still come to cost
+    first = np.maximum(first, floor)
+    rows = np.zeros((len(worths), len(KINDS)))
+    for row, (lesser, (greater, _)) in zip(rows, worths.items(), strict=True):
+        row[KINDS.index(lesser)] = STRENGTH / first[KINDS.index(lesser)]
+        row[KINDS.index(greater)] = -STRENGTH / first[KINDS.index(greater)]
+    solution = _solve(np.vstack([design, rows]), np.concatenate([np.ones(len(design)), np.zeros(len(rows))]))
+    return Rates(tuple(map(float, solution)))
+
+
+def _solve(design: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Non-negative least squares, [rows, unknowns] and [rows] -> [unknowns]."""
+    from scipy.optimize import nnls  # a third of a second, which only who fits should wait
+
+    scale = np.linalg.norm(design, axis=0)  # columns differ by many powers of ten; NNLS's tolerance is absolute
+    solution, _ = nnls(design / scale, wanted)
+    scaled: NDArray[np.float64] = solution / scale
+    return scaled
 
 
 class Predictor:
@@ -138,7 +163,7 @@ class Predictor:
                     f"a prediction needs a profile of at least {LEAST_RESOLUTIONS} resolutions, "
                     f"{profile.model} has {len(profile.points)}: profile more of the ladder"
                 )
-            for name in ("recipe", "threads"):
+            for name in ("recipe", "threads", "place"):
                 ours, theirs = getattr(first, name), getattr(profile, name)
                 if ours != theirs:
                     raise ProfileError(f"profiles of one {name} are needed, not {ours} and {theirs} ({profile.model})")
