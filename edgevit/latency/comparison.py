@@ -8,7 +8,7 @@ its median above the first one's slowest tenth (p90). So a noisy machine fails n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, log
 from pathlib import Path, PurePath
 from typing import Any
@@ -19,7 +19,7 @@ from edgevit.latency.point import Point
 from edgevit.latency.profile import SCHEMA as PROFILE_SCHEMA
 from edgevit.latency.profile import Profile, profile_from
 
-__all__ = ["SCHEMA", "Compared", "Comparison", "profiles_in", "read_profiles"]
+__all__ = ["SCHEMA", "Compared", "Comparison", "apart", "profiles_in", "read_profiles"]
 
 SCHEMA = "edgevit.comparison/1"
 
@@ -154,14 +154,19 @@ def profiles_in(record: Record) -> list[Profile]:
     """The profiles of a document. Raises `DocumentError` for one that is neither of the two."""
     schema = record.values.get("schema")
     if schema == PROFILE_SCHEMA:
-        return [profile_from(record)]
+        return list(apart(profile_from(record)))
     if schema == SCHEMA:
-        return [profile_from(each) for each in record.records("profiles")]
+        return [one for each in record.records("profiles") for one in apart(profile_from(each))]
     raise DocumentError(
         f"{record.where} holds a document of schema {schema!r}, not {PROFILE_SCHEMA} or {SCHEMA}"
         if schema
         else f"{record.where} holds JSON without a schema, not {PROFILE_SCHEMA}"
     )
+
+
+def apart(profile: Profile) -> tuple[Profile, ...]:
+    """A profile for each number of threads that one was measured on."""
+    return tuple(replace(each, others=()) for each in profile.series)
 
 
 def _distinct(facts: Sequence[tuple[str, ...]], count: int) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from edgevit.errors import ConfigError, ProfileError
+from edgevit.latency.comparison import apart
 from edgevit.latency.curve import fit
 from edgevit.latency.point import Point
 from edgevit.latency.profile import Profile, measure
@@ -28,7 +29,9 @@ def measure_together(
     device: str = "local",
     on_step: Callable[[str, int, int], None] = lambda _name, _done, _total: None,
 ) -> tuple[Profile, ...]:
-    """A profile of each artefact, measured a round after another; each point is the median of its rounds.
+    """A profile of each artefact and number of threads, measured a round after another.
+
+    Each point is the median of its rounds.
 
     Raises `ConfigError` for what is asked of one artefact only, a sustained run.
     """
@@ -42,7 +45,8 @@ def measure_together(
         for index, artefact in enumerate(artefacts):
             on_step(artefact.name, turn * len(artefacts) + index, ROUNDS * len(artefacts))
             rounds[index].append(measure(artefact, share, device=device))
-    return tuple(_merged(each) for each in rounds)
+    series = [zip(*(apart(each) for each in turns), strict=True) for turns in rounds]
+    return tuple(_merged(turns) for each in series for turns in each)
 
 
 def _merged(rounds: Sequence[Profile]) -> Profile:
@@ -57,7 +61,10 @@ def _merged(rounds: Sequence[Profile]) -> Profile:
 
 
 def _point(rounds: Sequence[Point]) -> Point:
-    """The medians of the rounds' medians and tenths keep their order; it is stable where most rounds were."""
+    """The medians of the rounds' medians and tenths keep their order; it is stable where most rounds were.
+
+    Doubtful is what any round gave reason for.
+    """
     peaks = [point.peak_rss_bytes for point in rounds if point.peak_rss_bytes is not None]
     return replace(
         rounds[-1],
@@ -67,4 +74,5 @@ def _point(rounds: Sequence[Point]) -> Point:
         runs=sum(point.runs for point in rounds),
         stable=2 * sum(point.stable for point in rounds) > len(rounds),
         peak_rss_bytes=max(peaks, default=None),
+        doubtful=tuple({doubt.why: doubt for point in rounds for doubt in point.doubtful}.values()),
     )

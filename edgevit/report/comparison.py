@@ -29,7 +29,7 @@ def comparison_view(comparison: Comparison) -> RenderableType:
         row = [str(resolution)]
         for index, profile in enumerate(comparison.profiles):
             point = profile.point(resolution)
-            row.append("–" if point is None else f"{'' if point.stable else '~'}{words.ms(point.median_ms)}")
+            row.append("–" if point is None else f"{words.mark(point)}{words.ms(point.median_ms)}")
             if index:
                 row.append(ratio(comparison, index, resolution))
         table.add_row(*row)

@@ -8,6 +8,7 @@ from typing import Any
 
 from edgevit.errors import EdgeViTError
 from edgevit.latency.comparison import Comparison as Profiles
+from edgevit.latency.comparison import apart
 from edgevit.latency.profile import Profile
 from edgevit.report import words
 from edgevit.report.accuracy import Accuracies, Comparison
@@ -28,7 +29,8 @@ def render(profiles: Profile | Sequence[Profile], accuracies: Accuracies, *, tit
     """The report of a profile or several, each with its recommendation where it has one, and of what was evaluated."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-    together = Profiles((profiles,) if isinstance(profiles, Profile) else tuple(profiles))
+    given = (profiles,) if isinstance(profiles, Profile) else profiles
+    together = Profiles(tuple(one for profile in given for one in apart(profile)))
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(_source)
     )
@@ -83,7 +85,7 @@ def _overlay(together: Profiles) -> dict[str, Any]:
         for index, profile in enumerate(together.profiles):
             point = profile.point(resolution)
             times = ratio(together, index, resolution) if index and together.at(index, resolution) else ""
-            cells.append(("–" if point is None else words.ms(point.median_ms), times))
+            cells.append(("–" if point is None else f"{words.mark(point)}{words.ms(point.median_ms)}", times))
         rows.append((resolution, cells))
     means = [together.ratio(index) for index in range(len(columns))]
     return {

@@ -10,6 +10,7 @@ from edgevit.latency.profile import Profile
 from edgevit.report import words
 from edgevit.report.accuracy import Accuracies, Series
 from edgevit.report.canvas import chart, svg
+from edgevit.report.heat_plot import describe_sustained, sustained_figure
 from edgevit.report.operators import operator_rows
 from edgevit.report.plots import curve_figure
 
@@ -47,9 +48,20 @@ def section(index: int, label: str, profile: Profile, accuracies: Accuracies) ->
         "columns": _columns(profile, accuracies),
         "rows": _rows(profile, accuracies),
         "operators": operator_rows(profile),
+        "sustained_svg": _sustained_svg(index, profile),
+        "sustained": words.sustained(profile.sustained) if profile.sustained else None,
+        "cooling": words.cooling(profile),
         "machine": _machine(profile),
+        "doubts": words.doubts(profile),
         "unstable": words.unstable(profile),
     }
+
+
+def _sustained_svg(index: int, profile: Profile) -> str | None:
+    if profile.sustained is None:
+        return None
+    described = describe_sustained(profile.sustained)
+    return svg(sustained_figure(profile.sustained), name=f"sustained{index or ''}", description=described)
 
 
 def _details(profile: Profile) -> str:
@@ -153,7 +165,7 @@ def _cells(point: Point, profile: Profile, series: Series | None) -> tuple[str, 
     cells = [str(point.resolution), str(point.tokens), words.mega(point.macs.linear_macs)]
     cells += [
         words.mega(point.macs.attention_macs),
-        f"{'' if point.stable else '~'}{words.ms(point.median_ms)}",
+        f"{words.mark(point)}{words.ms(point.median_ms)}",
     ]
     cells += [f"{words.ms(point.p10_ms)}–{words.ms(point.p90_ms)}"]
     cells += ["–" if point.peak_rss_bytes is None else words.mega(point.peak_rss_bytes)]

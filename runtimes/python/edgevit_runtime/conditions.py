@@ -3,7 +3,7 @@
 The reasons, each seen while the point's own runs were going on:
 
 governor    a governor that holds the clock down (powersave, userspace); intel_pstate's powersave does not
-clock       the clock was below what it was at other points, or is capped below the processor's own
+clock       the clock was mostly below the best that was seen on as many threads, or is capped below the processor's own
 throttled   the firmware, the kernel or the processor throttled
 heat        still hot when the time for cooling was used up, where no clock can be read that would tell more
 load        other processes wanted the same processors
@@ -173,9 +173,10 @@ class Watch:
         if clock is None:
             return []
         found = []
-        best = max(self._busy_mhz(each) or 0.0 for each in {key, *peers} if each in self._bursts)
+        # Held against the best single burst: heat that fell on all of them alike must show too.
+        best = max(max(self._clocks(each), default=0.0) for each in {key, *peers})
         if clock < (1 - CLOCK_FELL) * best:
-            found.append(Doubt("clock", f"{clock:.0f} MHz, elsewhere {best:.0f}"))
+            found.append(Doubt("clock", f"{clock:.0f} MHz, at best {best:.0f}"))
         own = self.sensors.clusters[self.sensors.used[-1]].max_mhz
         limits = [each.after.limit_mhz for each in self._bursts[key] if each.after.limit_mhz is not None]
         if own and limits and statistics.median(limits) < (1 - CLOCK_FELL) * own:
@@ -183,9 +184,13 @@ class Watch:
         return found
 
     def _busy_mhz(self, key: Hashable) -> float | None:
-        clocks = [self.sensors.clock_mhz(each.after) for each in self._bursts[key]]
-        known = [clock for clock in clocks if clock is not None]
-        return statistics.median(known) if known else None
+        clocks = self._clocks(key)
+        return statistics.median(clocks) if clocks else None
+
+    def _clocks(self, key: Hashable) -> list[float]:
+        """Right after each burst."""
+        clocks = (self.sensors.clock_mhz(each.after) for each in self._bursts.get(key, []))
+        return [clock for clock in clocks if clock is not None]
 
     def _rise_c(self, reading: Reading) -> float:
         if reading.temperature_c is None or self.start.temperature_c is None:

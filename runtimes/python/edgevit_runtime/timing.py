@@ -46,7 +46,10 @@ def measure(
     on_round: Callable[[float], None] | None = None,
     watch: Watch | None = None,
 ) -> dict[Key, Latency]:
-    """Times each call until its median is stable, or for at most `seconds` each and `total_seconds` together.
+    """Times the calls until all medians are stable, or for at most `seconds` each and `total_seconds` together.
+
+    All of them take part in each round to the end, so that a device which becomes slower becomes it for all alike.
+    Only what needs more than `seconds` for a few rounds leaves early.
 
     `on_round` is told the share of the work that is done, 0 to 1. `watch` looks at the device before and after each
     burst, outside of what is timed: it may pause, and refuse a burst.
@@ -78,14 +81,13 @@ def measure(
             runs[key] += fresh
             spent[key] += took
         over = clock() - begun >= total_seconds
-        open_keys = {
-            key
-            for key in open_keys
-            if not runs[key]
-            or (not over and spent[key] < seconds and (rounds < MIN_ROUNDS or not _is_stable(runs[key])))
-        }
+        used_up = {key for key in open_keys if spent[key] >= seconds}
+        if over or (rounds >= MIN_ROUNDS and (used_up or all(_is_stable(runs[key]) for key in open_keys))):
+            open_keys = {key for key in open_keys if not runs[key]}
+        else:
+            open_keys -= {key for key in used_up if runs[key]}
         if on_round:
-            on_round(1.0 - sum(1.0 - min(1.0, spent[key] / seconds) for key in open_keys) / len(calls))
+            on_round(min(1.0, max(spent.values()) / seconds) if open_keys else 1.0)
     return {key: _summary(values) for key, values in runs.items()}
 
 
