@@ -153,7 +153,8 @@ def main() -> None:
     if chosen.build:
         return
     path = RESULTS / "prediction.json"
-    profiles = json.loads(path.read_text(encoding="utf-8"))["profiles"] if chosen.again else measured()
+    kept = json.loads(path.read_text(encoding="utf-8")) if chosen.again else None
+    profiles = kept["profiles"] if kept else measured()
     rows = {recipe: errors(documents) for recipe, documents in profiles.items()}
     figures = {
         recipe: {**summary(each), "unseen": summary([row for row in each if row["shape"] in UNSEEN]), "rows": each}
@@ -163,7 +164,10 @@ def main() -> None:
         print(recipe, {key: value for key, value in each.items() if key != "rows"})
         for row in each["rows"]:
             print(f"  {row['shape']:16} {row['resolution']:4} {row['measured_ms']:8.3f} {row['error']:+.1%}")
-    write("prediction", {"fitted_on": FITTED, "threads": 1, "recipes": figures, "profiles": profiles})
+    if kept:  # machine and date are those of the measurement
+        path.write_text(json.dumps({**kept, "recipes": figures}, indent=2) + "\n", encoding="utf-8")
+    else:
+        write("prediction", {"fitted_on": FITTED, "threads": 1, "recipes": figures, "profiles": profiles})
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 
 from edgevit.converters.recipes import RECIPES
+from prediction_tables import SECTIONS as PREDICTION
 from quantization_tables import SECTIONS as QUANTIZATION
 from record import ROOT
 from runtime_tables import SECTIONS as RUNTIME
@@ -166,6 +167,7 @@ def others() -> Iterator[str]:
 PAGES = {
     "README.md": {"demo": demo, "recipes": recipes, "deit": deit},
     "docs/checkpoints.md": {"checkpoints": checkpoints},
+    "docs/comparing.md": PREDICTION,
     "docs/artefact.md": {"others": others},
     "docs/quantization.md": QUANTIZATION,
     "docs/speed.md": SPEED,

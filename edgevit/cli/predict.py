@@ -36,7 +36,7 @@ def command(
     """Predict latencies of a shape that was not run, from one profile of a device at five or more resolutions.
 
     The prediction is for the profile's device, recipe and threads. Profiles of several models there make it surer.
-    Each latency comes with the range that it is believed in; docs/prediction.md says how often that held.
+    Each latency comes with the range that it is believed in; docs/comparing.md says how often that held.
     """
     from edgevit.latency.comparison import read_profiles
     from edgevit.latency.rates import Predictor
