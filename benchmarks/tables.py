@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 
 from edgevit.converters.recipes import RECIPES
+from measuring_tables import SECTIONS as MEASURING
 from prediction_tables import SECTIONS as PREDICTION
 from quantization_tables import SECTIONS as QUANTIZATION
 from record import ROOT
@@ -169,6 +170,7 @@ PAGES = {
     "docs/checkpoints.md": {"checkpoints": checkpoints},
     "docs/comparing.md": PREDICTION,
     "docs/artefact.md": {"others": others},
+    "docs/measuring.md": MEASURING,
     "docs/quantization.md": QUANTIZATION,
     "docs/speed.md": SPEED,
     "docs/training.md": TRAINING,

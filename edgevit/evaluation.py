@@ -28,9 +28,6 @@ class Predictor(Protocol):
     classes: int
     labels: tuple[str, ...]
     resize: str
-    variant: str
-    patch: int
-    recipe: str
     resolutions: tuple[int, ...]
     """Those it is evaluated at where nobody names others."""
 
@@ -172,7 +169,9 @@ def evaluate(
 
 
 def _shape(predictor: Predictor) -> dict[str, Any]:
-    """What `edgevit plan` predicts a model's latency by, where nobody profiled it."""
+    """What `edgevit plan` predicts a model's latency by, where nobody profiled it; nothing for a model of others."""
+    if not isinstance(predictor, KerasPredictor | ArtefactPredictor):
+        return {}
     return {"variant": predictor.variant, "patch": predictor.patch, "recipe": predictor.recipe}
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import PurePath
 
 from edgevit.config import VARIANTS, ViTConfig, variant_config
-from edgevit.errors import ConfigError, EdgeViTError
+from edgevit.errors import ConfigError, ProfileError
 from edgevit.latency.budget import predict
 from edgevit.latency.comparison import Comparison
 from edgevit.latency.cost import Cost
 from edgevit.latency.plan import Candidate, Plan
 from edgevit.latency.profile import Profile
 from edgevit.latency.rates import Predictor
+from edgevit.latency.work import shape_of
 from edgevit.report.accuracy import Accuracies, Series
 
 __all__ = ["make_plan"]
@@ -104,13 +106,13 @@ def _groups(profiles: Sequence[Profile]) -> list[Predictor]:
     """What can be predicted from: profiles alike in device, recipe and threads; what cannot serve is left out."""
     alike: dict[tuple[str, str, int], list[Profile]] = {}
     for profile in profiles:
-        alike.setdefault((profile.place, profile.recipe, profile.threads), []).append(profile)
+        with suppress(ProfileError):  # another maker's model, or one resolution
+            shape_of(profile)
+            alike.setdefault((profile.place, profile.recipe, profile.threads), []).append(profile)
     groups = []
     for group in alike.values():
-        try:
+        with suppress(ProfileError):  # too few resolutions
             groups.append(Predictor(group))
-        except EdgeViTError:
-            continue
     return groups
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from profiles import cnn_profile
 
 from edgevit.errors import BudgetError, ConfigError, ProfileError
 from edgevit.latency.cost import Cost
@@ -105,6 +106,17 @@ class TestPlanCommand:
         assert (code, document["by"]) == (0, "macs")
         labels = {each["label"]: each["predicted"] for each in document["candidates"]}
         assert labels == {"deit_tiny.tflite": False, "vit-nano": True, "vit-small": True}
+
+    def test_a_cnn_beside_is_measured_and_predicts_nothing(self, run: Run, folder: Path) -> None:
+        cnn = cnn_profile({96: 1.0, 128: 1.7, 160: 2.6, 192: 3.7, 224: 5.0})
+        (folder / "cnn.json").write_text(json.dumps(cnn.to_dict()))
+        code, out, _ = run("plan", folder / "cnn.json", folder / "pi.json", "--variants", "vit-nano", "--json")
+        labels = {(each["label"], each["predicted"]) for each in json.loads(out)["candidates"]}
+        assert code == 0
+        assert labels == {("mobilenet.tflite", False), ("deit_tiny.tflite", False), ("vit-nano", True)}
+        code, _, err = run("predict", folder / "cnn.json", "--variant", "vit-nano")
+        assert code == 1
+        assert "are not those of a ViT of edgevit's" in err
 
     def test_nothing_fits(self, run: Run, folder: Path) -> None:
         code, out, err = run("plan", folder / "pi.json", "--budget-ms", "1")

@@ -11,6 +11,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from profiles import cnn_profile
 
 from edgevit.latency.profile import Profile
 from edgevit.report.accuracy import Accuracies, Comparison, Score, Series
@@ -194,3 +195,14 @@ def test_several_profiles_side_by_side(measured: Measured, deit_tiny_ms: dict[in
     assert "What to take Most accurate within 30 ms: Pi 5 at 224" in text
     ids = re.findall(r'\bid="([^"]*)"', page)
     assert len(ids) == len(set(ids))
+
+
+def test_a_cnn_and_a_vit_in_one_report(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    cnn = cnn_profile({96: 1.0, 128: 1.7, 160: 2.6, 192: 3.7, 224: 5.0})
+    assert cnn.curve
+    assert cnn.curve.quadratic_share(50) < 0.05
+    text = Text(render([measured(deit_tiny_ms).within(9.0), cnn.within(9.0)], accuracies())).text
+    assert "2 profiles of Test CPU" in text
+    assert "mobilenet.tflite is the largest resolution under 9 ms 5.00 ms median" in text
+    assert "224 12.0 5.00 0.42" in text
+    assert "Not considered: mobilenet.tflite was not evaluated." in text

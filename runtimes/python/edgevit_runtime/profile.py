@@ -87,12 +87,12 @@ def measure(
         "recipe": first.manifest.recipe,
         **series[0],
         "cpus": as_ranges(plan.cpus) if plan.cpus else None,
-        "cooling": watch.cooling(),
     }
     if len(series) > 1:
         document["series"] = series[1:]
     if plan.sustained_s:
         document["sustained"] = _sustained(models, steady, plan.sustained_s, watch, calls, on_progress)
+    document["cooling"] = watch.cooling()
     return document
 
 
