@@ -9,12 +9,12 @@ from pathlib import PurePath
 from edgevit.config import VARIANTS, ViTConfig, variant_config
 from edgevit.errors import ConfigError, ProfileError
 from edgevit.latency.budget import predict
-from edgevit.latency.comparison import Comparison
 from edgevit.latency.cost import Cost
 from edgevit.latency.plan import Candidate, Plan
 from edgevit.latency.profile import Profile
 from edgevit.latency.rates import Predictor
 from edgevit.latency.work import shape_of
+from edgevit.report import words
 from edgevit.report.accuracy import Accuracies, Series
 
 __all__ = ["make_plan"]
@@ -33,9 +33,11 @@ def make_plan(
     found: list[Candidate] = []
     notes: list[str] = []
     used: set[tuple[str, str]] = set()
-    labels = Comparison(tuple(profiles)).labels if len(profiles) > 1 else (PurePath(profiles[0].model).name,)
-    for label, profile in zip(labels, profiles, strict=True):
+    for label, profile in zip(_labels(profiles), profiles, strict=True):
         series = accuracies.of(profile.model)
+        if series is not None and series.recipe not in (None, profile.recipe):
+            notes.append(f"{label} was profiled in {profile.recipe} and evaluated in {series.recipe}")
+            continue
         if accuracies.series and series is None:
             notes.append(f"{label} was not evaluated")
             continue
@@ -56,6 +58,18 @@ def make_plan(
             ladder = sorted({point.resolution for profile in group.profiles for point in profile.points})
             found += _predicted(group, config, name, name, [(each, None) for each in ladder])
     return Plan(tuple(found), budget_ms, tuple(notes))
+
+
+def _labels(profiles: Sequence[Profile]) -> list[str]:
+    """The artefacts' names, with device and threads where those differ; the recipe has a column of its own."""
+    several = [len({fact(each) for each in profiles}) > 1 for fact in (words.place, words.threads)]
+    return [
+        " · ".join(
+            [words.artefact(each)]
+            + [fact(each) for fact, tells in zip((words.place, words.threads), several, strict=True) if tells]
+        )
+        for each in profiles
+    ]
 
 
 def _check_same_pictures(accuracies: Accuracies) -> None:

@@ -29,8 +29,8 @@ def plan_view(plan: Plan) -> RenderableType:
         cells += [words.ms(each.late_ms), worth, "predicted" if each.predicted else ""]
         table.add_row(*cells, style=style)
     rest = len(plan.candidates) - len(plan.front)
-    what = "accurate" if plan.evaluated else "large"
-    lines = [Text(f"Left out: {rest} of {len(plan.candidates)} that are slower and no more {what}.")] if rest else []
+    what = "more accurate" if plan.evaluated else "larger"
+    lines = [Text(f"Left out: {rest} of {len(plan.candidates)} that are slower and no {what}.")] if rest else []
     lines += [Text(f"Not considered: {note}.") for note in plan.notes]
     if plan.budget_ms is not None:
         lines.append(Text(f"{choice(plan)}.", style="bold green" if plan.chosen else "bold red"))
@@ -44,7 +44,9 @@ def choice(plan: Plan) -> str:
         return f"Nothing fits {plan.budget_ms:g} ms"
     best = "Most accurate" if plan.evaluated else "Largest"
     worth = f", top-1 {words.percent(chosen.worth, 1)}" if plan.evaluated else ""
-    return f"{best} within {plan.budget_ms:g} ms: {chosen.label} at {chosen.resolution} ({latency(chosen)}{worth})"
+    recipe = f" in {chosen.recipe}" if len({each.recipe for each in plan.candidates}) > 1 else ""
+    where = f"{chosen.label}{recipe} at {chosen.resolution}"
+    return f"{best} within {plan.budget_ms:g} ms: {where} ({latency(chosen)}{worth})"
 
 
 def latency(each: Candidate) -> str:

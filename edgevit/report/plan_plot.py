@@ -39,12 +39,17 @@ def plan_figure(plan: Plan) -> Figure:
             label="the front",
             zorder=1,
         )
-        labels = list(dict.fromkeys(each.label for each in plan.candidates))
-        for index, label in enumerate(labels):
+        series = list(dict.fromkeys((each.label, each.recipe) for each in plan.candidates))
+        recipes = len({recipe for _, recipe in series}) > 1
+        for index, (label, recipe) in enumerate(series):
             role, marker, _ = SERIES[index % len(SERIES)]
-            named = False
+            name, named = f"{label} · {recipe}" if recipes else label, False
             for predicted in (False, True):
-                points = [each for each in plan.candidates if each.label == label and each.predicted == predicted]
+                points = [
+                    each
+                    for each in plan.candidates
+                    if (each.label, each.recipe, each.predicted) == (label, recipe, predicted)
+                ]
                 if not points:
                     continue
                 across, up = [each.latency_ms for each in points], [scale * each.worth for each in points]
@@ -58,7 +63,7 @@ def plan_figure(plan: Plan) -> Figure:
                     markersize=6.5,
                     markerfacecolor=ROLES["paper" if predicted else role],
                     elinewidth=1.0,
-                    label=None if named else drawable(f"{label} (predicted)" if predicted else label),
+                    label=None if named else drawable(f"{name} (predicted)" if predicted else name),
                 )
                 named = True
         for each in plan.front:

@@ -130,10 +130,13 @@ class TestPlanCommand:
             evaluation("deit.keras", {96: 0.5}, variant="deit-tiny", patch=16, recipe="float32")
         )
         (folder / "old.json").write_text(evaluation("old.keras", {96: 0.5}))
-        names = ("pi.json", "tiny.json", "float.json", "old.json")
+        other = json.loads((folder / "pi.json").read_text())
+        (folder / "other.json").write_text(json.dumps({**other, "model": "deit.keras", "recipe": "float16"}))
+        names = ("pi.json", "tiny.json", "float.json", "old.json", "other.json")
         code, out, _ = run("plan", *(folder / name for name in names))
         words = " ".join(out.split())
         assert code == 0
+        assert "Not considered: deit.keras was profiled in float16 and evaluated in float32." in words
         assert "Not considered: deit.keras has no profile here, and none of float32 to predict it from." in words
         assert "Not considered: old.keras has no profile here, and nothing says which variant it is." in words
 

@@ -192,7 +192,7 @@ def test_several_profiles_side_by_side(measured: Measured, deit_tiny_ms: dict[in
     assert "96 3.00 1.80 0.60" in text
     assert "512 213 –" in text
     assert "geometric mean 0.60" in text
-    assert "What to take Most accurate within 30 ms: Pi 5 at 224" in text
+    assert "What to take Most accurate within 30 ms: deit_tiny.tflite · Pi 5 at 224" in text
     ids = re.findall(r'\bid="([^"]*)"', page)
     assert len(ids) == len(set(ids))
 
