@@ -68,6 +68,16 @@ class Profile:
         return common_patch(self.points)
 
     @property
+    def place(self) -> str:
+        """What the device is: its board or processor, or else its name."""
+        names = (self.device.get(key) for key in ("model", "cpu", "name"))
+        return next((str(name) for name in names if name), "this device")
+
+    def point(self, resolution: int) -> Point | None:
+        """What was measured at a resolution; None where nothing was."""
+        return next((point for point in self.points if point.resolution == resolution), None)
+
+    @property
     def series(self) -> tuple[Profile, ...]:
         """A profile for each number of threads: this one, then the others."""
         return (self, *self.others)

@@ -6,6 +6,7 @@ from pathlib import PurePath
 
 from edgevit.latency.budget import Prediction, Recommendation
 from edgevit.latency.curve import Curve
+from edgevit.latency.point import Point
 from edgevit.latency.profile import Profile
 from edgevit.latency.sustained import Sustained
 
@@ -16,6 +17,7 @@ __all__ = [
     "doubts",
     "equation",
     "fit_quality",
+    "mark",
     "mega",
     "ms",
     "percent",
@@ -61,8 +63,7 @@ def artefact(profile: Profile) -> str:
 
 def place(profile: Profile) -> str:
     """What the device is: its board or processor, or else its name."""
-    names = (profile.device.get(key) for key in ("model", "cpu", "name"))
-    return next((str(name) for name in names if name), "this device")
+    return profile.place
 
 
 def threads(profile: Profile) -> str:
@@ -72,6 +73,11 @@ def threads(profile: Profile) -> str:
 def subject(profile: Profile) -> str:
     """What was measured, where: `x.tflite · int8 · 1 thread · Cortex-A76`."""
     return f"{artefact(profile)} · {profile.recipe} · {threads(profile)} · {place(profile)}"
+
+
+def mark(point: Point) -> str:
+    """What stands before a median: `?` where it is doubtful, `~` where it had not settled."""
+    return f"{'?' if point.doubtful else ''}{'' if point.stable else '~'}"
 
 
 def unstable(profile: Profile) -> str | None:
