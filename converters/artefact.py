@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from edgevit.converters.accuracy import Validation
@@ -17,7 +17,7 @@ from edgevit.converters.ladder import Rung, merge
 from edgevit.converters.lowering import Arrays, Folded, lower, model_arrays, output_names
 from edgevit.converters.manifest import manifest_bytes, signature_entry
 from edgevit.converters.packing import pack
-from edgevit.converters.posttraining import Prepared, Seen, look
+from edgevit.converters.posttraining import Prepared, look
 from edgevit.converters.quantize import quantize
 from edgevit.converters.recipes import RECIPES, Recipe
 from edgevit.converters.writing import check_target, write
@@ -27,6 +27,9 @@ from edgevit.calibration import Calibration
 from edgevit.config import ViTConfig, check_resolution
 from edgevit.errors import ConversionError
 from edgevit.model import ViT
+
+if TYPE_CHECKING:
+    from edgevit.converters.selection import Selection
 
 OnStep = Callable[[str, int, int], None]
 """Told (what is being done, steps done, steps in all)."""
@@ -45,8 +48,7 @@ def convert(
     source: str | Path | None = None,
     sign: str | Path | None = None,
     validation: Validation | None = None,
-    max_drop: Mapping[str, float] | None = None,
-    seen: Seen | None = None,
+    selection: Selection | None = None,
     on_step: OnStep = lambda _what, _done, _total: None,
 ) -> None:
     """Compiles `model` to one `.tflite` artefact at `path`; a failure leaves nothing there.
@@ -60,15 +62,14 @@ def convert(
     source: the `.keras` file the model came from, named in the manifest with its hash.
     sign: an Ed25519 private key in PEM; devices that trust its public half run only what it signed.
     validation: labelled pictures; the manifest then says how right the artefact and the float model are on them.
-    max_drop: what the recipe was chosen for (`selection`), for the manifest; seen: what was seen of the calibration's
-        pictures then.
+    selection: how the recipe was chosen on them (`selection.select`); the manifest says for which drop.
 
     Raises `ConfigError`, `ResolutionError`, `DataError`, `ConversionError` or its child `AuditError`.
     """
     chosen, path = find_recipe(recipe), Path(path)
-    config = _config(model.config, labels, resize)
+    config = with_choices(model.config, labels, resize)
     check_depth(chosen, config.depth)
-    ladder = _ladder(config, resolutions)
+    ladder = find_ladder(config, resolutions)
     ranges = find_ranges(model, chosen, calibration)
     check_target(path, sign)
 
@@ -77,6 +78,7 @@ def convert(
     prepared = Prepared(calibration=ranges.learned)
     if ranges.files:
         on_step("calibration", 0, len(ladder) + 1)
+        seen = selection.seen if selection else None
         prepared = (seen or look(config, arrays, chosen, ladder, ranges.files)).prepared(chosen)
     rungs, entries, accuracies = [], [], []
     for done, resolution in enumerate(ladder):
@@ -92,7 +94,9 @@ def convert(
             ours = validation.answers(name, rung.single, rung.audited)
             accuracies.append(validation.entry(resolution, ours))
     on_step("self-test", len(ladder), len(ladder) + 1)
-    accuracy = None if validation is None else {**validation.described(accuracies), "max_drop": max_drop}
+    accuracy = None
+    if validation is not None:
+        accuracy = {**validation.described(accuracies), "max_drop": selection and selection.asked}
     text = manifest_bytes(
         config, chosen, entries, calibration=ranges.described, accuracy=accuracy, source=_source(source)
     )
@@ -121,10 +125,11 @@ def find_ranges(model: ViT, recipe: Recipe, folder: str | Path | None) -> Ranges
     if not recipe.needs_calibration:
         return Ranges()
     learned: Calibration | None = model.calibration
-    if learned is None or learned.recipe != recipe.name:
+    if learned is None or learned.recipe not in (recipe.name, recipe.base):
         other = f" (this model's ranges were learned for {learned.recipe})" if learned else ""
         raise ConversionError(f"the recipe {recipe.name} needs pictures to calibrate with: --calibration DIR{other}")
-    return Ranges(learned=learned, described={"learned_for": learned.recipe, "ranges": len(learned.ranges)})
+    own = Calibration(recipe.name, learned.ranges)
+    return Ranges(learned=own, described={"learned_for": learned.recipe, "ranges": len(learned.ranges)})
 
 
 @dataclass(frozen=True)
@@ -181,7 +186,8 @@ class Lowered:
         return Quantized(self.recipe, flatbuffer, single, audit(single, self.recipe, self.name))
 
 
-def _config(config: ViTConfig, labels: Sequence[str] | None, resize: str | None) -> ViTConfig:
+def with_choices(config: ViTConfig, labels: Sequence[str] | None, resize: str | None) -> ViTConfig:
+    """With labels and preprocessing in place of the model's own; None keeps those."""
     if labels is not None:
         if len(labels) != config.classes:
             raise ConversionError(f"{len(labels)} labels for a model with {config.classes} classes")
@@ -192,7 +198,8 @@ def _config(config: ViTConfig, labels: Sequence[str] | None, resize: str | None)
     return config
 
 
-def _ladder(config: ViTConfig, resolutions: Sequence[int]) -> tuple[int, ...]:
+def find_ladder(config: ViTConfig, resolutions: Sequence[int]) -> tuple[int, ...]:
+    """These resolutions ascending, or those that the model was trained for. Raises `ResolutionError`."""
     ladder = tuple(sorted(set(resolutions))) or config.ladder or (config.base_resolution,)
     for resolution in ladder:
         check_resolution(resolution, config.patch)

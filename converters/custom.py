@@ -25,9 +25,18 @@ from typing import Any
 from edgevit.converters.recipes import ANY, LINEAR, OPS, OUTSIDE, RECIPES, WITH_WEIGHTS, Recipe, Rule, get_recipe
 
 from edgevit.errors import ConfigError, unknown_key
-from edgevit.files import write_text
+from edgevit.files import check_writable, write_text
 
-__all__ = ["check_depth", "described", "find_recipe", "read_recipe", "to_toml", "with_rules", "write_recipe"]
+__all__ = [
+    "check_depth",
+    "check_writable_recipe",
+    "described",
+    "find_recipe",
+    "read_recipe",
+    "to_toml",
+    "with_rules",
+    "write_recipe",
+]
 
 SUFFIX = ".toml"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
@@ -223,9 +232,17 @@ def _lines(values: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{key} = {json.dumps(rule[key], ensure_ascii=False)}"
 
 
+def check_writable_recipe(path: Path) -> None:
+    """Raises `ConfigError` where no recipe can be written there."""
+    if path.suffix != SUFFIX:
+        raise ConfigError(f"a recipe is written as a {SUFFIX} file, not {path.name!r}")
+    check_writable(path)
+
+
 def write_recipe(recipe: Recipe, path: Path) -> None:
-    """Writes a custom recipe's file. Raises `ConfigError`."""
-    write_text(path, to_toml(recipe))
+    """Writes a recipe's file; a built-in one's as a custom one that adds nothing to it. Raises `ConfigError`."""
+    check_writable_recipe(path)
+    write_text(path, to_toml(recipe if recipe.is_custom else with_rules(recipe, (), f"{recipe.name}-mixed")))
 
 
 def _check_keys(values: Mapping[str, Any], known: Collection[str], where: str) -> None:

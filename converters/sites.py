@@ -98,7 +98,8 @@ def roundings(site: str, recipe: Recipe) -> tuple[str, ...]:
     block, name = block_of(site), word(site)
     ops: list[tuple[str, int | str]] = [(made, block) for made in (name, *readers(site))]
     if name == "tokens":
-        after = [0] if block == OUTSIDE else [int(block) + 1, OUTSIDE]  # the last block's are read by the last norm
+        # The last block's are read by the last norm.
+        after: list[int | str] = [0] if block == OUTSIDE else [int(block) + 1, OUTSIDE]
         ops += [(made, each) for each in after for made in READ_BY_NEXT]
     rules = [rule_of(made, where, recipe) for made, where in ops]
     return tuple(dict.fromkeys(rule.activation.partition("-")[0] for rule in rules if rule and rule.is_static))
