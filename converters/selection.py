@@ -7,7 +7,7 @@ machine, class by class. Then the number of parts is searched for with artefacts
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,12 @@ from edgevit.converters.variants import CLASSES, Group, OnStep, Variants
 from edgevit.errors import ConfigError, ConversionError
 from edgevit.model import ViT
 
-LOOKED_AT = 32
+LOOKED_AT = 16
 """Pictures to compute the parts' losses on."""
 FREE = 2e-3
 """The least share of the latency that a part is taken to cost: below it is the clock's noise."""
-FINENESS = 32
-"""The number of parts is searched for to a 32nd of them all."""
+FINENESS = 16
+"""The number of parts is searched for to a sixteenth of them all."""
 
 
 @dataclass(frozen=True)
@@ -96,19 +96,26 @@ def _entry(trial: Trial) -> dict[str, Any]:
     return {"parts": trial.parts, "top1": trial.top1, **trial.drop.to_dict()}
 
 
-def find_parts(variants: Variants, on_step: OnStep) -> tuple[Part, ...]:
-    """All parts of the base that are in int8, most loss for the latency first: as they are taken out."""
-    losses = _losses(variants, on_step)
-    if not losses:
-        raise ConfigError(f"{variants.base.name} computes nothing in int8 to take out: leave --max-drop out")
+def find_parts(variants: Variants, on_step: OnStep, losses: Mapping[Group, float] | None = None) -> tuple[Part, ...]:
+    """All parts of the base that are in int8, most loss for the latency first: as they are taken out.
+
+    losses: what each part loses alone, where that is known.
+    """
+    losses = losses or find_losses(variants, on_step)
     costs, base_ms = _costs(variants, [*losses], on_step)
     parts = [Part(block, kind, loss, costs[kind]) for (block, kind), loss in losses.items()]
     return tuple(sorted(parts, key=lambda each: -each.loss / max(each.cost_ms, FREE * base_ms)))
 
 
-def _losses(variants: Variants, on_step: OnStep) -> dict[Group, float]:
-    """KL divergence by part."""
+def find_losses(variants: Variants, on_step: OnStep) -> dict[Group, float]:
+    """KL divergence by part, where that part alone is rounded. Raises `ConfigError` where nothing is in int8."""
     prepared, config, files = variants.prepared(variants.base), variants.config, variants.files
+    places = (OUTSIDE, *range(config.depth))
+    kinds = {
+        kind: sites for kind, sites in CLASSES.items() if any(_in_int8(variants.base, each, kind) for each in places)
+    }
+    if not kinds:
+        raise ConfigError(f"{variants.base.name} computes nothing in int8 to take out: leave --max-drop out")
     folded = prepared.equalized(fold(config, variants.arrays, variants.resolution))
     every = np.linspace(0, len(files) - 1, min(LOOKED_AT, len(files))).round().astype(int)
     images = np.concatenate(
@@ -120,7 +127,7 @@ def _losses(variants: Variants, on_step: OnStep) -> dict[Group, float]:
         variants.base,
         prepared,
         images,
-        CLASSES,
+        kinds,
         lambda done, total: on_step("what each part loses", done, total),
     )
     found = {}
@@ -182,15 +189,17 @@ def select(
     return choose(variants, max_drop_points, on_step)
 
 
-def choose(variants: Variants, max_drop_points: float, on_step: OnStep) -> Selection:
-    """The same among variants that may have been asked before."""
+def choose(
+    variants: Variants, max_drop_points: float, on_step: OnStep, parts: tuple[Part, ...] | None = None
+) -> Selection:
+    """The same among variants that may have been asked before, and parts that may be known."""
     validation, resolution = variants.validation, variants.resolution
     exact = validation.exact(resolution)
     trials: dict[int, Trial] = {}
-    parts: tuple[Part, ...] = ()
+    order: tuple[Part, ...] = ()
 
     def recipe(count: int) -> Recipe:
-        return variants.mixed([(each.block, each.kind) for each in parts[:count]])
+        return variants.mixed([(each.block, each.kind) for each in order[:count]])
 
     def fails(count: int) -> bool:
         if count not in trials:
@@ -200,14 +209,14 @@ def choose(variants: Variants, max_drop_points: float, on_step: OnStep) -> Selec
 
     chosen = 0
     if fails(0):
-        parts = find_parts(variants, on_step)
-        chosen = _fewest(fails, len(parts))
+        order = parts or find_parts(variants, on_step)
+        chosen = _fewest(fails, order, max_drop_points / 100.0 / trials[0].drop.top1)
     if fails(chosen):
         best = min(trials.values(), key=lambda each: each.drop.top1)
         hint = "or --islands float32" if variants.islands == "int16" else "or another recipe"
         raise ConversionError(
             f"no mix of {variants.base.name} and {variants.islands} stays within {max_drop_points:g} points of float's "
-            f"{exact.top1:.2%} on {validation.name}: the best of {len(trials)}, with {best.parts} of {len(parts)} "
+            f"{exact.top1:.2%} on {validation.name}: the best of {len(trials)}, with {best.parts} of {len(order)} "
             f"parts taken out, drops {best.drop.top1 * 100:.2f} points; try a larger --max-drop, {hint}"
         )
     latencies = variants.latencies_ms([variants.build(each) for each in dict.fromkeys((variants.base, recipe(chosen)))])
@@ -217,7 +226,7 @@ def choose(variants: Variants, max_drop_points: float, on_step: OnStep) -> Selec
         islands=variants.islands,
         max_drop_points=max_drop_points,
         resolution=resolution,
-        parts=tuple(replace(each, taken_out=index < chosen) for index, each in enumerate(parts)),
+        parts=tuple(replace(each, taken_out=index < chosen) for index, each in enumerate(order)),
         trials=tuple(trials[count] for count in sorted(trials)),
         chosen=trials[chosen],
         float_top1=exact.top1,
@@ -229,16 +238,24 @@ def choose(variants: Variants, max_drop_points: float, on_step: OnStep) -> Selec
     )
 
 
-def _fewest(fails: Callable[[int], bool], total: int) -> int:
-    """About the least number of parts with which it does not fail; `total` where it fails with all of them.
+def _fewest(fails: Callable[[int], bool], order: Sequence[Part], share: float) -> int:
+    """About the least number of parts with which it does not fail; all of them where it fails even so.
 
-    Doubled until one does not, then halved in between: a dozen tries at most, as if more parts never lost more.
+    As if more parts never lost more. The first guess leaves `share` of the parts' losses; then doubled until one does
+    not fail, and halved in between, in steps of a `FINENESS`th.
     """
-    step = max(1, total // FINENESS)
-    low, high = 0, step
-    while high < total and fails(high):
-        low, high = high, min(total, 2 * high)
-    while high - low > step:
+    step = -(-len(order) // FINENESS)
+    last = -(-len(order) // step)
+    left = np.cumsum([each.loss for each in order][::-1])[::-1]
+    guess = int((left > share * left[0]).sum())
+
+    def fail(steps: int) -> bool:
+        return fails(min(steps * step, len(order)))
+
+    low, high = 0, min(last, max(1, round(guess / step)))
+    while high < last and fail(high):
+        low, high = high, min(last, 2 * high)
+    while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if fails(middle) else (low, middle)
-    return high
+        low, high = (middle, high) if fail(middle) else (low, middle)
+    return min(high * step, len(order))

@@ -11,7 +11,7 @@ from edgevit.converters.audit import Runner
 from edgevit.converters.custom import check_depth, find_recipe, with_rules
 from edgevit.converters.lowering import model_arrays
 from edgevit.converters.manifest import default_resolution
-from edgevit.converters.posttraining import Prepared, look
+from edgevit.converters.posttraining import Prepared, Seen, look
 from edgevit.converters.recipes import ANY, NORM, OUTSIDE, RECIPES, STREAM, Recipe, Rule
 from edgevit_runtime.selftest import GENERATOR, draw_picture
 from edgevit_runtime.timing import measure
@@ -71,9 +71,13 @@ class Variants:
         resize: str | None = None,
         calibration: str | Path | None = None,
         islands: str | None = None,
+        seen: Seen | None = None,
         on_step: OnStep = lambda _what, _done, _total: None,
     ) -> None:
-        """recipe: None takes the fastest; islands: of `ISLANDS`, None int16 where the recipe takes integers in."""
+        """recipe: None takes the fastest; islands: of `ISLANDS`, None int16 where the recipe takes integers in.
+
+        seen: what was seen of the calibration's pictures, where that was done already.
+        """
         self.validation = validation
         self.base = find_recipe(recipe) if recipe is not None else fastest(model, calibrated=calibration is not None)
         self.islands = islands or ("int16" if self.base.integer_io else "float32")
@@ -87,8 +91,8 @@ class Variants:
         self.resolution = default_resolution(self.config, ladder)
         self.arrays = model_arrays(model)
         ranges = find_ranges(model, self.base, calibration)
-        self.learned, self.seen = ranges.learned, None
-        if ranges.files:
+        self.learned, self.seen = ranges.learned, seen
+        if ranges.files and seen is None:
             on_step("looking at the calibration's pictures", 0, 1)
             self.seen = look(self.config, self.arrays, self.base, ladder, ranges.files)
         self.files = ranges.files or validation.pictures.files
