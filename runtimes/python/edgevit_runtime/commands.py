@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -145,8 +145,21 @@ def info(options: argparse.Namespace) -> int:
     print(f"classes        {manifest.classes}  {labels}")
     print(f"preprocessing  {manifest.resize}, {manifest.raw['preprocessing']['interpolation']}, uint8 RGB")
     print(f"resolutions    {', '.join(map(str, manifest.resolutions))} (default {manifest.default_resolution})")
+    for line in _accuracy_lines(manifest.raw.get("accuracy")):
+        print(f"accuracy       {line}")
     print(f"signed by      {seal.key.hex() if seal and seal.signed else 'nobody'}")
     return 0
+
+
+def _accuracy_lines(accuracy: Any) -> Iterator[str]:
+    """What the converter measured, where it did: nobody reads it but people, so that nothing else is an error."""
+    try:
+        where = f"{int(accuracy['pictures'])} pictures of {accuracy['set']}"
+        for each in accuracy["results"]:
+            exact, ours = float(each["float"]["top1"]), float(each["top1"])
+            yield f"{int(each['resolution'])} px: top-1 {ours:.2%} (float {exact:.2%}), {where}"
+    except (KeyError, TypeError, ValueError):
+        return
 
 
 def self_test(options: argparse.Namespace) -> int:
