@@ -20,7 +20,7 @@ from typing import Any
 import deit_tiny
 import numpy as np
 from edgevit.converters.calibration import calibration_files, calibration_images
-from edgevit.converters.correction import correct
+from edgevit.converters.correction import Known, correct
 from edgevit.converters.equalize import equalize
 from edgevit.converters.lowering import fold, graph, model_arrays
 from edgevit.converters.posttraining import BATCH
@@ -58,16 +58,17 @@ def rows(model: Any, images: Any, reference: Any, calibration: Any) -> Iterator[
     for factors, names in RECIPES.items():
         equal = replace(folded, blocks=equalize(config, folded.blocks, first, factors=factors))
         second = seen(equal, moments=True)
-        corrected: dict[bool, Any] = {}
+        known: Known = {}
         for name in names:
-            recipe, in_4_bits = get_recipe(name), name == "int4"
-            if in_4_bits not in corrected:
-                corrected[in_4_bits] = correct(equal, second.moments, recipe)
+            recipe = get_recipe(name)
+            rounded = correct(equal, second.moments, recipe, known)
             plain = replace(recipe, rules=PLAIN.get(name, recipe.rules))
             yield {
                 "recipe": name,
                 "plain": loss(folded, plain, ends),
-                "ours": loss(corrected[in_4_bits], recipe, choose(equal, recipe, second.samples)),
+                "ours": loss(
+                    correct(equal, second.moments, recipe, known), recipe, choose(equal, recipe, second.samples)
+                ),
             }
 
 

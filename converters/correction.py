@@ -17,7 +17,7 @@ from edgevit.converters.lowering import Folded
 from edgevit.converters.ranges import Moments
 from edgevit.converters.recipes import Recipe
 from edgevit.converters.rounding import BLOCK, SMALLEST_BOUND, int4_scale, round_weight
-from edgevit.converters.sites import weight, word
+from edgevit.converters.sites import weight
 from numpy.typing import NDArray
 
 from edgevit.errors import ConversionError
@@ -30,14 +30,24 @@ CLIPPING = np.linspace(1.0, 0.4, 25)
 """Shares of a block's widest weight that are tried for the end of its int4 numbers."""
 
 
-def correct(folded: Folded, moments: Mapping[str, Moments], recipe: Recipe) -> Folded:
-    """All linear layers, each by the moments of what it reads, for the weights that the recipe gives it."""
+Known = dict[tuple[str, str], Linear]
+"""Rounded layers by site and what their weights became."""
 
-    def layer_at(site: str, layer: Linear) -> Linear:
-        seen, kind = moments[site], kind_of(site, layer, recipe)
-        return corrected(layer, seen.second / seen.weight, seen.first / seen.weight, kind)
 
-    return _replaced(folded, {site: layer_at(site, each) for site, each in layers(folded).items() if site in moments})
+def correct(folded: Folded, moments: Mapping[str, Moments], recipe: Recipe, known: Known) -> Folded:
+    """The linear layers that the recipe rounds, each by the moments of what it reads; the others as they are.
+
+    known: what was already found of these layers, and what is found now.
+    """
+    found = layers(folded)
+    for site, layer in found.items():
+        kind = kind_of(site, layer, recipe)
+        if site in moments and kind in GRIDS:
+            if (site, kind) not in known:
+                seen = moments[site]
+                known[site, kind] = corrected(layer, seen.second / seen.weight, seen.first / seen.weight, kind)
+            found[site] = known[site, kind]
+    return _replaced(folded, found)
 
 
 def snapped(folded: Folded, recipe: Recipe) -> Folded:
@@ -51,7 +61,7 @@ def snapped(folded: Folded, recipe: Recipe) -> Folded:
 
 def kind_of(site: str, layer: Linear, recipe: Recipe) -> str:
     """What the recipe makes of the layer's weights. Raises `ConversionError` for int4 ones that make no blocks."""
-    kind = weight(word(site), recipe)
+    kind = weight(site, recipe)
     if kind == "int4":
         check_block(site, np.shape(layer.weight)[-1])
     return kind

@@ -17,7 +17,7 @@ from edgevit.converters.correction import check_block
 from edgevit.converters.lowering import POSITIONS
 from edgevit.converters.recipes import ANY, Recipe, Rule
 from edgevit.converters.rounding import BLOCK
-from edgevit.converters.sites import rule_of, tensor_ranges
+from edgevit.converters.sites import rule_for, tensor_ranges
 from edgevit_runtime.native import quiet
 
 from edgevit.calibration import Calibration
@@ -44,8 +44,8 @@ def quantize(
     _check_blocks(flatbuffer, recipe)
     with _silent():
         engine = quantizer.Quantizer(bytearray(flatbuffer))
-        for rule in recipe.rules:
-            _add(engine, rule)
+        for index, rule in enumerate(recipe.rules):
+            _add(engine, rule, index)
         engine.update_quantization_recipe(
             regex=f"^{POSITIONS}/", operation_name=_OPS.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE
         )
@@ -58,7 +58,12 @@ def quantize(
         return bytes(engine.quantize(ranges).quantized_model)
 
 
-def _add(engine: Any, rule: Rule) -> None:
+def _add(engine: Any, rule: Rule, index: int) -> None:
+    # It orders rules by when it first saw their patterns, so that none may come twice.
+    pattern, op = f"(?#{index}){rule.pattern}", _OPS.ALL_SUPPORTED if rule.op == ANY else _OPS(rule.op)
+    if rule.weight == "float32":
+        engine.update_quantization_recipe(regex=pattern, operation_name=op, algorithm_key=AlgorithmName.NO_QUANTIZE)
+        return
     weight = _WEIGHTS[rule.weight]
     activation = {
         # Of the second factor of two activations XNNPACK asks that its zero point be 0.
@@ -67,8 +72,8 @@ def _add(engine: Any, rule: Rule) -> None:
     }.get(rule.activation)
     integer = rule.activation != "float32"
     engine.update_quantization_recipe(
-        regex=rule.pattern,
-        operation_name=_OPS.ALL_SUPPORTED if rule.op == ANY else _OPS(rule.op),
+        regex=pattern,
+        operation_name=op,
         algorithm_key=AlgorithmName.MIN_MAX_UNIFORM_QUANT if integer else AlgorithmName.FLOAT_CASTING,
         op_config=qtyping.OpQuantizationConfig(
             activation_tensor_config=activation,
@@ -105,7 +110,7 @@ def _check_blocks(flatbuffer: bytes, recipe: Recipe) -> None:
     subgraph = model.subgraphs[0]
     for each in subgraph.operators:
         made = _name(subgraph.tensors[each.outputs[0]])
-        rule = rule_of(op_name(model.operatorCodes[each.opcodeIndex]), made, recipe)
+        rule = rule_for(op_name(model.operatorCodes[each.opcodeIndex]), made, recipe)
         if rule is not None and rule.weight == "int4":
             check_block(made, int(subgraph.tensors[each.inputs[1]].shape[-1]))
 

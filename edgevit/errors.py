@@ -11,7 +11,8 @@ EdgeViTError
 │   └── AuditError     ... because the artefact would not run as its recipe promises
 ├── DocumentError      a profile or evaluation in JSON that is missing or is not what its schema promises
 ├── ProfileError       a measurement that cannot be made, or says too little for a curve
-└── BudgetError        no resolution fits the latency budget
+├── BudgetError        no resolution fits the latency budget
+└── SlowerError        a profile is slower than the one it was held against, by more than was allowed
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ __all__ = [
     "PictureError",
     "ProfileError",
     "ResolutionError",
+    "SlowerError",
     "TrainingError",
     "unknown_key",
 ]
@@ -85,6 +87,10 @@ class ProfileError(EdgeViTError):
 
 class BudgetError(EdgeViTError):
     """No resolution of the ladder fits the latency budget."""
+
+
+class SlowerError(EdgeViTError):
+    """A profile is slower than the one that it was held against, by more than was allowed."""
 
 
 def unknown_key(what: str, key: str, valid: Iterable[str]) -> ConfigError:
