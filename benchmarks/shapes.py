@@ -66,9 +66,7 @@ def rows(model: Any, images: Any, reference: Any, calibration: Any) -> Iterator[
             yield {
                 "recipe": name,
                 "plain": loss(folded, plain, ends),
-                "ours": loss(
-                    correct(equal, second.moments, recipe, known), recipe, choose(equal, recipe, second.samples)
-                ),
+                "ours": loss(rounded, recipe, choose(equal, recipe, second.samples)),
             }
 
 
