@@ -17,6 +17,7 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,20 +65,17 @@ class Network:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.environment = {"ADB_SERVER_SOCKET": f"localfilesystem:{self.folder}/adb", "HOME": str(self.folder)}
         self._inside = [sys.executable, "-P", __file__]
+        (self.folder / "adb").unlink(missing_ok=True)
         with (self.folder / "server.log").open("wb") as log:
             self.server = subprocess.Popen([*_SANDBOX, *self._inside, "server", str(self.folder)], stderr=log)
-        self.adb("start-server", wait=True)
+        self._wait(self._answers, "server.log")
 
-    def adb(self, *args: str, wait: bool = False) -> str:
-        """What the real adb prints; with `wait`, asks until its server answers."""
-        for _ in range(100 if wait else 1):
-            ready = not wait or (self.folder / "adb").exists()
-            if ready:
-                done = subprocess.run(["adb", *args], capture_output=True, text=True, env=os.environ | self.environment)
-                if done.returncode == 0 or not wait:
-                    return done.stdout
-            time.sleep(0.05)
-        raise TimeoutError((self.folder / "server.log").read_text())
+    def adb(self, *args: str) -> str:
+        """What the real adb prints."""
+        # Only while the server is there: adb would start another one, outside of the sandbox.
+        assert self.server.poll() is None
+        done = subprocess.run(["adb", *args], capture_output=True, text=True, env=os.environ | self.environment)
+        return done.stdout
 
     def phone(self, root: Path, port: int, *, size: str | None = None, state: str | None = None) -> Phone:
         """Plugs a phone in. `size`: /data is a file system of its own, so large (`64m`). `state`: not adbd but the
@@ -92,12 +90,20 @@ class Network:
             process = subprocess.Popen(command, stdout=log, stderr=log)
         self.phones.append(process)
         phone = Phone(self, root, f"127.0.0.1:{port}", process)
+        self.adb("disconnect", phone.serial)
+        self._wait(lambda: "connected to" in self.adb("connect", phone.serial), f"phone-{port}.log")
+        return phone
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(f"{self.folder}/adb") == 0
+
+    def _wait(self, ready: Callable[[], bool], log: str) -> None:
         for _ in range(100):
-            self.adb("connect", phone.serial)
-            if phone.serial in self.adb("devices"):
-                return phone
+            if ready():
+                return
             time.sleep(0.05)
-        raise TimeoutError((self.folder / f"phone-{port}.log").read_text())
+        raise TimeoutError((self.folder / log).read_text())
 
     def _pid(self) -> int:
         """The process in the sandbox, seen from here: unshare's child."""
@@ -164,7 +170,9 @@ def _adbd(root: str, port: str, size: str) -> None:
         Path("/proc/sys/fs/binfmt_misc/register").write_bytes(f"{MAGIC}{MASK}{qemu}:F".encode())
         # A file beside the phone's own: a line of the kernel's that qemu before 8 does not make up.
         cpuinfo = Path(root, "system/cpuinfo")
-        core = f"processor\t: 0\nFeatures\t: {PIXEL}\nCPU implementer\t: 0x41\nCPU architecture: 8\nCPU part\t: 0xd0b\n\n"
+        core = (
+            f"processor\t: 0\nFeatures\t: {PIXEL}\nCPU implementer\t: 0x41\nCPU architecture: 8\nCPU part\t: 0xd0b\n\n"
+        )
         cpuinfo.write_text(core + core.replace(": 0\n", ": 1\n", 1))
         _mount("--bind", str(cpuinfo), f"{root}/proc/cpuinfo")
         environment["QEMU_CPU"] = "cortex-a76"

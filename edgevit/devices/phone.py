@@ -1,0 +1,245 @@
+"""edgevit on an Android phone: what is put there, how it starts, how it goes away.
+
+    /data/local/tmp/edgevit/
+      edgevit-run                    starts the version in use: replaced by a rename, so always whole
+      versions/3f0c…/python3         starts Python out of that version's layers
+      layers/wheels-aarch64-51aa…/   what `bundle` made, by digest: the same layer is never sent twice
+      artefacts/9e1b…/plants.tflite  by digest
+      cache/                         what the runtime keeps between runs
+
+A version becomes the one in use when its self-test has passed on the phone, and not before; then the others go.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shlex
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import file_digest, sha256
+from pathlib import Path
+
+from edgevit.devices.adb import SHORT_S, AdbDevice
+from edgevit.devices.bundle import PYTHON, Abi, Layer, abi_named, bundle
+from edgevit.devices.device import Finished
+from edgevit.errors import DeviceError
+
+__all__ = ["TOP", "Phone"]
+
+TOP = "/data/local/tmp/edgevit"
+"""The one place where `adb shell` may write and start programs."""
+_UNPACK_S = 300.0
+_SELF_TEST_S = 600.0
+_LOCK_S = 900
+"""A deployment does not take so long: its lock is a dead one's."""
+
+# Which options, why: PYTHONHOME because nothing lies where Debian's Python expects it; no rseq, because a kernel or a
+# filter of Android's may not know it (glibc 2.35 and later register it at start); LD_* because they are the phone's.
+# `--argv0` so that Python, asked to start another Python (sys.executable), starts this script.
+_PYTHON3 = """\
+#!/system/bin/sh
+layers={top}/layers
+export PYTHONHOME=$layers/{python} PYTHONPATH=$layers/{wheels}:$layers/{runtime} PYTHONUTF8=1
+export HOME={top} XDG_CACHE_HOME={top}/cache TMPDIR={top}/cache GLIBC_TUNABLES=glibc.pthread.rseq=0
+unset LD_LIBRARY_PATH LD_PRELOAD
+exec "$PYTHONHOME/lib/{loader}" --inhibit-cache --library-path "$PYTHONHOME/lib" --argv0 "$0" \\
+  "$PYTHONHOME/bin/python{version}" "$@"
+"""
+_RUN = '#!/system/bin/sh\nexec {top}/versions/{version}/python3 -m edgevit_runtime "$@"\n'
+
+
+@dataclass(frozen=True)
+class Phone:
+    """A phone with edgevit on it, or to be put on it."""
+
+    device: AdbDevice
+
+    def install(self, artefact: Path) -> str:
+        """Puts edgevit and `artefact` there and tries both; returns the artefact's place on the phone.
+
+        Sends what is not there yet. Raises `DeviceError`; what was in use before is in use then.
+        """
+        abi = self.abi()
+        layers = bundle(abi)
+        version = sha256("\n".join([*(layer.name for layer in layers), _PYTHON3, _RUN]).encode()).hexdigest()[:12]
+        with self._locked():
+            self._check_room(layers, artefact)
+            for layer in layers:
+                self._send_layer(layer)
+            place = self.send(artefact, "artefacts")
+            self._write_version(version, abi, layers)
+            tried = f"{TOP}/versions/{version}/python3"
+            self.check(
+                self.device.run(
+                    [tried, "-m", "edgevit_runtime", "self-test", place, "--json"], timeout_s=_SELF_TEST_S, check=False
+                )
+            )
+            self._write_script(_RUN.format(top=TOP, version=version), f"{TOP}/edgevit-run")
+            self._remove_others(version, layers, place)
+        return place
+
+    def uninstall(self) -> bool:
+        """Removes all that edgevit put there. Returns whether there was anything."""
+        there = self._has(TOP)
+        self.device.run(["rm", "-rf", TOP], timeout_s=_UNPACK_S)
+        return there
+
+    def run(self, arguments: list[str], timeout_s: float) -> Finished:
+        """`edgevit-run …` on the phone, whatever its exit code."""
+        return self.device.run([f"{TOP}/edgevit-run", *arguments], timeout_s=timeout_s, check=False)
+
+    def check(self, finished: Finished) -> str:
+        """The standard output of an `edgevit-run`. Raises `DeviceError`, in its words, where it failed."""
+        if finished.code:
+            raise DeviceError(f"{self.device.name}: {reason(finished)}")
+        return finished.stdout
+
+    def abi(self) -> Abi:
+        """Raises `DeviceError` where LiteRT has no wheels for its processor."""
+        return abi_named(
+            self.property("ro.product.cpu.abi") or self.device.shell("uname -m", timeout_s=SHORT_S).stdout.strip()
+        )
+
+    def property(self, name: str) -> str:
+        """One of Android's system properties; empty where it is not set."""
+        return self.device.run(["getprop", name], timeout_s=SHORT_S).stdout.strip()
+
+    def send(self, file: Path, folder: str) -> str:
+        """Puts a file there under its digest, unless it is there; returns its place."""
+        with file.open("rb") as content:
+            digest = file_digest(content, "sha256").hexdigest()
+        beside = f"{TOP}/{folder}/{digest[:12]}"
+        # A name that any shell, and any later hand, can type.
+        place = f"{beside}/{re.sub(r'[^A-Za-z0-9._-]', '_', file.name)}"
+        if not self._has(place):
+            self.device.run(["mkdir", "-p", beside], timeout_s=SHORT_S)
+            self.device.put(file, place)
+            self._check_digest(place, digest)
+        return place
+
+    def _send_layer(self, layer: Layer) -> None:
+        place = f"{TOP}/layers/{layer.name}"
+        if self._has(place):
+            return
+        tree, unpacked = f"{TOP}/incoming/{layer.name}.tar", f"{TOP}/incoming/{layer.name}"
+        self.device.run(["mkdir", "-p", f"{TOP}/layers", unpacked], timeout_s=SHORT_S)
+        self.device.put(layer.file, tree)
+        with layer.file.open("rb") as content:
+            self._check_digest(tree, file_digest(content, "sha256").hexdigest())
+        self.device.run(["tar", "-x", "-f", tree, "-C", unpacked], timeout_s=_UNPACK_S)
+        # Renamed when it is complete: a folder under `layers` is a whole one.
+        self.device.shell(f"[ -d {place} ] || mv {unpacked} {place}", timeout_s=SHORT_S)
+        self.device.run(["rm", "-f", tree], timeout_s=SHORT_S)
+
+    def _write_version(self, version: str, abi: Abi, layers: tuple[Layer, Layer, Layer]) -> None:
+        python, wheels, runtime = (layer.name for layer in layers)
+        script = _PYTHON3.format(
+            top=TOP, python=python, wheels=wheels, runtime=runtime, loader=abi.loader, version=PYTHON
+        )
+        self.device.run(["mkdir", "-p", f"{TOP}/versions/{version}", f"{TOP}/cache"], timeout_s=SHORT_S)
+        # tar keeps the mode; some file systems of phones do not.
+        self.device.run(
+            ["chmod", "755", f"{TOP}/layers/{python}/bin/python{PYTHON}", f"{TOP}/layers/{python}/lib/{abi.loader}"],
+            timeout_s=SHORT_S,
+        )
+        self._write_script(script, f"{TOP}/versions/{version}/python3")
+
+    def _write_script(self, text: str, place: str) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "script"
+            file.write_bytes(text.encode())
+            file.chmod(0o755)  # adb push keeps it
+            self.device.put(file, place)
+        self.device.run(["chmod", "755", place], timeout_s=SHORT_S)
+
+    def _remove_others(self, version: str, layers: tuple[Layer, ...], place: str) -> None:
+        """All that the version in use does not need. Artefacts stay: `--uninstall` takes them."""
+        kept = {"versions": {version}, "layers": {layer.name for layer in layers}}
+        others = [
+            f"{TOP}/{folder}/{name}"
+            for folder, names in kept.items()
+            for name in self.device.run(["ls", f"{TOP}/{folder}"], timeout_s=SHORT_S).stdout.split()
+            if name not in names
+        ]
+        self.device.run(["rm", "-rf", f"{TOP}/incoming", *others], timeout_s=_UNPACK_S)
+
+    def _check_room(self, layers: tuple[Layer, ...], artefact: Path) -> None:
+        """Before anything is sent. What is in `incoming` is of no use any more, and goes."""
+        self.device.run(["rm", "-rf", f"{TOP}/incoming"], timeout_s=_UNPACK_S)
+        missing = [layer for layer in layers if not self._has(f"{TOP}/layers/{layer.name}")]
+        if not missing:
+            return
+        sizes = [layer.file.stat().st_size for layer in missing]
+        # Each is there twice while it is unpacked.
+        needed_mb = (sum(sizes) + max(sizes) + artefact.stat().st_size) / 1e6
+        row = self.device.run(["df", "-k", TOP], timeout_s=SHORT_S).stdout.split("\n")[-1].split()
+        free = next((word for word in row[3:4] if word.isdecimal()), None)
+        if free is not None and int(free) * 1024 / 1e6 < needed_mb:
+            raise DeviceError(
+                f"{self.device.name} has {int(free) * 1024 / 1e6:.0f} MB free under {TOP}, and edgevit needs "
+                f"{needed_mb:.0f} MB: make room on the phone"
+            )
+
+    def _check_digest(self, place: str, digest: str) -> None:
+        found = self.device.run(["sha256sum", place], timeout_s=_UNPACK_S).stdout.split()
+        if found[:1] != [digest]:
+            self.device.run(["rm", "-f", place], timeout_s=SHORT_S)
+            raise DeviceError(f"{self.device.name}: {place} did not arrive whole; try again")
+
+    def _has(self, place: str) -> bool:
+        return self.device.run(["test", "-e", place], timeout_s=SHORT_S, check=False).code == 0
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One deployment at a time. A lock of this machine whose process is gone, or an old one, counts for nothing."""
+        lock, owner = f"{TOP}/.lock", f"{platform.node() or 'unknown'} {os.getpid()}"
+        script = f"mkdir -p {TOP} && mkdir {lock} 2>/dev/null && echo {shlex.quote(owner)} > {lock}/owner"
+        if self.device.shell(script, timeout_s=SHORT_S, check=False).code:
+            look = f"cat {lock}/owner; echo $(( $(date +%s) - $(stat -c %Y {lock}) ))"
+            holder, _, age = self.device.shell(look, timeout_s=SHORT_S).stdout.strip().rpartition("\n")
+            if holder != owner and not _dead(holder) and age.lstrip("-").isdecimal() and int(age) < _LOCK_S:
+                raise DeviceError(
+                    f"{self.device.name}: another deployment is at work there (process {holder.rpartition(' ')[2]} on "
+                    f"{holder.rpartition(' ')[0]}, for {age} s): wait for its end"
+                )
+            self.device.shell(f"rm -rf {lock}; {script}", timeout_s=SHORT_S)
+        try:
+            yield
+        finally:
+            # Where the phone is gone, its lock is found to be a dead one's next time.
+            with suppress(DeviceError):
+                self.device.run(["rm", "-rf", lock], timeout_s=SHORT_S)
+
+
+def reason(finished: Finished) -> str:
+    """Why an `edgevit-run` failed: in its own words where it had any (other lines are the interpreter's)."""
+    prefix = "edgevit-run: "
+    lines = [line.strip() for line in (finished.stderr or finished.stdout).splitlines() if line.strip()]
+    told = [line.removeprefix(prefix) for line in lines if line.startswith(prefix)]
+    if told:
+        return told[-1]
+    number = finished.code - 128  # as a shell counts
+    if number == signal.SIGSYS:
+        return "Android stopped the runtime for a system call that it does not allow (SIGSYS); see docs/android.md"
+    if 0 < number < 64:
+        return f"the runtime was stopped by signal {number} (9 is usually: out of memory; 4: an instruction it lacks)"
+    return f"the runtime failed with exit code {finished.code}: {lines[-1] if lines else 'it said nothing'}"
+
+
+def _dead(holder: str) -> bool:
+    """Whether that process was one of this machine and is no more."""
+    node, _, process = holder.rpartition(" ")
+    if os.name != "posix" or node != (platform.node() or "unknown") or not process.isdecimal():
+        return False  # on Windows, signal 0 is one that does something
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
