@@ -1,7 +1,7 @@
 """Phones for tests: real adbd processes in a network of their own, and the real adb server that sees them.
 
-Each phone is a folder of `tools/adbd-root.sh` in a sandbox of Linux namespaces, where it is root and alone: the port that
-adbd opens is no port of this machine. The adb server lives in there too, and answers here through a socket file
+Each phone is a folder of `tools/adbd-root.sh` in a sandbox of Linux namespaces, where it is root and alone: the port
+that adbd opens is no port of this machine. The adb server lives in there too, and answers here through a socket file
 ($ADB_SERVER_SOCKET), so what is tested runs the system's adb as a user would. An arm64 phone's programs go through
 qemu, by a binfmt_misc of the sandbox's own (Linux 6.7 and later).
 """

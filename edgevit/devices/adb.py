@@ -12,6 +12,7 @@ import secrets
 import shlex
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -109,18 +110,22 @@ class AdbDevice:
 
     def _forget(self, path: str) -> None:
         """Removes what an interrupted transfer left, if the phone still answers."""
-        try:
+        with suppress(DeviceError):
             self._try_shell(shlex.join(["rm", "-f", path]), _BACK_S, None)
-        except DeviceError:
-            pass
 
     def _try_shell(self, script: str, timeout_s: float, stdin: bytes | None) -> Finished | None:
         """The command's end, or None where the connection dropped before it."""
         mark = f"edgevit-{secrets.token_hex(8)}"
-        # `-x` is protocol v1: one stream for both outputs; `-T`: no terminal, whatever standard input is.
-        protocol = ["-T"] if self._has_exit_codes else ["-x", "-T"]
+        # `-T`: no terminal, whatever standard input is; `-x`: protocol v1, that has one and mixes both outputs.
+        protocol = "-T" if self._has_exit_codes else "-x"
+        if stdin is not None and not self._has_exit_codes:
+            raise DeviceError(f"{self.name}: Android before 7 gives a command no standard input: {_short(script)}")
         line = f"({script}\n); code=$?; echo; echo {mark} $code"
-        done = _adb("-s", self.serial, "shell", *protocol, line, timeout_s=timeout_s, stdin=stdin)
+        try:
+            done = _adb("-s", self.serial, "shell", protocol, line, timeout_s=timeout_s, stdin=stdin, told=script)
+        except BaseException:
+            self._kill(mark)
+            raise
         text = done.stdout if self._has_exit_codes else done.stdout.replace("\r\n", "\n")
         output, found, code = text.rpartition(f"\n{mark} ")
         if found:
@@ -128,6 +133,12 @@ class AdbDevice:
         if done.stderr.startswith("error: ") and not _DROPPED.search(done.stderr):
             raise DeviceError(f"{self.name}: {_first_line(done.stderr)}; {self._state()}")
         return None
+
+    def _kill(self, mark: str) -> None:
+        """Ends what nobody waits for any more: adbd would let it run. Its shell leads its process group."""
+        with suppress(DeviceError):
+            line = f"for each in $(pgrep -f '[{mark[0]}]{mark[1:]}'); do kill -9 -$each; done"
+            _adb("-s", self.serial, "shell", line, timeout_s=_BACK_S)
 
     def _transfer(self, arguments: list[str], limit_s: float) -> None:
         """`adb push` or `pull`, once more where the connection dropped."""
@@ -199,8 +210,13 @@ def _listed() -> list[tuple[str, str]]:
     return [(serial, "no permissions" if rest.startswith("no perm") else rest.strip()) for serial, rest in rows]
 
 
-def _adb(*arguments: str, timeout_s: float, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs the system's adb. Raises `DeviceError` where there is none, it takes longer, or its server cannot start."""
+def _adb(
+    *arguments: str, timeout_s: float, stdin: bytes | None = None, told: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Runs the system's adb; `told` is what a message calls the command instead.
+
+    Raises `DeviceError` where there is no adb, it takes longer, or its server cannot start.
+    """
     source = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
     try:
         done = subprocess.run(["adb", *arguments], capture_output=True, timeout=timeout_s, **source)  # type: ignore[call-overload]
@@ -210,9 +226,8 @@ def _adb(*arguments: str, timeout_s: float, stdin: bytes | None = None) -> subpr
             "(https://developer.android.com/tools/releases/platform-tools, or `apt install adb`)"
         ) from None
     except subprocess.TimeoutExpired:
-        raise DeviceError(
-            f"no end after {timeout_s:g} s: `adb {_short(shlex.join(arguments))}`; the phone may be asleep"
-        ) from None
+        what = _short(told or f"adb {shlex.join(arguments)}")
+        raise DeviceError(f"no end after {timeout_s:g} s: {what}; is the phone asleep?") from None
     stdout, stderr = (each.decode("utf-8", "replace") for each in (done.stdout, done.stderr))
     # `* daemon not running; starting now at tcp:5037`
     stderr = "".join(line for line in stderr.splitlines(keepends=True) if not line.startswith("* "))

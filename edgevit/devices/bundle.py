@@ -1,10 +1,11 @@
 """What a phone needs to run `edgevit-run`, put together on this machine: a C library, Python, the wheels, the runtime.
 
-Android has no Python, and its C library is not what wheels for Linux are made for. So a bundle brings its own loader and
-C library, and a program starts as `ld-linux-aarch64.so.1 --library-path lib bin/python3.11 -m edgevit_runtime`: nothing
-of it has to lie where Debian has it, and nothing of the phone's is used.
+Android has no Python, and its C library is not what wheels for Linux are made for. So a bundle brings its own loader
+and C library, and starts as `ld-linux-aarch64.so.1 --library-path lib bin/python3.11 -m edgevit_runtime`: nothing of it
+has to lie where Debian has it, and nothing of the phone's is used.
 
-A bundle is layers, each a tar file named by its content's digest: the wheels stay on the phone when only edgevit-runtime changed.
+A bundle is layers, each a tar file named by its content's digest: when only the runtime
+changed, the wheels stay where they are.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ class Layer:
 
 
 def abi_named(name: str) -> Abi:
-    """The ABI that a phone says it has (`ro.product.cpu.abi`). Raises `DeviceError` for one that LiteRT has no wheels for."""
+    """The ABI that a phone names (`ro.product.cpu.abi`). Raises `DeviceError` where LiteRT has no wheels for it."""
     if name not in ABIS:
         reason = str(unknown_key("ABI", name, ABIS))
         raise DeviceError(f"this phone's processor cannot run LiteRT: {reason}; --benchmark-model may")
@@ -132,7 +133,7 @@ def _layer(folder: Path, name: str, entries: Iterable[Entry]) -> Layer:
 
 
 def _python(abi: Abi, packages: Path) -> Iterator[Entry]:
-    """`bin/python3.11`, `lib/python3.11/…`, every shared library of the packages flat in `lib/`, and licences in `doc/`."""
+    """`bin/python3.11`, `lib/python3.11/…`, the packages' shared libraries flat in `lib/`, licences in `doc/`."""
     for package in debian.PACKAGES:
         for path, content in debian.members(debian.fetch(package, abi.debian, packages)):
             where = PurePosixPath(path)

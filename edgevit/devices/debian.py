@@ -2,8 +2,8 @@
 
 Debian's archive holds Python and the C library as files that anyone may take, for arm64 as for x86-64, and its last
 release of bookworm (12.15) does not change any more. So every package stands here with its digest: neither Debian's
-tools nor its keys are needed, and what comes is what was tested. Nothing of them is part of edgevit: each user's machine
-fetches them, with the licence texts that they hold.
+tools nor its keys are needed, and what comes is what was tested. Nothing of them is part of edgevit: each user's
+machine fetches them, with the licence texts that they hold.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def members(package: Path) -> Iterator[tuple[str, bytes | str]]:
 
 
 def _part(package: Path, wanted: str) -> bytes:
-    """A member of an ar archive: after 8 bytes, for each a head of 60 (name in 0..16, size in 48..58), padded to even."""
+    """A member of an ar archive: 8 bytes, then for each a head of 60 (name: 0..16, size: 48..58); padded to even."""
     content = package.read_bytes()
     place = 8
     while place < len(content):

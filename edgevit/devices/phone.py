@@ -27,6 +27,7 @@ from pathlib import Path
 from edgevit.devices.adb import SHORT_S, AdbDevice
 from edgevit.devices.bundle import PYTHON, Abi, Layer, abi_named, bundle
 from edgevit.devices.device import Finished
+from edgevit.documents import Record, parse_document
 from edgevit.errors import DeviceError
 
 __all__ = ["TOP", "Phone"]
@@ -108,6 +109,28 @@ class Phone:
     def property(self, name: str) -> str:
         """One of Android's system properties; empty where it is not set."""
         return self.device.run(["getprop", name], timeout_s=SHORT_S).stdout.strip()
+
+    def describe(self) -> dict[str, str]:
+        """What it is, in the words of a profile's `device`."""
+        model = " ".join(self.property(f"ro.product.{word}") for word in ("manufacturer", "model")).strip()
+        kernel = self.device.run(["uname", "-r"], timeout_s=SHORT_S).stdout.strip()
+        android = self.property("ro.build.version.release")
+        return {
+            "name": self.device.name,
+            "model": model or "Android",
+            "machine": self.device.run(["uname", "-m"], timeout_s=SHORT_S).stdout.strip(),
+            "system": f"Android {android}, Linux {kernel}",
+            "soc": " ".join(self.property(f"ro.soc.{word}") for word in ("manufacturer", "model")).strip(),
+        }
+
+    def profile(self, artefact: Path, arguments: list[str], longest_s: float) -> Record:
+        """What `edgevit-run profile` measures there, edgevit.profile/1 without the curve; installs what is missing."""
+        place = self.install(artefact)
+        finished = self.run(["profile", place, "--json", *arguments], timeout_s=longest_s)
+        measured = parse_document(self.check(finished), "edgevit.profile/1", f"the answer of {self.device.name}")
+        described = {key: value for key, value in self.describe().items() if value}
+        device = {**measured.record("device").values, **described}
+        return Record({**measured.values, "model": str(artefact), "device": device}, measured.where)
 
     def send(self, file: Path, folder: str) -> str:
         """Puts a file there under its digest, unless it is there; returns its place."""
