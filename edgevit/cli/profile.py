@@ -15,12 +15,20 @@ from edgevit.cli.console import (
     quiet_option,
 )
 
+_SECONDS = click.FloatRange(min=0, min_open=True)
+
 
 @click.command("profile", cls=JsonCommand)
 @click.argument("artefact", type=click.Path(path_type=Path))
 @click.option("--resolutions", help="Which of the artefact's resolutions, such as 96,128,224. Default: all.")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads to run on.")
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="The most to spend on each resolution.")
+@click.option("--threads", default="1", show_default=True, help="Threads to run on; 1,2,4 measures each, in turns.")
+@click.option("--cpus", help="Run on these processors only, such as 4-7: the fast cores of a phone, say.")
+@click.option("--seconds", type=_SECONDS, help="The most to spend on each resolution.")
+@click.option("--duration", type=_SECONDS, help="The most to spend on all of them, pauses for cooling included.")
+@click.option("--cool-down", type=click.FloatRange(min=0), help="The most to wait for a hot device. Default: 60.")
+@click.option("--sustained", type=_SECONDS, help="Then run one resolution for so many seconds, to see the heat.")
+@click.option("--sustained-at", type=click.IntRange(min=1), help="Which. Default: the artefact's default.")
+@click.option("--ops", is_flag=True, help="Where the time goes, by kind of operator.")
 @click.option(
     "--budget-ms",
     type=click.FloatRange(min=0, min_open=True),
@@ -33,8 +41,14 @@ from edgevit.cli.console import (
 def command(
     artefact: Path,
     resolutions: str | None,
-    threads: int,
+    threads: str,
+    cpus: str | None,
     seconds: float | None,
+    duration: float | None,
+    cool_down: float | None,
+    sustained: float | None,
+    sustained_at: int | None,
+    ops: bool,
     budget_ms: float | None,
     predict: str | None,
     device: str,
@@ -46,13 +60,24 @@ def command(
     Runs the runtime in a process of its own. The curve needs at least five resolutions.
     """
     from edgevit.latency.profile import measure
+    from edgevit.latency.request import ProfileRequest, parse_cpus, parse_threads
     from edgevit.report.tables import profile_view
 
-    wanted = () if resolutions is None else parse_resolutions(resolutions)
+    request = ProfileRequest(
+        resolutions=() if resolutions is None else parse_resolutions(resolutions),
+        threads=parse_threads(threads),
+        cpus=() if cpus is None else parse_cpus(cpus),
+        seconds=seconds,
+        duration_s=duration,
+        cool_down_s=cool_down,
+        sustained_s=sustained,
+        sustained_at=sustained_at,
+        ops=ops,
+    )
     unseen = () if predict is None else parse_resolutions(predict)
     console = console_for(json_target, quiet)
     with console.status(f"measuring {artefact.name} ({device})"):
-        profile = measure(artefact, device=device, resolutions=wanted, threads=threads, seconds=seconds)
+        profile = measure(artefact, request, device=device)
     profile = profile.predicting(unseen)
     if budget_ms is not None:
         profile = profile.within(budget_ms)

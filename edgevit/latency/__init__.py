@@ -9,6 +9,7 @@ from edgevit.latency.curve import LEAST_RESOLUTIONS, Curve, fit
 from edgevit.latency.devices import DEVICES
 from edgevit.latency.point import Point
 from edgevit.latency.profile import Profile, assemble, measure, read_profile
+from edgevit.latency.request import ProfileRequest
 
 __all__ = [
     "DEVICES",
@@ -18,6 +19,7 @@ __all__ = [
     "Point",
     "Prediction",
     "Profile",
+    "ProfileRequest",
     "Recommendation",
     "assemble",
     "fit",

@@ -16,10 +16,12 @@ from edgevit.latency.budget import Prediction, Recommendation, predict, predicte
 from edgevit.latency.curve import Curve, LeftOut, fit
 from edgevit.latency.devices import device as device_named
 from edgevit.latency.point import Point, common_patch
+from edgevit.latency.request import ProfileRequest
 
 __all__ = ["SCHEMA", "Profile", "assemble", "measure", "read_profile"]
 
 SCHEMA = "edgevit.profile/1"
+_EVERYTHING = ProfileRequest()
 
 
 @dataclass(frozen=True)
@@ -105,16 +107,9 @@ class Profile:
         return document
 
 
-def measure(
-    artefact: Path,
-    *,
-    device: str = "local",
-    resolutions: Sequence[int] = (),
-    threads: int = 1,
-    seconds: float | None = None,
-) -> Profile:
-    """Measures an artefact on a device at `resolutions` (its whole ladder, if empty) and fits the curve."""
-    answer = device_named(device)(artefact, resolutions=resolutions, threads=threads, seconds=seconds)
+def measure(artefact: Path, request: ProfileRequest = _EVERYTHING, *, device: str = "local") -> Profile:
+    """Measures an artefact on a device and fits the curve; without a request its whole ladder on one thread."""
+    answer = device_named(device)(artefact, request)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return replace(assemble(answer), measured_at=now, edgevit=__version__)
 
