@@ -225,7 +225,7 @@ class Phone:
         sizes = [layer.file.stat().st_size for layer in missing]
         # Each is there twice while it is unpacked.
         needed_mb = (sum(sizes) + max(sizes) + artefact.stat().st_size) / 1e6
-        row = self.device.run(["df", "-k", TOP], timeout_s=SHORT_S).stdout.split("\n")[-1].split()
+        row = self.device.run(["df", "-k", TOP], timeout_s=SHORT_S).stdout.splitlines()[-1].split()
         free = next((word for word in row[3:4] if word.isdecimal()), None)
         if free is not None and int(free) * 1024 / 1e6 < needed_mb:
             raise DeviceError(

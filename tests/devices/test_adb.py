@@ -314,9 +314,14 @@ done
 echo "INFO: STARTING!"
 echo "INFO: count=9 first=87112 curr=51629 min=51629 max=87112 avg=58147.4 std=11478 p5=51629 median=51962 p95=87112"
 {TOP}/edgevit-run profile $graph --resolutions $resolution --threads $threads --seconds $seconds --json |
-  sed -n 's/.*"median": \([0-9.]*\), "p10": \([0-9.]*\), "p90": \([0-9.]*\), "runs": \([0-9]*\).*/\1 \2 \3 \4/p' |
-  while read -r median p10 p90 runs; do
-    echo "INFO: count=$runs first=1 curr=1 min=1 max=1 avg=1 std=0 p5=${{p10}}e3 median=${{median}}e3 p95=${{p90}}e3"
+  while read -r key value; do
+    value=${{value%,}}
+    case $key in
+    '"median":') median=$value ;;
+    '"p10":') p10=$value ;;
+    '"p90":') p90=$value ;;
+    '"runs":') echo "INFO: count=$value first=1 avg=1 std=0 p5=${{p10}}e3 median=${{median}}e3 p95=${{p90}}e3" ;;
+    esac
   done
 echo "INFO: Inference timings in us: Init: 119515, First inference: 87112, Warmup (avg): 58147.4, Inference (avg): 1"
 """
