@@ -45,7 +45,7 @@ _STATES: dict[str, str] = {
     "connecting": "it is not connected yet: try again in a moment",
 }
 _DROPPED = re.compile(
-    r"error: (device (offline|still connecting|'.*' not found)|closed|protocol fault)|couldn't read from device"
+    r"device (offline|still connecting|'.*' not found)|error: (closed|protocol fault)|couldn't read from device"
     r"|failed to read copy response|connect(ion)? (failed|reset)|EOF"
 )
 
@@ -217,9 +217,9 @@ def _adb(
 
     Raises `DeviceError` where there is no adb, it takes longer, or its server cannot start.
     """
-    source = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
     try:
-        done = subprocess.run(["adb", *arguments], capture_output=True, timeout=timeout_s, **source)  # type: ignore[call-overload]
+        # Without anything to read, the empty device: adb would read what is meant for us.
+        done = subprocess.run(["adb", *arguments], input=stdin or b"", capture_output=True, timeout=timeout_s)
     except FileNotFoundError:
         raise DeviceError(
             "there is no `adb` on this machine: install Android's platform-tools "

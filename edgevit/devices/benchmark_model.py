@@ -38,6 +38,7 @@ def measure(
     *,
     resolutions: tuple[int, ...] = (),
     threads: int = 1,
+    cpus: tuple[int, ...] = (),
     seconds: float | None = None,
 ) -> Record:
     """Sends binary and artefact, and runs the one on each of `resolutions` (pixels; empty: all) of the other.
@@ -55,6 +56,8 @@ def measure(
     for signature in signatures:
         command = [program, f"--graph={graph}", f"--signature_to_run_for={signature.name}", f"--num_threads={threads}"]
         command += [f"--min_secs={seconds:g}", f"--max_secs={seconds * 10:g}", f"--num_runs={_LEAST_RUNS}"]
+        if cpus:
+            command = ["taskset", f"{sum(1 << each for each in cpus):x}", *command]
         done = phone.device.run(command, timeout_s=seconds * 20 + _LOAD_S, check=False)
         text = f"{done.stdout}\n{done.stderr}"  # it has been seen to log to either
         if done.code:

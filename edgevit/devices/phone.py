@@ -12,6 +12,7 @@ A version becomes the one in use when its self-test has passed on the phone, and
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -23,6 +24,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
+from typing import Any
+
+from edgevit_runtime import read_manifest
 
 from edgevit.devices.adb import SHORT_S, AdbDevice
 from edgevit.devices.bundle import PYTHON, Abi, Layer, abi_named, bundle
@@ -30,7 +34,7 @@ from edgevit.devices.device import Finished
 from edgevit.documents import Record, parse_document
 from edgevit.errors import DeviceError
 
-__all__ = ["TOP", "Phone"]
+__all__ = ["TOP", "Installed", "Phone"]
 
 TOP = "/data/local/tmp/edgevit"
 """The one place where `adb shell` may write and start programs."""
@@ -55,38 +59,51 @@ _RUN = '#!/system/bin/sh\nexec {top}/versions/{version}/python3 -m edgevit_runti
 
 
 @dataclass(frozen=True)
+class Installed:
+    """A version in use, and the artefact that it was tried with."""
+
+    place: str
+    """The artefact's, on the phone."""
+    version: str
+    sent_bytes: int
+    """Of layers; 0 where all were there."""
+    self_test: dict[str, Any]
+    """As `edgevit-run self-test --json` prints it."""
+
+
+@dataclass(frozen=True)
 class Phone:
     """A phone with edgevit on it, or to be put on it."""
 
     device: AdbDevice
 
-    def install(self, artefact: Path) -> str:
-        """Puts edgevit and `artefact` there and tries both; returns the artefact's place on the phone.
+    def install(self, artefact: Path) -> Installed:
+        """Puts edgevit and `artefact` there and tries both. Sends what is not there yet.
 
-        Sends what is not there yet. Raises `DeviceError`; what was in use before is in use then.
+        Raises `ArtefactError` for a file that is no artefact, and `DeviceError`; what was in use before is in use then.
         """
+        read_manifest(artefact)
         abi = self.abi()
         layers = bundle(abi)
         version = sha256("\n".join([*(layer.name for layer in layers), _PYTHON3, _RUN]).encode()).hexdigest()[:12]
         with self._locked():
-            self._check_room(layers, artefact)
-            for layer in layers:
+            missing = [layer for layer in layers if not self.has(f"{TOP}/layers/{layer.name}")]
+            self._check_room(missing, artefact)
+            for layer in missing:
                 self._send_layer(layer)
             place = self.send(artefact, "artefacts")
             self._write_version(version, abi, layers)
             tried = f"{TOP}/versions/{version}/python3"
-            self.check(
-                self.device.run(
-                    [tried, "-m", "edgevit_runtime", "self-test", place, "--json"], timeout_s=_SELF_TEST_S, check=False
-                )
-            )
+            command = [tried, "-m", "edgevit_runtime", "self-test", place, "--json"]
+            self_test = json.loads(self.check(self.device.run(command, timeout_s=_SELF_TEST_S, check=False)))
             self._write_script(_RUN.format(top=TOP, version=version), f"{TOP}/edgevit-run")
-            self._remove_others(version, layers, place)
-        return place
+            self._remove_others(version, layers)
+        sent = sum(layer.file.stat().st_size for layer in missing)
+        return Installed(place, version, sent, self_test)
 
     def uninstall(self) -> bool:
         """Removes all that edgevit put there. Returns whether there was anything."""
-        there = self._has(TOP)
+        there = self.has(TOP)
         self.device.run(["rm", "-rf", TOP], timeout_s=_UNPACK_S)
         return there
 
@@ -125,12 +142,23 @@ class Phone:
 
     def profile(self, artefact: Path, arguments: list[str], longest_s: float) -> Record:
         """What `edgevit-run profile` measures there, edgevit.profile/1 without the curve; installs what is missing."""
-        place = self.install(artefact)
+        place = self.install(artefact).place
         finished = self.run(["profile", place, "--json", *arguments], timeout_s=longest_s)
         measured = parse_document(self.check(finished), "edgevit.profile/1", f"the answer of {self.device.name}")
         described = {key: value for key, value in self.describe().items() if value}
         device = {**measured.record("device").values, **described}
         return Record({**measured.values, "model": str(artefact), "device": device}, measured.where)
+
+    def classify(self, installed: Installed, picture: Path) -> dict[str, Any]:
+        """What `edgevit-run classify --json` says of a picture of this machine."""
+        place = f"{TOP}/cache/{sha256(picture.name.encode()).hexdigest()[:12]}{picture.suffix}"
+        self.device.put(picture, place)
+        try:
+            finished = self.run(["classify", installed.place, place, "--json"], timeout_s=_SELF_TEST_S)
+            answer: dict[str, Any] = json.loads(self.check(finished))
+        finally:
+            self.device.run(["rm", "-f", place], timeout_s=SHORT_S, check=False)
+        return {**answer, "file": str(picture)}
 
     def send(self, file: Path, folder: str) -> str:
         """Puts a file there under its digest, unless it is there; returns its place."""
@@ -139,7 +167,7 @@ class Phone:
         beside = f"{TOP}/{folder}/{digest[:12]}"
         # A name that any shell, and any later hand, can type.
         place = f"{beside}/{re.sub(r'[^A-Za-z0-9._-]', '_', file.name)}"
-        if not self._has(place):
+        if not self.has(place):
             self.device.run(["mkdir", "-p", beside], timeout_s=SHORT_S)
             self.device.put(file, place)
             self._check_digest(place, digest)
@@ -147,8 +175,6 @@ class Phone:
 
     def _send_layer(self, layer: Layer) -> None:
         place = f"{TOP}/layers/{layer.name}"
-        if self._has(place):
-            return
         tree, unpacked = f"{TOP}/incoming/{layer.name}.tar", f"{TOP}/incoming/{layer.name}"
         self.device.run(["mkdir", "-p", f"{TOP}/layers", unpacked], timeout_s=SHORT_S)
         self.device.put(layer.file, tree)
@@ -180,7 +206,7 @@ class Phone:
             self.device.put(file, place)
         self.device.run(["chmod", "755", place], timeout_s=SHORT_S)
 
-    def _remove_others(self, version: str, layers: tuple[Layer, ...], place: str) -> None:
+    def _remove_others(self, version: str, layers: tuple[Layer, ...]) -> None:
         """All that the version in use does not need. Artefacts stay: `--uninstall` takes them."""
         kept = {"versions": {version}, "layers": {layer.name for layer in layers}}
         others = [
@@ -191,10 +217,9 @@ class Phone:
         ]
         self.device.run(["rm", "-rf", f"{TOP}/incoming", *others], timeout_s=_UNPACK_S)
 
-    def _check_room(self, layers: tuple[Layer, ...], artefact: Path) -> None:
-        """Before anything is sent. What is in `incoming` is of no use any more, and goes."""
+    def _check_room(self, missing: list[Layer], artefact: Path) -> None:
+        """Before anything is sent. What an interrupted deployment left in `incoming` goes."""
         self.device.run(["rm", "-rf", f"{TOP}/incoming"], timeout_s=_UNPACK_S)
-        missing = [layer for layer in layers if not self._has(f"{TOP}/layers/{layer.name}")]
         if not missing:
             return
         sizes = [layer.file.stat().st_size for layer in missing]
@@ -214,7 +239,7 @@ class Phone:
             self.device.run(["rm", "-f", place], timeout_s=SHORT_S)
             raise DeviceError(f"{self.device.name}: {place} did not arrive whole; try again")
 
-    def _has(self, place: str) -> bool:
+    def has(self, place: str) -> bool:
         return self.device.run(["test", "-e", place], timeout_s=SHORT_S, check=False).code == 0
 
     @contextmanager
