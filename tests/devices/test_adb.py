@@ -214,8 +214,8 @@ def test_interrupted_deployment(guest, monkeypatch, step):
     there = guest(7010 + STEPS.index(step))
     old = Phone(AdbDevice(there.serial)).install(GOLDEN)
     in_use = (there.tmp / "edgevit/edgevit-run").read_text()
-    made = bundle._runtime
-    monkeypatch.setattr(bundle, "_runtime", lambda: [*made(), ("edgevit_runtime/newer.py", b"")])
+    made = bundle.runtime_files
+    monkeypatch.setattr(bundle, "runtime_files", lambda: [*made(), ("edgevit_runtime/newer.py", b"")])
     with monkeypatch.context() as patch:
         real = getattr(Phone, step)
 
