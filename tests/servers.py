@@ -1,9 +1,9 @@
 """A machine for tests that is reached over ssh: a real OpenSSH server on loopback, with an account that has nothing.
 
-The server runs as whoever runs the tests, with a host key, a configuration and authorized keys of its own. Its account
-is a folder: each command goes through a gate (ForceCommand) that sets HOME and PATH as a fresh account's are, notes the
-command, and kills the connection's server process where a test asks for that. This user's ssh is the system's own, given
-one configuration file more, as ~/.ssh/config would be.
+The server runs as whoever runs the tests, with a host key, a configuration and authorized keys of its own. Its
+account is a folder: each command goes through a gate (ForceCommand) that sets HOME and PATH as a fresh account's are,
+notes the command, and kills the connection's server process where a test asks for that. This user's ssh is the system's
+own, given a configuration file as ~/.ssh/config would be.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ _GATE = """\
 folder={folder}
 printf '%s\\n' "$SSH_ORIGINAL_COMMAND" >> "$folder/commands"
 . "$folder/limits"
-run() {{ cd "$folder/home" && exec env -i HOME="$folder/home" PATH=/usr/local/bin:/usr/bin:/bin LANG=C {through} "$SSH_ORIGINAL_COMMAND"; }}
+run() {{
+	cd "$folder/home" && exec env -i HOME="$folder/home" PATH=/usr/local/bin:/usr/bin:/bin LANG=C \\
+		{through} "$SSH_ORIGINAL_COMMAND"
+}}
 if [ -e "$folder/kill" ] && read -r number pattern < "$folder/kill" && [ "$number" -gt 0 ]; then
 	case $SSH_ORIGINAL_COMMAND in *"$pattern"*)
 		echo "$((number - 1)) $pattern" > "$folder/kill"

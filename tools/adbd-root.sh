@@ -47,13 +47,11 @@ assert content.count(asked) == 1
 pathlib.Path(target).write_bytes(content.replace(asked, there.ljust(len(asked), b"\0")))
 END
 chmod +x "$bin/toybox"
-for applet in [ base64 cat chmod cp cut date dd df dirname du echo env false find grep head id kill ln ls md5sum mkdir \
-	mktemp mount mv nohup nproc od paste pgrep printf ps pwd readlink realpath rm rmdir sed seq sha1sum sha256sum sleep \
-	sort stat sync tail tar taskset tee test timeout touch tr true uname uniq uptime wc which xargs; do
-	ln -s toybox "$bin/$applet"
-done
 printf '#!/system/bin/sh\n[ -r "/system/props/$1" ] && cat "/system/props/$1" || echo\n' >"$bin/getprop"
 chmod +x "$bin/getprop"
+for applet in $("$work"/amd64/usr/lib*/ld-linux-x86-64.so.2 --library-path "$phone/adbd" "$work/amd64/usr/bin/toybox"); do
+	[ -e "$bin/$applet" ] || ln -s toybox "$bin/$applet"
+done
 echo "$abi" >"$phone/system/props/ro.product.cpu.abi"
 echo Debian >"$phone/system/props/ro.product.manufacturer"
 echo "adbd on $abi" >"$phone/system/props/ro.product.model"

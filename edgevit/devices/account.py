@@ -85,11 +85,8 @@ class Account:
         """See `Home`. Sends what is not there yet. Raises `ArtefactError` for a file that is no artefact, too."""
         read_manifest(artefact)
         python, target = python_and_target(self.machine, self.device.name)
-        folder = cache_folder()
-        wheels = None if self.online else self._wheels(folder, target)
-        runtime = write_layer(folder, "runtime", runtime_files())
-        fetched = wheels.name if wheels else f"online-{_digest(python.place, *pins())}"
-        version = write_layer(folder, "venv", _version_files(python, (fetched, runtime.name)))
+        wheels, runtime, version = self._layers(python, target)
+        fetched = wheels.name if wheels else _online(python)
         with locked(self.device, self.top, _LOCK_S):
             there = self._sh(_LOOK, self.top, timeout_s=_UNPACK_S).stdout.split()
             layers = [layer for layer in (wheels, runtime) if layer and f"layers/{layer.name}" not in there]
@@ -123,7 +120,7 @@ class Account:
 
     def profile(self, artefact: Path, arguments: list[str], longest_s: float) -> Record:
         """See `Home`."""
-        place = self.install(artefact).place
+        place = self._ready(artefact) or self.install(artefact).place
         finished = self.run(["profile", place, "--json", *arguments], longest_s)
         answer = parse_document(self._checked(finished), "edgevit.profile/1", f"the answer of {self.device.name}")
         device = {**answer.record("device").values, "name": self.device.name}
@@ -163,6 +160,24 @@ class Account:
             raise DeviceError(f"{self.device.name}: this account has no home folder ($HOME is {self.machine.home!r})")
         return f"{self.machine.home.rstrip('/')}/{TOP}"
 
+    def _ready(self, artefact: Path) -> str | None:
+        """The artefact's place there, if it is there and the version in use is this machine's."""
+        if self.online:
+            return None
+        place = self._place(artefact)
+        python, target = python_and_target(self.machine, self.device.name)
+        version = self._layers(python, target)[-1]
+        link = self._sh('[ -e "$2" ] && readlink "$1/edgevit-run"', self.top, place, check=False).stdout.strip()
+        return place if link == f"versions/{version.name}/edgevit-run" else None
+
+    def _layers(self, python: Python, target: Target) -> tuple[Layer | None, Layer, Layer]:
+        """The wheels (None where the machine fetches them), the runtime, and the version made of them."""
+        folder = cache_folder()
+        wheels = None if self.online else self._wheels(folder, target)
+        runtime = write_layer(folder, "runtime", runtime_files())
+        fetched = wheels.name if wheels else _online(python)
+        return wheels, runtime, write_layer(folder, "venv", _version_files(python, (fetched, runtime.name)))
+
     def _wheels(self, folder: Path, target: Target) -> Layer:
         name = f"wheels-{target.machine}-cp{target.python.replace('.', '')}"
         needs = (pins(), requirements())
@@ -188,14 +203,17 @@ class Account:
 
     def _send_artefact(self, artefact: Path) -> tuple[str, int]:
         """Its place there, and how many bytes were sent for that."""
-        with artefact.open("rb") as content:
-            digest = file_digest(content, "sha256").hexdigest()
-        # A name that any shell, and any later hand, can type.
-        place = f"{self.top}/artefacts/{digest[:12]}/{re.sub(r'[^A-Za-z0-9._-]', '_', artefact.name)}"
+        place = self._place(artefact)
         if self._sh('[ -e "$1" ] && echo there || mkdir -p "${1%/*}"', place).stdout.strip():
             return place, 0
         self.device.put(artefact, place)
         return place, artefact.stat().st_size
+
+    def _place(self, artefact: Path) -> str:
+        with artefact.open("rb") as content:
+            digest = file_digest(content, "sha256").hexdigest()
+        # A name that any shell, and any later hand, can type.
+        return f"{self.top}/artefacts/{digest[:12]}/{re.sub(r'[^A-Za-z0-9._-]', '_', artefact.name)}"
 
     def _fetch(self, python: Python, name: str) -> None:
         """Lets the machine's own pip fetch the wheels into a layer."""
@@ -239,5 +257,6 @@ def _version_files(python: Python, layers: tuple[str, ...]) -> Iterator[Entry]:
     yield f"lib/python{python.minor}/site-packages/edgevit.pth", paths.encode()
 
 
-def _digest(*parts: str) -> str:
-    return sha256("\n".join(parts).encode()).hexdigest()[:12]
+def _online(python: Python) -> str:
+    """The layer that a machine fetches itself."""
+    return f"online-{sha256(' '.join([str(python), *pins()]).encode()).hexdigest()[:12]}"

@@ -44,6 +44,7 @@ _STATES: dict[str, str] = {
     "host": "it is in host mode: plug it in as a device",
     "connecting": "it is not connected yet: try again in a moment",
 }
+_FULL = "No space left on device"
 _DROPPED = re.compile(
     r"device (offline|still connecting|'.*' not found)|error: (closed|protocol fault)|couldn't read from device"
     r"|failed to read copy response|connect(ion)? (failed|reset)|EOF"
@@ -81,7 +82,7 @@ class AdbDevice:
                 "is it plugged in, awake, and running? (`adb devices`)"
             )
         if check and finished.code:
-            said = _last_line(finished.stderr) or _last_line(finished.stdout) or "it said nothing"
+            said = _reason(finished.stderr) or _reason(finished.stdout) or "it said nothing"
             raise DeviceError(f"{self.name}: exit code {finished.code} from: {_short(script)}: {said}{_hint(said)}")
         return finished
 
@@ -241,13 +242,18 @@ def _over_network(serial: str) -> bool:
 
 
 def _hint(said: str) -> str:
-    if "No space left" in said:
+    if _FULL in said:
         return "; make room on the phone, or `edgevit deploy --uninstall` what is there"
     return ""
 
 
 def _first_line(text: str) -> str:
     return next((line.strip() for line in text.splitlines() if line.strip()), "")
+
+
+def _reason(text: str) -> str:
+    """The line that tells why: toybox's tar goes on after an error, and ends with a summary."""
+    return next((line.strip() for line in text.splitlines() if _FULL in line), _last_line(text))
 
 
 def _last_line(text: str) -> str:

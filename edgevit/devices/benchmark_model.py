@@ -24,7 +24,7 @@ __all__ = ["measure", "parse"]
 _SECONDS = 3.0
 _LEAST_RUNS = 10
 _LOAD_S = 120.0
-# The last such line is that of the timed runs, after that of the warm-up (tensorflow/core/util/stats_calculator.h).
+# Two such lines: the warm-up, then the timed runs (tensorflow/core/util/stats_calculator.h).
 _TIMES = re.compile(
     r"count=(?P<runs>\d+) .*\bp5=(?P<p5>[\d.e+]+) median=(?P<median>[\d.e+]+) p95=(?P<p95>[\d.e+]+)", re.MULTILINE
 )
@@ -89,7 +89,7 @@ def parse(text: str) -> tuple[dict[str, Any], float]:
     Raises `ProfileError` where it printed no times, or no median (before 2023).
     """
     found, init = list(_TIMES.finditer(text)), _INIT.search(text)
-    if not found or init is None:
+    if len(found) < 2 or init is None:
         what = "no median (it is older than 2023: take a newer one)" if "avg=" in text else "no times"
         raise ProfileError(f"benchmark_model printed {what}: {_last(text)}")
     times = {name: round(float(found[-1][name]) / 1e3, 4) for name in ("median", "p5", "p95")}

@@ -68,7 +68,7 @@ class Phone:
         read_manifest(artefact)
         abi = self.abi()
         layers = bundle(abi)
-        version = sha256("\n".join([*(layer.name for layer in layers), _PYTHON3, _RUN]).encode()).hexdigest()[:12]
+        version = _version(layers)
         with locked(self.device, TOP, _LOCK_S):
             missing = [layer for layer in layers if not self.has(f"{TOP}/layers/{layer.name}")]
             self._check_room(missing, artefact)
@@ -83,6 +83,15 @@ class Phone:
             self._remove_others(version, layers)
         sent = sum(layer.file.stat().st_size for layer in missing)
         return Installed(place, version, sent, self_test)
+
+    def ready(self, artefact: Path) -> str:
+        """The artefact's place on the phone, with a version in use that is this machine's; installs what is missing."""
+        script = f"cat {TOP}/edgevit-run && [ -e {self.place(artefact, 'artefacts')} ]"
+        finished = self.device.shell(script, timeout_s=SHORT_S, check=False)
+        in_use = _RUN.format(top=TOP, version=_version(bundle(self.abi())))
+        if finished.code == 0 and finished.stdout == in_use:
+            return self.place(artefact, "artefacts")
+        return self.install(artefact).place
 
     def uninstall(self) -> bool:
         """Removes all that edgevit put there. Returns whether there was anything."""
@@ -125,7 +134,7 @@ class Phone:
 
     def profile(self, artefact: Path, arguments: list[str], longest_s: float) -> Record:
         """What `edgevit-run profile` measures there, edgevit.profile/1 without the curve; installs what is missing."""
-        place = self.install(artefact).place
+        place = self.ready(artefact)
         finished = self.run(["profile", place, "--json", *arguments], timeout_s=longest_s)
         measured = parse_document(self.check(finished), "edgevit.profile/1", f"the answer of {self.device.name}")
         described = {key: value for key, value in self.describe().items() if value}
@@ -147,17 +156,17 @@ class Phone:
         """What a user types to run it there."""
         return f"adb -s {self.device.serial} shell {TOP}/edgevit-run classify {installed.place} /sdcard/PICTURE.jpg"
 
+    def place(self, file: Path, folder: str) -> str:
+        """Where a file of this machine goes: by its digest, under a name that any shell and any later hand can type."""
+        return f"{TOP}/{folder}/{_digest(file)[:12]}/{re.sub(r'[^A-Za-z0-9._-]', '_', file.name)}"
+
     def send(self, file: Path, folder: str) -> str:
-        """Puts a file there under its digest, unless it is there; returns its place."""
-        with file.open("rb") as content:
-            digest = file_digest(content, "sha256").hexdigest()
-        beside = f"{TOP}/{folder}/{digest[:12]}"
-        # A name that any shell, and any later hand, can type.
-        place = f"{beside}/{re.sub(r'[^A-Za-z0-9._-]', '_', file.name)}"
+        """Puts a file there, unless it is there; returns its place."""
+        place = self.place(file, folder)
         if not self.has(place):
-            self.device.run(["mkdir", "-p", beside], timeout_s=SHORT_S)
+            self.device.run(["mkdir", "-p", place.rpartition("/")[0]], timeout_s=SHORT_S)
             self.device.put(file, place)
-            self._check_digest(place, digest)
+            self._check_digest(place, _digest(file))
         return place
 
     def _send_layer(self, layer: Layer) -> None:
@@ -165,8 +174,7 @@ class Phone:
         tree, unpacked = f"{TOP}/incoming/{layer.name}.tar", f"{TOP}/incoming/{layer.name}"
         self.device.run(["mkdir", "-p", f"{TOP}/layers", unpacked], timeout_s=SHORT_S)
         self.device.put(layer.file, tree)
-        with layer.file.open("rb") as content:
-            self._check_digest(tree, file_digest(content, "sha256").hexdigest())
+        self._check_digest(tree, _digest(layer.file))
         self.device.run(["tar", "-x", "-f", tree, "-C", unpacked], timeout_s=_UNPACK_S)
         # Renamed when it is complete: a folder under `layers` is a whole one.
         self.device.shell(f"[ -d {place} ] || mv {unpacked} {place}", timeout_s=SHORT_S)
@@ -212,7 +220,7 @@ class Phone:
         sizes = [layer.file.stat().st_size for layer in missing]
         # Each is there twice while it is unpacked.
         needed_mb = (sum(sizes) + max(sizes) + artefact.stat().st_size) / 1e6
-        row = self.device.run(["df", "-k", TOP], timeout_s=SHORT_S).stdout.split("\n")[-1].split()
+        row = self.device.run(["df", "-k", TOP], timeout_s=SHORT_S).stdout.splitlines()[-1].split()
         free = next((word for word in row[3:4] if word.isdecimal()), None)
         if free is not None and int(free) * 1024 / 1e6 < needed_mb:
             raise DeviceError(
@@ -228,3 +236,12 @@ class Phone:
 
     def has(self, place: str) -> bool:
         return self.device.run(["test", "-e", place], timeout_s=SHORT_S, check=False).code == 0
+
+
+def _version(layers: tuple[Layer, ...]) -> str:
+    return sha256("\n".join([*(layer.name for layer in layers), _PYTHON3, _RUN]).encode()).hexdigest()[:12]
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as content:
+        return file_digest(content, "sha256").hexdigest()

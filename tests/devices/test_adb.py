@@ -208,14 +208,23 @@ def deployment_resolutions(deployment):
 STEPS = ("_send_layer", "send", "_write_version", "_write_script", "_remove_others")
 
 
+@pytest.fixture(scope="module")
+def deployed(network, phone_root):
+    """The folder of a phone that has a version in use."""
+    there = network.phone(phone_root("x86_64"), 7010)
+    Phone(AdbDevice(there.serial)).install(GOLDEN)
+    there.unplug()
+    return there.root
+
+
 @pytest.mark.parametrize("step", STEPS)
-def test_interrupted_deployment(guest, monkeypatch, step):
+def test_interrupted_deployment(guest, deployed, monkeypatch, step):
     """Unplugged at each step of a new version's deployment: the old one stays in use, and the next one succeeds."""
-    there = guest(7010 + STEPS.index(step))
-    old = Phone(AdbDevice(there.serial)).install(GOLDEN)
+    port = 7011 + STEPS.index(step)
+    there = guest(port, root=deployed)
     in_use = (there.tmp / "edgevit/edgevit-run").read_text()
     made = bundle.runtime_files
-    monkeypatch.setattr(bundle, "runtime_files", lambda: [*made(), ("edgevit_runtime/newer.py", b"")])
+    monkeypatch.setattr(bundle, "runtime_files", lambda: [*made(), (f"edgevit_runtime/newer{step}.py", b"")])
     with monkeypatch.context() as patch:
         real = getattr(Phone, step)
 
@@ -227,13 +236,13 @@ def test_interrupted_deployment(guest, monkeypatch, step):
         patch.setattr(Phone, step, unplugged)
         with pytest.raises(DeviceError, match="the connection dropped"):
             Phone(AdbDevice(there.serial)).install(GOLDEN)
-    again = guest(7010 + STEPS.index(step), root=there.root)
+    again = guest(port, root=deployed)
     switched = step == "_remove_others"
     assert ((there.tmp / "edgevit/edgevit-run").read_text() == in_use) != switched
     there_again = Phone(AdbDevice(again.serial))
-    assert there_again.run(["info", old.place], timeout_s=30).code == 0
+    assert there_again.run(["info", there_again.place(GOLDEN, "artefacts")], timeout_s=30).code == 0
     new = there_again.install(GOLDEN)
-    assert new.version != old.version
+    assert new.version not in in_use
     assert [each.name for each in (there.tmp / "edgevit/versions").iterdir()] == [new.version]
     assert len(list((there.tmp / "edgevit/layers").iterdir())) == 3
     assert not (there.tmp / "edgevit/incoming").exists()
@@ -314,9 +323,14 @@ done
 echo "INFO: STARTING!"
 echo "INFO: count=9 first=87112 curr=51629 min=51629 max=87112 avg=58147.4 std=11478 p5=51629 median=51962 p95=87112"
 {TOP}/edgevit-run profile $graph --resolutions $resolution --threads $threads --seconds $seconds --json |
-  sed -n 's/.*"median": \([0-9.]*\), "p10": \([0-9.]*\), "p90": \([0-9.]*\), "runs": \([0-9]*\).*/\1 \2 \3 \4/p' |
-  while read -r median p10 p90 runs; do
-    echo "INFO: count=$runs first=1 curr=1 min=1 max=1 avg=1 std=0 p5=${{p10}}e3 median=${{median}}e3 p95=${{p90}}e3"
+  while read -r key value; do
+    value=${{value%,}}
+    case $key in
+    '"median":') median=$value ;;
+    '"p10":') p10=$value ;;
+    '"p90":') p90=$value ;;
+    '"runs":') echo "INFO: count=$value first=1 avg=1 std=0 p5=${{p10}}e3 median=${{median}}e3 p95=${{p90}}e3" ;;
+    esac
   done
 echo "INFO: Inference timings in us: Init: 119515, First inference: 87112, Warmup (avg): 58147.4, Inference (avg): 1"
 """
