@@ -35,7 +35,7 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
     help="Recommend the largest resolution whose median fits; exit with 1 where none does.",
 )
 @click.option("--predict", help="Resolutions that were not run, to predict by the curve, such as 272,352.")
-@click.option("--device", default="local", show_default=True, help="Where to run: local, adb://SERIAL (a phone).")
+@click.option("--device", default="local", show_default=True, help="Where: local, ssh://HOST, adb://SERIAL.")
 @click.option(
     "--benchmark-model",
     type=click.Path(path_type=Path),

@@ -1,4 +1,4 @@
-"""What `edgevit deploy` does to a phone, and what it says of that."""
+"""What `edgevit deploy` does to a device, and what it says of that."""
 
 from __future__ import annotations
 
@@ -11,29 +11,24 @@ from edgevit_runtime import read_manifest
 from edgevit_runtime.selftest import GENERATOR, draw_picture
 from PIL import Image
 
-from edgevit.devices.adb import adb_device
-from edgevit.devices.phone import TOP, Installed, Phone
+from edgevit.devices.home import Installed
+from edgevit.devices.registry import home
 
-__all__ = ["Deployment", "deploy_to_phone", "remove_from_phone"]
+__all__ = ["Deployment", "deploy", "remove"]
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """An artefact on a phone, tried."""
+    """An artefact on a device, tried."""
 
-    device: str
-    phone: dict[str, str]
-    """What it is, see `Phone.describe`."""
+    device: dict[str, str]
+    """What it is, see `Home.describe`."""
     artefact: Path
     installed: Installed
     first: dict[str, Any]
     """The first classification, of a picture that edgevit drew."""
-
-    @property
-    def command(self) -> str:
-        """How to run it there."""
-        serial = self.device.removeprefix("adb://")
-        return f"adb -s {serial} shell {TOP}/edgevit-run classify {self.installed.place} /sdcard/PICTURE.jpg"
+    command: str
+    """How to run it there."""
 
     def text(self) -> str:
         """For people."""
@@ -42,7 +37,7 @@ class Deployment:
             f"{self.installed.sent_bytes / 1e6:.0f} MB sent" if self.installed.sent_bytes else "nothing had to be sent"
         )
         return (
-            f"{self.phone['model']}, {self.phone['system']}, {self.phone['machine']}: {sent}\n"
+            f"{self.device['model']}, {self.device['system']}, {self.device['machine']}: {sent}\n"
             f"self-test passed at {len(tested['signatures'])} resolutions, {tested['backend']} {tested['version']}; "
             f"a drawn picture is {first['label']!r} ({first['score']:.0%}, {self.first['latency_ms']:.1f} ms)\n"
             f"run it:  {self.command}"
@@ -51,7 +46,7 @@ class Deployment:
     def to_dict(self) -> dict[str, Any]:
         return {
             "schema": "edgevit.deployment/1",
-            "device": self.phone,
+            "device": self.device,
             "artefact": str(self.artefact),
             "place": self.installed.place,
             "version": self.installed.version,
@@ -62,18 +57,21 @@ class Deployment:
         }
 
 
-def deploy_to_phone(artefact: Path, name: str) -> Deployment:
-    """Puts edgevit and an artefact on the phone `adb://[SERIAL]`, and lets it classify a drawn picture."""
+def deploy(artefact: Path, name: str, *, online: bool = False) -> Deployment:
+    """Puts edgevit and an artefact on the device of that name, and lets it classify a drawn picture.
+
+    `online`: the device fetches what it needs. Raises `ConfigError`, `DeviceError` and `ArtefactError`.
+    """
     resolution = read_manifest(artefact).default_resolution
-    phone = Phone(adb_device(name.removeprefix("adb://")))
-    installed = phone.install(artefact)
+    there = home(name, online=online)
+    installed = there.install(artefact)
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / "drawn.png"
         Image.fromarray(draw_picture(GENERATOR, 1, resolution)).save(picture)
-        first = phone.classify(installed, picture)
-    return Deployment(phone.device.name, phone.describe(), artefact, installed, {**first, "file": "drawn"})
+        first = there.classify(installed, picture)
+    return Deployment(there.describe(), artefact, installed, {**first, "file": "drawn"}, there.command(installed))
 
 
-def remove_from_phone(name: str) -> bool:
+def remove(name: str) -> bool:
     """Takes all of it away again; returns whether there was anything."""
-    return Phone(adb_device(name.removeprefix("adb://"))).uninstall()
+    return home(name).uninstall()

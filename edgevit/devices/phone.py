@@ -13,14 +13,8 @@ A version becomes the one in use when its self-test has passed on the phone, and
 from __future__ import annotations
 
 import json
-import os
-import platform
 import re
-import shlex
-import signal
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -29,12 +23,14 @@ from typing import Any
 from edgevit_runtime import read_manifest
 
 from edgevit.devices.adb import SHORT_S, AdbDevice
-from edgevit.devices.bundle import PYTHON, Abi, Layer, abi_named, bundle
+from edgevit.devices.bundle import PYTHON, Abi, abi_named, bundle
 from edgevit.devices.device import Finished
+from edgevit.devices.home import Installed, locked, reason
+from edgevit.devices.layers import Layer
 from edgevit.documents import Record, parse_document
 from edgevit.errors import DeviceError
 
-__all__ = ["TOP", "Installed", "Phone"]
+__all__ = ["TOP", "Phone"]
 
 TOP = "/data/local/tmp/edgevit"
 """The one place where `adb shell` may write and start programs."""
@@ -59,19 +55,6 @@ _RUN = '#!/system/bin/sh\nexec {top}/versions/{version}/python3 -m edgevit_runti
 
 
 @dataclass(frozen=True)
-class Installed:
-    """A version in use, and the artefact that it was tried with."""
-
-    place: str
-    """The artefact's, on the phone."""
-    version: str
-    sent_bytes: int
-    """Of layers; 0 where all were there."""
-    self_test: dict[str, Any]
-    """As `edgevit-run self-test --json` prints it."""
-
-
-@dataclass(frozen=True)
 class Phone:
     """A phone with edgevit on it, or to be put on it."""
 
@@ -86,7 +69,7 @@ class Phone:
         abi = self.abi()
         layers = bundle(abi)
         version = _version(layers)
-        with self._locked():
+        with locked(self.device, TOP, _LOCK_S):
             missing = [layer for layer in layers if not self.has(f"{TOP}/layers/{layer.name}")]
             self._check_room(missing, artefact)
             for layer in missing:
@@ -169,6 +152,10 @@ class Phone:
             self.device.run(["rm", "-f", place], timeout_s=SHORT_S, check=False)
         return {**answer, "file": str(picture)}
 
+    def command(self, installed: Installed) -> str:
+        """What a user types to run it there."""
+        return f"adb -s {self.device.serial} shell {TOP}/edgevit-run classify {installed.place} /sdcard/PICTURE.jpg"
+
     def place(self, file: Path, folder: str) -> str:
         """Where a file of this machine goes: by its digest, under a name that any shell and any later hand can type."""
         return f"{TOP}/{folder}/{_digest(file)[:12]}/{re.sub(r'[^A-Za-z0-9._-]', '_', file.name)}"
@@ -250,27 +237,6 @@ class Phone:
     def has(self, place: str) -> bool:
         return self.device.run(["test", "-e", place], timeout_s=SHORT_S, check=False).code == 0
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """One deployment at a time. A lock of this machine whose process is gone, or an old one, counts for nothing."""
-        lock, owner = f"{TOP}/.lock", f"{platform.node() or 'unknown'} {os.getpid()}"
-        script = f"mkdir -p {TOP} && mkdir {lock} 2>/dev/null && echo {shlex.quote(owner)} > {lock}/owner"
-        if self.device.shell(script, timeout_s=SHORT_S, check=False).code:
-            look = f"cat {lock}/owner; echo $(( $(date +%s) - $(stat -c %Y {lock}) ))"
-            holder, _, age = self.device.shell(look, timeout_s=SHORT_S).stdout.strip().rpartition("\n")
-            if holder != owner and not _dead(holder) and age.lstrip("-").isdecimal() and int(age) < _LOCK_S:
-                raise DeviceError(
-                    f"{self.device.name}: another deployment is at work there (process {holder.rpartition(' ')[2]} on "
-                    f"{holder.rpartition(' ')[0]}, for {age} s): wait for its end"
-                )
-            self.device.shell(f"rm -rf {lock}; {script}", timeout_s=SHORT_S)
-        try:
-            yield
-        finally:
-            # Where the phone is gone, its lock is found to be a dead one's next time.
-            with suppress(DeviceError):
-                self.device.run(["rm", "-rf", lock], timeout_s=SHORT_S)
-
 
 def _version(layers: tuple[Layer, ...]) -> str:
     return sha256("\n".join([*(layer.name for layer in layers), _PYTHON3, _RUN]).encode()).hexdigest()[:12]
@@ -279,32 +245,3 @@ def _version(layers: tuple[Layer, ...]) -> str:
 def _digest(file: Path) -> str:
     with file.open("rb") as content:
         return file_digest(content, "sha256").hexdigest()
-
-
-def reason(finished: Finished) -> str:
-    """Why an `edgevit-run` failed: in its own words where it had any (other lines are the interpreter's)."""
-    prefix = "edgevit-run: "
-    lines = [line.strip() for line in (finished.stderr or finished.stdout).splitlines() if line.strip()]
-    told = [line.removeprefix(prefix) for line in lines if line.startswith(prefix)]
-    if told:
-        return told[-1]
-    number = finished.code - 128  # as a shell counts
-    if number == signal.SIGSYS:
-        return "Android stopped the runtime for a system call that it does not allow (SIGSYS); see docs/android.md"
-    if 0 < number < 64:
-        return f"the runtime was stopped by signal {number} (9 is usually: out of memory; 4: an instruction it lacks)"
-    return f"the runtime failed with exit code {finished.code}: {lines[-1] if lines else 'it said nothing'}"
-
-
-def _dead(holder: str) -> bool:
-    """Whether that process was one of this machine and is no more."""
-    node, _, process = holder.rpartition(" ")
-    if os.name != "posix" or node != (platform.node() or "unknown") or not process.isdecimal():
-        return False  # on Windows, signal 0 is one that does something
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from edgevit.devices.account import Account
 from edgevit.devices.adb import adb_device
 from edgevit.devices.device import Device
+from edgevit.devices.home import Home
 from edgevit.devices.local import LocalDevice
+from edgevit.devices.phone import Phone
 from edgevit.devices.ssh import ssh_device
-from edgevit.errors import unknown_key
+from edgevit.errors import ConfigError, unknown_key
 
-__all__ = ["SCHEMES", "device", "scheme"]
+__all__ = ["SCHEMES", "device", "home", "scheme"]
 
 # What stands before `://`: what makes a device of the rest.
 SCHEMES: dict[str, Callable[[str], Device]] = {
@@ -32,3 +35,18 @@ def device(name: str) -> Device:
     """The device of that name. Raises `ConfigError` for a name of none, `DeviceError` for one that does not answer."""
     kind = scheme(name)
     return LocalDevice() if kind == "local" else SCHEMES[kind](name.partition("://")[2])
+
+
+def home(name: str, *, online: bool = False) -> Home:
+    """edgevit's folder on the device of that name. `online`: what it needs is fetched by the device itself.
+
+    Raises `ConfigError` for a device that has none, else as `device`.
+    """
+    kind, address = scheme(name), name.partition("://")[2]
+    if kind == "ssh":
+        return Account(ssh_device(address), online)
+    if online:
+        raise ConfigError(f"--online is for ssh://, not for {name}")
+    if kind == "adb":
+        return Phone(adb_device(address))
+    raise ConfigError("local is this machine: `edgevit-run` is here already")

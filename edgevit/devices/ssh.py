@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from hashlib import file_digest
 from pathlib import Path
 from typing import IO
 
@@ -33,6 +34,11 @@ _SLOWEST_BYTES_PER_S = 1e5
 """Of a transfer: a bad wireless network."""
 _LOST = 255
 _NAME = re.compile(r"(?:(?P<user>[^@/]+)@)?(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^@/:\[\]]+)(?::(?P<port>\d+))?/?")
+# A transfer that was cut off ends for `cat` as a whole one does: the content has to tell.
+_PUT = """\
+cat > "$2" || exit 74
+sum=$(sha256sum < "$2") && [ "${sum%% *}" = "$1" ] && mv -f "$2" "$3" && exit 0
+echo "it did not arrive whole" >&2; exit 74"""
 
 # What ssh says, as OpenSSH 8 to 10 word it, and what to do about it. The first that fits counts: ssh says several.
 _REASONS: tuple[tuple[str, str], ...] = (
@@ -101,15 +107,16 @@ class SshDevice:
         return self._checked(command, timeout_s, stdin or b"", check)
 
     def put(self, source: Path, target: str) -> None:
-        """See `Device`. Nothing but a shell and `cat` is needed there."""
-        size = source.stat().st_size
-        # A transfer that was cut off ends for `cat` as a whole one does: only its size tells.
-        script = 'cat > "$2" && [ "$(wc -c < "$2")" -eq "$1" ] && mv -f "$2" "$3" || { rm -f "$2"; exit 74; }'
+        """See `Device`."""
+        with source.open("rb") as content:
+            digest = file_digest(content, "sha256").hexdigest()
         partial = f"{target}.{secrets.token_hex(4)}.partial"
-        command = ["sh", "-c", script, "put", str(size), partial, target]
+        limit_s = SHORT_S + source.stat().st_size / _SLOWEST_BYTES_PER_S
         try:
             with source.open("rb") as content:
-                self._checked(command, SHORT_S + size / _SLOWEST_BYTES_PER_S, content, told=f"put {target}")
+                self._checked(
+                    ["sh", "-c", _PUT, "put", digest, partial, target], limit_s, content, told=f"put {target}"
+                )
         except BaseException:
             with suppress(DeviceError):
                 self._try(["rm", "-f", partial], SHORT_S, b"")
@@ -170,15 +177,13 @@ class SshDevice:
         # By a child of sh, whatever the account's shell is: then a signal that ends it becomes an exit code, where ssh
         # itself would only say 255. All that it starts has the mark in its environment.
         remote = shlex.join(["env", f"EDGEVIT_CALL={mark}", "sh", "-c", '"$@"; exit $?', "sh", *command])
-        source = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
+        words = ["ssh", *_options(), *self._where(), "--", remote]
+        out, err = output or subprocess.PIPE, subprocess.PIPE
         try:
-            done = subprocess.run(
-                ["ssh", *_options(), *self._where(), "--", remote],
-                stdout=output or subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                timeout=timeout_s,
-                **source,  # type: ignore[call-overload]
-            )
+            if isinstance(stdin, bytes):
+                done = subprocess.run(words, input=stdin, stdout=out, stderr=err, timeout=timeout_s)
+            else:
+                done = subprocess.run(words, stdin=stdin, stdout=out, stderr=err, timeout=timeout_s)
         except FileNotFoundError:
             raise DeviceError("there is no `ssh` on this machine: install OpenSSH's client") from None
         except subprocess.TimeoutExpired:

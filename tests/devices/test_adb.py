@@ -223,8 +223,8 @@ def test_interrupted_deployment(guest, deployed, monkeypatch, step):
     port = 7011 + STEPS.index(step)
     there = guest(port, root=deployed)
     in_use = (there.tmp / "edgevit/edgevit-run").read_text()
-    made = bundle._runtime
-    monkeypatch.setattr(bundle, "_runtime", lambda: [*made(), (f"edgevit_runtime/newer{step}.py", b"")])
+    made = bundle.runtime_files
+    monkeypatch.setattr(bundle, "runtime_files", lambda: [*made(), (f"edgevit_runtime/newer{step}.py", b"")])
     with monkeypatch.context() as patch:
         real = getattr(Phone, step)
 

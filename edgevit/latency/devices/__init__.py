@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from edgevit.devices.registry import scheme
 from edgevit.documents import Record
-from edgevit.errors import unknown_key
-from edgevit.latency.devices import local, phone
+from edgevit.latency.devices import local, remote
 from edgevit.latency.request import ProfileRequest
 
 __all__ = ["DEVICES", "Measure", "device"]
@@ -27,9 +27,6 @@ DEVICES: dict[str, Measure] = {
 
 
 def device(name: str) -> Measure:
-    """The device of that name. Raises `ConfigError`, which lists the known ones, or `DeviceError`."""
-    if name.startswith(phone.PREFIX):
-        return partial(phone.measure, name)
-    if name not in DEVICES:
-        raise unknown_key("device", name, DEVICES)
-    return DEVICES[name]
+    """The device of that name. Raises `ConfigError`, which lists the known ones."""
+    scheme(name)
+    return DEVICES.get(name) or partial(remote.measure, name)

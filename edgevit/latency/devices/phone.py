@@ -1,10 +1,8 @@
-"""An Android phone, `adb://[SERIAL]`: the runtime's timing loop there, or TFLite's own `benchmark_model`."""
+"""An Android phone, `adb://[SERIAL]`, that runs TFLite's own `benchmark_model`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-
-from edgevit_runtime import read_manifest
 
 from edgevit.devices import benchmark_model
 from edgevit.devices.adb import adb_device
@@ -13,25 +11,17 @@ from edgevit.documents import Record
 from edgevit.errors import ConfigError
 from edgevit.latency.request import ProfileRequest
 
-__all__ = ["PREFIX", "measure", "measure_by_benchmark_model"]
+__all__ = ["measure_by_benchmark_model"]
 
-PREFIX = "adb://"
-_BESIDE_S = 600.0
-"""For loading, first runs and profiling, beside what the request may take."""
-
-
-def measure(name: str, artefact: Path, request: ProfileRequest) -> Record:
-    """See `Measure` in the package; puts edgevit on the phone where it is not yet. Raises `DeviceError`."""
-    ladder = len(read_manifest(artefact).resolutions)
-    return _phone(name).profile(artefact, request.arguments(), request.longest_s(ladder) + _BESIDE_S)
+_PREFIX = "adb://"
 
 
 def measure_by_benchmark_model(name: str, artefact: Path, request: ProfileRequest, binary: Path) -> Record:
-    """As `measure`, by a program of the user's, with nothing of edgevit on the phone but the artefact.
+    """See `Measure` in the package; by a program of the user's, with nothing of edgevit on the phone but the artefact.
 
     Raises `ConfigError` for another device than a phone, and for what that program cannot do.
     """
-    if not name.startswith(PREFIX):
+    if not name.startswith(_PREFIX):
         raise ConfigError(f"--benchmark-model is for phones (--device adb://SERIAL), not for {name}")
     unable = {
         "several --threads": len(request.threads) > 1,
@@ -54,4 +44,4 @@ def measure_by_benchmark_model(name: str, artefact: Path, request: ProfileReques
 
 
 def _phone(name: str) -> Phone:
-    return Phone(adb_device(name.removeprefix(PREFIX)))
+    return Phone(adb_device(name.removeprefix(_PREFIX)))
