@@ -9,6 +9,8 @@ from typing import ClassVar
 import pytest
 
 from edgevit.devices import bundle, debian
+from edgevit.devices.layers import write_layer
+from edgevit.devices.wheels import runtime_files
 from edgevit.errors import DeviceError
 
 ZLIB = next(name for name in debian.PACKAGES if name.startswith("z/zlib/"))
@@ -72,11 +74,11 @@ def test_every_package_for_every_abi():
 def test_equal_parts_make_equal_layers(tmp_path):
     entries = [("b/x", b"1"), ("a", b"\x7fELF"), ("b/link", "x")]
     first, again = (
-        bundle._layer(tmp_path / each, "name", order) for each, order in (("1", entries), ("2", entries[::-1]))
+        write_layer(tmp_path / each, "name", order) for each, order in (("1", entries), ("2", entries[::-1]))
     )
     assert first.name == again.name
     assert first.file.read_bytes() == again.file.read_bytes()
-    assert bundle._layer(tmp_path / "3", "name", [*entries[:2], ("b/link", "y")]).name != first.name
+    assert write_layer(tmp_path / "3", "name", [*entries[:2], ("b/link", "y")]).name != first.name
     with tarfile.open(first.file) as tree:
         modes = {each.name: (each.mode, each.mtime, each.uid, each.linkname) for each in tree}
     assert modes == {"a": (0o755, 0, 0, ""), "b/x": (0o644, 0, 0, ""), "b/link": (0o644, 0, 0, "x")}
@@ -86,7 +88,7 @@ def test_equal_parts_make_equal_layers(tmp_path):
 def test_runtime_layer_is_what_is_installed():
     import edgevit_runtime
 
-    names = {path for path, _ in bundle._runtime()}
+    names = {path for path, _ in runtime_files()}
     assert {"edgevit_runtime/__main__.py", "edgevit_runtime/cli.py"} <= names
     assert all(path.startswith(f"{edgevit_runtime.__name__}/") for path in names)
 
