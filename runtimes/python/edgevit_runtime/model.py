@@ -279,8 +279,7 @@ class Model:
         """
         from edgevit_runtime.profile import Plan, measure
 
-        told = None if on_progress is None else lambda _, share: on_progress(share)
-        return measure([self], Plan(resolutions, seconds, ops=ops), told)
+        return measure([self], Plan(resolutions, seconds, ops=ops), on_progress)
 
     def _signature(self, resolution: int | None) -> Signature:
         if resolution is None and self.budget_ms is not None:
