@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 from edgevit.converters.audit import audit, check_lowering, self_test_entry
 from edgevit.converters.calibration import calibration_files
 from edgevit.converters.ladder import Rung, merge
 from edgevit.converters.lowering import Folded, lower, model_arrays, output_names
-from edgevit.converters.manifest import manifest_bytes, signature_entry
+from edgevit.converters.manifest import described, manifest_bytes, signature_entry, source_entry
+from edgevit.converters.others import OnStep, convert_other
 from edgevit.converters.packing import pack
 from edgevit.converters.posttraining import Prepared, prepare
 from edgevit.converters.quantize import quantize
@@ -24,14 +25,13 @@ from edgevit_runtime.preprocess import parse_policy
 from edgevit.calibration import Calibration
 from edgevit.config import ViTConfig, check_resolution
 from edgevit.errors import ConversionError
-from edgevit.model import ViT
+from edgevit.model import OtherModel, ViT
 
-OnStep = Callable[[str, int, int], None]
-"""Told (what is being done, steps done, steps in all)."""
+__all__ = ["OnStep", "convert"]
 
 
 def convert(
-    model: ViT,
+    model: ViT | OtherModel | keras.Model,
     path: str | Path,
     *,
     recipe: str = "int8",
@@ -46,6 +46,7 @@ def convert(
 ) -> None:
     """Compiles `model` to one `.tflite` artefact at `path`; a failure leaves nothing there.
 
+    model: ours; or another Keras classifier (`others`), in an `OtherModel` where it does not say what pixels it wants.
     resolutions: the ladder; where empty, the one that the model was trained for.
     labels: class names in index order; None keeps the model's own.
     resize: the preprocessing policy; None keeps the model's own.
@@ -56,8 +57,24 @@ def convert(
 
     Raises `ConfigError`, `ResolutionError`, `DataError`, `ConversionError` or its child `AuditError`.
     """
-    chosen, path = get_recipe(recipe), Path(path)
-    config = _config(model.config, labels, resize)
+    path = Path(path)
+    if not isinstance(model, ViT):
+        convert_other(
+            model if isinstance(model, OtherModel) else OtherModel(model),
+            path,
+            recipe=recipe,
+            resolutions=resolutions,
+            labels=labels,
+            resize=resize,
+            calibration=calibration,
+            with_logits=with_logits,
+            source=source,
+            sign=sign,
+            on_step=on_step,
+        )
+        return
+    chosen = get_recipe(recipe)
+    config = described(model.config, labels, resize)
     ladder = _ladder(config, resolutions)
     ranges = _ranges(model, chosen, calibration)
     check_target(path, sign)
@@ -76,7 +93,7 @@ def convert(
         rungs.append(rung)
         entries.append(entry)
     on_step("self-test", len(ladder), len(ladder) + 1)
-    text = manifest_bytes(config, chosen, entries, calibration=ranges.described, source=_source(source))
+    text = manifest_bytes(config, chosen, entries, calibration=ranges.described, source=source_entry(source))
     write(path, merge(rungs), text, sign)
     on_step("done", len(ladder) + 1, len(ladder) + 1)
 
@@ -134,7 +151,11 @@ def _rung(
         return pack(merge([Rung(name, graph, outputs)]))
 
     plain = lowered(prepared.equalized)
-    check_lowering(plain, audit(plain, get_recipe("float32"), name), model, name)
+
+    def scores(image: Any) -> Any:
+        return keras.ops.softmax(model(image, training=False))
+
+    check_lowering(plain, audit(plain, get_recipe("float32"), name), scores, name)
     if prepared.rounded is not None:  # from here on it is no longer the model to the last bit
         plain = lowered(prepared.finished)
     quantized = Rung(name, quantize(plain, recipe, prepared.calibration), outputs)
@@ -142,17 +163,6 @@ def _rung(
     audited = audit(single, recipe, name)
     entry = signature_entry(config, name, resolution, audited, self_test_entry(single, audited, recipe))
     return quantized, entry
-
-
-def _config(config: ViTConfig, labels: Sequence[str] | None, resize: str | None) -> ViTConfig:
-    if labels is not None:
-        if len(labels) != config.classes:
-            raise ConversionError(f"{len(labels)} labels for a model with {config.classes} classes")
-        config = config.with_(labels=tuple(labels))
-    if resize is not None:
-        parse_policy(resize)
-        config = config.with_(resize=resize)
-    return config
 
 
 def _ladder(config: ViTConfig, resolutions: Sequence[int]) -> tuple[int, ...]:
@@ -166,9 +176,3 @@ def _check_finite(arrays: dict[str, Any]) -> None:
     for name, values in arrays.items():
         if not np.isfinite(values).all():
             raise ConversionError(f"the model's weight {name} holds NaN or infinity; it cannot be converted")
-
-
-def _source(path: str | Path | None) -> dict[str, Any] | None:
-    if path is None:
-        return None
-    return {"file": Path(path).name, "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest()}

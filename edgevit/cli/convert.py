@@ -40,6 +40,11 @@ from edgevit.cli.console import (
     "--resize", help="Preprocessing: crop:0.875 or squash, and ,bilinear behind it [default: the model's own]."
 )
 @click.option(
+    "--pixels",
+    help="For a model that is not edgevit's own: what it wants, where it does not say so itself. 0..255, -1..1, 0..1, "
+    "imagenet, caffe or MEAN/STD.",
+)
+@click.option(
     "--sign", type=click.Path(path_type=Path), help="Ed25519 private key (PEM): devices with its public half trust it."
 )
 @click.option("--logits", is_flag=True, help="Put the logits out too, beside the scores.")
@@ -53,6 +58,7 @@ def command(
     labels: Path | None,
     calibration: Path | None,
     resize: str | None,
+    pixels: str | None,
     sign: Path | None,
     logits: bool,
     json_target: str | None,
@@ -60,13 +66,17 @@ def command(
 ) -> None:
     """Compile MODEL.keras to one .tflite artefact that holds every resolution, weights stored once.
 
+    MODEL is edgevit's own ViT, or any Keras classifier of square RGB pictures: keras.applications, KerasHub, yours.
     The artefact carries its labels, preprocessing, costs and a self-test. It is tested before it is put in place.
     """
     console = console_for(json_target, quiet)
     from edgevit.converters.recipes import get_recipe
     from edgevit.data.labels import read_labels
+    from edgevit.pixels import parse_pixels
 
     get_recipe(recipe)
+    if pixels is not None:
+        parse_pixels(pixels)
     ladder = () if resolutions is None else parse_resolutions(resolutions)
     names = read_labels(labels) if labels else None
     bar = progress_bar(
@@ -76,10 +86,10 @@ def command(
         task = bar.add_task("…", total=None)
         load_keras()
         from edgevit.converters import convert
-        from edgevit.model import load
+        from edgevit.model import load_any
 
         convert(
-            load(model),
+            load_any(model, pixels=pixels),
             output,
             recipe=recipe,
             resolutions=ladder,
