@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import warnings
 import zipfile
 from collections.abc import Iterator
 from functools import cached_property
@@ -87,7 +88,9 @@ class OtherModel:
         """The same layers and weights, for any size of pictures; None where they cannot be rebuilt so."""
         assert self.resolution is not None
         try:
-            free = keras.saving.deserialize_keras_object(_without_size(keras.saving.serialize_keras_object(self.model)))
+            with warnings.catch_warnings():  # that compile() was not called on the copy
+                warnings.simplefilter("ignore")
+                free = keras.saving.deserialize_keras_object(_without_size(keras.saving.serialize_keras_object(self.model)))
             if free.input_shape[1] is not None:
                 return None
             free.set_weights(self.model.get_weights())
@@ -111,17 +114,17 @@ class OtherModel:
         return np.asarray(keras.ops.softmax(raw) if self.gives_logits else raw, np.float32)
 
 
-def load_any(path: str | Path, *, pixels: str | None = None) -> ViT | OtherModel:
+def load_any(path: str | Path, *, pixels: str | None = None, otherwise: str | None = None) -> ViT | OtherModel:
     """Reads a `.keras` file with a picture classifier: ours, or another. Raises `ModelError`.
 
-    pixels: what another wants; ours takes raw ones.
+    pixels: what another wants; ours takes raw ones. `otherwise`: the same, where it may be one of ours.
     """
     path = Path(path)
     _check_layers(path)
     model = read_keras(path)
     if not isinstance(model, ViT):
         try:
-            return OtherModel(model, pixels)
+            return OtherModel(model, pixels or otherwise)
         except ModelError as error:
             raise ModelError(f"{path}: {error}") from None
     if pixels is not None:
