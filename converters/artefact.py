@@ -20,7 +20,6 @@ from edgevit.converters.posttraining import Prepared, prepare
 from edgevit.converters.quantize import quantize
 from edgevit.converters.recipes import RECIPES, Recipe, get_recipe
 from edgevit.converters.writing import check_target, write
-from edgevit_runtime.preprocess import parse_policy
 
 from edgevit.calibration import Calibration
 from edgevit.config import ViTConfig, check_resolution

@@ -1,8 +1,8 @@
 """Multiply-accumulates of a graph, counted from its own operators, whoever made it.
 
-For our ViTs they come to what `edgevit.latency.cost` says by formula. A matrix product of two numbers that both depend on
-the picture is attention; one with weights is linear, and so are convolutions. What only constants go into, such as
-resampled positions, does not count.
+For our ViTs they come to what `edgevit.latency.cost` says by formula. A matrix product of two numbers that both
+depend on the picture is attention; one with weights is linear, and so are convolutions. What only constants go into,
+such as resampled positions, does not count.
 """
 
 from __future__ import annotations

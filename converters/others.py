@@ -1,4 +1,4 @@
-"""The whole way from a Keras classifier that is not ours to an artefact: trace, quantize, audit, merge, describe, write.
+"""From a Keras classifier that is not ours to an artefact: trace, quantize, audit, merge, describe, write.
 
 The artefact is of the same kind: what runs, measures or compares one of ours does so with it.
 """
@@ -154,8 +154,8 @@ def _files(recipe: Recipe, folder: str | Path | None) -> tuple[Path, ...]:
     if not recipe.needs_calibration:
         named = ", ".join(name for name in RULES if replace(RECIPES[name], rules=RULES[name]).needs_calibration)
         raise ConversionError(
-            f"for a model that is not edgevit's own the recipe {recipe.name} uses no pictures; leave --calibration out, "
-            f"or choose {named}"
+            f"for a model that is not edgevit's own the recipe {recipe.name} uses no pictures; leave --calibration "
+            f"out, or choose {named}"
         )
     return calibration_files(Path(folder))
 

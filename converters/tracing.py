@@ -1,7 +1,7 @@
 """How a Keras model that is not ours becomes a graph: traced at one resolution with a batch of 1, all shapes constant.
 
-Nothing is folded by hand: TensorFlow's converter fuses batch norms and activations. Pixels are brought to what the model
-wants in front, softmax is added behind where it gives logits.
+Nothing is folded by hand: TensorFlow's converter fuses batch norms and activations. Pixels are brought to what the
+model wants in front, softmax is added behind where it gives logits.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ class OtherPredictor:
     def __init__(self, path: Path, model: OtherModel) -> None:
         self.path, self._model = path, model
         self.classes = model.classes
-        self.resolutions = () if model.resolution is None else (model.resolution,)
+        self.resolutions: tuple[int, ...] = () if model.resolution is None else (model.resolution,)
 
     def check(self, resolution: int) -> None:
         self._model.at(resolution)

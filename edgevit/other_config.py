@@ -17,7 +17,7 @@ class OtherConfig:
     variant: str
     classes: int
     patch: int
-    """The total stride, in pixels: of a ViT its patch, of a CNN what one position of its last feature map stands for."""
+    """The total stride, in pixels: of a ViT its patch, of a CNN a position of its last feature map."""
     base_resolution: int
     """The one that it was built for; where it was built for any, the largest of its ladder."""
     pixels: str

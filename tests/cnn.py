@@ -1,4 +1,4 @@
-"""A small convolutional network with what large ones have: depthwise and padded convolutions, squeeze and excite, pools."""
+"""A small CNN with what large ones have: depthwise and padded convolutions, squeeze and excite, pools."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def tiny_tflite(artefact) -> Path:
 
 @pytest.fixture(scope="session")
 def cnn_artefact(workshop) -> Callable[[str], Path]:
-    """A small CNN, which is not ours, as an artefact under a recipe, with two resolutions; made when first asked for."""
+    """A small CNN as an artefact under a recipe, with two resolutions; made when first asked for."""
     from cnn import tiny_cnn
     from edgevit.converters import convert
     from edgevit.converters.recipes import get_recipe

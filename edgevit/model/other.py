@@ -1,7 +1,7 @@
 """Keras picture classifiers that are not ours: what they are, and how they are asked.
 
-One input, square RGB pictures [batch, R, R, 3]; one output, [batch, classes]. The rest is found out here: what pixels it
-wants, whether it gives logits or probabilities, and at which resolutions it runs.
+One input, square RGB pictures [batch, R, R, 3]; one output, [batch, classes]. The rest is found out here: what pixels
+it wants, whether it gives logits or probabilities, and at which resolutions it runs.
 """
 
 from __future__ import annotations
@@ -90,7 +90,8 @@ class OtherModel:
         try:
             with warnings.catch_warnings():  # that compile() was not called on the copy
                 warnings.simplefilter("ignore")
-                free = keras.saving.deserialize_keras_object(_without_size(keras.saving.serialize_keras_object(self.model)))
+                whole = keras.saving.serialize_keras_object(self.model)
+                free = keras.saving.deserialize_keras_object(_without_size(whole))
             if free.input_shape[1] is not None:
                 return None
             free.set_weights(self.model.get_weights())
@@ -105,7 +106,7 @@ class OtherModel:
         values = images.astype(np.float32)
         if self.pixels.reversed_channels:
             values = values[..., ::-1]
-        values = values * np.float32(self.pixels.scale) + np.float32(self.pixels.offset)
+        values = values * np.asarray(self.pixels.scale, np.float32) + np.asarray(self.pixels.offset, np.float32)
         return self.at(images.shape[1])(values, training=False)
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

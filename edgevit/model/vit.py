@@ -129,8 +129,8 @@ def load(path: str | Path) -> ViT:
     model = read_keras(path)
     if not isinstance(model, ViT):
         raise ModelError(
-            f"{path} holds a Keras {type(model).__name__}, not an edgevit ViT (`edgevit convert` and `edgevit evaluate` "
-            "take others, too)"
+            f"{path} holds a Keras {type(model).__name__}, not an edgevit ViT (`edgevit convert` and "
+            "`edgevit evaluate` take others, too)"
         )
     return model
 
