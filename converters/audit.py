@@ -178,9 +178,18 @@ def self_test_entry(flatbuffer: bytes, audited: RungAudit, recipe: Recipe) -> di
 
     Of a few test pictures it takes the one that the model is surest of, so that a wrong kernel has something to
     change; the expected scores come from the reference kernels.
+
+    Raises `AuditError` where integer scores are too coarse for the model.
     """
     fast, resolution = Runner(flatbuffer, audited), audited.input.shape[1]
-    seed = max(SEEDS, key=lambda each: float(fast.scores(draw_picture(GENERATOR, each, resolution)).max()))
+    best_scores = {seed: float(fast.scores(draw_picture(GENERATOR, seed, resolution)).max()) for seed in SEEDS}
+    seed = max(SEEDS, key=best_scores.__getitem__)
+    step = next(each for each in audited.outputs if each.name == "scores").scale
+    if best_scores[seed] < 2.0 * step:  # and the reference SOFTMAX ends the process below half a step
+        raise AuditError(
+            f"the recipe {recipe.name} has scores in steps of 1/{1 / step:.0f}, and the model gives no class of any test "
+            "picture two of them: train it, or choose a recipe with float scores, such as int8"
+        )
     expected = Runner(flatbuffer, audited, reference=True).scores(draw_picture(GENERATOR, seed, resolution))
     best = np.argsort(-expected, kind="stable")[:BEST]
     return {

@@ -21,6 +21,8 @@ from edgevit.converters.quantize import Seen, observed, quantize_seen
 from edgevit.converters.recipes import ANY, RECIPES, Recipe, Rule, get_recipe
 from edgevit.converters.tracing import total_stride, trace
 from edgevit.converters.writing import check_target, write
+from edgevit_runtime.flatbuffer import DamagedError
+from edgevit_runtime.verify import verify_graphs
 
 from edgevit.errors import ConversionError
 from edgevit.model.other import OtherModel
@@ -93,7 +95,7 @@ def convert_other(
         name = f"classify_{resolution}"
         graph = trace(model, resolution, with_logits=with_logits, float_input=chosen.integer_io)
         config = config or described(_config(model, ladder, total_stride(graph)), labels, resize)
-        plain[resolution] = pack(merge([Rung(name, graph, outputs)]))
+        plain[resolution] = _single(Rung(name, graph, outputs))
         audited = audit(plain[resolution], get_recipe("float32"), name, most=None)
         check_lowering(plain[resolution], audited, model.scores, name)
         partitions[resolution] = audited.partitions
@@ -105,7 +107,7 @@ def convert_other(
         on_step(f"{resolution} px, {recipe}", done, steps)
         name = f"classify_{resolution}"
         rungs.append(Rung(name, quantize_seen(plain[resolution], chosen, seen), outputs))
-        single = pack(merge(rungs[-1:]))
+        single = _single(rungs[-1])
         # The graph is not ours, so it may have what XNNPACK leaves to others; a recipe must not make it worse.
         audited = audit(single, chosen, name, most=max(1, partitions[resolution]))
         entries.append(_entry(config, name, resolution, audited, single, chosen))
@@ -114,6 +116,16 @@ def convert_other(
     text = manifest_bytes(config, chosen, entries, calibration=pictures, source=source_entry(source))
     write(path, merge(rungs), text, sign)
     on_step("done", steps, steps)
+
+
+def _single(rung: Rung) -> bytes:
+    """A rung as a file of its own, after the runtime's check: kernels end the process on what they cannot compute."""
+    flatbuffer = pack(merge([rung]))
+    try:
+        verify_graphs(flatbuffer)
+    except DamagedError as error:
+        raise ConversionError(f"edgevit's runtime does not run {rung.name} of this model: {error}") from None
+    return flatbuffer
 
 
 def _entry(

@@ -82,7 +82,9 @@ def quantize_seen(flatbuffer: bytes, recipe: Recipe, seen: Seen | None) -> bytes
         for tensor, (low, high) in {INPUT_NAME: PIXELS, "scores": SHARES}.items():
             rank = np.ndim(ranges[tensor]["min"])
             ranges[tensor] = {"min": np.full((1,) * rank, low), "max": np.full((1,) * rank, high)}
-        _widen(ranges, _inputs_of(flatbuffer, "SOFTMAX"), _SOFTMAX_SPAN)
+        # Not only what SOFTMAX reads: through a RESHAPE it shares its range, and so small a step asks for ratios that
+        # kernels do not have. Networks that learned nothing yet fade to nothing so.
+        _widen(ranges, list(ranges), _SOFTMAX_SPAN)
     with _silent():
         return bytes(_engine(flatbuffer, recipe).quantize(ranges).quantized_model)
 

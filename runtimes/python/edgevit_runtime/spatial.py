@@ -39,7 +39,8 @@ def _undilated(options: dict[str, Any]) -> None:
 def conv(inputs: Sequence[Any], options: dict[str, Any]) -> list[Shape]:
     """[batch, R, C, in] and weights [out, rows, columns, in]."""
     shape, weights, bias = inputs[0].shape, inputs[1].shape, inputs[2]
-    _demand(len(shape) == 4 and len(weights) == 4 and shape[3] == weights[3], "a convolution's shapes")
+    _demand(len(shape) == 4 and len(weights) == 4, "a convolution's ranks")
+    _demand(shape[3] == weights[3], f"a grouped convolution, or one of {weights[3]} channels on {shape[3]}")
     _demand(bias is None or bias.shape == weights[:1], "a bias of another length")
     _undilated(options)
     return [(shape[0], *_sides(shape, weights[1:3], options), weights[0])]
