@@ -14,6 +14,7 @@ from keras import layers
 from samples import LABELS
 
 from edgevit.errors import ConfigError, ConversionError, EdgeViTError, ModelError, ResolutionError
+from edgevit.latency.cost import cost
 from edgevit.model import OtherModel, load, load_any
 
 
@@ -327,3 +328,11 @@ def test_keras_hub_vit(tmp_path):
     assert signature.macs["attention"] == 2 * 2 * 17 * 17 * 32  # of two blocks, Q·Kᵀ and A·V
     with pytest.raises(ResolutionError, match=r"does not run at resolution 96 \(its own is 64"):
         convert(other, tmp_path / "y.tflite", resolutions=(64, 96))
+
+
+def test_macs_of_ours_are_what_the_formula_says(artefact, tiny_config):
+    """Counted from the file, without the resampling of positions; in every recipe the same."""
+    for recipe in ("float32", "float16", "int8", "int8-full"):
+        for signature in read_manifest(artefact(recipe)).signatures:
+            expected = cost(tiny_config, signature.resolution)
+            assert signature.macs == {"linear": expected.linear_macs, "attention": expected.attention_macs}
