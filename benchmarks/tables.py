@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 
 from edgevit.converters.recipes import RECIPES
+from other_tables import SECTIONS as OTHER
 from quantization_tables import SECTIONS as QUANTIZATION
 from record import ROOT
 from runtime_tables import SECTIONS as RUNTIME
@@ -167,6 +168,7 @@ PAGES = {
     "README.md": {"demo": demo, "recipes": recipes, "deit": deit},
     "docs/checkpoints.md": {"checkpoints": checkpoints},
     "docs/artefact.md": {"others": others},
+    "docs/other_models.md": OTHER,
     "docs/quantization.md": QUANTIZATION,
     "docs/speed.md": SPEED,
     "docs/training.md": TRAINING,
