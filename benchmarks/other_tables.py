@@ -22,8 +22,8 @@ def latency() -> Iterator[str]:
         curve, at = row["curve"], {each["resolution"]: each for each in row["points"]}
         yield (
             f"| {row['model']} | `{row['recipe']}` | {row['size_bytes'] / 1e6:.1f} | "
-            f"{sum(at[224]['macs'].values()) / 1e6:.0f} M | {curve['a_ms']:.2f} ms + {1e3 * curve['b_ms_per_token']:.2f} µs · N + "
-            f"{1e6 * curve['c_ms_per_token2']:.1f} ns · N² | {curve['r2']:.4f} | {at[384]['quadratic_share']:.0%} |"
+            f"{sum(at[224]['macs'].values()) / 1e6:.0f} M | {curve['a_ms']:.2f} ms + "
+            f"{1e3 * curve['b_ms_per_token']:.2f} µs · N + {1e6 * curve['c_ms_per_token2']:.1f} ns · N² | {curve['r2']:.4f} | {at[384]['quadratic_share']:.0%} |"
         )
     yield ""
     yield (
@@ -49,8 +49,8 @@ def accuracy() -> Iterator[str]:
     yield ""
     dials = found["dials"]
     yield (
-        f"A small CNN (depthwise convolutions, squeeze and excite, hard swish) trained for {dials['epochs']} epochs on {dials['training']} "
-        f"synthetic dials of {dials['size_px']} px; {dials['pictures']} others."
+        f"A small CNN (depthwise convolutions, squeeze and excite, hard swish) trained for {dials['epochs']} epochs on "
+        f"{dials['training']} synthetic dials of {dials['size_px']} px; {dials['pictures']} others."
     )
 
 

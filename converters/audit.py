@@ -187,8 +187,8 @@ def self_test_entry(flatbuffer: bytes, audited: RungAudit, recipe: Recipe) -> di
     step = next(each for each in audited.outputs if each.name == "scores").scale
     if best_scores[seed] < 2.0 * step:  # and the reference SOFTMAX ends the process below half a step
         raise AuditError(
-            f"the recipe {recipe.name} has scores in steps of 1/{1 / step:.0f}, and the model gives no class of any test "
-            "picture two of them: train it, or choose a recipe with float scores, such as int8"
+            f"the recipe {recipe.name} has scores in steps of 1/{1 / step:.0f}, and the model gives no class of any "
+            "test picture two of them: train it, or choose a recipe with float scores, such as int8"
         )
     expected = Runner(flatbuffer, audited, reference=True).scores(draw_picture(GENERATOR, seed, resolution))
     best = np.argsort(-expected, kind="stable")[:BEST]
