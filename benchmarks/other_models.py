@@ -1,7 +1,7 @@
 """Models that are not edgevit's own, beside one that is.
 
-Latency: MobileNetV3Small of keras.applications and a ViT of DeiT-Tiny's shape, both with random weights, as `float32`
-and `int8` at each resolution, all timed in one interleaved run; and the curve through each. Accuracy: a small CNN
+Latency: MobileNetV3Small of keras.applications with random weights, and DeiT-Tiny, as `float32` and `int8` at each
+resolution, all timed in one interleaved run; and the curve through each. Accuracy: a small CNN
 (tests/cnn.py) trained here for a few minutes on drawn dials, and how its artefacts agree with it.
 """
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from deit_tiny import LADDER, artefact
 from edgevit_runtime import Model
 from edgevit_runtime.selftest import GENERATOR, draw_picture
 from edgevit_runtime.timing import measure
@@ -22,35 +23,25 @@ from edgevit.latency.curve import fit
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-LADDER = (96, 128, 160, 192, 224, 256, 320, 384)
 TIMED = ("float32", "int8")
-MODELS = {"MobileNetV3Small": "mobilenet", "DeiT-Tiny's shape": "vit"}
-"""And how their files are named."""
+MODELS = ("MobileNetV3Small", "DeiT-Tiny")
 SECONDS = 2.0
 DIALS = {"size_px": 64, "training": 4000, "epochs": 12, "pictures": 500}
 JUDGED = ("float32", "float16", "int8", "int8-full")
 
 
-def _model(name: str) -> Any:
-    import keras
-
-    from edgevit.config import variant_config
-    from edgevit.model import OtherModel, build
-
-    if name == "MobileNetV3Small":
-        keras.utils.set_random_seed(1)
-        return OtherModel(keras.applications.MobileNetV3Small(weights=None))
-    return build(variant_config("deit-tiny"), seed=1)
-
-
 def timed(name: str, recipe: str) -> Path:
-    """The artefact of a model with random weights, the whole ladder in it."""
-    path = BUILD / f"other-{MODELS[name]}-{recipe}.tflite"
+    """A model's artefact with the whole ladder in it."""
+    if name == "DeiT-Tiny":
+        return artefact(recipe, LADDER)
+    path = BUILD / f"other-mobilenet-{recipe}.tflite"
     if not path.exists():
+        import keras
         from edgevit.converters import convert
 
         BUILD.mkdir(parents=True, exist_ok=True)
-        convert(_model(name), path, recipe=recipe, resolutions=LADDER)
+        keras.utils.set_random_seed(1)
+        convert(keras.applications.MobileNetV3Small(weights=None), path, recipe=recipe, resolutions=LADDER)
     return path
 
 
@@ -150,7 +141,7 @@ def latencies() -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    document = {"threads": 1, "weights": "random: latency only", "dials": DIALS, "agreement": agreement()}
+    document = {"threads": 1, "random_weights": "MobileNetV3Small", "dials": DIALS, "agreement": agreement()}
     write("other_models", {**document, "latency": latencies()})
 
 

@@ -20,15 +20,17 @@ def latency() -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|"
     for row in rows:
         curve, at = row["curve"], {each["resolution"]: each for each in row["points"]}
+        terms = (curve["a_ms"], 1e3 * curve["b_ms_per_token"], 1e6 * curve["c_ms_per_token2"])
         yield (
             f"| {row['model']} | `{row['recipe']}` | {row['size_bytes'] / 1e6:.1f} | "
-            f"{sum(at[224]['macs'].values()) / 1e6:.0f} M | {curve['a_ms']:.2f} ms + "
-            f"{1e3 * curve['b_ms_per_token']:.2f} µs · N + {1e6 * curve['c_ms_per_token2']:.1f} ns · N² | {curve['r2']:.4f} | {at[384]['quadratic_share']:.0%} |"
+            f"{sum(at[224]['macs'].values()) / 1e6:.0f} M | "
+            "{:.2f} ms + {:.2f} µs · N + {:.1f} ns · N² | ".format(*terms)
+            + f"{curve['r2']:.4f} | {at[384]['quadratic_share']:.0%} |"
         )
     yield ""
     yield (
         f"One interleaved run, one thread of {found['machine']['cpu']}, LiteRT {found['versions']['ai-edge-litert']}, "
-        f"{found['date']}. Random weights: latency only."
+        f"{found['date']}. MobileNetV3Small has random weights: its latency only."
     )
 
 
