@@ -15,7 +15,7 @@ from edgevit.converters.audit import RungAudit, audit, check_lowering, self_test
 from edgevit.converters.calibration import calibration_files, calibration_images
 from edgevit.converters.ladder import Rung, merge
 from edgevit.converters.lowering import output_names
-from edgevit.converters.manifest import described, manifest_bytes, signature_entry, source_entry
+from edgevit.converters.manifest import manifest_bytes, signature_entry, source_entry, with_choices
 from edgevit.converters.packing import pack
 from edgevit.converters.quantize import Seen, observed, quantize_seen
 from edgevit.converters.recipes import ANY, RECIPES, Recipe, Rule, get_recipe
@@ -48,22 +48,21 @@ RULES: dict[str, tuple[Rule, ...]] = {
 """The recipes that make sense without knowing the model's layers. The others name layers of our ViTs."""
 
 
-def recipe_for_others(name: str) -> Recipe:
-    """The recipe `name` as it is for models that are not ours. Raises `ConfigError`, `ConversionError`."""
-    recipe = get_recipe(name)
-    if name not in RULES:
+def for_others(recipe: Recipe) -> Recipe:
+    """A built-in recipe as it is for models that are not ours. Raises `ConversionError` where it is for ours alone."""
+    if recipe != RECIPES.get(recipe.name) or recipe.name not in RULES:
         raise ConversionError(
-            f"the recipe {name} is made for the layers of edgevit's own ViTs; for other models there are "
+            f"the recipe {recipe.name} is made for the layers of edgevit's own ViTs; for other models there are "
             f"{', '.join(RULES)}"
         )
-    return replace(recipe, rules=RULES[name])
+    return replace(recipe, rules=RULES[recipe.name])
 
 
 def convert_other(
     model: OtherModel,
     path: Path,
     *,
-    recipe: str,
+    recipe: Recipe,
     resolutions: Sequence[int],
     labels: Sequence[str] | None,
     resize: str | None,
@@ -77,7 +76,7 @@ def convert_other(
 
     Raises `ResolutionError` for a resolution that the model does not run at.
     """
-    chosen = recipe_for_others(recipe)
+    chosen = for_others(recipe)
     ladder = _ladder(model, resolutions)
     files = _files(chosen, calibration)
     check_target(path, sign)
@@ -94,7 +93,7 @@ def convert_other(
         on_step(f"{resolution} px", done, steps)
         name = f"classify_{resolution}"
         graph = trace(model, resolution, with_logits=with_logits, float_input=chosen.integer_io)
-        config = config or described(_config(model, ladder, total_stride(graph)), labels, resize)
+        config = config or with_choices(_config(model, ladder, total_stride(graph)), labels, resize)
         plain[resolution] = _single(Rung(name, graph, outputs))
         audited = audit(plain[resolution], get_recipe("float32"), name, most=None)
         check_lowering(plain[resolution], audited, model.scores, name)
@@ -104,7 +103,7 @@ def convert_other(
 
     rungs, entries = [], []
     for done, resolution in enumerate(ladder, len(ladder)):
-        on_step(f"{resolution} px, {recipe}", done, steps)
+        on_step(f"{resolution} px, {chosen.name}", done, steps)
         name = f"classify_{resolution}"
         rungs.append(Rung(name, quantize_seen(plain[resolution], chosen, seen), outputs))
         single = _single(rungs[-1])

@@ -91,12 +91,17 @@ def quantize_seen(flatbuffer: bytes, recipe: Recipe, seen: Seen | None) -> bytes
 
 def _engine(flatbuffer: bytes, recipe: Recipe) -> Any:
     engine = quantizer.Quantizer(bytearray(flatbuffer))
-    for rule in recipe.rules:
-        _add(engine, rule)
+    for index, rule in enumerate(recipe.rules):
+        _add(engine, rule, index)
     return engine
 
 
-def _add(engine: Any, rule: Rule) -> None:
+def _add(engine: Any, rule: Rule, index: int) -> None:
+    # It orders rules by when it first saw their patterns, so that none may come twice.
+    pattern, op = f"(?#{index}){rule.pattern}", _OPS.ALL_SUPPORTED if rule.op == ANY else _OPS(rule.op)
+    if rule.weight == "float32":
+        engine.update_quantization_recipe(regex=pattern, operation_name=op, algorithm_key=AlgorithmName.NO_QUANTIZE)
+        return
     weight = (
         qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT)
         if rule.weight == "float16"
@@ -111,8 +116,8 @@ def _add(engine: Any, rule: Rule) -> None:
     }.get(rule.activation)
     integer = rule.activation != "float32"
     engine.update_quantization_recipe(
-        regex=rule.pattern,
-        operation_name=_OPS.ALL_SUPPORTED if rule.op == ANY else _OPS(rule.op),
+        regex=pattern,
+        operation_name=op,
         algorithm_key=AlgorithmName.MIN_MAX_UNIFORM_QUANT if integer else AlgorithmName.FLOAT_CASTING,
         op_config=qtyping.OpQuantizationConfig(
             activation_tensor_config=activation,

@@ -16,7 +16,7 @@ from edgevit_runtime import spatial
 from edgevit_runtime.flatbuffer import DamagedError
 
 Shape = spatial.Shape
-FLOAT, HALF, INT32, UINT8, INT8, INT16 = "float32", "float16", "int32", "uint8", "int8", "int16"
+FLOAT, HALF, INT32, UINT8, INT8, INT16, INT64 = "float32", "float16", "int32", "uint8", "int8", "int16", "int64"
 ACTIVATIONS = (0, 1, 3)  # none, RELU, RELU6
 
 
@@ -204,12 +204,22 @@ _LINEAR = (
     (FLOAT, FLOAT, FLOAT, FLOAT),
     (FLOAT, INT8, FLOAT, FLOAT),
     (INT8, INT8, INT32, INT8),
+    (INT16, INT8, INT64, INT16),
 )
-_WITH_INTS = ((FLOAT, INT32, FLOAT), (INT8, INT32, INT8))
-_WIDE = (*_REAL, (INT16, INT16))  # the residual stream and the norms of `int8-full`
-_WIDE_WITH_INTS = (*_WITH_INTS, (INT16, INT32, INT16))
+_WIDE = (*_REAL, (INT16, INT16))  # the residual stream and the norms of `int8-full`; islands of a custom recipe
+_WITH_INTS = ((FLOAT, INT32, FLOAT), (INT8, INT32, INT8), (INT16, INT32, INT16))
 
-_REQUANTIZED = ((FLOAT, INT8), (UINT8, INT8), (INT8, INT8), (INT8, INT16), (INT16, INT8))
+_REQUANTIZED = (
+    (FLOAT, INT8),
+    (FLOAT, INT16),
+    (UINT8, INT8),
+    (INT8, INT8),
+    (INT8, INT16),
+    (INT16, INT8),
+    (INT16, INT16),
+)
+
+_BYTES = _LINEAR[:3]  # no recipe makes depthwise convolutions of int16
 
 # BuiltinOperator -> what it is
 OPS: dict[int, Op] = {
@@ -217,30 +227,30 @@ OPS: dict[int, Op] = {
     1: Op("AVERAGE_POOL_2D", 5, "Pool2D", 1, spatial.pool, _REAL),
     2: Op("CONCATENATION", 10, "Concatenation", 0, _concatenation, _WIDE),
     3: Op("CONV_2D", 1, "Conv2D", 3, spatial.conv, _LINEAR),
-    4: Op("DEPTHWISE_CONV_2D", 2, "DepthwiseConv2D", 3, spatial.depthwise_conv, _LINEAR),
-    6: Op("DEQUANTIZE", 38, "None", 1, _same, ((INT8, FLOAT), (HALF, FLOAT))),
+    4: Op("DEPTHWISE_CONV_2D", 2, "DepthwiseConv2D", 3, spatial.depthwise_conv, _BYTES),
+    6: Op("DEQUANTIZE", 38, "None", 1, _same, ((INT8, FLOAT), (INT16, FLOAT), (HALF, FLOAT))),
     9: Op("FULLY_CONNECTED", 8, "FullyConnected", 3, _fully_connected, _LINEAR),
     14: Op("LOGISTIC", 0, "None", 1, _same, _REAL),
     17: Op("MAX_POOL_2D", 5, "Pool2D", 1, spatial.pool, _REAL),
     18: Op("MUL", 21, "Fused", 2, _broadcast, _WIDE),
     19: Op("RELU", 0, "None", 1, _same, _REAL),
     21: Op("RELU6", 0, "None", 1, _same, _REAL),
-    22: Op("RESHAPE", 17, "Reshape", 2, _reshape, _WIDE_WITH_INTS),
-    25: Op("SOFTMAX", 9, "Softmax", 1, _same, _REAL),
+    22: Op("RESHAPE", 17, "Reshape", 2, _reshape, _WITH_INTS),
+    25: Op("SOFTMAX", 9, "Softmax", 1, _same, _WIDE),
     28: Op("TANH", 0, "None", 1, _same, _REAL),
-    34: Op("PAD", 22, "None", 2, spatial.pad, _WITH_INTS),
+    34: Op("PAD", 22, "None", 2, spatial.pad, _WITH_INTS[:2]),
     39: Op("TRANSPOSE", 26, "None", 2, _transpose, _WITH_INTS),
-    40: Op("MEAN", 27, "Reduce", 2, _mean, _WIDE_WITH_INTS),
+    40: Op("MEAN", 27, "Reduce", 2, _mean, _WITH_INTS),
     41: Op("SUB", 28, "Fused", 2, _broadcast, _WIDE),
     43: Op("SQUEEZE", 30, "Squeeze", 1, spatial.squeeze, _REAL),
-    45: Op("STRIDED_SLICE", 32, "StridedSlice", 4, _strided_slice, _WIDE_WITH_INTS),
-    49: Op("SPLIT", 35, "Split", 2, _split, ((INT32, FLOAT, FLOAT), (INT32, INT8, INT8))),
+    45: Op("STRIDED_SLICE", 32, "StridedSlice", 4, _strided_slice, _WITH_INTS),
+    49: Op("SPLIT", 35, "Split", 2, _split, ((INT32, FLOAT, FLOAT), (INT32, INT8, INT8), (INT32, INT16, INT16))),
     53: Op("CAST", 37, "Cast", 1, _same, ((UINT8, FLOAT), (INT8, FLOAT))),
     59: Op("NEG", 42, "None", 1, _same, _REAL),
     76: Op("RSQRT", 0, "None", 1, _same, _WIDE),
     99: Op("SQUARED_DIFFERENCE", 76, "None", 2, _broadcast, _REAL),
     114: Op("QUANTIZE", 89, "None", 1, _same, _REQUANTIZED),
     117: Op("HARD_SWISH", 91, "None", 1, _same, _REAL),
-    126: Op("BATCH_MATMUL", 101, "BatchMatMul", 2, _batch_matmul, _REAL),
-    150: Op("GELU", 116, "Gelu", 1, _same, _REAL),
+    126: Op("BATCH_MATMUL", 101, "BatchMatMul", 2, _batch_matmul, _WIDE),
+    150: Op("GELU", 116, "Gelu", 1, _same, _WIDE),
 }  # fmt: skip
