@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,10 +26,11 @@ _GATE = """\
 #!/bin/sh
 # The one program that the server starts. SSH_ORIGINAL_COMMAND is what was asked for.
 folder={folder}
-printf '%s\\n' "$SSH_ORIGINAL_COMMAND" >> "$folder/commands"
+echo "$(printf %s "$SSH_ORIGINAL_COMMAND" | tr '\\n' ' ')" >> "$folder/commands"
+path=/usr/local/bin:/usr/bin:/bin
 . "$folder/limits"
 run() {{
-	cd "$folder/home" && exec env -i HOME="$folder/home" PATH=/usr/local/bin:/usr/bin:/bin LANG=C \\
+	cd "$folder/home" && exec env -i HOME="$folder/home" PATH="$path" LANG=C \\
 		{through} "$SSH_ORIGINAL_COMMAND"
 }}
 if [ -e "$folder/kill" ] && read -r number pattern < "$folder/kill" && [ "$number" -gt 0 ]; then
@@ -125,7 +127,7 @@ class Server:
         (self.folder / "server").write_text("\n".join(lines) + "\n")
         with (self.folder / "server.log").open("ab") as log:
             command = [str(SSHD), "-D", "-e", "-f", str(self.folder / "server")]
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log)
         for _ in range(200):
             with socket.socket() as client:
                 if client.connect_ex(("127.0.0.1", self.port)) == 0:
@@ -141,7 +143,7 @@ class Server:
         (self.folder / "kill").unlink(missing_ok=True)
 
     def limit(self, line: str) -> None:
-        """A line of shell before each command, such as `ulimit -f 100`."""
+        """A line of shell before each command, such as `ulimit -f 100`, or `path=…` for the account's PATH."""
         (self.folder / "limits").write_text(line + "\n")
 
     @property
@@ -150,8 +152,18 @@ class Server:
         return (self.folder / "commands").read_text().splitlines()
 
     def stop(self) -> None:
-        """The server and its connections: it leads their process group."""
+        """The server and its connections, and all that runs for them."""
         if self.process is not None:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            for each in [self.process.pid, *_descendants(self.process.pid)]:
+                with suppress(ProcessLookupError):
+                    os.kill(each, signal.SIGKILL)
             self.process.wait()
             self.process = None
+
+
+def _descendants(process: int) -> list[int]:
+    try:
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    except OSError:
+        return []
+    return [each for child in children for each in (int(child), *_descendants(int(child)))]

@@ -1,4 +1,4 @@
-"""Phones for the tests of one module: see `phones`."""
+"""Phones and ssh servers for the tests of one module: see `phones` and `servers`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import phones
 import pytest
+import servers
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +41,30 @@ def network(request, tmp_path_factory) -> Iterator[phones.Network]:
         patch.setenv("XDG_CACHE_HOME", str(request.config.cache.mkdir("bundles")))
         yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def cache(request) -> Iterator[Path]:
+    """What is sent to devices is fetched once, and kept in pytest's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = Path(request.config.cache.mkdir("bundles"))
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def make_server(cache, tmp_path_factory) -> Iterator[Callable[..., servers.Server]]:
+    """Starts a machine that this user calls ssh://pi, the latest one."""
+    if reason := servers.missing():
+        pytest.skip(reason)
+    made: list[servers.Server] = []
+    with pytest.MonkeyPatch.context() as patch:
+
+        def start(**options: str) -> servers.Server:
+            made.append(servers.Server(tmp_path_factory.mktemp("pi") / "pi", **options))
+            patch.setenv("PATH", str(made[-1].bin), prepend=":")
+            return made[-1]
+
+        yield start
+    for each in made:
+        each.stop()
