@@ -8,6 +8,7 @@ qemu, by a binfmt_misc of the sandbox's own (Linux 6.7 and later).
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import shutil
@@ -77,13 +78,16 @@ class Network:
         done = subprocess.run(["adb", *args], capture_output=True, text=True, env=os.environ | self.environment)
         return done.stdout
 
-    def phone(self, root: Path, port: int, *, size: str | None = None, state: str | None = None) -> Phone:
+    def phone(
+        self, root: Path, port: int, *, size: str = "", state: str | None = None, filtered: bool = False
+    ) -> Phone:
         """Plugs a phone in. `size`: /data is a file system of its own, so large (`64m`). `state`: not adbd but the
-        first words of its protocol, as a phone says them that is in recovery, or does not know this PC."""
+        first words of its protocol, as a phone says them that is in recovery, or does not know this PC. `filtered`: a
+        seccomp filter ends what calls `rseq` (x86-64)."""
         inside = ["nsenter", "--preserve-credentials", "--user", "--net", "--target", str(self._pid())]
         command = [*inside, "unshare", "--mount", "--pid", "--fork", "--kill-child", *self._inside]
         if state is None:
-            command += ["adbd", str(root), str(port), size or ""]
+            command += ["adbd", str(root), str(port), size, "filtered" if filtered else ""]
         else:
             command += ["state", state, str(port)]
         with (self.folder / f"phone-{port}.log").open("wb") as log:
@@ -148,7 +152,7 @@ def _server(folder: str) -> None:
     )
 
 
-def _adbd(root: str, port: str, size: str) -> None:
+def _adbd(root: str, port: str, size: str, filtered: str) -> None:
     """In the sandbox, a mount namespace of its own: adbd, with the phone's folder as /."""
     _mount("--bind", root, root)
     _mount("--rbind", "/dev", f"{root}/dev")
@@ -178,6 +182,9 @@ def _adbd(root: str, port: str, size: str) -> None:
         environment["QEMU_CPU"] = "cortex-a76"
     os.chroot(root)
     os.chdir("/")
+    if filtered:
+        environment["GLIBC_TUNABLES"] = "glibc.pthread.rseq=0"  # for adbd itself
+        _end_at(334)
     os.execve("/adbd/ld-linux-x86-64.so.2", ["adbd", "--library-path", "/adbd", "/adbd/adbd"], environment)
 
 
@@ -201,6 +208,19 @@ def _message(command: bytes, first: int, second: int, payload: bytes) -> bytes:
     """A message of adb's protocol (system/core/adb/protocol.txt in AOSP): 24 bytes of head, then the payload."""
     magic = struct.unpack("<I", command)[0] ^ 0xFFFFFFFF
     return struct.pack("<4s5I", command, first, second, len(payload), sum(payload), magic) + payload
+
+
+def _end_at(number: int) -> None:
+    """From here on this process and its children end where they make that system call, as an app of Android's does.
+
+    seccomp(2), with a program of linux/filter.h: load the number; where it is that one, kill the process; else allow.
+    """
+    rows = ((0x20, 0, 0, 0), (0x15, 0, 1, number), (0x06, 0, 0, 0x80000000), (0x06, 0, 0, 0x7FFF0000))
+    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *row) for row in rows))
+    head = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(rows), ctypes.addressof(program)))
+    prctl = ctypes.CDLL(None).prctl
+    assert prctl(38, 1, 0, 0, 0) == 0  # PR_SET_NO_NEW_PRIVS
+    assert prctl(22, 2, head, 0, 0) == 0  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
 
 
 def _mount(*args: str) -> None:

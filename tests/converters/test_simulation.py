@@ -1,15 +1,18 @@
 """The simulated artefact against the artefact, and what fine-tuning needs of it."""
 
+import collections
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from ai_edge_litert.tools import flatbuffer_utils
 from edgevit.converters import convert
 from edgevit.converters.lowering import fold, model_arrays
 from edgevit.converters.recipes import get_recipe
 from edgevit.converters.rounding import round_constant, round_weight
-from edgevit.converters.simulation import Batched, Simulation, batch_logits
+from edgevit.converters.simulation import Batched, Rounded, Simulation, batch_logits
 from edgevit.converters.sites import FIXED, roundings, site_of, word
 from edgevit_runtime import Model, read_manifest
 from samples import pictures_in, random_picture
@@ -141,10 +144,12 @@ def test_positions_are_rounded_in_a_range_of_their_own(tuned):
 
 
 # The largest and the mean difference of a probability, and how many times smaller that is than the float model's.
-# Weights, scales and zero points are equal, so what is left are values that lie on the border between two integers,
-# where kernels round in another order. `int8` and `int8-static` meet few such borders; in `int8-full`, where every op
-# rounds, one crossed early moves all that follows by a step.
-CLOSE = {"int8": (0.02, 0.001, 5), "int8-static": (0.03, 0.002, 5), "int8-full": (0.08, 0.008, 2.5)}
+# Weights, scales, zero points and each op by itself are equal (the tests above and below), so what is left are values
+# on the border between two integers, where kernels round in another order. `int8` and `int8-static` meet few such
+# borders; in `int8-full`, where every op rounds, one crossed early moves all that follows by a step: LiteRT's own
+# optimized and reference kernels part by 0.004 in the mean there, simulation and artefact by 0.005 to 0.006. In 16 bits
+# the float model is no further than 0.017 to 0.034, which leaves less room for a ratio than in the other recipes.
+CLOSE = {"int8": (0.02, 0.001, 5), "int8-static": (0.03, 0.002, 5), "int8-full": (0.06, 0.008, 3)}
 
 
 @pytest.mark.parametrize("distilled", [False, True])
@@ -162,6 +167,68 @@ def test_the_artefact_computes_what_the_simulation_does(tuned, recipe, distilled
         assert np.abs(simulated - scores).max() <= largest
         assert np.abs(simulated - scores).mean() <= mean
         assert np.abs(simulated - scores).mean() < np.abs(plain - scores).mean() / times
+
+
+class Followed(Rounded):
+    """Computes each site from what the artefact computed before it, and notes how far the artefact's answer is."""
+
+    def __init__(self, simulation, made):
+        ranges = dict(zip(simulation.sites, simulation._ends(), strict=True))
+        super().__init__(simulation.recipe, {site: (ends[0], ends[1]) for site, ends in ranges.items()})
+        self.made = made  # (site, dtype) -> [(integers, scale, zero point)], in the graph's order
+        self.off = collections.defaultdict(list)  # last word of the site -> the differences in steps of int8
+
+    def result(self, site, values):
+        expected, kinds = super().result(site, values), roundings(site, self.recipe)
+        size = np.prod(expected.shape)
+        found = [each for each in self.made[site, kinds[-1]] if each[0].size == size] if kinds else []
+        if not found:
+            assert not kinds or site == "pixels", site  # whose integers are the image's
+            return expected
+        integers, scale, zero_point = found[0]
+        actual = (scale * (integers.astype(np.float64) - zero_point)).reshape(expected.shape).astype(np.float32)
+        low, high = self._range(site)
+        self.off[word(site)].append(np.abs(np.asarray(expected) - actual) / float((high - low) / 255.0))
+        return tf.constant(actual)
+
+
+def made_by_the_artefact(path, image, sites, kernels):
+    """(site, dtype) -> [(integers, scale, zero point)] of each integer tensor, in the order of the ops."""
+    interpreter = Interpreter(str(path), experimental_op_resolver_type=kernels, experimental_preserve_all_tensors=True)
+    run = interpreter.get_signature_runner(f"classify_{image.shape[0]}")
+    signed = run.get_input_details()["image"]["dtype"] is np.int8
+    run(image=(image[None].astype(np.int16) - 128).astype(np.int8) if signed else image[None])
+    details = {each["index"]: each for each in interpreter.get_tensor_details()}
+    made = collections.defaultdict(list)
+    for op in interpreter._get_ops_details():
+        for each in (details[index] for index in op["outputs"]):
+            site = site_of(each["name"].removesuffix("_quantized"), sites)
+            if site and each["dtype"] in (np.int8, np.int16):
+                scale, zero_point = each["quantization"]
+                kept = interpreter.get_tensor(each["index"]), scale, zero_point
+                made[site, np.dtype(each["dtype"]).name].append(kept)
+    return made
+
+
+@pytest.mark.parametrize("kernels", ["BUILTIN_REF", "BUILTIN_WITHOUT_DEFAULT_DELEGATES"])
+def test_each_op_computes_what_the_simulation_does(tuned, kernels):
+    """Given what the artefact's ops read, what they put out is at most a step of int8 away, and seldom that.
+
+    This is what makes fine-tuning for `int8-full` exact; how far whole models part is what borders make of a step.
+    """
+    model, simulation, path = tuned("int8-full")
+    off = collections.defaultdict(list)
+    for image in pictures(64, 6):
+        made = made_by_the_artefact(path, image, simulation.sites, getattr(OpResolverType, kernels))
+        followed = Followed(simulation, made)
+        batch_logits(model, image[None], followed)
+        for each, steps in followed.off.items():
+            off[each] += [one.ravel() for one in steps]
+    assert set(off) == {word(site) for site in simulation.sites} | {"weights", "scores"}
+    for each, steps in off.items():
+        steps = np.concatenate(steps)
+        assert steps.max() < 1.01, each
+        assert (steps > 0.1).mean() < 0.02, each
 
 
 def loss_and_gradients(model, simulation, images, classes):
@@ -240,7 +307,7 @@ def test_the_calibration_survives_saving(tuned, tiny_model, tmp_path):
     loaded = load(tmp_path / "tuned.keras")
     assert loaded.calibration == model.calibration == simulation.calibration()
     images = pictures(64, 4)
-    np.testing.assert_allclose(Simulation(loaded, "int8-full")(images), simulation(images), atol=0.15)
+    np.testing.assert_array_equal(Simulation(loaded, "int8-full")(images), Simulation(model, "int8-full")(images))
     save(tiny_model, tmp_path / "plain.keras")
     assert load(tmp_path / "plain.keras").calibration is None
 

@@ -302,6 +302,16 @@ def test_another_deployment_at_work(guest, monkeypatch):
     assert not lock.exists()
 
 
+def test_rseq_is_never_called(guest, deployed):
+    """Under a filter as Android lays it on apps, of which `rseq` (glibc 2.35 and later, at each start) is one call."""
+    there = guest(7024, root=deployed, filtered=True)
+    device = AdbDevice(there.serial)
+    assert device.shell("unset GLIBC_TUNABLES; uname", timeout_s=10, check=False).code == 128 + 31  # toybox, by glibc
+    place = Phone(device).place(GOLDEN, "artefacts")
+    finished = device.shell(f"unset GLIBC_TUNABLES; {TOP}/edgevit-run self-test {place}", timeout_s=60)
+    assert "self-test passed" in finished.stdout
+
+
 def test_processor_without_litert(guest, run):
     there = guest(7023)
     (there.root / "system/props/ro.product.cpu.abi").write_text("armeabi-v7a\n")
