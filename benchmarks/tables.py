@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator
 
 from edgevit.converters.recipes import RECIPES
+from measuring_tables import SECTIONS as MEASURING
+from prediction_tables import SECTIONS as PREDICTION
 from quantization_tables import SECTIONS as QUANTIZATION
 from record import ROOT
 from runtime_tables import SECTIONS as RUNTIME
@@ -187,7 +189,9 @@ PAGES = {
     "README.md": {"demo": demo, "recipes": recipes, "deit": deit},
     "docs/android.md": {"phone": phone},
     "docs/checkpoints.md": {"checkpoints": checkpoints},
+    "docs/comparing.md": PREDICTION,
     "docs/artefact.md": {"others": others},
+    "docs/measuring.md": MEASURING,
     "docs/quantization.md": QUANTIZATION,
     "docs/speed.md": SPEED,
     "docs/training.md": TRAINING,

@@ -6,18 +6,20 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from edgevit.converters.audit import audit, check_lowering, self_test_entry
+from edgevit.converters.accuracy import Validation
+from edgevit.converters.audit import RungAudit, audit, check_lowering, self_test_entry
 from edgevit.converters.calibration import calibration_files
+from edgevit.converters.custom import check_depth, find_recipe
 from edgevit.converters.ladder import Rung, merge
-from edgevit.converters.lowering import Folded, lower, model_arrays, output_names
+from edgevit.converters.lowering import Arrays, Folded, lower, model_arrays, output_names
 from edgevit.converters.manifest import manifest_bytes, signature_entry
 from edgevit.converters.packing import pack
-from edgevit.converters.posttraining import Prepared, prepare
+from edgevit.converters.posttraining import Prepared, look
 from edgevit.converters.quantize import quantize
-from edgevit.converters.recipes import RECIPES, Recipe, get_recipe
+from edgevit.converters.recipes import RECIPES, Recipe
 from edgevit.converters.writing import check_target, write
 from edgevit_runtime.preprocess import parse_policy
 
@@ -25,6 +27,9 @@ from edgevit.calibration import Calibration
 from edgevit.config import ViTConfig, check_resolution
 from edgevit.errors import ConversionError
 from edgevit.model import ViT
+
+if TYPE_CHECKING:
+    from edgevit.converters.selection import Selection
 
 OnStep = Callable[[str, int, int], None]
 """Told (what is being done, steps done, steps in all)."""
@@ -34,7 +39,7 @@ def convert(
     model: ViT,
     path: str | Path,
     *,
-    recipe: str = "int8",
+    recipe: str | Path | Recipe = "int8",
     resolutions: Sequence[int] = (),
     labels: Sequence[str] | None = None,
     resize: str | None = None,
@@ -42,10 +47,13 @@ def convert(
     with_logits: bool = False,
     source: str | Path | None = None,
     sign: str | Path | None = None,
+    validation: Validation | None = None,
+    selection: Selection | None = None,
     on_step: OnStep = lambda _what, _done, _total: None,
 ) -> None:
     """Compiles `model` to one `.tflite` artefact at `path`; a failure leaves nothing there.
 
+    recipe: a built-in one's name, the `.toml` file of a custom one, or a `Recipe`.
     resolutions: the ladder; where empty, the one that the model was trained for.
     labels: class names in index order; None keeps the model's own.
     resize: the preprocessing policy; None keeps the model's own.
@@ -53,13 +61,16 @@ def convert(
         in fine-tuning for this recipe. `int8` does without, and rounds its weights better with.
     source: the `.keras` file the model came from, named in the manifest with its hash.
     sign: an Ed25519 private key in PEM; devices that trust its public half run only what it signed.
+    validation: labelled pictures; the manifest then says how right the artefact and the float model are on them.
+    selection: how the recipe was chosen on them (`selection.select`); the manifest says for which drop.
 
     Raises `ConfigError`, `ResolutionError`, `DataError`, `ConversionError` or its child `AuditError`.
     """
-    chosen, path = get_recipe(recipe), Path(path)
-    config = _config(model.config, labels, resize)
-    ladder = _ladder(config, resolutions)
-    ranges = _ranges(model, chosen, calibration)
+    chosen, path = find_recipe(recipe), Path(path)
+    config = with_choices(model.config, labels, resize)
+    check_depth(chosen, config.depth)
+    ladder = find_ladder(config, resolutions)
+    ranges = find_ranges(model, chosen, calibration)
     check_target(path, sign)
 
     arrays = model_arrays(model)
@@ -67,16 +78,28 @@ def convert(
     prepared = Prepared(calibration=ranges.learned)
     if ranges.files:
         on_step("calibration", 0, len(ladder) + 1)
-        prepared = prepare(config, arrays, chosen, ladder, ranges.files)
-    rungs, entries = [], []
+        seen = selection.seen if selection else None
+        prepared = (seen or look(config, arrays, chosen, ladder, ranges.files)).prepared(chosen)
+    rungs, entries, accuracies = [], [], []
     for done, resolution in enumerate(ladder):
         name = f"classify_{resolution}"
         on_step(f"{resolution} px", done, len(ladder) + 1)
-        rung, entry = _rung(model, config, arrays, chosen, name, resolution, prepared, with_logits)
-        rungs.append(rung)
-        entries.append(entry)
+        lowered = Lowered(config, arrays, chosen, name, resolution, with_logits)
+        check_lowering(*lowered.plain(prepared.equalized), model, name)
+        rung = lowered.quantized(prepared)
+        rungs.append(Rung(name, rung.flatbuffer, lowered.outputs))
+        entries.append(signature_entry(config, name, resolution, rung.audited, rung.self_test()))
+        if validation is not None:
+            on_step(f"{resolution} px on {validation.name}", done, len(ladder) + 1)
+            ours = validation.answers(name, rung.single, rung.audited)
+            accuracies.append(validation.entry(resolution, ours))
     on_step("self-test", len(ladder), len(ladder) + 1)
-    text = manifest_bytes(config, chosen, entries, calibration=ranges.described, source=_source(source))
+    accuracy = None
+    if validation is not None:
+        accuracy = {**validation.described(accuracies), "max_drop": selection and selection.asked}
+    text = manifest_bytes(
+        config, chosen, entries, calibration=ranges.described, accuracy=accuracy, source=_source(source)
+    )
     write(path, merge(rungs), text, sign)
     on_step("done", len(ladder) + 1, len(ladder) + 1)
 
@@ -91,7 +114,8 @@ class Ranges:
     """For the manifest."""
 
 
-def _ranges(model: ViT, recipe: Recipe, folder: str | Path | None) -> Ranges:
+def find_ranges(model: ViT, recipe: Recipe, folder: str | Path | None) -> Ranges:
+    """Raises `ConversionError` where the recipe needs ranges and there are none, or has no use for pictures."""
     if folder is not None and not recipe.uses_calibration:
         names = ", ".join(name for name, each in RECIPES.items() if each.uses_calibration)
         raise ConversionError(f"the recipe {recipe.name} uses no calibration; leave it out, or choose one of {names}")
@@ -101,50 +125,69 @@ def _ranges(model: ViT, recipe: Recipe, folder: str | Path | None) -> Ranges:
     if not recipe.needs_calibration:
         return Ranges()
     learned: Calibration | None = model.calibration
-    if learned is None or learned.recipe != recipe.name:
+    if learned is None or learned.recipe not in (recipe.name, recipe.base):
         other = f" (this model's ranges were learned for {learned.recipe})" if learned else ""
         raise ConversionError(f"the recipe {recipe.name} needs pictures to calibrate with: --calibration DIR{other}")
-    return Ranges(learned=learned, described={"learned_for": learned.recipe, "ranges": len(learned.ranges)})
+    own = Calibration(recipe.name, learned.ranges)
+    return Ranges(learned=own, described={"learned_for": learned.recipe, "ranges": len(learned.ranges)})
 
 
-def _rung(
-    model: ViT,
-    config: ViTConfig,
-    arrays: dict[str, Any],
-    recipe: Recipe,
-    name: str,
-    resolution: int,
-    prepared: Prepared,
-    with_logits: bool,
-) -> tuple[Rung, dict[str, Any]]:
-    """One resolution, quantized and audited, and its entry in the manifest."""
-    outputs = output_names(with_logits=with_logits)
-    integer = recipe.integer_io  # integer positions are small as they are, and resampling would round them twice more
+@dataclass(frozen=True)
+class Quantized:
+    """One resolution under a recipe."""
 
-    def lowered(adjust: Callable[[Folded], Folded]) -> bytes:
+    recipe: Recipe
+    flatbuffer: bytes
+    single: bytes
+    """The same as a file of its own, with its one signature."""
+    audited: RungAudit
+
+    def self_test(self) -> dict[str, Any]:
+        return self_test_entry(self.single, self.audited, self.recipe)
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """How one resolution becomes a flatbuffer, float or quantized."""
+
+    config: ViTConfig
+    arrays: Arrays
+    recipe: Recipe
+    name: str
+    resolution: int
+    with_logits: bool = False
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return output_names(with_logits=self.with_logits)
+
+    def plain(self, adjust: Callable[[Folded], Folded]) -> tuple[bytes, RungAudit]:
+        """The float graph; audited, which every one passes."""
+        # Integer positions are small as they are, and resampling would round them twice more.
+        integer = self.recipe.integer_io
         graph = lower(
-            config,
-            arrays,
-            resolution,
-            with_logits=with_logits,
+            self.config,
+            self.arrays,
+            self.resolution,
+            with_logits=self.with_logits,
             float_input=integer,
             resample=integer,
             adjust=adjust,
         )
-        return pack(merge([Rung(name, graph, outputs)]))
+        packed = pack(merge([Rung(self.name, graph, self.outputs)]))
+        return packed, audit(packed, RECIPES["float32"], self.name)
 
-    plain = lowered(prepared.equalized)
-    check_lowering(plain, audit(plain, get_recipe("float32"), name), model, name)
-    if prepared.rounded is not None:  # from here on it is no longer the model to the last bit
-        plain = lowered(prepared.finished)
-    quantized = Rung(name, quantize(plain, recipe, prepared.calibration), outputs)
-    single = pack(merge([quantized]))
-    audited = audit(single, recipe, name)
-    entry = signature_entry(config, name, resolution, audited, self_test_entry(single, audited, recipe))
-    return quantized, entry
+    def quantized(self, prepared: Prepared) -> Quantized:
+        """Raises `AuditError` where a CPU recipe is not one XNNPACK partition."""
+        # Rounded layers are no longer the model's to the last bit.
+        plain, _ = self.plain(prepared.equalized if prepared.rounded is None else prepared.finished)
+        flatbuffer = quantize(plain, self.recipe, prepared.calibration)
+        single = pack(merge([Rung(self.name, flatbuffer, self.outputs)]))
+        return Quantized(self.recipe, flatbuffer, single, audit(single, self.recipe, self.name))
 
 
-def _config(config: ViTConfig, labels: Sequence[str] | None, resize: str | None) -> ViTConfig:
+def with_choices(config: ViTConfig, labels: Sequence[str] | None, resize: str | None) -> ViTConfig:
+    """With labels and preprocessing in place of the model's own; None keeps those."""
     if labels is not None:
         if len(labels) != config.classes:
             raise ConversionError(f"{len(labels)} labels for a model with {config.classes} classes")
@@ -155,7 +198,8 @@ def _config(config: ViTConfig, labels: Sequence[str] | None, resize: str | None)
     return config
 
 
-def _ladder(config: ViTConfig, resolutions: Sequence[int]) -> tuple[int, ...]:
+def find_ladder(config: ViTConfig, resolutions: Sequence[int]) -> tuple[int, ...]:
+    """These resolutions ascending, or those that the model was trained for. Raises `ResolutionError`."""
     ladder = tuple(sorted(set(resolutions))) or config.ladder or (config.base_resolution,)
     for resolution in ladder:
         check_resolution(resolution, config.patch)

@@ -15,20 +15,27 @@ import numpy as np
 from edgevit.converters.arithmetic import Linear
 from edgevit.converters.lowering import Folded
 from edgevit.converters.ranges import Moments
+from edgevit.converters.recipes import Recipe
 from edgevit.converters.rounding import SMALLEST_BOUND
+from edgevit.converters.sites import weight
 from numpy.typing import NDArray
 
 DAMPING = 0.01
 """Of the mean second moment, added to each: GPTQ's own."""
 
 
-def correct(folded: Folded, moments: Mapping[str, Moments]) -> Folded:
-    """All linear layers, each by the moments of what it reads."""
-    found = {
-        site: corrected(layer, moments[site].second / moments[site].weight, moments[site].first / moments[site].weight)
-        for site, layer in layers(folded).items()
-        if site in moments
-    }
+def correct(folded: Folded, moments: Mapping[str, Moments], recipe: Recipe, known: dict[str, Linear]) -> Folded:
+    """The linear layers that the recipe rounds, each by the moments of what it reads; the others as they are.
+
+    known: what was already found of these layers, and what is found now, by site.
+    """
+    found = layers(folded)
+    for site, layer in found.items():
+        if site in moments and weight(site, recipe) == "int8":
+            if site not in known:
+                seen = moments[site]
+                known[site] = corrected(layer, seen.second / seen.weight, seen.first / seen.weight)
+            found[site] = known[site]
     blocks = tuple(
         replace(
             block,

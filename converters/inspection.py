@@ -27,6 +27,7 @@ def inspect(path: str | Path) -> dict[str, Any]:
         "classes": manifest.classes,
         "labels": len(manifest.labels),
         "default_resolution": manifest.default_resolution,
+        "accuracy": manifest.raw.get("accuracy"),
         "signatures": [
             {
                 "name": signature.name,

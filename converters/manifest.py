@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgevit.converters.audit import RungAudit
+from edgevit.converters.custom import described
 from edgevit.converters.recipes import Recipe
 from edgevit_runtime.manifest import SCHEMA_VERSION, Manifest, Signature, parse_manifest
 from edgevit_runtime.preprocess import parse_policy
@@ -51,21 +52,23 @@ def manifest_bytes(
     signatures: Sequence[Mapping[str, Any]],
     *,
     calibration: Mapping[str, Any] | None,
+    accuracy: Mapping[str, Any] | None = None,
     source: Mapping[str, Any] | None,
 ) -> bytes:
     """The manifest as JSON, already read back once by the runtime's reader.
 
     Nothing in it depends on when or where it was written: the same model and versions give the same bytes.
     """
-    described = config.to_dict()
-    labels = described.pop("labels")
+    variant = config.to_dict()
+    labels = variant.pop("labels")
     manifest = {
         "schema": "edgevit.manifest",
         "schema_version": list(SCHEMA_VERSION),
         "size_bytes": 0,
         "sealed": True,
         "recipe": recipe.name,
-        "model": {"variant": config.variant, "config": described, "source": source},
+        **({"custom_recipe": described(recipe)} if recipe.is_custom else {}),
+        "model": {"variant": config.variant, "config": variant, "source": source},
         "classes": config.classes,
         "labels": list(labels),
         "preprocessing": {
@@ -76,7 +79,7 @@ def manifest_bytes(
         "default_resolution": default_resolution(config, [each["resolution"] for each in signatures]),
         "tasks": ["classify"],
         "signatures": list(signatures),
-        "accuracy": None,
+        "accuracy": accuracy,
         "calibration": calibration,
         "versions": {name: importlib.metadata.version(name) for name in TOOLS},
     }
@@ -86,6 +89,10 @@ def manifest_bytes(
 def single_manifest(manifest: Manifest, signature: Signature) -> bytes:
     """The manifest of an artefact that holds only this signature of a ladder."""
     entries = [entry for entry in manifest.raw["signatures"] if entry["name"] == signature.name]
+    accuracy = manifest.raw.get("accuracy")
+    if accuracy is not None:
+        results = [each for each in accuracy["results"] if each["resolution"] == signature.resolution]
+        accuracy = {**accuracy, "results": results}
     return _to_bytes(
         {
             **manifest.raw,
@@ -93,6 +100,7 @@ def single_manifest(manifest: Manifest, signature: Signature) -> bytes:
             "sealed": True,
             "default_resolution": signature.resolution,
             "signatures": entries,
+            "accuracy": accuracy,
         }
     )
 

@@ -41,8 +41,8 @@ def quantize(
         return flatbuffer
     with _silent():
         engine = quantizer.Quantizer(bytearray(flatbuffer))
-        for rule in recipe.rules:
-            _add(engine, rule)
+        for index, rule in enumerate(recipe.rules):
+            _add(engine, rule, index)
         engine.update_quantization_recipe(
             regex=f"^{POSITIONS}/", operation_name=_OPS.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE
         )
@@ -55,7 +55,12 @@ def quantize(
         return bytes(engine.quantize(ranges).quantized_model)
 
 
-def _add(engine: Any, rule: Rule) -> None:
+def _add(engine: Any, rule: Rule, index: int) -> None:
+    # It orders rules by when it first saw their patterns, so that none may come twice.
+    pattern, op = f"(?#{index}){rule.pattern}", _OPS.ALL_SUPPORTED if rule.op == ANY else _OPS(rule.op)
+    if rule.weight == "float32":
+        engine.update_quantization_recipe(regex=pattern, operation_name=op, algorithm_key=AlgorithmName.NO_QUANTIZE)
+        return
     weight = (
         qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT)
         if rule.weight == "float16"
@@ -70,8 +75,8 @@ def _add(engine: Any, rule: Rule) -> None:
     }.get(rule.activation)
     integer = rule.activation != "float32"
     engine.update_quantization_recipe(
-        regex=rule.pattern,
-        operation_name=_OPS.ALL_SUPPORTED if rule.op == ANY else _OPS(rule.op),
+        regex=pattern,
+        operation_name=op,
         algorithm_key=AlgorithmName.MIN_MAX_UNIFORM_QUANT if integer else AlgorithmName.FLOAT_CASTING,
         op_config=qtyping.OpQuantizationConfig(
             activation_tensor_config=activation,

@@ -16,7 +16,7 @@ from edgevit.converters.lowering import Folded, graph
 from edgevit.converters.recipes import Recipe
 from edgevit.converters.rounding import LEVELS, rsqrt_by_table
 from edgevit.converters.simulation import HEADROOM, NEAREST, Batched
-from edgevit.converters.sites import FIXED, READERS, roundings, word
+from edgevit.converters.sites import FIXED, readers, roundings, word
 from numpy.typing import NDArray
 from scipy.special import erf
 
@@ -206,7 +206,7 @@ def _reading(site: str, folded: Folded) -> tuple[Any, Callable[[Any], Any]]:
     name = word(site)
     if name == "expand":
         return 1.0, gelu
-    reader = next((made for end, made in READERS.items() if f"/{site}".endswith(f"/{end}")), None)
+    reader = next(iter(readers(site)), None)
     if reader == "logits":
         columns = np.square(np.asarray(folded.head.weight)).sum(axis=0)
         return columns.reshape(-1, folded.front.shape[1]).sum(axis=0), _same  # a token's after another's

@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgevit.errors import unknown_key
 
 ANY = "*"
+OUTSIDE = "outside"
+"""Stands among the blocks for what is before and behind them."""
 
 STREAM = ("tokens", "attended")
 NORM = ("mean", "centred", "squares", "variance", "stabilised", "scale", "scaled", "normalised")
 """Sites by the last word of their names: the residual stream, and what a LayerNorm computes (`lowering`)."""
+
+LINEAR: Mapping[str, str] = {
+    "patches": "CONV_2D",
+    **dict.fromkeys(("qkv", "queries", "output", "expand", "contract", "logits"), "FULLY_CONNECTED"),
+}
+"""Linear layers by the last word of the site they put out, and the op that each becomes."""
+
+OPS: Mapping[str, str] = {
+    **LINEAR,
+    **dict.fromkeys(("products", "mixed"), "BATCH_MATMUL"),
+    **dict.fromkeys(("weights", "scores"), "SOFTMAX"),
+    **dict.fromkeys((*STREAM, "stabilised"), "ADD"),
+    **dict.fromkeys(("mean", "variance"), "MEAN"),
+    **dict.fromkeys(("squares", "scaled", "normalised"), "MUL"),
+    "centred": "SUB",
+    "scale": "RSQRT",
+    "gelu": "GELU",
+}
+"""Sites by the last word of their names, and the op that makes each."""
+
+WITH_WEIGHTS = ("FULLY_CONNECTED", "CONV_2D", "BATCH_MATMUL")
+"""The ops that a rule for all ops reaches where it says nothing of ranges: the quantizer knows it for no others."""
 
 
 @dataclass(frozen=True)
@@ -18,23 +43,34 @@ class Rule:
     """What happens to one class of ops. A later rule overrides an earlier one."""
 
     op: str
-    """A TFLite op (`FULLY_CONNECTED`), or `*` for every op that the quantizer knows."""
+    """A TFLite op (`FULLY_CONNECTED`), or `*` for every op that can do what the rule says."""
     weight: str
-    """`int8` per channel, symmetric, or `float16`."""
+    """`int8` per channel, symmetric; `float16`; `float32`: left as it is."""
     activation: str = "float32"
     """`float32`; `int8-dynamic`: per row, as it runs; `int8-static`, `int16-static`: one range from calibration."""
     sites: tuple[str, ...] = ()
     """Only ops whose result is at such a site, by the last word of its name (`expand`); all where empty."""
     why: str = ""
+    blocks: tuple[int | str, ...] = ()
+    """Only ops in these encoder blocks, from 0, or `OUTSIDE` of all; all where empty."""
 
     @property
     def pattern(self) -> str:
         """For the names of the tensors that the ops put out."""
-        return f"(^|.*/)({'|'.join(self.sites)})/.*" if self.sites else ".*"
+        numbers = "|".join(str(each) for each in self.blocks if each != OUTSIDE)
+        places = [f"block({numbers})/"] if numbers else []
+        places += [r"(?!block\d)"] if OUTSIDE in self.blocks else []
+        end = f"({'|'.join(self.sites)})/" if self.sites else ""
+        return f"^({'|'.join(places)})(.*/)?{end}.*" if places or end else ".*"
 
     @property
     def is_static(self) -> bool:
         return self.activation in ("int8-static", "int16-static")
+
+    def reaches(self, op: str | None) -> bool:
+        """Whether it says how `op` computes, wherever the op stands."""
+        every = self.is_static or self.weight == "float32" or op in WITH_WEIGHTS
+        return self.op == op or (self.op == ANY and every)
 
 
 @dataclass(frozen=True)
@@ -62,10 +98,16 @@ class Recipe:
     source: str = ""
     hardware: str = ""
     measured: Measured | None = None
+    base: str = ""
+    """Of a custom recipe (`custom`): the one in this table that its rules begin with."""
 
     @property
     def needs_calibration(self) -> bool:
         return any(rule.is_static for rule in self.rules)
+
+    @property
+    def is_custom(self) -> bool:
+        return RECIPES.get(self.name) != self
 
     @property
     def uses_calibration(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,17 @@ import tensorflow as tf
 from edgevit.converters.arithmetic import Linear
 from edgevit.converters.calibration import calibration_files, calibration_images
 from edgevit.converters.correction import layers
-from edgevit.converters.lowering import fold, graph, model_arrays
+from edgevit.converters.custom import check_depth, find_recipe
+from edgevit.converters.lowering import Folded, fold, graph, model_arrays
 from edgevit.converters.posttraining import Prepared, prepare
-from edgevit.converters.recipes import NORM, STREAM, Recipe, get_recipe
+from edgevit.converters.recipes import NORM, STREAM, Recipe
 from edgevit.converters.simulation import Batched, Rounded
 from edgevit.converters.sites import LINEAR_INPUTS, activation, roundings, word
 from edgevit_runtime.preprocess import parse_policy
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
-from edgevit.config import check_resolution
+from edgevit.config import ViTConfig, check_resolution
 from edgevit.errors import ConfigError
 from edgevit.model import ViT
 
@@ -49,7 +50,7 @@ def sensitivity(
     model: ViT,
     data: str | Path,
     *,
-    recipe: str = "int8-full",
+    recipe: str | Path | Recipe = "int8-full",
     resolution: int | None = None,
     resize: str | None = None,
     count: int = 32,
@@ -63,9 +64,10 @@ def sensitivity(
 
     Raises `ConfigError` for a recipe that rounds no activations, `ResolutionError`, `DataError`.
     """
-    chosen, config = get_recipe(recipe), model.config
+    chosen, config = find_recipe(recipe), model.config
+    check_depth(chosen, config.depth)
     if not any(rule.activation.startswith("int") for rule in chosen.rules):
-        raise ConfigError(f"{recipe} rounds no activations: choose int8, int8-static or int8-full")
+        raise ConfigError(f"{chosen.name} rounds no activations: choose int8, int8-static or int8-full")
     if resize is not None:
         parse_policy(resize)
         config = config.with_(resize=resize)
@@ -76,11 +78,35 @@ def sensitivity(
     arrays = model_arrays(model)
     prepared = prepare(config, arrays, chosen, (resolution,), files) if chosen.needs_calibration else Prepared()
     folded = prepared.equalized(fold(config, arrays, resolution))
+    alone, whole = group_losses(config, folded, chosen, prepared, images, CLASSES, on_row)
+    return {
+        "schema": "edgevit.sensitivity/1",
+        "recipe": chosen.name,
+        "data": str(data),
+        "images": len(images),
+        "resolution": resolution,
+        "resize": config.resize,
+        "whole": whole,
+        "entries": [{"block": group[0], "class": group[1], **losses} for group, losses in alone.items()],
+    }
 
-    def classify(images: Any, do: Batched) -> Any:
-        return graph(config, folded, with_logits=True, do=do)(images)["logits"][:, 0]
 
-    partial = _Partly(chosen, prepared)
+Group = tuple[str, str]
+"""`block3` (or `` for what is before and behind them) and a class."""
+Classes = Mapping[str, tuple[str, ...]]
+
+
+def group_losses(
+    config: ViTConfig,
+    folded: Folded,
+    recipe: Recipe,
+    prepared: Prepared,
+    images: NDArray[np.uint8],
+    classes: Classes,
+    on_row: OnRow,
+) -> tuple[dict[Group, dict[str, float]], dict[str, float]]:
+    """What logits lose by each group alone, and by all of them. images: [n, R, R, 3]; folded: for R."""
+    partial = _Partly(recipe, prepared, classes)
 
     def logits(groups: Collection[Group]) -> NDArray[Any]:
         partial.groups = groups
@@ -89,40 +115,27 @@ def sensitivity(
         return np.concatenate([run(tf.constant(images[at : at + BATCH]))["logits"][:, 0].numpy() for at in starts])
 
     exact = logits(())
-    groups = list(partial.seen)
-    entries = []
+    groups, alone = list(partial.seen), {}
     for done, group in enumerate(groups):
         on_row(done, len(groups) + 1)
-        entries.append({"block": group[0], "class": group[1], **_losses(exact, logits({group}))})
-    return {
-        "schema": "edgevit.sensitivity/1",
-        "recipe": chosen.name,
-        "data": str(data),
-        "images": len(images),
-        "resolution": resolution,
-        "resize": config.resize,
-        "whole": _losses(exact, logits(groups)),
-        "entries": entries,
-    }
+        alone[group] = _losses(exact, logits({group}))
+    return alone, _losses(exact, logits(groups))
 
 
-Group = tuple[str, str]
-"""`block3` (or `` for what is before and behind them) and a class."""
-
-
-def group_of(site: str) -> Group | None:
+def group_of(site: str, classes: Classes = CLASSES) -> Group | None:
     """The group that a site is in; None for one in no class."""
     block = site.partition("/")[0]
-    name = next((name for name, words in CLASSES.items() if word(site) in words), None)
+    name = next((name for name, words in classes.items() if word(site) in words), None)
     return None if name is None else (block if block.startswith("block") else "", name)
 
 
 class _Partly(Rounded):
     """Rounds what is in the chosen groups, and nothing else."""
 
-    def __init__(self, recipe: Recipe, prepared: Prepared) -> None:
+    def __init__(self, recipe: Recipe, prepared: Prepared, classes: Classes) -> None:
         super().__init__(recipe, prepared.calibration.ranges if prepared.calibration else {})
         self.rounded = {} if prepared.rounded is None else layers(prepared.rounded)
+        self.classes = classes
         self.groups: Collection[Group] = ()
         self.seen: dict[Group, None] = {}  # all that the recipe rounds, in the graph's order
 
@@ -137,7 +150,7 @@ class _Partly(Rounded):
         layer: Linear,
         rows: slice = slice(None),
     ) -> Any:
-        if self._note(site, activation(word(site), self.recipe) != "float32"):
+        if self._note(site, activation(site, self.recipe) != "float32"):
             return super().linear(site, product, inputs, self.rounded.get(site, layer), rows)
         self.rounds = False
         return Batched.linear(self, site, product, inputs, layer, rows)
@@ -149,7 +162,7 @@ class _Partly(Rounded):
 
     def _note(self, site: str, rounded: bool) -> bool:
         """Whether the site is in a chosen group."""
-        group = group_of(site)
+        group = group_of(site, self.classes)
         if group is None or not rounded:
             return False
         self.seen[group] = None

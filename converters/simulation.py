@@ -20,8 +20,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 from edgevit.converters.arithmetic import Arithmetic, Linear
+from edgevit.converters.custom import check_depth, find_recipe
 from edgevit.converters.lowering import fold, graph
-from edgevit.converters.recipes import Recipe, get_recipe
+from edgevit.converters.recipes import Recipe
 from edgevit.converters.rounding import (
     BITS,
     LEVELS,
@@ -56,12 +57,14 @@ class Simulation:
     `model.calibration` for `convert` to find. A model that brings ranges for the recipe starts from those.
     """
 
-    def __init__(self, model: ViT, recipe: str) -> None:
-        self.model, self.recipe = model, get_recipe(recipe)
+    def __init__(self, model: ViT, recipe: str | Recipe) -> None:
+        self.model, self.recipe = model, find_recipe(recipe)
+        name = self.recipe.name
+        check_depth(self.recipe, model.config.depth)
         if not any(rule.weight == "int8" for rule in self.recipe.rules):
-            raise ConfigError(f"{recipe} has nothing to fine-tune for: choose int8, int8-static or int8-full")
+            raise ConfigError(f"{name} has nothing to fine-tune for: choose int8, int8-static or int8-full")
         if any(rule.op == "BATCH_MATMUL" for rule in self.recipe.rules):  # which rounds a part of `qkv` only
-            raise ConfigError(f"{recipe} has no form to fine-tune in: fine-tune for int8, then convert to {recipe}")
+            raise ConfigError(f"{name} has no form to fine-tune in: fine-tune for int8, then convert to {name}")
         self.sites = _learned_sites(model, self.recipe)
         self.variables: list[Any] = []
         """One of [sites, 2]: log2 of how far the ends, low and high, lie from zero.
@@ -71,7 +74,7 @@ class Simulation:
         """
         if self.sites:
             self.variables = [keras.Variable(np.full((len(self.sites), 2), np.nan), dtype="float32", name="range_ends")]
-            if model.calibration is not None and model.calibration.recipe == recipe:
+            if model.calibration is not None and model.calibration.recipe == name:
                 self._begin(model.calibration.ranges)
 
     def calibrate(self, batches: Iterable[Any]) -> None:
@@ -197,7 +200,7 @@ class Rounded(Batched):
         layer: Linear,
         rows: slice = slice(None),
     ) -> Any:
-        how = activation(word(site), self.recipe)
+        how = activation(site, self.recipe)
         self.rounds = how != "float32"
         if how == "int8-dynamic":
             inputs = round_rows(inputs)

@@ -10,7 +10,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 from edgevit.converters.audit import op_name
-from edgevit.converters.recipes import ANY, Recipe, Rule
+from edgevit.converters.recipes import OPS, OUTSIDE, Recipe, Rule
 
 from edgevit.calibration import Calibration
 from edgevit.errors import ConversionError
@@ -21,32 +21,37 @@ SHARES = (0.0, 255.0 / 256.0)  # scale 1/256, zero point -128: what TFLite's int
 FIXED = {"image": PIXELS, "pixels": PIXELS, "weights": SHARES, "scores": SHARES}
 """By the last word of a site's name: ranges that nobody has to learn."""
 
-LINEAR = {
-    "patches": "CONV_2D",
-    **dict.fromkeys(("qkv", "queries", "output", "expand", "contract", "logits"), "FULLY_CONNECTED"),
-}
-"""Linear layers by the last word of the site they put out, and the op that each becomes."""
-
-OPS = {**LINEAR, **dict.fromkeys(("products", "mixed"), "BATCH_MATMUL")}
-"""By the last word of a site: the op that makes it, where a recipe may name that op."""
-
 LINEAR_INPUTS = {"pixels", "normalised", "mixed", "gelu"}
 """What they read, by the last word."""
 
-READERS = {
-    "pixels": "patches",
-    "norm1/normalised": "qkv",
-    "norm2/normalised": "expand",
-    "norm/normalised": "logits",
-    "qkv": "products",
-    "queries": "products",
-    "mixed": "output",
-    "gelu": "contract",
-    "patches": "tokens",
-    "output": "attended",
-    "contract": "tokens",
+READERS: dict[str, tuple[str, ...]] = {
+    "pixels": ("patches",),
+    "norm1/normalised": ("qkv", "queries"),
+    "norm2/normalised": ("expand",),
+    "norm/normalised": ("logits",),
+    "qkv": ("products", "mixed"),
+    "queries": ("products",),
+    "products": ("weights",),
+    "weights": ("mixed",),
+    "mixed": ("output",),
+    "expand": ("gelu",),
+    "gelu": ("contract",),
+    "patches": ("tokens",),
+    "output": ("attended",),
+    "contract": ("tokens",),
+    "logits": ("scores",),
+    "attended": ("mean", "centred", "tokens"),
+    "mean": ("centred",),
+    "centred": ("squares", "scaled", "normalised"),
+    "squares": ("variance",),
+    "variance": ("stabilised",),
+    "stabilised": ("scale",),
+    "scale": ("normalised",),
+    "scaled": ("normalised",),
 }
-"""Sites, by the end of their names, that ops of another kind read than the one that made them; and what those make."""
+"""Sites, by the end of their names, and those that the ops make that read them, in the same block."""
+READ_BY_NEXT = ("mean", "centred", "attended")
+"""What the next block makes of a block's `tokens`."""
 
 
 def word(site: str) -> str:
@@ -54,27 +59,50 @@ def word(site: str) -> str:
     return site.rpartition("/")[2]
 
 
-def activation(made: str, recipe: Recipe) -> str:
-    """How the op that puts out a site, by its last word, computes: `Rule.activation`."""
+def block_of(site: str) -> int | str:
+    """`block3/norm1/centred` -> 3; `OUTSIDE` for what is in no block."""
+    first = site.partition("/")[0]
+    return int(first[5:]) if first.startswith("block") and first[5:].isdecimal() else OUTSIDE
+
+
+def readers(site: str) -> tuple[str, ...]:
+    """What the ops make that read a site, by the last word."""
+    return next((made for end, made in READERS.items() if f"/{site}".endswith(f"/{end}")), ())
+
+
+def rule_of(made: str, block: int | str, recipe: Recipe) -> Rule | None:
+    """The rule for the op that puts out a site, by its last word and where it is."""
     for rule in reversed(recipe.rules):
-        if rule.op in (ANY, OPS.get(made)) and (not rule.sites or made in rule.sites):
-            return rule.activation
-    return "float32"
+        if rule.reaches(OPS.get(made)) and made in (rule.sites or [made]) and block in (rule.blocks or [block]):
+            return rule
+    return None
+
+
+def activation(site: str, recipe: Recipe) -> str:
+    """How the op that puts out a site computes: `Rule.activation`."""
+    rule = rule_of(word(site), block_of(site), recipe)
+    return rule.activation if rule else "float32"
+
+
+def weight(site: str, recipe: Recipe) -> str:
+    """What the weights of the op that puts out a site become: `Rule.weight`."""
+    rule = rule_of(word(site), block_of(site), recipe)
+    return rule.weight if rule else "float32"
 
 
 def roundings(site: str, recipe: Recipe) -> tuple[str, ...]:
     """How the recipe rounds a site with one range for all pictures, in order: `int8`, `int16`.
 
-    First as the op that makes it, then as the one that reads it, where that is another.
+    First as the op that makes it, then as those that read it, where they do otherwise.
     """
-    reader = next((made for end, made in READERS.items() if f"/{site}".endswith(f"/{end}")), None)
-    kinds = [activation(each, recipe) for each in (word(site), reader) if each is not None]
-    kept: list[str] = []
-    for kind in kinds:
-        name, _, how = kind.partition("-")
-        if how == "static" and name not in kept[-1:]:
-            kept.append(name)
-    return tuple(kept)
+    block, name = block_of(site), word(site)
+    ops: list[tuple[str, int | str]] = [(made, block) for made in (name, *readers(site))]
+    if name == "tokens":
+        # The last block's are read by the last norm.
+        after: list[int | str] = [0] if block == OUTSIDE else [int(block) + 1, OUTSIDE]
+        ops += [(made, each) for each in after for made in READ_BY_NEXT]
+    rules = [rule_of(made, where, recipe) for made, where in ops]
+    return tuple(dict.fromkeys(rule.activation.partition("-")[0] for rule in rules if rule and rule.is_static))
 
 
 def site_of(tensor: str, known: Collection[str]) -> str | None:
@@ -133,7 +161,7 @@ def _static_tensors(flatbuffer: bytes, recipe: Recipe) -> Iterator[tuple[str, in
 
 def _rule(op: str, output: str, recipe: Recipe) -> Rule | None:
     """The rule that ai-edge-quantizer will find for an op, by its name and that of what it puts out: the last."""
-    matching = [rule for rule in recipe.rules if rule.op in (ANY, op) and re.match(rule.pattern, output)]
+    matching = [rule for rule in recipe.rules if rule.reaches(op) and re.match(rule.pattern, output)]
     return matching[-1] if matching else None
 
 

@@ -12,7 +12,8 @@ EdgeViTError
 ├── DocumentError      a profile or evaluation in JSON that is missing or is not what its schema promises
 ├── ProfileError       a measurement that cannot be made, or says too little for a curve
 ├── DeviceError        a device that cannot be reached, or does not do what it is asked to
-└── BudgetError        no resolution fits the latency budget
+├── BudgetError        no resolution fits the latency budget
+└── SlowerError        a profile is slower than the one it was held against, by more than was allowed
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ __all__ = [
     "PictureError",
     "ProfileError",
     "ResolutionError",
+    "SlowerError",
     "TrainingError",
     "unknown_key",
 ]
@@ -91,6 +93,10 @@ class DeviceError(EdgeViTError):
 
 class BudgetError(EdgeViTError):
     """No resolution of the ladder fits the latency budget."""
+
+
+class SlowerError(EdgeViTError):
+    """A profile is slower than the one that it was held against, by more than was allowed."""
 
 
 def unknown_key(what: str, key: str, valid: Iterable[str]) -> ConfigError:

@@ -24,9 +24,8 @@ from edgevit.cli.console import (
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .tflite file to write.")
 @click.option(
     "--recipe",
-    default="int8",
-    show_default=True,
-    help="float32, float16, int8, int8-attention, int8-static or int8-full.",
+    help="A name that `edgevit recipes` lists, or the .toml file of your own [default: int8; with --max-drop the "
+    "fastest one].",
 )
 @click.option("--resolutions", help="The ladder, such as 96,128,160,224 [default: the one it was trained for].")
 @click.option("--labels", type=click.Path(path_type=Path), help="Class names, one a line [default: the model's own].")
@@ -42,18 +41,35 @@ from edgevit.cli.console import (
 @click.option(
     "--sign", type=click.Path(path_type=Path), help="Ed25519 private key (PEM): devices with its public half trust it."
 )
+@click.option(
+    "--validation",
+    type=click.Path(path_type=Path),
+    help="Labelled pictures, as for `edgevit evaluate`: measures the artefact beside the float model, and records it.",
+)
+@click.option(
+    "--max-drop",
+    type=click.FloatRange(min=0.0, max=100.0),
+    metavar="POINTS",
+    help="Take out of int8 what it takes to lose at most that much top-1 on --validation: 0.5 is half a percent.",
+)
+@click.option("--islands", help="What --max-drop makes of it: float32, or int16 [default: int16 for int8-full].")
+@click.option("--save-recipe", type=click.Path(path_type=Path), help="Write what --max-drop chose as a .toml recipe.")
 @click.option("--logits", is_flag=True, help="Put the logits out too, beside the scores.")
 @json_option
 @quiet_option
 def command(
     model: Path,
     output: Path,
-    recipe: str,
+    recipe: str | None,
     resolutions: str | None,
     labels: Path | None,
     calibration: Path | None,
     resize: str | None,
     sign: Path | None,
+    validation: Path | None,
+    max_drop: float | None,
+    islands: str | None,
+    save_recipe: Path | None,
     logits: bool,
     json_target: str | None,
     quiet: bool,
@@ -61,27 +77,64 @@ def command(
     """Compile MODEL.keras to one .tflite artefact that holds every resolution, weights stored once.
 
     The artefact carries its labels, preprocessing, costs and a self-test. It is tested before it is put in place.
-    """
-    console = console_for(json_target, quiet)
-    from edgevit.converters.recipes import get_recipe
-    from edgevit.data.labels import read_labels
 
-    get_recipe(recipe)
+    --max-drop is judged at the default resolution; the others of the ladder are measured too.
+    """
+    if max_drop is not None and validation is None:
+        raise click.UsageError("--max-drop needs labelled pictures to judge by: --validation DIR")
+    for name, value in (("--islands", islands), ("--save-recipe", save_recipe)):
+        if value is not None and max_drop is None:
+            raise click.UsageError(f"{name} says what becomes of --max-drop, which is not there")
+    console = console_for(json_target, quiet)
+    from edgevit.converters.custom import check_writable_recipe, find_recipe, write_recipe
+    from edgevit.data.labels import read_labels
+    from edgevit.report.selection import result_lines, selection_table
+
+    chosen = find_recipe(recipe or "int8")
+    if save_recipe is not None:
+        check_writable_recipe(save_recipe)
     ladder = () if resolutions is None else parse_resolutions(resolutions)
     names = read_labels(labels) if labels else None
     bar = progress_bar(
         console, TextColumn("converting {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     )
+
+    def show(what: str, done: int, total: int) -> None:
+        bar.update(task, description=what, completed=done, total=total)
+
     with bar:
         task = bar.add_task("…", total=None)
         load_keras()
         from edgevit.converters import convert
         from edgevit.model import load
 
+        loaded, judged = load(model), None
+        if validation is not None:
+            from edgevit.converters.accuracy import Validation
+
+            judged = Validation(loaded, validation, labels=names, resize=resize, on_picture=show)
+        selection = None
+        if judged is not None and max_drop is not None:
+            from edgevit.converters.selection import select
+            from edgevit.converters.writing import check_target
+
+            check_target(output, sign)
+            selection = select(
+                loaded,
+                judged,
+                max_drop,
+                recipe=None if recipe is None else chosen,
+                resolutions=ladder,
+                resize=resize,
+                calibration=calibration,
+                islands=islands,
+                on_step=show,
+            )
+            chosen = selection.recipe
         convert(
-            load(model),
+            loaded,
             output,
-            recipe=recipe,
+            recipe=chosen,
             resolutions=ladder,
             labels=names,
             resize=resize,
@@ -89,13 +142,22 @@ def command(
             with_logits=logits,
             source=model,
             sign=sign,
-            on_step=lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
+            validation=judged,
+            selection=selection,
+            on_step=show,
         )
 
     from edgevit.converters import inspect
     from edgevit.report.inspection import inspection_table
 
     inspection = inspect(output)
+    if save_recipe is not None:
+        write_recipe(chosen, save_recipe)
+    if selection is not None:
+        inspection["selection"] = selection.to_dict()
+        console.print(selection_table(inspection["selection"]))
     console.print(inspection_table(inspection))
+    for line in result_lines(inspection):
+        console.print(line, markup=False, soft_wrap=True)
     console.print(f"next: edgevit profile {output}", markup=False, soft_wrap=True)
     emit_json(inspection, json_target)

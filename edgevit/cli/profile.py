@@ -19,7 +19,7 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
 
 
 @click.command("profile", cls=JsonCommand)
-@click.argument("artefact", type=click.Path(path_type=Path))
+@click.argument("artefacts", metavar="ARTEFACT ...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--resolutions", help="Which of the artefact's resolutions, such as 96,128,224. Default: all.")
 @click.option("--threads", default="1", show_default=True, help="Threads to run on; 1,2,4 measures each, in turns.")
 @click.option("--cpus", help="Run on these processors only, such as 4-7: the fast cores of a phone, say.")
@@ -44,7 +44,7 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
 @json_option
 @quiet_option
 def command(
-    artefact: Path,
+    artefacts: tuple[Path, ...],
     resolutions: str | None,
     threads: str,
     cpus: str | None,
@@ -63,7 +63,8 @@ def command(
 ) -> None:
     """Measure latency at each resolution of ARTEFACT and fit t(N) = a + bN + cN².
 
-    Runs the runtime in a process of its own. The curve needs at least five resolutions.
+    Runs the runtime in a process of its own. The curve needs at least five resolutions. Several artefacts are measured
+    in turns and put side by side; their --json is what `edgevit compare --json` prints.
     """
     from edgevit.latency.profile import measure
     from edgevit.latency.request import ProfileRequest, parse_cpus, parse_threads
@@ -82,6 +83,12 @@ def command(
     )
     unseen = () if predict is None else parse_resolutions(predict)
     console = console_for(json_target, quiet)
+    if len(artefacts) > 1:
+        from edgevit.cli.several import profile_several
+
+        profile_several(artefacts, request, device, unseen, budget_ms, console, json_target)
+        return
+    (artefact,) = artefacts
     with console.status(f"measuring {artefact.name} ({device})"):
         profile = measure(artefact, request, device=device, benchmark_model=benchmark_model)
     profile = profile.predicting(unseen)

@@ -13,7 +13,7 @@ from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option
 @click.command("sensitivity", cls=JsonCommand)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder of pictures; no labels needed.")
-@click.option("--recipe", default="int8-full", show_default=True, help="int8, int8-static or int8-full.")
+@click.option("--recipe", default="int8-full", show_default=True, help="int8, int8-static, int8-full, or a .toml file.")
 @click.option("--resolution", type=click.IntRange(min=1), help="[default: the one that the model was trained at].")
 @click.option("--resize", help="Preprocessing: crop:0.875 or squash [default: the model's own].")
 @click.option("--limit", type=click.IntRange(min=1), default=32, show_default=True, help="How many pictures to use.")
@@ -36,12 +36,12 @@ def command(
     Computed by simulation, on the pictures that calibrate, too. Shares are of the KL divergence from the float model.
     """
     console = console_for(json_target, quiet)
-    from edgevit.converters.recipes import get_recipe
+    from edgevit.converters.custom import find_recipe
     from edgevit.files import check_writable, write_bytes
     from edgevit.report.canvas import png as draw
     from edgevit.report.sensitivity import sensitivity_figure, sensitivity_notes, sensitivity_table
 
-    get_recipe(recipe)
+    find_recipe(recipe)
     if png is not None:
         check_writable(png)
     bar = progress_bar(console, "measuring", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

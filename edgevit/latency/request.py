@@ -85,11 +85,10 @@ class ProfileRequest:
         points = (len(self.resolutions) or ladder) * len(self.threads)
         each = _SECONDS if self.seconds is None else self.seconds
         cooling = _COOL_DOWN_S if self.cool_down_s is None else self.cool_down_s
-        ladder_s = points * each + cooling
-        if self.duration_s is not None:
-            ladder_s = self.duration_s
-        # Before a sustained run it cools once more.
-        return ladder_s + (self.sustained_s + cooling if self.sustained_s else 0.0)
+        if self.duration_s is None:
+            return points * each + cooling + (self.sustained_s or 0.0)
+        # The duration has an end of its own, pauses included; before a sustained run it may still have to cool.
+        return self.duration_s + (self.sustained_s + cooling if self.sustained_s else 0.0)
 
 
 def parse_threads(text: str) -> tuple[int, ...]:

@@ -7,6 +7,9 @@ from typing import Any
 
 from rich.table import Table
 
+from edgevit.report.recipes import recipe_lines
+from edgevit.report.selection import accuracy_lines
+
 
 def inspection_table(inspection: Mapping[str, Any]) -> Table:
     """One row a resolution of an `edgevit.inspection/1` document."""
@@ -56,6 +59,11 @@ def manifest_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
     source = manifest["model"]["source"]
     if source:
         yield f"made from      {source['file']} (sha256 {source['sha256'][:12]}…)"
+    for line in recipe_lines(manifest["custom_recipe"]) if "custom_recipe" in manifest else ():
+        yield f"recipe         {line}"
+    if manifest["accuracy"]:
+        for line in accuracy_lines(manifest["accuracy"]):
+            yield f"accuracy       {line}"
     calibration = manifest["calibration"]
     if calibration and "folder" in calibration:
         yield f"calibrated on  {calibration['pictures']} pictures of {calibration['folder']}"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
 
-__all__ = ["recipes_table", "rule_lines"]
+__all__ = ["block_words", "recipe_lines", "recipes_table", "rule_lines"]
 
 
 def recipes_table(document: Mapping[str, Any]) -> Table:
@@ -30,9 +30,38 @@ def recipes_table(document: Mapping[str, Any]) -> Table:
 def rule_lines(document: Mapping[str, Any]) -> Iterator[str]:
     """What each recipe is for, then its rules; a later one overrides an earlier one."""
     for recipe in document["recipes"]:
-        yield f"{recipe['name']}: for {recipe['hardware']}"
+        yield f"{recipe['name']}: {'for ' if recipe['hardware'] else ''}{recipe['hardware'] or recipe['summary']}"
         for rule in recipe["rules"]:
-            ops = "all ops" if rule["op"] == "*" else rule["op"]
-            place = f" at {', '.join(rule['sites'])}" if rule["sites"] else ""
-            why = f" ({rule['why']})" if rule["why"] else ""
-            yield f"  {ops}{place}: {rule['weight']} weights, {rule['activation']} activations{why}"
+            yield f"  {_rule(rule)}"
+
+
+def recipe_lines(custom: Mapping[str, Any]) -> Iterator[str]:
+    """A custom recipe as a manifest has it: what it begins with, and its own rules."""
+    base = f"{custom['base']}, and then:" if custom.get("base") else "rules of its own:"
+    yield f"{custom['name']}: {base}"
+    for rule in custom["rules"]:
+        yield f"  {_rule(rule)}"
+
+
+def _rule(rule: Mapping[str, Any]) -> str:
+    ops = "all ops" if rule["op"] == "*" else rule["op"]
+    place = f" at {', '.join(rule['sites'])}" if rule.get("sites") else ""
+    where = f" in {block_words(rule['blocks'])}" if rule.get("blocks") else ""
+    why = f" ({rule['why']})" if rule.get("why") else ""
+    if rule["weight"] == "float32":
+        return f"{ops}{place}{where}: left in float32{why}"
+    return f"{ops}{place}{where}: {rule['weight']} weights, {rule['activation']} activations{why}"
+
+
+def block_words(blocks: Sequence[int | str]) -> str:
+    """`blocks 0-3, 7, outside`."""
+    numbers = sorted(each for each in blocks if isinstance(each, int))
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    words = [str(first) if first == last else f"{first}-{last}" for first, last in runs]
+    joined = ", ".join(words + [str(each) for each in blocks if not isinstance(each, int)])
+    return f"blocks {joined}" if numbers else joined

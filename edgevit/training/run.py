@@ -114,10 +114,10 @@ def _simulation(request: Request) -> Callable[[ViT], Any] | None:
     """What makes a model's fake-quantized form. Raises `ConfigError` for a recipe that has none."""
     if request.qat is None:
         return None
-    from edgevit.converters.recipes import get_recipe
+    from edgevit.converters.custom import find_recipe
     from edgevit.converters.simulation import Simulation
 
-    recipe = get_recipe(request.qat).name
+    recipe = find_recipe(request.qat)
     return lambda model: Simulation(model, recipe)
 
 

@@ -38,6 +38,23 @@ def run(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
     return int(stop.value.code or 0), out, err
 
 
+def test_options_reach_the_device(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    answer: Callable[[dict[int, float]], dict[str, Any]],
+) -> None:
+    asked: list[ProfileRequest] = []
+
+    def measure(artefact: Path, request: ProfileRequest) -> Record:
+        asked.append(request)
+        return Record(answer({96: 2.0}), "the test")
+
+    monkeypatch.setitem(DEVICES, "local", measure)
+    words = "--resolutions 96 --threads 4,1 --cpus 4-6 --seconds 2 --duration 60 --cool-down 0"
+    assert run(capsys, *words.split(), "--sustained", "120", "--sustained-at", "96", "--ops")[0] == 0
+    assert asked == [ProfileRequest((96,), (4, 1), (4, 5, 6), 2.0, 60.0, 0.0, 120.0, 96, ops=True)]
+
+
 @pytest.mark.usefixtures("ladder")
 class TestProfile:
     def test_table(self, capsys: pytest.CaptureFixture[str]) -> None:

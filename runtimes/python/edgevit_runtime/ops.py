@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from edgevit_runtime.flatbuffer import DamagedError
 
 Shape = tuple[int, ...]
-FLOAT, HALF, INT32, UINT8, INT8, INT16 = "float32", "float16", "int32", "uint8", "int8", "int16"
+FLOAT, HALF, INT32, UINT8, INT8, INT16, INT64 = "float32", "float16", "int32", "uint8", "int8", "int16", "int64"
 ACTIVATIONS = (0, 1, 3)  # none, RELU, RELU6
 VALID, SAME = 1, 0
 
@@ -215,31 +215,39 @@ _LINEAR = (
     (FLOAT, FLOAT, FLOAT, FLOAT),
     (FLOAT, INT8, FLOAT, FLOAT),
     (INT8, INT8, INT32, INT8),
+    (INT16, INT8, INT64, INT16),
 )
-_WITH_INTS = ((FLOAT, INT32, FLOAT), (INT8, INT32, INT8))
-_WIDE = (*_REAL, (INT16, INT16))  # the residual stream and the norms of `int8-full`
-_WIDE_WITH_INTS = (*_WITH_INTS, (INT16, INT32, INT16))
+_WIDE = (*_REAL, (INT16, INT16))  # the residual stream and the norms of `int8-full`; islands of a custom recipe
+_WITH_INTS = ((FLOAT, INT32, FLOAT), (INT8, INT32, INT8), (INT16, INT32, INT16))
 
-_REQUANTIZED = ((FLOAT, INT8), (UINT8, INT8), (INT8, INT8), (INT8, INT16), (INT16, INT8))
+_REQUANTIZED = (
+    (FLOAT, INT8),
+    (FLOAT, INT16),
+    (UINT8, INT8),
+    (INT8, INT8),
+    (INT8, INT16),
+    (INT16, INT8),
+    (INT16, INT16),
+)
 
 # BuiltinOperator -> what it is
 OPS: dict[int, Op] = {
     0: Op("ADD", 11, "Fused", 2, _broadcast, _WIDE),
     2: Op("CONCATENATION", 10, "Concatenation", 0, _concatenation, _WIDE),
     3: Op("CONV_2D", 1, "Conv2D", 3, _conv, _LINEAR),
-    6: Op("DEQUANTIZE", 38, "None", 1, _same, ((INT8, FLOAT), (HALF, FLOAT))),
+    6: Op("DEQUANTIZE", 38, "None", 1, _same, ((INT8, FLOAT), (INT16, FLOAT), (HALF, FLOAT))),
     9: Op("FULLY_CONNECTED", 8, "FullyConnected", 3, _fully_connected, _LINEAR),
     18: Op("MUL", 21, "Fused", 2, _broadcast, _WIDE),
-    22: Op("RESHAPE", 17, "Reshape", 2, _reshape, _WIDE_WITH_INTS),
-    25: Op("SOFTMAX", 9, "Softmax", 1, _same, _REAL),
+    22: Op("RESHAPE", 17, "Reshape", 2, _reshape, _WITH_INTS),
+    25: Op("SOFTMAX", 9, "Softmax", 1, _same, _WIDE),
     39: Op("TRANSPOSE", 26, "None", 2, _transpose, _WITH_INTS),
-    40: Op("MEAN", 27, "Reduce", 2, _mean, _WIDE_WITH_INTS),
+    40: Op("MEAN", 27, "Reduce", 2, _mean, _WITH_INTS),
     41: Op("SUB", 28, "Fused", 2, _broadcast, _WIDE),
-    45: Op("STRIDED_SLICE", 32, "StridedSlice", 4, _strided_slice, _WIDE_WITH_INTS),
-    49: Op("SPLIT", 35, "Split", 2, _split, ((INT32, FLOAT, FLOAT), (INT32, INT8, INT8))),
+    45: Op("STRIDED_SLICE", 32, "StridedSlice", 4, _strided_slice, _WITH_INTS),
+    49: Op("SPLIT", 35, "Split", 2, _split, ((INT32, FLOAT, FLOAT), (INT32, INT8, INT8), (INT32, INT16, INT16))),
     53: Op("CAST", 37, "Cast", 1, _same, ((UINT8, FLOAT), (INT8, FLOAT))),
     76: Op("RSQRT", 0, "None", 1, _same, _WIDE),
     114: Op("QUANTIZE", 89, "None", 1, _same, _REQUANTIZED),
-    126: Op("BATCH_MATMUL", 101, "BatchMatMul", 2, _batch_matmul, _REAL),
-    150: Op("GELU", 116, "Gelu", 1, _same, _REAL),
+    126: Op("BATCH_MATMUL", 101, "BatchMatMul", 2, _batch_matmul, _WIDE),
+    150: Op("GELU", 116, "Gelu", 1, _same, _WIDE),
 }  # fmt: skip

@@ -1,0 +1,86 @@
+"""What an accuracy-aware conversion kept and took out, and how right an artefact is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.table import Table
+
+from edgevit.report.recipes import block_words
+
+__all__ = ["accuracy_lines", "result_lines", "selection_table"]
+
+
+def selection_table(document: Mapping[str, Any]) -> Table | str:
+    """One row a class of ops of an `edgevit.selection/1` document; a line where nothing had to be looked at."""
+    parts = document["parts"]
+    if not parts:
+        points, resolution = document["max_drop_points"], document["resolution"]
+        return f"{document['base']} as it is keeps within {points:g} points at {resolution} px"
+    table = Table(
+        title=f"{document['base']} at {document['resolution']} px: out of int8, into {document['islands']}",
+        title_justify="left",
+    )
+    table.add_column("class of ops")
+    table.add_column("kept in int8")
+    table.add_column("taken out")
+    table.add_column("share of the loss", justify="right")
+    table.add_column("ms for each taken out", justify="right")
+    whole = sum(part["loss"] for part in parts)
+    for kind in dict.fromkeys(part["kind"] for part in parts):
+        own = [part for part in parts if part["kind"] == kind]
+        kept = [part["block"] for part in own if not part["taken_out"]]
+        taken = [part["block"] for part in own if part["taken_out"]]
+        share = sum(part["loss"] for part in own) / whole if whole else 0.0
+        table.add_row(kind, block_words(kept), block_words(taken), f"{share:.1%}", f"{own[0]['cost_ms']:+.2f}")
+    return table
+
+
+def result_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
+    """What a conversion came to: its accuracy where it was measured, and the choice where there was one."""
+    if inspection["accuracy"]:
+        yield from accuracy_lines(inspection["accuracy"])
+    if "selection" in inspection:
+        yield from _selection_lines(inspection["selection"])
+
+
+def _selection_lines(document: Mapping[str, Any]) -> Iterator[str]:
+    """What it came to, and how far that can be relied on."""
+    chosen, parts = document["chosen"], document["parts"]
+    if chosen["parts"]:
+        yield (
+            f"{document['recipe']}: {chosen['parts']} of {len(parts)} parts taken out of int8, "
+            f"{document['before_ms']:.2f} ms before, {document['after_ms']:.2f} ms after, one thread of this machine"
+        )
+    else:
+        yield f"{document['base']}: {document['after_ms']:.2f} ms, one thread of this machine"
+    tried = len(document["trials"])
+    if tried > 1:
+        yield (
+            f"chosen among {tried} mixes by these very pictures: on others expect a larger drop; "
+            f"differences below twice the standard error (±) say nothing"
+        )
+
+
+def accuracy_lines(accuracy: Mapping[str, Any]) -> Iterator[str]:
+    """A manifest's `accuracy`, a line for each resolution."""
+    head = f"{accuracy['pictures']} pictures of {accuracy['set']}"
+    for each in accuracy["results"]:
+        yield (
+            f"{each['resolution']} px: top-1 {each['top1']:.2%}, float {each['float']['top1']:.2%}, "
+            f"drop {each['drop'] * 100:.2f} ± {each['drop_standard_error'] * 100:.2f} points, "
+            f"top-5 {each['top5']:.2%}, agreement {each['agreement']:.2%} ({head})"
+        )
+    asked = accuracy.get("max_drop")
+    if asked:
+        over = [
+            str(each["resolution"])
+            for each in accuracy["results"]
+            if each["resolution"] != asked["resolution"] and each["drop"] > asked["points"] / 100
+        ]
+        if over:
+            yield (
+                f"--max-drop {asked['points']:g} was asked for at {asked['resolution']} px; "
+                f"the drop is larger at {', '.join(over)}"
+            )
