@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from edgevit.converters.recipes import RECIPES
 from measuring_tables import SECTIONS as MEASURING
+from other_tables import SECTIONS as OTHER
 from prediction_tables import SECTIONS as PREDICTION
 from quantization_tables import SECTIONS as QUANTIZATION
 from record import ROOT
@@ -140,6 +141,26 @@ def checkpoints() -> Iterator[str]:
     )
 
 
+def phone() -> Iterator[str]:
+    figures = result("phone")
+    rows = [
+        [
+            str(row["resolution"]),
+            f"{min(row['local_ms']):.2f}",
+            f"{min(row['adb_ms']):.2f}",
+            f"{row['difference']:+.1%}",
+            f"{row['local_second_best']:+.1%}",
+        ]
+        for row in figures["rows"]
+    ]
+    yield from table(["resolution", "local, ms", "through adb, ms", "difference", "local's second best round"], rows)
+    yield ""
+    yield (
+        f"DeiT-Tiny int8, one thread of an {figures['machine']['cpu']} that is both, the best of "
+        f"{len(figures['rows'][0]['local_ms'])} rounds in turns; {figures['date']}."
+    )
+
+
 def others() -> Iterator[str]:
     found = result("others")
     rows = []
@@ -167,9 +188,11 @@ def others() -> Iterator[str]:
 
 PAGES = {
     "README.md": {"demo": demo, "recipes": recipes, "deit": deit},
+    "docs/android.md": {"phone": phone},
     "docs/checkpoints.md": {"checkpoints": checkpoints},
     "docs/comparing.md": PREDICTION,
     "docs/artefact.md": {"others": others},
+    "docs/other_models.md": OTHER,
     "docs/measuring.md": MEASURING,
     "docs/quantization.md": QUANTIZATION,
     "docs/speed.md": SPEED,

@@ -11,6 +11,7 @@ EdgeViTError
 │   └── AuditError     ... because the artefact would not run as its recipe promises
 ├── DocumentError      a profile or evaluation in JSON that is missing or is not what its schema promises
 ├── ProfileError       a measurement that cannot be made, or says too little for a curve
+├── DeviceError        a device that cannot be reached, or does not do what it is asked to
 ├── BudgetError        no resolution fits the latency budget
 └── SlowerError        a profile is slower than the one it was held against, by more than was allowed
 """
@@ -37,6 +38,7 @@ __all__ = [
     "ConfigError",
     "ConversionError",
     "DataError",
+    "DeviceError",
     "DocumentError",
     "EdgeViTError",
     "ModelError",
@@ -83,6 +85,10 @@ class DocumentError(EdgeViTError):
 
 class ProfileError(EdgeViTError):
     """A measurement cannot be made, or there is too little of it for a curve."""
+
+
+class DeviceError(EdgeViTError):
+    """A device cannot be reached, or does not do what it is asked to."""
 
 
 class BudgetError(EdgeViTError):

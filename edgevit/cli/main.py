@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("edgevit.cli.compare", "Put profiles of several devices, recipes or models side by side."),
     "predict": ("edgevit.cli.predict", "Predict another variant's latency from one profile of a device."),
     "plan": ("edgevit.cli.plan", "Choose variant, recipe and resolution for a device and a budget."),
+    "deploy": ("edgevit.cli.deploy", "Put an artefact and what runs it on a device, and try it there."),
     "report": ("edgevit.cli.report", "Write one HTML file: the curve, accuracy, and a recommendation."),
     "synthetic": ("edgevit.cli.synthetic", "Draw the synthetic dial gauges, to try things out."),
 }
@@ -70,6 +71,7 @@ def _group() -> None:
     edgevit evaluate        ->  accuracy at each resolution
     edgevit profile         ->  latency at each resolution, and the curve through it
     edgevit report          ->  report.html
+    edgevit deploy          ->  a device, its self-test passed
     """
 
 

@@ -35,7 +35,12 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
     help="Recommend the largest resolution whose median fits; exit with 1 where none does.",
 )
 @click.option("--predict", help="Resolutions that were not run, to predict by the curve, such as 272,352.")
-@click.option("--device", default="local", show_default=True, help="Where to run.")
+@click.option("--device", default="local", show_default=True, help="Where: local, ssh://HOST, adb://SERIAL.")
+@click.option(
+    "--benchmark-model",
+    type=click.Path(path_type=Path),
+    help="Let a phone run this, TFLite's own program, instead of edgevit's loop.",
+)
 @json_option
 @quiet_option
 def command(
@@ -52,6 +57,7 @@ def command(
     budget_ms: float | None,
     predict: str | None,
     device: str,
+    benchmark_model: Path | None,
     json_target: str | None,
     quiet: bool,
 ) -> None:
@@ -80,11 +86,11 @@ def command(
     if len(artefacts) > 1:
         from edgevit.cli.several import profile_several
 
-        profile_several(artefacts, request, device, unseen, budget_ms, console, json_target)
+        profile_several(artefacts, request, device, benchmark_model, unseen, budget_ms, console, json_target)
         return
     (artefact,) = artefacts
     with console.status(f"measuring {artefact.name} ({device})"):
-        profile = measure(artefact, request, device=device)
+        profile = measure(artefact, request, device=device, benchmark_model=benchmark_model)
     profile = profile.predicting(unseen)
     if budget_ms is not None:
         profile = profile.within(budget_ms)

@@ -16,6 +16,7 @@ from edgevit.latency.budget import Prediction, Recommendation, predict, predicte
 from edgevit.latency.conditions import Cooling
 from edgevit.latency.curve import Curve, LeftOut, fit
 from edgevit.latency.devices import device as device_named
+from edgevit.latency.devices.phone import measure_by_benchmark_model
 from edgevit.latency.point import Point, common_patch
 from edgevit.latency.request import ProfileRequest
 from edgevit.latency.sustained import Sustained
@@ -152,9 +153,21 @@ class Profile:
         return document
 
 
-def measure(artefact: Path, request: ProfileRequest = _EVERYTHING, *, device: str = "local") -> Profile:
-    """Measures an artefact on a device and fits the curve; without a request its whole ladder on one thread."""
-    answer = device_named(device)(artefact, request)
+def measure(
+    artefact: Path,
+    request: ProfileRequest = _EVERYTHING,
+    *,
+    device: str = "local",
+    benchmark_model: Path | None = None,
+) -> Profile:
+    """Measures an artefact on a device and fits the curve; without a request its whole ladder on one thread.
+
+    `benchmark_model`: TFLite's program of that name, which a phone is to run in place of edgevit's own loop.
+    """
+    if benchmark_model is None:
+        answer = device_named(device)(artefact, request)
+    else:
+        answer = measure_by_benchmark_model(device, artefact, request, benchmark_model)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return replace(assemble(answer), measured_at=now, edgevit=__version__)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from edgevit.devices.registry import scheme
 from edgevit.documents import Record
-from edgevit.errors import unknown_key
-from edgevit.latency.devices import local
+from edgevit.latency.devices import local, remote
 from edgevit.latency.request import ProfileRequest
 
 __all__ = ["DEVICES", "Measure", "device"]
@@ -27,6 +28,5 @@ DEVICES: dict[str, Measure] = {
 
 def device(name: str) -> Measure:
     """The device of that name. Raises `ConfigError`, which lists the known ones."""
-    if name not in DEVICES:
-        raise unknown_key("device", name, DEVICES)
-    return DEVICES[name]
+    scheme(name)
+    return DEVICES.get(name) or partial(remote.measure, name)
