@@ -6,12 +6,13 @@ from deit_tiny import LADDER, artefact
 from record import write
 
 from edgevit.latency.profile import measure
+from edgevit.latency.request import ProfileRequest
 
 SECONDS = 10.0
 
 
 def main() -> None:
-    profile = measure(artefact("int8", LADDER), threads=1, seconds=SECONDS).to_dict()
+    profile = measure(artefact("int8", LADDER), ProfileRequest(seconds=SECONDS)).to_dict()
     curve = profile["curve"]
     profile.pop("model")
     for point, fitted in zip(profile["points"], curve["points"], strict=True):

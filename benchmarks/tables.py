@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator
 
 from edgevit.converters.recipes import RECIPES
+from measuring_tables import SECTIONS as MEASURING
+from prediction_tables import SECTIONS as PREDICTION
 from quantization_tables import SECTIONS as QUANTIZATION
 from record import ROOT
 from runtime_tables import SECTIONS as RUNTIME
@@ -138,6 +140,26 @@ def checkpoints() -> Iterator[str]:
     )
 
 
+def phone() -> Iterator[str]:
+    figures = result("phone")
+    rows = [
+        [
+            str(row["resolution"]),
+            f"{min(row['local_ms']):.2f}",
+            f"{min(row['adb_ms']):.2f}",
+            f"{row['difference']:+.1%}",
+            f"{row['local_second_best']:+.1%}",
+        ]
+        for row in figures["rows"]
+    ]
+    yield from table(["resolution", "local, ms", "through adb, ms", "difference", "local's second best round"], rows)
+    yield ""
+    yield (
+        f"DeiT-Tiny int8, one thread of an {figures['machine']['cpu']} that is both, the best of "
+        f"{len(figures['rows'][0]['local_ms'])} rounds in turns; {figures['date']}."
+    )
+
+
 def others() -> Iterator[str]:
     found = result("others")
     rows = []
@@ -165,8 +187,11 @@ def others() -> Iterator[str]:
 
 PAGES = {
     "README.md": {"demo": demo, "recipes": recipes, "deit": deit},
+    "docs/android.md": {"phone": phone},
     "docs/checkpoints.md": {"checkpoints": checkpoints},
+    "docs/comparing.md": PREDICTION,
     "docs/artefact.md": {"others": others},
+    "docs/measuring.md": MEASURING,
     "docs/quantization.md": QUANTIZATION,
     "docs/speed.md": SPEED,
     "docs/training.md": TRAINING,

@@ -11,31 +11,44 @@ from typing import Any
 
 from edgevit.errors import DocumentError
 
-__all__ = ["Record", "parse_document", "read_document"]
+__all__ = ["Record", "parse_document", "read_document", "read_json"]
 
 
 def read_document(path: Path, schema: str) -> Record:
     """The document in a file. Raises `DocumentError` unless it is JSON of `schema` (`edgevit.profile/1`)."""
+    return _of_schema(read_json(path), schema)
+
+
+def read_json(path: Path) -> Record:
+    """The JSON object in a file, of whatever schema. Raises `DocumentError` for anything else."""
     if not path.is_file():
         raise DocumentError(f"no such file: {path}")
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DocumentError(f"{path} cannot be read as text: {error}") from error
-    return parse_document(text, schema, str(path))
+    return _parse(text, str(path))
 
 
 def parse_document(text: str, schema: str, where: str) -> Record:
     """The document in `text`; `where` is what messages call it."""
+    return _of_schema(_parse(text, where), schema)
+
+
+def _parse(text: str, where: str) -> Record:
     try:
         values = json.loads(text)
     except ValueError as error:
         raise DocumentError(f"{where} is not JSON: {error}") from error
-    found = values.get("schema") if isinstance(values, dict) else None
+    return Record(values if isinstance(values, dict) else {}, where)
+
+
+def _of_schema(record: Record, schema: str) -> Record:
+    found = record.values.get("schema")
     if found != schema:
         holds = f"a document of schema {found!r}" if found else "JSON without a schema"
-        raise DocumentError(f"{where} holds {holds}, not {schema}")
-    return Record(values, where)
+        raise DocumentError(f"{record.where} holds {holds}, not {schema}")
+    return record
 
 
 @dataclass(frozen=True)
@@ -76,6 +89,21 @@ class Record:
         if not isinstance(value, str) or not value:
             raise self._wrong(key, "a text")
         return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts, possibly empty."""
+        value = self.values.get(key)
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self._wrong(key, "a list of texts")
+        return tuple(value)
+
+    def numbers(self, key: str) -> tuple[float | None, ...]:
+        """A list of finite numbers, 0 or more, or null where one is not known."""
+        value = self.values.get(key)
+        if not isinstance(value, list):
+            raise self._wrong(key, "a list of numbers")
+        entries = Record({str(index): item for index, item in enumerate(value)}, f"{self.where}: {key}")
+        return tuple(None if item is None else entries.number(str(index)) for index, item in enumerate(value))
 
     def record(self, key: str) -> Record:
         value = self.values.get(key)

@@ -11,7 +11,9 @@ EdgeViTError
 │   └── AuditError     ... because the artefact would not run as its recipe promises
 ├── DocumentError      a profile or evaluation in JSON that is missing or is not what its schema promises
 ├── ProfileError       a measurement that cannot be made, or says too little for a curve
-└── BudgetError        no resolution fits the latency budget
+├── DeviceError        a device that cannot be reached, or does not do what it is asked to
+├── BudgetError        no resolution fits the latency budget
+└── SlowerError        a profile is slower than the one it was held against, by more than was allowed
 """
 
 from __future__ import annotations
@@ -36,12 +38,14 @@ __all__ = [
     "ConfigError",
     "ConversionError",
     "DataError",
+    "DeviceError",
     "DocumentError",
     "EdgeViTError",
     "ModelError",
     "PictureError",
     "ProfileError",
     "ResolutionError",
+    "SlowerError",
     "TrainingError",
     "unknown_key",
 ]
@@ -83,8 +87,16 @@ class ProfileError(EdgeViTError):
     """A measurement cannot be made, or there is too little of it for a curve."""
 
 
+class DeviceError(EdgeViTError):
+    """A device cannot be reached, or does not do what it is asked to."""
+
+
 class BudgetError(EdgeViTError):
     """No resolution of the ladder fits the latency budget."""
+
+
+class SlowerError(EdgeViTError):
+    """A profile is slower than the one that it was held against, by more than was allowed."""
 
 
 def unknown_key(what: str, key: str, valid: Iterable[str]) -> ConfigError:

@@ -51,6 +51,7 @@ class KerasPredictor:
         self._model = load(path)
         config = self._model.config
         self.classes, self.labels, self.resize = config.classes, config.labels, config.resize
+        self.variant, self.patch, self.recipe = config.variant, config.patch, "float32"
         self.resolutions = config.ladder or (config.base_resolution,)
 
     def check(self, resolution: int) -> None:
@@ -72,6 +73,7 @@ class ArtefactPredictor:
         self._model = Model(path, threads=threads)
         manifest = self._model.manifest
         self.classes, self.labels, self.resize = manifest.classes, manifest.labels, manifest.resize
+        self.variant, self.patch, self.recipe = manifest.variant, manifest.patch, manifest.recipe
         self.resolutions = manifest.resolutions
 
     def check(self, resolution: int) -> None:
@@ -144,6 +146,7 @@ def evaluate(
     document: dict[str, Any] = {
         "schema": "edgevit.evaluation/1",
         "model": str(model),
+        **_shape(first),
         "data": str(data),
         "images": counted,
         "skipped": len(skipped),
@@ -156,12 +159,20 @@ def evaluate(
     if second is not None:
         document["against"] = {
             "model": str(against),
+            **_shape(second),
             "results": [
                 {"resolution": resolution, **tally.to_dict(), "agreement": agreed / counted}
                 for resolution, tally, agreed in zip(ladder, tallies[1], agreements, strict=True)
             ],
         }
     return document
+
+
+def _shape(predictor: Predictor) -> dict[str, Any]:
+    """What `edgevit plan` predicts a model's latency by, where nobody profiled it; nothing for a model of others."""
+    if not isinstance(predictor, KerasPredictor | ArtefactPredictor):
+        return {}
+    return {"variant": predictor.variant, "patch": predictor.patch, "recipe": predictor.recipe}
 
 
 class _Tally:

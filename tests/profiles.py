@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from edgevit import variant_config
+from edgevit.config import ViTConfig
 from edgevit.documents import Record
-from edgevit.latency.cost import cost
+from edgevit.latency.cost import Cost, cost
+from edgevit.latency.curve import fit
+from edgevit.latency.point import Point
 from edgevit.latency.profile import Profile, assemble
 
 # DeiT-Tiny/16, `int8`, 1 thread, milliseconds (design page, section 5).
@@ -66,3 +69,23 @@ def answer() -> Callable[[dict[int, float]], dict[str, Any]]:
 def measured() -> Callable[[dict[int, float]], Profile]:
     """Latencies by resolution -> the profile they make."""
     return lambda latency_ms: assemble(Record(device_answer(latency_ms), "the test"))
+
+
+def profile_of(config: ViTConfig, resolutions: tuple[int, ...], variant: str | None = "custom") -> Profile:
+    """A profile with this shape's MACs; its latencies are made up."""
+    points = tuple(
+        Point(each, config.tokens(each), cost(config, each), 1.0 * each, 0.9 * each, 1.1 * each, 50, None)
+        for each in resolutions
+    )
+    return Profile({"name": "bench"}, "x.tflite", "int8", 1, points, variant=variant)
+
+
+def cnn_profile(latency_ms: dict[int, float]) -> Profile:
+    """Of a convolutional network: its total stride stands for the patch, and nothing in it is attention."""
+    points = tuple(
+        Point(each, (each // 32) ** 2 + 1, Cost(1000 * each**2, 0), ms, 0.98 * ms, 1.1 * ms, 50, 60_000_000)
+        for each, ms in latency_ms.items()
+    )
+    counts, medians = [point.tokens for point in points], [point.median_ms for point in points]
+    device = device_answer({})["device"]
+    return Profile(device, "mobilenet.tflite", "int8", 1, points, variant="other", curve=fit(counts, medians))

@@ -90,6 +90,28 @@ def parse_resolutions(text: str) -> tuple[int, ...]:
     return tuple(sorted({int(word) for word in words}))
 
 
+def parse_share(text: str) -> float:
+    """`"10%"` or `"0.1"` -> 0.1. Raises `ConfigError` for anything else; `10` alone could mean either."""
+    word = text.strip()
+    percent = word.endswith("%")
+    try:
+        share = float(word.removesuffix("%")) / (100.0 if percent else 1.0)
+    except ValueError:
+        share = -1.0
+    if not 0.0 <= share <= (10.0 if percent else 1.0):
+        raise ConfigError(f"a share is written such as 10% or 0.1, not {text!r}")
+    return share
+
+
+def check_output(path: Path | None, suffix: str) -> None:
+    """Raises `ConfigError` where `path` does not end in `suffix`, or cannot be written: no slip replaces a profile."""
+    if path is None:
+        return
+    if path.suffix.lower() != suffix:
+        raise ConfigError(f"{path} must end in {suffix}")
+    check_writable(path)
+
+
 def load_keras() -> None:
     """Imports Keras and TensorFlow for a command, without the log of TensorFlow's start.
 

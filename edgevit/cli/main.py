@@ -27,6 +27,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("edgevit.cli.evaluate", "Measure accuracy at each resolution, float against int8."),
     "sensitivity": ("edgevit.cli.sensitivity", "Measure which ops of which blocks a recipe loses accuracy by."),
     "profile": ("edgevit.cli.profile", "Measure latency at each resolution and fit t(N) = a + bN + cN²."),
+    "compare": ("edgevit.cli.compare", "Put profiles of several devices, recipes or models side by side."),
+    "predict": ("edgevit.cli.predict", "Predict another variant's latency from one profile of a device."),
+    "plan": ("edgevit.cli.plan", "Choose variant, recipe and resolution for a device and a budget."),
+    "deploy": ("edgevit.cli.deploy", "Put an artefact and what runs it on a device, and try it there."),
     "report": ("edgevit.cli.report", "Write one HTML file: the curve, accuracy, and a recommendation."),
     "synthetic": ("edgevit.cli.synthetic", "Draw the synthetic dial gauges, to try things out."),
 }
@@ -67,6 +71,7 @@ def _group() -> None:
     edgevit evaluate        ->  accuracy at each resolution
     edgevit profile         ->  latency at each resolution, and the curve through it
     edgevit report          ->  report.html
+    edgevit deploy          ->  a device, its self-test passed
     """
 
 

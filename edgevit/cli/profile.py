@@ -15,44 +15,82 @@ from edgevit.cli.console import (
     quiet_option,
 )
 
+_SECONDS = click.FloatRange(min=0, min_open=True)
+
 
 @click.command("profile", cls=JsonCommand)
-@click.argument("artefact", type=click.Path(path_type=Path))
+@click.argument("artefacts", metavar="ARTEFACT ...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--resolutions", help="Which of the artefact's resolutions, such as 96,128,224. Default: all.")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads to run on.")
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="The most to spend on each resolution.")
+@click.option("--threads", default="1", show_default=True, help="Threads to run on; 1,2,4 measures each, in turns.")
+@click.option("--cpus", help="Run on these processors only, such as 4-7: the fast cores of a phone, say.")
+@click.option("--seconds", type=_SECONDS, help="The most to spend on each resolution.")
+@click.option("--duration", type=_SECONDS, help="The most to spend on all of them, pauses for cooling included.")
+@click.option("--cool-down", type=click.FloatRange(min=0), help="The most to wait for a hot device. Default: 60.")
+@click.option("--sustained", type=_SECONDS, help="Then run one resolution for so many seconds, to see the heat.")
+@click.option("--sustained-at", type=click.IntRange(min=1), help="Which. Default: the artefact's default.")
+@click.option("--ops", is_flag=True, help="Where the time goes, by kind of operator.")
 @click.option(
     "--budget-ms",
     type=click.FloatRange(min=0, min_open=True),
     help="Recommend the largest resolution whose median fits; exit with 1 where none does.",
 )
 @click.option("--predict", help="Resolutions that were not run, to predict by the curve, such as 272,352.")
-@click.option("--device", default="local", show_default=True, help="Where to run.")
+@click.option("--device", default="local", show_default=True, help="Where: local, ssh://HOST, adb://SERIAL.")
+@click.option(
+    "--benchmark-model",
+    type=click.Path(path_type=Path),
+    help="Let a phone run this, TFLite's own program, instead of edgevit's loop.",
+)
 @json_option
 @quiet_option
 def command(
-    artefact: Path,
+    artefacts: tuple[Path, ...],
     resolutions: str | None,
-    threads: int,
+    threads: str,
+    cpus: str | None,
     seconds: float | None,
+    duration: float | None,
+    cool_down: float | None,
+    sustained: float | None,
+    sustained_at: int | None,
+    ops: bool,
     budget_ms: float | None,
     predict: str | None,
     device: str,
+    benchmark_model: Path | None,
     json_target: str | None,
     quiet: bool,
 ) -> None:
     """Measure latency at each resolution of ARTEFACT and fit t(N) = a + bN + cN².
 
-    Runs the runtime in a process of its own. The curve needs at least five resolutions.
+    Runs the runtime in a process of its own. The curve needs at least five resolutions. Several artefacts are measured
+    in turns and put side by side; their --json is what `edgevit compare --json` prints.
     """
     from edgevit.latency.profile import measure
+    from edgevit.latency.request import ProfileRequest, parse_cpus, parse_threads
     from edgevit.report.tables import profile_view
 
-    wanted = () if resolutions is None else parse_resolutions(resolutions)
+    request = ProfileRequest(
+        resolutions=() if resolutions is None else parse_resolutions(resolutions),
+        threads=parse_threads(threads),
+        cpus=() if cpus is None else parse_cpus(cpus),
+        seconds=seconds,
+        duration_s=duration,
+        cool_down_s=cool_down,
+        sustained_s=sustained,
+        sustained_at=sustained_at,
+        ops=ops,
+    )
     unseen = () if predict is None else parse_resolutions(predict)
     console = console_for(json_target, quiet)
+    if len(artefacts) > 1:
+        from edgevit.cli.several import profile_several
+
+        profile_several(artefacts, request, device, unseen, budget_ms, console, json_target)
+        return
+    (artefact,) = artefacts
     with console.status(f"measuring {artefact.name} ({device})"):
-        profile = measure(artefact, device=device, resolutions=wanted, threads=threads, seconds=seconds)
+        profile = measure(artefact, request, device=device, benchmark_model=benchmark_model)
     profile = profile.predicting(unseen)
     if budget_ms is not None:
         profile = profile.within(budget_ms)

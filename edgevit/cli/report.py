@@ -6,13 +6,12 @@ from pathlib import Path
 
 import click
 
-from edgevit.cli.console import console_for, quiet_option
+from edgevit.cli.console import check_output, console_for, quiet_option
 from edgevit.errors import ConfigError
 
 
 @click.command("report")
-@click.argument("profile_path", metavar="PROFILE.json", type=click.Path(path_type=Path))
-@click.argument("evaluation_paths", metavar="[EVAL.json ...]", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="FILE.json ...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The HTML file to write.")
 @click.option("--png", "png_path", type=click.Path(path_type=Path), help="Write the picture as PNG too.")
 @click.option(
@@ -23,42 +22,44 @@ from edgevit.errors import ConfigError
 @click.option("--title", help="The report's heading.")
 @quiet_option
 def command(
-    profile_path: Path,
-    evaluation_paths: tuple[Path, ...],
+    paths: tuple[Path, ...],
     output: Path,
     png_path: Path | None,
     budget_ms: float | None,
     title: str | None,
     quiet: bool,
 ) -> None:
-    """Write one HTML file from what `edgevit profile --json` and `edgevit evaluate --json` wrote.
+    """Write one HTML file from what `edgevit profile --json` and `edgevit evaluate --json` wrote, in any order.
 
-    It holds the curve with its linear and quadratic parts, accuracy by resolution, and a recommendation.
+    It holds the curve with its linear and quadratic parts, accuracy by resolution, and a recommendation; of several
+    profiles (other devices, recipes, models) also all curves in one picture, and what is the best choice of them all.
     """
-    from edgevit.files import check_writable, write_bytes, write_text
-    from edgevit.latency.profile import read_profile
-    from edgevit.report.accuracy import read_accuracies
+    from edgevit.files import write_bytes, write_text
+    from edgevit.latency.comparison import Comparison
     from edgevit.report.canvas import png
+    from edgevit.report.documents import read_documents
     from edgevit.report.html import render
+    from edgevit.report.overlay import latency_overlay
     from edgevit.report.plots import combined_figure
 
-    for path, suffix in ((output, ".html"), (png_path, ".png")):
-        if path is None:
-            continue
-        if path.suffix.lower() != suffix:  # a slip of the hand must not replace a profile
-            raise ConfigError(f"{path} must end in {suffix}")
-        check_writable(path)
-    profile = read_profile(profile_path)
-    accuracies = read_accuracies(evaluation_paths)
+    check_output(output, ".html")
+    check_output(png_path, ".png")
+    profiles, accuracies = read_documents(paths)
+    if not profiles:
+        raise ConfigError("a report needs a profile: make one with `edgevit profile X.tflite --json profile.json`")
     if budget_ms is not None:
-        profile = profile.within(budget_ms)
+        profiles = tuple(profile.within(budget_ms) for profile in profiles)
     # Both are made before either is written: an error leaves no half of a report.
-    page = render(profile, accuracies, title=title)
-    picture = png(combined_figure(profile, accuracies)) if png_path else b""
+    page = render(profiles, accuracies, title=title)
+    picture = b""
+    if png_path:
+        several = len(profiles) > 1
+        picture = png(latency_overlay(Comparison(profiles)) if several else combined_figure(profiles[0], accuracies))
     write_text(output, page)
     if png_path:
         write_bytes(png_path, picture)
     console = console_for(None, quiet)
     console.print(f"wrote {output}" + (f" and {png_path}" if png_path else ""), soft_wrap=True, markup=False)
-    if budget_ms is not None and profile.unmet:
-        raise profile.unmet[-1]
+    unmet = [profile.unmet[-1] for profile in profiles if profile.unmet]
+    if budget_ms is not None and len(unmet) == len(profiles):
+        raise unmet[0]

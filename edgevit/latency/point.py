@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isqrt
 from typing import Any
 
 from edgevit.documents import Record
 from edgevit.errors import ProfileError
+from edgevit.latency.conditions import Conditions, Doubt
 from edgevit.latency.cost import Cost
 
 __all__ = ["Point", "common_patch"]
@@ -29,6 +31,11 @@ class Point:
     """The process's peak while this ran, the whole ladder loaded; None where the system does not tell."""
     stable: bool = True
     """Whether the median had settled when the time for it was up."""
+    doubtful: tuple[Doubt, ...] = ()
+    """Why it may not be the device's own latency."""
+    conditions: Conditions | None = None
+    ops_ms: Mapping[str, float] | None = None
+    """ms by part of the model, where the operators' times were asked for; `quadratic` is within `attention`."""
 
     def __post_init__(self) -> None:
         if not 0.0 < self.p10_ms <= self.median_ms <= self.p90_ms:
@@ -47,8 +54,13 @@ class Point:
         """Pixels along one side of a patch."""
         return self.resolution // isqrt(self.tokens - 1)
 
+    @property
+    def trusted(self) -> bool:
+        """Whether nothing speaks against it: its median settled, and the device was as it should be."""
+        return self.stable and not self.doubtful
+
     def to_dict(self) -> dict[str, Any]:
-        return {
+        document = {
             "resolution": self.resolution,
             "tokens": self.tokens,
             "macs": {"linear": self.macs.linear_macs, "attention": self.macs.attention_macs},
@@ -60,7 +72,11 @@ class Point:
                 "stable": self.stable,
             },
             "peak_rss_bytes": self.peak_rss_bytes,
+            "doubtful": [each.to_dict() for each in self.doubtful],
         }
+        if self.conditions is not None:
+            document["conditions"] = self.conditions.to_dict()
+        return document if self.ops_ms is None else {**document, "ops_ms": dict(self.ops_ms)}
 
     @classmethod
     def from_record(cls, record: Record) -> Point:
@@ -76,7 +92,14 @@ class Point:
             runs=latency.whole("runs", least=1),
             peak_rss_bytes=record.whole("peak_rss_bytes") if record.has("peak_rss_bytes") else None,
             stable=latency.flag("stable") if latency.has("stable") else True,
+            doubtful=tuple(map(Doubt.from_record, record.records("doubtful"))) if record.has("doubtful") else (),
+            conditions=Conditions.from_record(record.record("conditions")) if record.has("conditions") else None,
+            ops_ms=_read_ops(record.record("ops_ms")) if record.has("ops_ms") else None,
         )
+
+
+def _read_ops(record: Record) -> dict[str, float]:
+    return {part: record.number(part) for part in record.values}
 
 
 def common_patch(points: tuple[Point, ...]) -> int:

@@ -13,13 +13,19 @@ from edgevit.config import check_resolution
 from edgevit.documents import Record, read_document
 from edgevit.errors import BudgetError, DocumentError, EdgeViTError, ProfileError
 from edgevit.latency.budget import Prediction, Recommendation, predict, predicted_resolution, recommend
+from edgevit.latency.conditions import Cooling
 from edgevit.latency.curve import Curve, LeftOut, fit
 from edgevit.latency.devices import device as device_named
+from edgevit.latency.devices.phone import measure_by_benchmark_model
 from edgevit.latency.point import Point, common_patch
+from edgevit.latency.request import ProfileRequest
+from edgevit.latency.sustained import Sustained
 
-__all__ = ["SCHEMA", "Profile", "assemble", "measure", "read_profile"]
+__all__ = ["SCHEMA", "Profile", "assemble", "measure", "profile_from", "read_profile"]
 
 SCHEMA = "edgevit.profile/1"
+_EVERYTHING = ProfileRequest()
+_OF_ONE_SERIES = ("points", "load_ms", "curve", "curve_note", "recommendation", "predictions", "series", "sustained")
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,12 @@ class Profile:
     predictions: tuple[Prediction, ...] = ()
     unmet: tuple[EdgeViTError, ...] = ()
     """What was asked for and cannot be had, to be raised once the rest has been shown."""
+    cpus: str | None = None
+    """The processors it was kept on, such as `4-7`; None: it could use all of them."""
+    cooling: Cooling | None = None
+    sustained: Sustained | None = None
+    others: tuple[Profile, ...] = ()
+    """The same artefact, measured in turns with this one on other numbers of threads."""
 
     def __post_init__(self) -> None:
         common_patch(self.points)
@@ -56,17 +68,38 @@ class Profile:
     def patch(self) -> int:
         return common_patch(self.points)
 
+    @property
+    def place(self) -> str:
+        """What the device is: its board or processor, or else its name."""
+        names = (self.device.get(key) for key in ("model", "cpu", "name"))
+        return next((str(name) for name in names if name), "this device")
+
+    def point(self, resolution: int) -> Point | None:
+        """What was measured at a resolution; None where nothing was."""
+        return next((point for point in self.points if point.resolution == resolution), None)
+
+    @property
+    def series(self) -> tuple[Profile, ...]:
+        """A profile for each number of threads: this one, then the others."""
+        return (self, *self.others)
+
     def within(self, budget_ms: float) -> Profile:
-        """A copy with the recommendation for a budget; with a `BudgetError` in `unmet` where nothing fits."""
+        """A copy with the recommendation for a budget, for each number of threads.
+
+        With a `BudgetError` in `unmet` where nothing fits, on any of them.
+        """
+        others = tuple(each.within(budget_ms) for each in self.others)
         unmet = tuple(error for error in self.unmet if not isinstance(error, BudgetError))
         try:
             recommendation = recommend(self.points, budget_ms)
         except BudgetError as error:
-            recommendation, unmet = Recommendation(budget_ms, None), (*unmet, error)
+            recommendation = Recommendation(budget_ms, None)
+            if all(each.unmet for each in others):
+                unmet = (*unmet, error)
         if self.curve:
             predicted = predicted_resolution(self.points, self.curve, budget_ms, recommendation.point)
             recommendation = replace(recommendation, predicted=predicted)
-        return replace(self, recommendation=recommendation, unmet=unmet)
+        return replace(self, recommendation=recommendation, unmet=unmet, others=others)
 
     def predicting(self, resolutions: Sequence[int]) -> Profile:
         """A copy with the curve's latency at `resolutions`; an error in `unmet` for each it cannot tell."""
@@ -79,7 +112,8 @@ class Profile:
                 predictions.append(predict(self.points, self.curve, resolution))
             except EdgeViTError as error:
                 unmet.append(error)
-        return replace(self, predictions=tuple(predictions), unmet=tuple(unmet))
+        others = tuple(each.predicting(resolutions) for each in self.others)
+        return replace(self, predictions=tuple(predictions), unmet=tuple(unmet), others=others)
 
     def to_dict(self) -> dict[str, Any]:
         """The document, as `edgevit profile --json` prints it."""
@@ -93,6 +127,20 @@ class Profile:
             "patch": self.patch,
             "recipe": self.recipe,
             "threads": self.threads,
+            "cpus": self.cpus,
+            **self._measured(),
+        }
+        if self.cooling:
+            document["cooling"] = self.cooling.to_dict()
+        if self.others:
+            document["series"] = [{"threads": each.threads, **each._measured()} for each in self.others]
+        if self.sustained:
+            document["sustained"] = self.sustained.to_dict()
+        return document
+
+    def _measured(self) -> dict[str, Any]:
+        """What there is for each number of threads."""
+        document: dict[str, Any] = {
             "load_ms": self.load_ms,
             "points": [point.to_dict() for point in self.points],
             "curve": _curve_document(self.curve, self.points) if self.curve else None,
@@ -107,21 +155,26 @@ class Profile:
 
 def measure(
     artefact: Path,
+    request: ProfileRequest = _EVERYTHING,
     *,
     device: str = "local",
-    resolutions: Sequence[int] = (),
-    threads: int = 1,
-    seconds: float | None = None,
+    benchmark_model: Path | None = None,
 ) -> Profile:
-    """Measures an artefact on a device at `resolutions` (its whole ladder, if empty) and fits the curve."""
-    answer = device_named(device)(artefact, resolutions=resolutions, threads=threads, seconds=seconds)
+    """Measures an artefact on a device and fits the curve; without a request its whole ladder on one thread.
+
+    `benchmark_model`: TFLite's program of that name, which a phone is to run in place of edgevit's own loop.
+    """
+    if benchmark_model is None:
+        answer = device_named(device)(artefact, request)
+    else:
+        answer = measure_by_benchmark_model(device, artefact, request, benchmark_model)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return replace(assemble(answer), measured_at=now, edgevit=__version__)
 
 
 def assemble(measured: Record) -> Profile:
     """A device's answer, edgevit.profile/1 without a curve, becomes a profile with one, or a note why not."""
-    bare = _read(measured)
+    bare = replace(_read(measured), others=tuple(map(assemble, _series(measured))))
     try:
         curve = fit([point.tokens for point in bare.points], [point.median_ms for point in bare.points])
     except ProfileError as error:
@@ -131,15 +184,20 @@ def assemble(measured: Record) -> Profile:
 
 def read_profile(path: Path) -> Profile:
     """A profile from its file: the curve as it was fitted then, the recommendation for the budget of then."""
-    record = read_document(path, SCHEMA)
+    return profile_from(read_document(path, SCHEMA))
+
+
+def profile_from(record: Record) -> Profile:
+    """The profile that a document, or a part of one, holds; see `read_profile`."""
     try:
         stored = _read(record)
     except ProfileError as error:
-        raise DocumentError(f"{path}: {error}") from error
+        raise DocumentError(f"{record.where}: {error}") from error
     if record.has("curve"):
         stored = replace(stored, curve=_read_curve(record.record("curve"), stored.points))
     elif stored.curve_note is None:  # straight from `edgevit-run profile --json` on a device
         stored = assemble(record)
+    stored = replace(stored, others=tuple(map(profile_from, _series(record))))
     if record.has("recommendation"):
         stored = stored.within(record.record("recommendation").number("budget_ms"))
     if record.has("predictions"):
@@ -148,7 +206,7 @@ def read_profile(path: Path) -> Profile:
 
 
 def _read(record: Record) -> Profile:
-    """What a device measured: everything but the curve and what follows from it."""
+    """What a device measured on the first number of threads: everything but the curve and what follows from it."""
     return Profile(
         device=record.record("device").values,
         model=record.text("model"),
@@ -160,7 +218,18 @@ def _read(record: Record) -> Profile:
         measured_at=record.text("measured_at") if record.has("measured_at") else None,
         edgevit=record.text("edgevit") if record.has("edgevit") else None,
         curve_note=record.text("curve_note") if record.has("curve_note") else None,
+        cpus=record.text("cpus") if record.has("cpus") else None,
+        cooling=Cooling.from_record(record.record("cooling")) if record.has("cooling") else None,
+        sustained=Sustained.from_record(record.record("sustained")) if record.has("sustained") else None,
     )
+
+
+def _series(record: Record) -> list[Record]:
+    """The other numbers of threads, each as a document of its own."""
+    if not record.has("series"):
+        return []
+    shared = {key: value for key, value in record.values.items() if key not in _OF_ONE_SERIES}
+    return [Record({**shared, **each.values}, each.where) for each in record.records("series")]
 
 
 def _curve_document(curve: Curve, points: tuple[Point, ...]) -> dict[str, Any]:

@@ -33,6 +33,9 @@ class Series:
     images: int
     skipped: int
     scores: tuple[Score, ...]
+    variant: str | None = None
+    """With its patch, `vit-tiny/16`; None in evaluations of older versions, and so is the recipe."""
+    recipe: str | None = None
 
     def top1(self, resolution: int) -> float | None:
         return next((score.top1 for score in self.scores if score.resolution == resolution), None)
@@ -61,12 +64,13 @@ class Accuracies:
         named = same or [each for each in self.series if PurePath(each.model).name == name]
         return named[0] if len({each.model for each in named}) == 1 else None
 
-    def label(self, series: Series, profile: Profile) -> str:
+    def label(self, series: Series, *profiles: Profile) -> str:
         """What to call a series: `int8 · x.tflite`, `float · x.keras`; with the data if those differ."""
-        own, path = self.of(profile.model), PurePath(series.model)
+        path = PurePath(series.model)
+        owner = next((each for each in profiles if (own := self.of(each.model)) and own.model == series.model), None)
         words = [path.name]
-        if own is not None and series.model == own.model:
-            words.insert(0, profile.recipe)
+        if owner is not None:
+            words.insert(0, owner.recipe)
         elif path.suffix == ".keras":
             words.insert(0, "float")
         if len({each.data for each in self.series}) > 1:
@@ -114,5 +118,9 @@ def _add(series: dict[tuple[str, str], Series], whole: Record, part: Record, pat
             where = f"{key[0]} at {score.resolution} on {key[1]}"
             raise DocumentError(f"{path} and another evaluation differ about {where}: give only one of them")
     ordered = tuple(scores[resolution] for resolution in sorted(scores))
-    series[key] = Series(*key, images, skipped, ordered)
+    variant = (
+        f"{part.text('variant').partition('/')[0]}/{part.whole('patch', least=1)}" if part.has("variant") else None
+    )
+    recipe = part.text("recipe") if part.has("recipe") else None
+    series[key] = Series(*key, images, skipped, ordered, variant, recipe)
     return key

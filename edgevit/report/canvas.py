@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["DARK", "ROLES", "drawable", "frame", "legend", "png", "style", "svg"]
+__all__ = ["DARK", "ROLES", "SERIES", "chart", "drawable", "frame", "legend", "png", "style", "svg"]
 
 ROLES = {
     "paper": "#ffffff",
@@ -44,6 +44,17 @@ DARK = {
 }
 """The same roles on a dark page."""
 
+SERIES = (
+    ("linear", "o", "-"),
+    ("quadratic", "s", "--"),
+    ("pick", "D", "-."),
+    ("other", "^", ":"),
+    ("budget", "v", "-"),
+    ("ink", "P", "--"),
+    ("constant", "X", "-."),
+)
+"""Role, marker and line of each of several series: told apart by form as well as by colour."""
+
 _RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same picture on every machine
     "font.size": 9.5,
@@ -63,7 +74,7 @@ _INLINE = (
     (r'href="#', 'href="#{name}-'),
     (r"url\(#", "url(#{name}-"),
     (r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif"),
-    (r'^<svg.*?(viewBox="[^"]*").*?>', r'<svg \1 role="img" aria-label="{label}">'),
+    (r'^<svg.*?(viewBox="[^"]*").*?>', r'<svg \1 data-name="{name}" role="img" aria-label="{label}">'),
 )
 
 
@@ -105,6 +116,25 @@ def svg(figure: Figure, *, name: str, description: str) -> str:
     return text
 
 
+def chart(figure: Figure) -> dict[str, Any]:
+    """Where the first axes of a saved figure lie in its SVG, and which values they span: for who draws on it.
+
+    left, right, top, bottom are in the SVG's units; low and high are the values at bottom and top.
+    """
+    axes = figure.axes[0]
+    box, (low, high) = axes.get_position(), axes.get_ylim()
+    width, height = 72.0 * figure.get_figwidth(), 72.0 * figure.get_figheight()
+    return {
+        "left": round(box.x0 * width, 2),
+        "right": round(box.x1 * width, 2),
+        "top": round((1.0 - box.y1) * height, 2),
+        "bottom": round((1.0 - box.y0) * height, 2),
+        "low": float(low),
+        "high": float(high),
+        "log": axes.get_yscale() == "log",
+    }
+
+
 def frame(axes: Axes, below: str, beside: str) -> None:
     """Quiet axes: named, with level rules only."""
     axes.set_facecolor("none")
@@ -130,4 +160,8 @@ def legend(axes: Axes, place: Literal["upper left", "best"], *, first: str = "")
         fontsize=9,
         borderaxespad=0.7,
     )
+    for handle, text in zip(shown.legend_handles, shown.get_texts(), strict=True):
+        if handle is not None and handle.get_gid():  # what a script moves has one, and its words with it
+            text.set_gid(f"{handle.get_gid()}-words")
+            handle.set_gid(f"{handle.get_gid()}-key")
     shown.get_frame().set(facecolor=ROLES["paper"], edgecolor="none", alpha=1.0)

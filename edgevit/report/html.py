@@ -2,187 +2,126 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
-from edgevit.latency.point import Point
+from edgevit.errors import EdgeViTError
+from edgevit.latency.comparison import Comparison as Profiles
+from edgevit.latency.comparison import apart
 from edgevit.latency.profile import Profile
 from edgevit.report import words
-from edgevit.report.accuracy import Accuracies, Comparison, Series
-from edgevit.report.canvas import DARK, ROLES, svg
-from edgevit.report.plots import accuracy_figure, curve_figure
+from edgevit.report.accuracy import Accuracies, Comparison
+from edgevit.report.candidates import make_plan
+from edgevit.report.canvas import DARK, ROLES, chart, svg
+from edgevit.report.comparison import ratio
+from edgevit.report.interactive import script_hash, script_text, state
+from edgevit.report.overlay import latency_overlay, memory_figure
+from edgevit.report.plan import choice
+from edgevit.report.plan_plot import plan_figure
+from edgevit.report.plots import accuracy_figure
+from edgevit.report.section import section
 
 __all__ = ["render"]
 
 
-@dataclass(frozen=True)
-class Row:
-    """One resolution of the report's table, as text; `parts` are the shares of a, b·N and c·N² in percent."""
+def render(profiles: Profile | Sequence[Profile], accuracies: Accuracies, *, title: str | None = None) -> str:
+    """The report of a profile or several, each with its recommendation where it has one, and of what was evaluated."""
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-    resolution: int
-    cells: tuple[str, ...]
-    parts: tuple[tuple[str, float], ...]
-    state: str
-    """`chosen`, `over` the budget, or nothing."""
-
-
-def render(profile: Profile, accuracies: Accuracies, *, title: str | None = None) -> str:
-    """The report of a profile, with its recommendation where it has one, and of what was evaluated."""
-    from jinja2 import Environment, StrictUndefined
-
-    source = resources.files("edgevit.report").joinpath("report.html.jinja").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    given = (profiles,) if isinstance(profiles, Profile) else profiles
+    together = Profiles(tuple(one for profile in given for one in apart(profile)))
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(_source)
+    )
     environment.filters.update(ms=words.ms, percent=words.percent)
-    curve = profile.curve
-    return environment.from_string(source).render(
-        title=title or f"{words.artefact(profile)} on {words.place(profile)}",
-        details=_details(profile),
-        profile=profile,
-        headline=_headline(profile, accuracies),
+    first, several = together.profiles[0], len(together.profiles) > 1
+    sections = [
+        section(index, label, profile, accuracies)
+        for index, (label, profile) in enumerate(zip(together.labels, together.profiles, strict=True))
+    ]
+    overlay = _overlay(together) if several else None
+    return environment.get_template("report.html.jinja").render(
+        title=title or (_title(together) if several else f"{words.artefact(first)} on {words.place(first)}"),
+        several=several,
+        sections=sections,
         light=ROLES,
         dark=DARK,
-        curve_svg=svg(curve_figure(profile), name="latency", description=_describe_curve(profile)),
-        equation=words.equation(curve) if curve else None,
-        findings=_findings(profile),
-        columns=_columns(profile, accuracies),
-        rows=_rows(profile, accuracies),
-        accuracy_svg=_accuracy_svg(profile, accuracies) if accuracies.series else None,
-        comparisons=[_comparison(each, profile, accuracies) for each in accuracies.comparisons],
-        evaluated=[(accuracies.label(each, profile), each) for each in accuracies.series],
-        machine=_machine(profile),
-        unstable=words.unstable(profile),
+        overlay=overlay,
+        memory_svg=_memory_svg(together),
+        accuracy_svg=_accuracy_svg(together.profiles, accuracies) if accuracies.series else None,
+        comparisons=[_comparison(each, together.profiles, accuracies) for each in accuracies.comparisons],
+        evaluated=[(accuracies.label(each, *together.profiles), each) for each in accuracies.series],
+        plan=_plan(together.profiles, accuracies) if several and accuracies.series else None,
+        script=script_text(),
+        script_hash=script_hash(),
+        state=state(together, accuracies, [each["chart"] for each in sections], overlay["chart"] if overlay else None),
+        edgevit=first.edgevit,
     )
 
 
-def _details(profile: Profile) -> str:
-    parts = [profile.recipe, words.threads(profile)]
-    return " · ".join(parts + ([f"measured {profile.measured_at[:10]}"] if profile.measured_at else []))
+def _source(name: str) -> str:
+    return resources.files("edgevit.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _headline(profile: Profile, accuracies: Accuracies) -> dict[str, Any]:
-    """The big number, what it is, and what to know about it."""
-    first, last = profile.points[0], profile.points[-1]
-    found = profile.recommendation
-    if found is None:
-        span = f"{words.ms(first.median_ms)} – {words.ms(last.median_ms)} ms"
-        return {
-            "big": span,
-            "what": f"median latency from {first.resolution} to {last.resolution}",
-            "notes": [],
-        }
-    notes = []
-    if found.point is None:
-        fastest = min(profile.points, key=lambda point: point.median_ms)
-        big, what = "none", f"no resolution fits {found.budget_ms:g} ms"
-        took = words.ms(fastest.median_ms)
-        notes.append(f"The fastest measured one, {fastest.resolution}, takes {took} ms (median).")
-    else:
-        big, what = str(found.point.resolution), f"is the largest resolution under {found.budget_ms:g} ms"
-        over = ", which is over the budget" if found.point.p90_ms > found.budget_ms else ""
-        median, p90 = words.ms(found.point.median_ms), words.ms(found.point.p90_ms)
-        notes.append(f"{median} ms median; the slowest tenth takes {p90} ms or more{over}.")
-        notes += _most_accurate(found.point, profile, accuracies)
-    if found.predicted:
-        notes.append(f"{words.predicted(found.predicted)}.")
-    return {"big": big, "what": what, "notes": notes}
+def _title(together: Profiles) -> str:
+    """What the profiles have in common, or else how many there are."""
+    for facts in (
+        {words.artefact(each) for each in together.profiles},
+        {words.place(each) for each in together.profiles},
+    ):
+        if len(facts) == 1:
+            return f"{len(together.profiles)} profiles of {facts.pop()}"
+    return f"{len(together.profiles)} profiles"
 
 
-def _most_accurate(chosen: Point, profile: Profile, accuracies: Accuracies) -> list[str]:
-    """Its top-1; and, as larger is not always better, the most accurate resolution within the budget."""
-    series = accuracies.of(profile.model)
-    own = series.top1(chosen.resolution) if series else None
-    budget_ms = profile.recommendation.budget_ms if profile.recommendation else 0.0
-    if series is None or own is None:
-        return []
-    notes = [f"Top-1 accuracy there: {words.percent(own, 1)} on {series.images} pictures."]
-    fitting = [(series.top1(p.resolution) or 0.0, p) for p in profile.points if p.median_ms <= budget_ms]
-    best, point = max(fitting, key=lambda each: (each[0], -each[1].resolution))
-    if best > own:
-        took = words.ms(point.median_ms)
-        notes.append(f"{point.resolution} takes {took} ms and is more accurate: {words.percent(best, 1)}.")
-    return notes
-
-
-def _findings(profile: Profile) -> list[str]:
-    curve = profile.curve
-    if curve is None:
-        return [f"No curve: {profile.curve_note}."] if profile.curve_note else []
-    quadratic = f"{words.crossover(curve, profile)}."
-    if curve.crossover_tokens is not None:
-        quadratic += f" {words.shares(curve, profile)}."
-    return [f"{words.fit_quality(curve, profile)}.", quadratic]
-
-
-def _describe_curve(profile: Profile) -> str:
-    first, last = profile.points[0], profile.points[-1]
-    return (
-        f"Latency over tokens, from {words.ms(first.median_ms)} ms at {first.resolution} pixels "
-        f"to {words.ms(last.median_ms)} ms at {last.resolution} pixels"
-    )
-
-
-def _accuracy_svg(profile: Profile, accuracies: Accuracies) -> str:
-    return svg(accuracy_figure(profile, accuracies), name="accuracy", description="Top-1 accuracy over resolution")
-
-
-def _columns(profile: Profile, accuracies: Accuracies) -> list[str]:
-    columns = [
-        "resolution",
-        "tokens",
-        "MMACs linear",
-        "MMACs attention",
-        "median ms",
-        "p10–p90 ms",
-        "peak MB",
-    ]
-    if profile.curve:
-        columns += ["fitted ms", "left-out error", "N² share"]
-    return [*columns, "top-1"] if accuracies.of(profile.model) else columns
-
-
-def _rows(profile: Profile, accuracies: Accuracies) -> list[Row]:
-    found, series = profile.recommendation, accuracies.of(profile.model)
+def _overlay(together: Profiles) -> dict[str, Any]:
+    """The profiles side by side: their curves in one picture, and medians with ratios to the first."""
+    figure = latency_overlay(together)
+    columns = list(together.labels)
     rows = []
-    for point in profile.points:
-        state = ""
-        if found and point == found.point:
-            state = "chosen"
-        elif found and point.median_ms > found.budget_ms:
-            state = "over"
-        rows.append(Row(point.resolution, _cells(point, profile, series), _parts(point, profile), state))
-    return rows
+    for resolution in together.resolutions:
+        cells = []
+        for index, profile in enumerate(together.profiles):
+            point = profile.point(resolution)
+            times = ratio(together, index, resolution) if index and together.at(index, resolution) else ""
+            cells.append(("–" if point is None else f"{words.mark(point)}{words.ms(point.median_ms)}", times))
+        rows.append((resolution, cells))
+    means = [together.ratio(index) for index in range(len(columns))]
+    return {
+        "svg": svg(figure, name="together", description=f"Latency over resolution of {', '.join(columns)}"),
+        "chart": chart(figure),
+        "columns": columns,
+        "rows": rows,
+        "means": ["" if index == 0 else "–" if mean is None else f"{mean:.2f}" for index, mean in enumerate(means)],
+    }
 
 
-def _cells(point: Point, profile: Profile, series: Series | None) -> tuple[str, ...]:
-    cells = [str(point.resolution), str(point.tokens), words.mega(point.macs.linear_macs)]
-    cells += [
-        words.mega(point.macs.attention_macs),
-        f"{'' if point.stable else '~'}{words.ms(point.median_ms)}",
-    ]
-    cells += [f"{words.ms(point.p10_ms)}–{words.ms(point.p90_ms)}"]
-    cells += ["–" if point.peak_rss_bytes is None else words.mega(point.peak_rss_bytes)]
-    if curve := profile.curve:
-        error = curve.left_out_error(point.tokens)
-        cells += [words.ms(curve.predict(point.tokens)), "–" if error is None else f"{100 * error:+.1f} %"]
-        cells += [words.percent(curve.quadratic_share(point.tokens))]
-    if series:
-        top1 = series.top1(point.resolution)
-        cells += ["–" if top1 is None else words.percent(top1, 1)]
-    return tuple(cells)
+def _memory_svg(together: Profiles) -> str | None:
+    if not any(point.peak_rss_bytes for profile in together.profiles for point in profile.points):
+        return None
+    return svg(memory_figure(together), name="memory", description="Peak memory over resolution")
 
 
-def _parts(point: Point, profile: Profile) -> tuple[tuple[str, float], ...]:
-    curve = profile.curve
-    whole = curve.predict(point.tokens) if curve else 0.0
-    if curve is None or whole == 0.0:
-        return ()
-    linear, quadratic = curve.linear_ms(point.tokens), curve.quadratic_ms(point.tokens)
-    parts = {"constant": curve.a_ms, "linear": linear, "quadratic": quadratic}
-    return tuple((role, round(100.0 * value / whole, 1)) for role, value in parts.items())
+def _plan(profiles: Sequence[Profile], accuracies: Accuracies) -> dict[str, Any] | None:
+    """The Pareto front of everything; None where the evaluations cannot be held against each other."""
+    budgets = {each.recommendation.budget_ms for each in profiles if each.recommendation}
+    try:
+        plan = make_plan(profiles, accuracies, budgets.pop() if len(budgets) == 1 else None)
+    except EdgeViTError:
+        return None
+    return {
+        "svg": svg(plan_figure(plan), name="plan", description="Top-1 accuracy over latency"),
+        "choice": choice(plan) if plan.budget_ms is not None else None,
+        "notes": plan.notes,
+    }
 
 
-def _comparison(each: Comparison, profile: Profile, accuracies: Accuracies) -> dict[str, Any]:
+def _accuracy_svg(profiles: Sequence[Profile], accuracies: Accuracies) -> str:
+    return svg(accuracy_figure(profiles, accuracies), name="accuracy", description="Top-1 accuracy over resolution")
+
+
+def _comparison(each: Comparison, profiles: Sequence[Profile], accuracies: Accuracies) -> dict[str, Any]:
     """Two models side by side: top-1 of each, the difference in points, and how often they agree."""
     agreement = dict(each.agreement)
     rows = []
@@ -194,39 +133,8 @@ def _comparison(each: Comparison, profile: Profile, accuracies: Accuracies) -> d
             share = "–" if agrees is None else words.percent(agrees, 1)
             rows.append((score.resolution, words.percent(other, 1), words.percent(score.top1, 1), points, share))
     return {
-        "model": accuracies.label(each.model, profile),
-        "against": accuracies.label(each.against, profile),
+        "model": accuracies.label(each.model, *profiles),
+        "against": accuracies.label(each.against, *profiles),
         "series": each.model,
         "rows": rows,
     }
-
-
-def _machine(profile: Profile) -> list[tuple[str, str]]:
-    """What the numbers hold for: the device as its runtime described it, then the versions and the date."""
-    device = profile.device
-    memory = device.get("memory_bytes")
-    facts: list[tuple[str, Any]] = [
-        ("device", device.get("name")),
-        ("model", device.get("model") if device.get("model") != device.get("cpu") else None),
-        ("processor", device.get("cpu")),
-        ("architecture", device.get("machine")),
-        ("cores", device.get("cores")),
-        ("threads used", profile.threads),
-        ("memory", f"{memory / 2**30:.1f} GiB" if isinstance(memory, int | float) else None),
-        ("system", device.get("system")),
-        ("Python", device.get("python")),
-        ("interpreter", " ".join(str(device[key]) for key in ("backend", "version") if device.get(key))),
-        ("artefact", profile.model),
-        ("variant", profile.variant),
-        ("recipe", profile.recipe),
-        ("load time", f"{words.ms(profile.load_ms)} ms" if profile.load_ms is not None else None),
-        ("runs a resolution", _runs(profile)),
-        ("edgevit", profile.edgevit),
-        ("measured", profile.measured_at),
-    ]
-    return [(name, str(value)) for name, value in facts if value not in (None, "")]
-
-
-def _runs(profile: Profile) -> str:
-    runs = [point.runs for point in profile.points]
-    return str(runs[0]) if min(runs) == max(runs) else f"{min(runs)} to {max(runs)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING
 
@@ -34,13 +35,13 @@ def curve_figure(profile: Profile) -> Figure:
     return figure
 
 
-def accuracy_figure(profile: Profile, accuracies: Accuracies) -> Figure:
-    """Top-1 over resolution, a line for each model."""
+def accuracy_figure(profiles: Sequence[Profile], accuracies: Accuracies) -> Figure:
+    """Top-1 over resolution, a line for each model; with one profile, what it recommends."""
     from matplotlib.figure import Figure
 
     with style():
         figure = Figure(figsize=(_WIDTH, 0.75 * _HEIGHT), layout="constrained")
-        _draw_accuracy(figure.add_subplot(), profile, accuracies)
+        _draw_accuracy(figure.add_subplot(), profiles, accuracies)
     return figure
 
 
@@ -56,7 +57,7 @@ def combined_figure(profile: Profile, accuracies: Accuracies) -> Figure:
         grid = figure.add_gridspec(1, panels, width_ratios=(1.25, 1.0)[:panels], wspace=0.06)
         _draw_curve(figure.add_subplot(grid[0]), profile)
         if panels == 2:
-            _draw_accuracy(figure.add_subplot(grid[1]), profile, accuracies)
+            _draw_accuracy(figure.add_subplot(grid[1]), (profile,), accuracies)
     return figure
 
 
@@ -133,7 +134,7 @@ def _mark_budget(axes: Axes, profile: Profile, top: float) -> None:
         return
     if found.budget_ms < top:
         left = found.budget_ms < 0.5 * top  # there the curve is low; above, the legend has that place
-        axes.axhline(found.budget_ms, color=ROLES["budget"], linewidth=1.3, linestyle=_DASHES)
+        axes.axhline(found.budget_ms, color=ROLES["budget"], linewidth=1.3, linestyle=_DASHES, gid="budget-line")
         axes.annotate(
             f"budget {found.budget_ms:g} ms",
             (0.0 if left else 1.0, found.budget_ms),
@@ -144,6 +145,7 @@ def _mark_budget(axes: Axes, profile: Profile, top: float) -> None:
             va="bottom",
             color=ROLES["budget"],
             fontsize=9,
+            gid="budget-text",
         )
     if found.point:
         chosen = f"{found.point.resolution}, {words.ms(found.point.median_ms)} ms"
@@ -156,6 +158,7 @@ def _mark_budget(axes: Axes, profile: Profile, top: float) -> None:
             markeredgecolor=ROLES["pick"],
             markeredgewidth=2.0,
             zorder=6,
+            gid="budget-mark",
             label=f"largest under {found.budget_ms:g} ms: {chosen}",
         )
 
@@ -174,9 +177,9 @@ def _resolutions_above(axes: Axes, profile: Profile, right: float) -> None:
     above.spines["top"].set_visible(False)
 
 
-def _draw_accuracy(axes: Axes, profile: Profile, accuracies: Accuracies) -> None:
+def _draw_accuracy(axes: Axes, profiles: Sequence[Profile], accuracies: Accuracies) -> None:
     frame(axes, "resolution, pixels", "top-1 accuracy, %")
-    artefact = accuracies.of(profile.model)
+    artefact = accuracies.of(profiles[0].model)
     others = 0
     # The artefact last and solid, the others hollow and larger: where two agree, both are seen.
     for series in sorted(accuracies.series, key=lambda each: each == artefact):
@@ -193,16 +196,18 @@ def _draw_accuracy(axes: Axes, profile: Profile, accuracies: Accuracies) -> None
             markersize=size,
             markerfacecolor=ROLES[inside],
             linewidth=1.5,
-            label=accuracies.label(series, profile),
+            label=accuracies.label(series, *profiles),
         )
     scores = [score for series in accuracies.series for score in series.scores]
     low, high = 100.0 * min(score.top1 for score in scores), 100.0 * max(score.top1 for score in scores)
     margin = 0.08 * (high - low) + 1.0
     axes.set_ylim(max(0.0, low - margin), min(100.5, high + margin))
     axes.set_xticks(sorted({score.resolution for score in scores}))
-    found = profile.recommendation
+    found = profiles[0].recommendation if len(profiles) == 1 else None
     if found and found.point:
-        axes.axvline(found.point.resolution, color=ROLES["pick"], linewidth=1.3, linestyle=_DOTS, zorder=0)
+        axes.axvline(
+            found.point.resolution, color=ROLES["pick"], linewidth=1.3, linestyle=_DOTS, zorder=0, gid="budget-line"
+        )
         axes.annotate(
             f"largest under {found.budget_ms:g} ms",
             (found.point.resolution, 0.0),
@@ -214,5 +219,6 @@ def _draw_accuracy(axes: Axes, profile: Profile, accuracies: Accuracies) -> None
             va="bottom",
             color=ROLES["pick"],
             fontsize=8.5,
+            gid="budget-text",
         )
     legend(axes, "best")

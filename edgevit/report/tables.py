@@ -16,8 +16,18 @@ __all__ = ["profile_table", "profile_view"]
 
 
 def profile_view(profile: Profile) -> RenderableType:
-    """The table, and under it the curve, the crossover, predictions and the recommendation, a line each."""
-    lines = []
+    """For each number of threads the table, and under it the curve, the crossover, predictions and the recommendation.
+
+    Then the pauses for cooling and the sustained run, a line each.
+    """
+    rendered = [_series_view(each) for each in profile.series]
+    lines = [f"{paused}." if (paused := words.cooling(profile)) else None]
+    lines += [f"{words.sustained(profile.sustained)}." if profile.sustained else None]
+    return Group(*rendered, *(Text(line) for line in lines if line))
+
+
+def _series_view(profile: Profile) -> RenderableType:
+    lines = [f"{line}." for line in words.doubts(profile)]
     if unstable := words.unstable(profile):
         lines.append(f"{unstable}.")
     if curve := profile.curve:
@@ -40,21 +50,42 @@ def profile_table(profile: Profile) -> Table:
     headers = ["res.", "N", "MMACs\nlinear", "MMACs\nattention", "median (p10–p90)\nms"]
     if profile.curve:
         headers += ["fitted\nms", "N²\nshare", "left-out\nerror"]
+    if heat := any(point.conditions and point.conditions.hottest_c is not None for point in profile.points):
+        headers += ["before → after\n°C"]
+    if clock := any(point.conditions and point.conditions.busy_mhz is not None for point in profile.points):
+        headers += ["MHz"]
     for header in [*headers, "peak\nMB"]:
         table.add_column(header, justify="right", overflow="fold")
     chosen = profile.recommendation.point if profile.recommendation else None
     for point in profile.points:
-        table.add_row(*_row(point, profile.curve), style="bold green" if point == chosen else None)
+        cells = [*_row(point, profile.curve)]
+        cells += [_heat(point)] if heat else []
+        cells += [_clock(point)] if clock else []
+        cells += ["–" if point.peak_rss_bytes is None else words.mega(point.peak_rss_bytes)]
+        table.add_row(*cells, style="bold green" if point == chosen else None)
     return table
 
 
 def _row(point: Point, curve: Curve | None) -> list[str]:
     spread = f"{words.ms(point.p10_ms)}–{words.ms(point.p90_ms)}"
-    median = f"{'' if point.stable else '~'}{words.ms(point.median_ms)} ({spread})"
+    median = f"{'?' if point.doubtful else ''}{'' if point.stable else '~'}{words.ms(point.median_ms)} ({spread})"
     row = [str(point.resolution), str(point.tokens)]
     row += [words.mega(point.macs.linear_macs), words.mega(point.macs.attention_macs), median]
     if curve:
         error = curve.left_out_error(point.tokens)
         row += [words.ms(curve.predict(point.tokens)), words.percent(curve.quadratic_share(point.tokens))]
         row += ["–" if error is None else f"{100 * error:+.1f} %"]
-    return [*row, "–" if point.peak_rss_bytes is None else words.mega(point.peak_rss_bytes)]
+    return row
+
+
+def _heat(point: Point) -> str:
+    """°C before and after its runs, and the most between them where that was more."""
+    seen = point.conditions
+    if seen is None or seen.before_c is None or seen.after_c is None or seen.hottest_c is None:
+        return "–"
+    span = f"{seen.before_c:.0f} → {seen.after_c:.0f}"
+    return span if seen.hottest_c <= max(seen.before_c, seen.after_c) else f"{span} ({seen.hottest_c:.0f})"
+
+
+def _clock(point: Point) -> str:
+    return f"{point.conditions.busy_mhz:.0f}" if point.conditions and point.conditions.busy_mhz is not None else "–"

@@ -6,13 +6,18 @@ from pathlib import PurePath
 
 from edgevit.latency.budget import Prediction, Recommendation
 from edgevit.latency.curve import Curve
+from edgevit.latency.point import Point
 from edgevit.latency.profile import Profile
+from edgevit.latency.sustained import Sustained
 
 __all__ = [
     "artefact",
+    "cooling",
     "crossover",
+    "doubts",
     "equation",
     "fit_quality",
+    "mark",
     "mega",
     "ms",
     "percent",
@@ -21,6 +26,7 @@ __all__ = [
     "recommendation",
     "shares",
     "subject",
+    "sustained",
     "threads",
     "unstable",
 ]
@@ -57,8 +63,7 @@ def artefact(profile: Profile) -> str:
 
 def place(profile: Profile) -> str:
     """What the device is: its board or processor, or else its name."""
-    names = (profile.device.get(key) for key in ("model", "cpu", "name"))
-    return next((str(name) for name in names if name), "this device")
+    return profile.place
 
 
 def threads(profile: Profile) -> str:
@@ -70,12 +75,71 @@ def subject(profile: Profile) -> str:
     return f"{artefact(profile)} · {profile.recipe} · {threads(profile)} · {place(profile)}"
 
 
+def mark(point: Point) -> str:
+    """What stands before a median: `?` where it is doubtful, `~` where it had not settled."""
+    return f"{'?' if point.doubtful else ''}{'' if point.stable else '~'}"
+
+
 def unstable(profile: Profile) -> str | None:
     """The resolutions whose medians had not settled."""
     names = [str(point.resolution) for point in profile.points if not point.stable]
     if not names:
         return None
     return f"~ not settled in the time given: {', '.join(names)}; give more --seconds, or an idle machine"
+
+
+def doubts(profile: Profile) -> list[str]:
+    """Why points may not be the device's own latency: a line for each reason, with the resolutions it holds for."""
+    seen: dict[str, list[tuple[int, str]]] = {}
+    for point in profile.points:
+        for doubt in point.doubtful:
+            seen.setdefault(doubt.why, []).append((point.resolution, doubt.detail))
+    lines = []
+    for why, places in seen.items():
+        where = "all" if len({each for each, _ in places}) == len(profile.points) else _listed(places)
+        details = {detail for _, detail in places}
+        seen_there = details.pop() if len(details) == 1 else f"at {places[-1][0]}: {places[-1][1]}"
+        lines.append(f"? doubtful: {where}; {_DOUBTS.get(why, why)} ({seen_there})")
+    return lines
+
+
+def _listed(places: list[tuple[int, str]]) -> str:
+    return ", ".join(str(each) for each in sorted({resolution for resolution, _ in places}))
+
+
+_DOUBTS = {
+    "governor": "the governor holds the clock down: `cpupower frequency-set -g performance`, or the like",
+    "clock": "the clock was lower than it can be",
+    "throttled": "the device throttled: better cooling or power supply, or a longer --cool-down",
+    "heat": "still hot when the time for cooling was over: a longer --cool-down",
+    "load": "other processes wanted the processor: stop them",
+    "steal": "the virtual machine had to share its processor",
+}
+"""The runtime's reasons in words, and what to do."""
+
+
+def cooling(profile: Profile) -> str | None:
+    """The pauses for cooling; None where there were none."""
+    found = profile.cooling
+    if found is None or not found.pauses:
+        return None
+    text = f"Paused {found.pauses} time{'s' if found.pauses > 1 else ''} to cool, {found.paused_s:.0f} s together"
+    return f"{text}, all that was allowed; it was hot once more after that" if found.gave_up else text
+
+
+def sustained(run: Sustained) -> str:
+    """What became of the speed in a run without a pause."""
+    threads = f"{run.threads} thread{'s' if run.threads > 1 else ''}"
+    text = (
+        f"{run.seconds:.0f} s without a pause at {run.resolution} on {threads}: "
+        f"{ms(run.first_ms)} ms at first, {ms(run.steady_ms)} ms at the end"
+    )
+    text += f", {percent(run.drop)} of the speed lost" if run.drop >= 0.01 else ", no speed lost"
+    if run.slower_from_s is not None:
+        text += f"; slower by 5 % or more from {run.slower_from_s:.0f} s on"
+    if run.hottest_c is not None and run.coldest_c is not None:
+        text += f"; {run.coldest_c:.0f} to {run.hottest_c:.0f} °C"
+    return text
 
 
 def fit_quality(curve: Curve, profile: Profile) -> str:

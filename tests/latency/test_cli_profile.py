@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 from edgevit.cli.main import main
 from edgevit.documents import Record
 from edgevit.latency.devices import DEVICES
+from edgevit.latency.request import ProfileRequest
 
 
 @pytest.fixture
@@ -22,12 +23,10 @@ def ladder(
     answer: Callable[[dict[int, float]], dict[str, Any]],
     deit_tiny_ms: dict[int, float],
 ) -> None:
-    def measure(
-        artefact: Path, *, resolutions: Sequence[int] = (), threads: int = 1, seconds: float | None = None
-    ) -> Record:
-        chosen = resolutions or tuple(deit_tiny_ms)
+    def measure(artefact: Path, request: ProfileRequest) -> Record:
+        chosen = request.resolutions or tuple(deit_tiny_ms)
         document = answer({resolution: deit_tiny_ms[resolution] for resolution in chosen})
-        return Record({**document, "threads": threads}, "the test")
+        return Record({**document, "threads": request.threads[0]}, "the test")
 
     monkeypatch.setitem(DEVICES, "local", measure)
 
@@ -37,6 +36,23 @@ def run(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
         main(["profile", "x.tflite", *args])
     out, err = capsys.readouterr()
     return int(stop.value.code or 0), out, err
+
+
+def test_options_reach_the_device(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    answer: Callable[[dict[int, float]], dict[str, Any]],
+) -> None:
+    asked: list[ProfileRequest] = []
+
+    def measure(artefact: Path, request: ProfileRequest) -> Record:
+        asked.append(request)
+        return Record(answer({96: 2.0}), "the test")
+
+    monkeypatch.setitem(DEVICES, "local", measure)
+    words = "--resolutions 96 --threads 4,1 --cpus 4-6 --seconds 2 --duration 60 --cool-down 0"
+    assert run(capsys, *words.split(), "--sustained", "120", "--sustained-at", "96", "--ops")[0] == 0
+    assert asked == [ProfileRequest((96,), (4, 1), (4, 5, 6), 2.0, 60.0, 0.0, 120.0, 96, ops=True)]
 
 
 @pytest.mark.usefixtures("ladder")
@@ -90,7 +106,9 @@ class TestProfile:
             (["--resolutions", "big"], 1, "resolutions are whole numbers"),
             (["--device", "adb://1"], 1, "unknown device 'adb://1'"),
             (["--budget-ms", "0"], 2, "is not in the range x>0"),
-            (["--threads", "0"], 2, "x>=1"),
+            (["--threads", "0"], 1, "threads are whole numbers above 0"),
+            (["--cpus", "7-4"], 1, "cpus are numbers and ranges"),
+            (["--sustained-at", "96"], 1, "sustained_at 96 says where, but not for how long"),
         ],
     )
     def test_wrong_options(self, capsys: pytest.CaptureFixture[str], args: list[str], code: int, message: str) -> None:

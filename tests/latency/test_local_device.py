@@ -12,6 +12,7 @@ import pytest
 
 from edgevit.errors import DocumentError, ProfileError
 from edgevit.latency.devices.local import measure
+from edgevit.latency.request import ProfileRequest
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
 
@@ -35,7 +36,7 @@ def test_command_and_answer(
 ) -> None:
     (tmp_path / "answer.json").write_text(json.dumps(answer({96: 2.0})))
     arguments = stand_in(f"echo 'INFO: delegate' >&2; cat {tmp_path}/answer.json")
-    record = measure(Path("my model.tflite"), resolutions=(96, 128), threads=2, seconds=0.5)
+    record = measure(Path("my model.tflite"), ProfileRequest((96, 128), (2,), seconds=0.5))
     assert record.values["points"][0]["resolution"] == 96
     assert arguments.read_text().split("\n")[:-1] == [
         "-P", "-m", "edgevit_runtime", "profile", "my model.tflite", "--json", "--threads", "2",
@@ -58,10 +59,10 @@ def test_command_and_answer(
 def test_a_failure_is_told(stand_in: Callable[[str], Path], script: str, message: str) -> None:
     stand_in(script)
     with pytest.raises(ProfileError, match=message):
-        measure(Path("x.tflite"))
+        measure(Path("x.tflite"), ProfileRequest())
 
 
 def test_an_answer_that_is_no_profile(stand_in: Callable[[str], Path]) -> None:
     stand_in("echo hello")
     with pytest.raises(DocumentError, match="the runtime's answer is not JSON"):
-        measure(Path("x.tflite"))
+        measure(Path("x.tflite"), ProfileRequest())

@@ -136,5 +136,5 @@ def test_not_the_document_asked_for(text: str, message: str) -> None:
 def test_unknown_device() -> None:
     with pytest.raises(ConfigError, match="unknown device 'locale'; did you mean 'local'"):
         device("locale")
-    with pytest.raises(ConfigError, match="unknown device 'ssh://pi@host'"):
-        device("ssh://pi@host")
+    with pytest.raises(ConfigError, match="unknown device 'shh://pi@host'"):
+        device("shh://pi@host")

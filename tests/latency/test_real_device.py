@@ -34,6 +34,27 @@ def test_profile_is_the_contract(profiled, tmp_path, tiny_tflite):
     assert "R²" in out
 
 
+def test_several_threads_and_a_sustained_run(profiled, run, tmp_path):
+    code, out, _ = profiled("--threads", "1,2", "--resolutions", "32,64", "--sustained", "0.8", "--duration", "2")
+    assert code == 0
+    document = json.loads((tmp_path / "p.json").read_text())
+    assert (document["threads"], [each["threads"] for each in document["series"]]) == (1, [2])
+    assert document["series"][0]["curve_note"]
+    assert document["sustained"]["threads"] == 2
+    assert document["sustained"]["resolution"] == 64  # the artefact's default
+    assert "1 s without a pause at 64 on 2 threads" in out
+    assert "2 threads ·" in out
+    code, _, err = run("report", tmp_path / "p.json", "-o", tmp_path / "r.html")
+    assert (code, err) == (0, "")
+
+
+def test_no_such_processor(profiled, tmp_path):
+    code, _, err = profiled("--cpus", "4000")
+    assert code == 1
+    assert err.startswith("edgevit: no processor 4000 here: this process may use ")
+    assert not (tmp_path / "p.json").exists()
+
+
 def test_what_a_device_printed_becomes_a_report(run, tiny_tflite, tmp_path):
     """`edgevit-run profile --json` there, `edgevit report` here: the curve is fitted when it is read."""
     from edgevit_runtime import Model

@@ -86,8 +86,13 @@ def _changed(**changes: Any) -> str:
         ("missing.json", None, "no such file"),
         ("bad.json", "{", "is not JSON"),
         ("bad.json", "\x00\x01", "is not JSON"),
-        ("bad.json", "[]", "JSON without a schema, not edgevit.evaluation/1"),
-        ("bad.json", _changed(schema="edgevit.profile/1"), "'edgevit.profile/1', not edgevit.evaluation/1"),
+        (
+            "bad.json",
+            "[]",
+            "JSON without a schema, not edgevit.profile/1, edgevit.comparison/1 or",
+        ),
+        ("bad.json", _changed(schema="edgevit.profile/1"), "device is missing; it must be an object"),
+        ("bad.json", _changed(schema="edgevit.plan/1"), "a document of schema 'edgevit.plan/1', not edgevit.profile/1"),
         ("bad.json", _changed(results=[]), "holds no results for out/deit_tiny.tflite"),
         ("bad.json", _changed(results=[{"resolution": 96, "top1": 81.5}]), "a number from 0 to 1, not 81.5"),
         ("bad.json", _changed(images="many"), "images must be a whole number, at least 1, not 'many'"),
@@ -119,10 +124,37 @@ def test_the_same_evaluation_twice_is_one(capsys: pytest.CaptureFixture[str], fo
     assert run(capsys, folder, "profile.json", "eval.json", "again.json")[0] == 0
 
 
-def test_files_in_the_wrong_order(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
-    code, _, err = run(capsys, folder, "eval.json", "profile.json")
+def test_files_in_any_order(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    assert run(capsys, folder, "eval.json", "profile.json")[0] == 0
+    assert "Top-1 accuracy there" in (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_evaluations_alone_make_no_report(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    code, _, err = run(capsys, folder, "eval.json")
     assert code == 1
-    assert "eval.json holds a document of schema 'edgevit.evaluation/1', not edgevit.profile/1" in err
+    assert err.startswith("edgevit: a report needs a profile: make one with `edgevit profile")
+    assert not (folder / "report.html").exists()
+
+
+def test_several_profiles(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    slower = json.loads((folder / "profile.json").read_text())
+    slower["model"], slower["recipe"] = "out/other.tflite", "float32"
+    for point in slower["points"]:
+        for key in ("median", "p10", "p90"):
+            point["latency_ms"][key] *= 2.0
+    (folder / "slower.json").write_text(json.dumps(slower))
+    png = folder / "both.png"
+    code, _, err = run(
+        capsys, folder, "profile.json", "slower.json", "eval.json", options=("--budget-ms", "3", "--png", str(png))
+    )
+    assert (code, err) == (0, "")  # one of the two fits
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "2 profiles of Test CPU" in page
+    assert "no resolution fits 3 ms" in page
+    assert "96" in page
+    assert '<span class="ratio">2.00</span>' in page
+    assert png.read_bytes().startswith(b"\x89PNG")
+    assert run(capsys, folder, "profile.json", "slower.json", options=("--budget-ms", "1"))[0] == 1
 
 
 def test_a_damaged_profile_names_its_file(capsys: pytest.CaptureFixture[str], folder: Path) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from profiles import cnn_profile
 
 from edgevit.latency.profile import Profile
 from edgevit.report.accuracy import Accuracies, Comparison, Score, Series
@@ -28,7 +32,7 @@ def accuracies(model: str = "out/deit_tiny.tflite") -> Accuracies:
 class Text(HTMLParser):
     """Collects the page's text, and checks that every element is closed."""
 
-    VOID = ("meta", "br", "img", "link", "path", "use", "rect")
+    VOID = ("meta", "br", "img", "input", "link", "path", "use", "rect")
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -38,7 +42,8 @@ class Text(HTMLParser):
         assert not self.open, f"not closed: {self.open}"
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag not in ("script", "link", "img", "iframe"), f"<{tag}> in the report"
+        assert tag not in ("link", "img", "iframe"), f"<{tag}> in the report"
+        assert tag != "script" or "src" not in dict(attrs)
         if tag not in self.VOID:
             self.open.append(tag)
 
@@ -50,7 +55,7 @@ class Text(HTMLParser):
         pass
 
     def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
+        if not {"style", "script"} & set(self.open):
             self.words += data.split()
 
     @property
@@ -80,7 +85,7 @@ def test_holds_the_numbers(measured: Measured, deit_tiny_ms: dict[int, float]) -
 def test_needs_nothing_from_outside(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
     page = render(measured(deit_tiny_ms).within(30.0), accuracies())
     assert "://" not in page
-    assert not re.search(r"(src|@import|url\((?!#))", page)
+    assert not re.search(r"(\bsrc=|@import|url\((?!#))", page)
     assert all(target.startswith("#") for target in re.findall(r'href="([^"]*)"', page))
     ids = re.findall(r'\bid="([^"]*)"', page)
     assert "prefers-color-scheme: dark" in page
@@ -90,7 +95,8 @@ def test_needs_nothing_from_outside(measured: Measured, deit_tiny_ms: dict[int, 
 def test_names_are_escaped(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
     profile = replace(measured(deit_tiny_ms), device={"cpu": "<script>alert(1)</script>"}, recipe="<b>int8</b>")
     page = render(profile, accuracies(), title="<i>title</i> & more")
-    assert "<script" not in page
+    assert "<script>alert" not in page
+    assert page.count("<script") == 2  # ours, and what it works on
     assert "<b>int8" not in page
     assert "&lt;i&gt;title&lt;/i&gt; &amp; more" in page
     Text(page)
@@ -141,3 +147,62 @@ def test_another_artefacts_accuracy_is_not_taken_for_this_ones(
     text = Text(render(measured(deit_tiny_ms).within(30.0), accuracies("other.tflite"))).text
     assert "Top-1 accuracy there" not in text
     assert "int8 · other.tflite" not in text
+
+
+def test_the_script_is_the_one_that_the_policy_allows(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    page = render(measured(deit_tiny_ms), accuracies())
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'" in page
+
+
+def test_the_state_cannot_end_its_element(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    page = render(measured(deit_tiny_ms), accuracies())
+    (state,) = re.findall(r'id="state">(.*?)</script>', page, re.DOTALL)
+    assert "<" not in state
+    document = json.loads(state)
+    assert [point["resolution"] for point in document["series"][0]["points"]] == sorted(deit_tiny_ms)
+    assert document["series"][0]["points"][0]["top1"] == pytest.approx(0.398)
+
+
+def test_operators_and_memory(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    profile = measured(deit_tiny_ms)
+    spent = {"attention": 1.0, "quadratic": 0.25, "mlp": 0.5, "norm": 0.2, "rest": 0.3}
+    page = render(
+        replace(profile, points=(replace(profile.points[0], ops_ms=spent), *profile.points[1:])), Accuracies()
+    )
+    text = Text(page).text
+    assert "attention's products and softmax, ms attention's linear layers, ms" in text
+    assert "96 0.250 0.750 0.500 0.200 0.300" in text
+    assert 'title="attention\'s products and softmax: 12.5 %"' in page.replace("&#39;", "'")
+    assert "What each resolution takes of memory" in text
+    bare = replace(profile, points=tuple(replace(point, peak_rss_bytes=None) for point in profile.points))
+    assert "takes of memory" not in render(bare, Accuracies())
+
+
+def test_several_profiles_side_by_side(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    slow = replace(measured({each: 1.5 * ms for each, ms in deit_tiny_ms.items()}), device={"model": "Pi 4"})
+    fast = replace(
+        measured({each: 0.9 * ms for each, ms in deit_tiny_ms.items() if each != 512}), device={"model": "Pi 5"}
+    )
+    page = render([slow.within(30.0), fast.within(30.0)], accuracies())
+    text = Text(page).text
+    assert "2 profiles of deit_tiny.tflite" in text
+    assert "Pi 4 is the largest resolution under 30 ms" in text
+    assert "96 3.00 1.80 0.60" in text
+    assert "512 213 –" in text
+    assert "geometric mean 0.60" in text
+    assert "What to take Most accurate within 30 ms: deit_tiny.tflite · Pi 5 at 224" in text
+    ids = re.findall(r'\bid="([^"]*)"', page)
+    assert len(ids) == len(set(ids))
+
+
+def test_a_cnn_and_a_vit_in_one_report(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    cnn = cnn_profile({96: 1.0, 128: 1.7, 160: 2.6, 192: 3.7, 224: 5.0})
+    assert cnn.curve
+    assert cnn.curve.quadratic_share(50) < 0.05
+    text = Text(render([measured(deit_tiny_ms).within(9.0), cnn.within(9.0)], accuracies())).text
+    assert "2 profiles of Test CPU" in text
+    assert "mobilenet.tflite is the largest resolution under 9 ms 5.00 ms median" in text
+    assert "224 12.0 5.00 0.42" in text
+    assert "Not considered: mobilenet.tflite was not evaluated." in text

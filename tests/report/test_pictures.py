@@ -63,7 +63,7 @@ def test_svg_is_one_element_without_links_and_ids_of_its_own(
 ) -> None:
     profile = measured(deit_tiny_ms).within(30.0)
     text = svg(curve_figure(profile), name="latency", description='so "called" <curve> & more')
-    other = svg(accuracy_figure(profile, accuracies), name="accuracy", description="accuracy")
+    other = svg(accuracy_figure((profile,), accuracies), name="accuracy", description="accuracy")
     for each in (text, other):
         root = ElementTree.fromstring(each)
         assert root.tag == "svg"

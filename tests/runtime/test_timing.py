@@ -81,3 +81,33 @@ def test_peak_memory_sees_an_allocation():
     block[::4096] = b"x" * len(block[::4096])
     assert peak_rss_bytes() - before > 60_000_000
     del block
+
+
+def test_all_stay_until_the_last_is_done():
+    """Heat falls on all alike: what is settled early goes on with the others."""
+    clock = Clock()
+    calls = {
+        32: clock.call([0.01]),
+        64: clock.call([0.01 * (1 + step / 100) for step in range(10_000)]),
+    }
+    found = measure(calls, seconds=4, clock=clock)
+    assert found[32].stable
+    assert not found[64].stable
+    bursts = found[32].runs / 4  # of 0.04 s
+    assert bursts > 2 * MIN_ROUNDS
+    assert found[64].runs / 4 == bursts
+
+
+def test_what_is_far_too_slow_leaves_early():
+    clock = Clock()
+    found = measure({32: clock.call([0.01]), 64: clock.call([5.0])}, seconds=3, clock=clock)
+    assert found[64].runs == 1
+    assert found[32].runs >= MIN_ROUNDS * 4
+    assert found[32].stable
+
+
+def test_total_time():
+    clock = Clock()
+    drifting = [0.001 * (1 + step / 100) for step in range(10_000)]
+    measure({32: clock.call(drifting), 64: clock.call(drifting)}, seconds=60, total_seconds=3, clock=clock)
+    assert 3 <= clock.now < 4

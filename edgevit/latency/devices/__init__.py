@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from edgevit.devices.registry import scheme
 from edgevit.documents import Record
-from edgevit.errors import unknown_key
-from edgevit.latency.devices import local
+from edgevit.latency.devices import local, remote
+from edgevit.latency.request import ProfileRequest
 
 __all__ = ["DEVICES", "Measure", "device"]
 
@@ -16,15 +17,8 @@ __all__ = ["DEVICES", "Measure", "device"]
 class Measure(Protocol):
     """Runs an artefact on a device; returns what its runtime printed, edgevit.profile/1 without the curve."""
 
-    def __call__(
-        self,
-        artefact: Path,
-        *,
-        resolutions: Sequence[int] = (),
-        threads: int = 1,
-        seconds: float | None = None,
-    ) -> Record:
-        """Measures `resolutions` (all that the artefact holds, if empty), about `seconds` each."""
+    def __call__(self, artefact: Path, request: ProfileRequest) -> Record:
+        """Measures what the request asks for."""
 
 
 DEVICES: dict[str, Measure] = {
@@ -34,6 +28,5 @@ DEVICES: dict[str, Measure] = {
 
 def device(name: str) -> Measure:
     """The device of that name. Raises `ConfigError`, which lists the known ones."""
-    if name not in DEVICES:
-        raise unknown_key("device", name, DEVICES)
-    return DEVICES[name]
+    scheme(name)
+    return DEVICES.get(name) or partial(remote.measure, name)

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from edgevit.documents import Record, parse_document
 from edgevit.errors import ProfileError
+from edgevit.latency.request import ProfileRequest
 
 __all__ = ["measure"]
 
 _PREFIX = "edgevit-run: "
 
 
-def measure(
-    artefact: Path, *, resolutions: Sequence[int] = (), threads: int = 1, seconds: float | None = None
-) -> Record:
+def measure(artefact: Path, request: ProfileRequest) -> Record:
     """Runs `edgevit-run profile`, see `Measure` in the package. Raises `ProfileError` with its message."""
     # -P: a file in the working folder must not stand in for a module of ours.
     command = [sys.executable, "-P", "-m", "edgevit_runtime", "profile", str(artefact), "--json"]
-    command += ["--threads", str(threads)]
-    if resolutions:
-        command += ["--resolutions", ",".join(map(str, resolutions))]
-    if seconds is not None:
-        command += ["--seconds", f"{seconds:g}"]
+    command += request.arguments()
     finished = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False)
     if finished.returncode != 0:
         raise ProfileError(_reason(finished.returncode, finished.stderr))

@@ -38,13 +38,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"edgevit-run {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True)
 
-    def command(name: str, run: Any, text: str, *, engine: bool = True, classifies: bool = False) -> Any:
+    def command(
+        name: str, run: Any, text: str, *, engine: bool = True, classifies: bool = False, several: bool = False
+    ) -> Any:
         sub = subparsers.add_parser(name, help=text, description=text, allow_abbrev=False)
         sub.set_defaults(run=run)
         sub.add_argument("model", help="the artefact (.tflite)")
         sub.add_argument("--trust", metavar="PUB", help="run only what this Ed25519 public key (PEM) signed")
         if engine:
-            sub.add_argument("--threads", type=int, default=1, help="threads for one inference (default 1)")
+            if several:
+                sub.add_argument("--threads", default="1", help="threads for one inference; 1,2,4 measures each")
+            else:
+                sub.add_argument("--threads", type=int, default=1, help="threads for one inference (default 1)")
             sub.add_argument("--backend", help=f"{', '.join(commands.BACKENDS)} (default: the first that works)")
             sub.add_argument("--no-weight-cache", action="store_true", help="keep nothing in the cache folder")
         if classifies:
@@ -73,9 +78,18 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--max-megapixels", type=float, default=25.0, help="largest picture (default 25)")
     info = command("info", commands.info, "Show what an artefact holds.", engine=False)
     test = command("self-test", commands.self_test, "Check that this machine computes what the artefact's author saw.")
-    profile = command("profile", commands.profile, "Measure the latency of each resolution on this machine.")
+    profile = command(
+        "profile", commands.profile, "Measure the latency of each resolution on this machine.", several=True
+    )
     profile.add_argument("--resolutions", help="some of the ladder, such as 96,224 (default: all of it)")
-    profile.add_argument("--seconds", type=float, default=3.0, help="the most one resolution may take (default 3)")
+    profile.add_argument("--seconds", type=float, help="the most one resolution may take (default 3)")
+    profile.add_argument("--duration", type=float, help="the most that all may take, pauses included, in seconds")
+    profile.add_argument("--cpus", help="run on these processors only, such as 4-7")
+    profile.add_argument(
+        "--cool-down", type=float, default=60.0, help="the most to wait for a hot device, in seconds (default 60)"
+    )
+    profile.add_argument("--sustained", type=float, metavar="SECONDS", help="then run one resolution for so long")
+    profile.add_argument("--sustained-at", type=int, metavar="RESOLUTION", help="which one (default: the artefact's)")
     profile.add_argument("--ops", action="store_true", help="where the time goes: attention, MLP, norm, rest")
     for sub in (classify, watch, info, test, profile):
         sub.add_argument("--json", action="store_true", help="print JSON")

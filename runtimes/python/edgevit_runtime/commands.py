@@ -176,39 +176,9 @@ def self_test(options: argparse.Namespace) -> int:
 
 
 def profile(options: argparse.Namespace) -> int:
-    resolutions = None
-    if options.resolutions is not None:
-        words = options.resolutions.split(",")
-        if not all(word.strip().isdecimal() for word in words):
-            raise EdgeViTError(
-                f"resolutions are whole numbers with commas between, such as 96,224; not {options.resolutions!r}"
-            )
-        resolutions = [int(word) for word in words]
-    _check_positive("--seconds", options.seconds)
-    with _open(options) as model:
-        document = model.profile(resolutions, seconds=options.seconds, ops=options.ops)
-    if options.json:
-        print(json.dumps(document, indent=2))
-        return 0
-    device = document["device"]
-    print(f"{device['model']}, {document['threads']} thread(s), {device['backend']} {device['version']}")
-    print("resolution  tokens  median ms     p10     p90  runs")
-    for point in document["points"]:
-        latency = point["latency_ms"]
-        print(
-            f"{point['resolution']:10d}  {point['tokens']:6d}  {latency['median']:9.2f}"
-            f"  {latency['p10']:6.2f}  {latency['p90']:6.2f}  {latency['runs']:4d}"
-        )
-    if options.ops:
-        _print_ops(document)
-    return 0
+    from edgevit_runtime import profiling
 
-
-def _print_ops(document: dict[str, Any]) -> None:
-    kinds = list(document["points"][0]["ops_ms"])
-    print("\nresolution  " + "".join(f"{kind:>11}" for kind in kinds) + "   ms in operators, profiled")
-    for point in document["points"]:
-        print(f"{point['resolution']:10d}  " + "".join(f"{point['ops_ms'][kind]:11.2f}" for kind in kinds))
+    return profiling.run(options, _open)
 
 
 def _check_positive(option: str, value: float) -> None:

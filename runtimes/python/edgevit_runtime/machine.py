@@ -7,6 +7,29 @@ import os
 import platform
 from typing import Any
 
+# "CPU part" of Arm's own designs; the kernel's arch/arm64/include/asm/cputype.h has them.
+_ARM_PARTS = {
+    0xD03: "Cortex-A53",
+    0xD04: "Cortex-A35",
+    0xD05: "Cortex-A55",
+    0xD07: "Cortex-A57",
+    0xD08: "Cortex-A72",
+    0xD09: "Cortex-A73",
+    0xD0A: "Cortex-A75",
+    0xD0B: "Cortex-A76",
+    0xD0D: "Cortex-A77",
+    0xD41: "Cortex-A78",
+    0xD44: "Cortex-X1",
+    0xD46: "Cortex-A510",
+    0xD47: "Cortex-A710",
+    0xD48: "Cortex-X2",
+    0xD4D: "Cortex-A715",
+    0xD4E: "Cortex-X3",
+    0xD80: "Cortex-A520",
+    0xD81: "Cortex-A720",
+    0xD82: "Cortex-X4",
+}
+
 
 def describe(backend: str, version: str) -> dict[str, Any]:
     """The machine, its system and the interpreter, as JSON values."""
@@ -24,22 +47,32 @@ def describe(backend: str, version: str) -> dict[str, Any]:
     }
 
 
-def _board() -> str:
+def _board(root: str = "/") -> str:
     """A Raspberry Pi says here what it is."""
     with (
         contextlib.suppress(OSError),
-        open("/proc/device-tree/model", encoding="utf-8", errors="replace") as file,
+        open(os.path.join(root, "proc/device-tree/model"), encoding="utf-8", errors="replace") as file,
     ):
         return file.read().strip("\0\n ")
     return ""
 
 
-def _cpu_model() -> str:
-    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+def _cpu_model(root: str = "/") -> str:
+    """The processor's name; on Arm of each kind of core: `4 x Cortex-A55 + 2 x Cortex-A76`."""
+    kinds: dict[str, int] = {}
+    with (
+        contextlib.suppress(OSError),
+        open(os.path.join(root, "proc/cpuinfo"), encoding="utf-8", errors="replace") as file,
+    ):
         for line in file:
-            if line.lower().startswith(("model name", "hardware")):
-                return line.partition(":")[2].strip()
-    return platform.processor()
+            name, _, value = line.partition(":")
+            if name.strip().lower() in ("model name", "hardware"):
+                return value.strip()
+            if name.strip() == "CPU part":
+                with contextlib.suppress(ValueError):
+                    kind = _ARM_PARTS.get(int(value, 16), f"Arm core {value.strip()}")
+                    kinds[kind] = kinds.get(kind, 0) + 1
+    return " + ".join(f"{count} x {kind}" for kind, count in kinds.items()) or platform.processor()
 
 
 def _memory_bytes() -> int | None:

@@ -277,9 +277,9 @@ class Model:
         ops: also where the time goes, by kind of operator (LiteRT 2.2 and 2.3 only; others raise `BackendError`).
         `peak_rss_bytes` is the process's peak while that resolution ran, with the whole ladder loaded.
         """
-        from edgevit_runtime import profile
+        from edgevit_runtime.profile import Plan, measure
 
-        return profile.measure(self, resolutions, seconds, on_progress, ops=ops)
+        return measure([self], Plan(resolutions, seconds, ops=ops), on_progress)
 
     def _signature(self, resolution: int | None) -> Signature:
         if resolution is None and self.budget_ms is not None:

@@ -11,6 +11,12 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from edgevit_runtime.conditions import Watch
+
+Key = TypeVar("Key", int, "tuple[int, int]")
 
 BURST_SECONDS = 0.04
 MIN_ROUNDS = 12
@@ -32,36 +38,56 @@ class Latency:
 
 
 def measure(
-    calls: Mapping[int, Callable[[], object]],
+    calls: Mapping[Key, Callable[[], object]],
     *,
     seconds: float,
+    total_seconds: float = float("inf"),
     clock: Callable[[], float] = time.perf_counter,
     on_round: Callable[[float], None] | None = None,
-) -> dict[int, Latency]:
-    """Times each call until its median is stable, or for at most `seconds` each.
+    watch: Watch | None = None,
+) -> dict[Key, Latency]:
+    """Times the calls until all medians are stable, or for at most `seconds` each and `total_seconds` together.
 
-    `on_round` is told the share of the work that is done, 0 to 1.
+    All of them take part in each round to the end, so that a device which becomes slower becomes it for all alike.
+    Only what needs more than `seconds` for a few rounds leaves early.
+
+    `on_round` is told the share of the work that is done, 0 to 1. `watch` looks at the device before and after each
+    burst, outside of what is timed: it may pause, and refuse a burst.
     """
-    runs: dict[int, list[float]] = {key: [] for key in calls}
-    spent: dict[int, float] = dict.fromkeys(calls, 0.0)
+    begun = clock()
+    runs: dict[Key, list[float]] = {key: [] for key in calls}
+    spent: dict[Key, float] = dict.fromkeys(calls, 0.0)
     burst = {key: _warm_up(call, clock) for key, call in calls.items()}
     open_keys = set(calls)
     rounds = 0
     while open_keys:
         rounds += 1
         for key in sorted(open_keys):
+            left_s = total_seconds - (clock() - begun)
+            if left_s <= 0 and runs[key]:  # one burst there is of each
+                continue
+            if watch:
+                watch.before()
             start = clock()
             calls[key]()
+            fresh = []
             for _ in range(burst[key]):
                 before = clock()
                 calls[key]()
-                runs[key].append((clock() - before) * 1e3)
-            spent[key] += clock() - start
-        open_keys = {
-            key for key in open_keys if spent[key] < seconds and (rounds < MIN_ROUNDS or not _is_stable(runs[key]))
-        }
+                fresh.append((clock() - before) * 1e3)
+            took = clock() - start
+            if watch and not watch.after(key, at_most_s=max(0.0, total_seconds - (clock() - begun))):
+                continue
+            runs[key] += fresh
+            spent[key] += took
+        over = clock() - begun >= total_seconds
+        used_up = {key for key in open_keys if spent[key] >= seconds}
+        if over or (rounds >= MIN_ROUNDS and (used_up or all(_is_stable(runs[key]) for key in open_keys))):
+            open_keys = {key for key in open_keys if not runs[key]}
+        else:
+            open_keys -= {key for key in used_up if runs[key]}
         if on_round:
-            on_round(1.0 - sum(1.0 - min(1.0, spent[key] / seconds) for key in open_keys) / len(calls))
+            on_round(min(1.0, max(spent.values()) / seconds) if open_keys else 1.0)
     return {key: _summary(values) for key, values in runs.items()}
 
 

@@ -1,0 +1,67 @@
+"""The same curve through adb as without: DeiT-Tiny int8 on this machine, by itself and as a phone of `tests/phones.py`.
+
+The phone is this machine under Debian's adbd, with the bundle's C library, Python 3.11 and wheels; so what adb, the
+bundle and its loader cost or change would show. In turns; of each, the least disturbed round counts.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from deit_tiny import LADDER, artefact
+from record import ROOT, write
+
+from edgevit.latency.profile import measure
+from edgevit.latency.request import ProfileRequest
+
+sys.path.insert(0, str(ROOT / "tests"))
+from phones import Network
+
+ROUNDS = 5
+SECONDS = 0.8
+
+
+def main() -> None:
+    path, request = artefact("int8", LADDER), ProfileRequest(seconds=SECONDS)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "phone"
+        subprocess.run([ROOT / "tools" / "adbd-root.sh", root], check=True)
+        network = Network(Path(folder) / "network")
+        try:
+            os.environ["ADB_SERVER_SOCKET"] = network.environment["ADB_SERVER_SOCKET"]
+            phone = network.phone(root, 7001).name
+            measure(path, ProfileRequest(resolutions=(LADDER[0],), seconds=0.1), device=phone)  # puts all of it there
+            profiles = [
+                measure(path, request, device=name).to_dict() for _ in range(ROUNDS) for name in ("local", phone)
+            ]
+        finally:
+            network.close()
+    rows = []
+    for index, resolution in enumerate(LADDER):
+        local, over_adb = (
+            [profile["points"][index]["latency_ms"]["median"] for profile in profiles[first::2]] for first in (0, 1)
+        )
+        rows.append(
+            {
+                "resolution": resolution,
+                "local_ms": local,
+                "adb_ms": over_adb,
+                "difference": min(over_adb) / min(local) - 1,
+                "local_second_best": sorted(local)[1] / min(local) - 1,
+            }
+        )
+        print(f"{resolution:4d}  local {min(local)} ms  adb {min(over_adb)} ms  {rows[-1]['difference']:+.1%}")
+    kept: list[dict[str, Any]] = [
+        {"device": {**profile["device"], "name": name}, "curve": profile["curve"]}
+        for profile, name in zip(profiles, ("local", "adb") * ROUNDS, strict=True)
+    ]
+    write("phone", {"artefact": "DeiT-Tiny int8", "seconds": SECONDS, "rows": rows, "profiles": kept})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""`edgevit plan`: which variant, recipe and resolution to take on a device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edgevit.cli.console import JsonCommand, check_output, console_for, emit_json, json_option, quiet_option
+from edgevit.errors import ConfigError
+
+_PATHS = click.Path(path_type=Path)
+
+
+@click.command("plan", cls=JsonCommand)
+@click.argument("paths", metavar="[FILE.json ...]", nargs=-1, type=_PATHS)
+@click.option("--device-profile", "profile_paths", multiple=True, type=_PATHS, help="A profile made on the device.")
+@click.option("--eval", "evaluation_paths", multiple=True, type=_PATHS, help="An evaluation, to plan by.")
+@click.option("--budget-ms", type=click.FloatRange(min=0, min_open=True), help="Exit with 1 where nothing fits it.")
+@click.option("--variants", help="Without evaluations: variants to predict beside, such as vit-nano,vit-tiny/8.")
+@click.option("--png", "png_path", type=_PATHS, help="Write the picture of the front.")
+@json_option
+@quiet_option
+def command(
+    paths: tuple[Path, ...],
+    profile_paths: tuple[Path, ...],
+    evaluation_paths: tuple[Path, ...],
+    budget_ms: float | None,
+    variants: str | None,
+    png_path: Path | None,
+    json_target: str | None,
+    quiet: bool,
+) -> None:
+    """Choose variant, recipe and resolution from what was measured on a device, and what can be predicted from it.
+
+    FILEs are profiles and evaluations in any order, as after --device-profile and --eval. Shown is the Pareto front:
+    what nothing else is both as fast and as accurate as. Evaluated models that nobody profiled are predicted, and
+    marked so. Without an evaluation the largest that fits is chosen.
+    """
+    from edgevit.files import write_bytes
+    from edgevit.report.candidates import make_plan
+    from edgevit.report.documents import read_documents
+    from edgevit.report.plan import plan_view
+
+    console = console_for(json_target, quiet)
+    check_output(png_path, ".png")
+    profiles, accuracies = read_documents((*profile_paths, *evaluation_paths, *paths))
+    if not profiles:
+        raise ConfigError("a plan needs a profile of the device: --device-profile PROFILE.json")
+    names = [name.strip() for name in (variants or "").split(",") if name.strip()]
+    plan = make_plan(profiles, accuracies, budget_ms, names)
+    if png_path:
+        from edgevit.report.canvas import png
+        from edgevit.report.plan_plot import plan_figure
+
+        write_bytes(png_path, png(plan_figure(plan)))
+    console.print(plan_view(plan))
+    emit_json(plan.to_dict(), json_target)
+    plan.check()

@@ -1,0 +1,51 @@
+"""`edgevit profile a.tflite b.tflite`: several artefacts in turns, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from edgevit.cli.console import emit_json
+from edgevit.latency.comparison import Comparison
+from edgevit.latency.request import ProfileRequest
+from edgevit.latency.together import measure_together
+from edgevit.report import words
+from edgevit.report.comparison import comparison_view
+
+
+def profile_several(
+    artefacts: Sequence[Path],
+    request: ProfileRequest,
+    device: str,
+    unseen: Sequence[int],
+    budget_ms: float | None,
+    console: Console,
+    json_target: str | None,
+) -> None:
+    """Measures, shows and writes them as edgevit.comparison/1. Raises `BudgetError` where none of them fits."""
+    with console.status("") as status:
+        profiles = measure_together(
+            artefacts,
+            request,
+            device=device,
+            on_step=lambda name, done, total: status.update(f"measuring {name} ({device}), turn {done + 1} of {total}"),
+        )
+    profiles = tuple(profile.predicting(unseen) for profile in profiles)
+    if budget_ms is not None:
+        profiles = tuple(profile.within(budget_ms) for profile in profiles)
+    comparison = Comparison(profiles)
+    console.print(comparison_view(comparison))
+    for label, profile in zip(comparison.labels, profiles, strict=True):
+        told = [f"{words.equation(profile.curve)}"] if profile.curve else [str(profile.curve_note)]
+        told += [f"at {each.resolution} it would take {words.ms(each.predicted_ms)} ms" for each in profile.predictions]
+        told += [words.recommendation(profile.recommendation)] if profile.recommendation else []
+        console.print(Text(f"{label}: {'; '.join(told)}."))
+    emit_json(comparison.to_dict(), json_target)
+    errors = [error for profile in profiles for error in profile.unmet]
+    if errors and (
+        budget_ms is None or not any(each.recommendation and each.recommendation.point for each in profiles)
+    ):
+        raise errors[0]

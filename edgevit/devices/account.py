@@ -1,0 +1,262 @@
+"""edgevit in an account of a Linux machine: what is put there, how it starts, how it goes away.
+
+    ~/.local/share/edgevit/
+      edgevit-run -> versions/venv-3f0c…/edgevit-run  the version in use: a link, switched by a rename
+      versions/venv-3f0c…/                            a virtual environment whose site-packages are layers
+      layers/wheels-aarch64-cp311-51aa…/              by digest: the same layer is never sent twice
+      artefacts/9e1b…/plants.tflite                   by digest
+      cache/                                          what the runtime keeps between runs
+
+The machine needs a Python and nothing else: no pip, no venv module, no compiler, no root, no internet. A version
+becomes the one in use when its self-test has passed there, and not before; then the others go. What is unpacked becomes
+visible under its name by a rename, so whatever has its name is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import file_digest, sha256
+from pathlib import Path
+from typing import Any
+
+from edgevit_runtime import read_manifest
+
+from edgevit.devices.device import Finished
+from edgevit.devices.home import Installed, locked, reason
+from edgevit.devices.layers import Entry, Layer, cache_folder, kept_layer, write_layer
+from edgevit.devices.machine import Machine, Python, describe
+from edgevit.devices.ssh import SHORT_S, SshDevice
+from edgevit.devices.target import python_and_target
+from edgevit.devices.wheels import LEFT_OUT, Target, pins, requirements, runtime_files, wheel_files
+from edgevit.documents import Record, parse_document
+from edgevit.errors import DeviceError
+
+__all__ = ["TOP", "Account"]
+
+TOP = ".local/share/edgevit"
+"""In the account's home folder."""
+_UNPACK_S = 600.0
+_SELF_TEST_S = 600.0
+_PIP_S = 1800.0
+_LOCK_S = 3600
+"""A deployment does not take so long: its lock is a dead one's."""
+
+# -I: neither the folder it is called in nor variables of the user's stand in for modules of ours.
+_RUN = """\
+#!/bin/sh
+here=$(dirname "$(readlink -f "$0")")
+export XDG_CACHE_HOME="$here/../../cache"
+exec "$here/bin/python3" -I -X utf8 -m edgevit_runtime "$@"
+"""
+# What an interrupted deployment left goes first.
+_LOOK = """\
+cd "$1" && rm -rf incoming && mkdir -p incoming layers versions artefacts cache && ls -d layers/* versions/* 2>/dev/null
+true"""
+# What an SD card was only about to write would be empty files after a power cut.
+_UNPACK = """\
+[ -d "$3" ] && exit 0  # asked again, by a connection that dropped before the answer
+mkdir -p "$2" && tar -x -f "$1" -C "$2" && sync && mv "$2" "$3" && rm -f "$1\""""
+_SWITCH = 'ln -sf "$2" "$1/.edgevit-run.new" && mv -f "$1/.edgevit-run.new" "$1/edgevit-run" && sync'
+# Out of the way first: what is half removed must not have its name.
+_KEEP = """\
+cd "$1" && shift && kept=" $* " && for each in layers/* versions/*; do
+case $kept in *" $each "*) ;; *) mv -f "$each" incoming/ ;; esac
+done; rm -rf incoming"""
+_UNINSTALL = """\
+[ -e "$1" ] || { ls -d "$1".removed-* >/dev/null 2>&1 && rm -rf "$1".removed-*; } || exit 3
+[ -e "$1" ] || exit 0
+rm -f "$1/edgevit-run" && mv "$1" "$1.removed-$$" && rm -rf "$1.removed-$$\""""
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account of a Linux machine with edgevit in it, or to be put into it; see `Home`."""
+
+    device: SshDevice
+    online: bool = False
+    """Whether the machine is to fetch the wheels itself, by its own pip."""
+
+    def install(self, artefact: Path) -> Installed:
+        """See `Home`. Sends what is not there yet. Raises `ArtefactError` for a file that is no artefact, too."""
+        read_manifest(artefact)
+        python, target = python_and_target(self.machine, self.device.name)
+        wheels, runtime, version = self._layers(python, target)
+        fetched = wheels.name if wheels else _online(python)
+        with locked(self.device, self.top, _LOCK_S):
+            there = self._sh(_LOOK, self.top, timeout_s=_UNPACK_S).stdout.split()
+            layers = [layer for layer in (wheels, runtime) if layer and f"layers/{layer.name}" not in there]
+            self._check_room(layers, artefact)
+            for layer in layers:
+                self._send_tree(layer, "layers")
+            if self.online and f"layers/{fetched}" not in there:
+                self._fetch(python, fetched)
+            place, sent = self._send_artefact(artefact)
+            if f"versions/{version.name}" not in there:
+                self._send_tree(version, "versions")
+            self_test = self._try(f"{self.top}/versions/{version.name}/edgevit-run", place)
+            self._sh(_SWITCH, self.top, f"versions/{version.name}/edgevit-run")
+            # Artefacts stay: `--uninstall` takes them.
+            kept = (f"layers/{fetched}", f"layers/{runtime.name}", f"versions/{version.name}")
+            self._sh(_KEEP, self.top, *kept, timeout_s=_UNPACK_S)
+        return Installed(place, version.name, sent + sum(each.file.stat().st_size for each in layers), self_test)
+
+    def uninstall(self) -> bool:
+        """See `Home`."""
+        code = self._sh(_UNINSTALL, self.top, timeout_s=_UNPACK_S, check=False).code
+        if code not in (0, 3):
+            raise DeviceError(f"{self.device.name}: cannot remove {self.top} (exit code {code})")
+        return code == 0
+
+    def classify(self, installed: Installed, picture: Path) -> dict[str, Any]:
+        """See `Home`. The picture goes through standard input: nothing of it stays there."""
+        finished = self.run(["classify", installed.place, "-", "--json"], _SELF_TEST_S, picture.read_bytes())
+        answer: dict[str, Any] = json.loads(self._checked(finished))
+        return {**answer, "file": str(picture)}
+
+    def profile(self, artefact: Path, arguments: list[str], longest_s: float) -> Record:
+        """See `Home`."""
+        place = self._ready(artefact) or self.install(artefact).place
+        finished = self.run(["profile", place, "--json", *arguments], longest_s)
+        answer = parse_document(self._checked(finished), "edgevit.profile/1", f"the answer of {self.device.name}")
+        device = {**answer.record("device").values, "name": self.device.name}
+        return Record({**answer.values, "model": str(artefact), "device": device}, answer.where)
+
+    def describe(self) -> dict[str, str]:
+        """See `Home`."""
+        machine = self.machine
+        return {
+            "name": self.device.name,
+            "model": machine.board or machine.machine,
+            "machine": machine.machine,
+            "system": machine.release or f"{machine.system} {machine.kernel}",
+            "libc": f"{machine.libc} {'.'.join(map(str, machine.libc_version or ()))}".strip(),
+            "python": python_and_target(machine, self.device.name)[0].minor,
+        }
+
+    def command(self, installed: Installed) -> str:
+        """See `Home`."""
+        place = installed.place.removeprefix(f"{self.machine.home}/")
+        remote = shlex.join([f"{TOP}/edgevit-run", "classify", place, "PICTURE.jpg"])
+        return f"{self.device.by_hand} {remote}"
+
+    def run(self, arguments: list[str], timeout_s: float, stdin: bytes | None = None) -> Finished:
+        """`edgevit-run …` there, whatever its exit code."""
+        return self.device.run([f"{self.top}/edgevit-run", *arguments], timeout_s=timeout_s, stdin=stdin, check=False)
+
+    @cached_property
+    def machine(self) -> Machine:
+        """What it says of itself. Raises `DeviceError`."""
+        return describe(self.device)
+
+    @cached_property
+    def top(self) -> str:
+        """edgevit's folder, from the root."""
+        if not self.machine.home.startswith("/"):
+            raise DeviceError(f"{self.device.name}: this account has no home folder ($HOME is {self.machine.home!r})")
+        return f"{self.machine.home.rstrip('/')}/{TOP}"
+
+    def _ready(self, artefact: Path) -> str | None:
+        """The artefact's place there, if it is there and the version in use is this machine's."""
+        if self.online:
+            return None
+        place = self._place(artefact)
+        python, target = python_and_target(self.machine, self.device.name)
+        version = self._layers(python, target)[-1]
+        link = self._sh('[ -e "$2" ] && readlink "$1/edgevit-run"', self.top, place, check=False).stdout.strip()
+        return place if link == f"versions/{version.name}/edgevit-run" else None
+
+    def _layers(self, python: Python, target: Target) -> tuple[Layer | None, Layer, Layer]:
+        """The wheels (None where the machine fetches them), the runtime, and the version made of them."""
+        folder = cache_folder()
+        wheels = None if self.online else self._wheels(folder, target)
+        runtime = write_layer(folder, "runtime", runtime_files())
+        fetched = wheels.name if wheels else _online(python)
+        return wheels, runtime, write_layer(folder, "venv", _version_files(python, (fetched, runtime.name)))
+
+    def _wheels(self, folder: Path, target: Target) -> Layer:
+        name = f"wheels-{target.machine}-cp{target.python.replace('.', '')}"
+        needs = (pins(), requirements())
+        made_of = [str(target), *needs[0], *needs[1], *LEFT_OUT]
+        return kept_layer(folder, name, made_of, lambda: wheel_files(target, *needs))
+
+    def _check_room(self, missing: list[Layer], artefact: Path) -> None:
+        """Before anything is sent."""
+        sizes = [layer.file.stat().st_size for layer in missing]
+        free = self.machine.free_bytes
+        # The largest is there twice while it is unpacked.
+        needed = sum(sizes) + max(sizes, default=0) + artefact.stat().st_size
+        if free is not None and missing and free < needed:
+            raise DeviceError(
+                f"{self.device.name} has {free / 1e6:.0f} MB free under {self.machine.home}, and edgevit needs "
+                f"{needed / 1e6:.0f} MB: make room there"
+            )
+
+    def _send_tree(self, layer: Layer, folder: str) -> None:
+        tree, unpacked = f"{self.top}/incoming/{layer.name}.tar", f"{self.top}/incoming/{layer.name}"
+        self.device.put(layer.file, tree)
+        self._sh(_UNPACK, tree, unpacked, f"{self.top}/{folder}/{layer.name}", timeout_s=_UNPACK_S)
+
+    def _send_artefact(self, artefact: Path) -> tuple[str, int]:
+        """Its place there, and how many bytes were sent for that."""
+        place = self._place(artefact)
+        if self._sh('[ -e "$1" ] && echo there || mkdir -p "${1%/*}"', place).stdout.strip():
+            return place, 0
+        self.device.put(artefact, place)
+        return place, artefact.stat().st_size
+
+    def _place(self, artefact: Path) -> str:
+        with artefact.open("rb") as content:
+            digest = file_digest(content, "sha256").hexdigest()
+        # A name that any shell, and any later hand, can type.
+        return f"{self.top}/artefacts/{digest[:12]}/{re.sub(r'[^A-Za-z0-9._-]', '_', artefact.name)}"
+
+    def _fetch(self, python: Python, name: str) -> None:
+        """Lets the machine's own pip fetch the wheels into a layer."""
+        if self.device.run([python.place, "-I", "-m", "pip", "--version"], timeout_s=SHORT_S, check=False).code:
+            raise DeviceError(
+                f"{self.device.name}: --online needs pip there ({python.place} has none: `sudo apt install "
+                "python3-pip`); without --online this machine fetches all that is needed"
+            )
+        unpacked = f"{self.top}/incoming/{name}"
+        pip = [python.place, "-I", "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
+        pip += ["--only-binary", ":all:", "--target", unpacked]
+        for last, needs in ((False, pins()), (True, requirements())):
+            done = self.device.run([*pip, *needs], timeout_s=_PIP_S, check=last)
+            if done.code == 0:
+                break
+        self._sh('sync; mv "$1" "$2"', unpacked, f"{self.top}/layers/{name}", timeout_s=_UNPACK_S)
+
+    def _try(self, program: str, place: str) -> dict[str, Any]:
+        finished = self.device.run([program, "self-test", place, "--json"], timeout_s=_SELF_TEST_S, check=False)
+        self_test: dict[str, Any] = json.loads(self._checked(finished))
+        return self_test
+
+    def _checked(self, finished: Finished) -> str:
+        """The standard output of an `edgevit-run`. Raises `DeviceError`, in its words, where it failed."""
+        if finished.code:
+            raise DeviceError(f"{self.device.name}: {reason(finished)}")
+        return finished.stdout
+
+    def _sh(self, script: str, *arguments: str, timeout_s: float = SHORT_S, check: bool = True) -> Finished:
+        return self.device.run(["sh", "-c", script, "edgevit", *arguments], timeout_s=timeout_s, check=check)
+
+
+def _version_files(python: Python, layers: tuple[str, ...]) -> Iterator[Entry]:
+    """A virtual environment as `python -m venv` makes it, without pip; its packages are layers' (site's .pth file)."""
+    home = python.place.rpartition("/")[0]
+    text = f"home = {home}\ninclude-system-site-packages = false\nversion = {'.'.join(map(str, python.version))}\n"
+    yield "pyvenv.cfg", text.encode()
+    yield "bin/python3", python.place
+    yield "edgevit-run", _RUN.encode()
+    paths = "".join(f"../../../../../layers/{name}\n" for name in layers)
+    yield f"lib/python{python.minor}/site-packages/edgevit.pth", paths.encode()
+
+
+def _online(python: Python) -> str:
+    """The layer that a machine fetches itself."""
+    return f"online-{sha256(' '.join([str(python), *pins()]).encode()).hexdigest()[:12]}"

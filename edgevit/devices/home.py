@@ -1,0 +1,115 @@
+"""What edgevit's folder on a device can do, whichever kind of device: a phone's, an account's on a Linux machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from edgevit.devices.device import Device, Finished
+from edgevit.documents import Record
+from edgevit.errors import DeviceError
+
+__all__ = ["Home", "Installed", "locked", "reason"]
+
+_SHORT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A version in use, and the artefact that it was tried with."""
+
+    place: str
+    """The artefact's, on the device."""
+    version: str
+    sent_bytes: int
+    """Of layers and artefact; 0 where all were there."""
+    self_test: dict[str, Any]
+    """As `edgevit-run self-test --json` prints it."""
+
+
+class Home(Protocol):
+    """edgevit on a device, or to be put on it. Each method raises `DeviceError`."""
+
+    @property
+    def device(self) -> Device: ...
+
+    def install(self, artefact: Path) -> Installed:
+        """Puts edgevit and `artefact` there and tries both; what was in use before stays so where that fails."""
+
+    def uninstall(self) -> bool:
+        """Removes all that edgevit put there. Returns whether there was anything."""
+
+    def classify(self, installed: Installed, picture: Path) -> dict[str, Any]:
+        """What `edgevit-run classify --json` says there of a picture of this machine."""
+
+    def profile(self, artefact: Path, arguments: list[str], longest_s: float) -> Record:
+        """What `edgevit-run profile` measures there, edgevit.profile/1 without the curve; installs what is missing."""
+
+    def describe(self) -> dict[str, str]:
+        """What the device is, in the words of a profile's `device`: name, model, system, machine and more."""
+
+    def command(self, installed: Installed) -> str:
+        """What a user types to run it there."""
+
+
+def reason(finished: Finished) -> str:
+    """Why an `edgevit-run` failed: in its own words where it had any (other lines are the interpreter's)."""
+    prefix = "edgevit-run: "
+    lines = [line.strip() for line in (finished.stderr or finished.stdout).splitlines() if line.strip()]
+    told = [line.removeprefix(prefix) for line in lines if line.startswith(prefix)]
+    if told:
+        return told[-1]
+    number = finished.code - 128  # as a shell counts
+    if number == signal.SIGSYS:
+        return "Android stopped the runtime for a system call that it does not allow (SIGSYS); see docs/android.md"
+    if 0 < number < 64:
+        return f"the runtime was stopped by signal {number} (9 is usually: out of memory; 4: an instruction it lacks)"
+    return f"the runtime failed with exit code {finished.code}: {lines[-1] if lines else 'it said nothing'}"
+
+
+@contextmanager
+def locked(device: Device, top: str, stale_s: int) -> Iterator[None]:
+    """One deployment at a time into the folder `top`.
+
+    A lock of this machine whose process is gone, or one older than `stale_s`, counts for nothing.
+    Raises `DeviceError` where another one is at work.
+    """
+    lock, owner = f"{top}/.lock", f"{platform.node() or 'unknown'} {os.getpid()}"
+    take = 'mkdir -p "$1" && mkdir "$1/.lock" 2>/dev/null && echo "$2" > "$1/.lock/owner"'
+    if device.run(["sh", "-c", take, "lock", top, owner], timeout_s=_SHORT_S, check=False).code:
+        look = 'cat "$1/owner"; echo $(( $(date +%s) - $(stat -c %Y "$1") ))'
+        said = device.run(["sh", "-c", look, "look", lock], timeout_s=_SHORT_S, check=False).stdout.strip()
+        holder, _, age = said.rpartition("\n")
+        if holder not in ("", owner) and not _dead(holder) and age.lstrip("-").isdecimal() and int(age) < stale_s:
+            raise DeviceError(
+                f"{device.name}: another deployment is at work there (process {holder.rpartition(' ')[2]} on "
+                f"{holder.rpartition(' ')[0]}, for {age} s): wait for its end; if it is dead: remove {lock} there"
+            )
+        again = f'rm -rf "$1/.lock"; {take}'
+        device.run(["sh", "-c", again, "lock", top, owner], timeout_s=_SHORT_S)
+    try:
+        yield
+    finally:
+        # Where the device is gone, its lock is found to be a dead one's next time.
+        with suppress(DeviceError):
+            device.run(["rm", "-rf", lock], timeout_s=_SHORT_S)
+
+
+def _dead(holder: str) -> bool:
+    """Whether that process was one of this machine and is no more."""
+    node, _, process = holder.rpartition(" ")
+    if os.name != "posix" or node != (platform.node() or "unknown") or not process.isdecimal():
+        return False  # on Windows, signal 0 is one that does something
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -1,0 +1,75 @@
+"""What is sent to a device: folders as tar files of this machine's cache, each named by its content.
+
+Equal names mean equal contents, so a device that has a layer is never sent it again: when only the runtime changed,
+the wheels stay where they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from edgevit_runtime import cache
+
+__all__ = ["Entry", "Layer", "cache_folder", "kept_layer", "write_layer"]
+
+Entry = tuple[str, bytes | str]
+"""A file's path in its layer and its bytes; for a symbolic link, the text it points to."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A folder as a tar file. Equal names mean equal contents."""
+
+    name: str
+    file: Path
+
+
+def cache_folder() -> Path:
+    """Where layers are kept: in the user's cache."""
+    return Path(cache.folder()) / "bundles"
+
+
+def kept_layer(folder: Path, name: str, made_of: Iterable[str], make: Callable[[], Iterator[Entry]]) -> Layer:
+    """The layer made of these parts: as it was made before, or else made now and noted in `folder`."""
+    key = hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:16]
+    note = folder / f"{name}.{key}"
+    if note.is_file() and (file := folder / f"{note.read_text()}.tar").is_file():
+        return Layer(file.stem, file)
+    layer = write_layer(folder, name, make())
+    partial = note.with_name(f".{note.name}.{os.getpid()}.partial")
+    partial.write_bytes(layer.name.encode())
+    partial.replace(note)
+    return layer
+
+
+def write_layer(folder: Path, name: str, entries: Iterable[Entry]) -> Layer:
+    """Writes a layer's tar: sorted, without times and owners, so that equal files give equal digests.
+
+    ELF files and scripts (`#!`) may be run.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=folder, suffix=".partial") as partial:
+        with tarfile.open(fileobj=partial, mode="w", format=tarfile.GNU_FORMAT) as tree:
+            for path, content in sorted(entries):
+                member = tarfile.TarInfo(path)
+                if isinstance(content, str):
+                    member.type, member.linkname = tarfile.SYMTYPE, content
+                    tree.addfile(member)
+                else:
+                    runs = content.startswith((b"\x7fELF", b"#!/"))
+                    member.size, member.mode = len(content), 0o755 if runs else 0o644
+                    tree.addfile(member, BytesIO(content))
+        partial.flush()
+        partial.seek(0)
+        digest = hashlib.file_digest(partial, "sha256").hexdigest()
+        layer = Layer(f"{name}-{digest[:12]}", folder / f"{name}-{digest[:12]}.tar")
+        if not layer.file.exists():
+            os.link(partial.name, layer.file)
+    return layer

@@ -1,0 +1,57 @@
+"""This machine, asked as any other device is."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgevit.devices.device import Finished
+from edgevit.errors import DeviceError
+
+__all__ = ["LocalDevice"]
+
+
+@dataclass(frozen=True)
+class LocalDevice:
+    """See `Device`."""
+
+    name: str = "local"
+
+    def run(
+        self, command: Sequence[str], *, timeout_s: float, stdin: bytes | None = None, check: bool = True
+    ) -> Finished:
+        words = shlex.join(command)
+        try:
+            done = subprocess.run(command, input=stdin or b"", capture_output=True, timeout=timeout_s)
+        except OSError as error:
+            raise DeviceError(f"local: cannot run: {words}: {error.strerror or error}") from error
+        except subprocess.TimeoutExpired:
+            raise DeviceError(f"local: no end after {timeout_s:g} s: {words}") from None
+        stdout, stderr = (each.decode("utf-8", "replace") for each in (done.stdout, done.stderr))
+        code = done.returncode if done.returncode >= 0 else 128 - done.returncode
+        if check and code:
+            said = (stderr or stdout).strip().splitlines()
+            raise DeviceError(f"local: exit code {code} from: {words}: {said[-1] if said else 'it said nothing'}")
+        return Finished(code, stdout, stderr)
+
+    def put(self, source: Path, target: str) -> None:
+        _copy(source, Path(target))
+
+    def get(self, source: str, target: Path) -> None:
+        _copy(Path(source), target)
+
+
+def _copy(source: Path, target: Path) -> None:
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
+    try:
+        shutil.copyfile(source, partial)
+        partial.replace(target)
+    except OSError as error:
+        raise DeviceError(f"local: cannot copy {source} to {target}: {error.strerror or error}") from error
+    finally:
+        partial.unlink(missing_ok=True)

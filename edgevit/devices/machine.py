@@ -1,0 +1,117 @@
+"""What a device is: asked through its shell, with nothing but POSIX, so that anything with a shell can answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgevit.devices.device import Device
+from edgevit.errors import DeviceError
+
+__all__ = ["Machine", "Python", "describe"]
+
+_ASK_S = 60.0
+# `python3` first: the one that its owner means. Its own path, not the link's: the link may mean another one tomorrow.
+# ctypes, http.server and venv are parts that distributions leave out of their smallest Pythons.
+_PYTHONS = "python3 python3.14 python3.13 python3.12 python3.11 python3.10 python3.9"
+_PYTHON = (
+    "import os, struct, sys, sysconfig; "
+    "exe = os.path.realpath(getattr(sys, '_base_executable', None) or sys.executable); "
+    "kind = sys.implementation.name + ('t' if sysconfig.get_config_var('Py_GIL_DISABLED') else ''); "
+    "print('python', '%d.%d.%d' % sys.version_info[:3], kind, struct.calcsize('P') * 8, exe); "
+    "import ctypes, email, http.server, json; print('whole', exe)"
+)
+_SCRIPT = f"""\
+echo "system $(uname -s)"; echo "kernel $(uname -r)"; echo "machine $(uname -m)"; echo "home $HOME"
+echo "bits $(getconf LONG_BIT 2>/dev/null)"
+libc=$(getconf GNU_LIBC_VERSION 2>/dev/null) || for each in /lib/ld-musl-*; do [ -e "$each" ] && libc=musl; done
+echo "libc $libc"
+echo "free $(df -Pk "$HOME" 2>/dev/null | tail -n 1)"
+[ -r /etc/os-release ] && . /etc/os-release && echo "release $PRETTY_NAME"
+[ -r /proc/device-tree/model ] && echo "board $(tr -d '\\0' < /proc/device-tree/model)"
+for each in {_PYTHONS}; do command -v $each >/dev/null 2>&1 && $each -I -c "{_PYTHON}" 2>/dev/null; done
+echo end"""
+
+
+@dataclass(frozen=True)
+class Python:
+    """A Python of a device."""
+
+    version: tuple[int, int, int]
+    implementation: str
+    """`cpython`, `cpythont` (without the lock), `pypy`."""
+    bits: int
+    place: str
+    """Its program, links followed."""
+    whole: bool
+    """Whether the standard library is all there; some distributions leave parts out."""
+
+    @property
+    def minor(self) -> str:
+        """`3.11`."""
+        return f"{self.version[0]}.{self.version[1]}"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a device says of itself. Words are the device's own."""
+
+    system: str
+    """`uname -s`: Linux, Darwin."""
+    kernel: str
+    machine: str
+    """`uname -m`: aarch64, x86_64, armv7l."""
+    bits: int | None
+    """Of its programs: 32 where a 64-bit kernel has a 32-bit system on it. None where it does not say."""
+    home: str
+    libc: str
+    """`glibc`, `musl`, or empty."""
+    libc_version: tuple[int, int] | None
+    free_bytes: int | None
+    """On the file system that `home` is on."""
+    pythons: tuple[Python, ...]
+    release: str = ""
+    """Of the distribution, such as `Debian GNU/Linux 12 (bookworm)`."""
+    board: str = ""
+    """Such as `Raspberry Pi 5 Model B Rev 1.0`."""
+
+
+def describe(device: Device) -> Machine:
+    """Asks a device what it is: one command. Raises `DeviceError` where it cannot be asked, or makes no sense."""
+    answer = device.run(["sh", "-c", _SCRIPT], timeout_s=_ASK_S, check=False)
+    rows = [line.split(" ", 1) for line in answer.stdout.splitlines() if " " in line]
+    said = {key: value.strip() for key, value in rows}
+    if "end" not in answer.stdout.splitlines() or not said.get("machine"):
+        told = (answer.stderr or answer.stdout).strip().splitlines()
+        raise DeviceError(
+            f"{device.name} does not answer as a POSIX shell does: {told[-1] if told else 'it is silent'}"
+        )
+    libc, _, version = said.get("libc", "").partition(" ")
+    numbers = [int(word) for word in version.split(".")[:2] if word.isdecimal()]
+    free = said.get("free", "").split()
+    return Machine(
+        system=said.get("system", ""),
+        kernel=said.get("kernel", ""),
+        machine=said["machine"],
+        bits=int(said["bits"]) if said.get("bits", "").isdecimal() else None,
+        home=said.get("home", ""),
+        libc=libc,
+        libc_version=(numbers[0], numbers[1]) if len(numbers) == 2 else None,
+        # Filesystem, 1024-blocks, used, available; the name may have spaces in it, so from the end.
+        free_bytes=int(free[-3]) * 1024 if len(free) >= 6 and free[-3].isdecimal() else None,
+        pythons=_pythons(rows),
+        release=said.get("release", ""),
+        board=said.get("board", ""),
+    )
+
+
+def _pythons(rows: list[list[str]]) -> tuple[Python, ...]:
+    whole = {value for key, value in rows if key == "whole"}
+    found: dict[str, Python] = {}
+    for key, value in rows:
+        words = value.split(" ", 3)
+        if key == "python" and len(words) == 4:
+            major, minor, patch = (int(word) for word in words[0].split("."))
+            found.setdefault(
+                words[3], Python((major, minor, patch), words[1], int(words[2]), words[3], words[3] in whole)
+            )
+    return tuple(found.values())

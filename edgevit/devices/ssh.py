@@ -1,0 +1,299 @@
+"""A machine over ssh, by the system's own `ssh`: its configuration, its keys and its agents are the user's.
+
+Never asks for anything (BatchMode). All calls go over one connection, which ends with this process. A command's exit
+code is the remote one, 128 + the signal where one ended it; ssh's own 255 always means the connection.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import secrets
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from hashlib import file_digest
+from pathlib import Path
+from typing import IO
+
+from edgevit.devices.device import Finished
+from edgevit.errors import ConfigError, DeviceError
+
+__all__ = ["SHORT_S", "SshDevice", "ssh_device"]
+
+SHORT_S = 60.0
+"""For what takes no time where all is well."""
+_CONNECT_S = 15
+_SLOWEST_BYTES_PER_S = 1e5
+"""Of a transfer: a bad wireless network."""
+_LOST = 255
+_NAME = re.compile(r"(?:(?P<user>[^@/]+)@)?(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^@/:\[\]]+)(?::(?P<port>\d+))?/?")
+# A transfer that was cut off ends for `cat` as a whole one does: the content has to tell.
+_PUT = """\
+cat > "$2" || exit 74
+sum=$(sha256sum < "$2") && [ "${sum%% *}" = "$1" ] && mv -f "$2" "$3" && exit 0
+echo "it did not arrive whole" >&2; exit 74"""
+
+# What ssh says, as OpenSSH 8 to 10 word it, and what to do about it. The first that fits counts: ssh says several.
+_REASONS: tuple[tuple[str, str], ...] = (
+    (
+        r"REMOTE HOST IDENTIFICATION HAS CHANGED|host key .* has changed",
+        "its host key is not the one that this machine knows: if it was set up anew, `ssh-keygen -R {host}` and "
+        "connect once by hand; if not, something else answers at its address",
+    ),
+    (
+        r"Host key verification failed|No \S+ host key is known",
+        "this machine does not know its host key yet: connect once by hand (`{ssh}`) and compare the fingerprint",
+    ),
+    (
+        r"Permission denied|Too many authentication failures|No supported authentication methods",
+        "it takes none of this user's keys: `{copy_id}` puts one there, or name one in ~/.ssh/config (IdentityFile); "
+        "a key with a passphrase has to be in the agent (ssh-add); nothing here asks for a password",
+    ),
+    (
+        r"Could not resolve hostname",
+        "no such name on this network: try {host}.local, its address, or a Host of ~/.ssh/config",
+    ),
+    (
+        r"Connection refused",
+        "nothing listens there: is its ssh server on (on a Raspberry Pi: `sudo raspi-config`, Interface Options, SSH), "
+        "and the port right?",
+    ),
+    (
+        r"Connection timed out|Operation timed out|No route to host|Network is unreachable|Host is down",
+        "it cannot be reached: is it on, in this network, and the address right?",
+    ),
+    (
+        r"no matching (host key type|cipher|MAC|key exchange)|Bad owner or permissions|[Bb]ad configuration option"
+        r"|terminating, \d+ bad|command-line line|UNPROTECTED PRIVATE KEY",
+        "mend that in ssh's configuration; `{ssh}` shows the same",
+    ),
+    (
+        r"This account is currently not available|account has expired|requires a TTY",
+        "that account cannot run commands: take another one",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class SshDevice:
+    """See `Device`. `ssh_device` makes one of a name."""
+
+    host: str
+    user: str | None = None
+    port: int | None = None
+
+    @property
+    def name(self) -> str:
+        user = f"{self.user}@" if self.user else ""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"ssh://{user}{host}" + (f":{self.port}" if self.port else "")
+
+    @property
+    def by_hand(self) -> str:
+        """What a user types to get there."""
+        return shlex.join(["ssh", *self._where()])
+
+    def run(
+        self, command: Sequence[str], *, timeout_s: float, stdin: bytes | None = None, check: bool = True
+    ) -> Finished:
+        """See `Device`."""
+        return self._checked(command, timeout_s, stdin or b"", check)
+
+    def put(self, source: Path, target: str) -> None:
+        """See `Device`."""
+        with source.open("rb") as content:
+            digest = file_digest(content, "sha256").hexdigest()
+        partial = f"{target}.{secrets.token_hex(4)}.partial"
+        limit_s = SHORT_S + source.stat().st_size / _SLOWEST_BYTES_PER_S
+        try:
+            with source.open("rb") as content:
+                self._checked(
+                    ["sh", "-c", _PUT, "put", digest, partial, target], limit_s, content, told=f"put {target}"
+                )
+        except BaseException:
+            with suppress(DeviceError):
+                self._try(["rm", "-f", partial], SHORT_S, b"")
+            raise
+
+    def get(self, source: str, target: Path) -> None:
+        """See `Device`."""
+        partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
+        try:
+            with partial.open("wb") as content:
+                self._checked(["cat", source], 3600.0, b"", output=content)
+            partial.replace(target)
+        except OSError as error:
+            raise DeviceError(f"cannot write {target}: {error.strerror or error}") from error
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _checked(
+        self,
+        command: Sequence[str],
+        timeout_s: float,
+        stdin: bytes | IO[bytes],
+        check: bool = True,
+        output: IO[bytes] | None = None,
+        told: str = "",
+    ) -> Finished:
+        """Runs it, once more where the connection dropped."""
+        told = told or _short(shlex.join(command))
+        for again in (True, False):
+            finished = self._try(command, timeout_s, stdin, output, told)
+            if finished.code != _LOST:
+                break
+            why = self._why(finished.stderr)
+            if why or not again:
+                said = _said(finished.stderr) or "it said nothing"
+                what = why or "the connection dropped, twice: is its power good, its network steady, its disk not full?"
+                raise DeviceError(f"{self.name}: {said} (while it was to run: {told}); {what}")
+            for rewound in (stdin, output):
+                if rewound is not None and not isinstance(rewound, bytes):
+                    rewound.seek(0)
+            if output is not None:
+                output.truncate()
+        if check and finished.code:
+            said = _said(finished.stderr) or _said(finished.stdout) or "it said nothing"
+            raise DeviceError(f"{self.name}: exit code {finished.code} from: {told}: {said}{_hint(said)}")
+        return finished
+
+    def _try(
+        self,
+        command: Sequence[str],
+        timeout_s: float,
+        stdin: bytes | IO[bytes],
+        output: IO[bytes] | None = None,
+        told: str = "",
+    ) -> Finished:
+        """One call of ssh. Where it does not come to its end, what runs there for it is ended too."""
+        mark = f"edgevit-{secrets.token_hex(8)}"
+        # By a child of sh, whatever the account's shell is: then a signal that ends it becomes an exit code, where ssh
+        # itself would only say 255. All that it starts has the mark in its environment.
+        remote = shlex.join(["env", f"EDGEVIT_CALL={mark}", "sh", "-c", '"$@"; exit $?', "sh", *command])
+        words = ["ssh", *_options(), *self._where(), "--", remote]
+        out, err = output or subprocess.PIPE, subprocess.PIPE
+        try:
+            if isinstance(stdin, bytes):
+                done = subprocess.run(words, input=stdin, stdout=out, stderr=err, timeout=timeout_s)
+            else:
+                done = subprocess.run(words, stdin=stdin, stdout=out, stderr=err, timeout=timeout_s)
+        except FileNotFoundError:
+            raise DeviceError("there is no `ssh` on this machine: install OpenSSH's client") from None
+        except subprocess.TimeoutExpired:
+            self._end(mark)
+            raise DeviceError(f"{self.name}: no end after {timeout_s:g} s: {told}") from None
+        except BaseException:
+            self._end(mark)
+            raise
+        if done.returncode == _LOST and self._why(_text(done.stderr)) is None:
+            self._end(mark)
+        return Finished(done.returncode, _text(done.stdout), _text(done.stderr))
+
+    def _end(self, mark: str) -> None:
+        """Ends what nobody waits for any more: sshd lets it run when a connection is gone."""
+        script = (
+            f"for each in $(grep -l {mark} /proc/[0-9]*/environ 2>/dev/null); do "
+            "each=${each%/environ}; kill -9 ${each#/proc/} 2>/dev/null; done; true"
+        )
+        with suppress(OSError, subprocess.SubprocessError):
+            subprocess.run(
+                ["ssh", *_options(), *self._where(), "--", shlex.join(["sh", "-c", script])],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_CONNECT_S * 2,
+            )
+
+    def _why(self, stderr: str) -> str | None:
+        """What to do about a connection that cannot be made; None where it was made, and dropped."""
+        for pattern, what in _REASONS:
+            if re.search(pattern, stderr):
+                copy_id = shlex.join(["ssh-copy-id", *self._where()])
+                return what.format(host=self.host, ssh=self.by_hand, copy_id=copy_id)
+        return None
+
+    def _where(self) -> list[str]:
+        port = ["-p", str(self.port)] if self.port else []
+        return [*port, f"{self.user}@{self.host}" if self.user else self.host]
+
+
+def ssh_device(address: str) -> SshDevice:
+    """The machine `[user@]host[:port]`; a Host of ~/.ssh/config will do. Nothing is asked of it yet.
+
+    Raises `ConfigError` for what is no such address.
+    """
+    match = _NAME.fullmatch(address)
+    # ssh would take a name with a hyphen before it for an option.
+    if not match or match["host"].startswith("-") or (match["user"] or "").startswith("-"):
+        raise ConfigError(
+            f"ssh://{address} names no machine: write ssh://[USER@]HOST[:PORT]; a password has no place in it"
+        )
+    port = int(match["port"]) if match["port"] else None
+    if port is not None and not 0 < port < 65536:
+        raise ConfigError(f"ssh://{address}: a port is a number from 1 to 65535, not {port}")
+    return SshDevice(match["host"].strip("[]"), match["user"], port)
+
+
+def _options() -> list[str]:
+    """Nothing that asks, forwards or opens a terminal; time-outs; one connection for all calls."""
+    settings = {
+        "BatchMode": "yes",
+        "ConnectTimeout": str(_CONNECT_S),
+        "ServerAliveInterval": "5",
+        "ServerAliveCountMax": "4",
+        "ClearAllForwardings": "yes",
+        "RemoteCommand": "none",
+        "Compression": "yes",
+        "LogLevel": "ERROR",
+    }
+    if folder := _control_folder():
+        settings |= {"ControlMaster": "auto", "ControlPersist": "60", "ControlPath": f"{folder}/%C"}
+    return ["-T", *(word for key, value in settings.items() for word in ("-o", f"{key}={value}"))]
+
+
+@cache
+def _control_folder() -> str | None:
+    """This process's own folder for the connection's socket; none where ssh cannot share one (Windows)."""
+    if os.name != "posix":
+        return None
+    # A socket's path has 104 characters at most, and macOS's own folder for this takes half of them.
+    folder = tempfile.mkdtemp(prefix="edgevit-ssh-", dir="/tmp" if os.access("/tmp", os.W_OK) else None)
+    process = os.getpid()
+
+    def close() -> None:
+        if os.getpid() != process:
+            return  # a fork's end is not ours
+        for socket in Path(folder).iterdir():
+            command = ["ssh", "-o", f"ControlPath={socket}", "-O", "exit", "none"]
+            with suppress(OSError, subprocess.SubprocessError):
+                subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_CONNECT_S)
+        shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(close)
+    return folder
+
+
+def _hint(said: str) -> str:
+    if "No space left" in said or "Disk quota exceeded" in said or "File too large" in said:
+        return "; make room on the device, or `edgevit deploy --uninstall` what is there"
+    return ""
+
+
+def _said(text: str) -> str:
+    """The last line, past OpenSSH's frame of @."""
+    lines = [line.strip() for line in text.splitlines() if line.strip(" @\r\n")]
+    return lines[-1] if lines else ""
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def _text(output: bytes | None) -> str:
+    return (output or b"").decode("utf-8", "replace")

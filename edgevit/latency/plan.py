@@ -1,0 +1,127 @@
+"""Which model, recipe and resolution to take for a budget: the front of what is fast and what is accurate.
+
+A candidate is on the Pareto front where none is both as fast and better. Without accuracies the MACs stand in for
+them: of one family of models the larger is mostly the better, but only an evaluation tells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from edgevit.errors import BudgetError, ProfileError
+from edgevit.latency.cost import Cost
+
+__all__ = ["SCHEMA", "Candidate", "Plan"]
+
+SCHEMA = "edgevit.plan/1"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One artefact at one resolution (pixels) on one device."""
+
+    label: str
+    model: str
+    variant: str | None
+    recipe: str
+    threads: int
+    device: str
+    resolution: int
+    tokens: int
+    macs: Cost | None
+    """None where only a curve speaks for the resolution."""
+    latency_ms: float
+    """The median where it was measured, or what is predicted."""
+    late_ms: float
+    """What the slowest tenth takes (p90), or the upper end of the prediction's range."""
+    predicted: bool
+    top1: float | None = None
+    """Fraction 0..1."""
+
+    @property
+    def worth(self) -> float:
+        """What is to be had for the latency: top-1, or MACs where nothing was evaluated."""
+        if self.top1 is not None:
+            return self.top1
+        return self.macs.total if self.macs else 0.0
+
+    def fits(self, budget_ms: float) -> bool:
+        """By the median; a prediction by the upper end of its range."""
+        return (self.late_ms if self.predicted else self.latency_ms) <= budget_ms
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "label": self.label,
+            "model": self.model,
+            "variant": self.variant,
+            "recipe": self.recipe,
+            "threads": self.threads,
+            "device": self.device,
+            "resolution": self.resolution,
+            "tokens": self.tokens,
+            "macs": {"linear": self.macs.linear_macs, "attention": self.macs.attention_macs} if self.macs else None,
+            "latency_ms": self.latency_ms,
+            "late_ms": self.late_ms,
+            "predicted": self.predicted,
+            "top1": self.top1,
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Candidates that can be held against each other, and a budget."""
+
+    candidates: tuple[Candidate, ...]
+    budget_ms: float | None = None
+    notes: tuple[str, ...] = ()
+    """What was left out, and why."""
+
+    def __post_init__(self) -> None:
+        if not self.candidates:
+            raise ProfileError("nothing to choose from: no profiled resolution was evaluated")
+        if len({candidate.top1 is None for candidate in self.candidates}) > 1:
+            raise ProfileError("candidates with a top-1 cannot be held against candidates without")
+
+    @property
+    def evaluated(self) -> bool:
+        return self.candidates[0].top1 is not None
+
+    @cached_property
+    def front(self) -> tuple[Candidate, ...]:
+        """The Pareto front, ascending in latency and in worth."""
+        kept: list[Candidate] = []
+        for each in sorted(self.candidates, key=lambda c: (c.latency_ms, -c.worth, c.predicted)):
+            if not kept or each.worth > kept[-1].worth:
+                kept.append(each)
+        return tuple(kept)
+
+    @property
+    def chosen(self) -> Candidate | None:
+        """The worthiest that fits the budget, of equals the fastest; None where none does, or without a budget."""
+        fitting = [each for each in self.candidates if self.budget_ms is not None and each.fits(self.budget_ms)]
+        return max(fitting, key=lambda each: (each.worth, -each.latency_ms), default=None)
+
+    def check(self) -> None:
+        """Raises `BudgetError`, naming the fastest candidate, where nothing fits."""
+        if self.budget_ms is None or self.chosen is not None:
+            return
+        fastest = min(self.candidates, key=lambda each: each.late_ms if each.predicted else each.latency_ms)
+        took = f"up to {fastest.late_ms:.3g} ms (predicted)" if fastest.predicted else f"{fastest.latency_ms:.3g} ms"
+        raise BudgetError(
+            f"nothing fits {self.budget_ms:g} ms: the fastest, {fastest.label} at {fastest.resolution}, takes {took}; "
+            "allow more, or profile a smaller variant, larger patches or a lower resolution"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        front = set(map(id, self.front))
+        return {
+            "schema": SCHEMA,
+            "budget_ms": self.budget_ms,
+            "by": "top1" if self.evaluated else "macs",
+            "chosen": self.chosen.to_dict() if self.chosen else None,
+            "front": [each.to_dict() for each in self.front],
+            "candidates": [{**each.to_dict(), "on_front": id(each) in front} for each in self.candidates],
+            "notes": list(self.notes),
+        }

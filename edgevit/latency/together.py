@@ -1,0 +1,78 @@
+"""Several artefacts on one device, in turns: a slow minute must not fall on one of them alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+from edgevit.errors import ConfigError, ProfileError
+from edgevit.latency.comparison import apart
+from edgevit.latency.curve import fit
+from edgevit.latency.point import Point
+from edgevit.latency.profile import Profile, measure
+from edgevit.latency.request import ProfileRequest
+
+__all__ = ["ROUNDS", "measure_together"]
+
+ROUNDS = 3
+"""Each artefact gets a process of its own so many times; odd, so that one bad round is outvoted."""
+SECONDS = 3.0
+"""For each resolution over all rounds, where nobody says otherwise: as for one artefact alone."""
+
+
+def measure_together(
+    artefacts: Sequence[Path],
+    request: ProfileRequest,
+    *,
+    device: str = "local",
+    on_step: Callable[[str, int, int], None] = lambda _name, _done, _total: None,
+) -> tuple[Profile, ...]:
+    """A profile of each artefact and number of threads, measured a round after another.
+
+    Each point is the median of its rounds.
+
+    Raises `ConfigError` for what is asked of one artefact only, a sustained run.
+    """
+    if request.sustained_s is not None:
+        raise ConfigError("a sustained run heats the device for what comes after: ask it of one artefact at a time")
+    seconds = SECONDS if request.seconds is None else request.seconds
+    duration = request.duration_s and request.duration_s / (ROUNDS * len(artefacts))
+    share = replace(request, seconds=seconds / ROUNDS, duration_s=duration)
+    rounds: list[list[Profile]] = [[] for _ in artefacts]
+    for turn in range(ROUNDS):
+        for index, artefact in enumerate(artefacts):
+            on_step(artefact.name, turn * len(artefacts) + index, ROUNDS * len(artefacts))
+            rounds[index].append(measure(artefact, share, device=device))
+    series = [zip(*(apart(each) for each in turns), strict=True) for turns in rounds]
+    return tuple(_merged(turns) for each in series for turns in each)
+
+
+def _merged(rounds: Sequence[Profile]) -> Profile:
+    """One profile out of several of the same artefact; everything but the points is the last one's."""
+    points = tuple(_point([each.points[index] for each in rounds]) for index in range(len(rounds[0].points)))
+    merged = replace(rounds[-1], points=points, curve=None)
+    try:
+        curve = fit([point.tokens for point in points], [point.median_ms for point in points])
+    except ProfileError as error:
+        return replace(merged, curve_note=str(error))
+    return replace(merged, curve=curve, curve_note=None)
+
+
+def _point(rounds: Sequence[Point]) -> Point:
+    """The medians of the rounds' medians and tenths keep their order; it is stable where most rounds were.
+
+    Doubtful is what any round gave reason for.
+    """
+    peaks = [point.peak_rss_bytes for point in rounds if point.peak_rss_bytes is not None]
+    return replace(
+        rounds[-1],
+        median_ms=median(point.median_ms for point in rounds),
+        p10_ms=median(point.p10_ms for point in rounds),
+        p90_ms=median(point.p90_ms for point in rounds),
+        runs=sum(point.runs for point in rounds),
+        stable=2 * sum(point.stable for point in rounds) > len(rounds),
+        peak_rss_bytes=max(peaks, default=None),
+        doubtful=tuple({doubt.why: doubt for point in rounds for doubt in point.doubtful}.values()),
+    )

@@ -1,0 +1,102 @@
+"use strict";
+// The budget as a slider: which resolution fits, by the medians in the table below. Nothing is loaded, nothing is sent.
+(() => {
+  const state = JSON.parse(document.getElementById("state").textContent);
+  const slider = document.getElementById("budget");
+  const shown = document.getElementById("budget-shown");
+  const all = state.series.flatMap((series) => series.points.map((point) => point.median));
+  const low = Math.min(...all) * 0.9, high = Math.max(...all) * 1.1;
+  const STEPS = 1000;
+  const toMs = (step) => low * (high / low) ** (step / STEPS);
+  const toStep = (ms) => Math.round((STEPS * Math.log(ms / low)) / Math.log(high / low));
+  const say = (ms) => (ms >= 100 ? ms.toFixed(0) : ms >= 10 ? ms.toFixed(1) : ms >= 1 ? ms.toFixed(2) : ms.toFixed(3));
+  const round = (ms) => Number(ms.toPrecision(3));
+
+  function pick(series, budget) {
+    const fitting = series.points.filter((point) => point.median <= budget);
+    return fitting.reduce((best, point) => (best && best.resolution > point.resolution ? best : point), null);
+  }
+
+  function notes(series, chosen, budget) {
+    if (!chosen) {
+      const fastest = series.points.reduce((a, b) => (b.median < a.median ? b : a));
+      return [`The fastest measured one, ${fastest.resolution}, takes ${say(fastest.median)} ms (median).`];
+    }
+    const over = chosen.p90 > budget ? ", which is over the budget" : "";
+    const lines = [`${say(chosen.median)} ms median; the slowest tenth takes ${say(chosen.p90)} ms or more${over}.`];
+    if (chosen.top1 === null) return lines;
+    const percent = (top1) => `${(100 * top1).toFixed(1)} %`;
+    lines.push(`Top-1 accuracy there: ${percent(chosen.top1)} on ${series.images} pictures.`);
+    const better = series.points
+      .filter((point) => point.median <= budget && point.top1 !== null)
+      .reduce((a, b) => (b.top1 > a.top1 ? b : a), chosen);
+    if (better.top1 > chosen.top1) {
+      lines.push(`${better.resolution} takes ${say(better.median)} ms and is more accurate: ${percent(better.top1)}.`);
+    }
+    return lines;
+  }
+
+  function headline(index, budget) {
+    const series = state.series[index], chosen = pick(series, budget);
+    const card = document.querySelector(`.headline[data-series="${index}"]`);
+    card.classList.toggle("missed", !chosen);
+    const big = card.querySelector(".big");
+    big.textContent = chosen ? chosen.resolution : "none";
+    big.classList.remove("long");
+    card.querySelector(".what").textContent =
+      chosen ? `is the largest resolution under ${round(budget)} ms` : `no resolution fits ${round(budget)} ms`;
+    card.querySelectorAll(".note").forEach((note) => note.remove());
+    for (const line of notes(series, chosen, budget)) {
+      const note = document.createElement("p");
+      note.className = "note";
+      note.textContent = line;
+      card.lastElementChild.append(note);
+    }
+    document.querySelectorAll(`tr[data-series="${index}"]`).forEach((row) => {
+      row.classList.toggle("chosen", Boolean(chosen) && Number(row.dataset.resolution) === chosen.resolution);
+      row.classList.toggle("over", Number(row.dataset.median) > budget);
+    });
+  }
+
+  function line(name, chart, budget) {
+    const picture = document.querySelector(`svg[data-name="${name}"]`);
+    if (!picture) return;
+    let group = picture.querySelector(".slid");
+    if (!group) {
+      const make = (tag) => document.createElementNS(picture.namespaceURI, tag);
+      group = make("g");
+      group.setAttribute("class", "slid");
+      group.append(make("line"), make("text"));
+      picture.append(group);
+    }
+    const scale = chart.log ? Math.log : (value) => value;
+    const share = (scale(budget) - scale(chart.low)) / (scale(chart.high) - scale(chart.low));
+    group.setAttribute("display", share >= 0 && share <= 1 ? "inline" : "none");
+    const y = chart.bottom - share * (chart.bottom - chart.top);
+    const [rule, text] = group.children;
+    for (const [key, value] of Object.entries({ x1: chart.left, x2: chart.right, y1: y, y2: y })) {
+      rule.setAttribute(key, value);
+    }
+    text.setAttribute("x", chart.right - 4);
+    text.setAttribute("y", y - 4);
+    text.textContent = `budget ${round(budget)} ms`;
+  }
+
+  function show(budget) {
+    shown.textContent = `${round(budget)} ms`;
+    slider.setAttribute("aria-valuetext", shown.textContent);
+    state.series.forEach((_, index) => headline(index, budget));
+    // What was drawn for the budget of the page gives way to the slider's lines.
+    document.querySelectorAll('svg [id*="-budget-"]').forEach((part) => part.setAttribute("display", "none"));
+    for (const [name, chart] of Object.entries(state.charts)) line(name, chart, budget);
+  }
+
+  document.querySelector(".slider").hidden = false;
+  const asked = Number(/^#budget=([0-9.]+)$/.exec(location.hash)?.[1]);  // report.html#budget=20
+  const start = asked > 0 ? asked : state.budget_ms;
+  slider.max = STEPS;
+  slider.value = start ? toStep(start) : STEPS;
+  if (asked > 0) show(asked);
+  else shown.textContent = start ? `${round(start)} ms` : "move it";
+  slider.addEventListener("input", () => show(toMs(Number(slider.value))));
+})();

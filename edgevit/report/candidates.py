@@ -1,0 +1,174 @@
+"""What there is to choose from: profiles and evaluations brought together, gaps filled by prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import PurePath
+
+from edgevit.config import VARIANTS, ViTConfig, variant_config
+from edgevit.errors import ConfigError, ProfileError
+from edgevit.latency.budget import predict
+from edgevit.latency.cost import Cost
+from edgevit.latency.plan import Candidate, Plan
+from edgevit.latency.profile import Profile
+from edgevit.latency.rates import Predictor
+from edgevit.latency.work import shape_of
+from edgevit.report import words
+from edgevit.report.accuracy import Accuracies, Series
+
+__all__ = ["make_plan"]
+
+
+def make_plan(
+    profiles: Sequence[Profile], accuracies: Accuracies, budget_ms: float | None, variants: Sequence[str] = ()
+) -> Plan:
+    """The plan over everything that was profiled, and over what can be predicted from it.
+
+    Predicted are: evaluated resolutions that a profile lacks, by its curve; evaluated models that nobody profiled, and
+    `variants` where nothing was evaluated, by the rates of the profiles of their recipe. Raises `ConfigError` where
+    the accuracies are of different pictures.
+    """
+    _check_same_pictures(accuracies)
+    found: list[Candidate] = []
+    notes: list[str] = []
+    used: set[tuple[str, str]] = set()
+    for label, profile in zip(_labels(profiles), profiles, strict=True):
+        series = accuracies.of(profile.model)
+        if series is not None and series.recipe not in (None, profile.recipe):
+            notes.append(f"{label} was profiled in {profile.recipe} and evaluated in {series.recipe}")
+            continue
+        if accuracies.series and series is None:
+            notes.append(f"{label} was not evaluated")
+            continue
+        if series is not None:
+            used.add((series.model, series.data))
+        found += _profiled(label, profile, series)
+    groups = _groups(profiles)
+    for each in accuracies.series:
+        if (each.model, each.data) not in used:
+            made, note = _unprofiled(each, groups)
+            found += made
+            notes += [note] if note else []
+    if variants and accuracies.series:
+        raise ConfigError("--variants is for plans without evaluations: nobody knows the accuracy of a name")
+    for name in variants:
+        config = variant_config(name)
+        for group in groups:
+            ladder = sorted({point.resolution for profile in group.profiles for point in profile.points})
+            found += _predicted(group, config, name, name, [(each, None) for each in ladder])
+    return Plan(tuple(found), budget_ms, tuple(notes))
+
+
+def _labels(profiles: Sequence[Profile]) -> list[str]:
+    """The artefacts' names, with device and threads where those differ; the recipe has a column of its own."""
+    several = [len({fact(each) for each in profiles}) > 1 for fact in (words.place, words.threads)]
+    return [
+        " · ".join(
+            [words.artefact(each)]
+            + [fact(each) for fact, tells in zip((words.place, words.threads), several, strict=True) if tells]
+        )
+        for each in profiles
+    ]
+
+
+def _check_same_pictures(accuracies: Accuracies) -> None:
+    """Top-1 on other pictures is another figure."""
+    sets = {(PurePath(each.data).name, each.images) for each in accuracies.series}
+    if len(sets) > 1:
+        named = ", ".join(f"{images} pictures of {name}" for name, images in sorted(sets))
+        raise ConfigError(f"these evaluations cannot be held against each other: {named}; evaluate all on one set")
+
+
+def _profiled(label: str, profile: Profile, series: Series | None) -> list[Candidate]:
+    """The measured points with their top-1; and evaluated resolutions that were not measured, by the curve."""
+
+    def candidate(resolution: int, tokens: int, ms: float, late_ms: float, macs: Cost | None) -> Candidate:
+        return Candidate(
+            label=label,
+            model=profile.model,
+            variant=profile.variant,
+            recipe=profile.recipe,
+            threads=profile.threads,
+            device=profile.place,
+            resolution=resolution,
+            tokens=tokens,
+            macs=macs,
+            latency_ms=ms,
+            late_ms=late_ms,
+            predicted=profile.point(resolution) is None,
+            top1=series.top1(resolution) if series else None,
+        )
+
+    made = [
+        candidate(point.resolution, point.tokens, point.median_ms, point.p90_ms, point.macs)
+        for point in profile.points
+        if series is None or series.top1(point.resolution) is not None
+    ]
+    if series is None or profile.curve is None:
+        return made
+    worst = max((abs(each.error) for each in profile.curve.left_out), default=0.0)
+    for score in series.scores:
+        if profile.point(score.resolution) is None and score.resolution % profile.patch == 0:
+            each = predict(profile.points, profile.curve, score.resolution)
+            late_ms = each.predicted_ms * (1.0 + worst)
+            made.append(candidate(each.resolution, each.tokens, each.predicted_ms, late_ms, None))
+    return made
+
+
+def _groups(profiles: Sequence[Profile]) -> list[Predictor]:
+    """What can be predicted from: profiles alike in device, recipe and threads; what cannot serve is left out."""
+    alike: dict[tuple[str, str, int], list[Profile]] = {}
+    for profile in profiles:
+        with suppress(ProfileError):  # another maker's model, or one resolution
+            shape_of(profile)
+            alike.setdefault((profile.place, profile.recipe, profile.threads), []).append(profile)
+    groups = []
+    for group in alike.values():
+        with suppress(ProfileError):  # too few resolutions
+            groups.append(Predictor(group))
+    return groups
+
+
+def _unprofiled(series: Series, groups: Sequence[Predictor]) -> tuple[list[Candidate], str | None]:
+    """Predictions for an evaluated model without a profile; or a note why there are none."""
+    name = PurePath(series.model).name
+    if (series.variant or "").partition("/")[0] not in VARIANTS or series.recipe is None:
+        return [], f"{name} has no profile here, and nothing says which variant it is"
+    fitting = [group for group in groups if group.profiles[0].recipe == series.recipe]
+    if not fitting:
+        return [], f"{name} has no profile here, and none of {series.recipe} to predict it from"
+    config = variant_config(str(series.variant))
+    scores = [(score.resolution, score.top1) for score in series.scores if score.resolution % config.patch == 0]
+    return [each for group in fitting for each in _predicted(group, config, name, series.model, scores)], None
+
+
+def _predicted(
+    group: Predictor, config: ViTConfig, label: str, model: str, scores: Sequence[tuple[int, float | None]]
+) -> list[Candidate]:
+    first = group.profiles[0]
+    config = config.with_(classes=group.shapes[0].classes, labels=())
+    made = []
+    for resolution, top1 in scores:
+        if resolution % config.patch:
+            continue
+        each = group.predict(config, resolution)
+        macs = Cost(each.work.linear_macs, each.work.attention_macs)
+        made.append(
+            Candidate(
+                label=label,
+                model=model,
+                variant=config.variant,
+                recipe=first.recipe,
+                threads=first.threads,
+                device=first.place,
+                resolution=resolution,
+                tokens=each.tokens,
+                macs=macs,
+                latency_ms=each.predicted_ms,
+                late_ms=each.high_ms,
+                predicted=True,
+                top1=top1,
+            )
+        )
+    return made

@@ -1,0 +1,37 @@
+"""Profiles and evaluations out of files in any order: each says itself what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgevit.documents import read_json
+from edgevit.errors import DocumentError
+from edgevit.latency.comparison import SCHEMA as COMPARISON
+from edgevit.latency.comparison import profiles_in
+from edgevit.latency.profile import SCHEMA as PROFILE
+from edgevit.latency.profile import Profile
+from edgevit.report.accuracy import SCHEMA as EVALUATION
+from edgevit.report.accuracy import Accuracies, read_accuracies
+
+__all__ = ["read_documents"]
+
+
+def read_documents(paths: Sequence[Path]) -> tuple[tuple[Profile, ...], Accuracies]:
+    """All profiles, in the order given, and what the evaluations say together.
+
+    Raises `DocumentError` for a file that is neither.
+    """
+    profiles: list[Profile] = []
+    evaluations = []
+    for path in paths:
+        record = read_json(path)
+        schema = record.values.get("schema")
+        if schema == EVALUATION:
+            evaluations.append(path)
+        elif schema in (PROFILE, COMPARISON):
+            profiles += profiles_in(record)
+        else:
+            holds = f"a document of schema {schema!r}" if schema else "JSON without a schema"
+            raise DocumentError(f"{path} holds {holds}, not {PROFILE}, {COMPARISON} or {EVALUATION}")
+    return tuple(profiles), read_accuracies(evaluations)

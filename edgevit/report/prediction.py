@@ -1,0 +1,47 @@
+"""Predicted latencies in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from edgevit.config import ViTConfig
+from edgevit.latency.rates import PRIORS, Estimate, Predictor
+from edgevit.report import words
+
+__all__ = ["prediction_view", "shape"]
+
+
+def prediction_view(predictor: Predictor, config: ViTConfig, estimates: Sequence[Estimate]) -> RenderableType:
+    """A row a resolution: the latency and its range; below, what it stands on."""
+    first = predictor.profiles[0]
+    title = f"{shape(config)} · {first.recipe} · {words.threads(first)} · {words.place(first)}, predicted"
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title_justify="left", title_style="bold")
+    table.title = title
+    for header in ("res.", "N", "MMACs\nlinear", "MMACs\nattention", "predicted\nms", "range\nms"):
+        table.add_column(header, justify="right")
+    for each in estimates:
+        macs = words.mega(each.work.linear_macs), words.mega(each.work.attention_macs)
+        span = f"{words.ms(each.low_ms)}–{words.ms(each.high_ms)}"
+        table.add_row(str(each.resolution), str(each.tokens), *macs, words.ms(each.predicted_ms), span)
+    sources = ", ".join(
+        f"{words.artefact(profile)} ({shape(measured)}, {len(profile.points)} resolutions)"
+        for profile, measured in zip(predictor.profiles, predictor.shapes, strict=True)
+    )
+    lines = [f"From {sources}; it fits its own points within {words.percent(predictor.fit_error, 1)}."]
+    if first.recipe not in PRIORS:
+        lines.append(
+            f"Nobody measured how {first.recipe} shares its time among kinds of work: int8's shares are taken."
+        )
+    return Group(table, *map(Text, lines))
+
+
+def shape(config: ViTConfig) -> str:
+    """`vit-small`, or what a shape without a name is: `256 wide, 8 blocks, 4 heads, patch 16`."""
+    if config.variant != "custom":
+        return config.variant
+    return f"{config.width} wide, {config.depth} blocks, {config.heads} heads, patch {config.patch}"

@@ -1,0 +1,220 @@
+"""One profile's part of the report: its recommendation, curve, table, where its time goes, and its machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from edgevit.latency.point import Point
+from edgevit.latency.profile import Profile
+from edgevit.report import words
+from edgevit.report.accuracy import Accuracies, Series
+from edgevit.report.canvas import chart, svg
+from edgevit.report.heat_plot import describe_sustained, sustained_figure
+from edgevit.report.operators import operator_rows
+from edgevit.report.plots import curve_figure
+
+__all__ = ["section"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One resolution of the report's table, as text; `parts` are the shares of a, b·N and c·N² in percent."""
+
+    resolution: int
+    cells: tuple[str, ...]
+    parts: tuple[tuple[str, float], ...]
+    state: str
+    """`chosen`, `over` the budget, or nothing."""
+    median_ms: float
+
+
+def section(index: int, label: str, profile: Profile, accuracies: Accuracies) -> dict[str, Any]:
+    """What the template shows of the profile in place `index`; `chart` is where its picture's axes are."""
+    curve = profile.curve
+    figure = curve_figure(profile)
+    drawn = svg(figure, name=f"latency{index or ''}", description=_describe_curve(profile))
+    return {
+        "index": index,
+        "label": label,
+        "profile": profile,
+        "details": _details(profile),
+        "headline": _headline(profile, accuracies),
+        "missed": profile.recommendation is not None and profile.recommendation.point is None,
+        "curve_svg": drawn,
+        "chart": chart(figure),
+        "equation": words.equation(curve) if curve else None,
+        "findings": _findings(profile),
+        "columns": _columns(profile, accuracies),
+        "rows": _rows(profile, accuracies),
+        "operators": operator_rows(profile),
+        "sustained_svg": _sustained_svg(index, profile),
+        "sustained": words.sustained(profile.sustained) if profile.sustained else None,
+        "cooling": words.cooling(profile),
+        "machine": _machine(profile),
+        "doubts": words.doubts(profile),
+        "unstable": words.unstable(profile),
+    }
+
+
+def _sustained_svg(index: int, profile: Profile) -> str | None:
+    if profile.sustained is None:
+        return None
+    described = describe_sustained(profile.sustained)
+    return svg(sustained_figure(profile.sustained), name=f"sustained{index or ''}", description=described)
+
+
+def _details(profile: Profile) -> str:
+    parts = [profile.recipe, words.threads(profile)]
+    return " · ".join(parts + ([f"measured {profile.measured_at[:10]}"] if profile.measured_at else []))
+
+
+def _headline(profile: Profile, accuracies: Accuracies) -> dict[str, Any]:
+    """The big number, what it is, and what to know about it."""
+    first, last = profile.points[0], profile.points[-1]
+    found = profile.recommendation
+    if found is None:
+        span = f"{words.ms(first.median_ms)} – {words.ms(last.median_ms)} ms"
+        return {
+            "big": span,
+            "what": f"median latency from {first.resolution} to {last.resolution}",
+            "notes": [],
+        }
+    notes = []
+    if found.point is None:
+        fastest = min(profile.points, key=lambda point: point.median_ms)
+        big, what = "none", f"no resolution fits {found.budget_ms:g} ms"
+        took = words.ms(fastest.median_ms)
+        notes.append(f"The fastest measured one, {fastest.resolution}, takes {took} ms (median).")
+    else:
+        big, what = str(found.point.resolution), f"is the largest resolution under {found.budget_ms:g} ms"
+        over = ", which is over the budget" if found.point.p90_ms > found.budget_ms else ""
+        median, p90 = words.ms(found.point.median_ms), words.ms(found.point.p90_ms)
+        notes.append(f"{median} ms median; the slowest tenth takes {p90} ms or more{over}.")
+        notes += _most_accurate(found.point, profile, accuracies)
+    if found.predicted:
+        notes.append(f"{words.predicted(found.predicted)}.")
+    return {"big": big, "what": what, "notes": notes}
+
+
+def _most_accurate(chosen: Point, profile: Profile, accuracies: Accuracies) -> list[str]:
+    """Its top-1; and, as larger is not always better, the most accurate resolution within the budget."""
+    series = accuracies.of(profile.model)
+    own = series.top1(chosen.resolution) if series else None
+    budget_ms = profile.recommendation.budget_ms if profile.recommendation else 0.0
+    if series is None or own is None:
+        return []
+    notes = [f"Top-1 accuracy there: {words.percent(own, 1)} on {series.images} pictures."]
+    fitting = [(series.top1(p.resolution) or 0.0, p) for p in profile.points if p.median_ms <= budget_ms]
+    best, point = max(fitting, key=lambda each: (each[0], -each[1].resolution))
+    if best > own:
+        took = words.ms(point.median_ms)
+        notes.append(f"{point.resolution} takes {took} ms and is more accurate: {words.percent(best, 1)}.")
+    return notes
+
+
+def _findings(profile: Profile) -> list[str]:
+    curve = profile.curve
+    if curve is None:
+        return [f"No curve: {profile.curve_note}."] if profile.curve_note else []
+    quadratic = f"{words.crossover(curve, profile)}."
+    if curve.crossover_tokens is not None:
+        quadratic += f" {words.shares(curve, profile)}."
+    return [f"{words.fit_quality(curve, profile)}.", quadratic]
+
+
+def _describe_curve(profile: Profile) -> str:
+    first, last = profile.points[0], profile.points[-1]
+    return (
+        f"Latency over tokens, from {words.ms(first.median_ms)} ms at {first.resolution} pixels "
+        f"to {words.ms(last.median_ms)} ms at {last.resolution} pixels"
+    )
+
+
+def _columns(profile: Profile, accuracies: Accuracies) -> list[str]:
+    columns = [
+        "resolution",
+        "tokens",
+        "MMACs linear",
+        "MMACs attention",
+        "median ms",
+        "p10–p90 ms",
+        "peak MB",
+    ]
+    if profile.curve:
+        columns += ["fitted ms", "left-out error", "N² share"]
+    return [*columns, "top-1"] if accuracies.of(profile.model) else columns
+
+
+def _rows(profile: Profile, accuracies: Accuracies) -> list[Row]:
+    found, series = profile.recommendation, accuracies.of(profile.model)
+    rows = []
+    for point in profile.points:
+        state = ""
+        if found and point == found.point:
+            state = "chosen"
+        elif found and point.median_ms > found.budget_ms:
+            state = "over"
+        rows.append(
+            Row(point.resolution, _cells(point, profile, series), _parts(point, profile), state, point.median_ms)
+        )
+    return rows
+
+
+def _cells(point: Point, profile: Profile, series: Series | None) -> tuple[str, ...]:
+    cells = [str(point.resolution), str(point.tokens), words.mega(point.macs.linear_macs)]
+    cells += [
+        words.mega(point.macs.attention_macs),
+        f"{words.mark(point)}{words.ms(point.median_ms)}",
+    ]
+    cells += [f"{words.ms(point.p10_ms)}–{words.ms(point.p90_ms)}"]
+    cells += ["–" if point.peak_rss_bytes is None else words.mega(point.peak_rss_bytes)]
+    if curve := profile.curve:
+        error = curve.left_out_error(point.tokens)
+        cells += [words.ms(curve.predict(point.tokens)), "–" if error is None else f"{100 * error:+.1f} %"]
+        cells += [words.percent(curve.quadratic_share(point.tokens))]
+    if series:
+        top1 = series.top1(point.resolution)
+        cells += ["–" if top1 is None else words.percent(top1, 1)]
+    return tuple(cells)
+
+
+def _parts(point: Point, profile: Profile) -> tuple[tuple[str, float], ...]:
+    curve = profile.curve
+    whole = curve.predict(point.tokens) if curve else 0.0
+    if curve is None or whole == 0.0:
+        return ()
+    linear, quadratic = curve.linear_ms(point.tokens), curve.quadratic_ms(point.tokens)
+    parts = {"constant": curve.a_ms, "linear": linear, "quadratic": quadratic}
+    return tuple((role, round(100.0 * value / whole, 1)) for role, value in parts.items())
+
+
+def _machine(profile: Profile) -> list[tuple[str, str]]:
+    """What the numbers hold for: the device as its runtime described it, then the versions and the date."""
+    device = profile.device
+    memory = device.get("memory_bytes")
+    facts: list[tuple[str, Any]] = [
+        ("device", device.get("name")),
+        ("model", device.get("model") if device.get("model") != device.get("cpu") else None),
+        ("processor", device.get("cpu")),
+        ("architecture", device.get("machine")),
+        ("cores", device.get("cores")),
+        ("threads used", profile.threads),
+        ("memory", f"{memory / 2**30:.1f} GiB" if isinstance(memory, int | float) else None),
+        ("system", device.get("system")),
+        ("Python", device.get("python")),
+        ("interpreter", " ".join(str(device[key]) for key in ("backend", "version") if device.get(key))),
+        ("artefact", profile.model),
+        ("variant", profile.variant),
+        ("recipe", profile.recipe),
+        ("load time", f"{words.ms(profile.load_ms)} ms" if profile.load_ms is not None else None),
+        ("runs a resolution", _runs(profile)),
+        ("edgevit", profile.edgevit),
+        ("measured", profile.measured_at),
+    ]
+    return [(name, str(value)) for name, value in facts if value not in (None, "")]
+
+
+def _runs(profile: Profile) -> str:
+    runs = [point.runs for point in profile.points]
+    return str(runs[0]) if min(runs) == max(runs) else f"{min(runs)} to {max(runs)}"

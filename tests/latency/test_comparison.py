@@ -1,0 +1,154 @@
+"""Profiles side by side: labels, ratios, and what counts as slower."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgevit.cli.main import main
+from edgevit.errors import DocumentError, ProfileError, SlowerError
+from edgevit.latency.comparison import Comparison, read_profiles
+from edgevit.latency.profile import Profile
+
+Measured = Callable[[dict[int, float]], Profile]
+
+
+def scaled(profile: Profile, factor: float, spread: float = 0.02) -> Profile:
+    """Slower by a factor; p10 and p90 lie `spread` from the median."""
+    points = []
+    for point in profile.points:
+        ms = factor * point.median_ms
+        points.append(replace(point, median_ms=ms, p10_ms=(1 - spread) * ms, p90_ms=(1 + spread) * ms))
+    return replace(profile, points=tuple(points))
+
+
+@pytest.fixture
+def base(measured: Measured, deit_tiny_ms: dict[int, float]) -> Profile:
+    return scaled(measured(deit_tiny_ms), 1.0)
+
+
+def test_labels_say_only_what_differs(base: Profile) -> None:
+    assert Comparison((base, replace(base, recipe="float32"))).labels == ("int8", "float32")
+    assert Comparison((base, replace(base, model="b/x.tflite", threads=4))).labels == (
+        "deit_tiny.tflite · 1 thread",
+        "x.tflite · 4 threads",
+    )
+    assert Comparison((base, replace(base, device={"model": "Pi 5"}))).labels == ("Test CPU", "Pi 5")
+    later = [replace(base, measured_at=f"2026-11-2{day}T10:00:00+00:00") for day in (3, 4)]
+    assert Comparison(tuple(later)).labels == ("2026-11-23 10:00:00", "2026-11-24 10:00:00")
+    assert Comparison((base, base)).labels == ("deit_tiny.tflite (1)", "deit_tiny.tflite (2)")
+    assert Comparison((base,)).labels == ("deit_tiny.tflite",)
+
+
+def test_ratios(base: Profile) -> None:
+    few = scaled(replace(base, points=base.points[:3]), 2.0)
+    together = Comparison((base, few))
+    assert together.ratio(1) == pytest.approx(2.0)
+    assert together.at(1, 96).ratio == pytest.approx(2.0)  # type: ignore[union-attr]
+    assert together.at(1, 512) is None
+    assert together.resolutions == tuple(point.resolution for point in base.points)
+
+
+@pytest.mark.parametrize(
+    ("factor", "spread", "slower"),
+    [
+        (1.12, 0.02, True),  # beyond the limit, and apart
+        (1.08, 0.02, False),  # within the limit
+        (1.12, 0.15, False),  # beyond the limit, but its fastest tenth is as fast as before
+        (1.4, 0.15, True),  # noisy, and slower all the same
+        (0.8, 0.02, False),
+    ],
+)
+def test_slower_beyond_the_scatter(base: Profile, factor: float, spread: float, slower: bool) -> None:
+    together = Comparison((base, scaled(base, factor, spread)), limit=0.1)
+    assert bool(together.slower()) is slower
+    if slower:
+        with pytest.raises(SlowerError, match="more than 10 % slower than"):
+            together.check()
+    else:
+        together.check()
+
+
+def test_a_noisy_first_profile_excuses_too(base: Profile) -> None:
+    Comparison((scaled(base, 1.0, spread=0.3), scaled(base, 1.15)), limit=0.1).check()
+
+
+def test_what_cannot_be_judged(base: Profile) -> None:
+    with pytest.raises(ProfileError, match="Name two profiles or more"):
+        Comparison((base,), limit=0.1).check()
+    others = replace(base, points=base.points[1:]), replace(base, points=base.points[:1], recipe="x")
+    with pytest.raises(ProfileError, match="has no resolution that"):
+        Comparison(others, limit=0.1).check()
+
+
+def test_what_it_writes_it_reads(base: Profile, tmp_path: Path) -> None:
+    path = tmp_path / "both.json"
+    path.write_text(json.dumps(Comparison((base, scaled(base, 2.0))).to_dict()))
+    assert [each.points for each in read_profiles([path])] == [base.points, scaled(base, 2.0).points]
+    path.write_text('{"schema": "edgevit.evaluation/1"}')
+    with pytest.raises(DocumentError, match=r"'edgevit\.evaluation/1', not edgevit\.profile/1 or"):
+        read_profiles([path])
+
+
+class TestCommand:
+    @pytest.fixture
+    def files(self, base: Profile, tmp_path: Path) -> tuple[str, str]:
+        paths = []
+        for name, profile in (("a.json", base), ("b.json", replace(scaled(base, 1.25), recipe="int8-static"))):
+            (tmp_path / name).write_text(json.dumps(profile.to_dict()))
+            paths.append(str(tmp_path / name))
+        return paths[0], paths[1]
+
+    def run(self, capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stop:
+            main(["compare", *args])
+        out, err = capsys.readouterr()
+        return int(stop.value.code or 0), out, err
+
+    def test_table(self, capsys: pytest.CaptureFixture[str], files: tuple[str, str]) -> None:
+        code, out, err = self.run(capsys, *files)
+        assert (code, err) == (0, "")
+        words = " ".join(out.split())
+        assert "224 12.0 15.0 1.25" in words
+        assert "all 1.25" in words
+        assert "Ratios are to int8" in words
+
+    def test_slower_fails_with_one_line(self, capsys: pytest.CaptureFixture[str], files: tuple[str, str]) -> None:
+        code, out, err = self.run(capsys, *files, "--fail-slower", "10%")
+        assert code == 1
+        assert "11 points are beyond that" in out
+        (line,) = err.splitlines()
+        assert line.startswith("edgevit: more than 10 % slower than int8: int8-static at ")
+        assert "by 25%" in line
+        assert line.endswith("and 7 more")
+        assert self.run(capsys, *files, "--fail-slower", "0.3", "--quiet") == (0, "", "")
+
+    def test_json_and_report(self, capsys: pytest.CaptureFixture[str], files: tuple[str, str], tmp_path: Path) -> None:
+        page = tmp_path / "report.html"
+        code, out, err = self.run(capsys, *files, "--json", "-o", str(page), "--fail-slower", "10%")
+        document = json.loads(out)
+        assert (code, document["schema"], document["fail_slower"]) == (1, "edgevit.comparison/1", 0.1)
+        assert [each["label"] for each in document["series"]] == ["int8", "int8-static"]
+        assert document["series"][1]["ratio"] == pytest.approx(1.25)
+        assert len(document["slower"]) == 11
+        assert "Side by side" in page.read_text(encoding="utf-8")
+        assert "res." in err
+
+    @pytest.mark.parametrize(
+        ("args", "message"),
+        [
+            (["--fail-slower", "ten"], "a share is written such as 10% or 0.1, not 'ten'"),
+            (["--fail-slower", "10"], "a share is written such as 10% or 0.1, not '10'"),
+            (["-o", "report.txt"], "report.txt must end in .html"),
+            (["nowhere.json"], "no such file: nowhere.json"),
+        ],
+    )
+    def test_bad_input(
+        self, capsys: pytest.CaptureFixture[str], files: tuple[str, str], args: list[str], message: str
+    ) -> None:
+        code, out, err = self.run(capsys, *files, *args)
+        assert (code, out, err) == (1, "", f"edgevit: {message}\n")

@@ -1,0 +1,210 @@
+"""`edgevit plan` and `edgevit predict`: what to take, and what was not run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from profiles import cnn_profile
+
+from edgevit.errors import BudgetError, ConfigError, ProfileError
+from edgevit.latency.cost import Cost
+from edgevit.latency.plan import Candidate, Plan
+from edgevit.latency.profile import Profile
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def candidate(ms: float, top1: float | None, *, predicted: bool = False, macs: int = 0, name: str = "x") -> Candidate:
+    return Candidate(
+        name, f"{name}.tflite", None, "int8", 1, "bench", 96, 37, Cost(macs, 0), ms, 1.2 * ms, predicted, top1
+    )
+
+
+def test_the_front() -> None:
+    kept = [candidate(1.0, 0.5), candidate(2.0, 0.7), candidate(8.0, 0.8)]
+    beaten = [candidate(3.0, 0.7), candidate(1.5, 0.4), candidate(9.0, 0.79), candidate(2.0, 0.65)]
+    assert list(Plan(tuple(beaten + kept)).front) == kept
+
+
+def test_the_choice() -> None:
+    every = (candidate(1.0, 0.5), candidate(2.0, 0.7), candidate(2.5, 0.7), candidate(8.0, 0.8))
+    assert Plan(every, 5.0).chosen == every[1]
+    assert Plan(every, 8.0).chosen == every[3]
+    assert Plan(every).chosen is None
+    with pytest.raises(BudgetError, match=r"nothing fits 0\.5 ms: the fastest, x at 96, takes 1 ms"):
+        Plan(every, 0.5).check()
+
+
+def test_a_prediction_must_fit_with_all_its_range() -> None:
+    sure, hoped = candidate(4.0, 0.5), candidate(4.5, 0.9, predicted=True)
+    assert Plan((sure, hoped), 5.0).chosen == sure
+    assert Plan((sure, hoped), 5.5).chosen == hoped
+
+
+def test_without_accuracy_the_largest() -> None:
+    every = (candidate(1.0, None, macs=10), candidate(2.0, None, macs=50), candidate(3.0, None, macs=40))
+    assert Plan(every, 5.0).chosen == every[1]
+    with pytest.raises(ProfileError, match="candidates without"):
+        Plan((*every, candidate(1.0, 0.5)))
+    with pytest.raises(ProfileError, match="nothing to choose from"):
+        Plan(())
+
+
+def evaluation(model: str, top1: dict[int, float], **more: Any) -> str:
+    results = [{"resolution": each, "top1": share, "top5": 0.99} for each, share in top1.items()]
+    return json.dumps(
+        {"schema": "edgevit.evaluation/1", "model": model, "data": "val", "images": 500, "skipped": 0,
+         "results": results, **more}
+    )  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path, measured: Callable[[dict[int, float]], Profile], deit_tiny_ms: dict[int, float]) -> Path:
+    profile = replace(measured(deit_tiny_ms), variant="deit-tiny")
+    (tmp_path / "pi.json").write_text(json.dumps(profile.to_dict()))
+    (tmp_path / "tiny.json").write_text(
+        evaluation("out/deit_tiny.tflite", {96: 0.4, 160: 0.73, 224: 0.82, 288: 0.815, 352: 0.825})
+    )
+    (tmp_path / "small.json").write_text(
+        evaluation("deit_small.tflite", {96: 0.5, 160: 0.79}, variant="deit-small", patch=16, recipe="int8")
+    )
+    return tmp_path
+
+
+class TestPlanCommand:
+    def test_measured_and_predicted(self, run: Run, folder: Path) -> None:
+        png = folder / "front.png"
+        code, out, err = run(
+            "plan", "--device-profile", folder / "pi.json", "--budget-ms", "50", "--eval", folder / "tiny.json",
+            folder / "small.json", "--png", png, "--json", folder / "plan.json",
+        )  # fmt: skip
+        assert (code, err) == (0, "")
+        document = json.loads((folder / "plan.json").read_text())
+        assert (document["schema"], document["by"]) == ("edgevit.plan/1", "top1")
+        chosen = document["chosen"]
+        assert (chosen["resolution"], chosen["predicted"]) == (352, True)  # by the curve: 41.5 ms, within its range
+        rows = {(each["label"], each["resolution"]): each for each in document["candidates"]}
+        small = rows["deit_small.tflite", 160]
+        assert small["predicted"]
+        assert 10.0 < small["latency_ms"] < small["late_ms"] < 25.0
+        assert rows["deit_tiny.tflite", 224]["latency_ms"] == 12.0
+        assert not rows["deit_tiny.tflite", 288]["on_front"]  # slower than 224, and less accurate
+        words = " ".join(out.split())
+        assert "Most accurate within 50 ms: deit_tiny.tflite at 352 (41.5 ms predicted, up to" in words
+        assert png.read_bytes().startswith(b"\x89PNG")
+
+    def test_without_evaluation_and_with_variants(self, run: Run, folder: Path) -> None:
+        code, out, _ = run(
+            "plan", folder / "pi.json", "--budget-ms", "30", "--variants", "vit-nano,vit-small", "--json"
+        )
+        document = json.loads(out)
+        assert (code, document["by"]) == (0, "macs")
+        labels = {each["label"]: each["predicted"] for each in document["candidates"]}
+        assert labels == {"deit_tiny.tflite": False, "vit-nano": True, "vit-small": True}
+
+    def test_a_cnn_beside_is_measured_and_predicts_nothing(self, run: Run, folder: Path) -> None:
+        cnn = cnn_profile({96: 1.0, 128: 1.7, 160: 2.6, 192: 3.7, 224: 5.0})
+        (folder / "cnn.json").write_text(json.dumps(cnn.to_dict()))
+        code, out, _ = run("plan", folder / "cnn.json", folder / "pi.json", "--variants", "vit-nano", "--json")
+        labels = {(each["label"], each["predicted"]) for each in json.loads(out)["candidates"]}
+        assert code == 0
+        assert labels == {("mobilenet.tflite", False), ("deit_tiny.tflite", False), ("vit-nano", True)}
+        code, _, err = run("predict", folder / "cnn.json", "--variant", "vit-nano")
+        assert code == 1
+        assert "are not those of a ViT of edgevit's" in err
+
+    def test_nothing_fits(self, run: Run, folder: Path) -> None:
+        code, out, err = run("plan", folder / "pi.json", "--budget-ms", "1")
+        assert code == 1
+        assert "Nothing fits 1 ms" in out
+        assert err.startswith("edgevit: nothing fits 1 ms: the fastest, deit_tiny.tflite at 96, takes 2 ms")
+        assert len(err.splitlines()) == 1
+
+    def test_what_cannot_be_considered_is_said(self, run: Run, folder: Path) -> None:
+        (folder / "float.json").write_text(
+            evaluation("deit.keras", {96: 0.5}, variant="deit-tiny", patch=16, recipe="float32")
+        )
+        (folder / "old.json").write_text(evaluation("old.keras", {96: 0.5}))
+        other = json.loads((folder / "pi.json").read_text())
+        (folder / "other.json").write_text(json.dumps({**other, "model": "deit.keras", "recipe": "float16"}))
+        names = ("pi.json", "tiny.json", "float.json", "old.json", "other.json")
+        code, out, _ = run("plan", *(folder / name for name in names))
+        words = " ".join(out.split())
+        assert code == 0
+        assert "Not considered: deit.keras was profiled in float16 and evaluated in float32." in words
+        assert "Not considered: deit.keras has no profile here, and none of float32 to predict it from." in words
+        assert "Not considered: old.keras has no profile here, and nothing says which variant it is." in words
+
+    @pytest.mark.parametrize(
+        ("args", "message"),
+        [
+            (["tiny.json"], "a plan needs a profile of the device: --device-profile PROFILE.json"),
+            (["pi.json", "other.json"], "cannot be held against each other: 100 pictures of val, 500 pictures of val"),
+            (["pi.json", "tiny.json", "--variants", "vit-nano"], "--variants is for plans without evaluations"),
+            (["pi.json", "--variants", "vit-nanno"], "unknown variant 'vit-nanno'; did you mean 'vit-nano'?"),
+            (["pi.json", "--png", "x.jpg"], "x.jpg must end in .png"),
+        ],
+    )
+    def test_bad_input(self, run: Run, folder: Path, args: list[str], message: str) -> None:
+        (folder / "other.json").write_text(evaluation("deit_tiny.tflite", {96: 0.5}).replace("500", "100"))
+        if "other.json" in args:
+            args = [*args, "tiny.json"]
+        code, out, err = run("plan", *(folder / arg if arg.endswith(".json") else arg for arg in args))
+        assert (code, out) == (1, "")
+        assert message in err
+        assert len(err.splitlines()) == 1
+
+
+class TestPredictCommand:
+    def test_table_and_json(self, run: Run, folder: Path) -> None:
+        target = folder / "small.prediction.json"
+        code, out, err = run("predict", folder / "pi.json", "--variant", "deit-small", "--json", target)
+        assert (code, err) == (0, "")
+        document = json.loads(target.read_text())
+        assert (document["schema"], document["variant"], document["width"]) == (
+            "edgevit.prediction/1",
+            "deit-small",
+            384,
+        )
+        assert len(document["points"]) == 11
+        at224 = next(each for each in document["points"] if each["resolution"] == 224)
+        assert 24.0 < at224["low_ms"] < at224["predicted_ms"] < at224["high_ms"] < 48.0
+        words = " ".join(out.split())
+        assert "deit-small · int8 · 1 thread · Test CPU, predicted" in words
+        assert "From deit_tiny.tflite (deit-tiny, 11 resolutions); it fits its own points within" in words
+
+    def test_a_shape_in_numbers(self, run: Run, folder: Path) -> None:
+        shape = ("--width", "256", "--depth", "8", "--patch", "32")
+        code, out, _ = run("predict", folder / "pi.json", *shape, "--resolutions", "224", "--json")
+        document = json.loads(out)
+        assert code == 0
+        assert [document[key] for key in ("width", "depth", "heads", "patch")] == [256, 8, 4, 32]
+        assert document["points"][0]["tokens"] == 50
+
+    @pytest.mark.parametrize(
+        ("args", "message"),
+        [
+            (["--variant", "vit-smal"], "unknown variant 'vit-smal'; did you mean 'vit-small'?"),
+            (["--variant", "vit-small", "--resolutions", "100"], "100 is not a multiple of the patch size 16"),
+            (["--heads", "5"], "width 192 is not divisible by heads 5"),
+        ],
+    )
+    def test_bad_input(self, run: Run, folder: Path, args: list[str], message: str) -> None:
+        code, out, err = run("predict", folder / "pi.json", *args)
+        assert (code, out) == (1, "")
+        assert message in err
+        assert len(err.splitlines()) == 1
+
+
+def test_evaluations_of_different_pictures_are_not_mixed() -> None:
+    from edgevit.report.accuracy import Accuracies, Score, Series
+    from edgevit.report.candidates import make_plan
+
+    series = tuple(Series("x", data, 10, 0, (Score(96, 0.5, None),)) for data in ("a/val", "b/test"))
+    with pytest.raises(ConfigError, match="evaluate all on one set"):
+        make_plan((), Accuracies(series), None)

@@ -1,0 +1,92 @@
+"""Several artefacts in turns: on a machine that remembers, and on this one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgevit.cli.main import main
+from edgevit.documents import Record
+from edgevit.errors import ConfigError
+from edgevit.latency.devices import DEVICES
+from edgevit.latency.request import ProfileRequest
+from edgevit.latency.together import ROUNDS, measure_together
+
+Answer = Callable[[dict[int, float]], dict[str, Any]]
+
+
+@pytest.fixture
+def calls(
+    monkeypatch: pytest.MonkeyPatch, answer: Answer, deit_tiny_ms: dict[int, float]
+) -> list[tuple[str, ProfileRequest]]:
+    """A device on which the second round takes three times as long, and what it was asked."""
+    asked: list[tuple[str, ProfileRequest]] = []
+
+    def measure(artefact: Path, request: ProfileRequest) -> Record:
+        slow = 3.0 if 2 <= len(asked) < 4 else 1.0
+        twice = 2.0 if artefact.name == "b.tflite" else 1.0
+        asked.append((artefact.name, request))
+        document = answer({each: slow * twice * ms for each, ms in deit_tiny_ms.items()})
+        return Record({**document, "model": str(artefact)}, "the test")
+
+    monkeypatch.setitem(DEVICES, "local", measure)
+    return asked
+
+
+def test_rounds_outvote_a_slow_moment(calls: list[tuple[str, ProfileRequest]], deit_tiny_ms: dict[int, float]) -> None:
+    first, second = measure_together([Path("a.tflite"), Path("b.tflite")], ProfileRequest(seconds=3.0, duration_s=60.0))
+    assert [name for name, _ in calls] == ["a.tflite", "b.tflite"] * ROUNDS
+    assert {request.seconds for _, request in calls} == {1.0}
+    assert {request.duration_s for _, request in calls} == {10.0}
+    assert {point.resolution: point.median_ms for point in first.points} == deit_tiny_ms
+    assert second.points[0].median_ms == pytest.approx(2.0 * first.points[0].median_ms)
+    assert first.points[0].runs == 300
+    assert first.curve
+    assert second.curve
+    assert second.curve.a_ms == pytest.approx(2.0 * first.curve.a_ms)
+
+
+@pytest.mark.usefixtures("calls")
+def test_a_sustained_run_is_for_one() -> None:
+    with pytest.raises(ConfigError, match="one artefact at a time"):
+        measure_together([Path("a.tflite"), Path("b.tflite")], ProfileRequest(sustained_s=9.0))
+
+
+@pytest.mark.usefixtures("calls")
+def test_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["profile", "a.tflite", "b.tflite", "--budget-ms", "30", "--predict", "352", "--json"])
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    assert not stop.value.code
+    assert document["schema"] == "edgevit.comparison/1"
+    assert [each["recommendation"]["resolution"] for each in document["profiles"]] == [288, 224]
+    assert [each["schema"] for each in document["profiles"]] == ["edgevit.profile/1"] * 2
+    assert document["series"][1]["ratio"] == pytest.approx(2.0)
+    words = " ".join(err.split())
+    assert "at 352 it would take 41.5 ms" in words
+    assert "Largest resolution under 30 ms: 224" in words
+
+
+@pytest.mark.usefixtures("calls")
+def test_a_budget_that_none_meets(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["profile", "a.tflite", "b.tflite", "--budget-ms", "1", "--quiet"])
+    assert stop.value.code == 1
+    assert capsys.readouterr().err.startswith("edgevit: no resolution fits 1 ms")
+
+
+def test_on_this_machine(artefact: Callable[[str], Path], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["profile", str(artefact("int8")), str(artefact("float32")), "--seconds", "0.2", "--json"])
+    document = json.loads(capsys.readouterr().out)
+    assert not stop.value.code
+    assert [each["recipe"] for each in document["profiles"]] == ["int8", "float32"]
+    assert [each["label"] for each in document["series"]] == [
+        "tiny-int8.tflite · int8",
+        "tiny-float32.tflite · float32",
+    ]

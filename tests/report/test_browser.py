@@ -1,0 +1,146 @@
+"""The report in headless Chromium: opened from disk, asking nobody for anything, at a phone's width, slider and all."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgevit.latency.profile import Profile
+from edgevit.report.accuracy import Accuracies, Score, Series
+from edgevit.report.html import render
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = (
+    "--headless",
+    "--no-sandbox",  # as root in CI; the page is ours
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+)
+PHONE, TALL = 320, 9000
+
+pytestmark = [pytest.mark.web, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")]
+
+
+@pytest.fixture
+def page(tmp_path: Path, measured: Callable[[dict[int, float]], Profile], deit_tiny_ms: dict[int, float]) -> Path:
+    """Two devices, operators, an evaluation: every part that a report can have."""
+    spent = {"attention": 1.0, "quadratic": 0.25, "mlp": 0.5, "norm": 0.2, "rest": 0.3}
+    slow = measured(deit_tiny_ms)
+    slow = replace(slow, points=tuple(replace(point, ops_ms=spent) for point in slow.points))
+    fast = replace(measured({each: 0.5 * ms for each, ms in deit_tiny_ms.items()}), device={"model": "A faster one"})
+    scores = tuple(Score(each, min(0.8, each / 400), None) for each in deit_tiny_ms)
+    accuracies = Accuracies((Series("out/deit_tiny.tflite", "val", 500, 0, scores),))
+    path = tmp_path / "report.html"
+    path.write_text(render([slow.within(30.0), fast.within(30.0)], accuracies), encoding="utf-8")
+    return path
+
+
+def chromium(tmp_path: Path, address: str, *options: str) -> str:
+    assert CHROMIUM
+    command = [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path / 'browser'}", *options, address]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def shown(dom: str) -> list[tuple[str, str]]:
+    """What the headlines say: the big word and what it is."""
+    return re.findall(r'<div class="big[^"]*"[^>]*>(.*?)</div>.*?<p class="what">(.*?)</p>', dom, re.DOTALL)
+
+
+def test_the_slider_moves_the_recommendation(page: Path, tmp_path: Path) -> None:
+    still = chromium(tmp_path, page.as_uri(), "--dump-dom")
+    assert shown(still) == [
+        ("288", "is the largest resolution under 30 ms"),
+        ("384", "is the largest resolution under 30 ms"),
+    ]
+    moved = chromium(tmp_path, f"{page.as_uri()}#budget=5", "--dump-dom")
+    assert shown(moved) == [
+        ("128", "is the largest resolution under 5 ms"),
+        ("192", "is the largest resolution under 5 ms"),
+    ]
+    assert "3.30 ms median; the slowest tenth takes 3.63 ms or more." in moved
+    assert "Top-1 accuracy there: 32.0 % on 500 pictures." in moved
+    assert moved.count(">budget 5 ms</text>") == 3  # both curves, and the two together
+    rows = dict(re.findall(r'<tr data-series="0" data-resolution="(\d+)"[^>]*?class="([a-z]*)"', moved))
+    assert (rows["128"], rows["160"]) == ("chosen", "over")
+    none = chromium(tmp_path, f"{page.as_uri()}#budget=1.5", "--dump-dom")
+    assert shown(none)[0] == ("none", "no resolution fits 1.5 ms")
+
+
+def test_without_scripts_it_says_the_same(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert shown(text)[0] == ("288", "is the largest resolution under 30 ms")
+    assert '<div class="slider" hidden>' in text
+
+
+def requests(tmp_path: Path, address: str) -> list[str]:
+    """The addresses that Chromium's network was asked for on the page's behalf; no name is ever resolved."""
+    log = tmp_path / "net.json"
+    chromium(tmp_path, address, "--dump-dom", f"--log-net-log={log}", "--host-resolver-rules=MAP * ~NOTFOUND")
+    document = json.loads(log.read_text(encoding="utf-8"))
+    started = document["constants"]["logEventTypes"]["URL_REQUEST_START_JOB"]
+    urls = [each.get("params", {}).get("url", "") for each in document["events"] if each["type"] == started]
+    return [url for url in urls if url.startswith(("http", "ws", "ftp")) and "google" not in url]
+
+
+def test_opens_from_disk_without_any_request(page: Path, tmp_path: Path) -> None:
+    assert requests(tmp_path, page.as_uri()) == []
+    # The same with a picture from elsewhere: without the policy it is asked for, with it it is not.
+    picture = '<img src="http://elsewhere.invalid/x.png"></body>'
+    text = page.read_text(encoding="utf-8").replace("</body>", picture)
+    guarded, open_ = tmp_path / "guarded.html", tmp_path / "open.html"
+    guarded.write_text(text, encoding="utf-8")
+    open_.write_text(re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text), encoding="utf-8")
+    assert requests(tmp_path, guarded.as_uri()) == []
+    assert requests(tmp_path, open_.as_uri()) == ["http://elsewhere.invalid/x.png"]
+
+
+@pytest.mark.parametrize("width", [PHONE, 1100])
+def test_readable_at_every_width(page: Path, tmp_path: Path, width: int) -> None:
+    """A frame of that width, as Chromium's own window cannot be narrower than 500: the page itself never scrolls
+    sideways (its tables and pictures do, inside), and nothing is drawn smaller than can be read."""
+    from PIL import Image
+
+    probe = page.read_text(encoding="utf-8")
+    # The page allows its own script only, so what measures it takes the policy out; the rest stays as it is.
+    probe = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", probe)
+    measure = """<script>addEventListener("load", () => {
+      const root = document.documentElement;
+      const texts = [...document.querySelectorAll("figure svg text")].filter((each) => each.getBBox().width > 0);
+      const sizes = texts.map((each) => each.getBoundingClientRect().height);
+      const small = Math.min(...sizes);
+      root.dataset.found = JSON.stringify({ wide: root.scrollWidth, room: innerWidth, small });
+      parent.postMessage(root.dataset.found, "*");
+    });</script>"""
+    (tmp_path / "inner.html").write_text(probe.replace("</body>", f"{measure}</body>"), encoding="utf-8")
+    outer = tmp_path / "outer.html"
+    outer.write_text(
+        "<body style='margin:0'><script>addEventListener('message', (each) => {"
+        "document.body.dataset.found = each.data;});</script>"
+        f"<iframe src='inner.html' style='border:0;width:{width}px;height:{TALL}px'></iframe>",
+        encoding="utf-8",
+    )
+    dom = chromium(tmp_path, outer.as_uri(), "--dump-dom", "--virtual-time-budget=4000")
+    found = json.loads(re.search(r'data-found="(.*?)"', dom)[1].replace("&quot;", '"'))  # type: ignore[index]
+    assert found["room"] == width
+    assert found["wide"] <= width
+    assert found["small"] >= 9.0
+    picture = tmp_path / "picture.png"
+    chromium(tmp_path, outer.as_uri(), f"--screenshot={picture}", f"--window-size={max(500, width)},1600")
+    with Image.open(io.BytesIO(picture.read_bytes())) as image:
+        inside = image.convert("L").crop((0, 0, width, 1600))
+    low, high = inside.getextrema()
+    assert (low < 80, high) == (True, 255)  # it was drawn

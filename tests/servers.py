@@ -1,0 +1,157 @@
+"""A machine for tests that is reached over ssh: a real OpenSSH server on loopback, with an account that has nothing.
+
+The server runs as whoever runs the tests, with a host key, a configuration and authorized keys of its own. Its
+account is a folder: each command goes through a gate (ForceCommand) that sets HOME and PATH as a fresh account's are,
+notes the command, and kills the connection's server process where a test asks for that. This user's ssh is the system's
+own, given a configuration file as ~/.ssh/config would be.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+
+_GATE = """\
+#!/bin/sh
+# The one program that the server starts. SSH_ORIGINAL_COMMAND is what was asked for.
+folder={folder}
+printf '%s\\n' "$SSH_ORIGINAL_COMMAND" >> "$folder/commands"
+. "$folder/limits"
+run() {{
+	cd "$folder/home" && exec env -i HOME="$folder/home" PATH=/usr/local/bin:/usr/bin:/bin LANG=C \\
+		{through} "$SSH_ORIGINAL_COMMAND"
+}}
+if [ -e "$folder/kill" ] && read -r number pattern < "$folder/kill" && [ "$number" -gt 0 ]; then
+	case $SSH_ORIGINAL_COMMAND in *"$pattern"*)
+		echo "$((number - 1)) $pattern" > "$folder/kill"
+		(run) <&0 &
+		sleep 0.05
+		server=$PPID
+		[ "$(cat /proc/$server/comm)" = sh ] && server=$(awk '/^PPid/ {{ print $2 }}' /proc/$server/status)
+		kill -9 "$server"
+		wait
+		exit 1 ;;
+	esac
+fi
+run
+"""
+
+
+def missing() -> str | None:
+    """Why there can be no server here, or None."""
+    if SSHD is None:
+        return "no sshd (apt install openssh-server)"
+    return None if shutil.which("ssh") else "no ssh (apt install openssh-client)"
+
+
+@dataclass
+class Server:
+    """An sshd and its account's folder. `through`: what runs a command line there, in place of `sh -c`."""
+
+    folder: Path
+    through: str = "/bin/sh -c"
+    port: int = field(init=False)
+    process: subprocess.Popen[bytes] | None = None
+
+    def __post_init__(self) -> None:
+        self.home.mkdir(parents=True)
+        self.bin.mkdir()
+        (self.folder / "limits").touch()
+        for name in ("host", "user", "stranger"):
+            command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(self.folder / name)]
+            subprocess.run(command, check=True)
+        shutil.copy(self.folder / "user.pub", self.folder / "authorized")
+        gate = self.folder / "gate"
+        gate.write_text(_GATE.format(folder=shlex.quote(str(self.folder)), through=self.through))
+        gate.chmod(0o755)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        # What a user would have in ~/.ssh/config; ssh looks for that in passwd's home folder, whatever HOME says.
+        real = shutil.which("ssh")
+        (self.bin / "ssh").write_text(f'#!/bin/sh\nexec {real} -F {shlex.quote(str(self.folder / "client"))} "$@"\n')
+        (self.bin / "ssh").chmod(0o755)
+        self.configure()
+        self.trust()
+        self.start()
+
+    @property
+    def name(self) -> str:
+        return "ssh://pi"
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+    @property
+    def bin(self) -> Path:
+        """To be put before PATH: this user's ssh."""
+        return self.folder / "bin"
+
+    @property
+    def top(self) -> Path:
+        """edgevit's folder there."""
+        return self.home / ".local" / "share" / "edgevit"
+
+    def configure(self, key: str = "user", port: int | None = None) -> None:
+        """This user's configuration."""
+        lines = ["Host pi", "HostName 127.0.0.1", f"Port {port or self.port}", f"User {getpass.getuser()}"]
+        lines += [f"IdentityFile {self.folder / key}", "IdentitiesOnly yes", "IdentityAgent none"]
+        lines += [f"UserKnownHostsFile {self.folder / 'known'}", "GlobalKnownHostsFile /dev/null"]
+        (self.folder / "client").write_text("\n".join(lines) + "\n")
+
+    def trust(self, key: str = "host") -> None:
+        """What this user knows of its host key."""
+        public = (self.folder / f"{key}.pub").read_text()
+        (self.folder / "known").write_text(f"[127.0.0.1]:{self.port} {public}")
+
+    def start(self) -> None:
+        if os.getuid() == 0:
+            Path("/run/sshd").mkdir(exist_ok=True)
+        lines = [f"Port {self.port}", "ListenAddress 127.0.0.1", f"HostKey {self.folder / 'host'}"]
+        lines += [f"AuthorizedKeysFile {self.folder / 'authorized'}", "PasswordAuthentication no", "UsePAM no"]
+        lines += ["KbdInteractiveAuthentication no", "StrictModes no", "PermitRootLogin yes", "PidFile none"]
+        lines += [f"ForceCommand {self.folder / 'gate'}", "MaxStartups 100", "LogLevel VERBOSE"]
+        (self.folder / "server").write_text("\n".join(lines) + "\n")
+        with (self.folder / "server.log").open("ab") as log:
+            command = [str(SSHD), "-D", "-e", "-f", str(self.folder / "server")]
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log, start_new_session=True)
+        for _ in range(200):
+            with socket.socket() as client:
+                if client.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise TimeoutError((self.folder / "server.log").read_text())
+
+    def kill(self, pattern: str, times: int = 1000) -> None:
+        """Kills the server process of the connection whose command has `pattern` in it, while that runs."""
+        (self.folder / "kill").write_text(f"{times} {pattern}\n")
+
+    def spare(self) -> None:
+        (self.folder / "kill").unlink(missing_ok=True)
+
+    def limit(self, line: str) -> None:
+        """A line of shell before each command, such as `ulimit -f 100`."""
+        (self.folder / "limits").write_text(line + "\n")
+
+    @property
+    def commands(self) -> list[str]:
+        """What was run there, ever."""
+        return (self.folder / "commands").read_text().splitlines()
+
+    def stop(self) -> None:
+        """The server and its connections: it leads their process group."""
+        if self.process is not None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
