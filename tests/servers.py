@@ -16,8 +16,11 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from phones import MAGIC, MASK, PIXEL
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
@@ -25,10 +28,11 @@ _GATE = """\
 #!/bin/sh
 # The one program that the server starts. SSH_ORIGINAL_COMMAND is what was asked for.
 folder={folder}
-printf '%s\\n' "$SSH_ORIGINAL_COMMAND" >> "$folder/commands"
+echo "$(printf %s "$SSH_ORIGINAL_COMMAND" | tr '\\n' ' ')" >> "$folder/commands"
+path=/usr/local/bin:/usr/bin:/bin
 . "$folder/limits"
 run() {{
-	cd "$folder/home" && exec env -i HOME="$folder/home" PATH=/usr/local/bin:/usr/bin:/bin LANG=C \\
+	cd "$folder/home" && exec env -i HOME="$folder/home" PATH="$path" LANG=C \\
 		{through} "$SSH_ORIGINAL_COMMAND"
 }}
 if [ -e "$folder/kill" ] && read -r number pattern < "$folder/kill" && [ "$number" -gt 0 ]; then
@@ -64,7 +68,7 @@ class Server:
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
-        self.home.mkdir(parents=True)
+        self.home.mkdir(parents=True, exist_ok=True)
         self.bin.mkdir()
         (self.folder / "limits").touch()
         for name in ("host", "user", "stranger"):
@@ -125,7 +129,7 @@ class Server:
         (self.folder / "server").write_text("\n".join(lines) + "\n")
         with (self.folder / "server.log").open("ab") as log:
             command = [str(SSHD), "-D", "-e", "-f", str(self.folder / "server")]
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log)
         for _ in range(200):
             with socket.socket() as client:
                 if client.connect_ex(("127.0.0.1", self.port)) == 0:
@@ -141,7 +145,7 @@ class Server:
         (self.folder / "kill").unlink(missing_ok=True)
 
     def limit(self, line: str) -> None:
-        """A line of shell before each command, such as `ulimit -f 100`."""
+        """A line of shell before each command, such as `ulimit -f 100`, or `path=…` for the account's PATH."""
         (self.folder / "limits").write_text(line + "\n")
 
     @property
@@ -150,8 +154,69 @@ class Server:
         return (self.folder / "commands").read_text().splitlines()
 
     def stop(self) -> None:
-        """The server and its connections: it leads their process group."""
+        """The server and its connections, and all that runs for them."""
         if self.process is not None:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            for each in [self.process.pid, *_descendants(self.process.pid)]:
+                with suppress(ProcessLookupError):
+                    os.kill(each, signal.SIGKILL)
             self.process.wait()
             self.process = None
+
+
+def _descendants(process: int) -> list[int]:
+    try:
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    except OSError:
+        return []
+    return [each for child in children for each in (int(child), *_descendants(int(child)))]
+
+
+def arm64_root(folder: Path) -> None:
+    """Makes `folder` a small Debian for arm64: what a Raspberry Pi has as it comes, with Python, without pip.
+
+    Packages are unpacked, not configured. Needs mmdebstrap and a Debian mirror ($DEBIAN_MIRROR).
+    """
+    packages = "dash,coreutils,grep,tar,gzip,libc-bin,base-files,python3-minimal,python3.11,libstdc++6,libgomp1"
+    partial = folder.with_name(f"{folder.name}.partial")
+    mode = "root" if os.getuid() == 0 else "unshare"
+    command = ["mmdebstrap", "--quiet", f"--mode={mode}", "--variant=extract", "--architectures=arm64"]
+    command += [f"--include={packages}", "--format=tar", "bookworm", "-"]
+    made = subprocess.run(
+        [*command, os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")], check=True, capture_output=True
+    )
+    partial.mkdir(parents=True)
+    unpack = ["tar", "-x", "--no-same-owner", "--exclude=./dev/*", "--exclude=./usr/share", "-C", str(partial)]
+    subprocess.run(unpack, input=made.stdout, check=True)
+    for name in ("dev", "proc", "home/pi"):
+        (partial / name).mkdir(parents=True, exist_ok=True)
+    if not (partial / "bin" / "sh").exists():  # made when dash is configured
+        (partial / "bin" / "sh").symlink_to("dash")
+    core = f"Features\t: {PIXEL}\nCPU implementer\t: 0x41\nCPU architecture: 8\nCPU part\t: 0xd0b\n\n"
+    (partial / "cpuinfo").write_text("".join(f"processor\t: {number}\n{core}" for number in range(4)))
+    partial.rename(folder)
+
+
+def arm64_through(folder: Path, root: Path, home: Path) -> str:
+    """What runs a command line in that Debian, in namespaces of its own where qemu is the kernel's way to run arm64
+    programs; `home` is the account's folder there."""
+    script = folder / "through"
+    qemu = shutil.which("qemu-aarch64-static")
+    folder.mkdir(parents=True, exist_ok=True)
+    script.write_text(f"""\
+#!/bin/sh
+if [ -z "$inside" ]; then
+	inside=1 exec unshare --user --map-root-user --mount --fork --kill-child "$0" "$1"
+fi
+set -e
+mount -t binfmt_misc none /proc/sys/fs/binfmt_misc
+printf '%s' '{MAGIC}{MASK}{qemu}:F' > /proc/sys/fs/binfmt_misc/register
+cd {shlex.quote(str(root))}
+mount --bind {shlex.quote(str(home))} home/pi
+mount --rbind /dev dev
+mount --rbind /proc proc
+mount --bind cpuinfo proc/cpuinfo
+unset inside
+HOME=/home/pi QEMU_CPU=cortex-a76 exec chroot . /bin/sh -c 'cd; eval "$1"' sh "$1"
+""")
+    script.chmod(0o755)
+    return shlex.quote(str(script))

@@ -18,7 +18,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -60,7 +60,7 @@ true"""
 # What an SD card was only about to write would be empty files after a power cut.
 _UNPACK = """\
 [ -d "$3" ] && exit 0  # asked again, by a connection that dropped before the answer
-mkdir -p "$2" && tar -x -f "$1" -C "$2" && sync && mv "$2" "$3" && rm -f "$1\""""
+mkdir -p "$2" && tar -xzf "$1" -C "$2" && sync && mv "$2" "$3" && rm -f "$1\""""
 _SWITCH = 'ln -sf "$2" "$1/.edgevit-run.new" && mv -f "$1/.edgevit-run.new" "$1/edgevit-run" && sync'
 # Out of the way first: what is half removed must not have its name.
 _KEEP = """\
@@ -84,7 +84,7 @@ class Account:
     def install(self, artefact: Path) -> Installed:
         """See `Home`. Sends what is not there yet. Raises `ArtefactError` for a file that is no artefact, too."""
         read_manifest(artefact)
-        python, target = python_and_target(self.machine, self.device.name)
+        python, target = self.fit
         wheels, runtime, version = self._layers(python, target)
         fetched = wheels.name if wheels else _online(python)
         with locked(self.device, self.top, _LOCK_S):
@@ -103,7 +103,7 @@ class Account:
             # Artefacts stay: `--uninstall` takes them.
             kept = (f"layers/{fetched}", f"layers/{runtime.name}", f"versions/{version.name}")
             self._sh(_KEEP, self.top, *kept, timeout_s=_UNPACK_S)
-        return Installed(place, version.name, sent + sum(each.file.stat().st_size for each in layers), self_test)
+        return Installed(place, version.name, sent + sum(each.packed().stat().st_size for each in layers), self_test)
 
     def uninstall(self) -> bool:
         """See `Home`."""
@@ -135,7 +135,7 @@ class Account:
             "machine": machine.machine,
             "system": machine.release or f"{machine.system} {machine.kernel}",
             "libc": f"{machine.libc} {'.'.join(map(str, machine.libc_version or ()))}".strip(),
-            "python": python_and_target(machine, self.device.name)[0].minor,
+            "python": self.fit[0].minor,
         }
 
     def command(self, installed: Installed) -> str:
@@ -154,6 +154,11 @@ class Account:
         return describe(self.device)
 
     @cached_property
+    def fit(self) -> tuple[Python, Target]:
+        """Its Python, and what wheels have to fit. Raises `DeviceError` where there are none for it."""
+        return python_and_target(self.machine, self.device.name)
+
+    @cached_property
     def top(self) -> str:
         """edgevit's folder, from the root."""
         if not self.machine.home.startswith("/"):
@@ -162,13 +167,14 @@ class Account:
 
     def _ready(self, artefact: Path) -> str | None:
         """The artefact's place there, if it is there and the version in use is this machine's."""
-        if self.online:
-            return None
         place = self._place(artefact)
-        python, target = python_and_target(self.machine, self.device.name)
-        version = self._layers(python, target)[-1]
-        link = self._sh('[ -e "$2" ] && readlink "$1/edgevit-run"', self.top, place, check=False).stdout.strip()
-        return place if link == f"versions/{version.name}/edgevit-run" else None
+        script = '[ -e "$2" ] && readlink "$1/edgevit-run"'
+        link = self._sh(script, self.top, place, check=False).stdout.strip()
+        for online in (True, False) if link else ():  # in this order: the first needs no wheels of this machine's
+            version = replace(self, online=online)._layers(*self.fit)[-1]
+            if link == f"versions/{version.name}/edgevit-run":
+                return place
+        return None
 
     def _layers(self, python: Python, target: Target) -> tuple[Layer | None, Layer, Layer]:
         """The wheels (None where the machine fetches them), the runtime, and the version made of them."""
@@ -186,10 +192,10 @@ class Account:
 
     def _check_room(self, missing: list[Layer], artefact: Path) -> None:
         """Before anything is sent."""
-        sizes = [layer.file.stat().st_size for layer in missing]
         free = self.machine.free_bytes
-        # The largest is there twice while it is unpacked.
-        needed = sum(sizes) + max(sizes, default=0) + artefact.stat().st_size
+        # The largest is there packed, too, while it is unpacked.
+        needed = sum(layer.file.stat().st_size for layer in missing) + artefact.stat().st_size
+        needed += max((layer.packed().stat().st_size for layer in missing), default=0)
         if free is not None and missing and free < needed:
             raise DeviceError(
                 f"{self.device.name} has {free / 1e6:.0f} MB free under {self.machine.home}, and edgevit needs "
@@ -197,8 +203,8 @@ class Account:
             )
 
     def _send_tree(self, layer: Layer, folder: str) -> None:
-        tree, unpacked = f"{self.top}/incoming/{layer.name}.tar", f"{self.top}/incoming/{layer.name}"
-        self.device.put(layer.file, tree)
+        tree, unpacked = f"{self.top}/incoming/{layer.name}.tar.gz", f"{self.top}/incoming/{layer.name}"
+        self.device.put(layer.packed(), tree)
         self._sh(_UNPACK, tree, unpacked, f"{self.top}/{folder}/{layer.name}", timeout_s=_UNPACK_S)
 
     def _send_artefact(self, artefact: Path) -> tuple[str, int]:

@@ -81,24 +81,28 @@ def locked(device: Device, top: str, stale_s: int) -> Iterator[None]:
     Raises `DeviceError` where another one is at work.
     """
     lock, owner = f"{top}/.lock", f"{platform.node() or 'unknown'} {os.getpid()}"
-    take = 'mkdir -p "$1" && mkdir "$1/.lock" 2>/dev/null && echo "$2" > "$1/.lock/owner"'
-    if device.run(["sh", "-c", take, "lock", top, owner], timeout_s=_SHORT_S, check=False).code:
-        look = 'cat "$1/owner"; echo $(( $(date +%s) - $(stat -c %Y "$1") ))'
-        said = device.run(["sh", "-c", look, "look", lock], timeout_s=_SHORT_S, check=False).stdout.strip()
+
+    def sh(script: str, *words: str, check: bool = True) -> Finished:
+        return device.run(["sh", "-c", script, "lock", lock, *words], timeout_s=_SHORT_S, check=check)
+
+    # A link that points to its owner: made and filled in one step.
+    take = 'mkdir -p "${1%/*}" && ln -s "$2" "$1"'
+    if sh(take, owner, check=False).code:
+        said = sh('readlink "$1" && echo $(( $(date +%s) - $(stat -c %Y "$1") ))', check=False).stdout.strip()
         holder, _, age = said.rpartition("\n")
         if holder not in ("", owner) and not _dead(holder) and age.lstrip("-").isdecimal() and int(age) < stale_s:
             raise DeviceError(
                 f"{device.name}: another deployment is at work there (process {holder.rpartition(' ')[2]} on "
                 f"{holder.rpartition(' ')[0]}, for {age} s): wait for its end; if it is dead: remove {lock} there"
             )
-        again = f'rm -rf "$1/.lock"; {take}'
-        device.run(["sh", "-c", again, "lock", top, owner], timeout_s=_SHORT_S)
+        # Unless somebody else was quicker.
+        sh(f'[ "$(readlink "$1")" != "$3" ] || rm -f "$1"; {take}', owner, holder)
     try:
         yield
     finally:
         # Where the device is gone, its lock is found to be a dead one's next time.
         with suppress(DeviceError):
-            device.run(["rm", "-rf", lock], timeout_s=_SHORT_S)
+            sh('[ "$(readlink "$1")" != "$2" ] || rm -f "$1"', owner)
 
 
 def _dead(holder: str) -> bool:

@@ -6,8 +6,10 @@ the wheels stay where they are.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -29,6 +31,16 @@ class Layer:
 
     name: str
     file: Path
+
+    def packed(self) -> Path:
+        """The file in gzip, made once and kept beside it."""
+        packed = self.file.with_suffix(".tar.gz")
+        if not packed.exists():
+            partial = packed.with_name(f".{packed.name}.{os.getpid()}.partial")
+            with self.file.open("rb") as content, gzip.GzipFile(partial, "wb", compresslevel=6, mtime=0) as target:
+                shutil.copyfileobj(content, target, 2**20)
+            partial.replace(packed)
+        return packed
 
 
 def cache_folder() -> Path:

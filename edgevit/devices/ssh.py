@@ -33,7 +33,9 @@ _CONNECT_S = 15
 _SLOWEST_BYTES_PER_S = 1e5
 """Of a transfer: a bad wireless network."""
 _LOST = 255
-_NAME = re.compile(r"(?:(?P<user>[^@/]+)@)?(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^@/:\[\]]+)(?::(?P<port>\d+))?/?")
+_NAME = re.compile(r"(?:(?P<user>[^@/:]+)@)?(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^@/:\[\]]+)(?::(?P<port>\d+))?/?")
+_FULL = re.compile(r"No space left|[Dd]isk quota exceeded|File too large|File size limit exceeded")
+
 # A transfer that was cut off ends for `cat` as a whole one does: the content has to tell.
 _PUT = """\
 cat > "$2" || exit 74
@@ -150,10 +152,14 @@ class SshDevice:
             if finished.code != _LOST:
                 break
             why = self._why(finished.stderr)
-            if why or not again:
-                said = _said(finished.stderr) or "it said nothing"
-                what = why or "the connection dropped, twice: is its power good, its network steady, its disk not full?"
-                raise DeviceError(f"{self.name}: {said} (while it was to run: {told}); {what}")
+            said = _said(finished.stderr) or "it said nothing"
+            if why:
+                raise DeviceError(f"{self.name}: `{self.by_hand}` cannot connect: {said}; {why}")
+            if not again:
+                raise DeviceError(
+                    f"{self.name}: the connection dropped, twice ({said}), while it ran: {told}; are its power and its "
+                    "network steady?"
+                )
             for rewound in (stdin, output):
                 if rewound is not None and not isinstance(rewound, bytes):
                     rewound.seek(0)
@@ -249,7 +255,6 @@ def _options() -> list[str]:
         "ServerAliveCountMax": "4",
         "ClearAllForwardings": "yes",
         "RemoteCommand": "none",
-        "Compression": "yes",
         "LogLevel": "ERROR",
     }
     if folder := _control_folder():
@@ -280,19 +285,18 @@ def _control_folder() -> str | None:
 
 
 def _hint(said: str) -> str:
-    if "No space left" in said or "Disk quota exceeded" in said or "File too large" in said:
-        return "; make room on the device, or `edgevit deploy --uninstall` what is there"
-    return ""
+    return "; make room on the device, or `edgevit deploy --uninstall` what is there" if _FULL.search(said) else ""
 
 
 def _said(text: str) -> str:
-    """The last line, past OpenSSH's frame of @."""
+    """The line that tells most: that a disk is full, or else the last one, past OpenSSH's frame of @."""
     lines = [line.strip() for line in text.splitlines() if line.strip(" @\r\n")]
-    return lines[-1] if lines else ""
+    return next((line for line in lines if _FULL.search(line)), lines[-1] if lines else "")
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= 120 else f"{text[:117]}..."
+    line = " ".join(text.split())
+    return line if len(line) <= 120 else f"{line[:117]}..."
 
 
 def _text(output: bytes | None) -> str:

@@ -1,15 +1,18 @@
-"""Phones for the tests of one module: see `phones`."""
+"""Phones and ssh servers for the tests of one module: see `phones` and `servers`."""
 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import phones
 import pytest
+import servers
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +43,50 @@ def network(request, tmp_path_factory) -> Iterator[phones.Network]:
         patch.setenv("XDG_CACHE_HOME", str(request.config.cache.mkdir("bundles")))
         yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def cache(request) -> Iterator[Path]:
+    """What is sent to devices is fetched once, and kept in pytest's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = Path(request.config.cache.mkdir("bundles"))
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def make_server(cache, tmp_path_factory) -> Iterator[Callable[..., servers.Server]]:
+    """Starts a machine that this user calls ssh://pi, the latest one."""
+    if reason := servers.missing():
+        pytest.skip(reason)
+    made: list[servers.Server] = []
+    with pytest.MonkeyPatch.context() as patch:
+
+        def start(**options: Any) -> servers.Server:
+            made.append(servers.Server(options.pop("folder", None) or tmp_path_factory.mktemp("pi") / "pi", **options))
+            patch.setenv("PATH", str(made[-1].bin), prepend=":")
+            return made[-1]
+
+        yield start
+    for each in made:
+        each.stop()
+
+
+@pytest.fixture(scope="module")
+def make_arm64_server(make_server, request, tmp_path_factory) -> Callable[[], servers.Server]:
+    """As `make_server`: a Debian for arm64, by qemu. It is built once, and kept in pytest's cache."""
+    if shutil.which("mmdebstrap") is None:
+        pytest.skip("no mmdebstrap (apt install mmdebstrap)")
+    if reason := phones.missing_arm64():
+        pytest.skip(reason)
+
+    def start() -> servers.Server:
+        digest = hashlib.sha256(inspect.getsource(servers.arm64_root).encode()).hexdigest()[:12]
+        kept = Path(request.config.cache.mkdir("arm64")) / digest
+        if not kept.exists():
+            servers.arm64_root(kept)
+        folder = tmp_path_factory.mktemp("pi") / "pi"
+        through = servers.arm64_through(folder / "arm64", kept, folder / "home")
+        return make_server(folder=folder, through=through)
+
+    return start

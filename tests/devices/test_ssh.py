@@ -1,0 +1,443 @@
+"""A machine over the real ssh: a real OpenSSH server on loopback, with an account that has nothing (see `servers`)."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from edgevit.devices import account, ssh
+from edgevit.devices.account import Account
+from edgevit.devices.registry import device as device_named
+from edgevit.devices.ssh import SshDevice, ssh_device
+from edgevit.errors import ConfigError, DeviceError
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "dials-int8.tflite"
+pytestmark = pytest.mark.ssh
+
+
+@pytest.fixture(scope="module")
+def pi(make_server):
+    """A machine that is there throughout."""
+    return make_server()
+
+
+@pytest.fixture
+def device(pi):
+    return device_named(pi.name)
+
+
+@pytest.fixture(autouse=True)
+def well(request, monkeypatch):
+    """ssh://pi is that machine in its tests, and each leaves it as it found it."""
+    if "pi" not in request.fixturenames:
+        yield
+    else:
+        pi = request.getfixturevalue("pi")
+        monkeypatch.setenv("PATH", str(pi.bin), prepend=":")
+        yield
+        pi.spare()
+        pi.limit("")
+        pi.configure()
+        pi.trust()
+
+
+def test_run(device):
+    words = ["printf", "%s|", "a b", "it's", '"$HOME"', "*", "é\nf", "-n", ""]
+    assert device.run(words, timeout_s=30).stdout == 'a b|it\'s|"$HOME"|*|é\nf|-n||'
+    assert device.run(["cat"], timeout_s=30, stdin=b"\xff\x00x").stdout == "�\x00x"
+    assert device.run(["cat"], timeout_s=30).stdout == ""
+    finished = device.run(["sh", "-c", "echo out; echo err >&2; exit 3"], timeout_s=30, check=False)
+    assert (finished.code, finished.stdout, finished.stderr) == (3, "out\n", "err\n")
+    with pytest.raises(DeviceError, match=r"ssh://pi: exit code 2 from: ls /nowhere: .*No such file"):
+        device.run(["ls", "/nowhere"], timeout_s=30)
+
+
+def test_killed_command_is_no_lost_connection(device):
+    """ssh itself answers both with 255."""
+    assert device.run(["sh", "-c", "kill -9 $$"], timeout_s=30, check=False).code == 137
+    assert device.run(["sh", "-c", "kill -ILL $$"], timeout_s=30, check=False).code == 132
+
+
+def test_no_end(device, pi, tmp_path):
+    began = time.monotonic()
+    with pytest.raises(DeviceError, match="no end after 1 s: sleep 987"):
+        device.run(["sleep", "987"], timeout_s=1)
+    assert time.monotonic() - began < 30
+    assert "sleep 987" not in processes()  # nobody waits for it
+
+
+def processes():
+    return subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+
+
+def test_put_and_get(device, pi, tmp_path):
+    content = os.urandom(3_000_000)
+    (tmp_path / "a").write_bytes(content)
+    target = pi.home / "it's here"
+    device.put(tmp_path / "a", str(target))
+    assert target.read_bytes() == content
+    device.get(str(target), tmp_path / "b")
+    assert (tmp_path / "b").read_bytes() == content
+    with pytest.raises(DeviceError, match=r"from: cat /nowhere: .*No such file"):
+        device.get("/nowhere", tmp_path / "b")
+    assert (tmp_path / "b").read_bytes() == content
+    with pytest.raises(DeviceError, match=r"from: put /nowhere/a: .*(nonexistent|No such file)"):
+        device.put(tmp_path / "a", "/nowhere/a")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["a", "b"]
+    assert [each.name for each in pi.home.iterdir() if each.name.endswith(".partial")] == []
+
+
+def test_dropped_once(device, pi, tmp_path):
+    """A transfer that is cut off in its middle is made again, from its start."""
+    content = os.urandom(20_000_000)
+    (tmp_path / "a").write_bytes(content)
+    pi.kill("a.", times=1)
+    device.put(tmp_path / "a", str(pi.home / "a"))
+    assert (pi.home / "a").read_bytes() == content
+    assert [each.name for each in pi.home.iterdir() if each.name.endswith(".partial")] == []
+
+
+def test_dropped_twice(device, pi, tmp_path):
+    pi.kill("sleep 986")
+    with pytest.raises(DeviceError, match=r"the connection dropped, twice .*, while it ran: sleep 986; are"):
+        device.run(["sleep", "986"], timeout_s=60)
+    assert "sleep 986" not in processes()
+
+
+WRONG = {
+    "key": ("takes none of this user's keys: `ssh-copy-id pi` puts one there", lambda pi: pi.configure(key="stranger")),
+    "unknown host": ("does not know its host key yet: connect once by hand (`ssh pi`)", lambda pi: forget(pi)),
+    "other host": ("its host key is not the one that this machine knows", lambda pi: pi.trust("stranger")),
+    "port": ("nothing listens there: is its ssh server on", lambda pi: pi.configure(port=1)),
+    "name": ("no such name on this network: try pi.local", lambda pi: (pi.folder / "client").write_text("")),
+    "configuration": ("mend that in ssh's configuration", lambda pi: (pi.folder / "client").write_text("Nonsense 1")),
+}
+
+
+def forget(pi):
+    (pi.folder / "known").unlink()
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_no_connection(make_server, run, what):
+    message, spoil = WRONG[what]
+    pi = make_server()
+    spoil(pi)
+    began = time.monotonic()
+    for words in (("deploy", GOLDEN, "ssh://pi"), ("profile", GOLDEN, "--device", "ssh://pi")):
+        code, out, err = run(*words)
+        assert (code, out) == (1, "")
+        assert err.startswith("edgevit: ssh://pi: ")
+        assert message in err
+        assert err.count("\n") == 1
+    assert time.monotonic() - began < 60
+    assert list(pi.home.iterdir()) == []
+
+
+def test_no_ssh(run, monkeypatch, cache):
+    monkeypatch.setenv("PATH", "/nowhere")
+    code, _, err = run("deploy", GOLDEN, "ssh://pi")
+    assert (code, err) == (1, "edgevit: there is no `ssh` on this machine: install OpenSSH's client\n")
+
+
+@pytest.mark.parametrize(
+    "name", ["ssh://", "ssh://-oProxyCommand=x", "ssh://a:b@c", "ssh://-l@c", "ssh://c:x", "ssh://c/d"]
+)
+def test_no_address(run, name):
+    code, _, err = run("deploy", GOLDEN, name)
+    assert code == 1
+    assert "write ssh://[USER@]HOST[:PORT]" in err
+
+
+def test_addresses():
+    assert ssh_device("pi") == SshDevice("pi")
+    assert ssh_device("me@pi.local:2222") == SshDevice("pi.local", "me", 2222)
+    assert ssh_device("[fe80::1]:22").name == "ssh://[fe80::1]:22"
+    assert ssh_device("me@pi:2222").by_hand == "ssh -p 2222 me@pi"
+    with pytest.raises(ConfigError, match="a port is a number from 1 to 65535, not 70000"):
+        ssh_device("pi:70000")
+
+
+def test_wrong_words(run):
+    assert "deploy takes an artefact and a device" in run("deploy", GOLDEN)[2]
+    assert "unknown device 'shh://pi'" in run("deploy", GOLDEN, "shh://pi")[2]
+    assert "local is this machine" in run("deploy", GOLDEN, "local")[2]
+    assert "--online is for ssh://" in run("deploy", GOLDEN, "adb://x", "--online")[2]
+
+
+def test_no_artefact(run, pi, tmp_path):
+    (tmp_path / "a.tflite").write_bytes(b"x" * 100)
+    code, _, err = run("deploy", tmp_path / "a.tflite", pi.name)
+    assert code == 1
+    assert "a.tflite" in err
+    assert not pi.top.exists()
+
+
+@pytest.mark.slow
+def test_deploy_profile_uninstall(make_server, run, tiny_tflite):
+    pi = make_server()
+    code, out, err = run("deploy", tiny_tflite, pi.name, "--json")
+    assert code == 0, err
+    deployment = json.loads(out)
+    assert deployment["schema"] == "edgevit.deployment/1"
+    assert deployment["self_test"]["passed"]
+    assert deployment["first"]["top"]
+    assert deployment["device"]["name"] == "ssh://pi"
+    assert deployment["device"]["python"] == "3.11"
+    assert deployment["sent_bytes"] > 20e6
+    assert names(pi.home) == [".local"]
+    info = deployment["command"].replace("classify", "info").replace("PICTURE.jpg", "--json").split()
+    printed = subprocess.run(info, capture_output=True, text=True)
+    assert printed.returncode == 0, printed.stderr
+    assert json.loads(printed.stdout)["recipe"] == "int8"
+
+    sent = len(pi.commands)
+    code, out, err = run("deploy", tiny_tflite, pi.name)
+    assert code == 0, err
+    assert "nothing had to be sent" in out
+    assert deployment["command"] in out
+    assert not any(" put " in each for each in pi.commands[sent:])
+
+    sent = len(pi.commands)
+    code, out, err = run("profile", tiny_tflite, "--device", pi.name, "--seconds", "0.3", "--ops", "--json")
+    assert code == 0, err
+    profile = json.loads(out)
+    resolutions = [int(each["name"].rpartition("_")[2]) for each in deployment["self_test"]["signatures"]]
+    assert [point["resolution"] for point in profile["points"]] == resolutions
+    assert profile["curve"]["r2"] > 0
+    assert profile["device"]["name"] == "ssh://pi"
+    assert profile["device"]["python"].startswith("3.11.")
+    assert profile["model"] == str(tiny_tflite)
+    assert len(pi.commands[sent:]) == 3  # what it is, whether all is there, the measurement
+
+    code, out, err = run("deploy", "--uninstall", pi.name)
+    assert (code, out) == (0, "ssh://pi: edgevit is removed\n"), err
+    assert names(pi.top.parent) == []
+    assert "there was no edgevit" in run("deploy", tiny_tflite, pi.name, "--uninstall")[1]
+
+
+def names(folder):
+    return sorted(each.name for each in folder.iterdir())
+
+
+@pytest.fixture(scope="module")
+def deployed(pi):
+    """The machine with a version in use."""
+    Account(SshDevice("pi")).install(GOLDEN)
+    return pi
+
+
+@pytest.fixture
+def newer(monkeypatch, request):
+    """From now on this machine has another edgevit-runtime than before."""
+    real = account.runtime_files
+    name = f"edgevit_runtime/of_{abs(hash(request.node.name))}.py"
+    monkeypatch.setattr(account, "runtime_files", lambda: [*real(), (name, b"")])
+
+
+# A step of a deployment, and words of the command that it is there.
+STEPS = {
+    "describe": "uname -s",
+    "lock": 'ln -s "$2" "$1"',
+    "look": "rm -rf incoming && mkdir",
+    "send": "/incoming/runtime-",
+    "unpack": "tar -xzf",
+    "artefact": "echo there",
+    "version": "/incoming/venv-",
+    "self-test": " self-test ",
+    "switch": "ln -sf",
+    "remove": "case $kept",
+    "classify": " classify ",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", STEPS)
+def test_interrupted_deployment(deployed, newer, run, step):
+    """The connection is killed at each step, and again when it is tried once more: the version in use stays whole."""
+    pi = deployed
+    in_use = os.readlink(pi.top / "edgevit-run")
+    pi.kill(STEPS[step])
+    code, out, err = run("deploy", GOLDEN, pi.name)
+    assert (code, out) == (1, "")
+    assert err.startswith("edgevit: ssh://pi: ")
+    assert "the connection dropped, twice" in err
+    after = os.readlink(pi.top / "edgevit-run")
+    if step not in ("switch", "remove", "classify"):  # the switch may be made when its answer gets lost
+        assert after == in_use
+    assert works(pi)
+
+    pi.spare()
+    code, out, err = run("deploy", GOLDEN, pi.name)
+    assert code == 0, err
+    assert "self-test passed" in out
+    assert works(pi)
+    assert os.readlink(pi.top / "edgevit-run") != in_use
+    assert names(pi.top) == ["artefacts", "cache", "edgevit-run", "layers", "versions"]
+    assert len(names(pi.top / "versions")) == 1
+    assert len(names(pi.top / "layers")) == 2
+
+
+def works(pi):
+    """Whether the version in use runs, asked on the machine itself."""
+    artefact = next((pi.top / "artefacts").glob("*/*.tflite"))
+    done = subprocess.run([pi.top / "edgevit-run", "self-test", artefact], capture_output=True, text=True)
+    return done.returncode == 0
+
+
+@pytest.mark.slow
+def test_dropped_once_in_each_step(deployed, newer, run):
+    """One drop in each is no failure."""
+    for pattern in STEPS.values():
+        deployed.kill(pattern, times=1)
+        code, _, err = run("deploy", GOLDEN, deployed.name)
+        assert code == 0, err
+    assert works(deployed)
+
+
+def test_two_at_once(deployed):
+    """The second says so; a lock whose process is dead counts for nothing."""
+    pi, there = deployed, Account(SshDevice("pi"))
+    with subprocess.Popen(["sleep", "60"]) as other:
+        (pi.top / ".lock").symlink_to(f"{os.uname().nodename} {other.pid}")
+        with pytest.raises(DeviceError, match=f"another deployment is at work there \\(process {other.pid} on "):
+            there.install(GOLDEN)
+        assert (pi.top / ".lock").is_symlink()
+        other.kill()
+        other.wait()
+    assert there.install(GOLDEN).self_test["passed"]
+    assert not (pi.top / ".lock").is_symlink()
+
+
+@pytest.mark.slow
+def test_two_at_once_for_real(deployed, newer, pi):
+    """Two processes deploy at the same moment: one does, or both one after the other; what is there is whole."""
+    command = [sys.executable, "-P", "-c", "from edgevit.cli import main; main()", "deploy", str(GOLDEN), pi.name]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    ends = [(each.communicate()[1], each.returncode) for each in both]
+    assert 0 in [code for _, code in ends], ends
+    for err, code in ends:
+        assert code == 0 or "another deployment is at work there" in err
+    assert works(pi)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a small disk")
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        ("size=20m", "MB free under"),  # it sees that beforehand
+        ("size=1g,nr_inodes=300", "No space left on device; make room on the device"),  # the disk looks large enough
+    ],
+)
+def test_full_disk(make_server, run, size, message):
+    pi = make_server()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", size, "none", pi.home], check=True)
+    try:
+        code, _, err = run("deploy", GOLDEN, pi.name)
+        assert code == 1
+        assert message in err
+        assert not (pi.top / "edgevit-run").exists()
+        assert [each.name for folder in ("layers", "versions") for each in (pi.top / folder).iterdir()] == []
+        if "inodes" in size:
+            subprocess.run(["mount", "-o", "remount,size=1g,nr_inodes=0", pi.home], check=True)
+            assert run("deploy", GOLDEN, pi.name)[0] == 0
+            assert works(pi)
+    finally:
+        subprocess.run(["umount", "-l", pi.home], check=True)
+
+
+def test_full_disk_keeps_the_old(deployed, newer, run):
+    """No room for a new version: the old one stays in use."""
+    in_use = os.readlink(deployed.top / "edgevit-run")
+    deployed.limit("ulimit -f 8")  # 4 KB
+    code, _, err = run("deploy", GOLDEN, deployed.name)
+    assert code == 1
+    assert "File size limit exceeded" in err or "File too large" in err
+    assert os.readlink(deployed.top / "edgevit-run") == in_use
+    assert works(deployed)
+    assert names(deployed.top / "versions") == [in_use.split("/")[1]]
+    deployed.limit("")
+    assert run("deploy", GOLDEN, deployed.name)[0] == 0
+    assert os.readlink(deployed.top / "edgevit-run") != in_use
+
+
+def test_no_python(make_server, run):
+    pi = make_server()
+    (pi.folder / "few").mkdir()
+    for tool in ("sh", "env", "uname", "getconf", "df", "tail", "cat", "tr"):
+        (pi.folder / "few" / tool).symlink_to(shutil.which(tool))
+    pi.limit(f"path={pi.folder / 'few'}")
+    code, _, err = run("deploy", GOLDEN, pi.name)
+    assert code == 1
+    assert "ssh://pi has no Python that edgevit can use" in err
+    assert "`sudo apt install python3` there" in err
+
+
+@pytest.mark.slow
+def test_online(make_server, run):
+    """The machine's own pip fetches the wheels; this machine sends the runtime and the artefact only."""
+    pi = make_server()
+    if device_named(pi.name).run(["python3", "-m", "pip", "--version"], timeout_s=60, check=False).code:
+        pytest.skip("this machine's python3 has no pip (apt install python3-pip)")
+    code, out, err = run("deploy", GOLDEN, pi.name, "--online", "--json")
+    if code and "Could not find a version" in err:
+        pytest.skip(f"the system's pip has no package index here: {err}")
+    assert code == 0, err
+    deployment = json.loads(out)
+    assert deployment["self_test"]["passed"]
+    assert deployment["sent_bytes"] < 5e6
+    assert [each for each in names(pi.top / "layers") if each.startswith("wheels")] == []
+    # A profile takes what is there.
+    code, _, err = run("profile", GOLDEN, "--device", pi.name, "--seconds", "0.2")
+    assert "curve needs" in err, err
+    assert [each for each in names(pi.top / "layers") if each.startswith("wheels")] == []
+
+
+def test_moved_home(deployed):
+    """edgevit-run finds its version wherever its folder is, and whatever lies where it is called."""
+    pi = deployed
+    moved = pi.folder / "moved"
+    pi.top.rename(moved)
+    try:
+        (pi.home / "json.py").write_text("raise SystemExit('taken for json')")
+        done = subprocess.run([moved / "edgevit-run", "--version"], capture_output=True, text=True, cwd=pi.home)
+        assert done.stdout.startswith("edgevit-run "), done.stderr
+    finally:
+        moved.rename(pi.top)
+        (pi.home / "json.py").unlink()
+
+
+def test_many_calls_one_connection(device, pi):
+    """All calls of a process share one; a connection that was lost between two calls is made anew."""
+    log = pi.folder / "server.log"
+    device.run(["true"], timeout_s=30)
+    before = log.read_text().count("Accepted publickey")
+    for _ in range(3):
+        device.run(["true"], timeout_s=30)
+    assert log.read_text().count("Accepted publickey") == before
+    pi.stop()
+    pi.start()
+    device.run(["true"], timeout_s=30)
+    assert log.read_text().count("Accepted publickey") == before + 1
+
+
+def test_server_gone(make_server):
+    """The whole machine goes away while a command runs there."""
+    pi = make_server()
+    device = device_named(pi.name)
+    device.run(["true"], timeout_s=30)
+    threading.Timer(0.5, pi.stop).start()
+    with pytest.raises(DeviceError, match="nothing listens there"):
+        device.run(["sleep", "20"], timeout_s=60)
+
+
+def test_control_folder_is_private():
+    folder = Path(ssh._control_folder())
+    assert folder.stat().st_mode & 0o777 == 0o700
