@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 BUDGET_SECONDS = 1.0
 """What measuring the ladder for a budget may take, once for a device."""
-VERIFIER = 3
+VERIFIER = 4
 """Raised when the checks of `verify` change: what an older verifier let pass is looked at again."""
 AHEAD = 4
 """So many pictures are decoded before `classify_many` needs them."""
