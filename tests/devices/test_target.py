@@ -1,8 +1,14 @@
 """Which machines edgevit can be put on, and what is told of those it cannot: by what machines say of themselves."""
 
+import hashlib
+import os
 import re
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +18,7 @@ from edgevit.devices.target import python_and_target
 from edgevit.devices.wheels import Target, requirements, runtime_files
 from edgevit.errors import DeviceError
 
+ROOT = Path(__file__).resolve().parents[2]
 PYTHON = Python((3, 11, 2), "cpython", 64, "/usr/bin/python3.11", True)
 PI = Machine(
     system="Linux",
@@ -81,6 +88,28 @@ def test_runtime_as_it_is_installed():
     names = [name for name, _ in runtime_files()]
     assert {"edgevit_runtime/__main__.py", "edgevit_runtime/cli.py", "edgevit_runtime/sensors.py"} <= set(names)
     assert all(name.endswith(".py") for name in names)
+
+
+@pytest.mark.slow
+def test_runtime_installed_from_a_wheel(tmp_path):
+    """The same files from a wheel as from the clone, where it is installed editable."""
+    shutil.copytree(ROOT / "runtimes" / "python", tmp_path / "source")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", tmp_path / "wheel"]
+    subprocess.run([*command, tmp_path / "source"], check=True)
+    script = "from edgevit.devices.wheels import runtime_files; import edgevit_runtime, hashlib; "
+    script += (
+        "print(edgevit_runtime.__file__); print(hashlib.sha256(repr(sorted(runtime_files())).encode()).hexdigest())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", script],
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "wheel")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    place, digest = done.stdout.split("\n")[:2]
+    assert place.startswith(str(tmp_path / "wheel"))
+    assert digest == hashlib.sha256(repr(sorted(runtime_files())).encode()).hexdigest()
 
 
 class Said:
