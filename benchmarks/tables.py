@@ -142,18 +142,26 @@ def checkpoints() -> Iterator[str]:
 
 
 def phone() -> Iterator[str]:
-    figures = result("phone")
+    yield from as_without("phone", "adb")
+
+
+def devices() -> Iterator[str]:
+    yield from as_without("devices", "ssh")
+
+
+def as_without(name: str, way: str) -> Iterator[str]:
+    figures = result(name)
     rows = [
         [
             str(row["resolution"]),
             f"{min(row['local_ms']):.2f}",
-            f"{min(row['adb_ms']):.2f}",
+            f"{min(row[f'{way}_ms']):.2f}",
             f"{row['difference']:+.1%}",
             f"{row['local_second_best']:+.1%}",
         ]
         for row in figures["rows"]
     ]
-    yield from table(["resolution", "local, ms", "through adb, ms", "difference", "local's second best round"], rows)
+    yield from table(["resolution", "local, ms", f"through {way}, ms", "difference", "local's second best round"], rows)
     yield ""
     yield (
         f"DeiT-Tiny int8, one thread of an {figures['machine']['cpu']} that is both, the best of "
@@ -189,6 +197,7 @@ def others() -> Iterator[str]:
 PAGES = {
     "README.md": {"demo": demo, "recipes": recipes, "deit": deit},
     "docs/android.md": {"phone": phone},
+    "docs/devices.md": {"devices": devices},
     "docs/checkpoints.md": {"checkpoints": checkpoints},
     "docs/comparing.md": PREDICTION,
     "docs/artefact.md": {"others": others},

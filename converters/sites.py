@@ -157,6 +157,11 @@ def _static_tensors(flatbuffer: bytes, recipe: Recipe) -> Iterator[tuple[str, in
             constant = model.buffers[tensor.buffer].data is not None
             if tensor.type == schema.TensorType.FLOAT32 and not constant:
                 yield _name(tensor), len(tensor.shape)
+    for op_word, ends in (("INPUT", subgraph.inputs), ("OUTPUT", subgraph.outputs)):  # ops too, to the quantizer
+        for tensor in (subgraph.tensors[index] for index in ends):
+            rule = rule_for(op_word, _name(tensor), recipe)
+            if rule is not None and rule.is_static and tensor.type == schema.TensorType.FLOAT32:
+                yield _name(tensor), len(tensor.shape)
 
 
 def rule_for(op: str, output: str, recipe: Recipe) -> Rule | None:

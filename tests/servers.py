@@ -187,7 +187,7 @@ def arm64_root(folder: Path) -> None:
     partial.mkdir(parents=True)
     unpack = ["tar", "-x", "--no-same-owner", "--exclude=./dev/*", "--exclude=./usr/share", "-C", str(partial)]
     subprocess.run(unpack, input=made.stdout, check=True)
-    for name in ("dev", "proc", "home/pi"):
+    for name in ("dev", "proc", "sys", "home/pi"):
         (partial / name).mkdir(parents=True, exist_ok=True)
     if not (partial / "bin" / "sh").exists():  # made when dash is configured
         (partial / "bin" / "sh").symlink_to("dash")
@@ -214,9 +214,10 @@ cd {shlex.quote(str(root))}
 mount --bind {shlex.quote(str(home))} home/pi
 mount --rbind /dev dev
 mount --rbind /proc proc
+mount --rbind /sys sys
 mount --bind cpuinfo proc/cpuinfo
 unset inside
-HOME=/home/pi QEMU_CPU=cortex-a76 exec chroot . /bin/sh -c 'cd; eval "$1"' sh "$1"
+HOME=/home/pi QEMU_CPU=cortex-a76 exec /usr/sbin/chroot . /bin/sh -c 'cd; eval "$1"' sh "$1"
 """)
     script.chmod(0o755)
     return shlex.quote(str(script))

@@ -29,6 +29,7 @@ __all__ = ["SHORT_S", "SshDevice", "ssh_device"]
 
 SHORT_S = 60.0
 """For what takes no time where all is well."""
+_GET_S = 3600.0
 _CONNECT_S = 15
 _SLOWEST_BYTES_PER_S = 1e5
 """Of a transfer: a bad wireless network."""
@@ -106,7 +107,8 @@ class SshDevice:
         self, command: Sequence[str], *, timeout_s: float, stdin: bytes | None = None, check: bool = True
     ) -> Finished:
         """See `Device`."""
-        return self._checked(command, timeout_s, stdin or b"", check)
+        code, stdout, stderr = self._checked(command, timeout_s, stdin or b"", check)
+        return Finished(code, _text(stdout), stderr)
 
     def put(self, source: Path, target: str) -> None:
         """See `Device`."""
@@ -121,15 +123,15 @@ class SshDevice:
                 )
         except BaseException:
             with suppress(DeviceError):
-                self._try(["rm", "-f", partial], SHORT_S, b"")
+                self._try(["rm", "-f", partial], SHORT_S, b"", "rm")
             raise
 
     def get(self, source: str, target: Path) -> None:
         """See `Device`."""
+        content = self._checked(["cat", source], _GET_S, b"")[1]
         partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
         try:
-            with partial.open("wb") as content:
-                self._checked(["cat", source], 3600.0, b"", output=content)
+            partial.write_bytes(content)
             partial.replace(target)
         except OSError as error:
             raise DeviceError(f"cannot write {target}: {error.strerror or error}") from error
@@ -137,59 +139,43 @@ class SshDevice:
             partial.unlink(missing_ok=True)
 
     def _checked(
-        self,
-        command: Sequence[str],
-        timeout_s: float,
-        stdin: bytes | IO[bytes],
-        check: bool = True,
-        output: IO[bytes] | None = None,
-        told: str = "",
-    ) -> Finished:
-        """Runs it, once more where the connection dropped."""
+        self, command: Sequence[str], timeout_s: float, stdin: bytes | IO[bytes], check: bool = True, told: str = ""
+    ) -> tuple[int, bytes, str]:
+        """Exit code and outputs of a command, run once more where the connection dropped."""
         told = told or _short(shlex.join(command))
         for again in (True, False):
-            finished = self._try(command, timeout_s, stdin, output, told)
-            if finished.code != _LOST:
+            code, stdout, stderr = self._try(command, timeout_s, stdin, told)
+            if code != _LOST:
                 break
-            why = self._why(finished.stderr)
-            said = _said(finished.stderr) or "it said nothing"
-            if why:
-                raise DeviceError(f"{self.name}: `{self.by_hand}` cannot connect: {said}; {why}")
             if not again:
+                said = _said(stderr) or "it said nothing"
                 raise DeviceError(
                     f"{self.name}: the connection dropped, twice ({said}), while it ran: {told}; are its power and its "
                     "network steady?"
                 )
-            for rewound in (stdin, output):
-                if rewound is not None and not isinstance(rewound, bytes):
-                    rewound.seek(0)
-            if output is not None:
-                output.truncate()
-        if check and finished.code:
-            said = _said(finished.stderr) or _said(finished.stdout) or "it said nothing"
-            raise DeviceError(f"{self.name}: exit code {finished.code} from: {told}: {said}{_hint(said)}")
-        return finished
+            if not isinstance(stdin, bytes):
+                stdin.seek(0)
+        if check and code:
+            said = _said(stderr) or _said(_text(stdout)) or "it said nothing"
+            raise DeviceError(f"{self.name}: exit code {code} from: {told}: {said}{_hint(said)}")
+        return code, stdout, stderr
 
     def _try(
-        self,
-        command: Sequence[str],
-        timeout_s: float,
-        stdin: bytes | IO[bytes],
-        output: IO[bytes] | None = None,
-        told: str = "",
-    ) -> Finished:
+        self, command: Sequence[str], timeout_s: float, stdin: bytes | IO[bytes], told: str
+    ) -> tuple[int, bytes, str]:
         """One call of ssh. Where it does not come to its end, what runs there for it is ended too."""
         mark = f"edgevit-{secrets.token_hex(8)}"
         # By a child of sh, whatever the account's shell is: then a signal that ends it becomes an exit code, where ssh
-        # itself would only say 255. All that it starts has the mark in its environment.
-        remote = shlex.join(["env", f"EDGEVIT_CALL={mark}", "sh", "-c", '"$@"; exit $?', "sh", *command])
+        # itself would only say 255. All that it starts has the mark in its environment. What comes before the mark in
+        # the output is not the command's: many a ~/.bashrc greets.
+        script = 'echo "$EDGEVIT_CALL"; "$@"; code=$?; [ $code -ne 255 ] || code=254; exit $code'
+        remote = shlex.join(["env", f"EDGEVIT_CALL={mark}", "sh", "-c", script, "sh", *command])
         words = ["ssh", *_options(), *self._where(), "--", remote]
-        out, err = output or subprocess.PIPE, subprocess.PIPE
         try:
             if isinstance(stdin, bytes):
-                done = subprocess.run(words, input=stdin, stdout=out, stderr=err, timeout=timeout_s)
+                done = subprocess.run(words, input=stdin, capture_output=True, timeout=timeout_s)
             else:
-                done = subprocess.run(words, stdin=stdin, stdout=out, stderr=err, timeout=timeout_s)
+                done = subprocess.run(words, stdin=stdin, capture_output=True, timeout=timeout_s)
         except FileNotFoundError:
             raise DeviceError("there is no `ssh` on this machine: install OpenSSH's client") from None
         except subprocess.TimeoutExpired:
@@ -198,9 +184,14 @@ class SshDevice:
         except BaseException:
             self._end(mark)
             raise
-        if done.returncode == _LOST and self._why(_text(done.stderr)) is None:
+        stderr = _text(done.stderr)
+        before, found, after = done.stdout.partition(f"{mark}\n".encode())
+        if done.returncode == _LOST:
+            if not found and (why := self._why(stderr)):
+                said = _said(stderr)
+                raise DeviceError(f"{self.name}: `{self.by_hand}` cannot connect: {said}; {why}")
             self._end(mark)
-        return Finished(done.returncode, _text(done.stdout), _text(done.stderr))
+        return done.returncode, after if found else before, stderr
 
     def _end(self, mark: str) -> None:
         """Ends what nobody waits for any more: sshd lets it run when a connection is gone."""
@@ -299,5 +290,5 @@ def _short(text: str) -> str:
     return line if len(line) <= 120 else f"{line[:117]}..."
 
 
-def _text(output: bytes | None) -> str:
-    return (output or b"").decode("utf-8", "replace")
+def _text(output: bytes) -> str:
+    return output.decode("utf-8", "replace")

@@ -290,17 +290,17 @@ def test_two_at_once(guest, deployed):
 def test_another_deployment_at_work(guest, deployed):
     there = guest(7022, root=deployed)
     lock = there.tmp / "edgevit" / ".lock"
-    lock.mkdir()
-    (lock / "owner").write_text("workstation 4711\n")
+    lock.symlink_to("workstation 4711")
     with pytest.raises(
         DeviceError, match=r"another deployment is at work there \(process 4711 on workstation, for \d+ s\)"
     ):
         Phone(AdbDevice(there.serial)).install(GOLDEN)
     done = subprocess.Popen(["true"])
     done.wait()
-    (lock / "owner").write_text(f"{platform.node()} {done.pid}\n")  # of this machine, and gone
+    lock.unlink()
+    lock.symlink_to(f"{platform.node()} {done.pid}")  # of this machine, and gone
     Phone(AdbDevice(there.serial)).install(GOLDEN)
-    assert not lock.exists()
+    assert not lock.is_symlink()
 
 
 def test_rseq_is_never_called(guest, deployed):

@@ -58,6 +58,17 @@ def test_run(device):
         device.run(["ls", "/nowhere"], timeout_s=30)
 
 
+def test_greeting(device, pi, tmp_path):
+    """What a shell says before the command is none of its output."""
+    pi.limit("echo Welcome to the machine.")
+    assert device.run(["echo", "out"], timeout_s=30).stdout == "out\n"
+    (pi.home / "a").write_bytes(b"\x00\n\xff")
+    device.get(str(pi.home / "a"), tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == b"\x00\n\xff"
+    pi.limit("echo 'Permission denied, says the greeting' >&2")
+    assert device.run(["sh", "-c", "exit 255"], timeout_s=30, check=False).code == 254
+
+
 def test_killed_command_is_no_lost_connection(device):
     """ssh itself answers both with 255."""
     assert device.run(["sh", "-c", "kill -9 $$"], timeout_s=30, check=False).code == 137
@@ -229,7 +240,9 @@ def names(folder):
 @pytest.fixture(scope="module")
 def deployed(pi):
     """The machine with a version in use."""
-    Account(SshDevice("pi")).install(GOLDEN)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(pi.bin), prepend=":")
+        Account(SshDevice("pi")).install(GOLDEN)
     return pi
 
 

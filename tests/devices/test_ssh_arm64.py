@@ -34,7 +34,7 @@ def test_deploy_profile_uninstall(make_arm64_server, run):
     profile = json.loads(out)
     assert profile["device"]["machine"] == "aarch64"
     assert profile["device"]["name"] == "ssh://pi"
-    assert all(point["median_ms"] > 0 for point in profile["points"])
+    assert all(point["latency_ms"]["median"] > 0 for point in profile["points"])
 
     assert "nothing had to be sent" in run("deploy", GOLDEN, pi.name)[1]
     assert "edgevit is removed" in run("deploy", "--uninstall", pi.name)[1]
