@@ -225,6 +225,10 @@ def test_deploy_profile_uninstall(make_server, run, tiny_tflite):
     assert profile["device"]["name"] == "ssh://pi"
     assert profile["device"]["python"].startswith("3.11.")
     assert profile["model"] == str(tiny_tflite)
+    local = json.loads(run("profile", tiny_tflite, "--seconds", "0.3", "--ops", "--json")[1])
+    assert profile.keys() == local.keys()
+    assert profile["device"].keys() == local["device"].keys()
+    assert [each.keys() for each in profile["points"]] == [each.keys() for each in local["points"]]
     assert len(pi.commands[sent:]) == 3  # what it is, whether all is there, the measurement
 
     code, out, err = run("deploy", "--uninstall", pi.name)
