@@ -7,6 +7,7 @@ and records, then measures every model and its artefacts on the 736 validation p
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -59,9 +60,10 @@ def make(name: str) -> dict[str, Any]:
         words = options.format(start=start, mixed=folder / "mixed.keras").split()
         typed, seconds = command("train", flowers, "-o", model, *words, "--restart")
         run = model.with_suffix(".run")
+        load = round(os.getloadavg()[0], 1)
         document = json.loads((run / "summary.json").read_text())
-        result |= {"command": shlex.join(typed), "seconds": round(seconds), "epochs": document["epochs"]}
-        result |= {key: document[key] for key in ("best_epoch", "classes", "confusion")}
+        result |= {"command": shlex.join(typed), "seconds": round(seconds), "load_1min": load}
+        result |= {key: document[key] for key in ("epochs", "best_epoch", "classes", "confusion")}
         kept = RESULTS / "flowers" / name
         kept.mkdir(parents=True, exist_ok=True)
         named = {**document, "model": model.name}  # the pictures' titles without this machine's folders

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from edgevit.converters.recipes import RECIPES
 from measuring_tables import SECTIONS as MEASURING
+from other_tables import SECTIONS as OTHER
 from prediction_tables import SECTIONS as PREDICTION
 from quantization_tables import SECTIONS as QUANTIZATION
 from record import ROOT
@@ -200,6 +201,7 @@ PAGES = {
     "docs/checkpoints.md": {"checkpoints": checkpoints},
     "docs/comparing.md": PREDICTION,
     "docs/artefact.md": {"others": others},
+    "docs/other_models.md": OTHER,
     "docs/measuring.md": MEASURING,
     "docs/quantization.md": QUANTIZATION,
     "docs/speed.md": SPEED,

@@ -43,6 +43,13 @@ def presets() -> Iterator[str]:
 
 RUNS = {"plain": "at 224 alone", "mixed": "at all"}
 """The runs side by side, as far as they have been made."""
+BUSY = 4.0
+"""The system's load at the end of a run from which on it was not alone: training on two cores makes about two."""
+
+
+def _minutes(model: dict[str, Any]) -> str:
+    beside = ", beside other work" if model.get("load_1min", 0.0) > BUSY else ""
+    return f"{model['seconds'] / 60:.0f} min{beside}"
 
 
 def flowers() -> Iterator[str]:
@@ -56,7 +63,7 @@ def flowers() -> Iterator[str]:
     )
     yield ""
     for name, what in runs.items():
-        yield f"    {models[name]['command']}    # {what}: {models[name]['seconds'] / 60:.0f} min"
+        yield f"    {models[name]['command']}    # {what}: {_minutes(models[name])}"
     yield f"    {models['mixed']['convert']}"
     yield ""
     columns, head = [], ["resolution"]
@@ -82,7 +89,7 @@ def _quantized(models: dict[str, Any]) -> Iterator[str]:
     """int8-full after training and after calibration alone, beside the float model that both come from."""
     yield "`int8-full`, every op integer: calibrated on pictures (PTQ), and fine-tuned through the rounding (QAT):"
     yield ""
-    yield f"    {models['qat']['command']}    # {models['qat']['seconds'] / 60:.0f} min"
+    yield f"    {models['qat']['command']}    # {_minutes(models['qat'])}"
     yield ""
     floats = models["mixed"]["evaluation"]["results"]
     ptq, qat = (models[name]["evaluation"]["against"]["results"] for name in ("mixed-int8-full", "qat"))

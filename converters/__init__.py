@@ -2,7 +2,8 @@
 
 lowering (arithmetic) -> quantize (recipes, sites) -> audit -> ladder (packing) -> manifest -> writing; inspection reads
 the result. Where there are pictures (calibration), posttraining (ranges, equalize, correction) comes before. simulation
-(rounding) computes what an artefact will, for training and for sensitivity.
+(rounding) computes what an artefact will, for training and for sensitivity. others is the way of Keras models that
+are not ours: tracing instead of lowering, the rest the same.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 from edgevit.converters.accuracy import Validation
 from edgevit.converters.audit import RungAudit, audit, check_lowering, self_test_entry
@@ -15,28 +16,32 @@ from edgevit.converters.calibration import calibration_files
 from edgevit.converters.custom import check_depth, find_recipe
 from edgevit.converters.ladder import Rung, merge
 from edgevit.converters.lowering import Arrays, Folded, lower, model_arrays, output_names
-from edgevit.converters.manifest import manifest_bytes, signature_entry
+from edgevit.converters.manifest import manifest_bytes, signature_entry, source_entry, with_choices
 from edgevit.converters.packing import pack
 from edgevit.converters.posttraining import Prepared, look
 from edgevit.converters.quantize import quantize
 from edgevit.converters.recipes import RECIPES, Recipe
 from edgevit.converters.writing import check_target, write
-from edgevit_runtime.preprocess import parse_policy
+from numpy.typing import NDArray
 
 from edgevit.calibration import Calibration
 from edgevit.config import ViTConfig, check_resolution
 from edgevit.errors import ConversionError
-from edgevit.model import ViT
+from edgevit.model import OtherModel, ViT
 
 if TYPE_CHECKING:
     from edgevit.converters.selection import Selection
 
+JUDGES_OURS = (
+    "--validation and --max-drop judge edgevit's own models; of another, convert first, then "
+    "`edgevit evaluate MODEL.keras DIR --against MODEL.tflite`"
+)
 OnStep = Callable[[str, int, int], None]
 """Told (what is being done, steps done, steps in all)."""
 
 
 def convert(
-    model: ViT,
+    model: ViT | OtherModel | keras.Model,
     path: str | Path,
     *,
     recipe: str | Path | Recipe = "int8",
@@ -53,6 +58,7 @@ def convert(
 ) -> None:
     """Compiles `model` to one `.tflite` artefact at `path`; a failure leaves nothing there.
 
+    model: ours; or another Keras classifier (`others`), in an `OtherModel` where it does not say what pixels it wants.
     recipe: a built-in one's name, the `.toml` file of a custom one, or a `Recipe`.
     resolutions: the ladder; where empty, the one that the model was trained for.
     labels: class names in index order; None keeps the model's own.
@@ -66,6 +72,25 @@ def convert(
 
     Raises `ConfigError`, `ResolutionError`, `DataError`, `ConversionError` or its child `AuditError`.
     """
+    if not isinstance(model, ViT):
+        from edgevit.converters.others import convert_other
+
+        if validation is not None or selection is not None:
+            raise ConversionError(JUDGES_OURS)
+        convert_other(
+            model if isinstance(model, OtherModel) else OtherModel(model),
+            Path(path),
+            recipe=find_recipe(recipe),
+            resolutions=resolutions,
+            labels=labels,
+            resize=resize,
+            calibration=calibration,
+            with_logits=with_logits,
+            source=source,
+            sign=sign,
+            on_step=on_step,
+        )
+        return
     chosen, path = find_recipe(recipe), Path(path)
     config = with_choices(model.config, labels, resize)
     check_depth(chosen, config.depth)
@@ -85,7 +110,7 @@ def convert(
         name = f"classify_{resolution}"
         on_step(f"{resolution} px", done, len(ladder) + 1)
         lowered = Lowered(config, arrays, chosen, name, resolution, with_logits)
-        check_lowering(*lowered.plain(prepared.equalized), model, name)
+        check_lowering(*lowered.plain(prepared.equalized), partial(_scores, model), name)
         rung = lowered.quantized(prepared)
         rungs.append(Rung(name, rung.flatbuffer, lowered.outputs))
         entries.append(signature_entry(config, name, resolution, rung.audited, rung.self_test()))
@@ -98,10 +123,15 @@ def convert(
     if validation is not None:
         accuracy = {**validation.described(accuracies), "max_drop": selection and selection.asked}
     text = manifest_bytes(
-        config, chosen, entries, calibration=ranges.described, accuracy=accuracy, source=_source(source)
+        config, chosen, entries, calibration=ranges.described, accuracy=accuracy, source=source_entry(source)
     )
     write(path, merge(rungs), text, sign)
     on_step("done", len(ladder) + 1, len(ladder) + 1)
+
+
+def _scores(model: ViT, images: NDArray[np.uint8]) -> Any:
+    """uint8 [batch, R, R, 3] -> probabilities [batch, classes]."""
+    return keras.ops.softmax(model(images, training=False))
 
 
 @dataclass(frozen=True)
@@ -186,18 +216,6 @@ class Lowered:
         return Quantized(self.recipe, flatbuffer, single, audit(single, self.recipe, self.name))
 
 
-def with_choices(config: ViTConfig, labels: Sequence[str] | None, resize: str | None) -> ViTConfig:
-    """With labels and preprocessing in place of the model's own; None keeps those."""
-    if labels is not None:
-        if len(labels) != config.classes:
-            raise ConversionError(f"{len(labels)} labels for a model with {config.classes} classes")
-        config = config.with_(labels=tuple(labels))
-    if resize is not None:
-        parse_policy(resize)
-        config = config.with_(resize=resize)
-    return config
-
-
 def find_ladder(config: ViTConfig, resolutions: Sequence[int]) -> tuple[int, ...]:
     """These resolutions ascending, or those that the model was trained for. Raises `ResolutionError`."""
     ladder = tuple(sorted(set(resolutions))) or config.ladder or (config.base_resolution,)
@@ -210,9 +228,3 @@ def _check_finite(arrays: dict[str, Any]) -> None:
     for name, values in arrays.items():
         if not np.isfinite(values).all():
             raise ConversionError(f"the model's weight {name} holds NaN or infinity; it cannot be converted")
-
-
-def _source(path: str | Path | None) -> dict[str, Any] | None:
-    if path is None:
-        return None
-    return {"file": Path(path).name, "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest()}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from edgevit.converters.audit import RungAudit
 from edgevit.converters.custom import described
@@ -15,16 +17,37 @@ from edgevit_runtime.preprocess import parse_policy
 
 from edgevit.config import ViTConfig
 from edgevit.errors import ConversionError
-from edgevit.latency.cost import cost
+from edgevit.other_config import OtherConfig
+
+Config = ViTConfig | OtherConfig
+ConfigT = TypeVar("ConfigT", ViTConfig, OtherConfig)
 
 TOOLS = ("edgevit", "tensorflow", "keras", "ai-edge-quantizer", "ai-edge-litert")
 
 
+def with_choices(config: ConfigT, labels: Sequence[str] | None, resize: str | None) -> ConfigT:
+    """`config` with the labels and the preprocessing that were asked for. Raises `ConversionError`, `ConfigError`."""
+    if labels is not None:
+        if len(labels) != config.classes:
+            raise ConversionError(f"{len(labels)} labels for a model with {config.classes} classes")
+        config = config.with_(labels=tuple(labels))
+    if resize is not None:
+        parse_policy(resize)
+        config = config.with_(resize=resize)
+    return config
+
+
+def source_entry(path: str | Path | None) -> dict[str, Any] | None:
+    """What the manifest says of the file that a model came from."""
+    if path is None:
+        return None
+    return {"file": Path(path).name, "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest()}
+
+
 def signature_entry(
-    config: ViTConfig, name: str, resolution: int, audited: RungAudit, self_test: Mapping[str, Any]
+    config: Config, name: str, resolution: int, audited: RungAudit, self_test: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What the manifest says of one signature."""
-    macs = cost(config, resolution)
     return {
         "name": name,
         "task": "classify",
@@ -34,20 +57,20 @@ def signature_entry(
         "partitions": audited.partitions,
         "ops_outside": audited.ops_outside,
         "dtypes": audited.dtypes,
-        "macs": {"linear": macs.linear_macs, "attention": macs.attention_macs},
+        "macs": {"linear": audited.macs.linear_macs, "attention": audited.macs.attention_macs},
         "input": audited.input.to_dict(),
         "outputs": [output.to_dict() for output in audited.outputs],
         "self_test": dict(self_test),
     }
 
 
-def default_resolution(config: ViTConfig, resolutions: Sequence[int]) -> int:
-    """The resolution the positions were learned at if the ladder holds it, otherwise the nearest to it."""
+def default_resolution(config: Config, resolutions: Sequence[int]) -> int:
+    """The resolution the model was made for if the ladder holds it, otherwise the nearest to it."""
     return min(sorted(resolutions, reverse=True), key=lambda each: abs(each - config.base_resolution))
 
 
 def manifest_bytes(
-    config: ViTConfig,
+    config: Config,
     recipe: Recipe,
     signatures: Sequence[Mapping[str, Any]],
     *,

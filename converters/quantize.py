@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,10 +14,12 @@ from ai_edge_litert.tools import flatbuffer_utils
 from ai_edge_quantizer import qtyping, quantizer
 from ai_edge_quantizer.recipe import AlgorithmName
 from edgevit.converters.audit import op_name
+from edgevit.converters.ladder import INPUT_NAME
 from edgevit.converters.lowering import POSITIONS
 from edgevit.converters.recipes import ANY, Recipe, Rule
-from edgevit.converters.sites import tensor_ranges
+from edgevit.converters.sites import PIXELS, SHARES, tensor_ranges
 from edgevit_runtime.native import quiet
+from numpy.typing import NDArray
 
 from edgevit.calibration import Calibration
 from edgevit.errors import ConversionError
@@ -40,9 +43,7 @@ def quantize(
     if not recipe.rules:
         return flatbuffer
     with _silent():
-        engine = quantizer.Quantizer(bytearray(flatbuffer))
-        for index, rule in enumerate(recipe.rules):
-            _add(engine, rule, index)
+        engine = _engine(flatbuffer, recipe)
         engine.update_quantization_recipe(
             regex=f"^{POSITIONS}/", operation_name=_OPS.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE
         )
@@ -53,6 +54,46 @@ def quantize(
             ranges = tensor_ranges(flatbuffer, recipe, calibration)
             _widen(ranges, _inputs_of(flatbuffer, "SOFTMAX"), _SOFTMAX_SPAN)
         return bytes(engine.quantize(ranges).quantized_model)
+
+
+Seen = dict[str, dict[str, Any]]
+"""Tensor -> its smallest and largest number, "min" and "max", each with as many dimensions as the tensor."""
+
+
+def observed(flatbuffer: bytes, recipe: Recipe, images: Iterable[NDArray[np.uint8]]) -> Seen:
+    """What pictures [1, R, R, 3] show of a float32 flatbuffer that takes float32 pixels, where nobody knows its sites.
+
+    As ai-edge-quantizer sees it: an average over the pictures that follows slowly, so that one alone widens nothing.
+    """
+    name = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer)).signatureDefs[0].signatureKey.decode()
+    with _silent():
+        fed = [{INPUT_NAME: image.astype(np.float32)} for image in images]
+        ranges: Seen = _engine(flatbuffer, recipe).calibrate({name: fed}, num_threads=1)
+    return ranges
+
+
+def quantize_seen(flatbuffer: bytes, recipe: Recipe, seen: Seen | None) -> bytes:
+    """Applies `recipe` to a float32 flatbuffer with one signature, by its tensors' ranges where it asks for them."""
+    if not recipe.rules:
+        return flatbuffer
+    ranges = None
+    if recipe.needs_calibration and seen is not None:
+        ranges = dict(seen)
+        for tensor, (low, high) in {INPUT_NAME: PIXELS, "scores": SHARES}.items():
+            rank = np.ndim(ranges[tensor]["min"])
+            ranges[tensor] = {"min": np.full((1,) * rank, low), "max": np.full((1,) * rank, high)}
+        # Not only what SOFTMAX reads: through a RESHAPE it shares its range, and so small a step asks for ratios that
+        # kernels do not have. Networks that learned nothing yet fade to nothing so.
+        _widen(ranges, list(ranges), _SOFTMAX_SPAN)
+    with _silent():
+        return bytes(_engine(flatbuffer, recipe).quantize(ranges).quantized_model)
+
+
+def _engine(flatbuffer: bytes, recipe: Recipe) -> Any:
+    engine = quantizer.Quantizer(bytearray(flatbuffer))
+    for index, rule in enumerate(recipe.rules):
+        _add(engine, rule, index)
+    return engine
 
 
 def _add(engine: Any, rule: Rule, index: int) -> None:
@@ -113,7 +154,13 @@ def _silent() -> Any:
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
-        with quiet(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        with (
+            quiet(),
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
             yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edgevit.converters.accuracy import Answers, Validation
-from edgevit.converters.artefact import Lowered, Quantized, find_ladder, find_ranges, with_choices
+from edgevit.converters.artefact import Lowered, Quantized, find_ladder, find_ranges
 from edgevit.converters.audit import Runner
 from edgevit.converters.custom import check_depth, find_recipe, with_rules
 from edgevit.converters.lowering import model_arrays
-from edgevit.converters.manifest import default_resolution
+from edgevit.converters.manifest import default_resolution, with_choices
 from edgevit.converters.posttraining import Prepared, Seen, look
 from edgevit.converters.recipes import ANY, NORM, OUTSIDE, RECIPES, STREAM, Recipe, Rule
 from edgevit_runtime.selftest import GENERATOR, draw_picture

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from edgevit_runtime import Model
+from edgevit_runtime import Model, read_manifest
+from edgevit_runtime.preprocess import DEFAULT_POLICY
 from numpy.typing import NDArray
 
 from edgevit.data.folders import PictureSet, decode, read_folder
 from edgevit.errors import ConfigError, DataError, ModelError
+
+if TYPE_CHECKING:
+    from edgevit.model import OtherModel, ViT
 
 Scores = NDArray[np.float32]
 OnPicture = Callable[[int, int], None]
@@ -42,13 +46,10 @@ class Predictor(Protocol):
 
 
 class KerasPredictor:
-    """A `.keras` model: any resolution that its patch divides."""
+    """A `.keras` model of ours: any resolution that its patch divides."""
 
-    def __init__(self, path: Path) -> None:
-        from edgevit.model import load
-
-        self.path = path
-        self._model = load(path)
+    def __init__(self, path: Path, model: ViT) -> None:
+        self.path, self._model = path, model
         config = self._model.config
         self.classes, self.labels, self.resize = config.classes, config.labels, config.resize
         self.variant, self.patch, self.recipe = config.variant, config.patch, "float32"
@@ -60,6 +61,27 @@ class KerasPredictor:
     def scores(self, images: NDArray[np.uint8]) -> Scores:
         # Called, not `predict`ed: Keras would trace one graph for all resolutions, and a ViT needs to know its own.
         return np.asarray(self._model(images, training=False), np.float32)
+
+    def close(self) -> None:
+        """A Keras model needs no closing."""
+
+
+class OtherPredictor:
+    """A `.keras` model that is not ours: its own resolution, or any that it runs at."""
+
+    labels: tuple[str, ...] = ()
+    resize = DEFAULT_POLICY
+
+    def __init__(self, path: Path, model: OtherModel) -> None:
+        self.path, self._model = path, model
+        self.classes = model.classes
+        self.resolutions: tuple[int, ...] = () if model.resolution is None else (model.resolution,)
+
+    def check(self, resolution: int) -> None:
+        self._model.at(resolution)
+
+    def scores(self, images: NDArray[np.uint8]) -> Scores:
+        return self._model.scores(images)
 
     def close(self) -> None:
         """A Keras model needs no closing."""
@@ -86,14 +108,32 @@ class ArtefactPredictor:
         self._model.close()
 
 
-def open_predictor(path: str | Path, *, threads: int = 1) -> Predictor:
-    """A predictor by file type. Raises `ModelError` for a file that is neither `.keras` nor `.tflite`."""
+def open_predictor(
+    path: str | Path, *, threads: int = 1, pixels: str | None = None, otherwise: str | None = None
+) -> Predictor:
+    """A predictor by file type. Raises `ModelError` for a file that is neither `.keras` nor `.tflite`.
+
+    pixels, otherwise: what a `.keras` model that is not ours wants (`edgevit.model.load_any`).
+    """
     path = Path(path)
     if path.suffix == ".keras":
-        return KerasPredictor(path)
+        from edgevit.model import ViT, load_any
+
+        model = load_any(path, pixels=pixels, otherwise=otherwise)
+        return KerasPredictor(path, model) if isinstance(model, ViT) else OtherPredictor(path, model)
     if path.suffix == ".tflite":
         return ArtefactPredictor(path, threads)
     raise ModelError(f"{path} is neither a .keras model nor a .tflite artefact")
+
+
+def _pixels_known(*paths: str | Path | None) -> str | None:
+    """What pixels the model wants that an artefact among `paths` was made from, where that is not one of ours."""
+    for path in paths:
+        if path is not None and Path(path).suffix == ".tflite" and Path(path).is_file():
+            pixels = read_manifest(path).raw["model"]["config"].get("pixels")
+            if pixels is not None:
+                return str(pixels)
+    return None
 
 
 def evaluate(
@@ -103,6 +143,7 @@ def evaluate(
     against: str | Path | None = None,
     resolutions: Sequence[int] = (),
     resize: str | None = None,
+    pixels: str | None = None,
     threads: int = 1,
     limit: int | None = None,
     strict: bool = False,
@@ -114,11 +155,13 @@ def evaluate(
         same class.
     resolutions: where empty, those of the first model (and of the second, if it is an artefact).
     resize: a preprocessing policy; None takes the first model's own.
+    pixels: what a `.keras` model that is not ours wants, where neither it nor an artefact beside it says so.
     limit: use only that many pictures, spread evenly over the set.
     strict: raise `PictureError` on a picture that cannot be read, instead of counting it as skipped.
     """
-    first = open_predictor(model, threads=threads)
-    second = None if against is None else open_predictor(against, threads=threads)
+    known = _pixels_known(model, against)
+    first = open_predictor(model, threads=threads, pixels=pixels, otherwise=known)
+    second = None if against is None else open_predictor(against, threads=threads, pixels=pixels, otherwise=known)
     predictors = [first] if second is None else [first, second]
     if second is not None and second.classes != first.classes:
         raise ConfigError(f"{first.path} has {first.classes} classes and {second.path} {second.classes}")
@@ -202,6 +245,8 @@ def _resolutions(predictors: Sequence[Predictor], wanted: Sequence[int]) -> tupl
     # A .keras model takes any resolution, so an artefact's ladder decides where there is one.
     ladders = [set(each.resolutions) for each in predictors if isinstance(each, ArtefactPredictor)]
     common = set.intersection(*ladders) if ladders else set(predictors[0].resolutions)
+    if not ladders and not common:
+        raise ConfigError(f"{predictors[0].path} takes pictures of any size: name some, --resolutions 128,224")
     if not common:
         raise ConfigError(f"{predictors[0].path} and {predictors[1].path} have no resolution in common")
     return tuple(sorted(common))

@@ -88,6 +88,26 @@ def tiny_tflite(artefact) -> Path:
     return artefact("int8")
 
 
+@pytest.fixture(scope="session")
+def cnn_artefact(workshop) -> Callable[[str], Path]:
+    """A small CNN as an artefact under a recipe, with two resolutions; made when first asked for."""
+    from cnn import tiny_cnn
+    from edgevit.converters import convert
+    from edgevit.converters.recipes import get_recipe
+
+    def make(recipe: str) -> Path:
+        path = workshop / f"cnn-{recipe}.tflite"
+        if not path.exists():
+            calibration = pictures_in(workshop / "calibration") if get_recipe(recipe).needs_calibration else None
+            convert(
+                tiny_cnn(), path, recipe=recipe, resolutions=(32, 64), labels=LABELS, calibration=calibration,
+                with_logits=recipe == "float32",
+            )  # fmt: skip
+        return path
+
+    return make
+
+
 @pytest.fixture
 def class_folder(tmp_path) -> Path:
     """A folder of class folders with three pictures each, named as the tiny model's labels."""

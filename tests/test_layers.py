@@ -9,13 +9,15 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# What each part may import besides itself. Everything may use edgevit_runtime, config, errors, files, documents and
-# calibration.
-BASE = {"config", "errors", "files", "documents", "calibration"}
+# What each part may import besides itself. Everything may use edgevit_runtime, config, errors, files, documents,
+# calibration, pixels and other_config.
+BASE = {"config", "errors", "files", "documents", "calibration", "pixels", "other_config"}
 MAY_IMPORT = {
     "config": {"errors"},
     "errors": set(),
     "calibration": {"errors"},
+    "other_config": {"config", "errors"},
+    "pixels": {"config", "errors"},
     "files": {"errors"},
     "documents": {"errors"},
     "model": set(),

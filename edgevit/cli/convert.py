@@ -17,6 +17,7 @@ from edgevit.cli.console import (
     progress_bar,
     quiet_option,
 )
+from edgevit.errors import ConversionError
 
 
 @click.command("convert", cls=JsonCommand)
@@ -37,6 +38,11 @@ from edgevit.cli.console import (
 )
 @click.option(
     "--resize", help="Preprocessing: crop:0.875 or squash, and ,bilinear behind it [default: the model's own]."
+)
+@click.option(
+    "--pixels",
+    help="For a model that is not edgevit's own: what it wants, where it does not say so itself. 0..255, -1..1, 0..1, "
+    "imagenet, caffe or MEAN/STD.",
 )
 @click.option(
     "--sign", type=click.Path(path_type=Path), help="Ed25519 private key (PEM): devices with its public half trust it."
@@ -65,6 +71,7 @@ def command(
     labels: Path | None,
     calibration: Path | None,
     resize: str | None,
+    pixels: str | None,
     sign: Path | None,
     validation: Path | None,
     max_drop: float | None,
@@ -76,6 +83,7 @@ def command(
 ) -> None:
     """Compile MODEL.keras to one .tflite artefact that holds every resolution, weights stored once.
 
+    MODEL is edgevit's own ViT, or any Keras classifier of square RGB pictures: keras.applications, KerasHub, yours.
     The artefact carries its labels, preprocessing, costs and a self-test. It is tested before it is put in place.
 
     --max-drop is judged at the default resolution; the others of the ladder are measured too.
@@ -88,9 +96,12 @@ def command(
     console = console_for(json_target, quiet)
     from edgevit.converters.custom import check_writable_recipe, find_recipe, write_recipe
     from edgevit.data.labels import read_labels
+    from edgevit.pixels import parse_pixels
     from edgevit.report.selection import result_lines, selection_table
 
     chosen = find_recipe(recipe or "int8")
+    if pixels is not None:
+        parse_pixels(pixels)
     if save_recipe is not None:
         check_writable_recipe(save_recipe)
     ladder = () if resolutions is None else parse_resolutions(resolutions)
@@ -106,15 +117,18 @@ def command(
         task = bar.add_task("…", total=None)
         load_keras()
         from edgevit.converters import convert
-        from edgevit.model import load
+        from edgevit.model import ViT, load_any
 
-        loaded, judged = load(model), None
+        loaded, judged, selection = load_any(model, pixels=pixels), None, None
         if validation is not None:
             from edgevit.converters.accuracy import Validation
+            from edgevit.converters.artefact import JUDGES_OURS
+
+            if not isinstance(loaded, ViT):
+                raise ConversionError(JUDGES_OURS)
 
             judged = Validation(loaded, validation, labels=names, resize=resize, on_picture=show)
-        selection = None
-        if judged is not None and max_drop is not None:
+        if judged is not None and max_drop is not None and isinstance(loaded, ViT):
             from edgevit.converters.selection import select
             from edgevit.converters.writing import check_target
 

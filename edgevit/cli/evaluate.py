@@ -25,6 +25,7 @@ from edgevit.cli.console import (
 @click.option("--against", type=click.Path(path_type=Path), help="A second model, shown the same pixels.")
 @click.option("--resolutions", help="Some resolutions, such as 128,224 [default: all that the model has].")
 @click.option("--resize", help="Preprocessing: crop:0.875 or squash [default: the model's own].")
+@click.option("--pixels", help="What a .keras model that is not edgevit's own wants: see `edgevit convert --help`.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="For .tflite.")
 @click.option("--limit", type=click.IntRange(min=1), help="Use only that many pictures, spread over the set.")
 @click.option("--strict", is_flag=True, help="Stop at a picture that cannot be read, instead of skipping it.")
@@ -36,6 +37,7 @@ def command(
     against: Path | None,
     resolutions: str | None,
     resize: str | None,
+    pixels: str | None,
     threads: int,
     limit: int | None,
     strict: bool,
@@ -63,6 +65,7 @@ def command(
             against=against,
             resolutions=() if resolutions is None else parse_resolutions(resolutions),
             resize=resize,
+            pixels=pixels,
             threads=threads,
             limit=limit,
             strict=strict,

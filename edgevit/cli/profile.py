@@ -86,7 +86,7 @@ def command(
     if len(artefacts) > 1:
         from edgevit.cli.several import profile_several
 
-        profile_several(artefacts, request, device, unseen, budget_ms, console, json_target)
+        profile_several(artefacts, request, device, benchmark_model, unseen, budget_ms, console, json_target)
         return
     (artefact,) = artefacts
     with console.status(f"measuring {artefact.name} ({device})"):

@@ -20,6 +20,7 @@ def profile_several(
     artefacts: Sequence[Path],
     request: ProfileRequest,
     device: str,
+    benchmark_model: Path | None,
     unseen: Sequence[int],
     budget_ms: float | None,
     console: Console,
@@ -31,6 +32,7 @@ def profile_several(
             artefacts,
             request,
             device=device,
+            benchmark_model=benchmark_model,
             on_step=lambda name, done, total: status.update(f"measuring {name} ({device}), turn {done + 1} of {total}"),
         )
     profiles = tuple(profile.predicting(unseen) for profile in profiles)

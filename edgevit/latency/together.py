@@ -27,6 +27,7 @@ def measure_together(
     request: ProfileRequest,
     *,
     device: str = "local",
+    benchmark_model: Path | None = None,
     on_step: Callable[[str, int, int], None] = lambda _name, _done, _total: None,
 ) -> tuple[Profile, ...]:
     """A profile of each artefact and number of threads, measured a round after another.
@@ -44,7 +45,7 @@ def measure_together(
     for turn in range(ROUNDS):
         for index, artefact in enumerate(artefacts):
             on_step(artefact.name, turn * len(artefacts) + index, ROUNDS * len(artefacts))
-            rounds[index].append(measure(artefact, share, device=device))
+            rounds[index].append(measure(artefact, share, device=device, benchmark_model=benchmark_model))
     series = [zip(*(apart(each) for each in turns), strict=True) for turns in rounds]
     return tuple(_merged(turns) for each in series for turns in each)
 

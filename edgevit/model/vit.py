@@ -126,6 +126,17 @@ def save(model: ViT, path: str | Path) -> None:
 
 def load(path: str | Path) -> ViT:
     """Reads a `.keras` file that holds an edgevit ViT. Raises `ModelError` for anything else."""
+    model = read_keras(path)
+    if not isinstance(model, ViT):
+        raise ModelError(
+            f"{path} holds a Keras {type(model).__name__}, not an edgevit ViT (`edgevit convert` and "
+            "`edgevit evaluate` take others, too)"
+        )
+    return model
+
+
+def read_keras(path: str | Path) -> keras.Model:
+    """Reads a `.keras` file with any model whose layers can be found. Raises `ModelError`."""
     path = Path(path)
     if not path.is_file():
         raise ModelError(f"no such model: {path}")
@@ -134,15 +145,17 @@ def load(path: str | Path) -> ViT:
             f"{path} is not a .keras model, or is cut short (make one with `edgevit train`, or `edgevit import`)"
         )
     try:
-        model = keras.saving.load_model(path, compile=False)
+        return keras.saving.load_model(path, compile=False)
     except ConfigError as error:
         raise ModelError(f"{path}: {error}") from error
     except Exception as error:  # Keras raises whatever the damage meets first
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"{path} is damaged or is not a Keras model: {first_line}") from error
-    if not isinstance(model, ViT):
-        raise ModelError(f"{path} holds a Keras {type(model).__name__}, not an edgevit ViT")
-    return model
+        raise ModelError(f"{path} is damaged or is not a Keras model: {first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    """What an error of Keras says first, or its kind where it says nothing."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
 
 
 def _is_keras_file(path: Path) -> bool:

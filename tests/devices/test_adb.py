@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import subprocess
 import threading
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edgevit.devices import adb, benchmark_model, bundle, phone
+from edgevit.devices import adb, benchmark_model, bundle
 from edgevit.devices.adb import AdbDevice, adb_device
 from edgevit.devices.phone import TOP, Phone
 from edgevit.errors import DeviceError, ProfileError
@@ -271,8 +272,8 @@ def test_full_while_it_unpacks(guest, monkeypatch):
     assert Phone(device).uninstall()
 
 
-def test_two_at_once(guest):
-    first, second = guest(7020), guest(7021)
+def test_two_at_once(guest, deployed):
+    first, second = guest(7020), guest(7021, root=deployed)
     with ThreadPoolExecutor(2) as pool:
         places = list(pool.map(lambda each: Phone(AdbDevice(each.serial)).install(GOLDEN), (first, second)))
         finished = list(
@@ -286,20 +287,20 @@ def test_two_at_once(guest):
     assert Phone(AdbDevice(second.serial)).run(["info", places[1].place], timeout_s=30).code == 0
 
 
-def test_another_deployment_at_work(guest, monkeypatch):
-    there = guest(7022)
+def test_another_deployment_at_work(guest, deployed):
+    there = guest(7022, root=deployed)
     lock = there.tmp / "edgevit" / ".lock"
-    lock.mkdir(parents=True)
-    (lock / "owner").write_text("workstation 4711\n")
+    lock.symlink_to("workstation 4711")
     with pytest.raises(
         DeviceError, match=r"another deployment is at work there \(process 4711 on workstation, for \d+ s\)"
     ):
         Phone(AdbDevice(there.serial)).install(GOLDEN)
     done = subprocess.Popen(["true"])
     done.wait()
-    (lock / "owner").write_text(f"{phone.platform.node()} {done.pid}\n")  # of this machine, and gone
+    lock.unlink()
+    lock.symlink_to(f"{platform.node()} {done.pid}")  # of this machine, and gone
     Phone(AdbDevice(there.serial)).install(GOLDEN)
-    assert not lock.exists()
+    assert not lock.is_symlink()
 
 
 def test_rseq_is_never_called(guest, deployed):
@@ -346,11 +347,11 @@ echo "INFO: Inference timings in us: Init: 119515, First inference: 87112, Warmu
 """
 
 
-def test_benchmark_model(plugged, run, tmp_path):
-    Phone(AdbDevice(plugged.serial)).install(GOLDEN)
+def test_benchmark_model(guest, deployed, run, tmp_path):
+    there = guest(7025, root=deployed)
     program = tmp_path / "benchmark_model"
     program.write_text(STAND_IN)
-    arguments = ("profile", GOLDEN, "--device", plugged.name, "--benchmark-model")
+    arguments = ("profile", GOLDEN, "--device", there.name, "--benchmark-model")
     code, out, err = run(*arguments, program, "--seconds", "0.2", "--cpus", "0", "--json")
     assert code == 0, err
     profile = json.loads(out)
@@ -369,7 +370,6 @@ def test_benchmark_model(plugged, run, tmp_path):
     assert (code, "cannot be used with --duration, --ops" in err) == (1, True)
     code, _, err = run("profile", GOLDEN, "--benchmark-model", program)
     assert (code, "is for phones (--device adb://SERIAL), not for local" in err) == (1, True)
-    Phone(AdbDevice(plugged.serial)).uninstall()
 
 
 def test_benchmark_model_without_a_median():

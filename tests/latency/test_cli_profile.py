@@ -104,7 +104,7 @@ class TestProfile:
                 "cannot predict 352: a curve needs at least 5",
             ),
             (["--resolutions", "big"], 1, "resolutions are whole numbers"),
-            (["--device", "adb://1"], 1, "unknown device 'adb://1'"),
+            (["--device", "usb://1"], 1, "unknown device 'usb://1'"),
             (["--budget-ms", "0"], 2, "is not in the range x>0"),
             (["--threads", "0"], 1, "threads are whole numbers above 0"),
             (["--cpus", "7-4"], 1, "cpus are numbers and ranges"),

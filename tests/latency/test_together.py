@@ -57,6 +57,18 @@ def test_a_sustained_run_is_for_one() -> None:
 
 
 @pytest.mark.usefixtures("calls")
+def test_tflites_own_program_is_for_phones(capsys: pytest.CaptureFixture[str]) -> None:
+    """The option is not forgotten where there are several artefacts: refused as it is for one."""
+    told = []
+    for names in (["a.tflite"], ["a.tflite", "b.tflite"]):
+        with pytest.raises(SystemExit) as stop:
+            main(["profile", *names, "--benchmark-model", "benchmark_model"])
+        assert stop.value.code == 1
+        told.append(capsys.readouterr().err)
+    assert told[0] == told[1] != ""
+
+
+@pytest.mark.usefixtures("calls")
 def test_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["profile", "a.tflite", "b.tflite", "--budget-ms", "30", "--predict", "352", "--json"])

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from edgevit.latency.profile import Profile
+from edgevit.latency.sustained import Sample, Sustained
 from edgevit.report.accuracy import Accuracies, Score, Series
 from edgevit.report.html import render
 
@@ -35,10 +36,15 @@ pytestmark = [pytest.mark.web, pytest.mark.skipif(CHROMIUM is None, reason="no C
 
 @pytest.fixture
 def page(tmp_path: Path, measured: Callable[[dict[int, float]], Profile], deit_tiny_ms: dict[int, float]) -> Path:
-    """Two devices, operators, an evaluation: every part that a report can have."""
+    """Two devices, operators, a run without a pause, an evaluation: every part that a report can have."""
     spent = {"attention": 1.0, "quadratic": 0.25, "mlp": 0.5, "norm": 0.2, "rest": 0.3}
     slow = measured(deit_tiny_ms)
-    slow = replace(slow, points=tuple(replace(point, ops_ms=spent) for point in slow.points))
+    trace = tuple(Sample(10.0 * each, 12.0 + each, 50.0 + 5.0 * each, 1800.0 - 100.0 * each) for each in range(1, 7))
+    slow = replace(
+        slow,
+        points=tuple(replace(point, ops_ms=spent) for point in slow.points),
+        sustained=Sustained(224, 1, 60.0, 4000, 12.0, 18.0, 0.33, 20.0, trace),
+    )
     fast = replace(measured({each: 0.5 * ms for each, ms in deit_tiny_ms.items()}), device={"model": "A faster one"})
     scores = tuple(Score(each, min(0.8, each / 400), None) for each in deit_tiny_ms)
     accuracies = Accuracies((Series("out/deit_tiny.tflite", "val", 500, 0, scores),))
@@ -84,6 +90,8 @@ def test_without_scripts_it_says_the_same(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert shown(text)[0] == ("288", "is the largest resolution under 30 ms")
     assert '<div class="slider" hidden>' in text
+    assert "Without a pause" in text
+    assert 'data-name="sustained"' in text
 
 
 def requests(tmp_path: Path, address: str) -> list[str]:

@@ -20,6 +20,14 @@ def test_damaged_artefacts(artefact, recipe, backend):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["int8", "int8-full"])
+def test_damaged_convolutions(cnn_artefact, recipe):
+    found = outcomes(1000, artefact_trial(Artefacts(cnn_artefact(recipe)).damaged))
+    assert not odd(found)
+    assert set(summary(found)) == FINE
+
+
+@pytest.mark.slow
 def test_the_verifier_is_what_prevents_crashes(artefact):
     """The same files straight into native code: without the verifier they do crash it."""
     found = outcomes(40, artefact_trial(Artefacts(artefact("int8")).damaged, verified=False))

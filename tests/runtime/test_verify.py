@@ -192,6 +192,93 @@ def test_lies_are_refused(model, refusal, lie):
     assert LIES[lie] in (refusal(changed) or "passed")
 
 
+@pytest.fixture(scope="module")
+def convolutions(cnn_artefact):
+    """The same of the small CNN's int8-full artefact: (objects to change, what the verifier says of them)."""
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    path = cnn_artefact("int8-full")
+    manifest = read_manifest(path)
+
+    def ask(changed):
+        try:
+            verify(bytes(flatbuffer_utils.convert_object_to_bytearray(changed)), manifest)
+        except ArtefactError as error:
+            return str(error)
+        return None
+
+    return lambda: flatbuffer_utils.read_model(path), ask
+
+
+@pytest.mark.parametrize("recipe", ["float32", "float16", "int8", "int8-full"])
+def test_every_recipe_of_convolutions_passes(cnn_artefact, recipe):
+    path = cnn_artefact(recipe)
+    verify(path.read_bytes(), read_manifest(path))
+
+
+def other_multiplier(model):
+    op(model, _index("DEPTHWISE_CONV_2D"))[0].builtinOptions.depthMultiplier = 2
+
+
+def kernel_beyond(model):
+    operator, graph = op(model, _index("DEPTHWISE_CONV_2D"))
+    graph.tensors[operator.inputs[1]].shape[1:3] = [9, 1]  # as many weights
+
+
+def pool_of_nothing(model):
+    op(model, _index("MAX_POOL_2D"))[0].builtinOptions.filterHeight = 0
+
+
+def pool_beyond(model):
+    op(model, _index("AVERAGE_POOL_2D"))[0].builtinOptions.filterWidth = 1 << 20
+
+
+def no_stride(model):
+    op(model, _index("AVERAGE_POOL_2D"))[0].builtinOptions.strideW = 0
+
+
+def scales_of_hard_swish(model):
+    operator, graph = op(model, _index("HARD_SWISH"))
+    graph.tensors[operator.outputs[0]].quantization.scale[0] = 1e-12
+
+
+CONVOLUTION_LIES = {
+    other_multiplier: "DEPTHWISE_CONV_2D: a depthwise convolution of other channels",
+    kernel_beyond: "DEPTHWISE_CONV_2D: gives",
+    pool_of_nothing: "MAX_POOL_2D: a pool of 0 over",
+    pool_beyond: "AVERAGE_POOL_2D: a pool of 1048576 over",
+    no_stride: "AVERAGE_POOL_2D: a stride of 0",
+    scales_of_hard_swish: "HARD_SWISH: scales too far apart",
+}
+
+
+@pytest.mark.parametrize("lie", CONVOLUTION_LIES, ids=lambda lie: lie.__name__)
+def test_lies_about_convolutions_are_refused(convolutions, lie):
+    model, refusal = convolutions
+    changed = model()
+    lie(changed)
+    assert CONVOLUTION_LIES[lie] in (refusal(changed) or "passed")
+
+
+@pytest.mark.parametrize(
+    ("amounts", "shape", "message"),
+    [
+        ((0, 0, 1, 2, 3, 0, 0, 0), (4, 2), None),
+        ((0, 0, -1, 2, 3, 0, 0, 0), (4, 2), "a padding out of range"),
+        ((0, 0, 1 << 30, 2, 3, 0, 0, 0), (4, 2), "a padding out of range"),
+        ((0, 0, 1, 2, 3, 0), (3, 2), "a padding of another rank"),
+        (None, (4, 2), "the padding is no constant"),
+    ],
+)
+def test_padding(amounts, shape, message):
+    inputs = [Operand((1, 5, 6, 3), "float32"), Operand(shape, "int32", amounts)]
+    if message is None:
+        assert OPS[_index("PAD")].rule(inputs, {}) == [(1, 8, 9, 3)]
+    else:
+        with pytest.raises(DamagedError, match=message):
+            OPS[_index("PAD")].rule(inputs, {})
+
+
 def test_overlapping_parts_do_not_make_a_long_walk():
     """A hundred thousand tables that share one long list: read for each, it would be 40 GB."""
     count = 100_000
@@ -248,6 +335,20 @@ def test_unknown_fields_are_refused():
             {"padding": 1, "stride_w": 16, "stride_h": 16},
             (1, 2, 3, 8),
         ),
+        (
+            "DEPTHWISE_CONV_2D",
+            [(1, 9, 8, 3), (1, 3, 3, 6), (6,)],
+            {"padding": 0, "stride_w": 2, "stride_h": 2, "multiplier": 2},
+            (1, 5, 4, 6),
+        ),
+        (
+            "AVERAGE_POOL_2D",
+            [(1, 7, 7, 8)],
+            {"padding": 1, "stride_w": 2, "stride_h": 2, "filter_width": 3, "filter_height": 2},
+            (1, 3, 3, 8),
+        ),
+        ("SQUEEZE", [(1, 1, 1, 8)], {"axes": (1, -2)}, (1, 8)),
+        ("SQUEEZE", [(1, 1, 1, 8)], {}, (8,)),
         ("CONCATENATION", [(1, 1, 8), (1, 4, 8)], {"axis": -2}, (1, 5, 8)),
         ("SOFTMAX", [(2, 5, 5)], {"beta": 1.0}, (2, 5, 5)),
     ],

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 BUDGET_SECONDS = 1.0
 """What measuring the ladder for a budget may take, once for a device."""
-VERIFIER = 3
+VERIFIER = 4
 """Raised when the checks of `verify` change: what an older verifier let pass is looked at again."""
 AHEAD = 4
 """So many pictures are decoded before `classify_many` needs them."""
@@ -279,8 +279,7 @@ class Model:
         """
         from edgevit_runtime.profile import Plan, measure
 
-        told = None if on_progress is None else lambda _, share: on_progress(share)
-        return measure([self], Plan(resolutions, seconds, ops=ops), told)
+        return measure([self], Plan(resolutions, seconds, ops=ops), on_progress)
 
     def _signature(self, resolution: int | None) -> Signature:
         if resolution is None and self.budget_ms is not None:

@@ -12,12 +12,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from edgevit_runtime import spatial
 from edgevit_runtime.flatbuffer import DamagedError
 
-Shape = tuple[int, ...]
+Shape = spatial.Shape
 FLOAT, HALF, INT32, UINT8, INT8, INT16, INT64 = "float32", "float16", "int32", "uint8", "int8", "int16", "int64"
 ACTIVATIONS = (0, 1, 3)  # none, RELU, RELU6
-VALID, SAME = 1, 0
 
 
 class Operand(NamedTuple):
@@ -94,22 +94,6 @@ def _fully_connected(inputs: Sequence[Any], options: dict[str, Any]) -> list[Sha
     _demand(shape[-1] == weights[1], f"a linear layer of {list(weights)} on {list(shape)}")
     rows = shape[:-1] if options.get("keep_dims") else (math.prod(shape[:-1]),)
     return [(*rows, weights[0])]
-
-
-def _conv(inputs: Sequence[Any], options: dict[str, Any]) -> list[Shape]:
-    shape, weights, bias = inputs[0].shape, inputs[1].shape, inputs[2]
-    _demand(len(shape) == 4 and len(weights) == 4 and shape[3] == weights[3], "a convolution's shapes")
-    _demand(bias is None or bias.shape == weights[:1], "a bias of another length")
-    _demand(options.get("dilation_w", 1) == 1 and options.get("dilation_h", 1) == 1, "a dilated convolution")
-    sides = []
-    for size, kernel, stride in zip(shape[1:3], weights[1:3], (options.get("stride_h", 0), options.get("stride_w", 0))):
-        _demand(1 <= stride <= 1024, f"a stride of {stride}")
-        if options.get("padding", SAME) == VALID:
-            _demand(size >= kernel, "a kernel larger than the picture")
-            sides.append((size - kernel) // stride + 1)
-        else:
-            sides.append(-(-size // stride))
-    return [(shape[0], sides[0], sides[1], weights[0])]
 
 
 def _concatenation(inputs: Sequence[Any], options: dict[str, Any]) -> list[Shape]:
@@ -201,10 +185,15 @@ INTEGER_SCALES: dict[str, Callable[[Sequence[Scales], Scales, dict[str, Any]], b
     "ADD": _sum_scales,
     "BATCH_MATMUL": _product_scales,
     "CONV_2D": _product_scales,
+    "DEPTHWISE_CONV_2D": _product_scales,
     "FULLY_CONNECTED": _product_scales,
+    "HARD_SWISH": _product_scales,
     "MEAN": _product_scales,
     "MUL": _product_scales,
+    "RELU": _product_scales,
+    "RELU6": _product_scales,
     "SOFTMAX": _softmax_scales,
+    "SQUARED_DIFFERENCE": _sum_scales,
     "SUB": _sum_scales,
 }
 """What integer kernels ask of the ratio of scales. Where it fails, TFLite's end the process (QuantizeMultiplier*
@@ -230,24 +219,38 @@ _REQUANTIZED = (
     (INT16, INT16),
 )
 
+_BYTES = _LINEAR[:3]  # no recipe makes depthwise convolutions of int16
+
 # BuiltinOperator -> what it is
 OPS: dict[int, Op] = {
     0: Op("ADD", 11, "Fused", 2, _broadcast, _WIDE),
+    1: Op("AVERAGE_POOL_2D", 5, "Pool2D", 1, spatial.pool, _REAL),
     2: Op("CONCATENATION", 10, "Concatenation", 0, _concatenation, _WIDE),
-    3: Op("CONV_2D", 1, "Conv2D", 3, _conv, _LINEAR),
+    3: Op("CONV_2D", 1, "Conv2D", 3, spatial.conv, _LINEAR),
+    4: Op("DEPTHWISE_CONV_2D", 2, "DepthwiseConv2D", 3, spatial.depthwise_conv, _BYTES),
     6: Op("DEQUANTIZE", 38, "None", 1, _same, ((INT8, FLOAT), (INT16, FLOAT), (HALF, FLOAT))),
     9: Op("FULLY_CONNECTED", 8, "FullyConnected", 3, _fully_connected, _LINEAR),
+    14: Op("LOGISTIC", 0, "None", 1, _same, _REAL),
+    17: Op("MAX_POOL_2D", 5, "Pool2D", 1, spatial.pool, _REAL),
     18: Op("MUL", 21, "Fused", 2, _broadcast, _WIDE),
+    19: Op("RELU", 0, "None", 1, _same, _REAL),
+    21: Op("RELU6", 0, "None", 1, _same, _REAL),
     22: Op("RESHAPE", 17, "Reshape", 2, _reshape, _WITH_INTS),
     25: Op("SOFTMAX", 9, "Softmax", 1, _same, _WIDE),
+    28: Op("TANH", 0, "None", 1, _same, _REAL),
+    34: Op("PAD", 22, "None", 2, spatial.pad, _WITH_INTS[:2]),
     39: Op("TRANSPOSE", 26, "None", 2, _transpose, _WITH_INTS),
     40: Op("MEAN", 27, "Reduce", 2, _mean, _WITH_INTS),
     41: Op("SUB", 28, "Fused", 2, _broadcast, _WIDE),
+    43: Op("SQUEEZE", 30, "Squeeze", 1, spatial.squeeze, _REAL),
     45: Op("STRIDED_SLICE", 32, "StridedSlice", 4, _strided_slice, _WITH_INTS),
     49: Op("SPLIT", 35, "Split", 2, _split, ((INT32, FLOAT, FLOAT), (INT32, INT8, INT8), (INT32, INT16, INT16))),
     53: Op("CAST", 37, "Cast", 1, _same, ((UINT8, FLOAT), (INT8, FLOAT))),
+    59: Op("NEG", 42, "None", 1, _same, _REAL),
     76: Op("RSQRT", 0, "None", 1, _same, _WIDE),
+    99: Op("SQUARED_DIFFERENCE", 76, "None", 2, _broadcast, _REAL),
     114: Op("QUANTIZE", 89, "None", 1, _same, _REQUANTIZED),
+    117: Op("HARD_SWISH", 91, "None", 1, _same, _REAL),
     126: Op("BATCH_MATMUL", 101, "BatchMatMul", 2, _batch_matmul, _WIDE),
     150: Op("GELU", 116, "Gelu", 1, _same, _WIDE),
 }  # fmt: skip

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from edgevit_runtime.model import Model
 
 SECONDS = 3.0
-Progress = Callable[[str, float], None]
-"""Told what is being done, and the share of it that is done, 0 to 1."""
+Progress = Callable[[float], None]
+"""Told the share that is done, 0 to 1; from 0 on again in the sustained run."""
 
 
 class Plan(NamedTuple):
@@ -65,7 +65,7 @@ def measure(
         calls,
         seconds=_seconds(plan, len(calls)),
         total_seconds=plan.duration_s or float("inf"),
-        on_round=(lambda share: on_progress("measuring", share)) if on_progress else None,
+        on_round=on_progress,
         watch=watch,
     )
     series: list[dict[str, Any]] = []
@@ -178,6 +178,6 @@ def _sustained(
         calls[threads, resolution],
         seconds,
         watch.sensors,
-        on_progress=(lambda share: on_progress("sustained", share)) if on_progress else None,
+        on_progress=on_progress,
     )
     return {"resolution": resolution, "threads": threads, **found}

@@ -62,9 +62,9 @@ def _numbers(name: str, text: str, example: str) -> list[int]:
     return [int(word) for word in words]
 
 
-def _progress(what: str, share: float) -> None:
+def _progress(share: float) -> None:
     """On a terminal's standard error, over and over in one line."""
-    print(f"\r{what} {share:4.0%} ", end="\r" if share >= 1 else "", file=sys.stderr, flush=True)
+    print(f"\rmeasuring {share:4.0%}", end="\r\033[K" if share >= 1 else "", file=sys.stderr, flush=True)
 
 
 def _print(document: dict[str, Any]) -> None:

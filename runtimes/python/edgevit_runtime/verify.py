@@ -38,6 +38,13 @@ def verify(data: bytes | memoryview, manifest: Manifest) -> None:
         raise ArtefactError(f"the file is damaged or was tampered with: {error}") from None
 
 
+def verify_graphs(data: bytes | memoryview) -> None:
+    """The same for a flatbuffer that has no manifest yet. Raises `DamagedError`."""
+    verifier = _Verifier(data)
+    for each in verifier.model.get("subgraphs", ()):
+        verifier._subgraph(each)
+
+
 def _demand(holds: bool, what: str) -> None:
     if not holds:
         raise DamagedError(what)
