@@ -25,17 +25,21 @@ def keras_model() -> Path:
     return path
 
 
-def artefact(recipe: str, resolutions: tuple[int, ...], *, with_logits: bool = False) -> Path:
-    """An artefact under a recipe, with one resolution or more."""
+def artefact(
+    recipe: str, resolutions: tuple[int, ...], *, with_logits: bool = False, without_pictures: bool = False
+) -> Path:
+    """An artefact under a recipe, with one resolution or more; calibrated where the recipe wants pictures."""
     span = str(resolutions[0]) if len(resolutions) == 1 else f"ladder{len(resolutions)}"
-    path = BUILD / f"deit_tiny-{recipe}-{span}{'-logits' if with_logits else ''}.tflite"
+    name = f"{recipe}-without-pictures" if without_pictures else recipe
+    path = BUILD / f"deit_tiny-{name}-{span}{'-logits' if with_logits else ''}.tflite"
     if not path.exists():
         from edgevit.converters import convert
         from edgevit.converters.recipes import get_recipe
 
         from edgevit.model import load
 
-        calibration = real_data() / "imagenet_calibration" if get_recipe(recipe).needs_calibration else None
+        wanted = get_recipe(recipe).wants_calibration and not without_pictures
+        calibration = real_data() / "imagenet_calibration" if wanted else None
         convert(
             load(keras_model()),
             path,

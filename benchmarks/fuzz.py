@@ -34,11 +34,11 @@ def tiny_artefacts(folder: Path) -> dict[str, Path]:
     from edgevit.model import build
 
     config = ViTConfig(
-        width=16,
+        width=32,
         depth=1,
         heads=2,
         classes=4,
-        mlp_width=32,
+        mlp_width=64,
         patch=16,
         base_resolution=32,
         labels=LABELS,

@@ -62,7 +62,7 @@ def steps(model: Any, recipe: Recipe, images: Any, reference: Any, calibration: 
     ends = {site: (min(each.low, 0.0), max(each.high, 1e-9)) for site, each in first.samples.items()}
     equal = replace(folded, blocks=equalize(config, folded.blocks, first.samples, factors=True))
     second = seen(equal)
-    corrected = correct(equal, second.moments)
+    corrected = correct(equal, second.moments, recipe, {})
     chosen = choose(equal, recipe, second.samples)
     percentiles = {site: _percentile(second.samples[site], *chosen[site]) for site in chosen}
     return {

@@ -48,4 +48,36 @@ def quantization() -> Iterator[str]:
     )
 
 
-SECTIONS = {"quantization": quantization}
+def int4() -> Iterator[str]:
+    found = {row["recipe"]: row for row in result("recipes")["rows"]}
+    rows = [
+        [
+            f"`{name}`",
+            f"{row['size_bytes'] / 1e6:.2f}",
+            f"{row['median_ms']:.1f}",
+            f"{row['top1']:.2%}",
+            f"{row['agreement_with_float']:.2%}",
+        ]
+        for name in ("float32", "int8", "int4", "int4 without pictures")
+        for row in (found[name],)
+    ]
+    yield from table(["DeiT-Tiny at 224, 1300 pictures", "MB", "ms", "top-1", "agrees with float"], rows)
+
+
+def shapes() -> Iterator[str]:
+    figures = result("shapes")["rows"]
+    rows = [
+        [
+            f"{row['shape']}: width {row['width']}, {row['heads']} heads",
+            f"`{row['recipe']}`",
+            *(f"{row[way]['logits_db']:.1f} dB, {row[way]['agreement']:.0%}" for way in ("plain", "ours")),
+            f"{row['pictures']} / {row['calibration_pictures']}",
+        ]
+        for row in figures
+    ]
+    yield from table(
+        ["shape", "recipe", "plain min-max", "the recipe, with pictures", "pictures to measure / to calibrate"], rows
+    )
+
+
+SECTIONS = {"quantization": quantization, "int4": int4, "shapes": shapes}

@@ -31,6 +31,27 @@ def latency() -> Iterator[str]:
     yield from table(head, rows)
 
 
+def by_recipe() -> Iterator[str]:
+    figures = result("recipe_latency")
+    for threads in (1, 2):
+        rows = [row for row in figures["rows"] if row["threads"] == threads]
+        names = list(rows[0]["times_faster_than_float32"])
+        body = []
+        for row in rows:
+            cells = [str(row["resolution"])]
+            for name in names:
+                before = row["over_before"].get(name)
+                cells.append(f"{row['median_ms'][name]:.1f}" + (f" ({before:.2f})" if before is not None else ""))
+            body.append([*cells, f"{row['times_faster_than_float32']['int8']:.2f}"])
+        head = [f"{threads} thread{'s' if threads > 1 else ''}", *(f"`{name}`" for name in names)]
+        yield from table([*head, "`int8`, times faster than `float32`"], body)
+        yield ""
+    yield (
+        f"Milliseconds, in brackets as a share of what commit {figures['before']} took; {figures['machine']['cpu']}, "
+        f"LiteRT {figures['versions']['ai-edge-litert']}, {figures['date']}."
+    )
+
+
 def agreement() -> Iterator[str]:
     figures = result("peers")
     single = {row["resolution"]: row["peak_rss_bytes"] for row in figures["latency"] if row["threads"] == 1}
@@ -92,4 +113,4 @@ def tried() -> Iterator[str]:
     yield from table(["products in int8", "ms", "of `int8`", f"agreement, {figures['pictures']} pictures"], rows)
 
 
-SECTIONS = {"latency": latency, "agreement": agreement, "peaks": peaks, "tried": tried}
+SECTIONS = {"latency": latency, "by recipe": by_recipe, "agreement": agreement, "peaks": peaks, "tried": tried}

@@ -18,7 +18,7 @@ from edgevit.converters.ladder import Rung, merge
 from edgevit.converters.lowering import Arrays, Folded, lower, model_arrays, output_names
 from edgevit.converters.manifest import manifest_bytes, signature_entry, source_entry, with_choices
 from edgevit.converters.packing import pack
-from edgevit.converters.posttraining import Prepared, look
+from edgevit.converters.posttraining import Prepared, look, without_pictures
 from edgevit.converters.quantize import quantize
 from edgevit.converters.recipes import RECIPES, Recipe
 from edgevit.converters.writing import check_target, write
@@ -64,7 +64,7 @@ def convert(
     labels: class names in index order; None keeps the model's own.
     resize: the preprocessing policy; None keeps the model's own.
     calibration: a folder of pictures, for the recipes with static ranges; None takes the ranges that the model learned
-        in fine-tuning for this recipe. `int8` does without, and rounds its weights better with.
+        in fine-tuning for this recipe. `int8` and `int4` do without, and round their weights better with.
     source: the `.keras` file the model came from, named in the manifest with its hash.
     sign: an Ed25519 private key in PEM; devices that trust its public half run only what it signed.
     validation: labelled pictures; the manifest then says how right the artefact and the float model are on them.
@@ -100,11 +100,12 @@ def convert(
 
     arrays = model_arrays(model)
     _check_finite(arrays)
-    prepared = Prepared(calibration=ranges.learned)
     if ranges.files:
         on_step("calibration", 0, len(ladder) + 1)
         seen = selection.seen if selection else None
         prepared = (seen or look(config, arrays, chosen, ladder, ranges.files)).prepared(chosen)
+    else:
+        prepared = without_pictures(config, arrays, chosen, ladder[0], ranges.learned)
     rungs, entries, accuracies = [], [], []
     for done, resolution in enumerate(ladder):
         name = f"classify_{resolution}"

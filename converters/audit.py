@@ -137,10 +137,16 @@ def _tensor(tensor: Any) -> TensorAudit:
 
 
 class Runner:
-    """Runs a single-signature flatbuffer, on the default kernels or on the reference ones."""
+    """Runs a single-signature flatbuffer, on the default kernels or on the reference ones.
+
+    The reference kernels of LiteRT 2.3 know no int4 scales by blocks, and compute something else without a word: where
+    there are such, it is the kernels of TFLite itself.
+    """
 
     def __init__(self, flatbuffer: bytes, audited: RungAudit, *, reference: bool = False) -> None:
-        resolver = OpResolverType.BUILTIN_REF if reference else OpResolverType.AUTO
+        plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        exact = plain if "INT4" in audited.dtypes else OpResolverType.BUILTIN_REF
+        resolver = exact if reference else OpResolverType.AUTO
         self._audited = audited
         with quiet():
             interpreter = Interpreter(model_content=flatbuffer, num_threads=1, experimental_op_resolver_type=resolver)

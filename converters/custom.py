@@ -47,10 +47,11 @@ ACTIVATIONS: dict[str, tuple[str, ...]] = {
     "float32": ("float32",),
     "float16": ("float32",),
     "int8": ("int8-dynamic", "int8-static", "int16-static"),
+    "int4": ("int8-dynamic",),
 }
 """By the kind of weights: what the quantizer has for them (ai-edge-quantizer, default_policy.py) and a kernel runs."""
 
-TOLERANCES: dict[str, float] = {"float32": 1e-3, "float16": 1e-2, "int8": 0.25}
+TOLERANCES: dict[str, float] = {"float32": 1e-3, "float16": 1e-2, "int8": 0.25, "int4": 0.5}
 """By the kind of weights, as the built-in recipes have it."""
 TOLERANCE_INT16 = 0.5
 
@@ -179,6 +180,8 @@ def _check_reach(rule: Rule, where: str) -> None:
     for site in rule.sites:
         if rule.op not in (ANY, OPS[site]):
             raise ConfigError(f"{where}: op {rule.op!r} makes nothing at site {site!r}, which is {OPS[site]}'s")
+    if rule.weight == "int4" and rule.op != "FULLY_CONNECTED":
+        raise ConfigError(f"{where}: int4 weights are for op 'FULLY_CONNECTED', not {rule.op!r}")
     by_weight = not rule.is_static and rule.weight != "float32"
     if by_weight and not _ops(rule) & {*LINEAR.values(), ANY}:
         what = rule.activation if rule.activation != "float32" else f"weight {rule.weight!r}"

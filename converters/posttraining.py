@@ -11,14 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from edgevit.converters.arithmetic import Linear
 from edgevit.converters.calibration import calibration_images
-from edgevit.converters.correction import correct
+from edgevit.converters.correction import Known, correct, snapped
 from edgevit.converters.equalize import equalize
 from edgevit.converters.lowering import Arrays, Folded, fold
 from edgevit.converters.ranges import Moments, Sample, choose, observe
 from edgevit.converters.recipes import Recipe
-from edgevit.converters.sites import roundings
+from edgevit.converters.sites import roundings, weight
 from numpy.typing import NDArray
 
 from edgevit.calibration import Calibration
@@ -61,8 +60,8 @@ class Seen:
     equal: Folded
     samples: Mapping[str, Sample]
     moments: Mapping[str, Moments]
-    rounded: dict[str, Linear]
-    """Layers that were rounded already, by site: a quarter of a minute for all of a small model's."""
+    rounded: Known
+    """Layers that were rounded already: a quarter of a minute for all of a small model's."""
 
     def prepared(self, recipe: Recipe) -> Prepared:
         rounded = correct(self.equal, self.moments, recipe, self.rounded)
@@ -87,11 +86,22 @@ def look(config: ViTConfig, arrays: Arrays, recipe: Recipe, ladder: Sequence[int
                 yield prepared.equalized(folded), pictures[start : start + BATCH]
 
     first = rungs[0][1]
-    factors = any("int8" in roundings(f"block{index}/norm1/normalised", recipe) for index in range(config.depth))
+    every = range(config.depth)
+    factors = any("int8" in roundings(f"block{index}/norm1/normalised", recipe) for index in every)
+    factors |= any(weight(f"block{index}/expand", recipe) == "int4" for index in every)
     seen = observe(config, batches(Prepared()))
     equal = replace(first, blocks=equalize(config, first.blocks, seen.samples, factors=factors))
     seen = observe(config, batches(Prepared(equal)), moments=True)
     return Seen(equal, seen.samples, seen.moments, {})
+
+
+def without_pictures(
+    config: ViTConfig, arrays: Arrays, recipe: Recipe, resolution: int, calibration: Calibration | None
+) -> Prepared:
+    """What there is to do without: int4 weights are put on their grid. calibration: what the model learned."""
+    if not any(rule.weight == "int4" for rule in recipe.rules):
+        return Prepared(calibration=calibration)
+    return Prepared(rounded=snapped(fold(config, arrays, resolution), recipe), calibration=calibration)
 
 
 def _images(config: ViTConfig, ladder: Sequence[int], files: Sequence[Path]) -> Iterator[NDArray[np.uint8]]:

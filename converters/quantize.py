@@ -14,10 +14,12 @@ from ai_edge_litert.tools import flatbuffer_utils
 from ai_edge_quantizer import qtyping, quantizer
 from ai_edge_quantizer.recipe import AlgorithmName
 from edgevit.converters.audit import op_name
+from edgevit.converters.correction import check_block
 from edgevit.converters.ladder import INPUT_NAME
 from edgevit.converters.lowering import POSITIONS
 from edgevit.converters.recipes import ANY, Recipe, Rule
-from edgevit.converters.sites import PIXELS, SHARES, tensor_ranges
+from edgevit.converters.rounding import BLOCK
+from edgevit.converters.sites import PIXELS, SHARES, rule_for, tensor_ranges
 from edgevit_runtime.native import quiet
 from numpy.typing import NDArray
 
@@ -42,6 +44,7 @@ def quantize(
     """
     if not recipe.rules:
         return flatbuffer
+    _check_blocks(flatbuffer, recipe)
     with _silent():
         engine = _engine(flatbuffer, recipe)
         engine.update_quantization_recipe(
@@ -102,13 +105,7 @@ def _add(engine: Any, rule: Rule, index: int) -> None:
     if rule.weight == "float32":
         engine.update_quantization_recipe(regex=pattern, operation_name=op, algorithm_key=AlgorithmName.NO_QUANTIZE)
         return
-    weight = (
-        qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT)
-        if rule.weight == "float16"
-        else qtyping.TensorQuantizationConfig(
-            num_bits=8, symmetric=True, granularity=qtyping.QuantGranularity.CHANNELWISE
-        )
-    )
+    weight = _WEIGHTS[rule.weight]
     activation = {
         # Of the second factor of two activations XNNPACK asks that its zero point be 0.
         "int8-static": qtyping.TensorQuantizationConfig(num_bits=8, symmetric=rule.op == "BATCH_MATMUL"),
@@ -128,11 +125,35 @@ def _add(engine: Any, rule: Rule, index: int) -> None:
     )
 
 
+_WEIGHTS = {
+    "float16": qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT),
+    "int8": qtyping.TensorQuantizationConfig(
+        num_bits=8, symmetric=True, granularity=qtyping.QuantGranularity.CHANNELWISE
+    ),
+    "int4": qtyping.TensorQuantizationConfig(
+        num_bits=4, symmetric=True, granularity=qtyping.QuantGranularity[f"BLOCKWISE_{BLOCK}"]
+    ),
+}
+
+
 def _widen(ranges: dict[str, Any], tensors: Iterable[str], span: float) -> None:
     for name in tensors:
         if name in ranges:
             each = ranges[name]
             ranges[name] = {**each, "max": np.maximum(each["max"], each["min"] + span)}
+
+
+def _check_blocks(flatbuffer: bytes, recipe: Recipe) -> None:
+    """Raises `ConversionError` naming the first layer that int4 does not fit."""
+    if not any(rule.weight == "int4" for rule in recipe.rules):
+        return
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer))
+    subgraph = model.subgraphs[0]
+    for each in subgraph.operators:
+        made = _name(subgraph.tensors[each.outputs[0]])
+        rule = rule_for(op_name(model.operatorCodes[each.opcodeIndex]), made, recipe)
+        if rule is not None and rule.weight == "int4":
+            check_block(made, int(subgraph.tensors[each.inputs[1]].shape[-1]))
 
 
 def _inputs_of(flatbuffer: bytes, op: str) -> list[str]:

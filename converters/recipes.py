@@ -45,7 +45,8 @@ class Rule:
     op: str
     """A TFLite op (`FULLY_CONNECTED`), or `*` for every op that can do what the rule says."""
     weight: str
-    """`int8` per channel, symmetric; `float16`; `float32`: left as it is."""
+    """`int8` per channel, symmetric; `int4` per 32 inputs of a channel, of FULLY_CONNECTED only; `float16`; `float32`:
+    left as it is."""
     activation: str = "float32"
     """`float32`; `int8-dynamic`: per row, as it runs; `int8-static`, `int16-static`: one range from calibration."""
     sites: tuple[str, ...] = ()
@@ -112,8 +113,34 @@ class Recipe:
     @property
     def uses_calibration(self) -> bool:
         """Whether it gains by pictures: they say how to round weights, too."""
-        return any(rule.weight == "int8" for rule in self.rules)
+        return any(rule.weight in ("int8", "int4") for rule in self.rules)
 
+    @property
+    def wants_calibration(self) -> bool:
+        """Whether it needs pictures, or loses several points without: it is measured with some."""
+        return self.needs_calibration or any(rule.weight == "int4" for rule in self.rules)
+
+
+_STATIC_RULES = (
+    Rule(
+        "FULLY_CONNECTED",
+        "int8",
+        "int8-static",
+        why="QKV and the head: a norm in front of them, and channels that can be evened out exactly behind",
+    ),
+    Rule(
+        "FULLY_CONNECTED",
+        "int8",
+        "int8-dynamic",
+        sites=("output", "expand", "contract"),
+        why="what they read or put out has no such freedom; row by row they lose less, at no cost",
+    ),
+    Rule("CONV_2D", "int8", "int8-dynamic", why="an int8 result would cost more than all of its weights"),
+    *(
+        Rule(op, "int8", "int8-static", sites=("qkv", "queries"), why="QKV is sorted by heads while it is still int8")
+        for op in ("RESHAPE", "TRANSPOSE", "SPLIT")
+    ),
+)
 
 RECIPES: dict[str, Recipe] = {
     "float32": Recipe(
@@ -144,37 +171,22 @@ RECIPES: dict[str, Recipe] = {
         summary="int8 weights per channel; each row of activations is quantized as it runs; no calibration",
         source="XNNPACK qd8-f32-qc8w kernels, https://github.com/google/XNNPACK",
         hardware="CPUs with int8 dot products (VNNI, Arm DotProd, i8mm), by XNNPACK",
-        measured=Measured(6.1, 2.16, 0.8046, 0.9869),
+        measured=Measured(6.1, 2.18, 0.8046, 0.9869),
     ),
     "int8-static": Recipe(
         "int8-static",
-        (
-            Rule(
-                "FULLY_CONNECTED",
-                "int8",
-                "int8-static",
-                why="QKV and the head: a norm in front of them, and channels that can be evened out exactly behind",
-            ),
-            Rule(
-                "FULLY_CONNECTED",
-                "int8",
-                "int8-dynamic",
-                sites=("output", "expand", "contract"),
-                why="what they read or put out has no such freedom; row by row they lose less, at no cost",
-            ),
-            Rule("CONV_2D", "int8", "int8-dynamic", why="an int8 result would cost more than all of its weights"),
-        ),
+        _STATIC_RULES,
         for_cpu=True,
         self_test_tolerance=0.25,
         summary="int8 linear layers, QKV with calibrated ranges; softmax, norms and products stay float",
         source="Jacob et al. 2018, https://arxiv.org/abs/1712.05877",
         hardware="the same CPUs",
-        measured=Measured(6.1, 2.14, 0.8038, 0.9885),
+        measured=Measured(6.1, 2.15, 0.8038, 0.9885),
     ),
     "int8-attention": Recipe(
         "int8-attention",
         (
-            Rule(ANY, "int8", "int8-dynamic"),
+            *_STATIC_RULES,
             Rule(
                 "BATCH_MATMUL",
                 "int8",
@@ -185,10 +197,35 @@ RECIPES: dict[str, Recipe] = {
         ),
         for_cpu=True,
         self_test_tolerance=0.25,
-        summary="as `int8`, and queries times keys in int8 with calibrated ranges: the more it saves, the more tokens",
+        summary="as `int8-static`, and queries times keys in int8, too: the more it saves, the more tokens",
         source="XNNPACK qs8 batch matrix multiply; benchmarks/attention.py for what else was tried",
         hardware="the same CPUs",
-        measured=Measured(6.1, 2.39, 0.8046, 0.9823),
+        measured=Measured(6.1, 2.41, 0.8046, 0.9823),
+    ),
+    "int4": Recipe(
+        "int4",
+        (
+            Rule(
+                "FULLY_CONNECTED",
+                "int4",
+                "int8-dynamic",
+                why="nearly all of the weights; a scale for every 32 of them costs an eighth and halves the loss",
+            ),
+            Rule(
+                "FULLY_CONNECTED",
+                "int8",
+                "int8-dynamic",
+                sites=("output", "logits"),
+                why="a tenth of the weights: of all layers they lose most by 4 bits for what they save",
+            ),
+            Rule("CONV_2D", "int8", "int8-dynamic", why="few weights, and all that follows reads what they put out"),
+        ),
+        for_cpu=True,
+        self_test_tolerance=0.5,
+        summary="4-bit weights, a scale for every 32, rounded by pictures (`--calibration`): for who counts megabytes",
+        source="XNNPACK qd8-f32-qb4w kernels; GPTQ, https://arxiv.org/abs/2210.17323",
+        hardware="the same CPUs, by XNNPACK; nothing else",
+        measured=Measured(3.9, 1.84, 0.7977, 0.9415),
     ),
     "int8-full": Recipe(
         "int8-full",
@@ -208,7 +245,7 @@ RECIPES: dict[str, Recipe] = {
         summary="every op integer, residual stream and norms in 16 bits: for accelerators; slower on a CPU",
         source="Jacob et al. 2018, https://arxiv.org/abs/1712.05877",
         hardware="accelerators without floats; of 16 bits they need ADD, SUB, MUL, MEAN, RSQRT",
-        measured=Measured(6.1, 0.39, 0.7946, 0.9662),
+        measured=Measured(6.1, 0.4, 0.7946, 0.9662),
     ),
 }
 

@@ -1,6 +1,6 @@
-"""The roundings of the int8 recipes in TensorFlow ops, with gradients that go straight through them.
+"""The roundings of the integer recipes in TensorFlow ops, with gradients that go straight through them.
 
-Each gives back real numbers, but only such as int8 can hold: what an artefact's integers stand for.
+Each gives back real numbers, but only such as the integers can stand for.
 """
 
 from __future__ import annotations
@@ -19,14 +19,32 @@ SMALLEST_BOUND = 1e-9
 """ai-edge-quantizer's: a channel of zeros gets a scale nevertheless."""
 
 
-def round_weight(weight: Any) -> Any:
+BLOCK = 32
+"""The inputs of an output channel that share an int4 scale: the least that XNNPACK knows."""
+SMALLEST_INT4_SCALE, LARGEST_INT4_SCALE = 2.0**-24, 65280.0
+"""Such as float16, in which they are stored, and bfloat16, with which XNNPACK reckons, both hold."""
+
+
+def round_weight(weight: Any, kind: str = "int8") -> Any:
     """[out, ...] -> the same: symmetric, -127 to 127, a scale for each output channel, max|w| / 127.
 
     The scale follows the weights, so nothing is ever clipped and the gradient passes as it is (Jacob et al. 2018,
-    https://arxiv.org/abs/1712.05877, section 3).
+    https://arxiv.org/abs/1712.05877, section 3). kind `int4`: -7 to 7, a scale for each `BLOCK` inputs, [out, in].
     """
+    if kind == "int4":
+        blocks = tf.reshape(weight, [weight.shape[0], -1, BLOCK])
+        scale = int4_scale(tf.reduce_max(tf.abs(blocks), axis=-1, keepdims=True) / 7.0)
+        rounded = tf.clip_by_value(tf.round(blocks / scale), -7.0, 7.0) * scale
+        return _straight_through(weight, tf.reshape(rounded, weight.shape))
     scale = weight_scale(weight)
     return _straight_through(weight, tf.clip_by_value(tf.round(weight / scale), -127.0, 127.0) * scale)
+
+
+def int4_scale(scale: Any) -> Any:
+    """The nearest one that an artefact can have. With weights up to 7 of them, ai-edge-quantizer finds it again."""
+    scale = tf.clip_by_value(tf.cast(scale, tf.float32), SMALLEST_INT4_SCALE, LARGEST_INT4_SCALE)
+    denormal = tf.round(scale / SMALLEST_INT4_SCALE) * SMALLEST_INT4_SCALE  # in float16
+    return tf.cast(tf.cast(tf.where(scale < 2.0**-14, denormal, scale), tf.bfloat16), tf.float32)
 
 
 def weight_scale(weight: Any) -> Any:

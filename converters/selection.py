@@ -109,7 +109,8 @@ def find_parts(variants: Variants, on_step: OnStep, losses: Mapping[Group, float
 
 def find_losses(variants: Variants, on_step: OnStep) -> dict[Group, float]:
     """KL divergence by part, where that part alone is rounded. Raises `ConfigError` where nothing is in int8."""
-    prepared, config, files = variants.prepared(variants.base), variants.config, variants.files
+    prepared, config = variants.prepared(variants.base), variants.config
+    files = [file for file in variants.files if file not in variants.validation.skipped]
     places = (OUTSIDE, *range(config.depth))
     kinds = {
         kind: sites for kind, sites in CLASSES.items() if any(_in_int8(variants.base, each, kind) for each in places)

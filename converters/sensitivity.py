@@ -152,7 +152,7 @@ class _Partly(Rounded):
     ) -> Any:
         if self._note(site, activation(site, self.recipe) != "float32"):
             return super().linear(site, product, inputs, self.rounded.get(site, layer), rows)
-        self.rounds = False
+        self.weights = "float32"
         return Batched.linear(self, site, product, inputs, layer, rows)
 
     def result(self, site: str, values: Any) -> Any:

@@ -36,7 +36,7 @@ from edgevit.converters.rounding import (
     symmetric,
     weight_scale,
 )
-from edgevit.converters.sites import FIXED, LINEAR_INPUTS, activation, roundings, word
+from edgevit.converters.sites import FIXED, LINEAR_INPUTS, activation, roundings, weight, word
 
 from edgevit.calibration import Calibration
 from edgevit.errors import ConfigError, ConversionError
@@ -61,8 +61,8 @@ class Simulation:
         self.model, self.recipe = model, find_recipe(recipe)
         name = self.recipe.name
         check_depth(self.recipe, model.config.depth)
-        if not any(rule.weight == "int8" for rule in self.recipe.rules):
-            raise ConfigError(f"{name} has nothing to fine-tune for: choose int8, int8-static or int8-full")
+        if not self.recipe.uses_calibration:
+            raise ConfigError(f"{name} has nothing to fine-tune for: choose int8, int8-static, int8-full or int4")
         if any(rule.op == "BATCH_MATMUL" for rule in self.recipe.rules):  # which rounds a part of `qkv` only
             raise ConfigError(f"{name} has no form to fine-tune in: fine-tune for int8, then convert to {name}")
         self.sites = _learned_sites(model, self.recipe)
@@ -173,10 +173,10 @@ class Rounded(Batched):
             site: (tf.cast(low, tf.float32), tf.cast(high, tf.float32)) for site, (low, high) in ranges.items()
         }
         self.read = ""  # the latest site that linear layers read: the next one's input
-        self.rounds = True  # whether the linear layer at hand has int8 weights
+        self.weights = "int8"  # what those of the linear layer at hand become
 
     def weight(self, values: Any) -> Any:
-        return round_weight(values) if self.rounds else values
+        return values if self.weights == "float32" else round_weight(values, self.weights)
 
     def constant(self, values: Any, *, own_range: bool = False) -> Any:
         # Operands by themselves stand where the stream and its norms are computed.
@@ -201,7 +201,7 @@ class Rounded(Batched):
         rows: slice = slice(None),
     ) -> Any:
         how = activation(site, self.recipe)
-        self.rounds = how != "float32"
+        self.weights = weight(site, self.recipe) if how != "float32" else "float32"
         if how == "int8-dynamic":
             inputs = round_rows(inputs)
         if how != "int8-static":

@@ -147,7 +147,7 @@ def _static_tensors(flatbuffer: bytes, recipe: Recipe) -> Iterator[tuple[str, in
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer))
     subgraph = model.subgraphs[0]
     for op in subgraph.operators:
-        rule = _rule(op_name(model.operatorCodes[op.opcodeIndex]), _name(subgraph.tensors[op.outputs[0]]), recipe)
+        rule = rule_for(op_name(model.operatorCodes[op.opcodeIndex]), _name(subgraph.tensors[op.outputs[0]]), recipe)
         if rule is None or not rule.is_static:
             continue
         for index in (*op.inputs, *op.outputs):
@@ -157,9 +157,14 @@ def _static_tensors(flatbuffer: bytes, recipe: Recipe) -> Iterator[tuple[str, in
             constant = model.buffers[tensor.buffer].data is not None
             if tensor.type == schema.TensorType.FLOAT32 and not constant:
                 yield _name(tensor), len(tensor.shape)
+    for op_word, ends in (("INPUT", subgraph.inputs), ("OUTPUT", subgraph.outputs)):  # ops too, to the quantizer
+        for tensor in (subgraph.tensors[index] for index in ends):
+            rule = rule_for(op_word, _name(tensor), recipe)
+            if rule is not None and rule.is_static and tensor.type == schema.TensorType.FLOAT32:
+                yield _name(tensor), len(tensor.shape)
 
 
-def _rule(op: str, output: str, recipe: Recipe) -> Rule | None:
+def rule_for(op: str, output: str, recipe: Recipe) -> Rule | None:
     """The rule that ai-edge-quantizer will find for an op, by its name and that of what it puts out: the last."""
     matching = [rule for rule in recipe.rules if rule.reaches(op) and re.match(rule.pattern, output)]
     return matching[-1] if matching else None

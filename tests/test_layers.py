@@ -23,12 +23,13 @@ MAY_IMPORT = {
     "model": set(),
     "data": set(),
     "checkpoints": {"model"},
-    "latency": set(),
+    "devices": set(),
+    "latency": {"devices"},
     "training": {"model", "data", "checkpoints", "converters"},
     "converters": {"model", "data", "checkpoints", "latency"},
     "evaluation": {"model", "data"},
     "report": {"latency"},
-    "cli": {"report", "latency", "training", "converters", "checkpoints", "data", "model", "evaluation"},
+    "cli": {"report", "latency", "devices", "training", "converters", "checkpoints", "data", "model", "evaluation"},
 }
 
 

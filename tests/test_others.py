@@ -15,7 +15,7 @@ from samples import random_picture
 ROOT = Path(__file__).resolve().parents[1]
 RESOLUTION = 96
 """Not that of the learned positions: they are resampled in the graph."""
-RECIPES = ("float32", "float16", "int8", "int8-static")
+RECIPES = ("float32", "float16", "int8", "int8-static", "int4")
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_benchmark_tool_of_litert(single, tmp_path):
 
 
 @pytest.mark.web
-@pytest.mark.parametrize("recipe", ["int8", "float16"])
+@pytest.mark.parametrize("recipe", ["int8", "float16", "int4"])
 def test_litertjs_in_chromium(single, picture, tmp_path, recipe):
     (tmp_path / "picture.rgb").write_bytes(picture.tobytes())
     command = [sys.executable, ROOT / "tools" / "litertjs" / "run.py", single(recipe), tmp_path / "picture.rgb"]

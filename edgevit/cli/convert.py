@@ -34,7 +34,7 @@ from edgevit.errors import ConversionError
     "--calibration",
     type=click.Path(path_type=Path),
     help="Pictures for int8-attention, int8-static and int8-full, unless the model was fine-tuned for the recipe; int8 "
-    "gains by some, too.",
+    "gains by some, too, and int4 by many.",
 )
 @click.option(
     "--resize", help="Preprocessing: crop:0.875 or squash, and ,bilinear behind it [default: the model's own]."
@@ -171,6 +171,10 @@ def command(
         inspection["selection"] = selection.to_dict()
         console.print(selection_table(inspection["selection"]))
     console.print(inspection_table(inspection))
+    fine_tuned = loaded.calibration is not None and loaded.calibration.recipe == chosen.name
+    if chosen.wants_calibration and calibration is None and not fine_tuned:
+        hint = f"{chosen.name} loses less when pictures say how to round: --calibration DIR"
+        console.print(hint, markup=False, soft_wrap=True)
     for line in result_lines(inspection):
         console.print(line, markup=False, soft_wrap=True)
     console.print(f"next: edgevit profile {output}", markup=False, soft_wrap=True)

@@ -21,5 +21,5 @@ def command(artefact: Path, json_target: str | None, quiet: bool) -> None:
     console = console_for(json_target, quiet)
     console.print(inspection_table(inspection))
     for line in manifest_lines(inspection):
-        console.print(line, markup=False)
+        console.print(line, markup=False, soft_wrap=True)
     emit_json(inspection, json_target)

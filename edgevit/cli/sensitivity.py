@@ -13,7 +13,9 @@ from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option
 @click.command("sensitivity", cls=JsonCommand)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder of pictures; no labels needed.")
-@click.option("--recipe", default="int8-full", show_default=True, help="int8, int8-static, int8-full, or a .toml file.")
+@click.option(
+    "--recipe", default="int8-full", show_default=True, help="int8, int8-static, int8-full, int4, or a .toml file."
+)
 @click.option("--resolution", type=click.IntRange(min=1), help="[default: the one that the model was trained at].")
 @click.option("--resize", help="Preprocessing: crop:0.875 or squash [default: the model's own].")
 @click.option("--limit", type=click.IntRange(min=1), default=32, show_default=True, help="How many pictures to use.")

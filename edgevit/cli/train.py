@@ -71,7 +71,9 @@ def spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--teacher-weights", default="imagenet", show_default=True, help="For a name: imagenet, none or a file.")
 @click.option("--distillation-token", is_flag=True, help="DeiT's: a second token and head that listen to the teacher.")
 @click.option(
-    "--qat", metavar="RECIPE", help="Quantization-aware: train through the rounding of int8, int8-static or int8-full."
+    "--qat",
+    metavar="RECIPE",
+    help="Quantization-aware: train through the rounding of int8, int8-static, int8-full or int4.",
 )
 @click.option("--resize", help="Preprocessing of validation: crop:0.875 or squash.")
 @click.option("--val-share", type=float, default=0.1, show_default=True, help="For a folder without val/ of its own.")

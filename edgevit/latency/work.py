@@ -6,14 +6,12 @@ whose number grows with N·d and not with N·d², and on softmax, which knows he
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgevit.config import VARIANTS, ViTConfig, variant_config
 from edgevit.errors import EdgeViTError, ProfileError
 from edgevit.latency.cost import cost, parameters
-from edgevit.latency.point import Point
 
 if TYPE_CHECKING:
     from edgevit.latency.profile import Profile
@@ -70,7 +68,7 @@ def shape_of(profile: Profile, heads: int | None = None) -> ViTConfig:
 
     Raises `ProfileError` where no ViT of ours has these MACs (another maker's model), or one point tells too little.
     """
-    config = _solved(profile.points, profile.patch)
+    config = _solved(profile)
     named = (profile.variant or "").partition("/")[0]
     if heads is None and named in VARIANTS:
         row = variant_config(named)
@@ -85,10 +83,11 @@ def shape_of(profile: Profile, heads: int | None = None) -> ViTConfig:
     return config
 
 
-def _solved(points: Sequence[Point], patch: int) -> ViTConfig:
+def _solved(profile: Profile) -> ViTConfig:
     """Width, depth, MLP width and classes from two points: `cost` turned round. Exact, as all are whole numbers."""
+    points, patch = profile.points, profile.patch
     if len(points) < 2:
-        raise ProfileError("a shape cannot be told from one resolution: profile more of the ladder")
+        raise ProfileError(f"{profile.model}: a shape cannot be told from one resolution: profile more of the ladder")
     low, high = points[0], points[-1]
     # Attention, prefix 1: 2·N²·d·(depth - 1) + 2·N·d, so attention / 2N is a line in N.
     halves = [point.macs.attention_macs / (2 * point.tokens) for point in (low, high)]
@@ -99,7 +98,7 @@ def _solved(points: Sequence[Point], patch: int) -> ViTConfig:
     per_token = (high.macs.linear_macs - low.macs.linear_macs) / (high.tokens - low.tokens)
     embedding = 3 * patch**2 * width
     if whole < 1:
-        raise _foreign("this profile")
+        raise _foreign(profile.model)
     mlp = round(((per_token - embedding - 2 * width**2) / whole - 4 * width**2) / (2 * width))
     once = low.macs.linear_macs - per_token * low.tokens + embedding - 2 * width**2 - 2 * width * mlp
     try:
@@ -113,7 +112,7 @@ def _solved(points: Sequence[Point], patch: int) -> ViTConfig:
             base_resolution=low.resolution,
         )
     except EdgeViTError as error:
-        raise _foreign("this profile") from error
+        raise _foreign(profile.model) from error
 
 
 def _foreign(what: str) -> ProfileError:

@@ -35,6 +35,7 @@ def test_recipe_end_to_end(artefact, tiny_model, recipe):
             "int8-attention": 0.1,
             "int8-static": 0.15,
             "int8-full": 0.3,
+            "int4": 0.5,
         }[recipe]
         for resolution in (32, 96):
             image = np.random.default_rng(resolution).integers(0, 256, (resolution, resolution, 3)).astype(np.uint8)
@@ -75,7 +76,7 @@ def test_int8_attention_multiplies_queries_and_keys_as_integers(artefact, tiny_c
 
 def test_sizes_fall_with_the_recipe(artefact):
     size = {recipe: artefact(recipe).stat().st_size for recipe in RECIPES}
-    assert size["int8"] < size["float16"] < size["float32"]
+    assert size["int4"] < size["int8"] < size["float16"] < size["float32"]
 
 
 def test_same_model_same_bytes(tiny_model, tiny_tflite, tiny_keras, tmp_path):
@@ -130,6 +131,28 @@ def test_refusals_leave_nothing(tiny_model, tmp_path, options, error, message):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_int4_in_a_width_without_blocks_is_refused(tiny_config, tmp_path, calibrated):
+    from edgevit.model import build
+
+    model = build(tiny_config.with_(width=48, heads=3, mlp_width=96), seed=1)
+    folder = pictures_in(tmp_path / "pictures", 4) if calibrated else None
+    with pytest.raises(
+        ConversionError, match=r"share a scale 32 at a time, and block0/attention/qkv.* has 48 inputs: choose int8"
+    ):
+        convert(model, tmp_path / "x.tflite", recipe="int4", resolutions=[32], calibration=folder)
+    assert not list(tmp_path.glob("*.tflite"))
+
+
+def test_int4_without_pictures_says_what_some_would_bring(run, tiny_keras, tmp_path):
+    hint = "int4 loses less when pictures say how to round: --calibration DIR"
+    for more, hinted in (((), True), (("--calibration", pictures_in(tmp_path / "pictures", 4)), False)):
+        command = ("convert", tiny_keras, "-o", tmp_path / "x.tflite", "--recipe", "int4", "--resolutions", 32, *more)
+        code, out, _ = run(*command)
+        assert code == 0
+        assert (hint in out) == hinted
+
+
 def test_output_name_and_folder(tiny_model, tmp_path):
     with pytest.raises(ConversionError, match=r"written as a \.tflite file, not 'x\.onnx'"):
         convert(tiny_model, tmp_path / "x.onnx")
@@ -170,7 +193,7 @@ def test_more_than_one_partition_is_refused_for_a_cpu_recipe(artefact):
 
     assert max(each.partitions for each in read_manifest(artefact("int8-full")).signatures) > 1
     promised = replace(RECIPES["int8-full"], for_cpu=True)
-    with pytest.raises(AuditError, match="XNNPACK partitions, and the recipe int8-full promises one"):
+    with pytest.raises(AuditError, match="XNNPACK partitions, and the recipe int8-full promises 1"):
         audit(artefact("int8-full").read_bytes(), promised, "classify_32")
 
 

@@ -170,6 +170,9 @@ sites = ["expand", "gelu"]
 blocks = [1]
 weight = "float32"
 [[rules]]
+sites = ["patches"]
+weight = "float32"
+[[rules]]
 op = "FULLY_CONNECTED"
 weight = "float32"
 blocks = ["outside"]

@@ -13,7 +13,7 @@ from edgevit_runtime.seal import read_seal
 from edgevit.errors import ConversionError
 
 
-@pytest.mark.parametrize("recipe", ["float32", "float16", "int8"])
+@pytest.mark.parametrize("recipe", ["float32", "float16", "int8", "int4"])
 @pytest.mark.parametrize("resolution", [64, 96])
 def test_it_is_the_file_that_converting_alone_makes(artefact, tiny_model, tiny_keras, tmp_path, recipe, resolution):
     extract(artefact(recipe), tmp_path / "extracted.tflite", resolution)

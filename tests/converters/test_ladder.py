@@ -9,7 +9,7 @@ from edgevit.converters.packing import pack
 from edgevit_runtime import Model
 
 
-@pytest.mark.parametrize("recipe", ["float32", "int8"])
+@pytest.mark.parametrize("recipe", ["float32", "int8", "int4"])
 def test_each_resolution_equals_a_single_artefact(artefact, tiny_model, tmp_path, recipe):
     with Model(artefact(recipe), weight_cache=False) as ladder:
         for resolution in (32, 96):
@@ -20,10 +20,11 @@ def test_each_resolution_equals_a_single_artefact(artefact, tiny_model, tmp_path
                 np.testing.assert_array_equal(ladder.outputs(image)["scores"], single.outputs(image)["scores"])
 
 
-def test_weights_and_scales_are_stored_once(tiny_model, artefact, tmp_path):
-    ladder = artefact("int8")
+@pytest.mark.parametrize("recipe", ["int8", "int4"])
+def test_weights_and_scales_are_stored_once(tiny_model, artefact, tmp_path, recipe):
+    ladder = artefact(recipe)
     single = tmp_path / "single.tflite"
-    convert(tiny_model, single, resolutions=[64])
+    convert(tiny_model, single, recipe=recipe, resolutions=[64])
     model = flatbuffer_utils.read_model(ladder)
     weights = [
         {tensor.buffer for tensor in graph.tensors if tuple(tensor.shape) == (128, 32)} for graph in model.subgraphs

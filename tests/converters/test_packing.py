@@ -24,7 +24,7 @@ def contents(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
-@pytest.mark.parametrize("recipe", ["int8", "int8-full", "float16"])
+@pytest.mark.parametrize("recipe", ["int8", "int8-full", "float16", "int4"])
 def test_it_says_the_same_and_is_smaller(artefact, recipe):
     content = bytearray(artefact(recipe).read_bytes())
     plain = plainly(flatbuffer_utils.read_model_from_bytearray(content))

@@ -90,14 +90,16 @@ def test_equalized_channels_are_of_a_width(outliers):
     assert share(dataclasses.replace(folded, blocks=blocks)) > 0.3
 
 
-def test_rounding_by_the_output_errs_less_and_stays_on_the_grid():
+@pytest.mark.parametrize(("kind", "width"), [("int8", 40), ("int4", 96)])
+def test_rounding_by_the_output_errs_less_and_stays_on_the_grid(kind, width):
     random = np.random.default_rng(0)
-    inputs = random.normal(size=(2000, 12)) @ random.normal(size=(12, 40)) + 0.3 * random.normal(size=(2000, 40)) + 0.5
-    layer = Linear(random.normal(size=(24, 40)).astype(np.float32), random.normal(size=24).astype(np.float32))
-    rounded = corrected(layer, inputs.T @ inputs / len(inputs), inputs.mean(axis=0))
-    np.testing.assert_allclose(round_weight(rounded.weight), rounded.weight, atol=1e-6)
+    inputs = random.normal(size=(2000, 12)) @ random.normal(size=(12, width)) + 0.5
+    inputs += 0.3 * random.normal(size=inputs.shape)
+    layer = Linear(random.normal(size=(24, width)).astype(np.float32), random.normal(size=24).astype(np.float32))
+    rounded = corrected(layer, inputs.T @ inputs / len(inputs), inputs.mean(axis=0), kind)
+    np.testing.assert_allclose(round_weight(rounded.weight, kind), rounded.weight, atol=1e-6)
     exact = inputs @ layer.weight.T + layer.bias
-    plain = inputs @ np.asarray(round_weight(layer.weight)).T + layer.bias - exact
+    plain = inputs @ np.asarray(round_weight(layer.weight, kind)).T + layer.bias - exact
     ours = inputs @ rounded.weight.T + rounded.bias - exact
     assert np.square(ours).mean() < 0.5 * np.square(plain).mean()
     assert np.abs(ours.mean(axis=0)).max() < 1e-3 < np.abs(plain.mean(axis=0)).max()
@@ -170,6 +172,19 @@ def test_the_artefact_computes_what_was_prepared(tiny_model, tmp_path):
     with Model(tmp_path / "x.tflite", weight_cache=False) as artefact:
         scores = np.stack([artefact.outputs(image)["scores"] for image in images])
     assert np.abs(simulated - scores).mean() < 0.01
+
+
+def test_pictures_bring_int4_nearer_to_float(outliers, tmp_path):
+    folder = pictures_in(tmp_path / "pictures", 16)
+    images = pictures(64, 32, seed=200)
+    exact = tf.nn.softmax(batch_logits(outliers, images, Batched())).numpy()
+    errors = []
+    for calibration in (None, folder):
+        convert(outliers, tmp_path / "x.tflite", recipe="int4", resolutions=[64], calibration=calibration)
+        with Model(tmp_path / "x.tflite", weight_cache=False) as artefact:
+            scores = np.stack([artefact.outputs(image)["scores"] for image in images])
+        errors.append(float(np.square(scores - exact).mean()))
+    assert errors[1] < 0.5 * errors[0]
 
 
 def test_a_model_that_computes_nan_is_named(tiny_model):

@@ -11,7 +11,7 @@ from ai_edge_quantizer.algorithms.uniform_quantize.uniform_quantize_tensor impor
     tensor_zp_scale_from_min_max,
     uniform_quantize,
 )
-from edgevit.converters.rounding import nudged, round_rows, round_static, round_weight, rsqrt_by_table
+from edgevit.converters.rounding import BLOCK, nudged, round_rows, round_static, round_weight, rsqrt_by_table
 
 
 def quantizers(low, high, symmetric=False):
@@ -40,6 +40,22 @@ def test_weight_rounding_is_ai_edge_quantizers():
     for row, rounded in zip(weight, np.asarray(round_weight(weight)), strict=True):
         parameters = quantizers([row.min()], [row.max()], symmetric=True)
         np.testing.assert_allclose(rounded, uniform_quantize(row, parameters) * parameters.scale, atol=1e-6)
+
+
+def test_int4_rounding_is_ai_edge_quantizers():
+    """It finds the scales again that rounded weights were made with: by blocks, in float16."""
+    weight = np.random.default_rng(4).normal(size=(6, 96)).astype(np.float32) * np.float32(
+        [[1], [40], [1e-4], [1e-6], [3], [0]]
+    )
+    rounded = np.asarray(round_weight(weight, "int4"))
+    blocks, granularity = rounded.reshape(6, 3, BLOCK), qtyping.QuantGranularity.BLOCKWISE_32
+    zero, scale = tensor_zp_scale_from_min_max(blocks.min(axis=-1), blocks.max(axis=-1), 4, True, granularity)
+    scale = scale.astype(np.float16).astype(np.float32)
+    parameters = qtyping.UniformQuantParams(4, 1, scale, zero, True, block_size=BLOCK)
+    integers = uniform_quantize(rounded, parameters, is_blockwise_quant=True)
+    live = np.abs(weight).max(axis=1) > 1e-5
+    np.testing.assert_array_equal((integers * np.repeat(scale, BLOCK, axis=1))[live], rounded[live])
+    assert (np.abs(rounded - weight) <= 0.51 * np.repeat(scale, BLOCK, axis=1) + 2.0**-24).all()
 
 
 def test_rows_are_rounded_each_in_its_own_range():

@@ -11,9 +11,9 @@ from ai_edge_litert.tools import flatbuffer_utils
 from edgevit.converters import convert
 from edgevit.converters.lowering import fold, model_arrays
 from edgevit.converters.recipes import get_recipe
-from edgevit.converters.rounding import round_constant, round_weight
+from edgevit.converters.rounding import BLOCK, round_constant, round_weight
 from edgevit.converters.simulation import Batched, Rounded, Simulation, batch_logits
-from edgevit.converters.sites import FIXED, roundings, site_of, word
+from edgevit.converters.sites import FIXED, roundings, site_of, weight, word
 from edgevit_runtime import Model, read_manifest
 from samples import pictures_in, random_picture
 
@@ -21,7 +21,7 @@ from edgevit.calibration import Calibration
 from edgevit.errors import ConfigError, ConversionError
 from edgevit.model import build, load, named_weights, save
 
-RECIPES = ("int8", "int8-static", "int8-full")
+RECIPES = ("int8", "int8-static", "int8-full", "int4")
 SIZES = (64, 96)
 
 
@@ -86,6 +86,21 @@ def integer_tensors(path, rung):
             yield tensor.name.decode(), dtype, np.array(quantization.scale), zero_point, integers
 
 
+def int4_weights(path, rung):
+    """Of one resolution: (name, real numbers [out, in]) of each int4 tensor, unpacked by the schema's words."""
+    model = flatbuffer_utils.read_model(path)
+    tensors = model.subgraphs[rung].tensors
+    for tensor in tensors:
+        if tensor.type == schema.TensorType.INT4:
+            packed = np.frombuffer(bytes(model.buffers[tensor.buffer].data), np.uint8)
+            integers = np.stack([packed & 15, packed >> 4], axis=-1).astype(np.int8)  # the low half comes first
+            integers = np.where(integers > 7, integers - 16, integers).reshape(tensor.shape)
+            scales = model.buffers[tensors[tensor.quantization.details.scales].buffer].data
+            scales = np.frombuffer(bytes(scales), np.float16).reshape(len(integers), -1)
+            assert (scales == scales.astype(tf.bfloat16.as_numpy_dtype)).all()  # with which XNNPACK reckons
+            yield tensor.name.decode(), integers * np.repeat(scales.astype(np.float32), BLOCK, axis=1)
+
+
 @pytest.mark.parametrize("rung", [0, 1])
 @pytest.mark.parametrize("recipe", ["int8-static", "int8-full"])
 def test_the_artefact_has_the_simulations_ranges(tuned, recipe, rung):
@@ -123,9 +138,12 @@ def test_the_artefact_has_the_simulations_weights(tuned, recipe):
             if integers is not None and name.startswith(f"{site}/") and integers.ndim == len(layer.weight.shape):
                 found[site] = integers * scales.reshape([-1] + [1] * (integers.ndim - 1))
                 assert zero_point == 0
+    for name, weights in int4_weights(path, 0):
+        found |= {site: weights for site in expected if name.startswith(f"{site}/")}
     assert set(found) == set(expected)
     for site, weights in found.items():
-        np.testing.assert_allclose(weights, round_weight(expected[site].weight), atol=1e-6, err_msg=site)
+        rounded = round_weight(expected[site].weight, weight(word(site), get_recipe(recipe)))
+        np.testing.assert_allclose(weights, rounded, atol=1e-6, err_msg=site)
 
 
 def test_positions_are_rounded_in_a_range_of_their_own(tuned):
@@ -149,7 +167,12 @@ def test_positions_are_rounded_in_a_range_of_their_own(tuned):
 # borders; in `int8-full`, where every op rounds, one crossed early moves all that follows by a step: LiteRT's own
 # optimized and reference kernels part by 0.004 in the mean there, simulation and artefact by 0.005 to 0.006. In 16 bits
 # the float model is no further than 0.017 to 0.034, which leaves less room for a ratio than in the other recipes.
-CLOSE = {"int8": (0.02, 0.001, 5), "int8-static": (0.03, 0.002, 5), "int8-full": (0.06, 0.008, 3)}
+CLOSE = {
+    "int8": (0.02, 0.001, 5),
+    "int8-static": (0.03, 0.002, 5),
+    "int8-full": (0.06, 0.008, 3),
+    "int4": (0.02, 0.001, 20),
+}
 
 
 @pytest.mark.parametrize("distilled", [False, True])
@@ -253,7 +276,7 @@ def test_gradients_reach_every_weight_and_range(tuned, recipe):
         assert gradient is not None, variable.path
         assert np.isfinite(gradient).all(), variable.path
         assert np.any(gradient), variable.path
-    assert bool(simulation.variables) == (recipe != "int8")
+    assert bool(simulation.variables) == get_recipe(recipe).needs_calibration
     if simulation.variables:
         moved = np.any(np.asarray(gradients[-1]) != 0.0, axis=1)
         # Adding epsilon to a variance that is on the same grid already rounds nothing.

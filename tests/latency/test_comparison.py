@@ -12,6 +12,7 @@ import pytest
 from edgevit.cli.main import main
 from edgevit.errors import DocumentError, ProfileError, SlowerError
 from edgevit.latency.comparison import Comparison, read_profiles
+from edgevit.latency.conditions import Doubt
 from edgevit.latency.profile import Profile
 
 Measured = Callable[[dict[int, float]], Profile]
@@ -116,6 +117,14 @@ class TestCommand:
         assert "224 12.0 15.0 1.25" in words
         assert "all 1.25" in words
         assert "Ratios are to int8" in words
+
+    def test_marks_are_explained(self, capsys: pytest.CaptureFixture[str], base: Profile, tmp_path: Path) -> None:
+        path = tmp_path / "hot.json"
+        hot = replace(base.points[0], stable=False, doubtful=(Doubt("heat", "80 °C"),))
+        path.write_text(json.dumps(replace(base, points=(hot, *base.points[1:])).to_dict()))
+        words = " ".join(self.run(capsys, str(path))[1].split())
+        assert "96 ?~2.00" in words
+        assert "? doubtful, the device was not as it should be; ~ not settled in the time given" in words
 
     def test_slower_fails_with_one_line(self, capsys: pytest.CaptureFixture[str], files: tuple[str, str]) -> None:
         code, out, err = self.run(capsys, *files, "--fail-slower", "10%")

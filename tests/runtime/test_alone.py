@@ -116,6 +116,10 @@ def test_other_pythons(wheel, tmp_path, artefact, version):
             assert done.returncode == 1
             assert re.fullmatch(r"edgevit-run: interpreter 1\.4\.0 cannot run .*; a newer one may: .*\n", done.stderr)
             continue
+        if recipe == "int4" and version == "3.9":
+            assert done.returncode == 1
+            assert done.stderr.startswith("edgevit-run: interpreter 1.4.0 computes int4 weights wrongly; `pip install ")
+            continue
         assert (done.returncode, done.stderr) == (0, ""), recipe
     with Model(artefact("int8")) as model:
         expected = model.classify(tmp_path / "p.jpg").to_dict()["top"]

@@ -12,7 +12,9 @@ def odd(found):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("recipe", "backend"), [("int8", None), ("int8-full", None), ("float16", "interpreter")])
+@pytest.mark.parametrize(
+    ("recipe", "backend"), [("int8", None), ("int8-full", None), ("int4", None), ("float16", "interpreter")]
+)
 def test_damaged_artefacts(artefact, recipe, backend):
     found = outcomes(1000, artefact_trial(Artefacts(artefact(recipe)).damaged, backend=backend))
     assert not odd(found)

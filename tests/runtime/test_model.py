@@ -58,7 +58,7 @@ def test_default_resolution_top_k_and_errors(tiny_tflite):
         Model(tiny_tflite, threads=0)
 
 
-@pytest.mark.parametrize("recipe", ["float32", "int8", "int8-full"])
+@pytest.mark.parametrize("recipe", ["float32", "int8", "int8-full", "int4"])
 def test_backends_agree(artefact, recipe):
     image = np.asarray(random_picture(5, (80, 80)))
     scores = {}
@@ -195,6 +195,16 @@ def test_versions_that_compute_wrongly_are_refused(tiny_tflite, monkeypatch, ver
     monkeypatch.setattr(backends_module, "installed_version", lambda _name: version)
     with pytest.raises(EdgeViTError, match=f"ai-edge-litert {version} computes int8 attention wrongly"):
         Model(tiny_tflite)
+
+
+@pytest.mark.parametrize(("recipe", "refused"), [("int4", True), ("int8", False)])
+def test_int4_is_refused_where_it_is_computed_wrongly(artefact, monkeypatch, recipe, refused):
+    monkeypatch.setattr(backends_module, "installed_version", lambda _name: "1.4.0")
+    if refused:
+        with pytest.raises(EdgeViTError, match=r"interpreter 1\.4\.0 computes int4 weights wrongly; `pip install"):
+            Model(artefact(recipe), weight_cache=False, backend="interpreter")
+    else:
+        Model(artefact(recipe), weight_cache=False, backend="interpreter").close()
 
 
 def test_picture_is_pinned():

@@ -36,6 +36,23 @@ def refusal(artefact):
     return ask
 
 
+@pytest.fixture(scope="module")
+def int4(artefact):
+    """(the int4 artefact as objects that can be changed, what the verifier says to it)"""
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    manifest = read_manifest(artefact("int4"))
+
+    def ask(changed):
+        try:
+            verify(bytes(flatbuffer_utils.convert_object_to_bytearray(changed)), manifest)
+        except ArtefactError as error:
+            return str(error)
+        return "passed"
+
+    return lambda: flatbuffer_utils.read_model(artefact("int4")), ask
+
+
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_every_recipe_passes(artefact, recipe):
     path = artefact(recipe)
@@ -190,6 +207,83 @@ def test_lies_are_refused(model, refusal, lie):
     changed = model()
     lie(changed)
     assert LIES[lie] in (refusal(changed) or "passed")
+
+
+def scales_of(model, weights):
+    return model.subgraphs[0].tensors[weights.quantization.details.scales]
+
+
+def halves_missing(model, weights):
+    model.buffers[weights.buffer].data = model.buffers[weights.buffer].data[:-16]
+
+
+def scales_too_few(model, weights):
+    scales_of(model, weights).shape[0] -= 1
+
+
+def scales_elsewhere(model, weights):
+    weights.quantization.details.scales = 9999
+
+
+def scales_of_another_type(model, weights):
+    weights.quantization.details.scales = model.subgraphs[0].inputs[0]
+
+
+def scales_of_zero(model, weights):
+    buffer = model.buffers[scales_of(model, weights).buffer]
+    buffer.data = [0, 0, *buffer.data[2:]]
+
+
+def scales_of_infinity(model, weights):
+    buffer = model.buffers[scales_of(model, weights).buffer]
+    buffer.data = [0, 0x7C, *buffer.data[2:]]
+
+
+def other_blocks(model, weights):
+    weights.quantization.details.blockSize = 16
+
+
+def zero_points_by_blocks(model, weights):
+    weights.quantization.details.zeroPoints = weights.quantization.details.scales
+
+
+def no_details(model, weights):
+    weights.quantization = None
+
+
+def int4_under_channel_scales(model, weights):
+    from ai_edge_litert import schema_py_generated as schema
+
+    rows = weights.shape[0]
+    weights.quantization = schema.QuantizationParametersT(scale=[0.1] * rows, zeroPoint=[0] * rows)
+
+
+def details_of_an_activation(model, weights):
+    model.subgraphs[0].tensors[op(model, _index("GELU"))[0].inputs[0]].quantization = weights.quantization
+
+
+INT4_LIES = {
+    halves_missing: "bytes for a constant of shape",
+    scales_too_few: "bytes for a constant of shape",
+    scales_elsewhere: "tensor of scales 9999 of",
+    scales_of_another_type: "for int4 weights",
+    scales_of_zero: "a scale that is no positive number",
+    scales_of_infinity: "a scale that is no positive number",
+    other_blocks: "int4 blocks in",
+    zero_points_by_blocks: "zero points by blocks",
+    no_details: "int4 weights without scales by blocks",
+    int4_under_channel_scales: "int4 weights without scales by blocks",
+    details_of_an_activation: "scales by blocks of no weights",
+}
+
+
+@pytest.mark.parametrize("lie", INT4_LIES, ids=lambda lie: lie.__name__)
+def test_lies_about_int4_are_refused(int4, lie):
+    read, ask = int4
+    model = read()
+    assert ask(model) == "passed"
+    lie(model, next(each for each in model.subgraphs[0].tensors if each.type == 17))
+    assert INT4_LIES[lie] in ask(model)
 
 
 @pytest.fixture(scope="module")

@@ -74,6 +74,19 @@ def litert_version() -> str:
     return version
 
 
+def check_int4(backend: Backend) -> None:
+    """Raises `BackendError` for what computes int4 weights with a scale for each block wrongly, without a word.
+
+    LiteRT 1.4.0, the newest for Python 3.9, does, and not by so much that every self-test would find it;
+    tflite-runtime 2.14 is older than such scales. LiteRT 2.1.3 and later are right.
+    """
+    if backend.name == "tflite" or (backend.name == "interpreter" and backend.version.startswith("1.")):
+        raise BackendError(
+            f"{backend.name} {backend.version} computes int4 weights wrongly; `pip install 'ai-edge-litert>=2.1.3'` "
+            "(Python 3.10 or later), or convert with --recipe int8"
+        )
+
+
 def installed_version(package: str) -> str:
     """The version of an installed package. Raises `ImportError` where it is not there.
 

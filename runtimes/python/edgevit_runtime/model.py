@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgevit_runtime import cache
-from edgevit_runtime.backends import Array, open_backend
+from edgevit_runtime.backends import Array, check_int4, open_backend
 from edgevit_runtime.errors import ArtefactError, BackendError, EdgeViTError, PictureError
 from edgevit_runtime.manifest import Manifest, Signature, Tensor, read_manifest
 from edgevit_runtime.preprocess import MAX_PIXELS, Picture, prepare
@@ -110,6 +110,8 @@ class Model:
         start = time.perf_counter()
         self._digest = examine(self.path, self.manifest, trust, remember=weight_cache)
         self._backend = open_backend(self.path, threads, backend, digest=self._digest, weight_cache=weight_cache)
+        if "INT4" in self.manifest.raw["signatures"][0].get("dtypes", ()):
+            check_int4(self._backend)
         self.load_ms = (time.perf_counter() - start) * 1e3
         self._remember = weight_cache
         self._lock, self._measuring = threading.Lock(), threading.Lock()

@@ -16,7 +16,8 @@ from edgevit_runtime import spatial
 from edgevit_runtime.flatbuffer import DamagedError
 
 Shape = spatial.Shape
-FLOAT, HALF, INT32, UINT8, INT8, INT16, INT64 = "float32", "float16", "int32", "uint8", "int8", "int16", "int64"
+FLOAT, HALF, INT32, UINT8 = "float32", "float16", "int32", "uint8"
+INT4, INT8, INT16, INT64 = "int4", "int8", "int16", "int64"
 ACTIVATIONS = (0, 1, 3)  # none, RELU, RELU6
 
 
@@ -206,6 +207,7 @@ _LINEAR = (
     (INT8, INT8, INT32, INT8),
     (INT16, INT8, INT64, INT16),
 )
+_BLOCKWISE = (*_LINEAR, (FLOAT, INT4, FLOAT, FLOAT))
 _WIDE = (*_REAL, (INT16, INT16))  # the residual stream and the norms of `int8-full`; islands of a custom recipe
 _WITH_INTS = ((FLOAT, INT32, FLOAT), (INT8, INT32, INT8), (INT16, INT32, INT16))
 
@@ -229,7 +231,7 @@ OPS: dict[int, Op] = {
     3: Op("CONV_2D", 1, "Conv2D", 3, spatial.conv, _LINEAR),
     4: Op("DEPTHWISE_CONV_2D", 2, "DepthwiseConv2D", 3, spatial.depthwise_conv, _BYTES),
     6: Op("DEQUANTIZE", 38, "None", 1, _same, ((INT8, FLOAT), (INT16, FLOAT), (HALF, FLOAT))),
-    9: Op("FULLY_CONNECTED", 8, "FullyConnected", 3, _fully_connected, _LINEAR),
+    9: Op("FULLY_CONNECTED", 8, "FullyConnected", 3, _fully_connected, _BLOCKWISE),
     14: Op("LOGISTIC", 0, "None", 1, _same, _REAL),
     17: Op("MAX_POOL_2D", 5, "Pool2D", 1, spatial.pool, _REAL),
     18: Op("MUL", 21, "Fused", 2, _broadcast, _WIDE),

@@ -1,6 +1,6 @@
 """The tables of a TFLite file as far as an artefact uses them: tensorflow/lite/schema/schema.fbs, version 3.
 
-What is not listed (custom ops, sparse tensors, external buffers, blockwise scales, variables) no artefact has, and the
+What is not listed (custom ops, sparse tensors, external buffers, variables) no artefact has, and the
 reader refuses. Parts that a check reads from a table are named here once.
 """
 
@@ -43,8 +43,11 @@ TABLES: dict[str, Fields] = {
         1: ("max", "[f]"),
         2: ("scale", "[f]"),
         3: ("zero_point", "[q]"),
+        4: ("details_type", "B"),
+        5: ("details_at", "offset"),
         6: ("dimension", "i"),
     },
+    "Blockwise": {0: ("scales", "i"), 1: ("zero_points", "i"), 2: ("block_size", "i")},
     "Operator": {
         0: ("opcode", "I"),
         1: ("inputs", "[i]"),
@@ -119,8 +122,8 @@ TABLES: dict[str, Fields] = {
     },
 }
 
-# TensorType -> (numpy's name, bytes of one item)
-TYPES: dict[int, tuple[str, int]] = {
+# TensorType -> (numpy's name, bytes of one item); int4 lies two to a byte
+TYPES: dict[int, tuple[str, float]] = {
     0: ("float32", 4),
     1: ("float16", 2),
     2: ("int32", 4),
@@ -129,4 +132,5 @@ TYPES: dict[int, tuple[str, int]] = {
     6: ("bool", 1),
     7: ("int16", 2),
     9: ("int8", 1),
+    17: ("int4", 0.5),
 }

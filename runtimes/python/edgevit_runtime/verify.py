@@ -14,6 +14,8 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from edgevit_runtime.errors import ArtefactError
 from edgevit_runtime.flatbuffer import DamagedError, Parser, Values
 from edgevit_runtime.manifest import Manifest, Signature, Tensor
@@ -28,6 +30,10 @@ ZERO_POINTS = {"int8": (-128, 127), "uint8": (0, 255)}
 """What the type can hold; other types are quantized symmetrically."""
 MAX_CONSTANT_INTS = 64
 """Axes, orders and shapes are this short; longer constants are weights and never read here."""
+BLOCKWISE = 2
+"""Among the kinds of details that a quantization may have (QuantizationDetails)."""
+BLOCK = 32
+"""Of int4 weights as many share a scale."""
 
 
 def verify(data: bytes | memoryview, manifest: Manifest) -> None:
@@ -55,6 +61,7 @@ class _Verifier:
         self.data = data
         # Blocks and resolutions repeat each other: what was found right once is not looked at again.
         self._scales: set[tuple[int, str]] = set()
+        self._block_scales: set[tuple[int, int]] = set()
         self._operators: set[tuple[Any, ...]] = set()
         self._operands: dict[tuple[Any, ...], Operand] = {}
         self.parser = Parser(data, TABLES)
@@ -111,6 +118,9 @@ class _Verifier:
     def _subgraph(self, graph: Values) -> list[Operand]:
         """Its tensors, after every check that needs nothing but the subgraph."""
         tensors = [self._tensor(tensor) for tensor in graph.get("tensors", ())]
+        for values, operand in zip(graph.get("tensors", ()), tensors):
+            if operand.dtype == "int4" or "details_type" in values.get("quantization", {}):
+                self._blocks(operand, values.get("quantization", {}), graph["tensors"], tensors)
         written = {index for index, tensor in enumerate(tensors) if tensor.constant}
         for index in graph.get("inputs", ()):
             self._index(index, tensors, "input tensor")
@@ -136,7 +146,7 @@ class _Verifier:
         if len(shape) > MAX_DIMENSIONS or (shape and min(shape) < 1):
             raise DamagedError(f"a tensor of shape {list(shape)}")
         _demand(tensor.get("shape_signature", shape) == shape, "a tensor whose shape is not fixed")
-        size_bytes = math.prod(shape) * item_bytes
+        size_bytes = math.ceil(math.prod(shape) * item_bytes)
         if size_bytes > MAX_TENSOR_BYTES:
             raise DamagedError(f"a tensor of {size_bytes} bytes")
         if tensor.get("quantization"):
@@ -150,6 +160,38 @@ class _Verifier:
         if dtype == "int32" and count <= 4 * MAX_CONSTANT_INTS:
             values = struct.unpack_from(f"<{count // 4}i", self.data, start)
         return self._operand(shape, dtype, values, True)
+
+    def _blocks(
+        self, operand: Operand, quantization: Values, values: Sequence[Values], tensors: Sequence[Operand]
+    ) -> None:
+        """int4 weights and their scales, a tensor by itself, whose place native kernels take on trust."""
+        _demand(
+            operand.dtype == "int4" and operand.constant and len(operand.shape) == 2, "scales by blocks of no weights"
+        )
+        _demand(
+            quantization.get("details_type") == BLOCKWISE
+            and "details_at" in quantization
+            and not quantization.get("scale")
+            and not quantization.get("zero_point")
+            and not quantization.get("dimension", 0),
+            "int4 weights without scales by blocks",
+        )
+        details = self.parser.table(quantization["details_at"], "Blockwise")
+        rows, columns = operand.shape
+        _demand(details.get("block_size") == BLOCK and columns % BLOCK == 0, f"int4 blocks in {columns} columns")
+        _demand(details.get("zero_points", 0) == -1, "zero points by blocks")
+        index = self._index(details.get("scales", 0), tensors, "tensor of scales")
+        scales = tensors[index]
+        _demand(
+            scales.dtype == "float16" and scales.constant and scales.shape == (rows, columns // BLOCK),
+            f"scales {list(scales.shape)} for int4 weights {list(operand.shape)}",
+        )
+        place = self.buffers[values[index].get("buffer", 0)]
+        if place not in self._block_scales:
+            self._block_scales.add(place)
+            bits = np.frombuffer(self.data, "<u2", place[1] // 2, place[0])
+            # Positive and finite: kernels look at the rest for themselves, and end the process.
+            _demand(int(bits.min()) > 0 and int(bits.max()) < 0x7C00, "a scale that is no positive number")
 
     def _operand(self, *fields: Any) -> Operand:
         """Equal tensors are one object."""

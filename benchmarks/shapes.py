@@ -1,0 +1,104 @@
+"""Do the recipes hold in models as wide as ViT-S and ViT-B, with outliers, where plain min-max collapses?
+
+DeiT-Tiny widened two and four times, exactly, then given outliers of another size in each copy of its channels: float
+answers what DeiT-Tiny answers. `plain`: every tensor that the recipe rounds in the range of the widest ends seen, no
+islands, weights rounded to the nearest. In the simulation, which computes what artefacts do
+(tests/converters/test_simulation.py): a ViT-B's picture takes a second, so that there are few. By `logits_db` few say
+enough; the agreement on them is coarse.
+
+`python benchmarks/shapes.py ViT-B` measures that one, and keeps what benchmarks/results/shapes.json has of others.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import deit_tiny
+import numpy as np
+from edgevit.converters.calibration import calibration_files, calibration_images
+from edgevit.converters.correction import Known, correct
+from edgevit.converters.equalize import equalize
+from edgevit.converters.lowering import fold, graph, model_arrays
+from edgevit.converters.posttraining import BATCH
+from edgevit.converters.ranges import choose, observe
+from edgevit.converters.recipes import get_recipe
+from edgevit.converters.simulation import Rounded
+from edgevit_runtime.preprocess import prepare
+from outliers import widened, with_outliers
+from quantization import PLAIN, losses
+from record import RESULTS, real_data, write
+
+SHAPES = {"ViT-S": (2, (64.0, 16.0), 20, 32), "ViT-B": (4, (64.0, 16.0, 128.0, 4.0), 100, 16)}
+"""Times as wide, outliers of each copy, of the validation pictures one in so many, pictures to calibrate with."""
+RECIPES = {True: ("int8-full", "int8-static", "int4"), False: ("int8",)}
+"""With and without factors behind the norms (`equalize`): what has them in common is prepared once."""
+RESOLUTION = 224
+
+
+def rows(model: Any, images: Any, reference: Any, calibration: Any) -> Iterator[dict[str, Any]]:
+    """For each recipe what the logits lose, plainly and as the recipe has it."""
+    config = model.config
+    folded = fold(config, model_arrays(model), RESOLUTION)
+
+    def seen(folded: Any, *, moments: bool = False) -> Any:
+        starts = range(0, len(calibration), BATCH)
+        return observe(config, [(folded, calibration[at : at + BATCH]) for at in starts], moments=moments)
+
+    def loss(folded: Any, recipe: Any, ranges: Any) -> dict[str, float]:
+        run = graph(config, folded, with_logits=True, do=Rounded(recipe, ranges))
+        logits = [run(images[at : at + BATCH])["logits"][:, 0].numpy() for at in range(0, len(images), BATCH)]
+        return losses(np.concatenate(logits), reference)
+
+    first = seen(folded).samples
+    ends = {site: (min(each.low, 0.0), max(each.high, 1e-9)) for site, each in first.items()}
+    for factors, names in RECIPES.items():
+        equal = replace(folded, blocks=equalize(config, folded.blocks, first, factors=factors))
+        second = seen(equal, moments=True)
+        known: Known = {}
+        for name in names:
+            recipe = get_recipe(name)
+            rounded = correct(equal, second.moments, recipe, known)
+            plain = replace(recipe, rules=PLAIN.get(name, recipe.rules))
+            yield {
+                "recipe": name,
+                "plain": loss(folded, plain, ends),
+                "ours": loss(rounded, recipe, choose(equal, recipe, second.samples)),
+            }
+
+
+def keep(row: dict[str, Any]) -> None:
+    """Puts it in the place of the one of its kind."""
+    path = RESULTS / "shapes.json"
+    found = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
+    rows = {(each["shape"], each["recipe"]): each for each in [*found, row]}
+    order = [(shape, name) for shape in SHAPES for names in RECIPES.values() for name in names]
+    kept = [rows[key] for key in order if key in rows]
+    write("shapes", {"resolution": RESOLUTION, "made_of": "DeiT-Tiny", "rows": kept})
+    print(row, flush=True)
+
+
+def main() -> None:
+    from edgevit.model import load
+
+    data = real_data()
+    reference = np.load(data / "imagenet_val" / "reference_logits.npz")
+    tiny = load(deit_tiny.keras_model())
+    named = sys.argv[1:] or list(SHAPES)
+    for shape, (times, factors, every, count) in ((name, SHAPES[name]) for name in named):
+        model = with_outliers(widened(tiny, times), factors)
+        names = reference["files"][::every]
+        images = np.stack([prepare(data / "imagenet_val" / str(name), RESOLUTION, "squash") for name in names])
+        files = calibration_files(data / "imagenet_calibration", count)
+        calibration = np.concatenate(list(calibration_images(files, RESOLUTION, model.config.resize)))
+        about = {"shape": shape, "width": model.config.width, "heads": model.config.heads, "outliers": list(factors)}
+        counts = {"pictures": len(images), "calibration_pictures": len(files)}
+        for row in rows(model, images, reference["logits"][::every], calibration):
+            keep({**about, **counts, **row})
+
+
+if __name__ == "__main__":
+    main()
