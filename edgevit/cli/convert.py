@@ -171,8 +171,8 @@ def command(
         inspection["selection"] = selection.to_dict()
         console.print(selection_table(inspection["selection"]))
     console.print(inspection_table(inspection))
-    fine_tuned = loaded.calibration is not None and loaded.calibration.recipe == chosen.name
-    if chosen.wants_calibration and calibration is None and not fine_tuned:
+    learned = getattr(loaded, "calibration", None)
+    if chosen.wants_calibration and calibration is None and (learned is None or learned.recipe != chosen.name):
         hint = f"{chosen.name} loses less when pictures say how to round: --calibration DIR"
         console.print(hint, markup=False, soft_wrap=True)
     for line in result_lines(inspection):
