@@ -26,7 +26,7 @@ from record import BUILD, RESULTS, ROOT, real_data, write
 
 BEFORE = "0c9752e"
 RECIPES_BEFORE = ("float32", "float16", "int8", "int8-static", "int8-full")
-RESOLUTIONS = (96, 128, 160, 192, 224, 256, 320, 384, 448, 512)
+RESOLUTIONS = (96, 160, 224, 320, 512)
 SECONDS = 1.0
 ROUNDS = 12
 SCRIPT = """

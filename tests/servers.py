@@ -35,9 +35,10 @@ run() {{
 	cd "$folder/home" && exec env -i HOME="$folder/home" PATH="$path" LANG=C \\
 		{through} "$SSH_ORIGINAL_COMMAND"
 }}
-if [ -e "$folder/kill" ] && read -r number pattern < "$folder/kill" && [ "$number" -gt 0 ]; then
+for each in "$folder"/kills/*; do
+	[ -e "$each" ] && read -r number pattern < "$each" || continue
 	case $SSH_ORIGINAL_COMMAND in *"$pattern"*)
-		echo "$((number - 1)) $pattern" > "$folder/kill"
+		[ "$number" -gt 1 ] && echo "$((number - 1)) $pattern" > "$each" || rm "$each"
 		(run) <&0 &
 		sleep 0.05
 		server=$PPID
@@ -46,7 +47,7 @@ if [ -e "$folder/kill" ] && read -r number pattern < "$folder/kill" && [ "$numbe
 		wait
 		exit 1 ;;
 	esac
-fi
+done
 run
 """
 
@@ -139,10 +140,12 @@ class Server:
 
     def kill(self, pattern: str, times: int = 1000) -> None:
         """Kills the server process of the connection whose command has `pattern` in it, while that runs."""
-        (self.folder / "kill").write_text(f"{times} {pattern}\n")
+        kills = self.folder / "kills"
+        kills.mkdir(exist_ok=True)
+        (kills / str(len(list(kills.iterdir())))).write_text(f"{times} {pattern}\n")
 
     def spare(self) -> None:
-        (self.folder / "kill").unlink(missing_ok=True)
+        shutil.rmtree(self.folder / "kills", ignore_errors=True)
 
     def limit(self, line: str) -> None:
         """A line of shell before each command, such as `ulimit -f 100`, or `path=…` for the account's PATH."""

@@ -29,14 +29,13 @@ def test_deploy_profile_uninstall(make_arm64_server, run):
     assert len(libraries) > 20
     assert {machine(each) for each in libraries} == {183}  # EM_AARCH64
 
-    code, out, err = run("profile", GOLDEN, "--device", pi.name, "--seconds", "0.5", "--json")
+    code, out, err = run("profile", GOLDEN, "--device", pi.name, "--seconds", "0.3", "--json")
     assert code == 0, err
     profile = json.loads(out)
     assert profile["device"]["machine"] == "aarch64"
     assert profile["device"]["name"] == "ssh://pi"
     assert all(point["latency_ms"]["median"] > 0 for point in profile["points"])
 
-    assert "nothing had to be sent" in run("deploy", GOLDEN, pi.name)[1]
     assert "edgevit is removed" in run("deploy", "--uninstall", pi.name)[1]
     assert list(pi.top.parent.iterdir()) == []
 
