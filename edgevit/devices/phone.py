@@ -96,6 +96,8 @@ class Phone:
     def uninstall(self) -> bool:
         """Removes all that edgevit put there. Returns whether there was anything."""
         there = self.has(TOP)
+        self.device.run(["rm", "-f", f"{TOP}/edgevit-run"], timeout_s=SHORT_S)
+        self._discard([f"{TOP}/layers"] if self.has(f"{TOP}/layers") else [])
         self.device.run(["rm", "-rf", TOP], timeout_s=_UNPACK_S)
         return there
 
@@ -210,7 +212,15 @@ class Phone:
             for name in self.device.run(["ls", f"{TOP}/{folder}"], timeout_s=SHORT_S).stdout.split()
             if name not in names
         ]
-        self.device.run(["rm", "-rf", f"{TOP}/incoming", *others], timeout_s=_UNPACK_S)
+        self._discard(others)
+
+    def _discard(self, places: list[str]) -> None:
+        """Removes folders, each out of its place first: cut off in the middle, none is there in part."""
+        incoming = f"{TOP}/incoming"
+        if places:
+            self.device.run(["mkdir", "-p", incoming], timeout_s=SHORT_S)
+            self.device.run(["mv", "-f", *places, incoming], timeout_s=SHORT_S)
+        self.device.run(["rm", "-rf", incoming], timeout_s=_UNPACK_S)
 
     def _check_room(self, missing: list[Layer], artefact: Path) -> None:
         """Before anything is sent. What an interrupted deployment left in `incoming` goes."""
