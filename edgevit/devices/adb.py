@@ -139,7 +139,7 @@ class AdbDevice:
         """Ends what nobody waits for any more: adbd would let it run. Its shell leads its process group."""
         with suppress(DeviceError):
             line = f"for each in $(pgrep -f '[{mark[0]}]{mark[1:]}'); do kill -9 -$each; done"
-            _adb("-s", self.serial, "shell", line, timeout_s=_BACK_S)
+            _adb("-s", self.serial, "shell", line, timeout_s=SHORT_S)
 
     def _transfer(self, arguments: list[str], limit_s: float) -> None:
         """`adb push` or `pull`, once more where the connection dropped."""
