@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from edgevit_runtime.preprocess import parse_policy
 from numpy.typing import NDArray
 
 from edgevit.config import ViTConfig
-from edgevit.data.folders import decode, read_folder
+from edgevit.data.folders import decode_batches, read_folder
 from edgevit.errors import DataError
 from edgevit.model import ViT
 
@@ -131,7 +131,10 @@ class Validation:
 
     def _answers(self, what: str, scores: Callable[[Any], NDArray[Any]], resolution: int) -> Answers:
         votes, right, right5, done = [], [], [], 0
-        for images, truths in self._batches(resolution):
+        batches = decode_batches(
+            self.pictures, resolution, self.resize, BATCH, on_skip=lambda file, _error: self.skipped.add(file)
+        )
+        for images, truths in batches:
             best = np.argsort(-scores(images), axis=1, kind="stable")[:, :5]
             votes.append(best[:, 0])
             right.append(best[:, 0] == truths)
@@ -141,20 +144,6 @@ class Validation:
         if not votes:
             raise DataError(f"none of the {len(self.pictures.files)} pictures in {self.data} can be read")
         return Answers(np.concatenate(votes), np.concatenate(right), np.concatenate(right5))
-
-    def _batches(self, resolution: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-        """(images [batch, R, R, 3], classes [batch]) over the whole set."""
-        images: list[Any] = []
-        truths: list[int] = []
-        every = decode(self.pictures, resolution, self.resize, on_skip=lambda file, _error: self.skipped.add(file))
-        for image, truth in every:
-            images.append(image)
-            truths.append(truth)
-            if len(images) == BATCH:
-                yield np.stack(images), np.array(truths)
-                images, truths = [], []
-        if images:
-            yield np.stack(images), np.array(truths)
 
     def entry(self, resolution: int, ours: Answers) -> dict[str, Any]:
         """What the manifest says of an artefact's accuracy at one resolution, in fractions."""

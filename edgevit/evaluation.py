@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,7 +11,7 @@ from edgevit_runtime import Model, read_manifest
 from edgevit_runtime.preprocess import DEFAULT_POLICY
 from numpy.typing import NDArray
 
-from edgevit.data.folders import PictureSet, decode, read_folder
+from edgevit.data.folders import PictureSet, decode_batches, read_folder
 from edgevit.errors import ConfigError, DataError, ModelError
 
 if TYPE_CHECKING:
@@ -174,7 +174,15 @@ def evaluate(
     done, total = 0, len(ladder) * len(pictures.files)
     for column, resolution in enumerate(ladder):
         agreed = 0
-        for images, truths in _batches(pictures, resolution, resize or first.resize, strict, skipped):
+        batches = decode_batches(
+            pictures,
+            resolution,
+            resize or first.resize,
+            BATCH,
+            strict=strict,
+            on_skip=lambda file, _error: skipped.add(file),
+        )
+        for images, truths in batches:
             votes = [
                 row[column].add(each.scores(images), truths) for each, row in zip(predictors, tallies, strict=True)
             ]
@@ -259,21 +267,3 @@ def _pictures(data: Path, predictor: Predictor, limit: int | None) -> PictureSet
     if limit is None or limit >= len(pictures.files):
         return pictures
     return pictures.pick(np.linspace(0, len(pictures.files) - 1, limit).round().astype(int).tolist())
-
-
-def _batches(
-    pictures: PictureSet, resolution: int, policy: str, strict: bool, skipped: set[Path]
-) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-    """(images [batch, R, R, 3], classes [batch]) over the whole set; adds what it cannot read to `skipped`."""
-    images: list[NDArray[np.uint8]] = []
-    truths: list[int] = []
-    for image, truth in decode(
-        pictures, resolution, policy, strict=strict, on_skip=lambda file, _error: skipped.add(file)
-    ):
-        images.append(image)
-        truths.append(truth)
-        if len(images) == BATCH:
-            yield np.stack(images), np.array(truths)
-            images, truths = [], []
-    if images:
-        yield np.stack(images), np.array(truths)

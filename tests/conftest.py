@@ -45,6 +45,24 @@ def tiny_model(tiny_config):
 
 
 @pytest.fixture(scope="session")
+def spoilt(tiny_model):
+    """One column of a layer's weights is much the largest, and reads what is always zero: int8 keeps nothing else."""
+    from edgevit.model import build, named_weights
+
+    model = build(tiny_model.config, seed=3)
+    for name, variable in named_weights(model).items():
+        values = np.array(named_weights(tiny_model)[name])
+        if name == "block1/expand/kernel":
+            values[:, 5] = 0.0
+        elif name == "block1/expand/bias":
+            values[5] = -60.0  # the GELU leaves nothing of it
+        elif name == "block1/contract/kernel":
+            values[5] = 1000.0
+        variable.assign(values)
+    return model
+
+
+@pytest.fixture(scope="session")
 def workshop(tmp_path_factory) -> Path:
     """A folder for what is built once."""
     return tmp_path_factory.mktemp("workshop")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edgevit.errors import DataError, PictureError
 
-__all__ = ["PictureSet", "decode", "read_folder", "split", "training_sets"]
+__all__ = ["PictureSet", "decode", "decode_batches", "read_folder", "split", "training_sets"]
 
 LABELS_FILE = "labels.csv"
 SPLIT_FILE = "split.csv"
@@ -223,3 +223,25 @@ def decode(
         finally:
             for _, _, future in queue:
                 future.cancel()
+
+
+def decode_batches(
+    pictures: PictureSet,
+    resolution: int,
+    policy: str,
+    size: int,
+    *,
+    strict: bool = False,
+    on_skip: OnSkip = lambda _file, _error: None,
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+    """As `decode`, by `size`: uint8 [size, R, R, 3] and classes [size]; the last batch holds what is left."""
+    images: list[NDArray[np.uint8]] = []
+    truths: list[int] = []
+    for image, truth in decode(pictures, resolution, policy, strict=strict, on_skip=on_skip):
+        images.append(image)
+        truths.append(truth)
+        if len(images) == size:
+            yield np.stack(images), np.array(truths)
+            images, truths = [], []
+    if images:
+        yield np.stack(images), np.array(truths)

@@ -16,25 +16,9 @@ from samples import pictures_in, random_picture
 
 from edgevit.errors import ConfigError, ConversionError, DataError
 from edgevit.evaluation import evaluate
-from edgevit.model import build, named_weights, save
+from edgevit.model import save
 
 PICTURES = 48
-
-
-@pytest.fixture(scope="module")
-def spoilt(tiny_model):
-    """One column of block 1's `contract` is much the largest, and reads zeros: int8 keeps nothing else."""
-    model = build(tiny_model.config, seed=3)
-    for name, variable in named_weights(model).items():
-        values = np.array(named_weights(tiny_model)[name])
-        if name == "block1/expand/kernel":
-            values[:, 5] = 0.0
-        elif name == "block1/expand/bias":
-            values[5] = -60.0  # the GELU leaves nothing of it
-        elif name == "block1/contract/kernel":
-            values[5] = 1000.0
-        variable.assign(values)
-    return model
 
 
 @pytest.fixture(scope="module")

@@ -2,35 +2,17 @@
 
 import json
 
-import numpy as np
 import pytest
 from edgevit.converters.sensitivity import CLASSES, group_of, sensitivity
 from PIL import Image
 from samples import pictures_in
 
 from edgevit.errors import ConfigError, DataError
-from edgevit.model import build, named_weights
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return pictures_in(tmp_path_factory.mktemp("sensitivity") / "pictures", 16)
-
-
-@pytest.fixture(scope="module")
-def spoilt(tiny_model):
-    """One column of a layer's weights is much the largest, and reads what is always zero: int8 keeps nothing else."""
-    model = build(tiny_model.config, seed=3)
-    for name, variable in named_weights(model).items():
-        values = np.array(named_weights(tiny_model)[name])
-        if name == "block1/expand/kernel":
-            values[:, 5] = 0.0
-        elif name == "block1/expand/bias":
-            values[5] = -60.0  # the GELU leaves nothing of it
-        elif name == "block1/contract/kernel":
-            values[5] = 1000.0
-        variable.assign(values)
-    return model
 
 
 def test_it_finds_the_layer_that_was_spoilt(spoilt, folder):

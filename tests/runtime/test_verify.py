@@ -20,11 +20,11 @@ def model(artefact):
     return lambda: flatbuffer_utils.read_model(artefact("int8-full"))
 
 
-@pytest.fixture(scope="module")
-def refusal(artefact):
+def asked(path):
+    """What the verifier says to a changed model, by an artefact's manifest; None where it lets it pass."""
     from ai_edge_litert.tools import flatbuffer_utils
 
-    manifest = read_manifest(artefact("int8-full"))
+    manifest = read_manifest(path)
 
     def ask(changed):
         try:
@@ -37,20 +37,16 @@ def refusal(artefact):
 
 
 @pytest.fixture(scope="module")
+def refusal(artefact):
+    return asked(artefact("int8-full"))
+
+
+@pytest.fixture(scope="module")
 def int4(artefact):
     """(the int4 artefact as objects that can be changed, what the verifier says to it)"""
     from ai_edge_litert.tools import flatbuffer_utils
 
-    manifest = read_manifest(artefact("int4"))
-
-    def ask(changed):
-        try:
-            verify(bytes(flatbuffer_utils.convert_object_to_bytearray(changed)), manifest)
-        except ArtefactError as error:
-            return str(error)
-        return "passed"
-
-    return lambda: flatbuffer_utils.read_model(artefact("int4")), ask
+    return lambda: flatbuffer_utils.read_model(artefact("int4")), asked(artefact("int4"))
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -281,7 +277,7 @@ INT4_LIES = {
 def test_lies_about_int4_are_refused(int4, lie):
     read, ask = int4
     model = read()
-    assert ask(model) == "passed"
+    assert ask(model) is None
     lie(model, next(each for each in model.subgraphs[0].tensors if each.type == 17))
     assert INT4_LIES[lie] in ask(model)
 
