@@ -67,21 +67,23 @@ def write_layer(folder: Path, name: str, entries: Iterable[Entry]) -> Layer:
     ELF files and scripts (`#!`) may be run.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, suffix=".partial") as partial:
-        with tarfile.open(fileobj=partial, mode="w", format=tarfile.GNU_FORMAT) as tree:
-            for path, content in sorted(entries):
-                member = tarfile.TarInfo(path)
-                if isinstance(content, str):
-                    member.type, member.linkname = tarfile.SYMTYPE, content
-                    tree.addfile(member)
-                else:
-                    runs = content.startswith((b"\x7fELF", b"#!/"))
-                    member.size, member.mode = len(content), 0o755 if runs else 0o644
-                    tree.addfile(member, BytesIO(content))
-        partial.flush()
-        partial.seek(0)
-        digest = hashlib.file_digest(partial, "sha256").hexdigest()
+    descriptor, partial = tempfile.mkstemp(dir=folder, suffix=".partial")
+    try:
+        with open(descriptor, "w+b") as file:
+            with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as tree:
+                for path, content in sorted(entries):
+                    member = tarfile.TarInfo(path)
+                    if isinstance(content, str):
+                        member.type, member.linkname = tarfile.SYMTYPE, content
+                        tree.addfile(member)
+                    else:
+                        runs = content.startswith((b"\x7fELF", b"#!/"))
+                        member.size, member.mode = len(content), 0o755 if runs else 0o644
+                        tree.addfile(member, BytesIO(content))
+            file.seek(0)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
         layer = Layer(f"{name}-{digest[:12]}", folder / f"{name}-{digest[:12]}.tar")
-        if not layer.file.exists():
-            os.link(partial.name, layer.file)
+        os.replace(partial, layer.file)
+    finally:
+        Path(partial).unlink(missing_ok=True)
     return layer

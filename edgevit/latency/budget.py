@@ -93,7 +93,7 @@ def predicted_resolution(
 
 def predict(points: tuple[Point, ...], curve: Curve, resolution: int) -> Prediction:
     """The curve's latency at a resolution that the points' patch divides."""
-    tokens = (resolution // points[0].patch) ** 2 + 1
+    tokens = (resolution // points[0].patch) ** 2 + points[0].prefix
     measured = [point.resolution for point in points]
     outside = not min(measured) <= resolution <= max(measured)
     return Prediction(resolution, tokens, curve.predict(tokens), outside)

@@ -77,6 +77,8 @@ class Plan:
     budget_ms: float | None = None
     notes: tuple[str, ...] = ()
     """What was left out, and why."""
+    assumed: tuple[str, ...] = ()
+    """What predictions stand on beside the profiles: a sentence each."""
 
     def __post_init__(self) -> None:
         if not self.candidates:
@@ -124,4 +126,5 @@ class Plan:
             "front": [each.to_dict() for each in self.front],
             "candidates": [{**each.to_dict(), "on_front": id(each) in front} for each in self.candidates],
             "notes": list(self.notes),
+            "assumed": list(self.assumed),
         }

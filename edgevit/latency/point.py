@@ -21,7 +21,7 @@ class Point:
 
     resolution: int
     tokens: int
-    """N = (R / patch)² + 1."""
+    """N = (R / patch)² + 1; one more where the model has a distillation token."""
     macs: Cost
     median_ms: float
     p10_ms: float
@@ -43,16 +43,25 @@ class Point:
                 f"resolution {self.resolution}: latencies must be above 0 and in order p10 <= median <= p90, "
                 f"not {self.p10_ms:g}, {self.median_ms:g}, {self.p90_ms:g} ms"
             )
-        grid = isqrt(max(self.tokens - 1, 0))
-        if grid == 0 or grid**2 + 1 != self.tokens or self.resolution % grid:
+        if self._grid == 0 or self.prefix not in (1, 2) or self.resolution % self._grid:
             raise ProfileError(
-                f"resolution {self.resolution} cannot have {self.tokens} tokens: that is no (R / patch)² + 1"
+                f"resolution {self.resolution} cannot have {self.tokens} tokens: that is no (R / patch)² + 1 (or + 2)"
             )
+
+    @property
+    def _grid(self) -> int:
+        """Patches along one side."""
+        return isqrt(max(self.tokens - 1, 0))
+
+    @property
+    def prefix(self) -> int:
+        """Tokens in front of the patches: the class token, and a distilled model's second one."""
+        return self.tokens - self._grid**2
 
     @property
     def patch(self) -> int:
         """Pixels along one side of a patch."""
-        return self.resolution // isqrt(self.tokens - 1)
+        return self.resolution // self._grid
 
     @property
     def trusted(self) -> bool:
@@ -112,4 +121,6 @@ def common_patch(points: tuple[Point, ...]) -> int:
     patches = {point.patch for point in points}
     if len(patches) > 1:
         raise ProfileError(f"points of several models: patch sizes {', '.join(map(str, sorted(patches)))}")
+    if len({point.prefix for point in points}) > 1:
+        raise ProfileError("points of several models: some have a distillation token (N = (R / patch)² + 2), some none")
     return patches.pop()

@@ -181,6 +181,14 @@ class Predictor:
         ]
 
     @property
+    def borrowed(self) -> str | None:
+        """A sentence, where another recipe's prior had to do."""
+        recipe = self.profiles[0].recipe
+        if recipe in PRIORS:
+            return None
+        return f"Nobody measured how {recipe} shares its time among kinds of work: int8's shares are taken."
+
+    @property
     def fit_error(self) -> float:
         """The worst that the rates do on a point that they were fitted to, as a fraction of it."""
         fitted = [self.rates.predict_ms(amount) for amount in self._amounts]

@@ -85,22 +85,22 @@ def shape_of(profile: Profile, heads: int | None = None) -> ViTConfig:
 
 def _solved(profile: Profile) -> ViTConfig:
     """Width, depth, MLP width and classes from two points: `cost` turned round. Exact, as all are whole numbers."""
-    points, patch = profile.points, profile.patch
+    points, patch, rows = profile.points, profile.patch, profile.points[0].prefix
     if len(points) < 2:
         raise ProfileError(f"{profile.model}: a shape cannot be told from one resolution: profile more of the ladder")
     low, high = points[0], points[-1]
-    # Attention, prefix 1: 2·N²·d·(depth - 1) + 2·N·d, so attention / 2N is a line in N.
+    # Attention: 2·N²·d·(depth - 1) + 2·rows·N·d, so attention / 2N is a line in N.
     halves = [point.macs.attention_macs / (2 * point.tokens) for point in (low, high)]
     slope = (halves[1] - halves[0]) / (high.tokens - low.tokens)
-    width = round(halves[0] - slope * low.tokens)
+    width = round((halves[0] - slope * low.tokens) / rows)
     whole = round(slope / width) if width > 0 else 0
-    # Linear: N·(3P²·d + whole·(4d² + 2dm) + 2d²) - 3P²·d + 2d² + 2dm + d·classes.
+    # Linear: N·(3P²·d + whole·(4d² + 2dm) + 2d²) + rows·(-3P²·d + 2d² + 2dm + d·classes).
     per_token = (high.macs.linear_macs - low.macs.linear_macs) / (high.tokens - low.tokens)
     embedding = 3 * patch**2 * width
     if whole < 1:
         raise _foreign(profile.model)
     mlp = round(((per_token - embedding - 2 * width**2) / whole - 4 * width**2) / (2 * width))
-    once = low.macs.linear_macs - per_token * low.tokens + embedding - 2 * width**2 - 2 * width * mlp
+    once = (low.macs.linear_macs - per_token * low.tokens) / rows + embedding - 2 * width**2 - 2 * width * mlp
     try:
         return ViTConfig(
             width=width,
@@ -110,6 +110,7 @@ def _solved(profile: Profile) -> ViTConfig:
             mlp_width=mlp,
             patch=patch,
             base_resolution=low.resolution,
+            distilled=rows == 2,
         )
     except EdgeViTError as error:
         raise _foreign(profile.model) from error

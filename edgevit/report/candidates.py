@@ -33,7 +33,8 @@ def make_plan(
     found: list[Candidate] = []
     notes: list[str] = []
     used: set[tuple[str, str]] = set()
-    for label, profile in zip(_labels(profiles), profiles, strict=True):
+    labels = _labels(profiles)
+    for label, profile in zip(labels, profiles, strict=True):
         series = accuracies.of(profile.model)
         if series is not None and series.recipe not in (None, profile.recipe):
             notes.append(f"{label} was profiled in {profile.recipe} and evaluated in {series.recipe}")
@@ -57,7 +58,9 @@ def make_plan(
         for group in groups:
             ladder = sorted({point.resolution for profile in group.profiles for point in profile.points})
             found += _predicted(group, config, name, name, [(each, None) for each in ladder])
-    return Plan(tuple(found), budget_ms, tuple(notes))
+    unprofiled = {each.recipe for each in found if each.label not in labels}
+    borrowed = [each.borrowed for each in groups if each.borrowed and each.profiles[0].recipe in unprofiled]
+    return Plan(tuple(found), budget_ms, tuple(notes), tuple(dict.fromkeys(borrowed)))
 
 
 def _labels(profiles: Sequence[Profile]) -> list[str]:

@@ -114,6 +114,7 @@ def _plan(profiles: Sequence[Profile], accuracies: Accuracies) -> dict[str, Any]
         "svg": svg(plan_figure(plan), name="plan", description="Top-1 accuracy over latency"),
         "choice": choice(plan) if plan.budget_ms is not None else None,
         "notes": plan.notes,
+        "assumed": plan.assumed,
     }
 
 

@@ -89,7 +89,7 @@ def _curve(profile: Profile) -> tuple[list[float], list[float]]:
     if profile.curve is None:
         return [float(each.resolution) for each in profile.points], [each.median_ms for each in profile.points]
     across = np.linspace(profile.points[0].resolution, profile.points[-1].resolution, 160)
-    tokens = (across / profile.patch) ** 2 + 1.0
+    tokens = (across / profile.patch) ** 2 + profile.points[0].prefix
     return [float(each) for each in across], [profile.curve.predict(float(each)) for each in tokens]
 
 

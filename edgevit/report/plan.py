@@ -32,6 +32,7 @@ def plan_view(plan: Plan) -> RenderableType:
     what = "more accurate" if plan.evaluated else "larger"
     lines = [Text(f"Left out: {rest} of {len(plan.candidates)} that are slower and no {what}.")] if rest else []
     lines += [Text(f"Not considered: {note}.") for note in plan.notes]
+    lines += [Text(sentence) for sentence in plan.assumed]
     if plan.budget_ms is not None:
         lines.append(Text(f"{choice(plan)}.", style="bold green" if plan.chosen else "bold red"))
     return Group(table, *lines)

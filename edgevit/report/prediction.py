@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edgevit.config import ViTConfig
-from edgevit.latency.rates import PRIORS, Estimate, Predictor
+from edgevit.latency.rates import Estimate, Predictor
 from edgevit.report import words
 
 __all__ = ["prediction_view", "shape"]
@@ -33,10 +33,8 @@ def prediction_view(predictor: Predictor, config: ViTConfig, estimates: Sequence
         for profile, measured in zip(predictor.profiles, predictor.shapes, strict=True)
     )
     lines = [f"From {sources}; it fits its own points within {words.percent(predictor.fit_error, 1)}."]
-    if first.recipe not in PRIORS:
-        lines.append(
-            f"Nobody measured how {first.recipe} shares its time among kinds of work: int8's shares are taken."
-        )
+    if predictor.borrowed:
+        lines.append(predictor.borrowed)
     return Group(table, *map(Text, lines))
 
 

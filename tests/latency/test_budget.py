@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from profiles import profile_of
 
+from edgevit import variant_config
 from edgevit.errors import BudgetError
-from edgevit.latency.budget import predicted_resolution, recommend
+from edgevit.latency.budget import predict, predicted_resolution, recommend
+from edgevit.latency.curve import fit
 from edgevit.latency.profile import Profile
 
 Measured = Callable[[dict[int, float]], Profile]
@@ -73,3 +76,10 @@ def test_the_curve_fills_a_gap_of_the_ladder(measured: Measured, deit_tiny_ms: d
     assert (predicted.resolution, predicted.extrapolated) == (368, False)
     # 192 fits and 224 does not: 208 lies between, but not within 8.1 ms
     assert profile.within(8.1).recommendation.predicted is None  # type: ignore[union-attr]
+
+
+def test_a_distilled_models_second_token_is_counted() -> None:
+    profile = profile_of(variant_config("deit-tiny-distilled"), (96, 128, 160, 192, 224))
+    assert {(point.patch, point.prefix) for point in profile.points} == {(16, 2)}
+    curve = fit([point.tokens for point in profile.points], [point.median_ms for point in profile.points])
+    assert predict(profile.points, curve, 208).tokens == 13 * 13 + 2

@@ -107,6 +107,17 @@ class TestPlanCommand:
         labels = {each["label"]: each["predicted"] for each in document["candidates"]}
         assert labels == {"deit_tiny.tflite": False, "vit-nano": True, "vit-small": True}
 
+    def test_another_recipes_shares_are_said_to_be_borrowed(self, run: Run, folder: Path) -> None:
+        document = json.loads((folder / "pi.json").read_text())
+        (folder / "full.json").write_text(json.dumps({**document, "recipe": "int8-full"}))
+        said = "Nobody measured how int8-full shares its time among kinds of work: int8's shares are taken."
+        code, out, _ = run("plan", folder / "full.json", "--variants", "vit-nano", "--json", folder / "plan.json")
+        assert (code, said in " ".join(out.split())) == (0, True)
+        assert json.loads((folder / "plan.json").read_text())["assumed"] == [said]
+        for args in (["full.json"], ["pi.json", "--variants", "vit-nano"]):  # nothing predicted; nothing borrowed
+            code, out, _ = run("plan", *(folder / each if each.endswith(".json") else each for each in args), "--json")
+            assert (code, json.loads(out)["assumed"]) == (0, [])
+
     def test_a_cnn_beside_is_measured_and_predicts_nothing(self, run: Run, folder: Path) -> None:
         cnn = cnn_profile({96: 1.0, 128: 1.7, 160: 2.6, 192: 3.7, 224: 5.0})
         (folder / "cnn.json").write_text(json.dumps(cnn.to_dict()))

@@ -99,6 +99,7 @@ def _break(document: dict[str, Any], *path: Any, to: Any) -> None:
         (("points",), "none", "points must be a list of objects"),
         (("points", 1, "resolution"), 100, "cannot have 65 tokens"),
         (("points", 1, "tokens"), 64, "cannot have 64 tokens"),
+        (("points", 1, "tokens"), 66, "some have a distillation token"),
         (("points", 1, "latency_ms", "median"), "fast", r"points\[1\]: latency_ms: median must be a number"),
         (("points", 1, "latency_ms", "median"), float("nan"), "median must be a number"),
         (("points", 1, "latency_ms", "p10"), 50.0, "in order p10 <= median <= p90"),

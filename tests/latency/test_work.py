@@ -28,12 +28,14 @@ def test_work_counted_by_hand() -> None:
     assert len(found.vector()) == len(KINDS)
 
 
-@pytest.mark.parametrize("name", ["vit-nano", "vit-micro", "vit-tiny/8", "deit-tiny", "vit-small/32", "vit-base"])
+@pytest.mark.parametrize(
+    "name", ["vit-nano", "vit-micro", "vit-tiny/8", "deit-tiny", "vit-small/32", "vit-base", "deit-small-distilled"]
+)
 def test_a_named_shape_is_read_back(name: str) -> None:
     config = variant_config(name, classes=37)
     found = shape_of(profile_of(config, (96, 128, 160, 192, 224), variant=name))
-    assert (found.width, found.depth, found.heads, found.mlp_width, found.classes, found.patch) == (
-        config.width, config.depth, config.heads, config.mlp_width, 37, config.patch,
+    assert (found.width, found.depth, found.heads, found.mlp_width, found.classes, found.patch, found.prefix) == (
+        config.width, config.depth, config.heads, config.mlp_width, 37, config.patch, config.prefix,
     )  # fmt: skip
 
 

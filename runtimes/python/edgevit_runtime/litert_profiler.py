@@ -54,8 +54,9 @@ def ops_ms(model: Model, signatures: Sequence[Signature]) -> list[dict[str, floa
             "`pip install 'ai-edge-litert>=2.3,<2.4'`"
         )
     names = [each.name for each in signatures]
+    alone = ["-P"] if sys.version_info >= (3, 11) else []  # no numpy.py of the folder that one stands in
     done = subprocess.run(
-        [sys.executable, "-m", "edgevit_runtime.litert_profiler", model.path, *names],
+        [sys.executable, *alone, "-m", "edgevit_runtime.litert_profiler", model.path, *names],
         capture_output=True,
         text=True,
         check=False,
