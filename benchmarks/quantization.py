@@ -13,7 +13,7 @@ import numpy as np
 from edgevit.converters import convert
 from edgevit.converters.calibration import calibration_files, calibration_images
 from edgevit.converters.correction import correct
-from edgevit.converters.equalize import equalize
+from edgevit.converters.equalize import BEHIND_NORMS, equalize
 from edgevit.converters.lowering import fold, graph, model_arrays
 from edgevit.converters.ranges import choose, observe
 from edgevit.converters.recipes import ANY, RECIPES, Recipe, Rule
@@ -60,7 +60,7 @@ def steps(model: Any, recipe: Recipe, images: Any, reference: Any, calibration: 
     plain = replace(recipe, rules=PLAIN[recipe.name])
     first = seen(folded)
     ends = {site: (min(each.low, 0.0), max(each.high, 1e-9)) for site, each in first.samples.items()}
-    equal = replace(folded, blocks=equalize(config, folded.blocks, first.samples, factors=True))
+    equal = replace(folded, blocks=equalize(config, folded.blocks, first.samples, BEHIND_NORMS))
     second = seen(equal)
     corrected = correct(equal, second.moments, recipe, {})
     chosen = choose(equal, recipe, second.samples)

@@ -23,7 +23,7 @@ from edgevit.converters.calibration import calibration_files, calibration_images
 from edgevit.converters.correction import Known, correct
 from edgevit.converters.equalize import equalize
 from edgevit.converters.lowering import fold, graph, model_arrays
-from edgevit.converters.posttraining import BATCH
+from edgevit.converters.posttraining import BATCH, eased
 from edgevit.converters.ranges import choose, observe
 from edgevit.converters.recipes import get_recipe
 from edgevit.converters.simulation import Rounded
@@ -34,8 +34,8 @@ from record import RESULTS, real_data, write
 
 SHAPES = {"ViT-S": (2, (64.0, 16.0), 20, 32), "ViT-B": (4, (64.0, 16.0, 128.0, 4.0), 100, 16)}
 """Times as wide, outliers of each copy, of the validation pictures one in so many, pictures to calibrate with."""
-RECIPES = {True: ("int8-full", "int8-static", "int4"), False: ("int8",)}
-"""With and without factors behind the norms (`equalize`): what has them in common is prepared once."""
+RECIPES = (("int8-full", "int4"), ("int8-static",), ("int8",))
+"""By the factors that they have behind the norms (`equalize`): what has them in common is prepared once."""
 RESOLUTION = 224
 
 
@@ -55,8 +55,8 @@ def rows(model: Any, images: Any, reference: Any, calibration: Any) -> Iterator[
 
     first = seen(folded).samples
     ends = {site: (min(each.low, 0.0), max(each.high, 1e-9)) for site, each in first.items()}
-    for factors, names in RECIPES.items():
-        equal = replace(folded, blocks=equalize(config, folded.blocks, first, factors=factors))
+    for names in RECIPES:
+        equal = replace(folded, blocks=equalize(config, folded.blocks, first, eased(config, get_recipe(names[0]))))
         second = seen(equal, moments=True)
         known: Known = {}
         for name in names:
@@ -75,7 +75,7 @@ def keep(row: dict[str, Any]) -> None:
     path = RESULTS / "shapes.json"
     found = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
     rows = {(each["shape"], each["recipe"]): each for each in [*found, row]}
-    order = [(shape, name) for shape in SHAPES for names in RECIPES.values() for name in names]
+    order = [(shape, name) for shape in SHAPES for names in RECIPES for name in names]
     kept = [rows[key] for key in order if key in rows]
     write("shapes", {"resolution": RESOLUTION, "made_of": "DeiT-Tiny", "rows": kept})
     print(row, flush=True)

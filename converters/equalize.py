@@ -14,7 +14,7 @@ https://arxiv.org/abs/2211.10438), for LayerNorm in RepQ-ViT (Li et al. 2023, ht
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +26,8 @@ from numpy.typing import NDArray
 
 from edgevit.config import ViTConfig
 
+BEHIND_NORMS = ("qkv", "expand")
+"""The layers of a block that may be given a factor for their inputs."""
 STRENGTH = 0.5
 """How much of the difficulty goes from activations to weights: SmoothQuant's alpha."""
 FLOOR = 1e-3
@@ -36,22 +38,26 @@ TAIL = 1e-3
 
 
 def equalize(
-    config: ViTConfig, blocks: tuple[Block, ...], samples: Mapping[str, Sample], *, factors: bool
+    config: ViTConfig, blocks: tuple[Block, ...], samples: Mapping[str, Sample], factors: Collection[str]
 ) -> tuple[Block, ...]:
     """The same function in blocks that are easier to round. `samples`: what they compute now.
 
-    factors: put factors behind the norms too, an op each.
+    factors: those of `BEHIND_NORMS` to put a factor in front of, too, an op each.
     """
     return tuple(_block(config, f"block{index}", block, samples, factors) for index, block in enumerate(blocks))
 
 
-def _block(config: ViTConfig, name: str, block: Block, samples: Mapping[str, Sample], factors: bool) -> Block:
+def _block(
+    config: ViTConfig, name: str, block: Block, samples: Mapping[str, Sample], factors: Collection[str]
+) -> Block:
     block = _attention(config, block, _qkv(config, name, samples))
-    if not factors:
-        return block
-    qkv, qkv_factor = _migrated(block.qkv, samples[f"{name}/norm1/normalised"].joined())
-    expand, expand_factor = _migrated(block.expand, samples[f"{name}/norm2/normalised"].joined())
-    return replace(block, qkv=qkv, expand=expand, qkv_factor=qkv_factor, expand_factor=expand_factor)
+    if "qkv" in factors:
+        layer, factor = _migrated(block.qkv, samples[f"{name}/norm1/normalised"].joined())
+        block = replace(block, qkv=layer, qkv_factor=factor)
+    if "expand" in factors:
+        layer, factor = _migrated(block.expand, samples[f"{name}/norm2/normalised"].joined())
+        block = replace(block, expand=layer, expand_factor=factor)
+    return block
 
 
 def _qkv(config: ViTConfig, name: str, samples: Mapping[str, Sample]) -> tuple[Any, Any, Any]:

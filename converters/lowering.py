@@ -5,6 +5,9 @@ Two steps, both plain functions over the model's arrays:
 `fold`   rewrites the weights so that the graph has less to do, exactly (in float64, rounded to float32 once):
          - pixel normalisation goes into the patch embedding: the graph takes raw uint8 pixels;
          - a LayerNorm's gamma and beta go into the linear layer that follows it;
+         - its mean goes into all that is added to the residual stream: only norms read the stream, and they do not see
+           what all of its channels have in common, so that nothing need be added there that is not zero in the mean
+           (Jiang et al. 2023, https://arxiv.org/abs/2305.14858);
          - 1/sqrt(head width) goes into the query rows of QKV;
          - the tokens in front are added to their positions;
          - positions are resampled to the resolution, or left as they were learned, for the graph to resample: then
@@ -17,7 +20,7 @@ there is one): its keys and values see all tokens, its queries, output projectio
 are the same; of the last block's multiplications in linear layers a sixth is left. Two heads, whose logits are
 averaged, are one layer over both tokens side by side.
 
-Each number that the graph computes has a name, its site: `block3/norm1/centred`, the same at every resolution. The ops
+Each number that the graph computes has a name, its site: `block3/norm1/squares`, the same at every resolution. The ops
 at a site are named after it, and so are the tensors in the TFLite file. `graph` leaves the computing to an
 `Arithmetic`, so that `simulation` can round between the same ops as a recipe does.
 """
@@ -48,7 +51,7 @@ Arrays = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Block:
-    """One encoder block, its norms folded away but for the centring and scaling."""
+    """One encoder block, its norms folded away but for the scaling."""
 
     qkv: Linear
     output: Linear
@@ -97,9 +100,13 @@ def fold(
     def linear(weight: Any, bias: Any) -> Linear:
         return Linear(tf.cast(weight, tf.float32), tf.cast(bias, tf.float32))
 
-    def dense(name: str) -> Linear:
+    def to_stream(values: Any) -> Any:
+        # [..., width], less the mean over the channels: what the norms would take away
+        return values - tf.reduce_mean(values, axis=-1, keepdims=True)
+
+    def into_stream(name: str) -> Linear:
         # Keras stores [in, out]
-        return linear(tf.transpose(get(f"{name}/kernel")), get(f"{name}/bias"))
+        return linear(tf.transpose(to_stream(get(f"{name}/kernel"))), to_stream(get(f"{name}/bias")))
 
     def after_norm(norm: str, *names: str, scale: Any = 1.0) -> Linear:
         # ((gamma * z + beta) W + b) s  =  z (gamma W s) + (beta W + b) s, with z the centred and scaled tokens;
@@ -112,10 +119,10 @@ def fold(
 
     grid, base = config.grid(resolution), config.grid(config.base_resolution)
     mean, std = tf.constant(config.mean, precision), tf.constant(config.std, precision)
-    kernel = get("patches/projection/kernel")  # [P, P, 3, width]
+    kernel = to_stream(get("patches/projection/kernel"))  # [P, P, 3, width]
     # ((x / 255 - mean) / std) K + b  =  x (K / (255 std)) + (b - sum(mean / std K))
-    bias = get("patches/projection/bias") - tf.einsum("hwcd,c->d", kernel, mean / std)
-    prefix, positions = config.prefix, get("positions/positions")
+    bias = to_stream(get("patches/projection/bias")) - tf.einsum("hwcd,c->d", kernel, mean / std)
+    prefix, positions = config.prefix, to_stream(get("positions/positions"))
     front, learned = positions[:prefix], positions[prefix:]
     # Half as many or fewer are quicker to read as they are than the learned ones (at 96, 2 % of the inference).
     here = resample or grid == base or 2 * grid**2 <= base**2
@@ -123,7 +130,7 @@ def fold(
     query_scale = tf.constant([config.head_width**-0.5] * config.width + [1.0] * (2 * config.width), precision)
     return Folded(
         patches=linear(tf.transpose(kernel / (255.0 * std[:, None]), [3, 0, 1, 2]), bias),
-        front=tf.cast(tf.concat([get(name) for name in fronts], axis=0) + front, tf.float32),
+        front=tf.cast(to_stream(tf.concat([get(name) for name in fronts], axis=0)) + front, tf.float32),
         positions=tf.cast(
             resample_positions(learned, base, grid) if here else tf.reshape(learned, [base, -1]), tf.float32
         ),
@@ -131,9 +138,9 @@ def fold(
         blocks=tuple(
             Block(
                 qkv=after_norm(f"{name}/norm1", f"{name}/attention/qkv", scale=query_scale),
-                output=dense(f"{name}/attention/output"),
+                output=into_stream(f"{name}/attention/output"),
                 expand=after_norm(f"{name}/norm2", f"{name}/expand"),
-                contract=dense(f"{name}/contract"),
+                contract=into_stream(f"{name}/contract"),
             )
             for name in (f"block{index}" for index in range(config.depth))
         ),
@@ -219,19 +226,17 @@ def _front(tokens: Any, prefix: int) -> Any:
 
 
 def _normalise(do: Arithmetic, site: str, tokens: Any, config: ViTConfig, factor: Any = None) -> Any:
-    """LayerNorm without gamma and beta, which `fold` put elsewhere: [..., n, width] -> [..., n, width].
+    """LayerNorm without mean, gamma and beta, which `fold` put elsewhere: [..., n, width] -> [..., n, width].
 
     factor: [width], where `equalize` put one.
     """
-    mean = do.compute(f"{site}/mean", tf.reduce_mean, tokens, axis=-1, keepdims=True)
-    centred = do.compute(f"{site}/centred", tf.subtract, tokens, mean)
-    squares = do.compute(f"{site}/squares", tf.multiply, centred, centred)
+    squares = do.compute(f"{site}/squares", tf.multiply, tokens, tokens)
     variance = do.compute(f"{site}/variance", tf.reduce_mean, squares, axis=-1, keepdims=True)
     variance = do.compute(f"{site}/stabilised", tf.add, variance, config.layer_norm_epsilon)
     scale = do.compute(f"{site}/scale", tf.math.rsqrt, variance)
     if factor is not None:  # before the scale: TFLite's converter would put a last constant back into the next layer
-        centred = do.compute(f"{site}/scaled", tf.multiply, centred, do.constant(factor, own_range=True))
-    return do.compute(f"{site}/normalised", tf.multiply, centred, scale)
+        tokens = do.compute(f"{site}/scaled", tf.multiply, tokens, do.constant(factor, own_range=True))
+    return do.compute(f"{site}/normalised", tf.multiply, tokens, scale)
 
 
 def _global_attention(do: Arithmetic, block: str, tokens: Any, qkv: Linear, config: ViTConfig, last: bool) -> Any:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from edgevit.converters.calibration import calibration_images
 from edgevit.converters.correction import Known, correct, snapped
-from edgevit.converters.equalize import equalize
+from edgevit.converters.equalize import BEHIND_NORMS, equalize
 from edgevit.converters.lowering import Arrays, Folded, fold
 from edgevit.converters.ranges import Moments, Sample, choose, observe
 from edgevit.converters.recipes import Recipe
@@ -86,13 +86,23 @@ def look(config: ViTConfig, arrays: Arrays, recipe: Recipe, ladder: Sequence[int
                 yield prepared.equalized(folded), pictures[start : start + BATCH]
 
     first = rungs[0][1]
-    every = range(config.depth)
-    factors = any("int8" in roundings(f"block{index}/norm1/normalised", recipe) for index in every)
-    factors |= any(weight(f"block{index}/expand", recipe) == "int4" for index in every)
     seen = observe(config, batches(Prepared()))
-    equal = replace(first, blocks=equalize(config, first.blocks, seen.samples, factors=factors))
+    equal = replace(first, blocks=equalize(config, first.blocks, seen.samples, eased(config, recipe)))
     seen = observe(config, batches(Prepared(equal)), moments=True)
     return Seen(equal, seen.samples, seen.moments, {})
+
+
+def eased(config: ViTConfig, recipe: Recipe) -> set[str]:
+    """Of `BEHIND_NORMS`, those whose inputs have one int8 range for all pictures, or whose weights have 4 bits.
+
+    They gain by a factor (`equalize`); all others would have an op more for nothing.
+    """
+    return {
+        layer
+        for layer, norm in zip(BEHIND_NORMS, ("norm1", "norm2"), strict=True)
+        for block in (f"block{index}" for index in range(config.depth))
+        if "int8" in roundings(f"{block}/{norm}/normalised", recipe) or weight(f"{block}/{layer}", recipe) == "int4"
+    }
 
 
 def without_pictures(

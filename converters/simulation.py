@@ -36,7 +36,7 @@ from edgevit.converters.rounding import (
     symmetric,
     weight_scale,
 )
-from edgevit.converters.sites import FIXED, LINEAR_INPUTS, activation, roundings, weight, word
+from edgevit.converters.sites import FIXED, LINEAR_INPUTS, activation, check_sites, roundings, weight, word
 
 from edgevit.calibration import Calibration
 from edgevit.errors import ConfigError, ConversionError
@@ -75,6 +75,7 @@ class Simulation:
         if self.sites:
             self.variables = [keras.Variable(np.full((len(self.sites), 2), np.nan), dtype="float32", name="range_ends")]
             if model.calibration is not None and model.calibration.recipe == name:
+                check_sites(model.calibration)
                 self._begin(model.calibration.ranges)
 
     def calibrate(self, batches: Iterable[Any]) -> None:

@@ -40,9 +40,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "output": ("attended",),
     "contract": ("tokens",),
     "logits": ("scores",),
-    "attended": ("mean", "centred", "tokens"),
-    "mean": ("centred",),
-    "centred": ("squares", "scaled", "normalised"),
+    "attended": ("squares", "scaled", "normalised", "tokens"),
     "squares": ("variance",),
     "variance": ("stabilised",),
     "stabilised": ("scale",),
@@ -50,17 +48,17 @@ READERS: dict[str, tuple[str, ...]] = {
     "scaled": ("normalised",),
 }
 """Sites, by the end of their names, and those that the ops make that read them, in the same block."""
-READ_BY_NEXT = ("mean", "centred", "attended")
+READ_BY_NEXT = ("squares", "scaled", "normalised", "attended")
 """What the next block makes of a block's `tokens`."""
 
 
 def word(site: str) -> str:
-    """`block3/norm1/centred` -> `centred`."""
+    """`block3/norm1/squares` -> `squares`."""
     return site.rpartition("/")[2]
 
 
 def block_of(site: str) -> int | str:
-    """`block3/norm1/centred` -> 3; `OUTSIDE` for what is in no block."""
+    """`block3/norm1/squares` -> 3; `OUTSIDE` for what is in no block."""
     first = site.partition("/")[0]
     return int(first[5:]) if first.startswith("block") and first[5:].isdecimal() else OUTSIDE
 
@@ -105,6 +103,16 @@ def roundings(site: str, recipe: Recipe) -> tuple[str, ...]:
     return tuple(dict.fromkeys(rule.activation.partition("-")[0] for rule in rules if rule and rule.is_static))
 
 
+def check_sites(calibration: Calibration) -> None:
+    """Raises `ConversionError` naming the first site that the graph does not have: it had others once."""
+    for site in calibration.ranges:
+        if word(site) not in (*OPS, *FIXED):
+            raise ConversionError(
+                f"the model's ranges for {calibration.recipe} are from another edgevit, whose graph had {site}: "
+                "fine-tune the model again, or calibrate with pictures: --calibration DIR"
+            )
+
+
 def site_of(tensor: str, known: Collection[str]) -> str | None:
     """The site, `known` or fixed, that a TFLite tensor was named after; None where there is none.
 
@@ -129,6 +137,7 @@ def tensor_ranges(flatbuffer: bytes, recipe: Recipe, calibration: Calibration) -
     """
     if calibration.recipe != recipe.name:
         raise ConversionError(f"the model's ranges were learned for {calibration.recipe}, not for {recipe.name}")
+    check_sites(calibration)
     ranges = {}
     for tensor, rank in _static_tensors(flatbuffer, recipe):
         site = site_of(tensor, calibration.ranges)

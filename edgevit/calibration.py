@@ -19,7 +19,7 @@ class Calibration:
     recipe: str
     """The one recipe that the ranges were learned for."""
     ranges: Mapping[str, tuple[float, float]]
-    """Site (`block3/norm1/centred`) -> the real numbers that int8 -128 and 127 stand for."""
+    """Site (`block3/norm1/squares`) -> the real numbers that int8 -128 and 127 stand for."""
 
     def __post_init__(self) -> None:
         for site, (low, high) in self.ranges.items():

@@ -8,7 +8,7 @@ import tensorflow as tf
 from edgevit.converters import convert
 from edgevit.converters.arithmetic import Linear
 from edgevit.converters.correction import corrected
-from edgevit.converters.equalize import equalize
+from edgevit.converters.equalize import BEHIND_NORMS, equalize
 from edgevit.converters.lowering import fold, graph, model_arrays
 from edgevit.converters.posttraining import prepare
 from edgevit.converters.ranges import Sample, gelu, least_costly, observe, rsqrt_bound
@@ -61,13 +61,14 @@ def observed(model, folded, size=64, **options):
     return observe(model.config, [(folded, pictures(size))], **options)
 
 
-@pytest.mark.parametrize("factors", [False, True])
+@pytest.mark.parametrize("factors", [(), ("qkv",), BEHIND_NORMS], ids=["none", "qkv", "both"])
 def test_equalizing_is_exact(outliers, factors):
     config = outliers.config
     folded = fold(config, model_arrays(outliers), 64)
     samples = observed(outliers, folded).samples
-    equal = dataclasses.replace(folded, blocks=equalize(config, folded.blocks, samples, factors=factors))
-    assert (equal.blocks[0].qkv_factor is not None) == factors
+    equal = dataclasses.replace(folded, blocks=equalize(config, folded.blocks, samples, factors))
+    block = equal.blocks[0]
+    assert [block.qkv_factor is not None, block.expand_factor is not None] == [each in factors for each in BEHIND_NORMS]
     for size in (64, 96):
         images = pictures(size, 4, seed=50)
         other = dataclasses.replace(fold(config, model_arrays(outliers), size), blocks=equal.blocks)
@@ -85,7 +86,7 @@ def test_equalized_channels_are_of_a_width(outliers):
 
     folded = fold(outliers.config, model_arrays(outliers), 64)
     samples = observed(outliers, folded).samples
-    blocks = equalize(outliers.config, folded.blocks, samples, factors=False)
+    blocks = equalize(outliers.config, folded.blocks, samples, ())
     assert share(folded) < 0.02
     assert share(dataclasses.replace(folded, blocks=blocks)) > 0.3
 

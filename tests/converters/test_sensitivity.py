@@ -41,7 +41,7 @@ def test_every_group_that_a_recipe_rounds_has_a_row(tiny_model, folder):
 
 
 def test_groups():
-    assert group_of("block3/norm1/centred") == ("block3", "norm")
+    assert group_of("block3/norm1/squares") == ("block3", "norm")
     assert group_of("norm/normalised") == ("", "normalised")
     assert group_of("block11/attention/queries") == ("block11", "qkv")
     assert group_of("nowhere") is None

@@ -376,13 +376,24 @@ def test_a_calibration_for_another_recipe_is_not_used(tuned, tmp_path):
 
 def test_a_missing_range_is_named(tuned, tiny_model, tmp_path):
     ranges = dict(tuned("int8-full")[0].calibration.ranges)
-    del ranges["block1/norm2/centred"]
+    del ranges["block1/norm2/squares"]
     model = copied(tiny_model)
     model.calibration = Calibration("int8-full", ranges)
-    with pytest.raises(ConversionError, match="no range was learned for the tensor block1/norm2/centred/Sub"):
+    with pytest.raises(ConversionError, match="no range was learned for the tensor block1/norm2/squares/Mul"):
         convert(model, tmp_path / "x.tflite", recipe="int8-full", resolutions=[32])
-    with pytest.raises(ConfigError, match="calibration has no range for block1/norm2/centred"):
+    with pytest.raises(ConfigError, match="calibration has no range for block1/norm2/squares"):
         Simulation(model, "int8-full")
+
+
+def test_ranges_of_another_graph_are_refused(tuned, tiny_model, tmp_path):
+    model = copied(tiny_model)
+    ranges = {"block0/norm1/centred": (-1.0, 1.0), **tuned("int8-full")[0].calibration.ranges}
+    model.calibration = Calibration("int8-full", ranges)
+    with pytest.raises(ConversionError, match="from another edgevit, whose graph had block0/norm1/centred: fine-tune"):
+        convert(model, tmp_path / "x.tflite", recipe="int8-full", resolutions=[32])
+    with pytest.raises(ConversionError, match="from another edgevit"):
+        Simulation(model, "int8-full")
+    assert not (tmp_path / "x.tflite").exists()
 
 
 @pytest.mark.parametrize(

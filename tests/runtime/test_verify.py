@@ -141,7 +141,7 @@ def tiny_softmax_scale(model):
 
 
 def scales_of_a_sum_far_apart(model):
-    operator, graph = op(model, _index("SUB"))
+    operator, graph = op(model, _index("ADD"))
     graph.tensors[operator.outputs[0]].quantization.scale[0] = 1e-12
 
 
