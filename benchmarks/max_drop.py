@@ -1,7 +1,8 @@
 """What `--max-drop 0.3` does to int8-full: chosen on all 1300 pictures, and on one half and measured on the other.
 
-`python benchmarks/max_drop.py` chooses and converts (under build/benchmarks), `python benchmarks/max_drop.py --time`
-then times the artefacts in one interleaved run and writes the results.
+`python benchmarks/max_drop.py [int16] [float32]` chooses and converts (under build/benchmarks) with those islands, or
+both; `--whole` leaves out the halves, which take as long again. `python benchmarks/max_drop.py --time` then times the
+artefacts in one interleaved run and writes the results.
 """
 
 from __future__ import annotations
@@ -76,8 +77,10 @@ def main() -> None:
     data, model = real_data(), load(keras_model())
     validation = Validation(model, data / "imagenet_val", resize="squash", on_picture=say)
     given: dict[str, Any] = {"resolutions": (RESOLUTION,), "calibration": data / "imagenet_calibration"}
-    first, losses, rows = None, None, []
-    for islands in ISLANDS:
+    first, losses = None, None
+    kept = json.loads(KEPT.read_text())["rows"] if KEPT.exists() else []
+    rows = {row["islands"]: row for row in kept}
+    for islands in [each for each in ISLANDS if each in sys.argv] or ISLANDS:
         seen = first.seen if first else None
         variants = Kept(model, validation, recipe="int8-full", islands=islands, seen=seen, on_step=say, **given)
         first, losses = first or variants, losses or find_losses(variants, say)
@@ -88,10 +91,11 @@ def main() -> None:
         convert(model, path, recipe=chosen.recipe, selection=chosen, source=keras_model(), **given)
         plain, exact = variants.answers(variants.base), validation.exact(RESOLUTION)
         row = {**chosen.to_dict(), "base_accuracy": entry(Drop.between(exact, plain), plain.top1)}
-        rows.append(row)
-        KEPT.write_text(json.dumps({"rows": rows}))  # the halves take as long again
-        row["halves"] = [crossed(variants, parts, start) for start in (0, 1)]
-        KEPT.write_text(json.dumps({"rows": rows}))
+        rows[islands] = row
+        KEPT.write_text(json.dumps({"rows": [*rows.values()]}))
+        if "--whole" not in sys.argv:
+            row["halves"] = [crossed(variants, parts, start) for start in (0, 1)]
+            KEPT.write_text(json.dumps({"rows": [*rows.values()]}))
 
 
 def crossed(variants: Variants, parts: Any, start: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from training_tables import result, table
 
+TIMES = (("median_ms", 1), ("times_faster_than_float32", 2))
 NAMES = {
     "int8": "`int8`",
     "int8-attention": "`int8-attention`",
@@ -50,6 +51,20 @@ def by_recipe() -> Iterator[str]:
         f"Milliseconds, in brackets as a share of what commit {figures['before']} took; {figures['machine']['cpu']}, "
         f"LiteRT {figures['versions']['ai-edge-litert']}, {figures['date']}."
     )
+
+
+def dot_products() -> Iterator[str]:
+    figures = result("recipes")
+    kinds = figures["timed_on"]
+    rows = [
+        [f"`{row['recipe']}`", *(f"{row['timed'][kind][key]:.{digits}f}" for kind in kinds for key, digits in TIMES)]
+        for row in figures["rows"]
+        if set(kinds) <= set(row["timed"])
+    ]
+    head = [f"{kind}, {what}" for kind in kinds for what in ("ms", "times faster than `float32`")]
+    yield from table(["DeiT-Tiny at 224, one thread", *head], rows)
+    yield ""
+    yield "; ".join(f"{kind}: {about['cpu']}, {about['date']}" for kind, about in kinds.items()) + "."
 
 
 def agreement() -> Iterator[str]:
@@ -113,4 +128,11 @@ def tried() -> Iterator[str]:
     yield from table(["products in int8", "ms", "of `int8`", f"agreement, {figures['pictures']} pictures"], rows)
 
 
-SECTIONS = {"latency": latency, "by recipe": by_recipe, "agreement": agreement, "peaks": peaks, "tried": tried}
+SECTIONS = {
+    "latency": latency,
+    "by recipe": by_recipe,
+    "dot products": dot_products,
+    "agreement": agreement,
+    "peaks": peaks,
+    "tried": tried,
+}

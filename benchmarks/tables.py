@@ -13,6 +13,7 @@ from edgevit.converters.recipes import RECIPES
 from measuring_tables import SECTIONS as MEASURING
 from other_tables import SECTIONS as OTHER
 from prediction_tables import SECTIONS as PREDICTION
+from quantization_tables import DOT_PRODUCTS
 from quantization_tables import SECTIONS as QUANTIZATION
 from record import ROOT
 from runtime_tables import SECTIONS as RUNTIME
@@ -62,7 +63,7 @@ def recipes() -> Iterator[str]:
             f"`{name}`",
             recipe.summary,
             f"{measured[name]['size_bytes'] / 1e6:.2f}",
-            f"{measured[name]['median_ms']:.1f}",
+            f"{measured[name]['timed'][DOT_PRODUCTS]['median_ms']:.1f}",
             f"{measured[name]['top1']:.2%}",
             f"{measured[name]['agreement_with_float']:.2%}",
             str(measured[name]["partitions"]),
@@ -72,7 +73,8 @@ def recipes() -> Iterator[str]:
     yield from table(["recipe", "what it does", "MB", "ms", "top-1", "agrees with float", "XNNPACK partitions"], rows)
     yield ""
     yield (
-        "DeiT-Tiny at 224, one thread, all timed in one interleaved run; 1300 ImageNet validation pictures, an "
+        "DeiT-Tiny at 224, one thread, all timed in one interleaved run on a processor with int8 dot products "
+        "(AVX512-VNNI; [others](docs/speed.md#without-int8-dot-products)); 1300 ImageNet validation pictures, an "
         "easier selection than the whole set: not to be quoted as ImageNet accuracy."
     )
 

@@ -32,6 +32,25 @@ def test_raspberry_pi_4(sensors, tmp_path):
     assert machine._cpu_model(str(tmp_path)) == "4 x Cortex-A72"
 
 
+@pytest.mark.parametrize(
+    ("cpuinfo", "expected"),
+    [
+        ("Features\t: fp asimd evtstrm crc32 cpuid\n" * 4, []),  # Cortex-A72
+        ("Features\t: fp asimd fphp asimdhp asimdrdm lrcpc dcpop asimddp\n" * 4, ["asimddp"]),  # Cortex-A76
+        ("Features\t: fp asimd asimddp i8mm\nFeatures\t: fp asimd asimddp\n", ["asimddp"]),  # one core without
+        ("flags\t\t: fpu avx2 avx512f avx512_vnni\n", ["avx512_vnni"]),
+        ("flags\t\t: fpu avx2\n", []),
+        ("processor\t: 0\n", None),
+        (None, None),
+    ],
+)
+def test_int8_dot_products(tmp_path, cpuinfo, expected):
+    if cpuinfo is not None:
+        (tmp_path / "proc").mkdir()
+        (tmp_path / "proc" / "cpuinfo").write_text(cpuinfo)
+    assert machine.int8_dot_products(str(tmp_path)) == expected
+
+
 def test_a_fan_is_not_throttling(sensors):
     reading = sensors(PI_5).read()
     assert reading.slowed is None

@@ -30,6 +30,9 @@ _ARM_PARTS = {
     0xD82: "Cortex-X4",
 }
 
+_INT8_DOT_PRODUCTS = ("avx_vnni_int8", "avx512_vnni", "avx_vnni", "i8mm", "asimddp")
+"""As Linux names the instructions in /proc/cpuinfo: of x86-64, then of Arm."""
+
 
 def describe(backend: str, version: str) -> dict[str, Any]:
     """The machine, its system and the interpreter, as JSON values."""
@@ -38,6 +41,7 @@ def describe(backend: str, version: str) -> dict[str, Any]:
         "model": _board() or _cpu_model() or platform.machine(),
         "machine": platform.machine(),
         "cpu": _cpu_model(),
+        "int8_dot_products": int8_dot_products(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_bytes": _memory_bytes(),
         "system": f"{platform.system()} {platform.release()}",
@@ -73,6 +77,26 @@ def _cpu_model(root: str = "/") -> str:
                     kind = _ARM_PARTS.get(int(value, 16), f"Arm core {value.strip()}")
                     kinds[kind] = kinds.get(kind, 0) + 1
     return " + ".join(f"{count} x {kind}" for kind, count in kinds.items()) or platform.processor()
+
+
+def int8_dot_products(root: str = "/") -> list[str] | None:
+    """The processor's instructions that multiply and add int8, by their names in /proc/cpuinfo; None: not to be told.
+
+    Without any (Cortex-A72, x86-64 before VNNI) int8 may be no faster than float32. Of several kinds of cores only what
+    all have: a thread may run on any.
+    """
+    cores = []
+    with (
+        contextlib.suppress(OSError),
+        open(os.path.join(root, "proc/cpuinfo"), encoding="utf-8", errors="replace") as file,
+    ):
+        for line in file:
+            name, _, value = line.partition(":")
+            if name.strip() in ("flags", "Features"):
+                cores.append(set(value.split()))
+    if not cores:
+        return None
+    return [each for each in _INT8_DOT_PRODUCTS if each in set.intersection(*cores)]
 
 
 def _memory_bytes() -> int | None:
