@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,23 +38,27 @@ from edgevit.model import load
 model, calibration = load(Path(sys.argv[1])), Path(sys.argv[2])
 resolutions = [int(each) for each in sys.argv[3].split(",")]
 for name, path in zip(sys.argv[4::2], sys.argv[5::2]):
-    pictures = calibration if name in ("int8-static", "int8-full") else None
+    pictures = calibration if name in ("int8-static", "int8-attention", "int8-full") else None
     convert(model, Path(path), recipe=name, resolutions=resolutions, calibration=pictures)
 """
 
 
-def before() -> dict[str, Path]:
-    """The artefacts that the code of `BEFORE` makes."""
-    paths = {name: BUILD / f"before-{name}.tflite" for name in RECIPES_BEFORE}
+def before(
+    commit: str = BEFORE,
+    recipes: Sequence[str] = RECIPES_BEFORE,
+    resolutions: Sequence[int] = RESOLUTIONS,
+) -> dict[str, Path]:
+    """The artefacts that the code of a commit makes."""
+    paths = {name: BUILD / f"before-{commit}-{name}-ladder{len(resolutions)}.tflite" for name in recipes}
     missing = [str(each) for name, path in paths.items() if not path.exists() for each in (name, path)]
     if missing:
         with tempfile.TemporaryDirectory() as folder:
-            archive = subprocess.run(["git", "archive", BEFORE], cwd=ROOT, check=True, capture_output=True).stdout
+            archive = subprocess.run(["git", "archive", commit], cwd=ROOT, check=True, capture_output=True).stdout
             subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
             # As it is installed: converters lies in the package.
             (Path(folder) / "converters").rename(Path(folder) / "edgevit" / "converters")
             environment = {**os.environ, "PYTHONPATH": f"{folder}:{folder}/runtimes/python"}
-            ladder = ",".join(map(str, RESOLUTIONS))
+            ladder = ",".join(map(str, resolutions))
             calibration = real_data() / "imagenet_calibration"
             subprocess.run(
                 [sys.executable, "-c", SCRIPT, keras_model(), calibration, ladder, *missing],

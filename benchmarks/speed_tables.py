@@ -53,6 +53,19 @@ def by_recipe() -> Iterator[str]:
     )
 
 
+def norms() -> Iterator[str]:
+    figures = result("norms")
+    names = list(figures["rows"][0]["over_before"])
+    rows = [[str(row["resolution"]), *(f"{row['over_before'][name]:.2f}" for name in names)] for row in figures["rows"]]
+    yield from table(["of the time before", *(f"`{name}`" for name in names)], rows)
+    yield ""
+    products = " ".join(figures["machine"]["int8_dot_products"] or ["no int8 dot products"])
+    yield (
+        f"One thread, interleaved with what commit {figures['before']} makes; {figures['machine']['cpu']} with "
+        f"{products}, {figures['date']}."
+    )
+
+
 def dot_products() -> Iterator[str]:
     figures = result("recipes")
     kinds = figures["timed_on"]
@@ -132,6 +145,7 @@ SECTIONS = {
     "latency": latency,
     "by recipe": by_recipe,
     "dot products": dot_products,
+    "norms": norms,
     "agreement": agreement,
     "peaks": peaks,
     "tried": tried,
