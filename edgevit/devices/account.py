@@ -29,7 +29,7 @@ from edgevit_runtime import read_manifest
 from edgevit.devices.device import Finished
 from edgevit.devices.home import Installed, locked, reason
 from edgevit.devices.layers import Entry, Layer, cache_folder, kept_layer, write_layer
-from edgevit.devices.machine import Machine, Python, describe
+from edgevit.devices.machine import Machine, Python, describe, free_bytes
 from edgevit.devices.ssh import SHORT_S, SshDevice
 from edgevit.devices.target import python_and_target
 from edgevit.devices.wheels import LEFT_OUT, Target, pins, requirements, runtime_files, wheel_files
@@ -53,10 +53,11 @@ here=$(dirname "$(readlink -f "$0")")
 export XDG_CACHE_HOME="$here/../../cache"
 exec "$here/bin/python3" -I -X utf8 -m edgevit_runtime "$@"
 """
-# What an interrupted deployment left goes first.
+# What interrupted ones left goes first: it takes room. Then what is whole, and `df`'s row.
 _LOOK = """\
-cd "$1" && rm -rf incoming && mkdir -p incoming layers versions artefacts cache && ls -d layers/* versions/* 2>/dev/null
-true"""
+cd "$1" && rm -rf incoming "$1".removed-* artefacts/*/*.partial &&
+mkdir -p incoming layers versions artefacts cache || exit
+ls -d layers/* versions/* 2>/dev/null; echo "free $(df -Pk . 2>/dev/null | tail -n 1)\""""
 # What an SD card was only about to write would be empty files after a power cut.
 _UNPACK = """\
 [ -d "$3" ] && exit 0  # asked again, by a connection that dropped before the answer
@@ -88,9 +89,10 @@ class Account:
         wheels, runtime, version = self._layers(python, target)
         fetched = wheels.name if wheels else _online(python)
         with locked(self.device, self.top, _LOCK_S):
-            there = self._sh(_LOOK, self.top, timeout_s=_UNPACK_S).stdout.split()
+            looked = self._sh(_LOOK, self.top, told=f"write in {self.top}", timeout_s=_UNPACK_S).stdout
+            *there, row = looked.splitlines()
             layers = [layer for layer in (wheels, runtime) if layer and f"layers/{layer.name}" not in there]
-            self._check_room(layers, artefact)
+            self._check_room(free_bytes(row), layers, artefact)
             for layer in layers:
                 self._send_tree(layer, "layers")
             if self.online and f"layers/{fetched}" not in there:
@@ -99,15 +101,15 @@ class Account:
             if f"versions/{version.name}" not in there:
                 self._send_tree(version, "versions")
             self_test = self._try(f"{self.top}/versions/{version.name}/edgevit-run", place)
-            self._sh(_SWITCH, self.top, f"versions/{version.name}/edgevit-run")
+            self._sh(_SWITCH, self.top, f"versions/{version.name}/edgevit-run", told=f"switch to {version.name}")
             # Artefacts stay: `--uninstall` takes them.
             kept = (f"layers/{fetched}", f"layers/{runtime.name}", f"versions/{version.name}")
-            self._sh(_KEEP, self.top, *kept, timeout_s=_UNPACK_S)
+            self._sh(_KEEP, self.top, *kept, told="remove the old version", timeout_s=_UNPACK_S)
         return Installed(place, version.name, sent + sum(each.packed().stat().st_size for each in layers), self_test)
 
     def uninstall(self) -> bool:
         """See `Home`."""
-        code = self._sh(_UNINSTALL, self.top, timeout_s=_UNPACK_S, check=False).code
+        code = self._sh(_UNINSTALL, self.top, told="remove edgevit", timeout_s=_UNPACK_S, check=False).code
         if code not in (0, 3):
             raise DeviceError(f"{self.device.name}: cannot remove {self.top} (exit code {code})")
         return code == 0
@@ -169,7 +171,7 @@ class Account:
         """The artefact's place there, if it is there and the version in use is this machine's."""
         place = self._place(artefact)
         script = '[ -e "$2" ] && readlink "$1/edgevit-run"'
-        link = self._sh(script, self.top, place, check=False).stdout.strip()
+        link = self._sh(script, self.top, place, told="look for edgevit", check=False).stdout.strip()
         for online in (True, False) if link else ():  # in this order: the first needs no wheels of this machine's
             version = replace(self, online=online)._layers(*self.fit)[-1]
             if link == f"versions/{version.name}/edgevit-run":
@@ -190,9 +192,8 @@ class Account:
         made_of = [str(target), *needs[0], *needs[1], *LEFT_OUT]
         return kept_layer(folder, name, made_of, lambda: wheel_files(target, *needs))
 
-    def _check_room(self, missing: list[Layer], artefact: Path) -> None:
-        """Before anything is sent."""
-        free = self.machine.free_bytes
+    def _check_room(self, free: int | None, missing: list[Layer], artefact: Path) -> None:
+        """Before anything is sent. `free`: bytes, where the machine says how many."""
         # The largest is there packed, too, while it is unpacked.
         needed = sum(layer.file.stat().st_size for layer in missing) + artefact.stat().st_size
         needed += max((layer.packed().stat().st_size for layer in missing), default=0)
@@ -205,12 +206,14 @@ class Account:
     def _send_tree(self, layer: Layer, folder: str) -> None:
         tree, unpacked = f"{self.top}/incoming/{layer.name}.tar.gz", f"{self.top}/incoming/{layer.name}"
         self.device.put(layer.packed(), tree)
-        self._sh(_UNPACK, tree, unpacked, f"{self.top}/{folder}/{layer.name}", timeout_s=_UNPACK_S)
+        place = f"{self.top}/{folder}/{layer.name}"
+        self._sh(_UNPACK, tree, unpacked, place, told=f"unpack {layer.name}", timeout_s=_UNPACK_S)
 
     def _send_artefact(self, artefact: Path) -> tuple[str, int]:
         """Its place there, and how many bytes were sent for that."""
         place = self._place(artefact)
-        if self._sh('[ -e "$1" ] && echo there || mkdir -p "${1%/*}"', place).stdout.strip():
+        script = '[ -e "$1" ] && echo there || mkdir -p "${1%/*}"'
+        if self._sh(script, place, told=f"write {place}").stdout.strip():
             return place, 0
         self.device.put(artefact, place)
         return place, artefact.stat().st_size
@@ -235,7 +238,8 @@ class Account:
             done = self.device.run([*pip, *needs], timeout_s=_PIP_S, check=last)
             if done.code == 0:
                 break
-        self._sh('sync; mv "$1" "$2"', unpacked, f"{self.top}/layers/{name}", timeout_s=_UNPACK_S)
+        place = f"{self.top}/layers/{name}"
+        self._sh('sync; mv "$1" "$2"', unpacked, place, told=f"write {place}", timeout_s=_UNPACK_S)
 
     def _try(self, program: str, place: str) -> dict[str, Any]:
         finished = self.device.run([program, "self-test", place, "--json"], timeout_s=_SELF_TEST_S, check=False)
@@ -248,8 +252,9 @@ class Account:
             raise DeviceError(f"{self.device.name}: {reason(finished)}")
         return finished.stdout
 
-    def _sh(self, script: str, *arguments: str, timeout_s: float = SHORT_S, check: bool = True) -> Finished:
-        return self.device.run(["sh", "-c", script, "edgevit", *arguments], timeout_s=timeout_s, check=check)
+    def _sh(self, script: str, *arguments: str, told: str, timeout_s: float = SHORT_S, check: bool = True) -> Finished:
+        command = ["sh", "-c", script, "edgevit", *arguments]
+        return self.device.run(command, timeout_s=timeout_s, check=check, told=told)
 
 
 def _version_files(python: Python, layers: tuple[str, ...]) -> Iterator[Entry]:

@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 
 from edgevit.devices.device import Finished
+from edgevit.devices.failure import hint, said
 from edgevit.errors import DeviceError
 
 __all__ = ["SHORT_S", "AdbDevice", "adb_device"]
@@ -44,7 +45,6 @@ _STATES: dict[str, str] = {
     "host": "it is in host mode: plug it in as a device",
     "connecting": "it is not connected yet: try again in a moment",
 }
-_FULL = "No space left on device"
 _DROPPED = re.compile(
     r"device (offline|still connecting|'.*' not found)|error: (closed|protocol fault)|couldn't read from device"
     r"|failed to read copy response|connect(ion)? (failed|reset)|EOF"
@@ -62,15 +62,23 @@ class AdbDevice:
         return f"adb://{self.serial}"
 
     def run(
-        self, command: Sequence[str], *, timeout_s: float, stdin: bytes | None = None, check: bool = True
+        self,
+        command: Sequence[str],
+        *,
+        timeout_s: float,
+        stdin: bytes | None = None,
+        check: bool = True,
+        told: str = "",
     ) -> Finished:
         """Runs a command in the phone's shell, each word quoted; once more where the connection dropped.
 
         Raises `DeviceError` where it cannot be run, takes longer, or (with `check`) ends with another code than 0.
         """
-        return self.shell(shlex.join(command), timeout_s=timeout_s, stdin=stdin, check=check)
+        return self.shell(shlex.join(command), timeout_s=timeout_s, stdin=stdin, check=check, told=told)
 
-    def shell(self, script: str, *, timeout_s: float, stdin: bytes | None = None, check: bool = True) -> Finished:
+    def shell(
+        self, script: str, *, timeout_s: float, stdin: bytes | None = None, check: bool = True, told: str = ""
+    ) -> Finished:
         """As `run`, for a line that the phone's shell (mksh, toybox) reads."""
         finished = self._try_shell(script, timeout_s, stdin)
         if finished is None:
@@ -78,12 +86,13 @@ class AdbDevice:
             finished = self._try_shell(script, timeout_s, stdin)
         if finished is None:
             raise DeviceError(
-                f"{self.name}: the connection dropped, twice, while the phone ran: {_short(script)}; "
+                f"{self.name}: the connection dropped, twice, while the phone ran: {told or _short(script)}; "
                 "is it plugged in, awake, and running? (`adb devices`)"
             )
         if check and finished.code:
-            said = _reason(finished.stderr) or _reason(finished.stdout) or "it said nothing"
-            raise DeviceError(f"{self.name}: exit code {finished.code} from: {_short(script)}: {said}{_hint(said)}")
+            line = said(finished.stderr) or said(finished.stdout) or "it said nothing"
+            what = f"cannot {told}" if told else f"exit code {finished.code} from: {_short(script)}"
+            raise DeviceError(f"{self.name}: {what}: {line}{hint(line, self.name)}")
         return finished
 
     def put(self, source: Path, target: str) -> None:
@@ -148,9 +157,10 @@ class AdbDevice:
             if done.returncode == 0:
                 return
             told = "\n".join([done.stdout, done.stderr])
-            said = _last_line("\n".join(line for line in told.splitlines() if "error: " in line)) or _last_line(told)
-            if last or not _DROPPED.search(said):
-                raise DeviceError(f"{self.name}: `adb {shlex.join(arguments)}` failed: {said}{_hint(said)}")
+            line = _last_line("\n".join(line for line in told.splitlines() if "error: " in line)) or _last_line(told)
+            if last or not _DROPPED.search(line):
+                failed = f"`adb {shlex.join(arguments)}` failed: {line}"
+                raise DeviceError(f"{self.name}: {failed}{hint(line, self.name)}")
             self._reconnect()
 
     def _reconnect(self) -> None:
@@ -241,19 +251,8 @@ def _over_network(serial: str) -> bool:
     return re.fullmatch(r".+:\d+", serial) is not None
 
 
-def _hint(said: str) -> str:
-    if _FULL in said:
-        return "; make room on the phone, or `edgevit deploy --uninstall` what is there"
-    return ""
-
-
 def _first_line(text: str) -> str:
     return next((line.strip() for line in text.splitlines() if line.strip()), "")
-
-
-def _reason(text: str) -> str:
-    """The line that tells why: toybox's tar goes on after an error, and ends with a summary."""
-    return next((line.strip() for line in text.splitlines() if _FULL in line), _last_line(text))
 
 
 def _last_line(text: str) -> str:

@@ -83,7 +83,8 @@ def locked(device: Device, top: str, stale_s: int) -> Iterator[None]:
     lock, owner = f"{top}/.lock", f"{platform.node() or 'unknown'} {os.getpid()}"
 
     def sh(script: str, *words: str, check: bool = True) -> Finished:
-        return device.run(["sh", "-c", script, "lock", lock, *words], timeout_s=_SHORT_S, check=check)
+        command = ["sh", "-c", script, "lock", lock, *words]
+        return device.run(command, timeout_s=_SHORT_S, check=check, told=f"write in {top}")
 
     # A link that points to its owner: made and filled in one step.
     take = 'mkdir -p "${1%/*}" && ln -s "$2" "$1"'

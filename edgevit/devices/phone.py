@@ -223,8 +223,8 @@ class Phone:
         self.device.run(["rm", "-rf", incoming], timeout_s=_UNPACK_S)
 
     def _check_room(self, missing: list[Layer], artefact: Path) -> None:
-        """Before anything is sent. What an interrupted deployment left in `incoming` goes."""
-        self.device.run(["rm", "-rf", f"{TOP}/incoming"], timeout_s=_UNPACK_S)
+        """Before anything is sent. What interrupted deployments left goes first: it takes room."""
+        self.device.shell(f"rm -rf {TOP}/incoming {TOP}/artefacts/*/*.partial", timeout_s=_UNPACK_S)
         if not missing:
             return
         sizes = [layer.file.stat().st_size for layer in missing]

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO
 
 from edgevit.devices.device import Finished
+from edgevit.devices.failure import hint, said
 from edgevit.errors import ConfigError, DeviceError
 
 __all__ = ["SHORT_S", "SshDevice", "ssh_device"]
@@ -35,7 +36,6 @@ _SLOWEST_BYTES_PER_S = 1e5
 """Of a transfer: a bad wireless network."""
 _LOST = 255
 _NAME = re.compile(r"(?:(?P<user>[^@/:]+)@)?(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^@/:\[\]]+)(?::(?P<port>\d+))?/?")
-_FULL = re.compile(r"No space left|[Dd]isk quota exceeded|File too large|File size limit exceeded")
 
 # A transfer that was cut off ends for `cat` as a whole one does: the content has to tell.
 _PUT = """\
@@ -104,10 +104,16 @@ class SshDevice:
         return shlex.join(["ssh", *self._where()])
 
     def run(
-        self, command: Sequence[str], *, timeout_s: float, stdin: bytes | None = None, check: bool = True
+        self,
+        command: Sequence[str],
+        *,
+        timeout_s: float,
+        stdin: bytes | None = None,
+        check: bool = True,
+        told: str = "",
     ) -> Finished:
         """See `Device`."""
-        code, stdout, stderr = self._checked(command, timeout_s, stdin or b"", check)
+        code, stdout, stderr = self._checked(command, timeout_s, stdin or b"", check, told)
         return Finished(code, _text(stdout), stderr)
 
     def put(self, source: Path, target: str) -> None:
@@ -119,7 +125,7 @@ class SshDevice:
         try:
             with source.open("rb") as content:
                 self._checked(
-                    ["sh", "-c", _PUT, "put", digest, partial, target], limit_s, content, told=f"put {target}"
+                    ["sh", "-c", _PUT, "put", digest, partial, target], limit_s, content, told=f"write {target}"
                 )
         except BaseException:
             with suppress(DeviceError):
@@ -142,22 +148,23 @@ class SshDevice:
         self, command: Sequence[str], timeout_s: float, stdin: bytes | IO[bytes], check: bool = True, told: str = ""
     ) -> tuple[int, bytes, str]:
         """Exit code and outputs of a command, run once more where the connection dropped."""
-        told = told or _short(shlex.join(command))
+        what, told = told, told or _short(shlex.join(command))
         for again in (True, False):
             code, stdout, stderr = self._try(command, timeout_s, stdin, told)
             if code != _LOST:
                 break
             if not again:
-                said = _said(stderr) or "it said nothing"
+                line = said(stderr) or "it said nothing"
                 raise DeviceError(
-                    f"{self.name}: the connection dropped, twice ({said}), while it ran: {told}; are its power and its "
+                    f"{self.name}: the connection dropped, twice ({line}), while it ran: {told}; are its power and its "
                     "network steady?"
                 )
             if not isinstance(stdin, bytes):
                 stdin.seek(0)
         if check and code:
-            said = _said(stderr) or _said(_text(stdout)) or "it said nothing"
-            raise DeviceError(f"{self.name}: exit code {code} from: {told}: {said}{_hint(said)}")
+            line = said(stderr) or said(_text(stdout)) or "it said nothing"
+            failed = f"cannot {what}" if what else f"exit code {code} from: {told}"
+            raise DeviceError(f"{self.name}: {failed}: {line}{hint(line, self.name)}")
         return code, stdout, stderr
 
     def _try(
@@ -188,8 +195,7 @@ class SshDevice:
         before, found, after = done.stdout.partition(f"{mark}\n".encode())
         if done.returncode == _LOST:
             if not found and (why := self._why(stderr)):
-                said = _said(stderr)
-                raise DeviceError(f"{self.name}: `{self.by_hand}` cannot connect: {said}; {why}")
+                raise DeviceError(f"{self.name}: `{self.by_hand}` cannot connect: {said(stderr)}; {why}")
             self._end(mark)
         return done.returncode, after if found else before, stderr
 
@@ -273,16 +279,6 @@ def _control_folder() -> str | None:
 
     atexit.register(close)
     return folder
-
-
-def _hint(said: str) -> str:
-    return "; make room on the device, or `edgevit deploy --uninstall` what is there" if _FULL.search(said) else ""
-
-
-def _said(text: str) -> str:
-    """The line that tells most: that a disk is full, or else the last one, past OpenSSH's frame of @."""
-    lines = [line.strip() for line in text.splitlines() if line.strip(" @\r\n")]
-    return next((line for line in lines if _FULL.search(line)), lines[-1] if lines else "")
 
 
 def _short(text: str) -> str:

@@ -228,6 +228,9 @@ def test_interrupted_deployment(guest, deployed, monkeypatch, step):
     port = 7011 + STEPS.index(step)
     there = guest(port, root=deployed)
     in_use = (there.tmp / "edgevit/edgevit-run").read_text()
+    left = there.tmp / "edgevit/artefacts/0123456789ab/left.tflite.01234567.partial"  # by a deployment that was killed
+    left.parent.mkdir(exist_ok=True)
+    left.touch()
     made = bundle.runtime_files
     monkeypatch.setattr(bundle, "runtime_files", lambda: [*made(), (f"edgevit_runtime/newer{step}.py", b"")])
     with monkeypatch.context() as patch:

@@ -98,7 +98,7 @@ def test_put_and_get(device, pi, tmp_path):
     with pytest.raises(DeviceError, match=r"from: cat /nowhere: .*No such file"):
         device.get("/nowhere", tmp_path / "b")
     assert (tmp_path / "b").read_bytes() == content
-    with pytest.raises(DeviceError, match=r"from: put /nowhere/a: .*(nonexistent|No such file)"):
+    with pytest.raises(DeviceError, match=r"cannot write /nowhere/a: .*(nonexistent|No such file)"):
         device.put(tmp_path / "a", "/nowhere/a")
     assert sorted(each.name for each in tmp_path.iterdir()) == ["a", "b"]
     assert [each.name for each in pi.home.iterdir() if each.name.endswith(".partial")] == []
@@ -264,7 +264,7 @@ def newer(monkeypatch, request):
 STEPS = {
     "describe": "uname -s",
     "lock": 'ln -s "$2" "$1"',
-    "look": "rm -rf incoming && mkdir",
+    "look": "mkdir -p incoming",
     "send": "/incoming/runtime-",
     "unpack": "tar -xzf",
     "artefact": "echo there",
@@ -353,7 +353,8 @@ def test_two_at_once_for_real(deployed, newer, pi):
     ("size", "message"),
     [
         ("size=20m", "MB free under"),  # it sees that beforehand
-        ("size=1g,nr_inodes=300", "No space left on device; make room on the device"),  # the disk looks large enough
+        # The disk looks large enough.
+        ("size=1g,nr_inodes=300", "No space left on device; make room on the device, or `edgevit deploy --uninst"),
     ],
 )
 def test_full_disk(make_server, run, size, message):
@@ -363,6 +364,7 @@ def test_full_disk(make_server, run, size, message):
         code, _, err = run("deploy", GOLDEN, pi.name)
         assert code == 1
         assert message in err
+        assert "sh -c" not in err
         assert not (pi.top / "edgevit-run").exists()
         assert [each.name for folder in ("layers", "versions") for each in (pi.top / folder).iterdir()] == []
         if "inodes" in size:
@@ -371,6 +373,51 @@ def test_full_disk(make_server, run, size, message):
             assert works(pi)
     finally:
         subprocess.run(["umount", "-l", pi.home], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a small disk")
+def test_leftovers_are_no_reason_to_refuse(make_server, run):
+    """Room for one deployment is room for one after an interrupted one: what that left goes before it is counted."""
+    pi = make_server()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=180m", "none", pi.home], check=True)
+    try:
+        for left in ("edgevit/incoming", "edgevit.removed-1", "edgevit/artefacts/0123456789ab"):
+            (pi.top.parent / left).mkdir(parents=True)
+            (pi.top.parent / left / "a.partial").write_bytes(bytes(25_000_000))
+        code, _, err = run("deploy", GOLDEN, pi.name)
+        assert code == 0, err
+        assert names(pi.top.parent) == ["edgevit"]
+        assert list(pi.top.rglob("*.partial")) == []
+    finally:
+        subprocess.run(["umount", "-l", pi.home], check=True)
+
+
+def test_no_writing_there(make_server, run):
+    """A home folder that cannot be written: what is wrong, in words, and no line of shell."""
+    pi = make_server()
+    (pi.home / ".local").write_text("a file where a folder has to be")
+    code, _, err = run("deploy", GOLDEN, pi.name)
+    assert code == 1
+    assert err.startswith(f"edgevit: ssh://pi: cannot write in {pi.top}: mkdir: cannot create directory ")
+    assert "sh -c" not in err
+    (pi.home / ".local").unlink()
+    if os.getuid() == 0:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "none", pi.home], check=True)
+    else:
+        pi.home.chmod(0o555)
+    try:
+        code, _, err = run("deploy", GOLDEN, pi.name)
+        assert code == 1
+        assert f"cannot write in {pi.top}: mkdir: cannot create directory " in err
+        told = "mounted for reading only" if os.getuid() == 0 else "`ls -ld` shows whose it is"
+        assert told in err
+        assert err.count("\n") == 1
+    finally:
+        if os.getuid() == 0:
+            subprocess.run(["umount", "-l", pi.home], check=True)
+        else:
+            pi.home.chmod(0o755)
 
 
 def test_full_disk_keeps_the_old(deployed, newer, run):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from edgevit.devices.device import Finished
-from edgevit.devices.machine import Machine, Python, describe
+from edgevit.devices.machine import Machine, Python, describe, free_bytes
 from edgevit.devices.target import python_and_target
 from edgevit.devices.wheels import Target, requirements, runtime_files
 from edgevit.errors import DeviceError
@@ -28,7 +28,6 @@ PI = Machine(
     home="/home/pi",
     libc="glibc",
     libc_version=(2, 36),
-    free_bytes=20 * 10**9,
     pythons=(PYTHON,),
     release="Debian GNU/Linux 12 (bookworm)",
     board="Raspberry Pi 5 Model B Rev 1.0",
@@ -132,7 +131,6 @@ machine aarch64
 home /home/my user
 bits 32
 libc glibc 2.31
-free /dev/mmc blk0p2 30000000 10000000 20000000 34% /home
 board Raspberry Pi 4 Model B Rev 1.4
 python 3.9.2 cpython 32 /usr/bin/python3.9
 whole /usr/bin/python3.9
@@ -142,10 +140,15 @@ end
 """
     machine = describe(Said(said))
     assert machine.home == "/home/my user"
-    assert machine.free_bytes == 20000000 * 1024
     assert machine.libc_version == (2, 31)
     assert machine.bits == 32
     assert machine.pythons == (Python((3, 9, 2), "cpython", 32, "/usr/bin/python3.9", True),)
+
+
+def test_free_bytes():
+    assert free_bytes("free /dev/mmc blk0p2 30000000 10000000 20000000 34% /home") == 20000000 * 1024
+    assert free_bytes("free overlay 30000000 10000000 20000000 34% /") == 20000000 * 1024
+    assert free_bytes("free") is None
 
 
 @pytest.mark.parametrize("said", ["", "Welcome!\n", "system Linux\nmachine x86_64\n", "This account is closed\n"])
