@@ -27,12 +27,13 @@ from typing import Any
 from edgevit_runtime import read_manifest
 
 from edgevit.devices.device import Finished
+from edgevit.devices.failure import said
 from edgevit.devices.home import Installed, locked, reason
 from edgevit.devices.layers import Entry, Layer, cache_folder, kept_layer, write_layer
 from edgevit.devices.machine import Machine, Python, describe, free_bytes
 from edgevit.devices.ssh import SHORT_S, SshDevice
 from edgevit.devices.target import python_and_target
-from edgevit.devices.wheels import LEFT_OUT, Target, pins, requirements, runtime_files, wheel_files
+from edgevit.devices.wheels import LEFT_OUT, Target, no_index, pins, requirements, runtime_files, wheel_files
 from edgevit.documents import Record, parse_document
 from edgevit.errors import DeviceError
 
@@ -234,10 +235,16 @@ class Account:
         unpacked = f"{self.top}/incoming/{name}"
         pip = [python.place, "-I", "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
         pip += ["--only-binary", ":all:", "--target", unpacked]
-        for last, needs in ((False, pins()), (True, requirements())):
-            done = self.device.run([*pip, *needs], timeout_s=_PIP_S, check=last)
-            if done.code == 0:
+        for needs in (pins(), requirements()):
+            done = self.device.run([*pip, *needs], timeout_s=_PIP_S, check=False)
+            if done.code == 0 or no_index(done.stderr):
                 break
+        if done.code:
+            why = no_index(done.stderr) or said(done.stderr) or f"exit code {done.code}"
+            raise DeviceError(
+                f"{self.device.name}: its pip cannot fetch {', '.join(needs)}: {why}; without --online this machine "
+                "fetches all that is needed"
+            )
         place = f"{self.top}/layers/{name}"
         self._sh('sync; mv "$1" "$2"', unpacked, place, told=f"write {place}", timeout_s=_UNPACK_S)
 

@@ -27,7 +27,14 @@ libc=$(getconf GNU_LIBC_VERSION 2>/dev/null) || for each in /lib/ld-musl-*; do [
 echo "libc $libc"
 [ -r /etc/os-release ] && . /etc/os-release && echo "release $PRETTY_NAME"
 [ -r /proc/device-tree/model ] && echo "board $(tr -d '\\0' < /proc/device-tree/model)"
-for each in {_PYTHONS}; do command -v $each >/dev/null 2>&1 && $each -I -c "{_PYTHON}" 2>/dev/null; done
+ask() {{ "$1" -I -c "{_PYTHON}"; }}
+for each in {_PYTHONS}; do
+place=$(command -v $each) || continue
+said=$(ask $each 2>/dev/null)
+[ -n "$said" ] && echo "$said" && continue
+why=$(ask $each 2>&1) || why="$why, exit code $?"
+echo "broken $place ($(echo "$why" | tail -n 1))"
+done
 echo end"""
 
 
@@ -66,6 +73,8 @@ class Machine:
     """`glibc`, `musl`, or empty."""
     libc_version: tuple[int, int] | None
     pythons: tuple[Python, ...]
+    broken: tuple[str, ...] = ()
+    """Pythons that do not run: `PLACE (what they say)`."""
     release: str = ""
     """Of the distribution, such as `Debian GNU/Linux 12 (bookworm)`."""
     board: str = ""
@@ -93,6 +102,7 @@ def describe(device: Device) -> Machine:
         libc=libc,
         libc_version=(numbers[0], numbers[1]) if len(numbers) == 2 else None,
         pythons=_pythons(rows),
+        broken=tuple(value for key, value in rows if key == "broken"),
         release=said.get("release", ""),
         board=said.get("board", ""),
     )

@@ -24,6 +24,7 @@ from typing import IO
 
 from edgevit.devices.device import Finished
 from edgevit.devices.failure import hint, said
+from edgevit.devices.refusal import advice
 from edgevit.errors import ConfigError, DeviceError
 
 __all__ = ["SHORT_S", "SshDevice", "ssh_device"]
@@ -35,53 +36,15 @@ _CONNECT_S = 15
 _SLOWEST_BYTES_PER_S = 1e5
 """Of a transfer: a bad wireless network."""
 _LOST = 255
-_NAME = re.compile(r"(?:(?P<user>[^@/:]+)@)?(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^@/:\[\]]+)(?::(?P<port>\d+))?/?")
+# Names have no character that means something to a shell: OpenSSH 9.6 and later refuse those, older ones look them up.
+_WORD = r"""[^@/:\[\]\s'"`$\\;&<>|(){}]+"""
+_NAME = re.compile(rf"(?:(?P<user>{_WORD})@)?(?P<host>\[[0-9A-Fa-f:.%\w]+\]|{_WORD})(?::(?P<port>\d+))?/?")
 
 # A transfer that was cut off ends for `cat` as a whole one does: the content has to tell.
 _PUT = """\
 cat > "$2" || exit 74
 sum=$(sha256sum < "$2") && [ "${sum%% *}" = "$1" ] && mv -f "$2" "$3" && exit 0
 echo "it did not arrive whole" >&2; exit 74"""
-
-# What ssh says, as OpenSSH 8 to 10 word it, and what to do about it. The first that fits counts: ssh says several.
-_REASONS: tuple[tuple[str, str], ...] = (
-    (
-        r"REMOTE HOST IDENTIFICATION HAS CHANGED|host key .* has changed",
-        "its host key is not the one that this machine knows: if it was set up anew, `ssh-keygen -R {host}` and "
-        "connect once by hand; if not, something else answers at its address",
-    ),
-    (
-        r"Host key verification failed|No \S+ host key is known",
-        "this machine does not know its host key yet: connect once by hand (`{ssh}`) and compare the fingerprint",
-    ),
-    (
-        r"Permission denied|Too many authentication failures|No supported authentication methods",
-        "it takes none of this user's keys: `{copy_id}` puts one there, or name one in ~/.ssh/config (IdentityFile); "
-        "a key with a passphrase has to be in the agent (ssh-add); nothing here asks for a password",
-    ),
-    (
-        r"Could not resolve hostname",
-        "no such name on this network: try {host}.local, its address, or a Host of ~/.ssh/config",
-    ),
-    (
-        r"Connection refused",
-        "nothing listens there: is its ssh server on (on a Raspberry Pi: `sudo raspi-config`, Interface Options, SSH), "
-        "and the port right?",
-    ),
-    (
-        r"Connection timed out|Operation timed out|No route to host|Network is unreachable|Host is down",
-        "it cannot be reached: is it on, in this network, and the address right?",
-    ),
-    (
-        r"no matching (host key type|cipher|MAC|key exchange)|Bad owner or permissions|[Bb]ad configuration option"
-        r"|terminating, \d+ bad|command-line line|UNPROTECTED PRIVATE KEY",
-        "mend that in ssh's configuration; `{ssh}` shows the same",
-    ),
-    (
-        r"This account is currently not available|account has expired|requires a TTY",
-        "that account cannot run commands: take another one",
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -194,7 +157,7 @@ class SshDevice:
         stderr = _text(done.stderr)
         before, found, after = done.stdout.partition(f"{mark}\n".encode())
         if done.returncode == _LOST:
-            if not found and (why := self._why(stderr)):
+            if not found and (why := advice(stderr, self._where())):
                 raise DeviceError(f"{self.name}: `{self.by_hand}` cannot connect: {said(stderr)}; {why}")
             self._end(mark)
         return done.returncode, after if found else before, stderr
@@ -212,14 +175,6 @@ class SshDevice:
                 capture_output=True,
                 timeout=_CONNECT_S * 2,
             )
-
-    def _why(self, stderr: str) -> str | None:
-        """What to do about a connection that cannot be made; None where it was made, and dropped."""
-        for pattern, what in _REASONS:
-            if re.search(pattern, stderr):
-                copy_id = shlex.join(["ssh-copy-id", *self._where()])
-                return what.format(host=self.host, ssh=self.by_hand, copy_id=copy_id)
-        return None
 
     def _where(self) -> list[str]:
         port = ["-p", str(self.port)] if self.port else []

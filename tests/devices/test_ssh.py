@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -124,9 +125,15 @@ def test_dropped_twice(device, pi, tmp_path):
 WRONG = {
     "key": ("takes none of this user's keys: `ssh-copy-id pi` puts one there", lambda pi: pi.configure(key="stranger")),
     "unknown host": ("does not know its host key yet: connect once by hand (`ssh pi`)", lambda pi: forget(pi)),
-    "other host": ("its host key is not the one that this machine knows", lambda pi: pi.trust("stranger")),
+    "other host": (
+        "was set up anew, `ssh-keygen -f {folder}/known -R '[127.0.0.1]:{port}'` and",
+        lambda pi: pi.trust("stranger"),
+    ),
     "port": ("nothing listens there: is its ssh server on", lambda pi: pi.configure(port=1)),
     "name": ("no such name on this network: try pi.local", lambda pi: (pi.folder / "client").write_text("")),
+    "name of mDNS": ("does this machine know .local names (mDNS", lambda pi: name(pi, "nowhere.local")),
+    "name of a domain": ("no such name on this network: try its address", lambda pi: name(pi, "nowhere.invalid")),
+    "no ssh server": ("hangs up before any key is asked for: is that the port", lambda pi: hang_up(pi)),
     "configuration": ("mend that in ssh's configuration", lambda pi: (pi.folder / "client").write_text("Nonsense 1")),
 }
 
@@ -135,10 +142,29 @@ def forget(pi):
     (pi.folder / "known").unlink()
 
 
+def name(pi, host):
+    client = pi.folder / "client"
+    client.write_text(client.read_text().replace("HostName 127.0.0.1", f"HostName {host}"))
+
+
+def hang_up(pi):
+    """From now on something else listens on the server's port, and closes what it accepts."""
+    pi.stop()
+    server = socket.create_server(("127.0.0.1", pi.port))
+
+    def serve():
+        with server:
+            for _ in range(2):
+                server.accept()[0].close()
+
+    threading.Thread(target=serve, daemon=True).start()
+
+
 @pytest.mark.parametrize("what", WRONG)
 def test_no_connection(make_server, run, what):
     message, spoil = WRONG[what]
     pi = make_server()
+    message = message.format(folder=pi.folder, port=pi.port)
     spoil(pi)
     began = time.monotonic()
     for words in (("deploy", GOLDEN, "ssh://pi"), ("profile", GOLDEN, "--device", "ssh://pi")):
@@ -158,7 +184,17 @@ def test_no_ssh(run, monkeypatch, cache):
 
 
 @pytest.mark.parametrize(
-    "name", ["ssh://", "ssh://-oProxyCommand=x", "ssh://a:b@c", "ssh://-l@c", "ssh://c:x", "ssh://c/d"]
+    "name",
+    [
+        "ssh://",
+        "ssh://-oProxyCommand=x",
+        "ssh://a:b@c",
+        "ssh://-l@c",
+        "ssh://c:x",
+        "ssh://c/d",
+        "ssh://a b",
+        "ssh://a;b",
+    ],
 )
 def test_no_address(run, name):
     code, _, err = run("deploy", GOLDEN, name)
@@ -438,13 +474,29 @@ def test_full_disk_keeps_the_old(deployed, newer, run):
 def test_no_python(make_server, run):
     pi = make_server()
     (pi.folder / "few").mkdir()
-    for tool in ("sh", "env", "uname", "getconf", "df", "tail", "cat", "tr"):
+    for tool in ("sh", "env", "uname", "getconf", "tail", "cat", "tr"):
         (pi.folder / "few" / tool).symlink_to(shutil.which(tool))
     pi.limit(f"path={pi.folder / 'few'}")
     code, _, err = run("deploy", GOLDEN, pi.name)
     assert code == 1
     assert "ssh://pi has no Python that edgevit can use" in err
     assert "`sudo apt install python3` there" in err
+
+
+def test_python_that_does_not_run(make_server, run):
+    """That is another thing than none."""
+    pi = make_server()
+    (pi.folder / "few").mkdir()
+    for tool in ("sh", "env", "uname", "getconf", "tail", "cat", "tr"):
+        (pi.folder / "few" / tool).symlink_to(shutil.which(tool))
+    broken = pi.folder / "few" / "python3"
+    broken.write_text("#!/bin/sh\necho 'python3: error while loading shared libraries: libz.so.1' >&2\nexit 127\n")
+    broken.chmod(0o755)
+    pi.limit(f"path={pi.folder / 'few'}")
+    code, _, err = run("deploy", GOLDEN, pi.name)
+    assert code == 1
+    told = "(python3: error while loading shared libraries: libz.so.1, exit code 127) does not run: mend that there"
+    assert f"ssh://pi has no Python that edgevit can use: {broken} {told}" in err
 
 
 @pytest.mark.slow
@@ -454,7 +506,7 @@ def test_online(make_server, run):
     if device_named(pi.name).run(["python3", "-m", "pip", "--version"], timeout_s=60, check=False).code:
         pytest.skip("this machine's python3 has no pip (apt install python3-pip)")
     code, out, err = run("deploy", GOLDEN, pi.name, "--online", "--json")
-    if code and "Could not find a version" in err:
+    if code and "it reaches no package index that has them" in err:
         pytest.skip(f"the system's pip has no package index here: {err}")
     assert code == 0, err
     deployment = json.loads(out)
