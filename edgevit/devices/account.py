@@ -5,6 +5,8 @@
       versions/venv-3f0c…/                            a virtual environment whose site-packages are layers
       layers/wheels-aarch64-cp311-51aa…/              by digest: the same layer is never sent twice
       artefacts/9e1b…/plants.tflite                   by digest
+      models/plants.tflite -> ../artefacts/9e1b…/…    the one that was deployed last under that name
+      .made                                           folders above that were not there before
       cache/                                          what the runtime keeps between runs
 
 The machine needs a Python and nothing else: no pip, no venv module, no compiler, no root, no internet. A version
@@ -15,12 +17,11 @@ visible under its name by a rename, so whatever has its name is whole.
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from edgevit.devices.failure import said
 from edgevit.devices.home import Installed, locked, reason
 from edgevit.devices.layers import Entry, Layer, cache_folder, kept_layer, write_layer
 from edgevit.devices.machine import Machine, Python, describe, free_bytes
+from edgevit.devices.shelf import Shelf, shelf_name
 from edgevit.devices.ssh import SHORT_S, SshDevice
 from edgevit.devices.target import python_and_target
 from edgevit.devices.wheels import LEFT_OUT, Target, no_index, pins, requirements, runtime_files, wheel_files
@@ -70,9 +72,10 @@ cd "$1" && shift && kept=" $* " && for each in layers/* versions/*; do
 case $kept in *" $each "*) ;; *) mv -f "$each" incoming/ ;; esac
 done; rm -rf incoming"""
 _UNINSTALL = """\
+made=$(cat "$1/.made" "$1".removed-*/.made 2>/dev/null)
 [ -e "$1" ] || { ls -d "$1".removed-* >/dev/null 2>&1 && rm -rf "$1".removed-*; } || exit 3
-[ -e "$1" ] || exit 0
-rm -f "$1/edgevit-run" && mv "$1" "$1.removed-$$" && rm -rf "$1.removed-$$\""""
+[ ! -e "$1" ] || { rm -f "$1/edgevit-run" && mv "$1" "$1.removed-$$" && rm -rf "$1.removed-$$"; } || exit
+echo "$made" | while IFS= read -r each; do [ -z "$each" ] || rmdir "$each" 2>/dev/null || break; done"""
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ class Account:
                 self._send_tree(version, "versions")
             self_test = self._try(f"{self.top}/versions/{version.name}/edgevit-run", place)
             self._sh(_SWITCH, self.top, f"versions/{version.name}/edgevit-run", told=f"switch to {version.name}")
-            # Artefacts stay: `--uninstall` takes them.
+            # Artefacts stay: `deploy ARTEFACT --uninstall` takes them.
             kept = (f"layers/{fetched}", f"layers/{runtime.name}", f"versions/{version.name}")
             self._sh(_KEEP, self.top, *kept, told="remove the old version", timeout_s=_UNPACK_S)
         return Installed(place, version.name, sent + sum(each.packed().stat().st_size for each in layers), self_test)
@@ -141,11 +144,21 @@ class Account:
             "python": self.fit[0].minor,
         }
 
-    def command(self, installed: Installed) -> str:
+    def commands(self, place: str) -> tuple[str, str]:
+        """See `Home`. They begin in the home folder."""
+        place = place.removeprefix(f"{self.machine.home}/")
+        command = f"{self.device.by_hand} {shlex.join([f'{TOP}/edgevit-run', 'classify', place])}"
+        return f"{command} - < picture.jpg", f"{command} PICTURE.jpg"
+
+    @cached_property
+    def shelf(self) -> Shelf:
         """See `Home`."""
-        place = installed.place.removeprefix(f"{self.machine.home}/")
-        remote = shlex.join([f"{TOP}/edgevit-run", "classify", place, "PICTURE.jpg"])
-        return f"{self.device.by_hand} {remote}"
+        return Shelf(self.device, self.top)
+
+    def runtime(self) -> str | None:
+        """See `Home`."""
+        finished = self.run(["--version"], SHORT_S)
+        return None if finished.code else finished.stdout.strip()
 
     def run(self, arguments: list[str], timeout_s: float, stdin: bytes | None = None) -> Finished:
         """`edgevit-run …` there, whatever its exit code."""
@@ -220,10 +233,7 @@ class Account:
         return place, artefact.stat().st_size
 
     def _place(self, artefact: Path) -> str:
-        with artefact.open("rb") as content:
-            digest = file_digest(content, "sha256").hexdigest()
-        # A name that any shell, and any later hand, can type.
-        return f"{self.top}/artefacts/{digest[:12]}/{re.sub(r'[^A-Za-z0-9._-]', '_', artefact.name)}"
+        return f"{self.top}/artefacts/{shelf_name(artefact)}"
 
     def _fetch(self, python: Python, name: str) -> None:
         """Lets the machine's own pip fetch the wheels into a layer."""

@@ -12,12 +12,20 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from edgevit.devices.device import Device, Finished
+from edgevit.devices.shelf import Shelf
 from edgevit.documents import Record
 from edgevit.errors import DeviceError
 
 __all__ = ["Home", "Installed", "locked", "reason"]
 
 _SHORT_S = 60.0
+# Folders above that are not there are ours: noted, so that they can go again. The lock is a link that points to its
+# owner: made and filled in one step.
+_TAKE = """\
+top=${1%/*} each=${1%/*} made=
+while each=${each%/*} && [ -n "$each" ] && [ ! -d "$each" ]; do made="$made$each
+"; done
+mkdir -p "$top" && { [ -z "$made" ] || printf %s "$made" > "$top/.made"; } && ln -s "$2" "$1\""""
 
 
 @dataclass(frozen=True)
@@ -54,8 +62,16 @@ class Home(Protocol):
     def describe(self) -> dict[str, str]:
         """What the device is, in the words of a profile's `device`: name, model, system, machine and more."""
 
-    def command(self, installed: Installed) -> str:
-        """What a user types to run it there."""
+    def commands(self, place: str) -> tuple[str, str]:
+        """What a user types to run the artefact at `place` there, with a picture of this machine (by standard input),
+        and with one that lies there."""
+
+    @property
+    def shelf(self) -> Shelf:
+        """The artefacts there."""
+
+    def runtime(self) -> str | None:
+        """What `edgevit-run --version` says there; None where there is none that runs."""
 
 
 def reason(finished: Finished) -> str:
@@ -86,9 +102,7 @@ def locked(device: Device, top: str, stale_s: int) -> Iterator[None]:
         command = ["sh", "-c", script, "lock", lock, *words]
         return device.run(command, timeout_s=_SHORT_S, check=check, told=f"write in {top}")
 
-    # A link that points to its owner: made and filled in one step.
-    take = 'mkdir -p "${1%/*}" && ln -s "$2" "$1"'
-    if sh(take, owner, check=False).code:
+    if sh(_TAKE, owner, check=False).code:
         said = sh('readlink "$1" && echo $(( $(date +%s) - $(stat -c %Y "$1") ))', check=False).stdout.strip()
         holder, _, age = said.rpartition("\n")
         if holder not in ("", owner) and not _dead(holder) and age.lstrip("-").isdecimal() and int(age) < stale_s:
@@ -97,7 +111,7 @@ def locked(device: Device, top: str, stale_s: int) -> Iterator[None]:
                 f"{holder.rpartition(' ')[0]}, for {age} s): wait for its end; if it is dead: remove {lock} there"
             )
         # Unless somebody else was quicker.
-        sh(f'[ "$(readlink "$1")" != "$3" ] || rm -f "$1"; {take}', owner, holder)
+        sh(f'[ "$(readlink "$1")" != "$3" ] || rm -f "$1"; {_TAKE}', owner, holder)
     try:
         yield
     finally:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from samples import random_picture
 
 from edgevit.devices import adb, benchmark_model, bundle
 from edgevit.devices.adb import AdbDevice, adb_device
@@ -182,6 +183,10 @@ def test_deploy_profile_uninstall(plugged, run, tmp_path, tiny_tflite):
     assert deployment["device"]["machine"] == "x86_64"
     assert deployment["sent_bytes"] > 50e6
     script = deployment["command"].replace("classify", "info").replace(" /sdcard/PICTURE.jpg", "")
+    assert f"{TOP}/models/{tiny_tflite.name}" in script
+    random_picture(1).save(tmp_path / "picture.jpg")
+    words = {"shell": True, "cwd": tmp_path, "capture_output": True, "text": True}
+    assert " ms)\n" in subprocess.run(deployment["command_stdin"], **words).stdout
     printed = subprocess.run(script.split(), capture_output=True, text=True)
     assert printed.returncode == 0, printed.stderr
 
@@ -199,6 +204,15 @@ def test_deploy_profile_uninstall(plugged, run, tmp_path, tiny_tflite):
     assert profile["device"]["model"] == "Debian adbd on x86_64"
     assert profile["device"]["system"].startswith("Android 14, Linux ")
     assert profile["model"] == str(tiny_tflite)
+
+    listed = json.loads(run("deploy", "--list", plugged.name, "--json")[1])
+    assert listed["runtime"].startswith("edgevit-run ")
+    (stored,) = listed["artefacts"]
+    assert (stored["name"], stored["size_bytes"]) == (tiny_tflite.name, tiny_tflite.stat().st_size)
+    assert stored["deployed"]
+    assert "is removed" in run("deploy", tiny_tflite, "--uninstall", plugged.name)[1]
+    assert run("deploy", "--list", plugged.name)[1].endswith(", no artefacts\n")
+    assert list((plugged.tmp / "edgevit" / "models").iterdir()) == []
 
     code, out, err = run("deploy", "--uninstall", plugged.name)
     assert (code, "edgevit is removed" in out) == (0, True), err

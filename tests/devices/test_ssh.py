@@ -2,23 +2,30 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from samples import random_picture
 
 from edgevit.devices import account, ssh
 from edgevit.devices.account import Account
+from edgevit.devices.home import locked
 from edgevit.devices.registry import device as device_named
+from edgevit.devices.shelf import Shelf
 from edgevit.devices.ssh import SshDevice, ssh_device
 from edgevit.errors import ConfigError, DeviceError
 
-GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "dials-int8.tflite"
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = ROOT / "tests" / "golden" / "dials-int8.tflite"
 pytestmark = pytest.mark.ssh
 
 
@@ -271,8 +278,97 @@ def test_deploy_profile_uninstall(make_server, run, tiny_tflite):
 
     code, out, err = run("deploy", "--uninstall", pi.name)
     assert (code, out) == (0, "ssh://pi: edgevit is removed\n"), err
-    assert names(pi.top.parent) == []
-    assert "there was no edgevit" in run("deploy", tiny_tflite, pi.name, "--uninstall")[1]
+    assert names(pi.home) == []
+    assert "there was no edgevit" in run("deploy", "--uninstall", pi.name)[1]
+
+
+@pytest.mark.slow
+def test_names_that_stay(make_server, run, tiny_tflite, tmp_path):
+    """A name leads to what was deployed last under it; what is there is listed, and goes one by one."""
+    pi = make_server()
+    (tmp_path / "new").mkdir()
+    old, new = shutil.copy(GOLDEN, tmp_path / "plants.tflite"), shutil.copy(tiny_tflite, tmp_path / "new/plants.tflite")
+    assert run("deploy", "--list", pi.name)[1] == "ssh://pi: no edgevit-run, no artefacts\n"
+    deployment = json.loads(run("deploy", old, pi.name, "--json")[1])
+    link = pi.top / "models" / "plants.tflite"
+    assert deployment["model"] == str(link)
+    assert str(link.resolve()) == deployment["place"]
+
+    random_picture(1).save(tmp_path / "picture.jpg")
+    shutil.copy(tmp_path / "picture.jpg", pi.home / "PICTURE.jpg")
+    answers = [
+        subprocess.run(deployment[key], shell=True, cwd=tmp_path, capture_output=True, text=True).stdout
+        for key in ("command", "command_stdin")
+    ]
+    assert answers[0].splitlines()[1:] == answers[1].splitlines()[1:] != []
+
+    # What is only measured does not take the name.
+    assert run("profile", new, "--device", pi.name, "--seconds", "0.2", "--json")[0] == 0
+    assert str(link.resolve()) == deployment["place"]
+    run("deploy", new, pi.name)
+    assert link.read_bytes() == new.read_bytes()
+    there = json.loads(run("deploy", "--list", pi.name, "--json")[1])
+    assert there["schema"] == "edgevit.deployed/1"
+    assert there["runtime"].startswith("edgevit-run ")
+    stored = [(each["name"], each["size_bytes"], each["deployed"]) for each in there["artefacts"]]
+    assert stored == [("plants.tflite", each.stat().st_size, each == new) for each in (new, old)]
+    text = run("deploy", "--list", pi.name)[1].splitlines()
+    assert [line.split()[0] for line in text] == ["ssh://pi:", "plants.tflite", "plants.tflite"]
+    assert text[1].endswith(" MB  models/plants.tflite")
+
+    digest = there["artefacts"][1]["digest"]
+    assert run("deploy", digest, "--uninstall", pi.name)[1] == f"ssh://pi: plants.tflite ({digest}) is removed\n"
+    assert link.read_bytes() == new.read_bytes()
+    code, _, err = run("deploy", "roses.tflite", "--uninstall", pi.name)
+    assert (code, "ssh://pi has no artefact roses.tflite: it has plants.tflite (`edgevit deploy --list" in err) == (
+        1,
+        True,
+    )
+    assert (
+        json.loads(run("deploy", new, "--uninstall", pi.name, "--json")[1])["artefacts"][0]["name"] == "plants.tflite"
+    )
+    assert (names(pi.top / "artefacts"), names(pi.top / "models")) == ([], [])
+    assert "edgevit-run 0." in run("deploy", "--list", pi.name)[1]
+    run("deploy", "--uninstall", pi.name)
+    assert names(pi.home) == ["PICTURE.jpg"]
+
+
+def test_service_of_the_docs(deployed):
+    """The unit of docs/devices.md serves what `deploy` put there."""
+    pi = deployed
+    Shelf(SshDevice("pi"), str(pi.top)).publish(str(next((pi.top / "artefacts").glob("*/*.tflite"))))
+    text = (ROOT / "docs" / "devices.md").read_text()
+    start = re.search(r"^ +ExecStart=(.+)$", text, re.MULTILINE)[1]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    words = start.replace("%h", str(pi.home)).replace("plants.tflite", GOLDEN.name).replace("8400", port).split()
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as service:
+        try:
+            for _ in range(100):
+                with suppress(OSError):
+                    with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
+                        assert answer.status == 200
+                    break
+                time.sleep(0.1)
+            else:
+                pytest.fail("it does not answer")
+        finally:
+            service.terminate()
+
+
+def test_folders_that_were_there_stay(make_server, run):
+    """`--uninstall` takes what `deploy` made, and no folder that somebody else made or uses."""
+    pi = make_server()
+    (pi.home / ".local").mkdir()
+    with locked(device_named(pi.name), str(pi.top), 60):
+        pass
+    assert (pi.top / ".made").read_text() == f"{pi.home}/.local/share\n"
+    run("deploy", "--uninstall", pi.name)
+    assert names(pi.home / ".local") == []
+    with locked(device_named(pi.name), str(pi.top), 60):
+        (pi.home / ".local" / "share" / "another").touch()
+    run("deploy", "--uninstall", pi.name)
+    assert names(pi.home / ".local" / "share") == ["another"]
 
 
 def names(folder):
@@ -308,6 +404,7 @@ STEPS = {
     "self-test": " self-test ",
     "switch": "ln -sf",
     "remove": "case $kept",
+    "name": "models",
     "classify": " classify ",
 }
 
@@ -324,7 +421,7 @@ def test_interrupted_deployment(deployed, newer, run, step):
     assert err.startswith("edgevit: ssh://pi: ")
     assert "the connection dropped, twice" in err
     after = os.readlink(pi.top / "edgevit-run")
-    if step not in ("switch", "remove", "classify"):  # the switch may be made when its answer gets lost
+    if step not in ("switch", "remove", "classify", "name"):  # the switch may be made when its answer gets lost
         assert after == in_use
     assert works(pi)
 
@@ -334,7 +431,7 @@ def test_interrupted_deployment(deployed, newer, run, step):
     assert "self-test passed" in out
     assert works(pi)
     assert os.readlink(pi.top / "edgevit-run") != in_use
-    assert names(pi.top) == ["artefacts", "cache", "edgevit-run", "layers", "versions"]
+    assert names(pi.top) == [".made", "artefacts", "cache", "edgevit-run", "layers", "models", "versions"]
     assert len(names(pi.top / "versions")) == 1
     assert len(names(pi.top / "layers")) == 2
 
