@@ -30,7 +30,7 @@ _BACK_S = 10.0
 _SLOWEST_BYTES_PER_S = 2e5
 """Of a transfer: ten times slower than adb over a bad wireless network."""
 
-# What `adb devices` calls a phone that does not answer, and what to do about it (system/core/adb/adb.cpp in AOSP).
+# What `adb devices` calls a phone that did not answer, and what to do about it (system/core/adb/adb.cpp in AOSP).
 _STATES: dict[str, str] = {
     "unauthorized": "it does not trust this machine yet: unlock it and allow USB debugging in the dialog that it shows",
     "authorizing": "it is about to ask whether it may trust this machine: unlock it, allow that, try again",
@@ -43,6 +43,7 @@ _STATES: dict[str, str] = {
     "rescue": "it is in rescue mode: `adb reboot`, and wait until it has started",
     "bootloader": "it is in its boot loader: `fastboot reboot`, and wait until it has started",
     "host": "it is in host mode: plug it in as a device",
+    "device": "is it awake, and its cable or its network steady?",
     "connecting": "it is not connected yet: try again in a moment",
 }
 _DROPPED = re.compile(
@@ -87,7 +88,7 @@ class AdbDevice:
         if finished is None:
             raise DeviceError(
                 f"{self.name}: the connection dropped, twice, while the phone ran: {told or _short(script)}; "
-                "is it plugged in, awake, and running? (`adb devices`)"
+                f"{self._state()}"
             )
         if check and finished.code:
             line = said(finished.stderr) or said(finished.stdout) or "it said nothing"
@@ -178,7 +179,7 @@ class AdbDevice:
         state = next((state for serial, state in _listed() if serial == self.serial), None)
         if state is None:
             return "it is not there any more: plug it in again (`adb devices` lists what is there)"
-        return _STATES.get(state, f"adb calls it {state!r}")
+        return f"adb calls it {state}" + (f": {todo}" if (todo := _todo(self.serial, state)) else "")
 
     @cached_property
     def _has_exit_codes(self) -> bool:
@@ -207,10 +208,18 @@ def adb_device(serial: str) -> AdbDevice:
         raise DeviceError(f"adb sees no phone {serial!r}; it sees {there or 'none'} (`adb devices`)")
     if found[serial] not in ("device", "emulator"):
         state = found[serial]
-        raise DeviceError(
-            f"adb://{serial} is {state}: {_STATES.get(state, 'wait until `adb devices` calls it device')}"
-        )
+        todo = _todo(serial, state) or "wait until `adb devices` calls it device"
+        raise DeviceError(f"adb://{serial} is {state}: {todo}")
     return AdbDevice(serial)
+
+
+def _todo(serial: str, state: str) -> str | None:
+    """What to do about a phone in that state."""
+    if state == "offline" and serial.startswith("emulator-"):
+        return (
+            "an emulator that has ended, or is still starting; `adb kill-server` makes adb forget the ones that ended"
+        )
+    return _STATES.get(state)
 
 
 def _listed() -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from edgevit.devices.shelf import Shelf
 from edgevit.documents import Record
 from edgevit.errors import DeviceError
 
-__all__ = ["Home", "Installed", "locked", "reason"]
+__all__ = ["Home", "Installed", "locked", "reason", "running"]
 
 _SHORT_S = 60.0
 # Folders above that are not there are ours: noted, so that they can go again. The lock is a link that points to its
@@ -125,10 +125,15 @@ def _dead(holder: str) -> bool:
     node, _, process = holder.rpartition(" ")
     if os.name != "posix" or node != (platform.node() or "unknown") or not process.isdecimal():
         return False  # on Windows, signal 0 is one that does something
+    return not running(int(process))
+
+
+def running(process: int) -> bool:
+    """Whether there is a process of that number on this machine (POSIX)."""
     try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
         return False
-    return False
+    except OSError:
+        return True  # somebody else's
+    return True

@@ -24,6 +24,7 @@ from typing import IO
 
 from edgevit.devices.device import Finished
 from edgevit.devices.failure import hint, said
+from edgevit.devices.home import running
 from edgevit.devices.refusal import advice
 from edgevit.errors import ConfigError, DeviceError
 
@@ -219,21 +220,30 @@ def _control_folder() -> str | None:
     """This process's own folder for the connection's socket; none where ssh cannot share one (Windows)."""
     if os.name != "posix":
         return None
-    # A socket's path has 104 characters at most, and macOS's own folder for this takes half of them.
-    folder = tempfile.mkdtemp(prefix="edgevit-ssh-", dir="/tmp" if os.access("/tmp", os.W_OK) else None)
     process = os.getpid()
+    # A socket's path has 104 characters at most, and macOS's own folder for this takes half of them.
+    parent = "/tmp" if os.access("/tmp", os.W_OK) else tempfile.gettempdir()
+    for each in Path(parent).glob("edgevit-ssh-*-*"):  # of processes that were killed
+        number = each.name.split("-")[2]
+        if number.isdecimal() and each.stat().st_uid == os.getuid() and not running(int(number)):
+            _close(each)
+    folder = tempfile.mkdtemp(prefix=f"edgevit-ssh-{process}-", dir=parent)
 
     def close() -> None:
-        if os.getpid() != process:
-            return  # a fork's end is not ours
-        for socket in Path(folder).iterdir():
-            command = ["ssh", "-o", f"ControlPath={socket}", "-O", "exit", "none"]
-            with suppress(OSError, subprocess.SubprocessError):
-                subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_CONNECT_S)
-        shutil.rmtree(folder, ignore_errors=True)
+        if os.getpid() == process:  # a fork's end is not ours
+            _close(Path(folder))
 
     atexit.register(close)
     return folder
+
+
+def _close(folder: Path) -> None:
+    """Ends the connections whose sockets lie in a folder, and removes it."""
+    for socket in folder.iterdir():
+        command = ["ssh", "-o", f"ControlPath={socket}", "-O", "exit", "none"]
+        with suppress(OSError, subprocess.SubprocessError):
+            subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_CONNECT_S)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _short(text: str) -> str:

@@ -139,8 +139,11 @@ def test_states_of_usb(monkeypatch):
     monkeypatch.setattr(adb, "_adb", lambda *_, **__: subprocess.CompletedProcess([], 0, text, ""))
     with pytest.raises(DeviceError, match="adb://R58M30XYZ is no permissions: this user may not open its USB port"):
         adb_device("R58M30XYZ")
-    with pytest.raises(DeviceError, match="adb://emulator-5554 is offline: it does not answer: unplug it"):
+    with pytest.raises(DeviceError, match="adb://emulator-5554 is offline: an emulator that has ended, or"):
         adb_device("emulator-5554")
+    told = r"the connection dropped, twice, .*; adb calls it offline: an emulator that has ended.*`adb kill-server`"
+    with pytest.raises(DeviceError, match=told):
+        AdbDevice("emulator-5554").run(["true"], timeout_s=5)
 
 
 def test_no_adb(run, monkeypatch):

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -255,6 +256,9 @@ def test_deploy_profile_uninstall(make_server, run, tiny_tflite):
     code, out, err = run("deploy", tiny_tflite, pi.name)
     assert code == 0, err
     assert "nothing had to be sent" in out
+    model, system, machine = (deployment["device"][key] for key in ("model", "system", "machine"))
+    assert model == machine  # of a PC, that has no board's name
+    assert out.startswith(f"{machine}, {system}: nothing")
     assert deployment["command"] in out
     assert not any(" put " in each for each in pi.commands[sent:])
 
@@ -652,6 +656,22 @@ def test_server_gone(make_server):
     threading.Timer(0.5, pi.stop).start()
     with pytest.raises(DeviceError, match="nothing listens there"):
         device.run(["sleep", "20"], timeout_s=60)
+
+
+def test_folders_of_killed_processes_go(tmp_path, monkeypatch):
+    """The connection of a process that was killed ends when the next one starts, and its folder goes."""
+    made = [Path(tempfile.mkdtemp(prefix=f"edgevit-ssh-{number}-", dir="/tmp")) for number in (ended(), os.getppid())]
+    (made[0] / "socket").touch()
+    assert Path(ssh._control_folder.__wrapped__()).is_dir()
+    assert [each.exists() for each in made] == [False, True]
+    made[1].rmdir()
+
+
+def ended():
+    """The number of a process that is no more."""
+    with subprocess.Popen(["true"]) as process:
+        pass
+    return process.pid
 
 
 def test_control_folder_is_private():
