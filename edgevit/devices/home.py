@@ -91,7 +91,7 @@ def reason(finished: Finished) -> str:
 
 @contextmanager
 def locked(device: Device, top: str, stale_s: int) -> Iterator[None]:
-    """One deployment at a time into the folder `top`.
+    """One deployment at a time into the folder `top`; what it leaves in `top/incoming` goes at its end.
 
     A lock of this machine whose process is gone, or one older than `stale_s`, counts for nothing.
     Raises `DeviceError` where another one is at work.
@@ -117,7 +117,7 @@ def locked(device: Device, top: str, stale_s: int) -> Iterator[None]:
     finally:
         # Where the device is gone, its lock is found to be a dead one's next time.
         with suppress(DeviceError):
-            sh('[ "$(readlink "$1")" != "$2" ] || rm -f "$1"', owner)
+            sh('[ "$(readlink "$1")" != "$2" ] || { rm -rf "${1%/*}/incoming"; rm -f "$1"; }', owner)
 
 
 def _dead(holder: str) -> bool:

@@ -225,8 +225,9 @@ def _control_folder() -> str | None:
     parent = "/tmp" if os.access("/tmp", os.W_OK) else tempfile.gettempdir()
     for each in Path(parent).glob("edgevit-ssh-*-*"):  # of processes that were killed
         number = each.name.split("-")[2]
-        if number.isdecimal() and each.stat().st_uid == os.getuid() and not running(int(number)):
-            _close(each)
+        with suppress(OSError):  # another start may be quicker
+            if number.isdecimal() and each.stat().st_uid == os.getuid() and not running(int(number)):
+                _close(each)
     folder = tempfile.mkdtemp(prefix=f"edgevit-ssh-{process}-", dir=parent)
 
     def close() -> None:

@@ -448,6 +448,24 @@ def works(pi):
 
 
 @pytest.mark.slow
+def test_terminated_deployment(make_server):
+    """SIGTERM here: what it was at goes there, the lock and the connection too."""
+    pi = make_server()
+    command = [sys.executable, "-P", "-c", "from edgevit.cli import main; main()", "deploy", str(GOLDEN), pi.name]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as deploying:
+        for _ in range(1200):
+            if (pi.top / "incoming").exists():
+                break
+            time.sleep(0.05)
+        deploying.terminate()
+        out, err = deploying.communicate(timeout=120)
+    assert (deploying.returncode, out, err) == (143, "", "edgevit: terminated\n")
+    assert not (pi.top / ".lock").is_symlink()
+    assert not (pi.top / "incoming").exists()
+    assert list(Path("/tmp").glob(f"edgevit-ssh-{deploying.pid}-*")) == []
+
+
+@pytest.mark.slow
 def test_dropped_once_in_each_step(deployed, newer, run):
     """One drop in each is no failure."""
     for pattern in STEPS.values():
@@ -503,6 +521,7 @@ def test_full_disk(make_server, run, size, message):
         assert message in err
         assert "sh -c" not in err
         assert not (pi.top / "edgevit-run").exists()
+        assert not (pi.top / "incoming").exists()
         assert [each.name for folder in ("layers", "versions") for each in (pi.top / folder).iterdir()] == []
         if "inodes" in size:
             subprocess.run(["mount", "-o", "remount,size=1g,nr_inodes=0", pi.home], check=True)
