@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -76,14 +78,27 @@ def _group() -> None:
 
 
 def main(args: list[str] | None = None) -> None:
-    """Runs the command line. Exit codes: 0 done, 1 an edgevit error, 2 wrong usage, 130 interrupted."""
+    """Runs the command line. Exit codes: 0 done, 1 an edgevit error, 2 wrong usage, 130 interrupted, 143 terminated."""
     # TensorFlow's start-up messages would bury ours; whoever wants them sets this before.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     _run(lambda: _group(args, prog_name="edgevit", standalone_mode=False))
 
 
+class _Terminated(BaseException):
+    """SIGTERM: as an interrupt, so that what is half done, here and on devices, is cleared away."""
+
+
+def _terminate(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # whoever asks again does not want to wait
+    raise _Terminated
+
+
 def _run(call: Callable[[], Any]) -> None:
     code = 0
+    # Whoever has a handler, or ignores it (a test, a program that calls this), keeps that.
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    if ours:
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         result = call()
         code = result if isinstance(result, int) else 0
@@ -96,6 +111,12 @@ def _run(call: Callable[[], Any]) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("edgevit: interrupted", err=True)
         code = 130
+    except _Terminated:
+        click.echo("edgevit: terminated", err=True)
+        code = 128 + signal.SIGTERM
+    finally:
+        if ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if "edgevit_runtime.native" in sys.modules:  # only where an interpreter may have been at work
         sys.modules["edgevit_runtime.native"].silence_exit()
     sys.exit(code)

@@ -5,6 +5,8 @@
       versions/venv-3f0c…/                            a virtual environment whose site-packages are layers
       layers/wheels-aarch64-cp311-51aa…/              by digest: the same layer is never sent twice
       artefacts/9e1b…/plants.tflite                   by digest
+      models/plants.tflite -> ../artefacts/9e1b…/…    the one that was deployed last under that name
+      .made                                           folders above that were not there before
       cache/                                          what the runtime keeps between runs
 
 The machine needs a Python and nothing else: no pip, no venv module, no compiler, no root, no internet. A version
@@ -15,24 +17,25 @@ visible under its name by a rename, so whatever has its name is whole.
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from edgevit_runtime import read_manifest
 
 from edgevit.devices.device import Finished
+from edgevit.devices.failure import said
 from edgevit.devices.home import Installed, locked, reason
 from edgevit.devices.layers import Entry, Layer, cache_folder, kept_layer, write_layer
-from edgevit.devices.machine import Machine, Python, describe
+from edgevit.devices.machine import Machine, Python, describe, free_bytes
+from edgevit.devices.shelf import Shelf, shelf_name
 from edgevit.devices.ssh import SHORT_S, SshDevice
 from edgevit.devices.target import python_and_target
-from edgevit.devices.wheels import LEFT_OUT, Target, pins, requirements, runtime_files, wheel_files
+from edgevit.devices.wheels import LEFT_OUT, Target, no_index, pins, requirements, runtime_files, wheel_files
 from edgevit.documents import Record, parse_document
 from edgevit.errors import DeviceError
 
@@ -53,10 +56,11 @@ here=$(dirname "$(readlink -f "$0")")
 export XDG_CACHE_HOME="$here/../../cache"
 exec "$here/bin/python3" -I -X utf8 -m edgevit_runtime "$@"
 """
-# What an interrupted deployment left goes first.
+# What interrupted ones left goes first: it takes room. Then what is whole, and `df`'s row.
 _LOOK = """\
-cd "$1" && rm -rf incoming && mkdir -p incoming layers versions artefacts cache && ls -d layers/* versions/* 2>/dev/null
-true"""
+cd "$1" && rm -rf incoming "$1".removed-* artefacts/*/*.partial &&
+mkdir -p incoming layers versions artefacts cache || exit
+ls -d layers/* versions/* 2>/dev/null; echo "free $(df -Pk . 2>/dev/null | tail -n 1)\""""
 # What an SD card was only about to write would be empty files after a power cut.
 _UNPACK = """\
 [ -d "$3" ] && exit 0  # asked again, by a connection that dropped before the answer
@@ -68,9 +72,10 @@ cd "$1" && shift && kept=" $* " && for each in layers/* versions/*; do
 case $kept in *" $each "*) ;; *) mv -f "$each" incoming/ ;; esac
 done; rm -rf incoming"""
 _UNINSTALL = """\
-[ -e "$1" ] || { ls -d "$1".removed-* >/dev/null 2>&1 && rm -rf "$1".removed-*; } || exit 3
-[ -e "$1" ] || exit 0
-rm -f "$1/edgevit-run" && mv "$1" "$1.removed-$$" && rm -rf "$1.removed-$$\""""
+made=$(cat "$1/.made" "$1".removed-*/.made 2>/dev/null)
+[ -e "$1" ] || { ls -d "$1".removed-* >/dev/null 2>&1 && rm -rf "$1".removed-*; } || { echo none; exit 0; }
+[ ! -e "$1" ] || { rm -f "$1/edgevit-run" && mv "$1" "$1.removed-$$" && rm -rf "$1.removed-$$"; } || exit
+echo "$made" | while IFS= read -r each; do [ -z "$each" ] || rmdir "$each" 2>/dev/null || break; done"""
 
 
 @dataclass(frozen=True)
@@ -88,9 +93,10 @@ class Account:
         wheels, runtime, version = self._layers(python, target)
         fetched = wheels.name if wheels else _online(python)
         with locked(self.device, self.top, _LOCK_S):
-            there = self._sh(_LOOK, self.top, timeout_s=_UNPACK_S).stdout.split()
+            looked = self._sh(_LOOK, self.top, told=f"write in {self.top}", timeout_s=_UNPACK_S).stdout
+            *there, row = looked.splitlines()
             layers = [layer for layer in (wheels, runtime) if layer and f"layers/{layer.name}" not in there]
-            self._check_room(layers, artefact)
+            self._check_room(free_bytes(row), layers, artefact)
             for layer in layers:
                 self._send_tree(layer, "layers")
             if self.online and f"layers/{fetched}" not in there:
@@ -99,18 +105,16 @@ class Account:
             if f"versions/{version.name}" not in there:
                 self._send_tree(version, "versions")
             self_test = self._try(f"{self.top}/versions/{version.name}/edgevit-run", place)
-            self._sh(_SWITCH, self.top, f"versions/{version.name}/edgevit-run")
-            # Artefacts stay: `--uninstall` takes them.
+            self._sh(_SWITCH, self.top, f"versions/{version.name}/edgevit-run", told=f"switch to {version.name}")
+            # Artefacts stay: `deploy ARTEFACT --uninstall` takes them.
             kept = (f"layers/{fetched}", f"layers/{runtime.name}", f"versions/{version.name}")
-            self._sh(_KEEP, self.top, *kept, timeout_s=_UNPACK_S)
+            self._sh(_KEEP, self.top, *kept, told="remove the old version", timeout_s=_UNPACK_S)
         return Installed(place, version.name, sent + sum(each.packed().stat().st_size for each in layers), self_test)
 
     def uninstall(self) -> bool:
         """See `Home`."""
-        code = self._sh(_UNINSTALL, self.top, timeout_s=_UNPACK_S, check=False).code
-        if code not in (0, 3):
-            raise DeviceError(f"{self.device.name}: cannot remove {self.top} (exit code {code})")
-        return code == 0
+        there = self._sh(_UNINSTALL, self.top, told=f"remove {self.top}", timeout_s=_UNPACK_S).stdout
+        return there.strip() != "none"
 
     def classify(self, installed: Installed, picture: Path) -> dict[str, Any]:
         """See `Home`. The picture goes through standard input: nothing of it stays there."""
@@ -138,11 +142,21 @@ class Account:
             "python": self.fit[0].minor,
         }
 
-    def command(self, installed: Installed) -> str:
+    def commands(self, place: str) -> tuple[str, str]:
+        """See `Home`. They begin in the home folder."""
+        place = place.removeprefix(f"{self.machine.home}/")
+        command = f"{self.device.by_hand} {shlex.join([f'{TOP}/edgevit-run', 'classify', place])}"
+        return f"{command} - < picture.jpg", f"{command} PICTURE.jpg"
+
+    @cached_property
+    def shelf(self) -> Shelf:
         """See `Home`."""
-        place = installed.place.removeprefix(f"{self.machine.home}/")
-        remote = shlex.join([f"{TOP}/edgevit-run", "classify", place, "PICTURE.jpg"])
-        return f"{self.device.by_hand} {remote}"
+        return Shelf(self.device, self.top)
+
+    def runtime(self) -> str | None:
+        """See `Home`."""
+        finished = self.run(["--version"], SHORT_S)
+        return None if finished.code else finished.stdout.strip()
 
     def run(self, arguments: list[str], timeout_s: float, stdin: bytes | None = None) -> Finished:
         """`edgevit-run …` there, whatever its exit code."""
@@ -169,7 +183,7 @@ class Account:
         """The artefact's place there, if it is there and the version in use is this machine's."""
         place = self._place(artefact)
         script = '[ -e "$2" ] && readlink "$1/edgevit-run"'
-        link = self._sh(script, self.top, place, check=False).stdout.strip()
+        link = self._sh(script, self.top, place, told="look for edgevit", check=False).stdout.strip()
         for online in (True, False) if link else ():  # in this order: the first needs no wheels of this machine's
             version = replace(self, online=online)._layers(*self.fit)[-1]
             if link == f"versions/{version.name}/edgevit-run":
@@ -190,9 +204,8 @@ class Account:
         made_of = [str(target), *needs[0], *needs[1], *LEFT_OUT]
         return kept_layer(folder, name, made_of, lambda: wheel_files(target, *needs))
 
-    def _check_room(self, missing: list[Layer], artefact: Path) -> None:
-        """Before anything is sent."""
-        free = self.machine.free_bytes
+    def _check_room(self, free: int | None, missing: list[Layer], artefact: Path) -> None:
+        """Before anything is sent. `free`: bytes, where the machine says how many."""
         # The largest is there packed, too, while it is unpacked.
         needed = sum(layer.file.stat().st_size for layer in missing) + artefact.stat().st_size
         needed += max((layer.packed().stat().st_size for layer in missing), default=0)
@@ -205,21 +218,20 @@ class Account:
     def _send_tree(self, layer: Layer, folder: str) -> None:
         tree, unpacked = f"{self.top}/incoming/{layer.name}.tar.gz", f"{self.top}/incoming/{layer.name}"
         self.device.put(layer.packed(), tree)
-        self._sh(_UNPACK, tree, unpacked, f"{self.top}/{folder}/{layer.name}", timeout_s=_UNPACK_S)
+        place = f"{self.top}/{folder}/{layer.name}"
+        self._sh(_UNPACK, tree, unpacked, place, told=f"unpack {layer.name}", timeout_s=_UNPACK_S)
 
     def _send_artefact(self, artefact: Path) -> tuple[str, int]:
         """Its place there, and how many bytes were sent for that."""
         place = self._place(artefact)
-        if self._sh('[ -e "$1" ] && echo there || mkdir -p "${1%/*}"', place).stdout.strip():
+        script = '[ -e "$1" ] && echo there || mkdir -p "${1%/*}"'
+        if self._sh(script, place, told=f"write {place}").stdout.strip():
             return place, 0
         self.device.put(artefact, place)
         return place, artefact.stat().st_size
 
     def _place(self, artefact: Path) -> str:
-        with artefact.open("rb") as content:
-            digest = file_digest(content, "sha256").hexdigest()
-        # A name that any shell, and any later hand, can type.
-        return f"{self.top}/artefacts/{digest[:12]}/{re.sub(r'[^A-Za-z0-9._-]', '_', artefact.name)}"
+        return f"{self.top}/artefacts/{shelf_name(artefact)}"
 
     def _fetch(self, python: Python, name: str) -> None:
         """Lets the machine's own pip fetch the wheels into a layer."""
@@ -231,11 +243,18 @@ class Account:
         unpacked = f"{self.top}/incoming/{name}"
         pip = [python.place, "-I", "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
         pip += ["--only-binary", ":all:", "--target", unpacked]
-        for last, needs in ((False, pins()), (True, requirements())):
-            done = self.device.run([*pip, *needs], timeout_s=_PIP_S, check=last)
-            if done.code == 0:
+        for needs in (pins(), requirements()):
+            done = self.device.run([*pip, *needs], timeout_s=_PIP_S, check=False)
+            if done.code == 0 or no_index(done.stderr):
                 break
-        self._sh('sync; mv "$1" "$2"', unpacked, f"{self.top}/layers/{name}", timeout_s=_UNPACK_S)
+        if done.code:
+            why = no_index(done.stderr) or said(done.stderr) or f"exit code {done.code}"
+            raise DeviceError(
+                f"{self.device.name}: its pip cannot fetch {', '.join(needs)}: {why}; without --online this machine "
+                "fetches all that is needed"
+            )
+        place = f"{self.top}/layers/{name}"
+        self._sh('sync; mv "$1" "$2"', unpacked, place, told=f"write {place}", timeout_s=_UNPACK_S)
 
     def _try(self, program: str, place: str) -> dict[str, Any]:
         finished = self.device.run([program, "self-test", place, "--json"], timeout_s=_SELF_TEST_S, check=False)
@@ -248,8 +267,9 @@ class Account:
             raise DeviceError(f"{self.device.name}: {reason(finished)}")
         return finished.stdout
 
-    def _sh(self, script: str, *arguments: str, timeout_s: float = SHORT_S, check: bool = True) -> Finished:
-        return self.device.run(["sh", "-c", script, "edgevit", *arguments], timeout_s=timeout_s, check=check)
+    def _sh(self, script: str, *arguments: str, told: str, timeout_s: float = SHORT_S, check: bool = True) -> Finished:
+        command = ["sh", "-c", script, "edgevit", *arguments]
+        return self.device.run(command, timeout_s=timeout_s, check=check, told=told)
 
 
 def _version_files(python: Python, layers: tuple[str, ...]) -> Iterator[Entry]:

@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 
 from edgevit.devices.device import Finished
+from edgevit.devices.failure import hint, said
 from edgevit.errors import DeviceError
 
 __all__ = ["SHORT_S", "AdbDevice", "adb_device"]
@@ -29,7 +30,7 @@ _BACK_S = 10.0
 _SLOWEST_BYTES_PER_S = 2e5
 """Of a transfer: ten times slower than adb over a bad wireless network."""
 
-# What `adb devices` calls a phone that does not answer, and what to do about it (system/core/adb/adb.cpp in AOSP).
+# What `adb devices` calls a phone that did not answer, and what to do about it (system/core/adb/adb.cpp in AOSP).
 _STATES: dict[str, str] = {
     "unauthorized": "it does not trust this machine yet: unlock it and allow USB debugging in the dialog that it shows",
     "authorizing": "it is about to ask whether it may trust this machine: unlock it, allow that, try again",
@@ -42,9 +43,9 @@ _STATES: dict[str, str] = {
     "rescue": "it is in rescue mode: `adb reboot`, and wait until it has started",
     "bootloader": "it is in its boot loader: `fastboot reboot`, and wait until it has started",
     "host": "it is in host mode: plug it in as a device",
+    "device": "is it awake, and its cable or its network steady?",
     "connecting": "it is not connected yet: try again in a moment",
 }
-_FULL = "No space left on device"
 _DROPPED = re.compile(
     r"device (offline|still connecting|'.*' not found)|error: (closed|protocol fault)|couldn't read from device"
     r"|failed to read copy response|connect(ion)? (failed|reset)|EOF"
@@ -62,15 +63,23 @@ class AdbDevice:
         return f"adb://{self.serial}"
 
     def run(
-        self, command: Sequence[str], *, timeout_s: float, stdin: bytes | None = None, check: bool = True
+        self,
+        command: Sequence[str],
+        *,
+        timeout_s: float,
+        stdin: bytes | None = None,
+        check: bool = True,
+        told: str = "",
     ) -> Finished:
         """Runs a command in the phone's shell, each word quoted; once more where the connection dropped.
 
         Raises `DeviceError` where it cannot be run, takes longer, or (with `check`) ends with another code than 0.
         """
-        return self.shell(shlex.join(command), timeout_s=timeout_s, stdin=stdin, check=check)
+        return self.shell(shlex.join(command), timeout_s=timeout_s, stdin=stdin, check=check, told=told)
 
-    def shell(self, script: str, *, timeout_s: float, stdin: bytes | None = None, check: bool = True) -> Finished:
+    def shell(
+        self, script: str, *, timeout_s: float, stdin: bytes | None = None, check: bool = True, told: str = ""
+    ) -> Finished:
         """As `run`, for a line that the phone's shell (mksh, toybox) reads."""
         finished = self._try_shell(script, timeout_s, stdin)
         if finished is None:
@@ -78,12 +87,13 @@ class AdbDevice:
             finished = self._try_shell(script, timeout_s, stdin)
         if finished is None:
             raise DeviceError(
-                f"{self.name}: the connection dropped, twice, while the phone ran: {_short(script)}; "
-                "is it plugged in, awake, and running? (`adb devices`)"
+                f"{self.name}: the connection dropped, twice, while the phone ran: {told or _short(script)}; "
+                f"{self._state()}"
             )
         if check and finished.code:
-            said = _reason(finished.stderr) or _reason(finished.stdout) or "it said nothing"
-            raise DeviceError(f"{self.name}: exit code {finished.code} from: {_short(script)}: {said}{_hint(said)}")
+            line = said(finished.stderr) or said(finished.stdout) or "it said nothing"
+            what = f"cannot {told}" if told else f"exit code {finished.code} from: {_short(script)}"
+            raise DeviceError(f"{self.name}: {what}: {line}{hint(line, self.name)}")
         return finished
 
     def put(self, source: Path, target: str) -> None:
@@ -148,9 +158,10 @@ class AdbDevice:
             if done.returncode == 0:
                 return
             told = "\n".join([done.stdout, done.stderr])
-            said = _last_line("\n".join(line for line in told.splitlines() if "error: " in line)) or _last_line(told)
-            if last or not _DROPPED.search(said):
-                raise DeviceError(f"{self.name}: `adb {shlex.join(arguments)}` failed: {said}{_hint(said)}")
+            line = _last_line("\n".join(line for line in told.splitlines() if "error: " in line)) or _last_line(told)
+            if last or not _DROPPED.search(line):
+                failed = f"`adb {shlex.join(arguments)}` failed: {line}"
+                raise DeviceError(f"{self.name}: {failed}{hint(line, self.name)}")
             self._reconnect()
 
     def _reconnect(self) -> None:
@@ -168,7 +179,7 @@ class AdbDevice:
         state = next((state for serial, state in _listed() if serial == self.serial), None)
         if state is None:
             return "it is not there any more: plug it in again (`adb devices` lists what is there)"
-        return _STATES.get(state, f"adb calls it {state!r}")
+        return f"adb calls it {state}" + (f": {todo}" if (todo := _todo(self.serial, state)) else "")
 
     @cached_property
     def _has_exit_codes(self) -> bool:
@@ -197,10 +208,18 @@ def adb_device(serial: str) -> AdbDevice:
         raise DeviceError(f"adb sees no phone {serial!r}; it sees {there or 'none'} (`adb devices`)")
     if found[serial] not in ("device", "emulator"):
         state = found[serial]
-        raise DeviceError(
-            f"adb://{serial} is {state}: {_STATES.get(state, 'wait until `adb devices` calls it device')}"
-        )
+        todo = _todo(serial, state) or "wait until `adb devices` calls it device"
+        raise DeviceError(f"adb://{serial} is {state}: {todo}")
     return AdbDevice(serial)
+
+
+def _todo(serial: str, state: str) -> str | None:
+    """What to do about a phone in that state."""
+    if state == "offline" and serial.startswith("emulator-"):
+        return (
+            "an emulator that has ended, or is still starting; `adb kill-server` makes adb forget the ones that ended"
+        )
+    return _STATES.get(state)
 
 
 def _listed() -> list[tuple[str, str]]:
@@ -241,19 +260,8 @@ def _over_network(serial: str) -> bool:
     return re.fullmatch(r".+:\d+", serial) is not None
 
 
-def _hint(said: str) -> str:
-    if _FULL in said:
-        return "; make room on the phone, or `edgevit deploy --uninstall` what is there"
-    return ""
-
-
 def _first_line(text: str) -> str:
     return next((line.strip() for line in text.splitlines() if line.strip()), "")
-
-
-def _reason(text: str) -> str:
-    """The line that tells why: toybox's tar goes on after an error, and ends with a summary."""
-    return next((line.strip() for line in text.splitlines() if _FULL in line), _last_line(text))
 
 
 def _last_line(text: str) -> str:

@@ -13,8 +13,10 @@ from PIL import Image
 
 from edgevit.devices.home import Installed
 from edgevit.devices.registry import home
+from edgevit.devices.shelf import Stored, plain
+from edgevit.errors import DeviceError
 
-__all__ = ["Deployment", "deploy", "remove"]
+__all__ = ["Contents", "Deployment", "contents", "deploy", "remove", "remove_artefact"]
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,12 @@ class Deployment:
     installed: Installed
     first: dict[str, Any]
     """The first classification, of a picture that edgevit drew."""
+    model: str
+    """Where it lies on the device under its own name, whatever is deployed under that later: what a service opens."""
     command: str
-    """How to run it there."""
+    """How to run it there, with a picture that lies there."""
+    command_stdin: str
+    """The same with a picture of this machine."""
 
     def text(self) -> str:
         """For people."""
@@ -37,10 +43,12 @@ class Deployment:
             f"{self.installed.sent_bytes / 1e6:.0f} MB sent" if self.installed.sent_bytes else "nothing had to be sent"
         )
         return (
-            f"{self.device['model']}, {self.device['system']}, {self.device['machine']}: {sent}\n"
+            f"{', '.join(dict.fromkeys(self.device[key] for key in ('model', 'system', 'machine')))}: {sent}\n"
             f"self-test passed at {len(tested['signatures'])} resolutions, {tested['backend']} {tested['version']}; "
             f"a drawn picture is {first['label']!r} ({first['score']:.0%}, {self.first['latency_ms']:.1f} ms)\n"
-            f"run it:  {self.command}"
+            f"run it:  {self.command_stdin}\n"
+            f"with a picture that lies there:  {self.command}\n"
+            f"for a service, whatever is deployed under that name:  {self.model}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -53,7 +61,37 @@ class Deployment:
             "sent_bytes": self.installed.sent_bytes,
             "self_test": self.installed.self_test,
             "first": self.first,
+            "model": self.model,
             "command": self.command,
+            "command_stdin": self.command_stdin,
+        }
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What edgevit has on a device."""
+
+    device: str
+    runtime: str | None
+    """`edgevit-run 0.1.0`; None where there is none that runs."""
+    artefacts: tuple[Stored, ...]
+
+    def text(self) -> str:
+        """For people."""
+        number = f"{len(self.artefacts) or 'no'} artefact{'' if len(self.artefacts) == 1 else 's'}"
+        lines = [f"{self.device}: {self.runtime or 'no edgevit-run'}, {number}"]
+        width = max((len(each.name) for each in self.artefacts), default=0)
+        for each in self.artefacts:
+            link = f"models/{each.name}" if each.deployed else "deployed before, or measured only"
+            lines.append(f"{each.name:{width}}  {each.digest}  {each.size_bytes / 1e6:6.2f} MB  {link}")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "schema": "edgevit.deployed/1",
+            "device": self.device,
+            "runtime": self.runtime,
+            "artefacts": [each.to_dict() for each in self.artefacts],
         }
 
 
@@ -69,9 +107,32 @@ def deploy(artefact: Path, name: str, *, online: bool = False) -> Deployment:
         picture = Path(folder) / "drawn.png"
         Image.fromarray(draw_picture(GENERATOR, 1, resolution)).save(picture)
         first = there.classify(installed, picture)
-    return Deployment(there.describe(), artefact, installed, {**first, "file": "drawn"}, there.command(installed))
+    model = there.shelf.publish(installed.place)
+    by_stdin, command = there.commands(model)
+    return Deployment(there.describe(), artefact, installed, {**first, "file": "drawn"}, model, command, by_stdin)
+
+
+def contents(name: str) -> Contents:
+    """What edgevit has on the device of that name. Raises `ConfigError` and `DeviceError`."""
+    there = home(name)
+    return Contents(name, there.runtime(), there.shelf.stored())
 
 
 def remove(name: str) -> bool:
     """Takes all of it away again; returns whether there was anything."""
     return home(name).uninstall()
+
+
+def remove_artefact(name: str, artefact: Path) -> tuple[Stored, ...]:
+    """Takes away what lies on the device under the artefact's file name, or under the digest that is given instead.
+
+    Raises `DeviceError` where nothing does.
+    """
+    shelf = home(name).shelf
+    there = shelf.stored()
+    found = tuple(each for each in there if plain(artefact.name) in (each.name, each.digest))
+    if not found:
+        names = ", ".join(sorted({each.name for each in there})) or "none"
+        raise DeviceError(f"{name} has no artefact {artefact.name}: it has {names} (`edgevit deploy --list {name}`)")
+    shelf.remove(*found)
+    return found

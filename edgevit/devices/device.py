@@ -32,11 +32,18 @@ class Device(Protocol):
         """As the user writes it: `local`, `ssh://pi`, `adb://SERIAL`."""
 
     def run(
-        self, command: Sequence[str], *, timeout_s: float, stdin: bytes | None = None, check: bool = True
+        self,
+        command: Sequence[str],
+        *,
+        timeout_s: float,
+        stdin: bytes | None = None,
+        check: bool = True,
+        told: str = "",
     ) -> Finished:
         """Runs a program with these arguments; a shell on the way gets them quoted.
 
-        Without `check`, an exit code other than 0 is an answer like any other.
+        Without `check`, an exit code other than 0 is an answer like any other. `told`: what a message says that the
+        command was to do, such as `unpack the wheels`, in place of the command itself.
         """
 
     def put(self, source: Path, target: str) -> None:

@@ -12,12 +12,20 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from edgevit.devices.device import Device, Finished
+from edgevit.devices.shelf import Shelf
 from edgevit.documents import Record
 from edgevit.errors import DeviceError
 
-__all__ = ["Home", "Installed", "locked", "reason"]
+__all__ = ["Home", "Installed", "locked", "reason", "running"]
 
 _SHORT_S = 60.0
+# Folders above that are not there are ours: noted, so that they can go again. The lock is a link that points to its
+# owner: made and filled in one step.
+_TAKE = """\
+top=${1%/*} each=${1%/*} made=
+while each=${each%/*} && [ -n "$each" ] && [ ! -d "$each" ]; do made="$made$each
+"; done
+mkdir -p "$top" && { [ -z "$made" ] || printf %s "$made" > "$top/.made"; } && ln -s "$2" "$1\""""
 
 
 @dataclass(frozen=True)
@@ -54,8 +62,16 @@ class Home(Protocol):
     def describe(self) -> dict[str, str]:
         """What the device is, in the words of a profile's `device`: name, model, system, machine and more."""
 
-    def command(self, installed: Installed) -> str:
-        """What a user types to run it there."""
+    def commands(self, place: str) -> tuple[str, str]:
+        """What a user types to run the artefact at `place` there, with a picture of this machine (by standard input),
+        and with one that lies there."""
+
+    @property
+    def shelf(self) -> Shelf:
+        """The artefacts there."""
+
+    def runtime(self) -> str | None:
+        """What `edgevit-run --version` says there; None where there is none that runs."""
 
 
 def reason(finished: Finished) -> str:
@@ -75,7 +91,7 @@ def reason(finished: Finished) -> str:
 
 @contextmanager
 def locked(device: Device, top: str, stale_s: int) -> Iterator[None]:
-    """One deployment at a time into the folder `top`.
+    """One deployment at a time into the folder `top`; what it leaves in `top/incoming` goes at its end.
 
     A lock of this machine whose process is gone, or one older than `stale_s`, counts for nothing.
     Raises `DeviceError` where another one is at work.
@@ -83,11 +99,10 @@ def locked(device: Device, top: str, stale_s: int) -> Iterator[None]:
     lock, owner = f"{top}/.lock", f"{platform.node() or 'unknown'} {os.getpid()}"
 
     def sh(script: str, *words: str, check: bool = True) -> Finished:
-        return device.run(["sh", "-c", script, "lock", lock, *words], timeout_s=_SHORT_S, check=check)
+        command = ["sh", "-c", script, "lock", lock, *words]
+        return device.run(command, timeout_s=_SHORT_S, check=check, told=f"write in {top}")
 
-    # A link that points to its owner: made and filled in one step.
-    take = 'mkdir -p "${1%/*}" && ln -s "$2" "$1"'
-    if sh(take, owner, check=False).code:
+    if sh(_TAKE, owner, check=False).code:
         said = sh('readlink "$1" && echo $(( $(date +%s) - $(stat -c %Y "$1") ))', check=False).stdout.strip()
         holder, _, age = said.rpartition("\n")
         if holder not in ("", owner) and not _dead(holder) and age.lstrip("-").isdecimal() and int(age) < stale_s:
@@ -96,13 +111,13 @@ def locked(device: Device, top: str, stale_s: int) -> Iterator[None]:
                 f"{holder.rpartition(' ')[0]}, for {age} s): wait for its end; if it is dead: remove {lock} there"
             )
         # Unless somebody else was quicker.
-        sh(f'[ "$(readlink "$1")" != "$3" ] || rm -f "$1"; {take}', owner, holder)
+        sh(f'[ "$(readlink "$1")" != "$3" ] || rm -f "$1"; {_TAKE}', owner, holder)
     try:
         yield
     finally:
         # Where the device is gone, its lock is found to be a dead one's next time.
         with suppress(DeviceError):
-            sh('[ "$(readlink "$1")" != "$2" ] || rm -f "$1"', owner)
+            sh('[ "$(readlink "$1")" != "$2" ] || { rm -rf "${1%/*}/incoming"; rm -f "$1"; }', owner)
 
 
 def _dead(holder: str) -> bool:
@@ -110,10 +125,15 @@ def _dead(holder: str) -> bool:
     node, _, process = holder.rpartition(" ")
     if os.name != "posix" or node != (platform.node() or "unknown") or not process.isdecimal():
         return False  # on Windows, signal 0 is one that does something
+    return not running(int(process))
+
+
+def running(process: int) -> bool:
+    """Whether there is a process of that number on this machine (POSIX)."""
     try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
         return False
-    return False
+    except OSError:
+        return True  # somebody else's
+    return True

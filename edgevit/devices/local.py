@@ -23,9 +23,15 @@ class LocalDevice:
     name: str = "local"
 
     def run(
-        self, command: Sequence[str], *, timeout_s: float, stdin: bytes | None = None, check: bool = True
+        self,
+        command: Sequence[str],
+        *,
+        timeout_s: float,
+        stdin: bytes | None = None,
+        check: bool = True,
+        told: str = "",
     ) -> Finished:
-        words = shlex.join(command)
+        words = told or shlex.join(command)
         try:
             done = subprocess.run(command, input=stdin or b"", capture_output=True, timeout=timeout_s)
         except OSError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from edgevit.devices.device import Device
 from edgevit.errors import DeviceError
 
-__all__ = ["Machine", "Python", "describe"]
+__all__ = ["Machine", "Python", "describe", "free_bytes"]
 
 _ASK_S = 60.0
 # `python3` first: the one that its owner means. Its own path, not the link's: the link may mean another one tomorrow.
@@ -25,10 +25,16 @@ echo "system $(uname -s)"; echo "kernel $(uname -r)"; echo "machine $(uname -m)"
 echo "bits $(getconf LONG_BIT 2>/dev/null)"
 libc=$(getconf GNU_LIBC_VERSION 2>/dev/null) || for each in /lib/ld-musl-*; do [ -e "$each" ] && libc=musl; done
 echo "libc $libc"
-echo "free $(df -Pk "$HOME" 2>/dev/null | tail -n 1)"
 [ -r /etc/os-release ] && . /etc/os-release && echo "release $PRETTY_NAME"
 [ -r /proc/device-tree/model ] && echo "board $(tr -d '\\0' < /proc/device-tree/model)"
-for each in {_PYTHONS}; do command -v $each >/dev/null 2>&1 && $each -I -c "{_PYTHON}" 2>/dev/null; done
+ask() {{ "$1" -I -c "{_PYTHON}"; }}
+for each in {_PYTHONS}; do
+place=$(command -v $each) || continue
+said=$(ask $each 2>/dev/null)
+[ -n "$said" ] && echo "$said" && continue
+why=$(ask $each 2>&1) || why="$why, exit code $?"
+echo "broken $place ($(echo "$why" | tail -n 1))"
+done
 echo end"""
 
 
@@ -66,9 +72,9 @@ class Machine:
     libc: str
     """`glibc`, `musl`, or empty."""
     libc_version: tuple[int, int] | None
-    free_bytes: int | None
-    """On the file system that `home` is on."""
     pythons: tuple[Python, ...]
+    broken: tuple[str, ...] = ()
+    """Pythons that do not run: `PLACE (what they say)`."""
     release: str = ""
     """Of the distribution, such as `Debian GNU/Linux 12 (bookworm)`."""
     board: str = ""
@@ -87,7 +93,6 @@ def describe(device: Device) -> Machine:
         )
     libc, _, version = said.get("libc", "").partition(" ")
     numbers = [int(word) for word in version.split(".")[:2] if word.isdecimal()]
-    free = said.get("free", "").split()
     return Machine(
         system=said.get("system", ""),
         kernel=said.get("kernel", ""),
@@ -96,12 +101,18 @@ def describe(device: Device) -> Machine:
         home=said.get("home", ""),
         libc=libc,
         libc_version=(numbers[0], numbers[1]) if len(numbers) == 2 else None,
-        # Filesystem, 1024-blocks, used, available; the name may have spaces in it, so from the end.
-        free_bytes=int(free[-3]) * 1024 if len(free) >= 6 and free[-3].isdecimal() else None,
         pythons=_pythons(rows),
+        broken=tuple(value for key, value in rows if key == "broken"),
         release=said.get("release", ""),
         board=said.get("board", ""),
     )
+
+
+def free_bytes(row: str) -> int | None:
+    """What is free on a file system, by the row that `df -Pk` has for it; None where that is no such row."""
+    # Filesystem, 1024-blocks, used, available, share, mounted on. From the end: a name may have spaces in it.
+    words = row.split()
+    return int(words[-3]) * 1024 if len(words) >= 6 and words[-3].isdecimal() else None
 
 
 def _pythons(rows: list[list[str]]) -> tuple[Python, ...]:

@@ -5,6 +5,7 @@
       versions/3f0c…/python3         starts Python out of that version's layers
       layers/wheels-aarch64-51aa…/   what `bundle` made, by digest: the same layer is never sent twice
       artefacts/9e1b…/plants.tflite  by digest
+      models/plants.tflite           a link to the one that was deployed last under that name
       cache/                         what the runtime keeps between runs
 
 A version becomes the one in use when its self-test has passed on the phone, and not before; then the others go.
@@ -13,9 +14,9 @@ A version becomes the one in use when its self-test has passed on the phone, and
 from __future__ import annotations
 
 import json
-import re
 import tempfile
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from edgevit.devices.bundle import PYTHON, Abi, abi_named, bundle
 from edgevit.devices.device import Finished
 from edgevit.devices.home import Installed, locked, reason
 from edgevit.devices.layers import Layer
+from edgevit.devices.shelf import Shelf, shelf_name
 from edgevit.documents import Record, parse_document
 from edgevit.errors import DeviceError
 
@@ -154,13 +156,24 @@ class Phone:
             self.device.run(["rm", "-f", place], timeout_s=SHORT_S, check=False)
         return {**answer, "file": str(picture)}
 
-    def command(self, installed: Installed) -> str:
-        """What a user types to run it there."""
-        return f"adb -s {self.device.serial} shell {TOP}/edgevit-run classify {installed.place} /sdcard/PICTURE.jpg"
+    def commands(self, place: str) -> tuple[str, str]:
+        """What a user types to run it there: with a picture of this machine (Android 7 and later), with one there."""
+        command = f"adb -s {self.device.serial} shell {TOP}/edgevit-run classify {place}"
+        return f"{command} - < picture.jpg", f"{command} /sdcard/PICTURE.jpg"
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        """The artefacts there."""
+        return Shelf(self.device, TOP)
+
+    def runtime(self) -> str | None:
+        """What `edgevit-run --version` says there; None where there is none that runs."""
+        finished = self.run(["--version"], timeout_s=_SELF_TEST_S)
+        return None if finished.code else finished.stdout.strip()
 
     def place(self, file: Path, folder: str) -> str:
-        """Where a file of this machine goes: by its digest, under a name that any shell and any later hand can type."""
-        return f"{TOP}/{folder}/{_digest(file)[:12]}/{re.sub(r'[^A-Za-z0-9._-]', '_', file.name)}"
+        """Where a file of this machine goes: by its digest."""
+        return f"{TOP}/{folder}/{shelf_name(file)}"
 
     def send(self, file: Path, folder: str) -> str:
         """Puts a file there, unless it is there; returns its place."""
@@ -204,7 +217,7 @@ class Phone:
         self.device.run(["chmod", "755", place], timeout_s=SHORT_S)
 
     def _remove_others(self, version: str, layers: tuple[Layer, ...]) -> None:
-        """All that the version in use does not need. Artefacts stay: `--uninstall` takes them."""
+        """All that the version in use does not need. Artefacts stay: `deploy ARTEFACT --uninstall` takes them."""
         kept = {"versions": {version}, "layers": {layer.name for layer in layers}}
         others = [
             f"{TOP}/{folder}/{name}"
@@ -223,8 +236,8 @@ class Phone:
         self.device.run(["rm", "-rf", incoming], timeout_s=_UNPACK_S)
 
     def _check_room(self, missing: list[Layer], artefact: Path) -> None:
-        """Before anything is sent. What an interrupted deployment left in `incoming` goes."""
-        self.device.run(["rm", "-rf", f"{TOP}/incoming"], timeout_s=_UNPACK_S)
+        """Before anything is sent. What interrupted deployments left goes first: it takes room."""
+        self.device.shell(f"rm -rf {TOP}/incoming {TOP}/artefacts/*/*.partial", timeout_s=_UNPACK_S)
         if not missing:
             return
         sizes = [layer.file.stat().st_size for layer in missing]

@@ -23,6 +23,9 @@ from pathlib import Path
 from typing import IO
 
 from edgevit.devices.device import Finished
+from edgevit.devices.failure import hint, said
+from edgevit.devices.home import running
+from edgevit.devices.refusal import advice
 from edgevit.errors import ConfigError, DeviceError
 
 __all__ = ["SHORT_S", "SshDevice", "ssh_device"]
@@ -34,54 +37,15 @@ _CONNECT_S = 15
 _SLOWEST_BYTES_PER_S = 1e5
 """Of a transfer: a bad wireless network."""
 _LOST = 255
-_NAME = re.compile(r"(?:(?P<user>[^@/:]+)@)?(?P<host>\[[0-9A-Fa-f:.%\w]+\]|[^@/:\[\]]+)(?::(?P<port>\d+))?/?")
-_FULL = re.compile(r"No space left|[Dd]isk quota exceeded|File too large|File size limit exceeded")
+# Names have no character that means something to a shell: OpenSSH 9.6 and later refuse those, older ones look them up.
+_WORD = r"""[^@/:\[\]\s'"`$\\;&<>|(){}]+"""
+_NAME = re.compile(rf"(?:(?P<user>{_WORD})@)?(?P<host>\[[0-9A-Fa-f:.%\w]+\]|{_WORD})(?::(?P<port>\d+))?/?")
 
 # A transfer that was cut off ends for `cat` as a whole one does: the content has to tell.
 _PUT = """\
 cat > "$2" || exit 74
 sum=$(sha256sum < "$2") && [ "${sum%% *}" = "$1" ] && mv -f "$2" "$3" && exit 0
 echo "it did not arrive whole" >&2; exit 74"""
-
-# What ssh says, as OpenSSH 8 to 10 word it, and what to do about it. The first that fits counts: ssh says several.
-_REASONS: tuple[tuple[str, str], ...] = (
-    (
-        r"REMOTE HOST IDENTIFICATION HAS CHANGED|host key .* has changed",
-        "its host key is not the one that this machine knows: if it was set up anew, `ssh-keygen -R {host}` and "
-        "connect once by hand; if not, something else answers at its address",
-    ),
-    (
-        r"Host key verification failed|No \S+ host key is known",
-        "this machine does not know its host key yet: connect once by hand (`{ssh}`) and compare the fingerprint",
-    ),
-    (
-        r"Permission denied|Too many authentication failures|No supported authentication methods",
-        "it takes none of this user's keys: `{copy_id}` puts one there, or name one in ~/.ssh/config (IdentityFile); "
-        "a key with a passphrase has to be in the agent (ssh-add); nothing here asks for a password",
-    ),
-    (
-        r"Could not resolve hostname",
-        "no such name on this network: try {host}.local, its address, or a Host of ~/.ssh/config",
-    ),
-    (
-        r"Connection refused",
-        "nothing listens there: is its ssh server on (on a Raspberry Pi: `sudo raspi-config`, Interface Options, SSH), "
-        "and the port right?",
-    ),
-    (
-        r"Connection timed out|Operation timed out|No route to host|Network is unreachable|Host is down",
-        "it cannot be reached: is it on, in this network, and the address right?",
-    ),
-    (
-        r"no matching (host key type|cipher|MAC|key exchange)|Bad owner or permissions|[Bb]ad configuration option"
-        r"|terminating, \d+ bad|command-line line|UNPROTECTED PRIVATE KEY",
-        "mend that in ssh's configuration; `{ssh}` shows the same",
-    ),
-    (
-        r"This account is currently not available|account has expired|requires a TTY",
-        "that account cannot run commands: take another one",
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -104,10 +68,16 @@ class SshDevice:
         return shlex.join(["ssh", *self._where()])
 
     def run(
-        self, command: Sequence[str], *, timeout_s: float, stdin: bytes | None = None, check: bool = True
+        self,
+        command: Sequence[str],
+        *,
+        timeout_s: float,
+        stdin: bytes | None = None,
+        check: bool = True,
+        told: str = "",
     ) -> Finished:
         """See `Device`."""
-        code, stdout, stderr = self._checked(command, timeout_s, stdin or b"", check)
+        code, stdout, stderr = self._checked(command, timeout_s, stdin or b"", check, told)
         return Finished(code, _text(stdout), stderr)
 
     def put(self, source: Path, target: str) -> None:
@@ -119,7 +89,7 @@ class SshDevice:
         try:
             with source.open("rb") as content:
                 self._checked(
-                    ["sh", "-c", _PUT, "put", digest, partial, target], limit_s, content, told=f"put {target}"
+                    ["sh", "-c", _PUT, "put", digest, partial, target], limit_s, content, told=f"write {target}"
                 )
         except BaseException:
             with suppress(DeviceError):
@@ -142,22 +112,23 @@ class SshDevice:
         self, command: Sequence[str], timeout_s: float, stdin: bytes | IO[bytes], check: bool = True, told: str = ""
     ) -> tuple[int, bytes, str]:
         """Exit code and outputs of a command, run once more where the connection dropped."""
-        told = told or _short(shlex.join(command))
+        what, told = told, told or _short(shlex.join(command))
         for again in (True, False):
             code, stdout, stderr = self._try(command, timeout_s, stdin, told)
             if code != _LOST:
                 break
             if not again:
-                said = _said(stderr) or "it said nothing"
+                line = said(stderr) or "it said nothing"
                 raise DeviceError(
-                    f"{self.name}: the connection dropped, twice ({said}), while it ran: {told}; are its power and its "
+                    f"{self.name}: the connection dropped, twice ({line}), while it ran: {told}; are its power and its "
                     "network steady?"
                 )
             if not isinstance(stdin, bytes):
                 stdin.seek(0)
         if check and code:
-            said = _said(stderr) or _said(_text(stdout)) or "it said nothing"
-            raise DeviceError(f"{self.name}: exit code {code} from: {told}: {said}{_hint(said)}")
+            line = said(stderr) or said(_text(stdout)) or "it said nothing"
+            failed = f"cannot {what}" if what else f"exit code {code} from: {told}"
+            raise DeviceError(f"{self.name}: {failed}: {line}{hint(line, self.name)}")
         return code, stdout, stderr
 
     def _try(
@@ -187,9 +158,8 @@ class SshDevice:
         stderr = _text(done.stderr)
         before, found, after = done.stdout.partition(f"{mark}\n".encode())
         if done.returncode == _LOST:
-            if not found and (why := self._why(stderr)):
-                said = _said(stderr)
-                raise DeviceError(f"{self.name}: `{self.by_hand}` cannot connect: {said}; {why}")
+            if not found and (why := advice(stderr, self._where())):
+                raise DeviceError(f"{self.name}: `{self.by_hand}` cannot connect: {said(stderr)}; {why}")
             self._end(mark)
         return done.returncode, after if found else before, stderr
 
@@ -206,14 +176,6 @@ class SshDevice:
                 capture_output=True,
                 timeout=_CONNECT_S * 2,
             )
-
-    def _why(self, stderr: str) -> str | None:
-        """What to do about a connection that cannot be made; None where it was made, and dropped."""
-        for pattern, what in _REASONS:
-            if re.search(pattern, stderr):
-                copy_id = shlex.join(["ssh-copy-id", *self._where()])
-                return what.format(host=self.host, ssh=self.by_hand, copy_id=copy_id)
-        return None
 
     def _where(self) -> list[str]:
         port = ["-p", str(self.port)] if self.port else []
@@ -258,31 +220,31 @@ def _control_folder() -> str | None:
     """This process's own folder for the connection's socket; none where ssh cannot share one (Windows)."""
     if os.name != "posix":
         return None
-    # A socket's path has 104 characters at most, and macOS's own folder for this takes half of them.
-    folder = tempfile.mkdtemp(prefix="edgevit-ssh-", dir="/tmp" if os.access("/tmp", os.W_OK) else None)
     process = os.getpid()
+    # A socket's path has 104 characters at most, and macOS's own folder for this takes half of them.
+    parent = "/tmp" if os.access("/tmp", os.W_OK) else tempfile.gettempdir()
+    for each in Path(parent).glob("edgevit-ssh-*-*"):  # of processes that were killed
+        number = each.name.split("-")[2]
+        with suppress(OSError):  # another start may be quicker
+            if number.isdecimal() and each.stat().st_uid == os.getuid() and not running(int(number)):
+                _close(each)
+    folder = tempfile.mkdtemp(prefix=f"edgevit-ssh-{process}-", dir=parent)
 
     def close() -> None:
-        if os.getpid() != process:
-            return  # a fork's end is not ours
-        for socket in Path(folder).iterdir():
-            command = ["ssh", "-o", f"ControlPath={socket}", "-O", "exit", "none"]
-            with suppress(OSError, subprocess.SubprocessError):
-                subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_CONNECT_S)
-        shutil.rmtree(folder, ignore_errors=True)
+        if os.getpid() == process:  # a fork's end is not ours
+            _close(Path(folder))
 
     atexit.register(close)
     return folder
 
 
-def _hint(said: str) -> str:
-    return "; make room on the device, or `edgevit deploy --uninstall` what is there" if _FULL.search(said) else ""
-
-
-def _said(text: str) -> str:
-    """The line that tells most: that a disk is full, or else the last one, past OpenSSH's frame of @."""
-    lines = [line.strip() for line in text.splitlines() if line.strip(" @\r\n")]
-    return next((line for line in lines if _FULL.search(line)), lines[-1] if lines else "")
+def _close(folder: Path) -> None:
+    """Ends the connections whose sockets lie in a folder, and removes it."""
+    for socket in folder.iterdir():
+        command = ["ssh", "-o", f"ControlPath={socket}", "-O", "exit", "none"]
+        with suppress(OSError, subprocess.SubprocessError):
+            subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_CONNECT_S)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _short(text: str) -> str:

@@ -10,6 +10,7 @@ __all__ = ["MACHINES", "python_and_target"]
 
 # What ai-edge-litert has wheels for on Linux (https://pypi.org/project/ai-edge-litert/#files).
 MACHINES = ("aarch64", "x86_64")
+_OF_32_BITS = ("armv6l", "armv7l", "armv8l", "i386", "i486", "i586", "i686")
 _OLDEST = (3, 9)  # edgevit-runtime's own
 _NEWEST_LITERT = (3, 14)
 
@@ -20,13 +21,15 @@ def python_and_target(machine: Machine, name: str) -> tuple[Python, Target]:
         raise DeviceError(f"{name} runs {machine.system}: edgevit can be put on Linux machines and Android phones")
     # `uname` tells the kernel's word; a Raspberry Pi may have a 32-bit system on a 64-bit kernel.
     bits = 32 if machine.bits == 32 or (machine.pythons and machine.pythons[0].bits == 32) else 64
-    if bits == 32:
+    if bits == 32 or machine.machine in _OF_32_BITS:
         raise DeviceError(
             f"{name} runs a 32-bit system ({machine.machine} kernel): LiteRT has none for it; install a 64-bit one "
             "(Raspberry Pi OS 64-bit runs on every Pi since the 3 and on the Zero 2)"
         )
     if machine.machine not in MACHINES:
-        raise DeviceError(f"{name} is a {machine.machine}: LiteRT has wheels for {' and '.join(MACHINES)} only")
+        raise DeviceError(
+            f"{name} has {machine.machine} processors: LiteRT has wheels for {' and '.join(MACHINES)} only"
+        )
     if machine.libc == "musl":
         raise DeviceError(
             f"{name} has musl as its C library ({machine.release or 'Alpine?'}): LiteRT's wheels need glibc; take a "
@@ -50,6 +53,12 @@ def _python(machine: Machine, name: str) -> Python:
             f"libpython{fit[0].minor}-stdlib) there"
         )
     found = ", ".join(f"{each.implementation} {each.minor} ({each.place})" for each in machine.pythons)
+    if machine.broken:
+        others = f"; it has {found}" if found else ""
+        raise DeviceError(
+            f"{name} has no Python that edgevit can use: {machine.broken[0]} does not run{others}: mend that there "
+            "(`sudo apt install --reinstall python3-minimal`)"
+        )
     raise DeviceError(
         f"{name} has no Python that edgevit can use: CPython 3.{_OLDEST[1]} to 3.{_NEWEST_LITERT[1]} (it has "
         f"{found or 'none'}): `sudo apt install python3` there"

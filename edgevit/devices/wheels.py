@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 import subprocess
 import sys
 import tempfile
@@ -13,10 +14,14 @@ from pathlib import Path
 
 import edgevit_runtime
 
+from edgevit.devices.failure import said
 from edgevit.devices.layers import Entry
 from edgevit.errors import DeviceError
 
-__all__ = ["LEFT_OUT", "REQUIRED", "Target", "pins", "requirements", "runtime_files", "wanted", "wheel_files"]
+__all__ = [
+    *("LEFT_OUT", "REQUIRED", "Target", "no_index", "pins", "requirements", "runtime_files", "wanted"),
+    "wheel_files",
+]
 
 REQUIRED = ("numpy", "ai-edge-litert", "pillow")
 """edgevit-runtime's needs, with pictures."""
@@ -82,10 +87,22 @@ def wheel_files(target: Target, *needs: Sequence[str]) -> Iterator[Entry]:
                     if file.is_file() and wanted(path):
                         yield path, file.read_bytes()
                 return
-            if number == len(needs):
-                said = [line for line in done.stderr.splitlines() if line.strip()]
-                told = said[-1] if said else f"exit code {done.returncode}"
-                raise DeviceError(f"pip cannot fetch {', '.join(versions)} for {target}: {told}")
+            if number == len(needs) or no_index(done.stderr):
+                line = said(done.stderr) or f"exit code {done.returncode}"
+                raise DeviceError(
+                    f"pip cannot fetch {', '.join(versions)} for {target}: {no_index(done.stderr) or line}"
+                )
+
+
+def no_index(stderr: str) -> str:
+    """What to say where pip found no package index that has a package at all; empty where it found one."""
+    if "(from versions: none)" not in stderr:
+        return ""
+    why = re.search(r"Failed to establish a new connection: (?:\[Errno -?\d+\] )?([^']+)", stderr)
+    return (
+        f"it reaches no package index that has them{f' ({why[1]})' if why else ''}: is there a network? "
+        "`pip config list` and $PIP_INDEX_URL say which index, $HTTPS_PROXY which proxy it takes"
+    )
 
 
 def runtime_files() -> Iterator[Entry]:

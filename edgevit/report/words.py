@@ -95,6 +95,12 @@ def doubts(profile: Profile) -> list[str]:
         for doubt in point.doubtful:
             seen.setdefault(doubt.why, []).append((point.resolution, doubt.detail))
     lines = []
+    cores = profile.device.get("cores")
+    if isinstance(cores, int) and 0 < cores < profile.threads:
+        on = f"{cores} core{'s' if cores > 1 else ''}"
+        lines.append(
+            f"? {threads(profile)} on {on} wait for one another: --threads {cores} is the most that makes sense"
+        )
     for why, places in seen.items():
         where = "all" if len({each for each, _ in places}) == len(profile.points) else _listed(places)
         details = {detail for _, detail in places}

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from samples import random_picture
 
 from edgevit.devices import adb, benchmark_model, bundle
 from edgevit.devices.adb import AdbDevice, adb_device
@@ -138,8 +139,11 @@ def test_states_of_usb(monkeypatch):
     monkeypatch.setattr(adb, "_adb", lambda *_, **__: subprocess.CompletedProcess([], 0, text, ""))
     with pytest.raises(DeviceError, match="adb://R58M30XYZ is no permissions: this user may not open its USB port"):
         adb_device("R58M30XYZ")
-    with pytest.raises(DeviceError, match="adb://emulator-5554 is offline: it does not answer: unplug it"):
+    with pytest.raises(DeviceError, match="adb://emulator-5554 is offline: an emulator that has ended, or"):
         adb_device("emulator-5554")
+    told = r"the connection dropped, twice, .*; adb calls it offline: an emulator that has ended.*`adb kill-server`"
+    with pytest.raises(DeviceError, match=told):
+        AdbDevice("emulator-5554").run(["true"], timeout_s=5)
 
 
 def test_no_adb(run, monkeypatch):
@@ -182,6 +186,10 @@ def test_deploy_profile_uninstall(plugged, run, tmp_path, tiny_tflite):
     assert deployment["device"]["machine"] == "x86_64"
     assert deployment["sent_bytes"] > 50e6
     script = deployment["command"].replace("classify", "info").replace(" /sdcard/PICTURE.jpg", "")
+    assert f"{TOP}/models/{tiny_tflite.name}" in script
+    random_picture(1).save(tmp_path / "picture.jpg")
+    words = {"shell": True, "cwd": tmp_path, "capture_output": True, "text": True}
+    assert " ms)\n" in subprocess.run(deployment["command_stdin"], **words).stdout
     printed = subprocess.run(script.split(), capture_output=True, text=True)
     assert printed.returncode == 0, printed.stderr
 
@@ -199,6 +207,15 @@ def test_deploy_profile_uninstall(plugged, run, tmp_path, tiny_tflite):
     assert profile["device"]["model"] == "Debian adbd on x86_64"
     assert profile["device"]["system"].startswith("Android 14, Linux ")
     assert profile["model"] == str(tiny_tflite)
+
+    listed = json.loads(run("deploy", "--list", plugged.name, "--json")[1])
+    assert listed["runtime"].startswith("edgevit-run ")
+    (stored,) = listed["artefacts"]
+    assert (stored["name"], stored["size_bytes"]) == (tiny_tflite.name, tiny_tflite.stat().st_size)
+    assert stored["deployed"]
+    assert "is removed" in run("deploy", tiny_tflite, "--uninstall", plugged.name)[1]
+    assert run("deploy", "--list", plugged.name)[1].endswith(", no artefacts\n")
+    assert list((plugged.tmp / "edgevit" / "models").iterdir()) == []
 
     code, out, err = run("deploy", "--uninstall", plugged.name)
     assert (code, "edgevit is removed" in out) == (0, True), err
@@ -228,6 +245,9 @@ def test_interrupted_deployment(guest, deployed, monkeypatch, step):
     port = 7011 + STEPS.index(step)
     there = guest(port, root=deployed)
     in_use = (there.tmp / "edgevit/edgevit-run").read_text()
+    left = there.tmp / "edgevit/artefacts/0123456789ab/left.tflite.01234567.partial"  # by a deployment that was killed
+    left.parent.mkdir(exist_ok=True)
+    left.touch()
     made = bundle.runtime_files
     monkeypatch.setattr(bundle, "runtime_files", lambda: [*made(), (f"edgevit_runtime/newer{step}.py", b"")])
     with monkeypatch.context() as patch:

@@ -2,22 +2,31 @@
 
 import json
 import os
+import re
 import shutil
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from samples import random_picture
 
 from edgevit.devices import account, ssh
 from edgevit.devices.account import Account
+from edgevit.devices.home import locked
 from edgevit.devices.registry import device as device_named
+from edgevit.devices.shelf import Shelf
 from edgevit.devices.ssh import SshDevice, ssh_device
 from edgevit.errors import ConfigError, DeviceError
 
-GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "dials-int8.tflite"
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = ROOT / "tests" / "golden" / "dials-int8.tflite"
 pytestmark = pytest.mark.ssh
 
 
@@ -98,7 +107,7 @@ def test_put_and_get(device, pi, tmp_path):
     with pytest.raises(DeviceError, match=r"from: cat /nowhere: .*No such file"):
         device.get("/nowhere", tmp_path / "b")
     assert (tmp_path / "b").read_bytes() == content
-    with pytest.raises(DeviceError, match=r"from: put /nowhere/a: .*(nonexistent|No such file)"):
+    with pytest.raises(DeviceError, match=r"cannot write /nowhere/a: .*(nonexistent|No such file)"):
         device.put(tmp_path / "a", "/nowhere/a")
     assert sorted(each.name for each in tmp_path.iterdir()) == ["a", "b"]
     assert [each.name for each in pi.home.iterdir() if each.name.endswith(".partial")] == []
@@ -124,9 +133,15 @@ def test_dropped_twice(device, pi, tmp_path):
 WRONG = {
     "key": ("takes none of this user's keys: `ssh-copy-id pi` puts one there", lambda pi: pi.configure(key="stranger")),
     "unknown host": ("does not know its host key yet: connect once by hand (`ssh pi`)", lambda pi: forget(pi)),
-    "other host": ("its host key is not the one that this machine knows", lambda pi: pi.trust("stranger")),
+    "other host": (
+        "was set up anew, `ssh-keygen -f {folder}/known -R '[127.0.0.1]:{port}'` and",
+        lambda pi: pi.trust("stranger"),
+    ),
     "port": ("nothing listens there: is its ssh server on", lambda pi: pi.configure(port=1)),
     "name": ("no such name on this network: try pi.local", lambda pi: (pi.folder / "client").write_text("")),
+    "name of mDNS": ("does this machine know .local names (mDNS", lambda pi: name(pi, "nowhere.local")),
+    "name of a domain": ("no such name on this network: try its address", lambda pi: name(pi, "nowhere.invalid")),
+    "no ssh server": ("hangs up before any key is asked for: is that the port", lambda pi: hang_up(pi)),
     "configuration": ("mend that in ssh's configuration", lambda pi: (pi.folder / "client").write_text("Nonsense 1")),
 }
 
@@ -135,10 +150,29 @@ def forget(pi):
     (pi.folder / "known").unlink()
 
 
+def name(pi, host):
+    client = pi.folder / "client"
+    client.write_text(client.read_text().replace("HostName 127.0.0.1", f"HostName {host}"))
+
+
+def hang_up(pi):
+    """From now on something else listens on the server's port, and closes what it accepts."""
+    pi.stop()
+    server = socket.create_server(("127.0.0.1", pi.port))
+
+    def serve():
+        with server:
+            for _ in range(2):
+                server.accept()[0].close()
+
+    threading.Thread(target=serve, daemon=True).start()
+
+
 @pytest.mark.parametrize("what", WRONG)
 def test_no_connection(make_server, run, what):
     message, spoil = WRONG[what]
     pi = make_server()
+    message = message.format(folder=pi.folder, port=pi.port)
     spoil(pi)
     began = time.monotonic()
     for words in (("deploy", GOLDEN, "ssh://pi"), ("profile", GOLDEN, "--device", "ssh://pi")):
@@ -158,7 +192,17 @@ def test_no_ssh(run, monkeypatch, cache):
 
 
 @pytest.mark.parametrize(
-    "name", ["ssh://", "ssh://-oProxyCommand=x", "ssh://a:b@c", "ssh://-l@c", "ssh://c:x", "ssh://c/d"]
+    "name",
+    [
+        "ssh://",
+        "ssh://-oProxyCommand=x",
+        "ssh://a:b@c",
+        "ssh://-l@c",
+        "ssh://c:x",
+        "ssh://c/d",
+        "ssh://a b",
+        "ssh://a;b",
+    ],
 )
 def test_no_address(run, name):
     code, _, err = run("deploy", GOLDEN, name)
@@ -212,6 +256,9 @@ def test_deploy_profile_uninstall(make_server, run, tiny_tflite):
     code, out, err = run("deploy", tiny_tflite, pi.name)
     assert code == 0, err
     assert "nothing had to be sent" in out
+    model, system, machine = (deployment["device"][key] for key in ("model", "system", "machine"))
+    assert model == machine  # of a PC, that has no board's name
+    assert out.startswith(f"{machine}, {system}: nothing")
     assert deployment["command"] in out
     assert not any(" put " in each for each in pi.commands[sent:])
 
@@ -235,8 +282,97 @@ def test_deploy_profile_uninstall(make_server, run, tiny_tflite):
 
     code, out, err = run("deploy", "--uninstall", pi.name)
     assert (code, out) == (0, "ssh://pi: edgevit is removed\n"), err
-    assert names(pi.top.parent) == []
-    assert "there was no edgevit" in run("deploy", tiny_tflite, pi.name, "--uninstall")[1]
+    assert names(pi.home) == []
+    assert "there was no edgevit" in run("deploy", "--uninstall", pi.name)[1]
+
+
+@pytest.mark.slow
+def test_names_that_stay(make_server, run, tiny_tflite, tmp_path):
+    """A name leads to what was deployed last under it; what is there is listed, and goes one by one."""
+    pi = make_server()
+    (tmp_path / "new").mkdir()
+    old, new = shutil.copy(GOLDEN, tmp_path / "plants.tflite"), shutil.copy(tiny_tflite, tmp_path / "new/plants.tflite")
+    assert run("deploy", "--list", pi.name)[1] == "ssh://pi: no edgevit-run, no artefacts\n"
+    deployment = json.loads(run("deploy", old, pi.name, "--json")[1])
+    link = pi.top / "models" / "plants.tflite"
+    assert deployment["model"] == str(link)
+    assert str(link.resolve()) == deployment["place"]
+
+    random_picture(1).save(tmp_path / "picture.jpg")
+    shutil.copy(tmp_path / "picture.jpg", pi.home / "PICTURE.jpg")
+    answers = [
+        subprocess.run(deployment[key], shell=True, cwd=tmp_path, capture_output=True, text=True).stdout
+        for key in ("command", "command_stdin")
+    ]
+    assert answers[0].splitlines()[1:] == answers[1].splitlines()[1:] != []
+
+    # What is only measured does not take the name.
+    assert run("profile", new, "--device", pi.name, "--seconds", "0.2", "--json")[0] == 0
+    assert str(link.resolve()) == deployment["place"]
+    run("deploy", new, pi.name)
+    assert link.read_bytes() == new.read_bytes()
+    there = json.loads(run("deploy", "--list", pi.name, "--json")[1])
+    assert there["schema"] == "edgevit.deployed/1"
+    assert there["runtime"].startswith("edgevit-run ")
+    stored = [(each["name"], each["size_bytes"], each["deployed"]) for each in there["artefacts"]]
+    assert stored == [("plants.tflite", each.stat().st_size, each == new) for each in (new, old)]
+    text = run("deploy", "--list", pi.name)[1].splitlines()
+    assert [line.split()[0] for line in text] == ["ssh://pi:", "plants.tflite", "plants.tflite"]
+    assert text[1].endswith(" MB  models/plants.tflite")
+
+    digest = there["artefacts"][1]["digest"]
+    assert run("deploy", digest, "--uninstall", pi.name)[1] == f"ssh://pi: plants.tflite ({digest}) is removed\n"
+    assert link.read_bytes() == new.read_bytes()
+    code, _, err = run("deploy", "roses.tflite", "--uninstall", pi.name)
+    assert (code, "ssh://pi has no artefact roses.tflite: it has plants.tflite (`edgevit deploy --list" in err) == (
+        1,
+        True,
+    )
+    assert (
+        json.loads(run("deploy", new, "--uninstall", pi.name, "--json")[1])["artefacts"][0]["name"] == "plants.tflite"
+    )
+    assert (names(pi.top / "artefacts"), names(pi.top / "models")) == ([], [])
+    assert "edgevit-run 0." in run("deploy", "--list", pi.name)[1]
+    run("deploy", "--uninstall", pi.name)
+    assert names(pi.home) == ["PICTURE.jpg"]
+
+
+def test_service_of_the_docs(deployed):
+    """The unit of docs/devices.md serves what `deploy` put there."""
+    pi = deployed
+    Shelf(SshDevice("pi"), str(pi.top)).publish(str(next((pi.top / "artefacts").glob("*/*.tflite"))))
+    text = (ROOT / "docs" / "devices.md").read_text()
+    start = re.search(r"^ +ExecStart=(.+)$", text, re.MULTILINE)[1]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    words = start.replace("%h", str(pi.home)).replace("plants.tflite", GOLDEN.name).replace("8400", port).split()
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as service:
+        try:
+            for _ in range(100):
+                with suppress(OSError):
+                    with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
+                        assert answer.status == 200
+                    break
+                time.sleep(0.1)
+            else:
+                pytest.fail("it does not answer")
+        finally:
+            service.terminate()
+
+
+def test_folders_that_were_there_stay(make_server, run):
+    """`--uninstall` takes what `deploy` made, and no folder that somebody else made or uses."""
+    pi = make_server()
+    (pi.home / ".local").mkdir()
+    with locked(device_named(pi.name), str(pi.top), 60):
+        pass
+    assert (pi.top / ".made").read_text() == f"{pi.home}/.local/share\n"
+    run("deploy", "--uninstall", pi.name)
+    assert names(pi.home / ".local") == []
+    with locked(device_named(pi.name), str(pi.top), 60):
+        (pi.home / ".local" / "share" / "another").touch()
+    run("deploy", "--uninstall", pi.name)
+    assert names(pi.home / ".local" / "share") == ["another"]
 
 
 def names(folder):
@@ -264,7 +400,7 @@ def newer(monkeypatch, request):
 STEPS = {
     "describe": "uname -s",
     "lock": 'ln -s "$2" "$1"',
-    "look": "rm -rf incoming && mkdir",
+    "look": "mkdir -p incoming",
     "send": "/incoming/runtime-",
     "unpack": "tar -xzf",
     "artefact": "echo there",
@@ -272,6 +408,7 @@ STEPS = {
     "self-test": " self-test ",
     "switch": "ln -sf",
     "remove": "case $kept",
+    "name": "models",
     "classify": " classify ",
 }
 
@@ -288,7 +425,7 @@ def test_interrupted_deployment(deployed, newer, run, step):
     assert err.startswith("edgevit: ssh://pi: ")
     assert "the connection dropped, twice" in err
     after = os.readlink(pi.top / "edgevit-run")
-    if step not in ("switch", "remove", "classify"):  # the switch may be made when its answer gets lost
+    if step not in ("switch", "remove", "classify", "name"):  # the switch may be made when its answer gets lost
         assert after == in_use
     assert works(pi)
 
@@ -298,7 +435,7 @@ def test_interrupted_deployment(deployed, newer, run, step):
     assert "self-test passed" in out
     assert works(pi)
     assert os.readlink(pi.top / "edgevit-run") != in_use
-    assert names(pi.top) == ["artefacts", "cache", "edgevit-run", "layers", "versions"]
+    assert names(pi.top) == [".made", "artefacts", "cache", "edgevit-run", "layers", "models", "versions"]
     assert len(names(pi.top / "versions")) == 1
     assert len(names(pi.top / "layers")) == 2
 
@@ -308,6 +445,24 @@ def works(pi):
     artefact = next((pi.top / "artefacts").glob("*/*.tflite"))
     done = subprocess.run([pi.top / "edgevit-run", "info", artefact], capture_output=True, text=True)
     return done.returncode == 0
+
+
+@pytest.mark.slow
+def test_terminated_deployment(make_server):
+    """SIGTERM here: what it was at goes there, the lock and the connection too."""
+    pi = make_server()
+    command = [sys.executable, "-P", "-c", "from edgevit.cli import main; main()", "deploy", str(GOLDEN), pi.name]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as deploying:
+        for _ in range(1200):
+            if (pi.top / "incoming").exists():
+                break
+            time.sleep(0.05)
+        deploying.terminate()
+        out, err = deploying.communicate(timeout=120)
+    assert (deploying.returncode, out, err) == (143, "", "edgevit: terminated\n")
+    assert not (pi.top / ".lock").is_symlink()
+    assert not (pi.top / "incoming").exists()
+    assert list(Path("/tmp").glob(f"edgevit-ssh-{deploying.pid}-*")) == []
 
 
 @pytest.mark.slow
@@ -353,7 +508,8 @@ def test_two_at_once_for_real(deployed, newer, pi):
     ("size", "message"),
     [
         ("size=20m", "MB free under"),  # it sees that beforehand
-        ("size=1g,nr_inodes=300", "No space left on device; make room on the device"),  # the disk looks large enough
+        # The disk looks large enough.
+        ("size=1g,nr_inodes=300", "No space left on device; make room on the device, or `edgevit deploy --uninst"),
     ],
 )
 def test_full_disk(make_server, run, size, message):
@@ -363,7 +519,9 @@ def test_full_disk(make_server, run, size, message):
         code, _, err = run("deploy", GOLDEN, pi.name)
         assert code == 1
         assert message in err
+        assert "sh -c" not in err
         assert not (pi.top / "edgevit-run").exists()
+        assert not (pi.top / "incoming").exists()
         assert [each.name for folder in ("layers", "versions") for each in (pi.top / folder).iterdir()] == []
         if "inodes" in size:
             subprocess.run(["mount", "-o", "remount,size=1g,nr_inodes=0", pi.home], check=True)
@@ -371,6 +529,51 @@ def test_full_disk(make_server, run, size, message):
             assert works(pi)
     finally:
         subprocess.run(["umount", "-l", pi.home], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a small disk")
+def test_leftovers_are_no_reason_to_refuse(make_server, run):
+    """Room for one deployment is room for one after an interrupted one: what that left goes before it is counted."""
+    pi = make_server()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=180m", "none", pi.home], check=True)
+    try:
+        for left in ("edgevit/incoming", "edgevit.removed-1", "edgevit/artefacts/0123456789ab"):
+            (pi.top.parent / left).mkdir(parents=True)
+            (pi.top.parent / left / "a.partial").write_bytes(bytes(25_000_000))
+        code, _, err = run("deploy", GOLDEN, pi.name)
+        assert code == 0, err
+        assert names(pi.top.parent) == ["edgevit"]
+        assert list(pi.top.rglob("*.partial")) == []
+    finally:
+        subprocess.run(["umount", "-l", pi.home], check=True)
+
+
+def test_no_writing_there(make_server, run):
+    """A home folder that cannot be written: what is wrong, in words, and no line of shell."""
+    pi = make_server()
+    (pi.home / ".local").write_text("a file where a folder has to be")
+    code, _, err = run("deploy", GOLDEN, pi.name)
+    assert code == 1
+    assert err.startswith(f"edgevit: ssh://pi: cannot write in {pi.top}: mkdir: cannot create directory ")
+    assert "sh -c" not in err
+    (pi.home / ".local").unlink()
+    if os.getuid() == 0:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "none", pi.home], check=True)
+    else:
+        pi.home.chmod(0o555)
+    try:
+        code, _, err = run("deploy", GOLDEN, pi.name)
+        assert code == 1
+        assert f"cannot write in {pi.top}: mkdir: cannot create directory " in err
+        told = "mounted for reading only" if os.getuid() == 0 else "`ls -ld` shows whose it is"
+        assert told in err
+        assert err.count("\n") == 1
+    finally:
+        if os.getuid() == 0:
+            subprocess.run(["umount", "-l", pi.home], check=True)
+        else:
+            pi.home.chmod(0o755)
 
 
 def test_full_disk_keeps_the_old(deployed, newer, run):
@@ -391,13 +594,29 @@ def test_full_disk_keeps_the_old(deployed, newer, run):
 def test_no_python(make_server, run):
     pi = make_server()
     (pi.folder / "few").mkdir()
-    for tool in ("sh", "env", "uname", "getconf", "df", "tail", "cat", "tr"):
+    for tool in ("sh", "env", "uname", "getconf", "tail", "cat", "tr"):
         (pi.folder / "few" / tool).symlink_to(shutil.which(tool))
     pi.limit(f"path={pi.folder / 'few'}")
     code, _, err = run("deploy", GOLDEN, pi.name)
     assert code == 1
     assert "ssh://pi has no Python that edgevit can use" in err
     assert "`sudo apt install python3` there" in err
+
+
+def test_python_that_does_not_run(make_server, run):
+    """That is another thing than none."""
+    pi = make_server()
+    (pi.folder / "few").mkdir()
+    for tool in ("sh", "env", "uname", "getconf", "tail", "cat", "tr"):
+        (pi.folder / "few" / tool).symlink_to(shutil.which(tool))
+    broken = pi.folder / "few" / "python3"
+    broken.write_text("#!/bin/sh\necho 'python3: error while loading shared libraries: libz.so.1' >&2\nexit 127\n")
+    broken.chmod(0o755)
+    pi.limit(f"path={pi.folder / 'few'}")
+    code, _, err = run("deploy", GOLDEN, pi.name)
+    assert code == 1
+    told = "(python3: error while loading shared libraries: libz.so.1, exit code 127) does not run: mend that there"
+    assert f"ssh://pi has no Python that edgevit can use: {broken} {told}" in err
 
 
 @pytest.mark.slow
@@ -407,7 +626,7 @@ def test_online(make_server, run):
     if device_named(pi.name).run(["python3", "-m", "pip", "--version"], timeout_s=60, check=False).code:
         pytest.skip("this machine's python3 has no pip (apt install python3-pip)")
     code, out, err = run("deploy", GOLDEN, pi.name, "--online", "--json")
-    if code and "Could not find a version" in err:
+    if code and "it reaches no package index that has them" in err:
         pytest.skip(f"the system's pip has no package index here: {err}")
     assert code == 0, err
     deployment = json.loads(out)
@@ -456,6 +675,22 @@ def test_server_gone(make_server):
     threading.Timer(0.5, pi.stop).start()
     with pytest.raises(DeviceError, match="nothing listens there"):
         device.run(["sleep", "20"], timeout_s=60)
+
+
+def test_folders_of_killed_processes_go(tmp_path, monkeypatch):
+    """The connection of a process that was killed ends when the next one starts, and its folder goes."""
+    made = [Path(tempfile.mkdtemp(prefix=f"edgevit-ssh-{number}-", dir="/tmp")) for number in (ended(), os.getppid())]
+    (made[0] / "socket").touch()
+    assert Path(ssh._control_folder.__wrapped__()).is_dir()
+    assert [each.exists() for each in made] == [False, True]
+    made[1].rmdir()
+
+
+def ended():
+    """The number of a process that is no more."""
+    with subprocess.Popen(["true"]) as process:
+        pass
+    return process.pid
 
 
 def test_control_folder_is_private():

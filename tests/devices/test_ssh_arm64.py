@@ -37,7 +37,7 @@ def test_deploy_profile_uninstall(make_arm64_server, run):
     assert all(point["latency_ms"]["median"] > 0 for point in profile["points"])
 
     assert "edgevit is removed" in run("deploy", "--uninstall", pi.name)[1]
-    assert list(pi.top.parent.iterdir()) == []
+    assert list(pi.home.iterdir()) == []
 
 
 def machine(library):

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from edgevit.devices.device import Finished
-from edgevit.devices.machine import Machine, Python, describe
+from edgevit.devices.machine import Machine, Python, describe, free_bytes
 from edgevit.devices.target import python_and_target
-from edgevit.devices.wheels import Target, requirements, runtime_files
+from edgevit.devices.wheels import Target, pins, requirements, runtime_files, wheel_files
 from edgevit.errors import DeviceError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +28,6 @@ PI = Machine(
     home="/home/pi",
     libc="glibc",
     libc_version=(2, 36),
-    free_bytes=20 * 10**9,
     pythons=(PYTHON,),
     release="Debian GNU/Linux 12 (bookworm)",
     board="Raspberry Pi 5 Model B Rev 1.0",
@@ -46,10 +45,12 @@ def test_pi():
         ({"bits": 32}, "ssh://pi runs a 32-bit system .aarch64 kernel.: LiteRT has none for it; install a 64-bit one"),
         ({"bits": None, "pythons": (replace(PYTHON, bits=32),)}, "runs a 32-bit system"),
         ({"machine": "armv7l", "bits": 32}, "runs a 32-bit system .armv7l kernel."),
-        ({"machine": "riscv64"}, "is a riscv64: LiteRT has wheels for aarch64 and x86_64 only"),
+        ({"machine": "armv7l", "bits": None, "pythons": ()}, "32-bit system .armv7l kernel.: .*; install a 64-bit one"),
+        ({"machine": "riscv64"}, "ssh://pi has riscv64 processors: LiteRT has wheels for aarch64 and x86_64 only"),
         ({"libc": "musl", "libc_version": None, "release": "Alpine Linux v3.20"}, "musl as its C library .Alpine"),
         ({"libc": "", "libc_version": None}, "does not say which C library it has"),
         ({"pythons": ()}, "no Python that edgevit can use: CPython 3.9 to 3.14 .it has none.: `sudo apt"),
+        ({"pythons": (), "broken": ("/usr/bin/python3 (no libz)",)}, r"python3 \(no libz\) does not run: mend that"),
         ({"pythons": (replace(PYTHON, version=(3, 7, 3)),)}, r"it has cpython 3.7 \(/usr/bin/python3.11\)"),
         ({"pythons": (replace(PYTHON, version=(3, 15, 0)),)}, "it has cpython 3.15"),
         ({"pythons": (replace(PYTHON, implementation="pypy"),)}, "it has pypy 3.11"),
@@ -132,7 +133,6 @@ machine aarch64
 home /home/my user
 bits 32
 libc glibc 2.31
-free /dev/mmc blk0p2 30000000 10000000 20000000 34% /home
 board Raspberry Pi 4 Model B Rev 1.4
 python 3.9.2 cpython 32 /usr/bin/python3.9
 whole /usr/bin/python3.9
@@ -142,10 +142,29 @@ end
 """
     machine = describe(Said(said))
     assert machine.home == "/home/my user"
-    assert machine.free_bytes == 20000000 * 1024
     assert machine.libc_version == (2, 31)
     assert machine.bits == 32
     assert machine.pythons == (Python((3, 9, 2), "cpython", 32, "/usr/bin/python3.9", True),)
+
+
+def test_no_package_index(tmp_path, monkeypatch):
+    """pip's last line says that there is no such version; what is missing is the network."""
+    for name in [each for each in os.environ if each.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:1/simple")
+    target = Target("3.11", "aarch64", 36)
+    with pytest.raises(
+        DeviceError, match=r"it reaches no package index that has them \(Connection refused\): is there"
+    ):
+        list(wheel_files(target, pins(), requirements()))
+
+
+def test_free_bytes():
+    assert free_bytes("free /dev/mmc blk0p2 30000000 10000000 20000000 34% /home") == 20000000 * 1024
+    assert free_bytes("free overlay 30000000 10000000 20000000 34% /") == 20000000 * 1024
+    assert free_bytes("free") is None
 
 
 @pytest.mark.parametrize("said", ["", "Welcome!\n", "system Linux\nmachine x86_64\n", "This account is closed\n"])

@@ -118,6 +118,17 @@ def test_documents_of_before_are_read(answer: Answer) -> None:
     assert words.doubts(profile) == []
 
 
+def test_more_threads_than_cores(answer: Answer) -> None:
+    document = answer({96: 2.0, 128: 3.3})
+    document["device"]["cores"], document["threads"] = 2, 2
+    assert words.doubts(assemble(Record(document, "x.json"))) == []
+    document["threads"] = 9
+    profile = assemble(Record(document, "x.json"))
+    line = "? 9 threads on 2 cores wait for one another: --threads 2 is the most that makes sense"
+    assert words.doubts(profile) == [line]
+    assert f"{line}." in text_of(profile)
+
+
 def test_a_reason_that_holds_for_all(answer: Answer) -> None:
     document = answer({96: 2.0, 128: 3.3})
     for point, others in zip(document["points"], (0.9, 1.1), strict=True):

@@ -1,0 +1,33 @@
+"""SIGTERM, as `kill`, systemd and a container's end send it: what is half done goes, as with Ctrl-C."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+
+@pytest.mark.slow
+def test_terminated(tmp_path, class_folder):
+    """A training leaves nothing: TensorFlow's generated sources go when Python ends, and only if it ends by itself."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    command = [sys.executable, "-P", "-c", "from edgevit.cli import main; main()", "train", str(class_folder)]
+    command += ["-o", str(tmp_path / "out.keras"), "--variant", "vit-nano", "--resolutions", "64", "--epochs", "5000"]
+    environment = os.environ | {"TMPDIR": str(temporary)}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as training:
+        until = time.monotonic() + 120
+        while not list(temporary.glob("__autograph_generated_file*")):
+            assert training.poll() is None, training.stderr.read()
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        training.send_signal(signal.SIGTERM)
+        _, err = training.communicate(timeout=120)
+    assert training.returncode == 143
+    assert err.splitlines()[-1] == "edgevit: terminated"
+    assert list(temporary.iterdir()) == []
+    assert not (tmp_path / "out.keras").exists()
