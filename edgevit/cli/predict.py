@@ -67,6 +67,7 @@ def command(
         "patch": config.patch,
         "fit_error": predictor.fit_error,
         "prior": predictor.prior.source,
+        **predictor.trust.to_dict(),
         "points": [estimate.to_dict() for estimate in estimates],
     }
     emit_json(document, json_target)

@@ -18,6 +18,7 @@ from edgevit.errors import DocumentError, ProfileError, SlowerError
 from edgevit.latency.point import Point
 from edgevit.latency.profile import SCHEMA as PROFILE_SCHEMA
 from edgevit.latency.profile import Profile, profile_from
+from edgevit.latency.trust import Trust
 
 __all__ = ["SCHEMA", "Compared", "Comparison", "apart", "profiles_in", "read_profiles"]
 
@@ -35,6 +36,11 @@ class Compared:
     def ratio(self) -> float:
         """Of the medians; above 1 where the newcomer is the slower."""
         return self.point.median_ms / self.base.median_ms
+
+    @property
+    def trust(self) -> Trust:
+        """What speaks against either side."""
+        return Trust.of_all((self.base.trust, self.point.trust))
 
     @property
     def apart(self) -> bool:
@@ -108,11 +114,16 @@ class Comparison:
         if found:
             told = [
                 f"{labels[index]} at {each.point.resolution} by {each.ratio - 1.0:.0%} "
-                f"({each.base.median_ms:.3g} to {each.point.median_ms:.3g} ms)"
+                f"({each.base.trust.mark}{each.base.median_ms:.3g} to "
+                f"{each.point.trust.mark}{each.point.median_ms:.3g} ms)"
                 for index, each in sorted(found, key=lambda item: -item[1].ratio)
             ]
             more = f" and {len(told) - 4} more" if len(told) > 4 else ""
-            raise SlowerError(f"more than {100 * self.limit:g} % slower than {labels[0]}: {'; '.join(told[:4])}{more}")
+            reason = Trust.of_all(each.trust for _, each in found).reason
+            again = f"; {reason}: measure again before you believe it" if reason else ""
+            raise SlowerError(
+                f"more than {100 * self.limit:g} % slower than {labels[0]}: {'; '.join(told[:4])}{more}{again}"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """edgevit.comparison/1."""
@@ -125,7 +136,12 @@ class Comparison:
             ],
             "fail_slower": self.limit,
             "slower": [
-                {"label": self.labels[index], "resolution": each.point.resolution, "ratio": each.ratio}
+                {
+                    "label": self.labels[index],
+                    "resolution": each.point.resolution,
+                    "ratio": each.ratio,
+                    **each.trust.to_dict(),
+                }
                 for index, each in self.slower()
             ],
         }

@@ -12,6 +12,7 @@ from typing import Any
 
 from edgevit.errors import BudgetError, ProfileError
 from edgevit.latency.cost import Cost
+from edgevit.latency.trust import SURE, Trust
 
 __all__ = ["SCHEMA", "Candidate", "Plan"]
 
@@ -39,6 +40,10 @@ class Candidate:
     predicted: bool
     top1: float | None = None
     """Fraction 0..1."""
+    extrapolated: bool = False
+    """Whether it is predicted outside the measured resolutions."""
+    trust: Trust = SURE
+    """What speaks against its latency, or against what that is predicted from."""
 
     @property
     def worth(self) -> float:
@@ -66,6 +71,8 @@ class Candidate:
             "late_ms": self.late_ms,
             "predicted": self.predicted,
             "top1": self.top1,
+            "extrapolated": self.extrapolated,
+            **self.trust.to_dict(),
         }
 
 
@@ -110,9 +117,14 @@ class Plan:
         if self.budget_ms is None or self.chosen is not None:
             return
         fastest = min(self.candidates, key=lambda each: each.late_ms if each.predicted else each.latency_ms)
-        took = f"up to {fastest.late_ms:.3g} ms (predicted)" if fastest.predicted else f"{fastest.latency_ms:.3g} ms"
+        mark, reason = fastest.trust.mark, fastest.trust.reason
+        if fastest.predicted:
+            took = f"up to {mark}{fastest.late_ms:.3g} ms (predicted)"
+        else:
+            took = f"{mark}{fastest.latency_ms:.3g} ms"
         raise BudgetError(
-            f"nothing fits {self.budget_ms:g} ms: the fastest, {fastest.label} at {fastest.resolution}, takes {took}; "
+            f"nothing fits {self.budget_ms:g} ms: the fastest, {fastest.label} at {fastest.resolution}, takes {took}"
+            f"{f' ({reason})' if reason else ''}; "
             "allow more, or profile a smaller variant, larger patches or a lower resolution"
         )
 

@@ -18,6 +18,7 @@ from edgevit.config import ViTConfig
 from edgevit.errors import ProfileError
 from edgevit.latency.curve import LEAST_RESOLUTIONS
 from edgevit.latency.profile import Profile
+from edgevit.latency.trust import Trust
 from edgevit.latency.work import KINDS, Work, shape_of, work
 
 __all__ = ["PRIORS", "Estimate", "Predictor", "Prior", "Rates", "fit_rates"]
@@ -101,6 +102,8 @@ class Estimate:
     predicted_ms: float
     low_ms: float
     high_ms: float
+    extrapolated: bool
+    """Whether its N lies outside of what was measured."""
 
     def to_dict(self) -> dict[str, object]:
         return {
@@ -110,6 +113,7 @@ class Estimate:
             "predicted_ms": self.predicted_ms,
             "low_ms": self.low_ms,
             "high_ms": self.high_ms,
+            "extrapolated": self.extrapolated,
         }
 
 
@@ -181,6 +185,11 @@ class Predictor:
         ]
 
     @property
+    def trust(self) -> Trust:
+        """What speaks against any of the points that the rates were fitted to."""
+        return Trust.of_all(point.trust for profile in self.profiles for point in profile.points)
+
+    @property
     def borrowed(self) -> str | None:
         """A sentence, where another recipe's prior had to do."""
         recipe = self.profiles[0].recipe
@@ -200,11 +209,14 @@ class Predictor:
         expected = self.rates.predict_ms(amount)
         span = [expected, *(rates.predict_ms(amount) for rates in self._others)]
         band = max(LEAST_BAND, self.fit_error)
+        tokens = config.tokens(resolution)
+        measured = [point.tokens for profile in self.profiles for point in profile.points]
         return Estimate(
             resolution,
-            config.tokens(resolution),
+            tokens,
             amount,
             expected,
             min(span) * (1.0 - band),
             max(span) * (1.0 + band),
+            not min(measured) <= tokens <= max(measured),
         )

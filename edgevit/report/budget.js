@@ -10,6 +10,8 @@
   const toMs = (step) => low * (high / low) ** (step / STEPS);
   const toStep = (ms) => Math.round((STEPS * Math.log(ms / low)) / Math.log(high / low));
   const say = (ms) => (ms >= 100 ? ms.toFixed(0) : ms >= 10 ? ms.toFixed(1) : ms >= 1 ? ms.toFixed(2) : ms.toFixed(3));
+  const marked = (point) => point.mark + say(point.median);
+  const reasons = (point) => (point.reason ? [`${point.reason}.`] : []);
   const round = (ms) => Number(ms.toPrecision(3));
 
   function pick(series, budget) {
@@ -20,10 +22,12 @@
   function notes(series, chosen, budget) {
     if (!chosen) {
       const fastest = series.points.reduce((a, b) => (b.median < a.median ? b : a));
-      return [`The fastest measured one, ${fastest.resolution}, takes ${say(fastest.median)} ms (median).`];
+      const line = `The fastest measured one, ${fastest.resolution}, takes ${marked(fastest)} ms (median).`;
+      return [line, ...reasons(fastest)];
     }
     const over = chosen.p90 > budget ? ", which is over the budget" : "";
-    const lines = [`${say(chosen.median)} ms median; the slowest tenth takes ${say(chosen.p90)} ms or more${over}.`];
+    const lines = [`${marked(chosen)} ms median; the slowest tenth takes ${say(chosen.p90)} ms or more${over}.`];
+    lines.push(...reasons(chosen));
     if (chosen.top1 === null) return lines;
     const percent = (top1) => `${(100 * top1).toFixed(1)} %`;
     lines.push(`Top-1 accuracy there: ${percent(chosen.top1)} on ${series.images} pictures.`);
@@ -31,7 +35,7 @@
       .filter((point) => point.median <= budget && point.top1 !== null)
       .reduce((a, b) => (b.top1 > a.top1 ? b : a), chosen);
     if (better.top1 > chosen.top1) {
-      lines.push(`${better.resolution} takes ${say(better.median)} ms and is more accurate: ${percent(better.top1)}.`);
+      lines.push(`${better.resolution} takes ${marked(better)} ms and is more accurate: ${percent(better.top1)}.`);
     }
     return lines;
   }

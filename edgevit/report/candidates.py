@@ -13,6 +13,7 @@ from edgevit.latency.cost import Cost
 from edgevit.latency.plan import Candidate, Plan
 from edgevit.latency.profile import Profile
 from edgevit.latency.rates import Predictor
+from edgevit.latency.trust import Trust
 from edgevit.latency.work import shape_of
 from edgevit.report import words
 from edgevit.report.accuracy import Accuracies, Series
@@ -86,7 +87,9 @@ def _check_same_pictures(accuracies: Accuracies) -> None:
 def _profiled(label: str, profile: Profile, series: Series | None) -> list[Candidate]:
     """The measured points with their top-1; and evaluated resolutions that were not measured, by the curve."""
 
-    def candidate(resolution: int, tokens: int, ms: float, late_ms: float, macs: Cost | None) -> Candidate:
+    def candidate(
+        resolution: int, tokens: int, ms: float, late_ms: float, macs: Cost | None, trust: Trust, outside: bool = False
+    ) -> Candidate:
         return Candidate(
             label=label,
             model=profile.model,
@@ -101,10 +104,12 @@ def _profiled(label: str, profile: Profile, series: Series | None) -> list[Candi
             late_ms=late_ms,
             predicted=profile.point(resolution) is None,
             top1=series.top1(resolution) if series else None,
+            extrapolated=outside,
+            trust=trust,
         )
 
     made = [
-        candidate(point.resolution, point.tokens, point.median_ms, point.p90_ms, point.macs)
+        candidate(point.resolution, point.tokens, point.median_ms, point.p90_ms, point.macs, point.trust)
         for point in profile.points
         if series is None or series.top1(point.resolution) is not None
     ]
@@ -115,7 +120,8 @@ def _profiled(label: str, profile: Profile, series: Series | None) -> list[Candi
         if profile.point(score.resolution) is None and score.resolution % profile.patch == 0:
             each = predict(profile.points, profile.curve, score.resolution)
             late_ms = each.predicted_ms * (1.0 + worst)
-            made.append(candidate(each.resolution, each.tokens, each.predicted_ms, late_ms, None))
+            of = each.resolution, each.tokens, each.predicted_ms, late_ms, None, each.trust, each.extrapolated
+            made.append(candidate(*of))
     return made
 
 
@@ -172,6 +178,8 @@ def _predicted(
                 late_ms=each.high_ms,
                 predicted=True,
                 top1=top1,
+                extrapolated=each.extrapolated,
+                trust=group.trust,
             )
         )
     return made

@@ -43,6 +43,8 @@ def state(
                         "median": point.median_ms,
                         "p90": point.p90_ms,
                         "top1": series.top1(point.resolution) if series else None,
+                        "mark": point.trust.mark,
+                        "reason": point.trust.reason,
                     }
                     for point in profile.points
                 ],

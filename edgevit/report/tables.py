@@ -36,7 +36,10 @@ def _series_view(profile: Profile) -> RenderableType:
         lines += [f"{words.shares(curve, profile)}."] if curve.crossover_tokens is not None else []
     for each in profile.predictions:
         where = ", outside the measured resolutions" if each.extrapolated else ""
-        lines.append(f"Predicted at {each.resolution} (N = {each.tokens}): {words.ms(each.predicted_ms)} ms{where}.")
+        predicted = words.marked(each.predicted_ms, each.trust)
+        lines.append(f"Predicted at {each.resolution} (N = {each.tokens}): {predicted} ms{where}.")
+    if stands := words.curve_trust(profile):
+        lines.append(f"{stands}.")
     rendered: list[RenderableType] = [profile_table(profile), *map(Text, lines)]
     if found := profile.recommendation:
         rendered.append(Text(f"{words.recommendation(found)}.", style="bold green" if found.point else "bold red"))
@@ -68,7 +71,7 @@ def profile_table(profile: Profile) -> Table:
 
 def _row(point: Point, curve: Curve | None) -> list[str]:
     spread = f"{words.ms(point.p10_ms)}–{words.ms(point.p90_ms)}"
-    median = f"{'?' if point.doubtful else ''}{'' if point.stable else '~'}{words.ms(point.median_ms)} ({spread})"
+    median = f"{words.marked(point.median_ms, point.trust)} ({spread})"
     row = [str(point.resolution), str(point.tokens)]
     row += [words.mega(point.macs.linear_macs), words.mega(point.macs.attention_macs), median]
     if curve:

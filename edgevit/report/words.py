@@ -9,15 +9,18 @@ from edgevit.latency.curve import Curve
 from edgevit.latency.point import Point
 from edgevit.latency.profile import Profile
 from edgevit.latency.sustained import Sustained
+from edgevit.latency.trust import Trust
 
 __all__ = [
     "artefact",
     "cooling",
     "crossover",
+    "curve_trust",
     "doubts",
     "equation",
     "fit_quality",
     "mark",
+    "marked",
     "mega",
     "ms",
     "percent",
@@ -77,7 +80,12 @@ def subject(profile: Profile) -> str:
 
 def mark(point: Point) -> str:
     """What stands before a median: `?` where it is doubtful, `~` where it had not settled."""
-    return f"{'?' if point.doubtful else ''}{'' if point.stable else '~'}"
+    return point.trust.mark
+
+
+def marked(value_ms: float, trust: Trust) -> str:
+    """Milliseconds with the mark before them."""
+    return f"{trust.mark}{ms(value_ms)}"
 
 
 def unstable(profile: Profile) -> str | None:
@@ -184,14 +192,25 @@ def recommendation(found: Recommendation) -> str:
     else:
         text = (
             f"Largest resolution under {budget}: {found.point.resolution} "
-            f"({ms(found.point.median_ms)} ms median, p90 {ms(found.point.p90_ms)} ms)"
+            f"({marked(found.point.median_ms, found.point.trust)} ms median, p90 {ms(found.point.p90_ms)} ms)"
         )
         if found.point.p90_ms > found.budget_ms:
             text += "; its slowest tenth is over the budget"
+        if found.point.trust.reason:
+            text += f"; {found.point.trust.reason}"
     return f"{text}. {predicted(found.predicted)}" if found.predicted else text
 
 
 def predicted(what: Prediction) -> str:
     """A resolution that the curve would allow beside the recommended one."""
     where = "beyond what was measured" if what.extrapolated else "not measured"
-    return f"By the curve {what.resolution} would take {ms(what.predicted_ms)} ms ({where})"
+    return f"By the curve {what.resolution} would take {marked(what.predicted_ms, what.trust)} ms ({where})"
+
+
+def curve_trust(profile: Profile) -> str | None:
+    """What the marks of a profile's predictions mean; None where it has none, or nothing speaks against them."""
+    said = [*profile.predictions]
+    if profile.recommendation and profile.recommendation.predicted:
+        said.append(profile.recommendation.predicted)
+    reason = Trust.of_all(each.trust for each in said).reason
+    return f"Predictions stand on points that are marked: {reason}" if reason else None
