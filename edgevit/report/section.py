@@ -54,6 +54,7 @@ def section(index: int, label: str, profile: Profile, accuracies: Accuracies) ->
         "cooling": words.cooling(profile),
         "machine": _machine(profile),
         "doubts": words.doubts(profile),
+        "unwatched": words.unwatched(profile),
         "unstable": words.unstable(profile),
     }
 

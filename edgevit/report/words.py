@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import PurePath
 
 from edgevit.latency.budget import Prediction, Recommendation
@@ -32,6 +33,7 @@ __all__ = [
     "sustained",
     "threads",
     "unstable",
+    "unwatched",
 ]
 
 
@@ -136,18 +138,31 @@ def cooling(profile: Profile) -> str | None:
 
 
 def sustained(run: Sustained) -> str:
-    """What became of the speed in a run without a pause."""
+    """What became of the speed in a run without a pause, and why that may be nothing of the heat's."""
     threads = f"{run.threads} thread{'s' if run.threads > 1 else ''}"
     text = (
         f"{run.seconds:.0f} s without a pause at {run.resolution} on {threads}: "
         f"{ms(run.first_ms)} ms at first, {ms(run.steady_ms)} ms at the end"
     )
-    text += f", {percent(run.drop)} of the speed lost" if run.drop >= 0.01 else ", no speed lost"
+    mark = run.trust.mark
+    text += f", {mark}{percent(run.drop)} of the speed lost" if run.drop >= 0.01 else f", {mark}no speed lost"
     if run.slower_from_s is not None:
         text += f"; slower by 5 % or more from {run.slower_from_s:.0f} s on"
     if run.hottest_c is not None and run.coldest_c is not None:
         text += f"; {run.coldest_c:.0f} to {run.hottest_c:.0f} °C"
+    else:
+        text += "; no temperature could be read"
+    if run.trust.reason:
+        text += f"; {run.trust.reason} ({', '.join(each.detail for each in run.doubtful)})"
     return text
+
+
+def unwatched(profile: Profile) -> str | None:
+    """That nothing would have told of heat; None where something was watched, or an older document does not say."""
+    sensors = profile.device.get("sensors")
+    if not isinstance(sensors, Mapping) or any(value for name, value in sensors.items() if name != "load"):
+        return None
+    return "No temperature, clock or throttling can be read there: what heat does to these figures goes unnoticed"
 
 
 def fit_quality(curve: Curve, profile: Profile) -> str:

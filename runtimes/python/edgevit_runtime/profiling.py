@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from edgevit_runtime.model import Model
 
 
+HEAT_SENSORS = ("temperature", "clock", "throttling", "cooling_devices", "throttle_counts")
+"""What would tell, in `device.sensors`, that heat slows the device."""
+
+
 def run(options: argparse.Namespace, opened: Callable[[argparse.Namespace], Model]) -> int:
     """The command; `opened` makes a model of options whose `threads` is one number."""
     resolutions = None if options.resolutions is None else _numbers("resolutions", options.resolutions, "96,224")
@@ -83,6 +87,8 @@ def _print(document: dict[str, Any]) -> None:
         print(f"\npaused {cooling['pauses']} time(s) to cool, {cooling['paused_s']:.0f} s together{rest}")
     if "sustained" in document:
         print(_sustained(document["sustained"]))
+    if not any(device["sensors"][each] for each in HEAT_SENSORS):
+        print("\nno temperature, clock or throttling can be read here: what heat does to these figures goes unnoticed")
 
 
 def _print_points(series: dict[str, Any]) -> None:
@@ -121,10 +127,15 @@ def _sustained(found: dict[str, Any]) -> str:
     text = (
         f"\n{found['resolution']} px for {found['seconds']:.0f} s on {found['threads']} thread(s): "
         f"{found['first_ms']:.2f} ms at first, {found['steady_ms']:.2f} ms at the end, "
-        f"{abs(found['drop']):.1%} {'slower' if found['drop'] >= 0 else 'faster'}"
+        f"{'?' if found['doubtful'] else ''}{abs(found['drop']):.1%} {'slower' if found['drop'] >= 0 else 'faster'}"
     )
-    since = found["slower_from_s"]
-    return text if since is None else f"{text}; slower by 5 % or more from {since:.0f} s on"
+    if found["slower_from_s"] is not None:
+        text += f"; slower by 5 % or more from {found['slower_from_s']:.0f} s on"
+    if "temperature_c" not in found["conditions"]:
+        text += "; no temperature could be read"
+    for doubt in found["doubtful"]:
+        text += f"\n? doubtful: {doubt['why']} ({doubt['detail']})"
+    return text
 
 
 def _print_ops(document: dict[str, Any]) -> None:
