@@ -20,7 +20,7 @@ from edgevit.latency.profile import SCHEMA as PROFILE_SCHEMA
 from edgevit.latency.profile import Profile, profile_from
 from edgevit.latency.trust import Trust
 
-__all__ = ["SCHEMA", "Compared", "Comparison", "apart", "profiles_in", "read_profiles"]
+__all__ = ["SCHEMA", "Compared", "Comparison", "apart", "device_names", "profiles_in", "read_profiles"]
 
 SCHEMA = "edgevit.comparison/1"
 
@@ -68,8 +68,9 @@ class Comparison:
     def labels(self) -> tuple[str, ...]:
         """What tells each profile from the others, in the fewest words; numbered where nothing does."""
         facts = [_facts(profile) for profile in self.profiles]
-        # Version and date only where the rest tells two profiles not apart: before and after a change.
-        usual = len(facts[0]) - 2
+        # How the device is reached, then version and date, only where the rest tells two profiles not apart: devices
+        # with the same processor; before and after a change.
+        usual = len(facts[0]) - 3
         count = next((count for count in range(usual, len(facts[0])) if _distinct(facts, count)), len(facts[0]))
         telling = [place for place in range(count) if len({each[place] for each in facts}) > 1] or [0]
         names = [" · ".join(each[place] for place in telling if each[place]) for each in facts]
@@ -185,13 +186,25 @@ def apart(profile: Profile) -> tuple[Profile, ...]:
     return tuple(replace(each, others=()) for each in profile.series)
 
 
+def device_names(profiles: Sequence[Profile]) -> tuple[str, ...]:
+    """What to call each profile's device: its board or processor, how it is reached where several have the same."""
+    machines = {(each.place, each.device_name) for each in profiles}
+    places = [place for place, _ in machines]
+    alone = len(set(places)) == 1
+    return tuple(
+        each.place if places.count(each.place) == 1 else " · ".join([each.place] * (not alone) + [each.device_name])
+        for each in profiles
+    )
+
+
 def _distinct(facts: Sequence[tuple[str, ...]], count: int) -> bool:
     return len({each[:count] for each in facts}) == len(facts)
 
 
 def _facts(profile: Profile) -> tuple[str, ...]:
     threads = f"{profile.threads} thread{'s' if profile.threads > 1 else ''}"
-    return PurePath(profile.model).name, profile.recipe, threads, profile.place, profile.edgevit or "", _when(profile)
+    what = PurePath(profile.model).name, profile.recipe, threads
+    return *what, profile.place, profile.device_name, profile.edgevit or "", _when(profile)
 
 
 def _when(profile: Profile) -> str:

@@ -6,6 +6,7 @@ them: of one family of models the larger is mostly the better, but only an evalu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,9 +15,11 @@ from edgevit.errors import BudgetError, ProfileError
 from edgevit.latency.cost import Cost
 from edgevit.latency.trust import SURE, Trust
 
-__all__ = ["SCHEMA", "Candidate", "Plan"]
+__all__ = ["SCHEMA", "SEVERAL", "Candidate", "Plan", "plans_document"]
 
 SCHEMA = "edgevit.plan/1"
+SEVERAL = "edgevit.plans/1"
+"""A plan for each of several devices."""
 
 
 @dataclass(frozen=True)
@@ -86,12 +89,26 @@ class Plan:
     """What was left out, and why."""
     assumed: tuple[str, ...] = ()
     """What predictions stand on beside the profiles: a sentence each."""
+    several: bool = False
+    """Whether other devices have plans beside it, so that it has to name its own."""
 
     def __post_init__(self) -> None:
         if not self.candidates:
             raise ProfileError("nothing to choose from: no profiled resolution was evaluated")
         if len({candidate.top1 is None for candidate in self.candidates}) > 1:
             raise ProfileError("candidates with a top-1 cannot be held against candidates without")
+        if len({candidate.device for candidate in self.candidates}) > 1:
+            raise ProfileError("candidates on one device cannot be held against candidates on another")
+
+    @property
+    def device(self) -> str:
+        """All candidates are of one: what is fast on one device says nothing of another."""
+        return self.candidates[0].device
+
+    @property
+    def where(self) -> str:
+        """` on ssh://pi`, or nothing where there is no other device."""
+        return f" on {self.device}" if self.several else ""
 
     @property
     def evaluated(self) -> bool:
@@ -123,8 +140,8 @@ class Plan:
         else:
             took = f"{mark}{fastest.latency_ms:.3g} ms"
         raise BudgetError(
-            f"nothing fits {self.budget_ms:g} ms: the fastest, {fastest.label} at {fastest.resolution}, takes {took}"
-            f"{f' ({reason})' if reason else ''}; "
+            f"nothing fits {self.budget_ms:g} ms{self.where}: the fastest, {fastest.label} at {fastest.resolution}, "
+            f"takes {took}{f' ({reason})' if reason else ''}; "
             "allow more, or profile a smaller variant, larger patches or a lower resolution"
         )
 
@@ -140,3 +157,10 @@ class Plan:
             "notes": list(self.notes),
             "assumed": list(self.assumed),
         }
+
+
+def plans_document(plans: Sequence[Plan]) -> dict[str, Any]:
+    """`edgevit.plan/1` of one device, or `edgevit.plans/1`, which holds one for each of several."""
+    if len(plans) == 1:
+        return plans[0].to_dict()
+    return {"schema": SEVERAL, "plans": [{"device": each.device, **each.to_dict()} for each in plans]}

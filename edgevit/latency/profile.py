@@ -74,6 +74,11 @@ class Profile:
         names = (self.device.get(key) for key in ("model", "cpu", "name"))
         return next((str(name) for name in names if name), "this device")
 
+    @property
+    def device_name(self) -> str:
+        """How the device was reached: `local`, `ssh://pi`; nothing where the document does not say."""
+        return str(self.device.get("name") or "")
+
     def point(self, resolution: int) -> Point | None:
         """What was measured at a resolution; None where nothing was."""
         return next((point for point in self.points if point.resolution == resolution), None)

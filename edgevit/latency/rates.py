@@ -167,10 +167,10 @@ class Predictor:
                     f"a prediction needs a profile of at least {LEAST_RESOLUTIONS} resolutions, "
                     f"{profile.model} has {len(profile.points)}: profile more of the ladder"
                 )
-            for name in ("recipe", "threads", "place"):
+            for what, name in (("recipe",) * 2, ("threads",) * 2, ("place",) * 2, ("device", "device_name")):
                 ours, theirs = getattr(first, name), getattr(profile, name)
                 if ours != theirs:
-                    raise ProfileError(f"profiles of one {name} are needed, not {ours} and {theirs} ({profile.model})")
+                    raise ProfileError(f"profiles of one {what} are needed, not {ours} and {theirs} ({profile.model})")
         self.prior = PRIORS.get(first.recipe, _INT8)
         self._amounts = [
             work(shape, point.resolution)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import PurePath
 
 from edgevit.config import VARIANTS, ViTConfig, variant_config
 from edgevit.errors import ConfigError, ProfileError
 from edgevit.latency.budget import predict
+from edgevit.latency.comparison import device_names
 from edgevit.latency.cost import Cost
 from edgevit.latency.plan import Candidate, Plan
 from edgevit.latency.profile import Profile
@@ -18,19 +20,41 @@ from edgevit.latency.work import shape_of
 from edgevit.report import words
 from edgevit.report.accuracy import Accuracies, Series
 
-__all__ = ["make_plan"]
+__all__ = ["make_plans"]
 
 
-def make_plan(
+def make_plans(
     profiles: Sequence[Profile], accuracies: Accuracies, budget_ms: float | None, variants: Sequence[str] = ()
-) -> Plan:
-    """The plan over everything that was profiled, and over what can be predicted from it.
+) -> tuple[Plan, ...]:
+    """A plan for each device, over everything that was profiled there, and over what can be predicted from it.
 
     Predicted are: evaluated resolutions that a profile lacks, by its curve; evaluated models that nobody profiled, and
     `variants` where nothing was evaluated, by the rates of the profiles of their recipe. Raises `ConfigError` where
     the accuracies are of different pictures.
     """
     _check_same_pictures(accuracies)
+    if variants and accuracies.series:
+        raise ConfigError("--variants is for plans without evaluations: nobody knows the accuracy of a name")
+    by_device: dict[str, list[Profile]] = {}
+    for device, profile in zip(device_names(profiles), profiles, strict=True):
+        by_device.setdefault(device, []).append(profile)
+    made = {device: _found(device, there, accuracies, variants) for device, there in by_device.items()}
+    # Of one device alone the plan itself says that there is nothing.
+    empty = [device for device in made if not made[device][0]] if len(made) > 1 else []
+    lost = tuple(f"{device}: nothing that was profiled there was evaluated" for device in empty)
+    if made and len(empty) == len(made):
+        raise ProfileError("nothing to choose from: no profiled resolution was evaluated")
+    return tuple(
+        Plan(found, budget_ms, (*notes, *lost), assumed, several=len(made) > 1)
+        for device, (found, notes, assumed) in made.items()
+        if device not in empty
+    )
+
+
+def _found(
+    device: str, profiles: Sequence[Profile], accuracies: Accuracies, variants: Sequence[str]
+) -> tuple[tuple[Candidate, ...], tuple[str, ...], tuple[str, ...]]:
+    """One device's candidates, what was left out and why, and what predictions stand on beside the profiles."""
     found: list[Candidate] = []
     notes: list[str] = []
     used: set[tuple[str, str]] = set()
@@ -52,8 +76,6 @@ def make_plan(
             made, note = _unprofiled(each, groups)
             found += made
             notes += [note] if note else []
-    if variants and accuracies.series:
-        raise ConfigError("--variants is for plans without evaluations: nobody knows the accuracy of a name")
     for name in variants:
         config = variant_config(name)
         for group in groups:
@@ -61,19 +83,13 @@ def make_plan(
             found += _predicted(group, config, name, name, [(each, None) for each in ladder])
     unprofiled = {each.recipe for each in found if each.label not in labels}
     borrowed = [each.borrowed for each in groups if each.borrowed and each.profiles[0].recipe in unprofiled]
-    return Plan(tuple(found), budget_ms, tuple(notes), tuple(dict.fromkeys(borrowed)))
+    return tuple(replace(each, device=device) for each in found), tuple(notes), tuple(dict.fromkeys(borrowed))
 
 
 def _labels(profiles: Sequence[Profile]) -> list[str]:
-    """The artefacts' names, with device and threads where those differ; the recipe has a column of its own."""
-    several = [len({fact(each) for each in profiles}) > 1 for fact in (words.place, words.threads)]
-    return [
-        " · ".join(
-            [words.artefact(each)]
-            + [fact(each) for fact, tells in zip((words.place, words.threads), several, strict=True) if tells]
-        )
-        for each in profiles
-    ]
+    """The artefacts' names, with threads where those differ; the recipe has a column of its own."""
+    several = len({each.threads for each in profiles}) > 1
+    return [" · ".join([words.artefact(each)] + [words.threads(each)] * several) for each in profiles]
 
 
 def _check_same_pictures(accuracies: Accuracies) -> None:
@@ -126,12 +142,12 @@ def _profiled(label: str, profile: Profile, series: Series | None) -> list[Candi
 
 
 def _groups(profiles: Sequence[Profile]) -> list[Predictor]:
-    """What can be predicted from: profiles alike in device, recipe and threads; what cannot serve is left out."""
-    alike: dict[tuple[str, str, int], list[Profile]] = {}
+    """What can be predicted from: profiles alike in recipe and threads; what cannot serve is left out."""
+    alike: dict[tuple[str, int], list[Profile]] = {}
     for profile in profiles:
         with suppress(ProfileError):  # another maker's model, or one resolution
             shape_of(profile)
-            alike.setdefault((profile.place, profile.recipe, profile.threads), []).append(profile)
+            alike.setdefault((profile.recipe, profile.threads), []).append(profile)
     groups = []
     for group in alike.values():
         with suppress(ProfileError):  # too few resolutions

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -14,47 +16,64 @@ from edgevit.report import words
 __all__ = ["choice", "latency", "plan_view"]
 
 
-def plan_view(plan: Plan) -> RenderableType:
-    """The Pareto front, a row a candidate, the chosen one bold; below, what was chosen and what was left out."""
+def plan_view(plans: Sequence[Plan]) -> RenderableType:
+    """The Pareto front of each device, a row a candidate, the chosen one bold; below, what was chosen and left out."""
+    several, evaluated = len(plans) > 1, plans[0].evaluated
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    if several:
+        table.add_column("device", overflow="fold")
     table.add_column("model", overflow="fold")
     table.add_column("recipe")
-    for header in ("res.", "N", "ms", "p90 / up to", "top-1" if plan.evaluated else "MMACs"):
+    for header in ("res.", "N", "ms", "p90 / up to", "top-1" if evaluated else "MMACs"):
         table.add_column(header, justify="right")
     table.add_column("")
-    for each in plan.front:
-        late = plan.budget_ms is not None and not each.fits(plan.budget_ms)
-        style = "bold green" if each == plan.chosen else "dim" if late else None
-        worth = words.percent(each.worth, 1) if plan.evaluated else words.mega(each.worth)
-        cells = [each.label, each.recipe, str(each.resolution), str(each.tokens)]
-        cells += [words.marked(each.latency_ms, each.trust), words.ms(each.late_ms), worth]
-        cells += ["extrapolated" if each.extrapolated else "predicted" if each.predicted else ""]
-        table.add_row(*cells, style=style)
+    for plan in plans:
+        for each in plan.front:
+            late = plan.budget_ms is not None and not each.fits(plan.budget_ms)
+            style = "bold green" if each == plan.chosen else "dim" if late else None
+            table.add_row(*[plan.device] * several, *_cells(each), style=style)
+        table.add_section()
+    lines = [line for plan in plans for line in _lines(plan)]
+    shown = [each for plan in plans for each in plan.front]
+    if reason := Trust.of_all(each.trust for each in shown).reason:
+        lines.insert(0, f"{reason}; of a prediction: what it stands on.")
+    if any(each.extrapolated for each in shown):
+        lines.insert(0, "Extrapolated: predicted beyond what was measured.")
+    chosen = [
+        Text(f"{choice(plan)}.", style="bold green" if plan.chosen else "bold red")
+        for plan in plans
+        if plan.budget_ms is not None
+    ]
+    return Group(table, *map(Text, dict.fromkeys(lines)), *chosen)
+
+
+def _cells(each: Candidate) -> list[str]:
+    worth = words.mega(each.worth) if each.top1 is None else words.percent(each.worth, 1)
+    cells = [each.label, each.recipe, str(each.resolution), str(each.tokens)]
+    cells += [words.marked(each.latency_ms, each.trust), words.ms(each.late_ms), worth]
+    return [*cells, "extrapolated" if each.extrapolated else "predicted" if each.predicted else ""]
+
+
+def _lines(plan: Plan) -> list[str]:
+    """What was left out, why, and what predictions stand on."""
     rest = len(plan.candidates) - len(plan.front)
     what = "more accurate" if plan.evaluated else "larger"
-    lines = [Text(f"Left out: {rest} of {len(plan.candidates)} that are slower and no {what}.")] if rest else []
-    if reason := Trust.of_all(each.trust for each in plan.front).reason:
-        lines.append(Text(f"{reason}; of a prediction: what it stands on."))
-    if any(each.extrapolated for each in plan.front):
-        lines.append(Text("Extrapolated: predicted beyond what was measured."))
-    lines += [Text(f"Not considered: {note}.") for note in plan.notes]
-    lines += [Text(sentence) for sentence in plan.assumed]
-    if plan.budget_ms is not None:
-        lines.append(Text(f"{choice(plan)}.", style="bold green" if plan.chosen else "bold red"))
-    return Group(table, *lines)
+    lines = [f"Left out: {rest} of {len(plan.candidates)} that are slower and no {what}."] if rest else []
+    lines += [f"Not considered: {note}." for note in plan.notes]
+    return [*lines, *plan.assumed]
 
 
 def choice(plan: Plan) -> str:
     """What to take within the budget, what it costs and buys, and what speaks against that figure."""
     chosen = plan.chosen
     if chosen is None:
-        return f"Nothing fits {plan.budget_ms:g} ms"
+        return f"Nothing fits {plan.budget_ms:g} ms{plan.where}"
     best = "Most accurate" if plan.evaluated else "Largest"
     worth = f", top-1 {words.percent(chosen.worth, 1)}" if plan.evaluated else ""
     recipe = f" in {chosen.recipe}" if len({each.recipe for each in plan.candidates}) > 1 else ""
     where = f"{chosen.label}{recipe} at {chosen.resolution}"
     reason = f"; {chosen.trust.reason}" if chosen.trust.reason else ""
-    return f"{best} within {plan.budget_ms:g} ms: {where} ({latency(chosen)}{worth}){reason}"
+    return f"{best} within {plan.budget_ms:g} ms{plan.where}: {where} ({latency(chosen)}{worth}){reason}"
 
 
 def latency(each: Candidate) -> str:

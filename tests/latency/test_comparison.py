@@ -11,7 +11,7 @@ import pytest
 
 from edgevit.cli.main import main
 from edgevit.errors import DocumentError, ProfileError, SlowerError
-from edgevit.latency.comparison import Comparison, read_profiles
+from edgevit.latency.comparison import Comparison, device_names, read_profiles
 from edgevit.latency.conditions import Doubt
 from edgevit.latency.profile import Profile
 
@@ -39,6 +39,12 @@ def test_labels_say_only_what_differs(base: Profile) -> None:
         "x.tflite · 4 threads",
     )
     assert Comparison((base, replace(base, device={"model": "Pi 5"}))).labels == ("Test CPU", "Pi 5")
+    twins = [replace(base, device={"cpu": "EPYC", "name": name}) for name in ("local", "ssh://pi")]
+    assert Comparison(tuple(twins)).labels == ("local", "ssh://pi")
+    other = replace(base, device={"cpu": "Pi 5", "name": "ssh://pi5"})
+    assert device_names((*twins, other, twins[0])) == ("EPYC · local", "EPYC · ssh://pi", "Pi 5", "EPYC · local")
+    assert device_names(tuple(twins)) == ("local", "ssh://pi")
+    assert device_names((base, base)) == ("Test CPU", "Test CPU")
     later = [replace(base, measured_at=f"2026-11-2{day}T10:00:00+00:00") for day in (3, 4)]
     assert Comparison(tuple(later)).labels == ("2026-11-23 10:00:00", "2026-11-24 10:00:00")
     assert Comparison((base, base)).labels == ("deit_tiny.tflite (1)", "deit_tiny.tflite (2)")

@@ -129,6 +129,49 @@ class TestPlanCommand:
         assert code == 1
         assert err.startswith("edgevit: the MACs of mobilenet.tflite are not those of a ViT of edgevit's")
 
+    def test_each_device_has_its_own_choice(self, run: Run, folder: Path) -> None:
+        """Two devices with the same processor: one four times as fast as the other."""
+        fast = json.loads((folder / "pi.json").read_text())
+        fast["device"]["name"] = "ssh://pi"
+        for point in fast["points"]:
+            for key in ("median", "p10", "p90"):
+                point["latency_ms"][key] /= 4.0
+        del fast["curve"]
+        (folder / "fast.json").write_text(json.dumps(fast))
+        target = folder / "plans.json"
+        files = (folder / "pi.json", folder / "fast.json", folder / "tiny.json")
+        code, out, err = run("plan", *files, "--budget-ms", "6", "--json", target)
+        words = " ".join(out.split())
+        assert (code, err) == (0, "")
+        assert "bench deit_tiny.tflite int8 160 101 5.20 5.72 73.0 %" in words
+        assert "ssh://pi deit_tiny.tflite int8 160 101 1.30 1.43 73.0 %" in words
+        assert "Most accurate within 6 ms on bench: deit_tiny.tflite at 160 (5.20 ms median" in words
+        assert "Most accurate within 6 ms on ssh://pi: deit_tiny.tflite at 224 (3.00 ms median" in words
+        document = json.loads(target.read_text())
+        assert document["schema"] == "edgevit.plans/1"
+        assert [(each["device"], each["chosen"]["resolution"]) for each in document["plans"]] == [
+            ("bench", 160),
+            ("ssh://pi", 224),
+        ]
+        assert [{each["device"] for each in plan["candidates"]} for plan in document["plans"]] == [
+            {"bench"},
+            {"ssh://pi"},
+        ]
+        code, _, err = run("plan", *files, "--budget-ms", "1")
+        assert (code, err.startswith("edgevit: nothing fits 1 ms on bench: the fastest")) == (1, True)
+        code, _, err = run("plan", *files, "--png", folder / "front.png")
+        assert (code, err) == (1, "edgevit: --png is for one device, and these profiles are of 2: bench, ssh://pi\n")
+        code, _, err = run("predict", *files[:2], "--variant", "vit-micro")
+        assert (code, err.startswith("edgevit: profiles of one device are needed, not bench and ssh://pi")) == (1, True)
+
+    def test_a_device_with_nothing_to_choose_from_is_said_to_be_one(self, run: Run, folder: Path) -> None:
+        other = json.loads((folder / "pi.json").read_text())
+        other["device"]["name"], other["model"] = "ssh://pi", "other.tflite"
+        (folder / "other.json").write_text(json.dumps(other))
+        code, out, _ = run("plan", folder / "pi.json", folder / "other.json", folder / "tiny.json")
+        said = "Not considered: ssh://pi: nothing that was profiled there was evaluated."
+        assert (code, said in " ".join(out.split())) == (0, True)
+
     def test_nothing_fits(self, run: Run, folder: Path) -> None:
         code, out, err = run("plan", folder / "pi.json", "--budget-ms", "1")
         assert code == 1
@@ -214,8 +257,8 @@ class TestPredictCommand:
 
 def test_evaluations_of_different_pictures_are_not_mixed() -> None:
     from edgevit.report.accuracy import Accuracies, Score, Series
-    from edgevit.report.candidates import make_plan
+    from edgevit.report.candidates import make_plans
 
     series = tuple(Series("x", data, 10, 0, (Score(96, 0.5, None),)) for data in ("a/val", "b/test"))
     with pytest.raises(ConfigError, match="evaluate all on one set"):
-        make_plan((), Accuracies(series), None)
+        make_plans((), Accuracies(series), None)

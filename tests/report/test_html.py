@@ -192,7 +192,8 @@ def test_several_profiles_side_by_side(measured: Measured, deit_tiny_ms: dict[in
     assert "96 3.00 1.80 0.60" in text
     assert "512 213 –" in text
     assert "geometric mean 0.60" in text
-    assert "What to take Most accurate within 30 ms: deit_tiny.tflite · Pi 5 at 224" in text
+    assert "What to take on Pi 4 Most accurate within 30 ms on Pi 4: deit_tiny.tflite at 224" in text
+    assert "What to take on Pi 5 Most accurate within 30 ms on Pi 5: deit_tiny.tflite at 224" in text
     ids = re.findall(r'\bid="([^"]*)"', page)
     assert len(ids) == len(set(ids))
 
@@ -206,3 +207,14 @@ def test_a_cnn_and_a_vit_in_one_report(measured: Measured, deit_tiny_ms: dict[in
     assert "mobilenet.tflite is the largest resolution under 9 ms 5.00 ms median" in text
     assert "224 12.0 5.00 0.42" in text
     assert "Not considered: mobilenet.tflite was not evaluated." in text
+
+
+def test_devices_with_the_same_processor_are_named(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    here = measured(deit_tiny_ms)
+    there = replace(here, device={**here.device, "name": "ssh://pi"})
+    other = replace(there, model="out/other.tflite")
+    text = Text(render([here, there, other], accuracies())).text
+    assert "3 profiles of Test CPU: bench, ssh://pi" in text
+    assert "What to take on bench" in text
+    assert "What to take on ssh://pi" in text
+    assert "2 profiles of Test CPU 2.00" in Text(render([there, other], accuracies())).text
