@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgevit.errors import DocumentError
 
-__all__ = ["Record", "parse_document", "read_document", "read_json"]
+__all__ = ["Record", "check_each_once", "parse_document", "read_document", "read_json"]
+
+
+def check_each_once(paths: Sequence[Path]) -> None:
+    """Raises `DocumentError` for a file that is named twice: its figures would count twice."""
+    named = Counter(path.resolve() for path in paths)
+    twice = next((path for path in paths if named[path.resolve()] > 1), None)
+    if twice is not None:
+        raise DocumentError(f"{twice} is given twice: name each file once")
 
 
 def read_document(path: Path, schema: str) -> Record:

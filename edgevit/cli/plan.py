@@ -42,11 +42,13 @@ def command(
     from edgevit.files import write_bytes
     from edgevit.latency.plan import plans_document
     from edgevit.report.candidates import make_plans
-    from edgevit.report.documents import read_documents
+    from edgevit.report.documents import check_evaluations, check_profiles, read_documents
     from edgevit.report.plan import plan_view
 
     console = console_for(json_target, quiet)
     check_output(png_path, ".png")
+    check_profiles(profile_paths)
+    check_evaluations(evaluation_paths)
     profiles, accuracies = read_documents((*profile_paths, *evaluation_paths, *paths))
     if not profiles:
         raise ConfigError("a plan needs a profile of the device: --device-profile PROFILE.json")

@@ -13,7 +13,7 @@ from math import exp, log
 from pathlib import Path, PurePath
 from typing import Any
 
-from edgevit.documents import Record, read_json
+from edgevit.documents import Record, check_each_once, read_json
 from edgevit.errors import DocumentError, ProfileError, SlowerError
 from edgevit.latency.point import Point
 from edgevit.latency.profile import SCHEMA as PROFILE_SCHEMA
@@ -160,7 +160,11 @@ class Comparison:
 
 
 def read_profiles(paths: Sequence[Path]) -> tuple[Profile, ...]:
-    """The profiles in files: an edgevit.profile/1 holds one, an edgevit.comparison/1 several."""
+    """The profiles in files: an edgevit.profile/1 holds one, an edgevit.comparison/1 several.
+
+    Raises `DocumentError` for a file that is neither, or named twice.
+    """
+    check_each_once(paths)
     found: list[Profile] = []
     for path in paths:
         found += profiles_in(read_json(path))

@@ -128,7 +128,8 @@ class TestCommand:
         path = tmp_path / "hot.json"
         hot = replace(base.points[0], stable=False, doubtful=(Doubt("heat", "80 °C"),))
         path.write_text(json.dumps(replace(base, points=(hot, *base.points[1:])).to_dict()))
-        words = " ".join(self.run(capsys, str(path))[1].split())
+        (tmp_path / "cool.json").write_text(json.dumps(replace(base, recipe="float32").to_dict()))
+        words = " ".join(self.run(capsys, str(path), str(tmp_path / "cool.json"))[1].split())
         assert "96 ?~2.00" in words
         assert "? doubtful, the device was not as it should be; ~ not settled in the time given" in words
 
@@ -152,6 +153,21 @@ class TestCommand:
         assert len(document["slower"]) == 11
         assert "Side by side" in page.read_text(encoding="utf-8")
         assert "res." in err
+
+    def test_files_count_once_and_two_are_needed(
+        self, capsys: pytest.CaptureFixture[str], files: tuple[str, str], tmp_path: Path
+    ) -> None:
+        first = files[0]
+        again = str(tmp_path / "x" / ".." / "a.json")
+        assert self.run(capsys, first, again) == (1, "", f"edgevit: {first} is given twice: name each file once\n")
+        code, out, err = self.run(capsys, first)
+        assert (code, out) == (1, "")
+        assert err == (
+            f"edgevit: a comparison needs two profiles or more, and {first} holds one: name another beside it\n"
+        )
+        both = tmp_path / "both.json"
+        assert self.run(capsys, *files, "--json", str(both), "--quiet") == (0, "", "")
+        assert self.run(capsys, str(both), "--quiet") == (0, "", "")
 
     @pytest.mark.parametrize(
         ("args", "message"),

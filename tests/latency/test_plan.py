@@ -202,6 +202,15 @@ class TestPlanCommand:
             (["pi.json", "tiny.json", "--variants", "vit-nano"], "--variants is for plans without evaluations"),
             (["pi.json", "--variants", "vit-nanno"], "unknown variant 'vit-nanno'; did you mean 'vit-nano'?"),
             (["pi.json", "--png", "x.jpg"], "x.jpg must end in .png"),
+            (
+                ["tiny.json", "--eval", "pi.json"],
+                "pi.json holds a document of schema 'edgevit.profile/1', not edgevit.evaluation/1",
+            ),
+            (
+                ["pi.json", "--device-profile", "tiny.json"],
+                "tiny.json holds a document of schema 'edgevit.evaluation/1', not edgevit.profile/1",
+            ),
+            (["pi.json", "tiny.json", "pi.json"], "pi.json is given twice: name each file once"),
         ],
     )
     def test_bad_input(self, run: Run, folder: Path, args: list[str], message: str) -> None:

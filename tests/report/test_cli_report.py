@@ -124,6 +124,14 @@ def test_the_same_evaluation_twice_is_one(capsys: pytest.CaptureFixture[str], fo
     assert run(capsys, folder, "profile.json", "eval.json", "again.json")[0] == 0
 
 
+def test_the_same_file_twice_is_refused(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    for twice in ("profile.json", "eval.json"):
+        code, out, err = run(capsys, folder, "profile.json", "eval.json", twice)
+        assert (code, out) == (1, "")
+        assert err == f"edgevit: {folder / twice} is given twice: name each file once\n"
+    assert not (folder / "report.html").exists()
+
+
 def test_files_in_any_order(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     assert run(capsys, folder, "eval.json", "profile.json")[0] == 0
     assert "Top-1 accuracy there" in (folder / "report.html").read_text(encoding="utf-8")
