@@ -6,8 +6,10 @@ import argparse
 import contextlib
 import json
 import math
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgevit_runtime.errors import EdgeViTError
@@ -35,6 +37,7 @@ def run(options: argparse.Namespace, opened: Callable[[argparse.Namespace], Mode
         raise EdgeViTError(f"--cool-down must be 0 or more seconds, not {options.cool_down}")
     if options.sustained_at is not None and options.sustained is None:
         raise EdgeViTError(f"--sustained-at {options.sustained_at} without --sustained: say for how many seconds")
+    target = _json_file(options.json)
     cpus = () if options.cpus is None else pin(options.cpus)  # before an interpreter makes its threads
     from edgevit_runtime.profile import Plan, measure
 
@@ -52,11 +55,35 @@ def run(options: argparse.Namespace, opened: Callable[[argparse.Namespace], Mode
         each = (argparse.Namespace(**{**vars(options), "threads": number}) for number in threads)
         models = (stack.enter_context(opened(one)) for one in each)
         document = measure(models, plan, _progress if sys.stderr.isatty() else None)
-    if options.json:
+    if target is not None:
+        _write(target, json.dumps(document, indent=2) + "\n")
+    if options.json == "-":
         print(json.dumps(document, indent=2))
     else:
         _print(document)
     return 0
+
+
+def _json_file(target: str | None) -> Path | None:
+    """Where the JSON goes; None for standard output, or nowhere. Fails before any work is done for it."""
+    if target in (None, "-"):
+        return None
+    path = Path(str(target))
+    if not path.parent.is_dir() or path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise EdgeViTError(f"cannot write {path}: name a file in a folder that is there and yours")
+    return path
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all."""
+    beside = path.with_name(f"{path.name}.part{os.getpid()}")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise EdgeViTError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _numbers(name: str, text: str, example: str) -> list[int]:
