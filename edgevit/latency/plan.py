@@ -55,9 +55,13 @@ class Candidate:
             return self.top1
         return self.macs.total if self.macs else 0.0
 
+    @property
+    def needs_ms(self) -> float:
+        """The least budget that it fits: its median; of a prediction the upper end of its range."""
+        return self.late_ms if self.predicted else self.latency_ms
+
     def fits(self, budget_ms: float) -> bool:
-        """By the median; a prediction by the upper end of its range."""
-        return (self.late_ms if self.predicted else self.latency_ms) <= budget_ms
+        return self.needs_ms <= budget_ms
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -133,7 +137,7 @@ class Plan:
         """Raises `BudgetError`, naming the fastest candidate, where nothing fits."""
         if self.budget_ms is None or self.chosen is not None:
             return
-        fastest = min(self.candidates, key=lambda each: each.late_ms if each.predicted else each.latency_ms)
+        fastest = min(self.candidates, key=lambda each: each.needs_ms)
         mark, reason = fastest.trust.mark, fastest.trust.reason
         if fastest.predicted:
             took = f"up to {mark}{fastest.late_ms:.3g} ms (predicted)"

@@ -62,6 +62,15 @@
     });
   }
 
+  function take(plan, paragraph, budget) {
+    const better = (a, b) => b.worth > a.worth || (b.worth === a.worth && b.latency < a.latency);
+    const fitting = plan.candidates.filter((each) => each.needs <= budget);
+    const chosen = fitting.reduce((a, b) => (a && !better(a, b) ? a : b), null);
+    const within = `${round(budget)} ms${plan.where}`;
+    paragraph.textContent = chosen ? `${plan.best} within ${within}: ${chosen.says}.` : `Nothing fits ${within}.`;
+    paragraph.hidden = false;
+  }
+
   function line(name, chart, budget) {
     const picture = document.querySelector(`svg[data-name="${name}"]`);
     if (!picture) return;
@@ -76,13 +85,16 @@
     const scale = chart.log ? Math.log : (value) => value;
     const share = (scale(budget) - scale(chart.low)) / (scale(chart.high) - scale(chart.low));
     group.setAttribute("display", share >= 0 && share <= 1 ? "inline" : "none");
+    const x = chart.left + share * (chart.right - chart.left);
     const y = chart.bottom - share * (chart.bottom - chart.top);
+    const ends = chart.across
+      ? { x1: x, x2: x, y1: chart.bottom, y2: chart.top }
+      : { x1: chart.left, x2: chart.right, y1: y, y2: y };
     const [rule, text] = group.children;
-    for (const [key, value] of Object.entries({ x1: chart.left, x2: chart.right, y1: y, y2: y })) {
-      rule.setAttribute(key, value);
-    }
-    text.setAttribute("x", chart.right - 4);
-    text.setAttribute("y", y - 4);
+    for (const [key, value] of Object.entries(ends)) rule.setAttribute(key, value);
+    // To the left of its place: of an upright line at the far left there is no room.
+    text.setAttribute("x", chart.across ? Math.max(x, (chart.left + chart.right) / 3) - 4 : chart.right - 4);
+    text.setAttribute("y", chart.across ? chart.bottom - 6 : y - 4);
     text.textContent = `budget ${round(budget)} ms`;
   }
 
@@ -90,6 +102,7 @@
     shown.textContent = `${round(budget)} ms`;
     slider.setAttribute("aria-valuetext", shown.textContent);
     state.series.forEach((_, index) => headline(index, budget));
+    document.querySelectorAll(".choice").forEach((each, index) => take(state.plans[index], each, budget));
     // What was drawn for the budget of the page gives way to the slider's lines.
     document.querySelectorAll('svg [id*="-budget-"]').forEach((part) => part.setAttribute("display", "none"));
     for (const [name, chart] of Object.entries(state.charts)) line(name, chart, budget);

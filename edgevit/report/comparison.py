@@ -44,10 +44,8 @@ def comparison_view(comparison: Comparison) -> RenderableType:
         lines.append(
             f"Ratios are to {labels[0]}; in brackets: within the scatter (p10–p90) of the runs; all: geometric mean."
         )
-    marks = "".join(words.mark(point) for profile in comparison.profiles for point in profile.points)
-    if marks:
-        meaning = {"?": "? doubtful, the device was not as it should be", "~": "~ not settled in the time given"}
-        lines.append(f"{'; '.join(text for mark, text in meaning.items() if mark in marks)}: the report says more.")
+    if marks := words.marks(point for profile in comparison.profiles for point in profile.points):
+        lines.append(f"{'; '.join(marks)}: the report says more.")
     if comparison.limit is not None and len(labels) > 1:
         slower = comparison.slower()
         verdict = f"{len(slower)} points are" if len(slower) > 1 else "one point is" if slower else "nothing is"

@@ -41,6 +41,9 @@ def render(profiles: Profile | Sequence[Profile], accuracies: Accuracies, *, tit
         for index, (label, profile) in enumerate(zip(together.labels, together.profiles, strict=True))
     ]
     overlay = _overlay(together) if several else None
+    plans = _plans(together.profiles, accuracies) if several and accuracies.series else []
+    charts = {each["chart_name"]: each["chart"] for each in sections} | {each["name"]: each["chart"] for each in plans}
+    charts |= {"together": overlay["chart"]} if overlay else {}
     return environment.get_template("report.html.jinja").render(
         title=title or (_title(together) if several else f"{words.artefact(first)} on {words.place(first)}"),
         several=several,
@@ -52,10 +55,10 @@ def render(profiles: Profile | Sequence[Profile], accuracies: Accuracies, *, tit
         accuracy_svg=_accuracy_svg(together.profiles, accuracies) if accuracies.series else None,
         comparisons=[_comparison(each, together.profiles, accuracies) for each in accuracies.comparisons],
         evaluated=[(accuracies.label(each, *together.profiles), each) for each in accuracies.series],
-        plans=_plans(together.profiles, accuracies) if several and accuracies.series else [],
+        plans=plans,
         script=script_text(),
         script_hash=script_hash(),
-        state=state(together, accuracies, [each["chart"] for each in sections], overlay["chart"] if overlay else None),
+        state=state(together, accuracies, charts, [each["plan"] for each in plans]),
         edgevit=first.edgevit,
     )
 
@@ -90,6 +93,7 @@ def _overlay(together: Profiles) -> dict[str, Any]:
         rows.append((resolution, cells))
     means = [together.ratio(index) for index in range(len(columns))]
     return {
+        "marks": words.marks(each for profile in together.profiles for each in profile.points),
         "svg": svg(figure, name="together", description=f"Latency over resolution of {', '.join(columns)}"),
         "chart": chart(figure),
         "columns": columns,
@@ -111,15 +115,20 @@ def _plans(profiles: Sequence[Profile], accuracies: Accuracies) -> list[dict[str
         plans = make_plans(profiles, accuracies, budgets.pop() if len(budgets) == 1 else None)
     except EdgeViTError:
         return []
+    figures = [plan_figure(plan) for plan in plans]
+    names = [f"plan{index or ''}" for index in range(len(plans))]
     return [
         {
+            "plan": plan,
+            "name": name,
             "where": plan.where,
-            "svg": svg(plan_figure(plan), name=f"plan{index or ''}", description="Top-1 accuracy over latency"),
+            "svg": svg(figure, name=name, description="Top-1 accuracy over latency"),
+            "chart": chart(figure, across=True),
             "choice": choice(plan) if plan.budget_ms is not None else None,
             "notes": plan.notes,
             "assumed": plan.assumed,
         }
-        for index, plan in enumerate(plans)
+        for plan, figure, name in zip(plans, figures, names, strict=True)
     ]
 
 

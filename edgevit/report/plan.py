@@ -13,7 +13,7 @@ from edgevit.latency.plan import Candidate, Plan
 from edgevit.latency.trust import Trust
 from edgevit.report import words
 
-__all__ = ["choice", "latency", "plan_view"]
+__all__ = ["best", "choice", "described", "latency", "plan_view"]
 
 
 def plan_view(plans: Sequence[Plan]) -> RenderableType:
@@ -65,15 +65,22 @@ def _lines(plan: Plan) -> list[str]:
 
 def choice(plan: Plan) -> str:
     """What to take within the budget, what it costs and buys, and what speaks against that figure."""
-    chosen = plan.chosen
-    if chosen is None:
+    if plan.chosen is None:
         return f"Nothing fits {plan.budget_ms:g} ms{plan.where}"
-    best = "Most accurate" if plan.evaluated else "Largest"
-    worth = f", top-1 {words.percent(chosen.worth, 1)}" if plan.evaluated else ""
-    recipe = f" in {chosen.recipe}" if len({each.recipe for each in plan.candidates}) > 1 else ""
-    where = f"{chosen.label}{recipe} at {chosen.resolution}"
-    reason = f"; {chosen.trust.reason}" if chosen.trust.reason else ""
-    return f"{best} within {plan.budget_ms:g} ms{plan.where}: {where} ({latency(chosen)}{worth}){reason}"
+    return f"{best(plan)} within {plan.budget_ms:g} ms{plan.where}: {described(plan.chosen, plan)}"
+
+
+def best(plan: Plan) -> str:
+    """What the choice is the best by."""
+    return "Most accurate" if plan.evaluated else "Largest"
+
+
+def described(each: Candidate, plan: Plan) -> str:
+    """A candidate, what it costs and buys, and what speaks against that figure."""
+    worth = f", top-1 {words.percent(each.worth, 1)}" if plan.evaluated else ""
+    recipe = f" in {each.recipe}" if len({other.recipe for other in plan.candidates}) > 1 else ""
+    reason = f"; {each.trust.reason}" if each.trust.reason else ""
+    return f"{each.label}{recipe} at {each.resolution} ({latency(each)}{worth}){reason}"
 
 
 def latency(each: Candidate) -> str:

@@ -34,7 +34,8 @@ def section(index: int, label: str, profile: Profile, accuracies: Accuracies) ->
     """What the template shows of the profile in place `index`; `chart` is where its picture's axes are."""
     curve = profile.curve
     figure = curve_figure(profile)
-    drawn = svg(figure, name=f"latency{index or ''}", description=_describe_curve(profile))
+    chart_name = f"latency{index or ''}"
+    drawn = svg(figure, name=chart_name, description=_describe_curve(profile))
     return {
         "index": index,
         "label": label,
@@ -43,6 +44,7 @@ def section(index: int, label: str, profile: Profile, accuracies: Accuracies) ->
         "headline": _headline(profile, accuracies),
         "missed": profile.recommendation is not None and profile.recommendation.point is None,
         "curve_svg": drawn,
+        "chart_name": chart_name,
         "chart": chart(figure),
         "equation": words.equation(curve) if curve else None,
         "findings": _findings(profile),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 
 from edgevit.latency.budget import Prediction, Recommendation
@@ -22,6 +22,7 @@ __all__ = [
     "fit_quality",
     "mark",
     "marked",
+    "marks",
     "mega",
     "ms",
     "percent",
@@ -83,6 +84,13 @@ def subject(profile: Profile) -> str:
 def mark(point: Point) -> str:
     """What stands before a median: `?` where it is doubtful, `~` where it had not settled."""
     return point.trust.mark
+
+
+def marks(points: Iterable[Point]) -> list[str]:
+    """What the marks before these points' medians mean, as far as there are any."""
+    found = "".join(map(mark, points))
+    meaning = {"?": "? doubtful, the device was not as it should be", "~": "~ not settled in the time given"}
+    return [text for sign, text in meaning.items() if sign in found]
 
 
 def marked(value_ms: float, trust: Trust) -> str:

@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 import pytest
 from profiles import cnn_profile
 
+from edgevit.latency.conditions import Doubt
 from edgevit.latency.profile import Profile
 from edgevit.report.accuracy import Accuracies, Comparison, Score, Series
 from edgevit.report.html import render
@@ -218,3 +219,14 @@ def test_devices_with_the_same_processor_are_named(measured: Measured, deit_tiny
     assert "What to take on bench" in text
     assert "What to take on ssh://pi" in text
     assert "2 profiles of Test CPU 2.00" in Text(render([there, other], accuracies())).text
+
+
+def test_marks_are_explained_side_by_side(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    profile = measured(deit_tiny_ms)
+    busy = replace(profile.points[0], doubtful=(Doubt("load", "x"),), stable=False)
+    other = replace(profile, recipe="float32", points=(busy, *profile.points[1:]))
+    caption = r"<caption>Median ms at each resolution.*?</caption>"
+    (said,) = re.findall(caption, render([profile, other], Accuracies()))
+    assert "? doubtful, the device was not as it should be. ~ not settled in the time given." in said
+    (said,) = re.findall(caption, render([profile, replace(profile, recipe="float32")], Accuracies()))
+    assert "doubtful" not in said
