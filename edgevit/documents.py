@@ -15,6 +15,13 @@ from edgevit.errors import DocumentError
 __all__ = ["Record", "check_each_once", "parse_document", "read_document", "read_json"]
 
 
+_OTHERS = {
+    ".tflite": "an artefact (`edgevit profile` makes a profile of it)",
+    ".keras": "a model (`edgevit evaluate` makes an evaluation of it)",
+}
+"""What somebody names in the place of a document."""
+
+
 def check_each_once(paths: Sequence[Path]) -> None:
     """Raises `DocumentError` for a file that is named twice: its figures would count twice."""
     named = Counter(path.resolve() for path in paths)
@@ -34,8 +41,11 @@ def read_json(path: Path) -> Record:
         raise DocumentError(f"no such file: {path}")
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DocumentError(f"{path} cannot be read as text: {error}") from error
+    except UnicodeDecodeError as error:
+        what = _OTHERS.get(path.suffix, "no text")
+        raise DocumentError(f"{path} is {what}, and a JSON document is needed") from error
+    except OSError as error:
+        raise DocumentError(f"{path} cannot be read: {error}") from error
     return _parse(text, str(path))
 
 

@@ -275,7 +275,10 @@ def _resolutions(predictors: Sequence[Predictor], wanted: Sequence[int]) -> tupl
 def _pictures(data: Path, predictor: Predictor, limit: int | None) -> PictureSet:
     pictures = read_folder(data, labels=predictor.labels)
     if max(pictures.classes) >= predictor.classes:
-        raise DataError(f"{data} has a class {max(pictures.classes)}, and {predictor.path} knows {predictor.classes}")
+        raise DataError(
+            f"{data} has a picture of class {max(pictures.classes)}, and the classes of {predictor.path} are numbered "
+            f"from 0 to {predictor.classes - 1}"
+        )
     if limit is None or limit >= len(pictures.files):
         return pictures
     return pictures.pick(np.linspace(0, len(pictures.files) - 1, limit).round().astype(int).tolist())

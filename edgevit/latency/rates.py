@@ -21,7 +21,7 @@ from edgevit.latency.profile import Profile
 from edgevit.latency.trust import Trust
 from edgevit.latency.work import KINDS, Work, shape_of, work
 
-__all__ = ["PRIORS", "Estimate", "Predictor", "Prior", "Rates", "fit_rates"]
+__all__ = ["PRIORS", "Estimate", "Predictor", "Prior", "Rates", "fit_rates", "of_vits"]
 
 
 @dataclass(frozen=True)
@@ -151,6 +151,23 @@ def _solve(design: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[
     solution, _ = nnls(design / scale, wanted)
     scaled: NDArray[np.float64] = solution / scale
     return scaled
+
+
+def of_vits(profiles: Sequence[Profile], heads: int | None = None) -> tuple[tuple[Profile, ...], tuple[str, ...]]:
+    """Those that something can be predicted from, and why not from the others.
+
+    Raises the first one's `ProfileError` where there is none.
+    """
+    kept, errors = [], []
+    for profile in profiles:
+        try:
+            shape_of(profile, heads)
+            kept.append(profile)
+        except ProfileError as error:
+            errors.append(error)
+    if not kept and errors:
+        raise errors[0]
+    return tuple(kept), tuple(map(str, errors))
 
 
 class Predictor:

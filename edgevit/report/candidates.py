@@ -75,7 +75,7 @@ def _found(
         if (each.model, each.data) not in used:
             made, note = _unprofiled(each, groups)
             found += made
-            notes += [note] if note else []
+            notes += [note] if note and not _is_reference(each, accuracies, used) else []
     for name in variants:
         config = variant_config(name)
         for group in groups:
@@ -153,6 +153,17 @@ def _groups(profiles: Sequence[Profile]) -> list[Predictor]:
         with suppress(ProfileError):  # too few resolutions
             groups.append(Predictor(group))
     return groups
+
+
+def _is_reference(series: Series, accuracies: Accuracies, used: set[tuple[str, str]]) -> bool:
+    """Whether it is the float model that a profiled artefact was evaluated against: nobody expects a profile of it."""
+    beside = [
+        other
+        for pair in accuracies.comparisons
+        for own, other in ((pair.model, pair.against), (pair.against, pair.model))
+        if own == series
+    ]
+    return series.model.endswith(".keras") and any((each.model, each.data) in used for each in beside)
 
 
 def _unprofiled(series: Series, groups: Sequence[Predictor]) -> tuple[list[Candidate], str | None]:

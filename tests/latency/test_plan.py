@@ -125,6 +125,14 @@ class TestPlanCommand:
         labels = {(each["label"], each["predicted"]) for each in json.loads(out)["candidates"]}
         assert code == 0
         assert labels == {("mobilenet.tflite", False), ("deit_tiny.tflite", False), ("vit-nano", True)}
+        both = folder / "both.json"
+        assert run("compare", folder / "pi.json", folder / "cnn.json", "--json", both, "--quiet")[0] == 0
+        target = folder / "prediction.json"
+        code, out, _ = run("predict", both, "--variant", "vit-nano", "--json", target)
+        said = "the MACs of mobilenet.tflite are not those of a ViT of edgevit's: nothing can be predicted from it"
+        assert (code, f"Left out: {said}." in out) == (0, True)
+        document = json.loads(target.read_text())
+        assert (document["profiles"], document["left_out"]) == (["out/deit_tiny.tflite"], [said])
         code, _, err = run("predict", folder / "cnn.json", "--variant", "vit-nano")
         assert code == 1
         assert err.startswith("edgevit: the MACs of mobilenet.tflite are not those of a ViT of edgevit's")
@@ -193,6 +201,18 @@ class TestPlanCommand:
         assert "Not considered: deit.keras was profiled in float16 and evaluated in float32." in words
         assert "Not considered: deit.keras has no profile here, and none of float32 to predict it from." in words
         assert "Not considered: old.keras has no profile here, and nothing says which variant it is." in words
+
+    def test_the_float_reference_is_expected_to_have_no_profile(self, run: Run, folder: Path) -> None:
+        document = json.loads(evaluation("deit.keras", {96: 0.42, 160: 0.74}, variant="deit-tiny", recipe="float32"))
+        document["patch"] = 16
+        for name, model in (("pair.json", "out/deit_tiny.tflite"), ("lost.json", "out/unknown.tflite")):
+            results = [{"resolution": 96, "top1": 0.4, "top5": 0.9, "agreement": 0.9}]
+            (folder / name).write_text(json.dumps({**document, "against": {"model": model, "results": results}}))
+        code, out, _ = run("plan", folder / "pi.json", folder / "pair.json")
+        assert (code, "Not considered" in out) == (0, False)
+        code, out, _ = run("plan", folder / "pi.json", folder / "lost.json", folder / "tiny.json")
+        words = " ".join(out.split())
+        assert (code, "Not considered: deit.keras has no profile here" in words) == (0, True)
 
     @pytest.mark.parametrize(
         ("args", "message"),

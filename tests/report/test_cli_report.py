@@ -84,6 +84,13 @@ def _changed(**changes: Any) -> str:
     ("name", "text", "message"),
     [
         ("missing.json", None, "no such file"),
+        (
+            "bad.tflite",
+            "TFL3\udcff",
+            "is an artefact (`edgevit profile` makes a profile of it), and a JSON document is",
+        ),
+        ("bad.keras", "PK\udcff", "is a model (`edgevit evaluate` makes an evaluation of it), and a JSON document is"),
+        ("bad.json", "\udcff", "bad.json is no text, and a JSON document is needed"),
         ("bad.json", "{", "is not JSON"),
         ("bad.json", "\x00\x01", "is not JSON"),
         (
@@ -109,7 +116,7 @@ def test_a_wrong_evaluation(
     capsys: pytest.CaptureFixture[str], folder: Path, name: str, text: str | None, message: str
 ) -> None:
     if text is not None:
-        (folder / name).write_text(text)
+        (folder / name).write_text(text, errors="surrogateescape")
     code, out, err = run(capsys, folder, "profile.json", "eval.json", name, options=("--png", str(folder / "x.png")))
     assert (code, out) == (1, "")
     assert message in err
