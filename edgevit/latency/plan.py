@@ -43,6 +43,8 @@ class Candidate:
     predicted: bool
     top1: float | None = None
     """Fraction 0..1."""
+    size_bytes: int | None = None
+    """Of the artefact's file; None where it is not known, as of one that is only predicted."""
     extrapolated: bool = False
     """Whether it is predicted outside the measured resolutions."""
     trust: Trust = SURE
@@ -78,6 +80,7 @@ class Candidate:
             "late_ms": self.late_ms,
             "predicted": self.predicted,
             "top1": self.top1,
+            "size_bytes": self.size_bytes,
             "extrapolated": self.extrapolated,
             **self.trust.to_dict(),
         }

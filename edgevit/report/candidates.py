@@ -120,6 +120,7 @@ def _profiled(label: str, profile: Profile, series: Series | None) -> list[Candi
             late_ms=late_ms,
             predicted=profile.point(resolution) is None,
             top1=series.top1(resolution) if series else None,
+            size_bytes=profile.size_bytes,
             extrapolated=outside,
             trust=trust,
         )

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from edgevit.latency.comparison import Comparison
 from edgevit.report import words
+from edgevit.report.shortened import Shortened
 
 __all__ = ["comparison_view"]
 
@@ -16,15 +17,16 @@ __all__ = ["comparison_view"]
 def comparison_view(comparison: Comparison) -> RenderableType:
     """A row a resolution, a pair of columns a profile: the median, and its ratio to the first profile's.
 
-    A ratio in brackets lies within the scatter of the runs; one that is slower than allowed is marked.
+    Below them the geometric means, and the files' sizes. A ratio in brackets lies within the scatter of the runs; one
+    that is slower than allowed is marked.
     """
     labels = comparison.labels
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("res.", justify="right")
+    table.add_column("res.", justify="right", no_wrap=True)
     for index, label in enumerate(labels):
-        table.add_column(f"{label}\nms", justify="right", overflow="fold")
+        table.add_column(Shortened(f"{label}\nms"), justify="right")
         if index:
-            table.add_column("ratio", justify="right", vertical="bottom")
+            table.add_column("ratio", justify="right", vertical="bottom", no_wrap=True)
     for resolution in comparison.resolutions:
         row = [str(resolution)]
         for index, profile in enumerate(comparison.profiles):
@@ -39,6 +41,9 @@ def comparison_view(comparison: Comparison) -> RenderableType:
         whole += [""] if index == 0 else ["", "–" if mean is None else f"{mean:.2f}"]
     table.add_section()
     table.add_row(*whole)
+    if any(profile.size_bytes for profile in comparison.profiles):
+        sizes = [words.size(profile.size_bytes) for profile in comparison.profiles]
+        table.add_row("MB", sizes[0], *(cell for each in sizes[1:] for cell in (each, "")))
     lines = []
     if len(labels) > 1:
         lines.append(

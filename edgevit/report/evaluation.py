@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 from typing import Any
 
 from rich.table import Table
+
+from edgevit.report.shortened import Shortened
 
 
 def evaluation_table(evaluation: Mapping[str, Any]) -> Table:
@@ -14,11 +18,13 @@ def evaluation_table(evaluation: Mapping[str, Any]) -> Table:
     others += evaluation.get("also_against", [])
     table = Table(title=f"{evaluation['images']} pictures of {evaluation['data']}", title_justify="left")
     table.add_column("resolution", justify="right")
+    named = Counter(PurePath(model["model"]).name for model in (evaluation, *others))
     for model in (evaluation, *others):
-        table.add_column(f"{model['model']}\ntop-1", justify="right")
-        table.add_column("\ntop-5", justify="right")
+        name = PurePath(model["model"]).name
+        table.add_column(Shortened(f"{name if named[name] == 1 else model['model']}\ntop-1"), justify="right")
+        table.add_column("\ntop-5", justify="right", no_wrap=True)
         if model is not evaluation:
-            table.add_column("\nagreement", justify="right")
+            table.add_column("\nagreement", justify="right", no_wrap=True)
     for index, result in enumerate(evaluation["results"]):
         row = [str(result["resolution"]), f"{result['top1']:.2%}", f"{result['top5']:.2%}"]
         for each in others:

@@ -98,6 +98,9 @@ def _overlay(together: Profiles) -> dict[str, Any]:
         "chart": chart(figure),
         "columns": columns,
         "rows": rows,
+        "sizes": [words.size(each.size_bytes) for each in together.profiles]
+        if any(each.size_bytes for each in together.profiles)
+        else [],
         "means": ["" if index == 0 else "–" if mean is None else f"{mean:.2f}" for index, mean in enumerate(means)],
     }
 

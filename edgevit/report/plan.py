@@ -12,6 +12,7 @@ from rich.text import Text
 from edgevit.latency.plan import Candidate, Plan
 from edgevit.latency.trust import Trust
 from edgevit.report import words
+from edgevit.report.shortened import Shortened
 
 __all__ = ["best", "choice", "described", "latency", "plan_view"]
 
@@ -21,17 +22,19 @@ def plan_view(plans: Sequence[Plan]) -> RenderableType:
     several, evaluated = len(plans) > 1, plans[0].evaluated
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     if several:
-        table.add_column("device", overflow="fold")
-    table.add_column("model", overflow="fold")
-    table.add_column("recipe")
-    for header in ("res.", "N", "ms", "p90 / up to", "top-1" if evaluated else "MMACs"):
-        table.add_column(header, justify="right")
+        table.add_column("device")
+    table.add_column("model")
+    table.add_column("recipe", no_wrap=True)
+    sized = any(each.size_bytes for plan in plans for each in plan.front)
+    numbers = ["res.", "N", "ms", "p90 / up to", "top-1" if evaluated else "MMACs"] + ["MB"] * sized
+    for header in numbers:
+        table.add_column(header, justify="right", no_wrap=True)
     table.add_column("")
     for plan in plans:
         for each in plan.front:
             late = plan.budget_ms is not None and not each.fits(plan.budget_ms)
             style = "bold green" if each == plan.chosen else "dim" if late else None
-            table.add_row(*[plan.device] * several, *_cells(each), style=style)
+            table.add_row(*[Shortened(plan.device)] * several, Shortened(each.label), *_cells(each, sized), style=style)
         table.add_section()
     lines = [line for plan in plans for line in _lines(plan)]
     shown = [each for plan in plans for each in plan.front]
@@ -47,10 +50,12 @@ def plan_view(plans: Sequence[Plan]) -> RenderableType:
     return Group(table, *map(Text, dict.fromkeys(lines)), *chosen)
 
 
-def _cells(each: Candidate) -> list[str]:
+def _cells(each: Candidate, sized: bool) -> list[str]:
+    """All but device and model; `sized`: with the file's MB."""
     worth = words.mega(each.worth) if each.top1 is None else words.percent(each.worth, 1)
-    cells = [each.label, each.recipe, str(each.resolution), str(each.tokens)]
+    cells = [each.recipe, str(each.resolution), str(each.tokens)]
     cells += [words.marked(each.latency_ms, each.trust), words.ms(each.late_ms), worth]
+    cells += [words.size(each.size_bytes)] * sized
     return [*cells, "extrapolated" if each.extrapolated else "predicted" if each.predicted else ""]
 
 

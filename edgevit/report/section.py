@@ -219,6 +219,7 @@ def _machine(profile: Profile) -> list[tuple[str, str]]:
         ("Python", device.get("python")),
         ("interpreter", " ".join(str(device[key]) for key in ("backend", "version") if device.get(key))),
         ("artefact", profile.model),
+        ("file", f"{words.size(profile.size_bytes)} MB" if profile.size_bytes else None),
         ("variant", profile.variant),
         ("recipe", profile.recipe),
         ("load time", f"{words.ms(profile.load_ms)} ms" if profile.load_ms is not None else None),

@@ -30,6 +30,7 @@ __all__ = [
     "predicted",
     "recommendation",
     "shares",
+    "size",
     "subject",
     "sustained",
     "threads",
@@ -54,6 +55,11 @@ def mega(value: float) -> str:
     """Millions, for MACs and bytes: 1.25, 53.7, 1240."""
     millions = value / 1e6
     return f"{millions:.0f}" if millions >= 100 else f"{millions:.1f}" if millions >= 10 else f"{millions:.2f}"
+
+
+def size(size_bytes: int | None) -> str:
+    """A file's megabytes (10⁶ bytes), as `edgevit inspect` has them."""
+    return "–" if size_bytes is None else f"{size_bytes / 1e6:.2f}"
 
 
 def equation(curve: Curve) -> str:

@@ -124,6 +124,20 @@ class TestCommand:
         assert "all 1.25" in words
         assert "Ratios are to int8" in words
 
+    def test_sizes(self, capsys: pytest.CaptureFixture[str], base: Profile, tmp_path: Path) -> None:
+        paths = []
+        for name, size_bytes in (("a", None), ("b", 6_080_000)):
+            paths.append(tmp_path / f"{name}.json")
+            profile = replace(base, recipe=name, size_bytes=size_bytes)
+            paths[-1].write_text(json.dumps(profile.to_dict()))
+        page = tmp_path / "report.html"
+        code, out, _ = self.run(capsys, *map(str, paths), "-o", str(page))
+        assert (code, "MB – 6.08" in " ".join(out.split())) == (0, True)
+        assert '<th scope="row">file, MB</th><td>–</td><td>6.08</td>' in page.read_text(encoding="utf-8")
+        assert "<dt>file</dt><dd>6.08 MB</dd>" in page.read_text(encoding="utf-8")
+        paths[1].write_text(json.dumps(replace(base, recipe="b").to_dict()))
+        assert "MB" not in self.run(capsys, *map(str, paths))[1]
+
     def test_marks_are_explained(self, capsys: pytest.CaptureFixture[str], base: Profile, tmp_path: Path) -> None:
         path = tmp_path / "hot.json"
         hot = replace(base.points[0], stable=False, doubtful=(Doubt("heat", "80 °C"),))

@@ -180,6 +180,16 @@ class TestPlanCommand:
         said = "Not considered: ssh://pi: nothing that was profiled there was evaluated."
         assert (code, said in " ".join(out.split())) == (0, True)
 
+    def test_sizes(self, run: Run, folder: Path) -> None:
+        document = json.loads((folder / "pi.json").read_text())
+        (folder / "sized.json").write_text(json.dumps({**document, "size_bytes": 6_080_000}))
+        target = folder / "plan.json"
+        code, out, _ = run("plan", folder / "sized.json", "--variants", "vit-nano", "--json", target)
+        assert (code, "224 197 12.0 13.2 1167 6.08" in " ".join(out.split())) == (0, True)
+        candidates = json.loads(target.read_text())["candidates"]
+        assert {(each["predicted"], each["size_bytes"]) for each in candidates} == {(False, 6_080_000), (True, None)}
+        assert "MB" not in run("plan", folder / "pi.json")[1]
+
     def test_nothing_fits(self, run: Run, folder: Path) -> None:
         code, out, err = run("plan", folder / "pi.json", "--budget-ms", "1")
         assert code == 1

@@ -76,6 +76,7 @@ def test_profile(edgevit_run, tiny_tflite):
     code, out, _ = edgevit_run("profile", tiny_tflite, "--resolutions", "32,64", "--seconds", 0.1, "--json")
     assert code == 0
     assert [point["resolution"] for point in json.loads(out)["points"]] == [32, 64]
+    assert json.loads(out)["size_bytes"] == tiny_tflite.stat().st_size
     code, out, _ = edgevit_run("profile", tiny_tflite, "--resolutions", "32", "--seconds", 0.1)
     assert "median ms" in out
 
