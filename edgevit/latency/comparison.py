@@ -73,7 +73,8 @@ class Comparison:
         usual = len(facts[0]) - 3
         count = next((count for count in range(usual, len(facts[0])) if _distinct(facts, count)), len(facts[0]))
         telling = [place for place in range(count) if len({each[place] for each in facts}) > 1] or [0]
-        names = [" · ".join(each[place] for place in telling if each[place]) for each in facts]
+        # What `edgevit-run` wrote on a device has no version and no date.
+        names = [" · ".join(each[place] for place in telling if each[place]) or "undated" for each in facts]
         return tuple(
             f"{name} ({names[: index + 1].count(name)})" if names.count(name) > 1 else name
             for index, name in enumerate(names)

@@ -39,7 +39,8 @@ def plan_view(plans: Sequence[Plan]) -> RenderableType:
     lines = [line for plan in plans for line in _lines(plan)]
     shown = [each for plan in plans for each in plan.front]
     if reason := Trust.of_all(each.trust for each in shown).reason:
-        lines.insert(0, f"{reason}; of a prediction: what it stands on.")
+        stands = "; of a prediction: what it stands on" if any(each.predicted for each in shown) else ""
+        lines.insert(0, f"{reason}{stands}.")
     if any(each.extrapolated for each in shown):
         lines.insert(0, "Extrapolated: predicted beyond what was measured.")
     chosen = [

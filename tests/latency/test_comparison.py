@@ -47,6 +47,7 @@ def test_labels_say_only_what_differs(base: Profile) -> None:
     assert device_names((base, base)) == ("Test CPU", "Test CPU")
     later = [replace(base, measured_at=f"2026-11-2{day}T10:00:00+00:00") for day in (3, 4)]
     assert Comparison(tuple(later)).labels == ("2026-11-23 10:00:00", "2026-11-24 10:00:00")
+    assert Comparison((later[0], base)).labels == ("2026-11-23 10:00:00", "undated")
     assert Comparison((base, base)).labels == ("deit_tiny.tflite (1)", "deit_tiny.tflite (2)")
     assert Comparison((base,)).labels == ("deit_tiny.tflite",)
 

@@ -56,6 +56,7 @@ def test_plan(run: Run, file: Path, tmp_path: Path) -> None:
     document = json.loads((tmp_path / "plan.json").read_text())
     assert (document["chosen"]["doubtful"], document["chosen"]["stable"]) == (["load"], False)
     assert all(each["doubtful"] == ["load"] for each in document["candidates"])
+    assert "of a prediction" not in run("plan", file)[1]
     code, _, err = run("plan", file, "--budget-ms", "1")
     assert code == 1
     assert "takes ?2 ms (? doubtful: other processes wanted the processor); allow more" in err
