@@ -92,8 +92,10 @@
       : { x1: chart.left, x2: chart.right, y1: y, y2: y };
     const [rule, text] = group.children;
     for (const [key, value] of Object.entries(ends)) rule.setAttribute(key, value);
-    // To the left of its place: of an upright line at the far left there is no room.
-    text.setAttribute("x", chart.across ? Math.max(x, (chart.left + chart.right) / 3) - 4 : chart.right - 4);
+    // Beside an upright line there is room on one side only.
+    const behind = chart.across && x < (chart.left + chart.right) / 2;
+    text.style.textAnchor = behind ? "start" : "end";
+    text.setAttribute("x", behind ? x + 4 : chart.across ? x - 4 : chart.right - 4);
     text.setAttribute("y", chart.across ? chart.bottom - 6 : y - 4);
     text.textContent = `budget ${round(budget)} ms`;
   }
