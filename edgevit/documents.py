@@ -4,14 +4,30 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgevit.errors import DocumentError
 
-__all__ = ["Record", "parse_document", "read_document", "read_json"]
+__all__ = ["Record", "check_each_once", "parse_document", "read_document", "read_json"]
+
+
+_OTHERS = {
+    ".tflite": "an artefact (`edgevit profile` makes a profile of it)",
+    ".keras": "a model (`edgevit evaluate` makes an evaluation of it)",
+}
+"""What somebody names in the place of a document."""
+
+
+def check_each_once(paths: Sequence[Path]) -> None:
+    """Raises `DocumentError` for a file that is named twice: its figures would count twice."""
+    named = Counter(path.resolve() for path in paths)
+    twice = next((path for path in paths if named[path.resolve()] > 1), None)
+    if twice is not None:
+        raise DocumentError(f"{twice} is given twice: name each file once")
 
 
 def read_document(path: Path, schema: str) -> Record:
@@ -25,8 +41,11 @@ def read_json(path: Path) -> Record:
         raise DocumentError(f"no such file: {path}")
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DocumentError(f"{path} cannot be read as text: {error}") from error
+    except UnicodeDecodeError as error:
+        what = _OTHERS.get(path.suffix, "no text")
+        raise DocumentError(f"{path} is {what}, and a JSON document is needed") from error
+    except OSError as error:
+        raise DocumentError(f"{path} cannot be read: {error}") from error
     return _parse(text, str(path))
 
 

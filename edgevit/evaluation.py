@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edgevit.data.folders import PictureSet, decode_batches, read_folder
 from edgevit.errors import ConfigError, DataError, ModelError
+from edgevit.margin import margin
 
 if TYPE_CHECKING:
     from edgevit.model import OtherModel, ViT
@@ -140,7 +141,7 @@ def evaluate(
     model: str | Path,
     data: str | Path,
     *,
-    against: str | Path | None = None,
+    against: str | Path | Sequence[str | Path] | None = None,
     resolutions: Sequence[int] = (),
     resize: str | None = None,
     pixels: str | None = None,
@@ -151,29 +152,32 @@ def evaluate(
 ) -> dict[str, Any]:
     """The `edgevit.evaluation/1` document: top-1 and top-5 (fractions, 0 to 1) at each resolution.
 
-    against: a second model, shown the very same pixels; `agreement` is the share of pictures on which both name the
-        same class.
-    resolutions: where empty, those of the first model (and of the second, if it is an artefact).
+    against: a second model or several, shown the very same pixels; `agreement` is the share of pictures on which one
+        names the same class as the first. The second stands under `against`, those after it under `also_against`.
+    resolutions: where empty, those of the first model (and of the others that are artefacts).
     resize: a preprocessing policy; None takes the first model's own.
     pixels: what a `.keras` model that is not ours wants, where neither it nor an artefact beside it says so.
     limit: use only that many pictures, spread evenly over the set.
     strict: raise `PictureError` on a picture that cannot be read, instead of counting it as skipped.
     """
-    known = _pixels_known(model, against)
-    first = open_predictor(model, threads=threads, pixels=pixels, otherwise=known)
-    second = None if against is None else open_predictor(against, threads=threads, pixels=pixels, otherwise=known)
-    predictors = [first] if second is None else [first, second]
-    if second is not None and second.classes != first.classes:
-        raise ConfigError(f"{first.path} has {first.classes} classes and {second.path} {second.classes}")
+    others = [against] if isinstance(against, str | Path) else list(against or ())
+    twice = [str(each) for each in others if [Path(other) for other in others].count(Path(each)) > 1]
+    if twice:
+        raise ConfigError(f"{twice[0]} is named twice: evaluate against each model once")
+    known = _pixels_known(model, *others)
+    predictors = [open_predictor(each, threads=threads, pixels=pixels, otherwise=known) for each in (model, *others)]
+    first = predictors[0]
+    for other in predictors[1:]:
+        if other.classes != first.classes:
+            raise ConfigError(f"{first.path} has {first.classes} classes and {other.path} {other.classes}")
     ladder = _resolutions(predictors, resolutions)
     pictures = _pictures(Path(data), first, limit)
 
     tallies = [[_Tally() for _ in ladder] for _ in predictors]
     skipped: set[Path] = set()
-    agreements = []
+    agreed = [[0 for _ in ladder] for _ in others]
     done, total = 0, len(ladder) * len(pictures.files)
     for column, resolution in enumerate(ladder):
-        agreed = 0
         batches = decode_batches(
             pictures,
             resolution,
@@ -186,10 +190,10 @@ def evaluate(
             votes = [
                 row[column].add(each.scores(images), truths) for each, row in zip(predictors, tallies, strict=True)
             ]
-            agreed += int((votes[0] == votes[-1]).sum())
+            for row, theirs in zip(agreed, votes[1:], strict=True):
+                row[column] += int((votes[0] == theirs).sum())
             done += len(images)
             on_picture(done + column * len(skipped), total)
-        agreements.append(agreed)
     counted = tallies[0][0].count
     if not counted:
         raise DataError(f"none of the {len(pictures.files)} pictures in {data} can be read")
@@ -207,15 +211,21 @@ def evaluate(
             {"resolution": resolution, **tally.to_dict()} for resolution, tally in zip(ladder, tallies[0], strict=True)
         ],
     }
-    if second is not None:
-        document["against"] = {
-            "model": str(against),
-            **_shape(second),
+    beside = [
+        {
+            "model": str(each),
+            **_shape(predictor),
             "results": [
-                {"resolution": resolution, **tally.to_dict(), "agreement": agreed / counted}
-                for resolution, tally, agreed in zip(ladder, tallies[1], agreements, strict=True)
+                {"resolution": resolution, **tally.to_dict(), "agreement": same / counted}
+                for resolution, tally, same in zip(ladder, row, agrees, strict=True)
             ],
         }
+        for each, predictor, row, agrees in zip(others, predictors[1:], tallies[1:], agreed, strict=True)
+    ]
+    if beside:
+        document["against"] = beside[0]
+    if beside[1:]:
+        document["also_against"] = beside[1:]
     return document
 
 
@@ -241,7 +251,8 @@ class _Tally:
         return best[:, 0]
 
     def to_dict(self) -> dict[str, float]:
-        return {"top1": self.top1 / self.count, "top5": self.top5 / self.count}
+        top1 = self.top1 / self.count
+        return {"top1": top1, "top1_margin": margin(top1, self.count), "top5": self.top5 / self.count}
 
 
 def _resolutions(predictors: Sequence[Predictor], wanted: Sequence[int]) -> tuple[int, ...]:
@@ -256,14 +267,18 @@ def _resolutions(predictors: Sequence[Predictor], wanted: Sequence[int]) -> tupl
     if not ladders and not common:
         raise ConfigError(f"{predictors[0].path} takes pictures of any size: name some, --resolutions 128,224")
     if not common:
-        raise ConfigError(f"{predictors[0].path} and {predictors[1].path} have no resolution in common")
+        named = " and ".join(str(each.path) for each in predictors)
+        raise ConfigError(f"{named} have no resolution in common")
     return tuple(sorted(common))
 
 
 def _pictures(data: Path, predictor: Predictor, limit: int | None) -> PictureSet:
     pictures = read_folder(data, labels=predictor.labels)
     if max(pictures.classes) >= predictor.classes:
-        raise DataError(f"{data} has a class {max(pictures.classes)}, and {predictor.path} knows {predictor.classes}")
+        raise DataError(
+            f"{data} has a picture of class {max(pictures.classes)}, and the classes of {predictor.path} are numbered "
+            f"from 0 to {predictor.classes - 1}"
+        )
     if limit is None or limit >= len(pictures.files):
         return pictures
     return pictures.pick(np.linspace(0, len(pictures.files) - 1, limit).round().astype(int).tolist())

@@ -10,6 +10,8 @@ from samples import LABELS
 
 from edgevit.errors import ConfigError, DataError, ModelError, PictureError, ResolutionError
 from edgevit.evaluation import evaluate
+from edgevit.margin import margin
+from edgevit.report.accuracy import read_accuracies
 
 
 def expected_top1(model, folder, resolution):
@@ -90,7 +92,7 @@ def test_refusals(tiny_tflite, tiny_keras, class_folder, tmp_path):
     with pytest.raises(PictureError, match="unknown resize policy 'stretch'"):
         evaluate(tiny_tflite, class_folder, resize="stretch")
     (class_folder / "labels.csv").write_text("file,class_index\nash/0.jpg,4\n")
-    with pytest.raises(DataError, match=r"has a class 4, and .* knows 4"):
+    with pytest.raises(DataError, match=r"has a picture of class 4, and the classes of .* are numbered from 0 to 3$"):
         evaluate(tiny_tflite, class_folder)
     (class_folder / "labels.csv").unlink()
     for file in class_folder.rglob("*.jpg"):
@@ -121,3 +123,30 @@ def test_cli_json_is_all_of_standard_output(run, tiny_tflite, class_folder, tmp_
     assert code == 0
     assert json.loads(out)["schema"] == "edgevit.evaluation/1"
     assert (tmp_path / "copy.tflite").read_bytes() == before
+
+
+def test_against_several(run, tiny_keras, tiny_tflite, artefact, class_folder, tmp_path):
+    others = (artefact("float32"), artefact("int8"))
+    each = [evaluate(tiny_keras, class_folder, against=other)["against"] for other in others]
+    options = [word for other in others for word in ("--against", other)]
+    code, out, err = run("evaluate", tiny_keras, class_folder, *options, "--json", tmp_path / "e.json")
+    document = json.loads((tmp_path / "e.json").read_text())
+    assert (code, err) == (0, "")
+    assert [document["against"], *document["also_against"]] == each
+    assert (out.count("top-5"), out.count("agreement")) == (3, 2)
+    series = read_accuracies([tmp_path / "e.json"])
+    assert [len(series.series), len(series.comparisons)] == [3, 2]
+    code, _, err = run("evaluate", tiny_keras, class_folder, "--against", tiny_tflite, "--against", tiny_tflite)
+    assert (code, err) == (1, f"edgevit: {tiny_tflite} is named twice: evaluate against each model once\n")
+
+
+def test_how_sure_a_top1_is(run, tiny_tflite, class_folder, tmp_path):
+    assert margin(0.8, 1300) == pytest.approx(1.96 * (0.8 * 0.2 / 1300) ** 0.5, rel=0.01)
+    assert margin(1.0, 12) == margin(0.0, 12) == pytest.approx(0.121, abs=0.001)  # 0 would be a promise
+    code, out, _ = run("evaluate", tiny_tflite, class_folder, "--json", tmp_path / "e.json")
+    results = json.loads((tmp_path / "e.json").read_text())["results"]
+    assert [each["top1_margin"] for each in results] == [margin(each["top1"], 12) for each in results]
+    widest = max(each["top1_margin"] for each in results)
+    assert code == 0
+    assert f"± │ {widest:.2%}" in " ".join(out.split())
+    assert "±: the 95 % interval of a top-1 counted on 12 pictures" in out

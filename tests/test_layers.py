@@ -27,7 +27,8 @@ MAY_IMPORT = {
     "latency": {"devices"},
     "training": {"model", "data", "checkpoints", "converters"},
     "converters": {"model", "data", "checkpoints", "latency"},
-    "evaluation": {"model", "data"},
+    "margin": set(),
+    "evaluation": {"model", "data", "margin"},
     "report": {"latency"},
     "cli": {"report", "latency", "devices", "training", "converters", "checkpoints", "data", "model", "evaluation"},
 }

@@ -53,6 +53,13 @@ def test_recipes_are_listed(run):
     code, out, _ = run("recipes", "--json")
     assert code == 0
     assert [each["name"] for each in json.loads(out)["recipes"]] == list(RECIPES)
+    code, out, _ = run("recipes", "int8-attention")
+    assert (code, out.count("2.49")) == (0, 1)
+    assert "int8-attention: for the same CPUs" in out
+    assert "BATCH_MATMUL at products: int8 weights, int8-static activations (the softmax behind forgives much" in out
+    assert "float16" not in out
+    code, _, err = run("recipes", "int8-atention")
+    assert (code, "unknown recipe 'int8-atention'; did you mean 'int8-attention'?" in err) == (1, True)
     code, out, _ = run("recipes")
     assert code == 0
     for recipe in RECIPES.values():

@@ -94,10 +94,16 @@ def import_checkpoint(
             f"{path}: {facts.no_head}; say --classes N for a new one of N classes, to be trained with `edgevit train "
             "--from`"
         )
+    known = classes or facts.classes or 0
+    if labels and len(labels) != known:
+        whose = "the new head" if classes else str(path)
+        raise CheckpointError(
+            f"the labels name {len(labels)} classes and {whose} has {known}: one name for each, in order"
+        )
     try:
         config = config_for(facts, source, variant, variant_of(name or str(path)))
         names = labels or (() if classes else facts.labels)
-        config = config.with_(classes=classes or facts.classes or 0).with_(labels=names)
+        config = config.with_(classes=known).with_(labels=names)
     except ConfigError as error:
         raise CheckpointError(f"{path}: {error}") from error
     rules, dropped = importer.rules(config, source), dict(importer.dropped)

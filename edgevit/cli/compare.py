@@ -39,6 +39,7 @@ def command(
     A median counts as slower where the limit is passed and the scatter cannot explain it: the fastest tenth of its runs
     (p10) is slower than the first profile's median, and its median slower than the first one's slowest tenth (p90).
     """
+    from edgevit.errors import ConfigError
     from edgevit.files import write_text
     from edgevit.latency.comparison import Comparison, read_profiles
     from edgevit.report.comparison import comparison_view
@@ -47,6 +48,8 @@ def command(
     console = console_for(json_target, quiet)
     check_output(output, ".html")
     comparison = Comparison(read_profiles(paths), limit)
+    if len(comparison.profiles) < 2:
+        raise ConfigError(f"a comparison needs two profiles or more, and {paths[0]} holds one: name another beside it")
     page = None
     if output:
         from edgevit.report.accuracy import Accuracies

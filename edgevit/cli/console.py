@@ -19,6 +19,9 @@ from rich.progress import Progress, ProgressColumn
 from edgevit.errors import ConfigError
 from edgevit.files import check_writable, write_text
 
+_NO_JSON = (".txt", ".log", ".jsonl", ".yaml", ".yml", ".html")
+"""What no command takes as an input: after `--json` it is meant as the file to write."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -33,6 +36,8 @@ class JsonCommand(click.Command):
         for index, word in enumerate(args):
             words.append(word)
             following = args[index + 1] if index + 1 < len(args) else ""
+            if word == "--json" and Path(following).suffix in _NO_JSON and not Path(following).exists():
+                raise ConfigError(f"the file for --json must end in .json, not {following}")
             if word == "--json" and not following.endswith(".json"):
                 words.append("-")
         return super().parse_args(ctx, words)

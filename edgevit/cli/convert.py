@@ -96,6 +96,7 @@ def command(
     console = console_for(json_target, quiet)
     from edgevit.converters.custom import check_writable_recipe, find_recipe, write_recipe
     from edgevit.data.labels import read_labels
+    from edgevit.latency.curve import LEAST_RESOLUTIONS
     from edgevit.pixels import parse_pixels
     from edgevit.report.selection import result_lines, selection_table
 
@@ -177,5 +178,7 @@ def command(
         console.print(hint, markup=False, soft_wrap=True)
     for line in result_lines(inspection):
         console.print(line, markup=False, soft_wrap=True)
+    if 1 < len(inspection["signatures"]) < LEAST_RESOLUTIONS:
+        console.print(f"{LEAST_RESOLUTIONS} resolutions or more give a latency curve: --resolutions", markup=False)
     console.print(f"next: edgevit profile {output}", markup=False, soft_wrap=True)
     emit_json(inspection, json_target)

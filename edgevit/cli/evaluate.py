@@ -22,7 +22,12 @@ from edgevit.cli.console import (
 @click.command("evaluate", cls=JsonCommand)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path))
-@click.option("--against", type=click.Path(path_type=Path), help="A second model, shown the same pixels.")
+@click.option(
+    "--against",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A second model, shown the same pixels; once more for a third.",
+)
 @click.option("--resolutions", help="Some resolutions, such as 128,224 [default: all that the model has].")
 @click.option("--resize", help="Preprocessing: crop:0.875 or squash [default: the model's own].")
 @click.option("--pixels", help="What a .keras model that is not edgevit's own wants: see `edgevit convert --help`.")
@@ -34,7 +39,7 @@ from edgevit.cli.console import (
 def command(
     model: Path,
     data: Path,
-    against: Path | None,
+    against: tuple[Path, ...],
     resolutions: str | None,
     resize: str | None,
     pixels: str | None,
@@ -50,7 +55,7 @@ def command(
     of a training run: the pictures that it held out.
     """
     console = console_for(json_target, quiet)
-    if ".keras" in (model.suffix, against.suffix if against else ""):
+    if ".keras" in {each.suffix for each in (model, *against)}:
         load_keras()
     from edgevit.evaluation import evaluate
     from edgevit.report.evaluation import evaluation_notes, evaluation_table

@@ -39,12 +39,13 @@ def command(
     Each latency comes with the range that it is believed in; docs/comparing.md says how often that held.
     """
     from edgevit.latency.comparison import read_profiles
-    from edgevit.latency.rates import Predictor
+    from edgevit.latency.rates import Predictor, of_vits
     from edgevit.latency.shapes import reshaped
     from edgevit.report.prediction import prediction_view
 
     console = console_for(json_target, quiet)
-    predictor = Predictor(read_profiles(paths))
+    kept, left_out = of_vits(read_profiles(paths))
+    predictor = Predictor(kept)
     config = reshaped(predictor.shapes[0], variant, width=width, depth=depth, heads=heads, patch=patch)
     if resolutions is not None:
         wanted = parse_resolutions(resolutions)
@@ -53,10 +54,13 @@ def command(
         wanted = tuple(each for each in known if each % config.patch == 0) or (config.base_resolution,)
     estimates = [predictor.predict(config, each) for each in wanted]
     console.print(prediction_view(predictor, config, estimates))
+    for reason in left_out:
+        console.print(f"Left out: {reason}.", markup=False, soft_wrap=True)
     first = predictor.profiles[0]
     document: dict[str, Any] = {
         "schema": "edgevit.prediction/1",
         "profiles": [profile.model for profile in predictor.profiles],
+        "left_out": list(left_out),
         "device": dict(first.device),
         "recipe": first.recipe,
         "threads": first.threads,
@@ -67,6 +71,7 @@ def command(
         "patch": config.patch,
         "fit_error": predictor.fit_error,
         "prior": predictor.prior.source,
+        **predictor.trust.to_dict(),
         "points": [estimate.to_dict() for estimate in estimates],
     }
     emit_json(document, json_target)

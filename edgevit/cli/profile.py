@@ -24,11 +24,11 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
 @click.option("--threads", default="1", show_default=True, help="Threads to run on; 1,2,4 measures each, in turns.")
 @click.option("--cpus", help="Run on these processors only, such as 4-7: the fast cores of a phone, say.")
 @click.option("--seconds", type=_SECONDS, help="The most to spend on each resolution.")
-@click.option("--duration", type=_SECONDS, help="The most to spend on all of them, pauses for cooling included.")
+@click.option("--duration", type=_SECONDS, help="The most for timing all of them, pauses for cooling included.")
 @click.option("--cool-down", type=click.FloatRange(min=0), help="The most to wait for a hot device. Default: 60.")
-@click.option("--sustained", type=_SECONDS, help="Then run one resolution for so many seconds, to see the heat.")
+@click.option("--sustained", type=_SECONDS, help="Then run one for so long, beyond --duration, to see the heat.")
 @click.option("--sustained-at", type=click.IntRange(min=1), help="Which. Default: the artefact's default.")
-@click.option("--ops", is_flag=True, help="Where the time goes, by kind of operator.")
+@click.option("--ops", is_flag=True, help="Where the time goes, by kind of operator; beyond --duration.")
 @click.option(
     "--budget-ms",
     type=click.FloatRange(min=0, min_open=True),
@@ -96,7 +96,5 @@ def command(
         profile = profile.within(budget_ms)
     console.print(profile_view(profile))
     emit_json(profile.to_dict(), json_target)
-    if profile.curve_note:
-        click.echo(f"edgevit: {profile.curve_note}", err=True)
     if profile.unmet:
         raise profile.unmet[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
@@ -11,23 +10,24 @@ from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option
 
 
 @click.command("recipes", cls=JsonCommand)
-@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.argument("recipe", metavar="[RECIPE]", required=False)
 @json_option
 @quiet_option
-def command(file: Path | None, json_target: str | None, quiet: bool) -> None:
+def command(recipe: str | None, json_target: str | None, quiet: bool) -> None:
     """List the recipes for `edgevit convert --recipe`: what each does to which ops, why, and what it costs.
 
-    With FILE.toml check and show a custom one; docs/quantization.md says what stands in it.
+    With RECIPE that one alone. With FILE.toml in its place check and show a custom one; docs/quantization.md says
+    what stands in it.
     """
-    from edgevit.converters.custom import read_recipe
+    from edgevit.converters.custom import find_recipe
     from edgevit.converters.recipes import RECIPES
     from edgevit.report.recipes import recipes_table, rule_lines
 
     console = console_for(json_target, quiet)
-    recipes = list(RECIPES.values()) if file is None else [read_recipe(file)]
+    recipes = list(RECIPES.values()) if recipe is None else [find_recipe(recipe)]
     document = {"schema": "edgevit.recipes/1", "recipes": [asdict(each) for each in recipes]}
     console.print(recipes_table(document))
-    if file is None:
+    if any(each.measured for each in recipes):
         console.print("measured on DeiT-Tiny at 224, one thread of an x86-64 CPU, 1300 ImageNet pictures", markup=False)
     for line in rule_lines(document):
         console.print(line, markup=False, soft_wrap=True)

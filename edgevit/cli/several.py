@@ -42,7 +42,11 @@ def profile_several(
     console.print(comparison_view(comparison))
     for label, profile in zip(comparison.labels, profiles, strict=True):
         told = [f"{words.equation(profile.curve)}"] if profile.curve else [str(profile.curve_note)]
-        told += [f"at {each.resolution} it would take {words.ms(each.predicted_ms)} ms" for each in profile.predictions]
+        told += [
+            f"at {each.resolution} it would take {words.marked(each.predicted_ms, each.trust)} ms"
+            for each in profile.predictions
+        ]
+        told += [stands] if (stands := words.curve_trust(profile)) else []
         told += [words.recommendation(profile.recommendation)] if profile.recommendation else []
         console.print(Text(f"{label}: {'; '.join(told)}."))
     emit_json(comparison.to_dict(), json_target)

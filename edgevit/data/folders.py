@@ -61,6 +61,9 @@ def read_folder(path: str | Path, labels: Sequence[str] = (), *, min_classes: in
     root = Path(path)
     if root.name == SPLIT_FILE and root.is_file():
         found = _from_split(root, labels)
+    elif root.is_file():
+        folder = f"name its folder, {root.parent}" if root.name == LABELS_FILE else f"or a training run's {SPLIT_FILE}"
+        raise DataError(f"{root} is a file, and a folder of pictures is needed: {folder}")
     elif not root.is_dir():
         raise DataError(f"no such picture folder: {root}")
     else:

@@ -8,6 +8,7 @@ from typing import Any
 from edgevit.errors import BudgetError
 from edgevit.latency.curve import Curve
 from edgevit.latency.point import Point
+from edgevit.latency.trust import SURE, Trust
 
 __all__ = ["Prediction", "Recommendation", "predicted_resolution", "recommend"]
 
@@ -24,6 +25,8 @@ class Prediction:
     predicted_ms: float
     extrapolated: bool
     """Whether it lies outside the measured resolutions."""
+    trust: Trust = SURE
+    """What speaks against any of the points that the curve was fitted to."""
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -31,6 +34,7 @@ class Prediction:
             "tokens": self.tokens,
             "predicted_ms": self.predicted_ms,
             "extrapolated": self.extrapolated,
+            **self.trust.to_dict(),
         }
 
 
@@ -55,6 +59,7 @@ class Recommendation:
             "p90_ms": self.point.p90_ms if self.point else None,
             "p90_fits": self.point.p90_ms <= self.budget_ms if self.point else None,
             "predicted": self.predicted.to_dict() if self.predicted else None,
+            **(self.point.trust.to_dict() if self.point else {}),
         }
 
 
@@ -66,9 +71,11 @@ def recommend(points: tuple[Point, ...], budget_ms: float) -> Recommendation:
     fitting = [point for point in points if point.median_ms <= budget_ms]
     if not fitting:
         fastest = min(points, key=lambda point: point.median_ms)
+        trust = fastest.trust
         raise BudgetError(
             f"no resolution fits {budget_ms:g} ms: the fastest, {fastest.resolution}, takes "
-            f"{fastest.median_ms:.3g} ms (median); allow more, or use a smaller variant or larger patches"
+            f"{trust.mark}{fastest.median_ms:.3g} ms (median{f', {trust.reason}' if trust.reason else ''}); "
+            "allow more, or use a smaller variant or larger patches"
         )
     return Recommendation(budget_ms, max(fitting, key=lambda point: point.resolution))
 
@@ -96,4 +103,5 @@ def predict(points: tuple[Point, ...], curve: Curve, resolution: int) -> Predict
     tokens = (resolution // points[0].patch) ** 2 + points[0].prefix
     measured = [point.resolution for point in points]
     outside = not min(measured) <= resolution <= max(measured)
-    return Prediction(resolution, tokens, curve.predict(tokens), outside)
+    trust = Trust.of_all(point.trust for point in points)
+    return Prediction(resolution, tokens, curve.predict(tokens), outside, trust)

@@ -13,13 +13,14 @@ from math import exp, log
 from pathlib import Path, PurePath
 from typing import Any
 
-from edgevit.documents import Record, read_json
+from edgevit.documents import Record, check_each_once, read_json
 from edgevit.errors import DocumentError, ProfileError, SlowerError
 from edgevit.latency.point import Point
 from edgevit.latency.profile import SCHEMA as PROFILE_SCHEMA
 from edgevit.latency.profile import Profile, profile_from
+from edgevit.latency.trust import Trust
 
-__all__ = ["SCHEMA", "Compared", "Comparison", "apart", "profiles_in", "read_profiles"]
+__all__ = ["SCHEMA", "Compared", "Comparison", "apart", "device_names", "profiles_in", "read_profiles"]
 
 SCHEMA = "edgevit.comparison/1"
 
@@ -35,6 +36,11 @@ class Compared:
     def ratio(self) -> float:
         """Of the medians; above 1 where the newcomer is the slower."""
         return self.point.median_ms / self.base.median_ms
+
+    @property
+    def trust(self) -> Trust:
+        """What speaks against either side."""
+        return Trust.of_all((self.base.trust, self.point.trust))
 
     @property
     def apart(self) -> bool:
@@ -62,11 +68,13 @@ class Comparison:
     def labels(self) -> tuple[str, ...]:
         """What tells each profile from the others, in the fewest words; numbered where nothing does."""
         facts = [_facts(profile) for profile in self.profiles]
-        # Version and date only where the rest tells two profiles not apart: before and after a change.
-        usual = len(facts[0]) - 2
+        # How the device is reached, then version and date, only where the rest tells two profiles not apart: devices
+        # with the same processor; before and after a change.
+        usual = len(facts[0]) - 3
         count = next((count for count in range(usual, len(facts[0])) if _distinct(facts, count)), len(facts[0]))
         telling = [place for place in range(count) if len({each[place] for each in facts}) > 1] or [0]
-        names = [" · ".join(each[place] for place in telling if each[place]) for each in facts]
+        # What `edgevit-run` wrote on a device has no version and no date.
+        names = [" · ".join(each[place] for place in telling if each[place]) or "undated" for each in facts]
         return tuple(
             f"{name} ({names[: index + 1].count(name)})" if names.count(name) > 1 else name
             for index, name in enumerate(names)
@@ -108,11 +116,16 @@ class Comparison:
         if found:
             told = [
                 f"{labels[index]} at {each.point.resolution} by {each.ratio - 1.0:.0%} "
-                f"({each.base.median_ms:.3g} to {each.point.median_ms:.3g} ms)"
+                f"({each.base.trust.mark}{each.base.median_ms:.3g} to "
+                f"{each.point.trust.mark}{each.point.median_ms:.3g} ms)"
                 for index, each in sorted(found, key=lambda item: -item[1].ratio)
             ]
             more = f" and {len(told) - 4} more" if len(told) > 4 else ""
-            raise SlowerError(f"more than {100 * self.limit:g} % slower than {labels[0]}: {'; '.join(told[:4])}{more}")
+            reason = Trust.of_all(each.trust for _, each in found).reason
+            again = f"; {reason}: measure again before you believe it" if reason else ""
+            raise SlowerError(
+                f"more than {100 * self.limit:g} % slower than {labels[0]}: {'; '.join(told[:4])}{more}{again}"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """edgevit.comparison/1."""
@@ -125,7 +138,12 @@ class Comparison:
             ],
             "fail_slower": self.limit,
             "slower": [
-                {"label": self.labels[index], "resolution": each.point.resolution, "ratio": each.ratio}
+                {
+                    "label": self.labels[index],
+                    "resolution": each.point.resolution,
+                    "ratio": each.ratio,
+                    **each.trust.to_dict(),
+                }
                 for index, each in self.slower()
             ],
         }
@@ -143,7 +161,11 @@ class Comparison:
 
 
 def read_profiles(paths: Sequence[Path]) -> tuple[Profile, ...]:
-    """The profiles in files: an edgevit.profile/1 holds one, an edgevit.comparison/1 several."""
+    """The profiles in files: an edgevit.profile/1 holds one, an edgevit.comparison/1 several.
+
+    Raises `DocumentError` for a file that is neither, or named twice.
+    """
+    check_each_once(paths)
     found: list[Profile] = []
     for path in paths:
         found += profiles_in(read_json(path))
@@ -169,13 +191,25 @@ def apart(profile: Profile) -> tuple[Profile, ...]:
     return tuple(replace(each, others=()) for each in profile.series)
 
 
+def device_names(profiles: Sequence[Profile]) -> tuple[str, ...]:
+    """What to call each profile's device: its board or processor, how it is reached where several have the same."""
+    machines = {(each.place, each.device_name) for each in profiles}
+    places = [place for place, _ in machines]
+    alone = len(set(places)) == 1
+    return tuple(
+        each.place if places.count(each.place) == 1 else " · ".join([each.place] * (not alone) + [each.device_name])
+        for each in profiles
+    )
+
+
 def _distinct(facts: Sequence[tuple[str, ...]], count: int) -> bool:
     return len({each[:count] for each in facts}) == len(facts)
 
 
 def _facts(profile: Profile) -> tuple[str, ...]:
     threads = f"{profile.threads} thread{'s' if profile.threads > 1 else ''}"
-    return PurePath(profile.model).name, profile.recipe, threads, profile.place, profile.edgevit or "", _when(profile)
+    what = PurePath(profile.model).name, profile.recipe, threads
+    return *what, profile.place, profile.device_name, profile.edgevit or "", _when(profile)
 
 
 def _when(profile: Profile) -> str:

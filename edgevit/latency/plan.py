@@ -6,16 +6,20 @@ them: of one family of models the larger is mostly the better, but only an evalu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from edgevit.errors import BudgetError, ProfileError
 from edgevit.latency.cost import Cost
+from edgevit.latency.trust import SURE, Trust
 
-__all__ = ["SCHEMA", "Candidate", "Plan"]
+__all__ = ["SCHEMA", "SEVERAL", "Candidate", "Plan", "plans_document"]
 
 SCHEMA = "edgevit.plan/1"
+SEVERAL = "edgevit.plans/1"
+"""A plan for each of several devices."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,12 @@ class Candidate:
     predicted: bool
     top1: float | None = None
     """Fraction 0..1."""
+    size_bytes: int | None = None
+    """Of the artefact's file; None where it is not known, as of one that is only predicted."""
+    extrapolated: bool = False
+    """Whether it is predicted outside the measured resolutions."""
+    trust: Trust = SURE
+    """What speaks against its latency, or against what that is predicted from."""
 
     @property
     def worth(self) -> float:
@@ -47,9 +57,13 @@ class Candidate:
             return self.top1
         return self.macs.total if self.macs else 0.0
 
+    @property
+    def needs_ms(self) -> float:
+        """The least budget that it fits: its median; of a prediction the upper end of its range."""
+        return self.late_ms if self.predicted else self.latency_ms
+
     def fits(self, budget_ms: float) -> bool:
-        """By the median; a prediction by the upper end of its range."""
-        return (self.late_ms if self.predicted else self.latency_ms) <= budget_ms
+        return self.needs_ms <= budget_ms
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -66,6 +80,9 @@ class Candidate:
             "late_ms": self.late_ms,
             "predicted": self.predicted,
             "top1": self.top1,
+            "size_bytes": self.size_bytes,
+            "extrapolated": self.extrapolated,
+            **self.trust.to_dict(),
         }
 
 
@@ -79,12 +96,26 @@ class Plan:
     """What was left out, and why."""
     assumed: tuple[str, ...] = ()
     """What predictions stand on beside the profiles: a sentence each."""
+    several: bool = False
+    """Whether other devices have plans beside it, so that it has to name its own."""
 
     def __post_init__(self) -> None:
         if not self.candidates:
             raise ProfileError("nothing to choose from: no profiled resolution was evaluated")
         if len({candidate.top1 is None for candidate in self.candidates}) > 1:
             raise ProfileError("candidates with a top-1 cannot be held against candidates without")
+        if len({candidate.device for candidate in self.candidates}) > 1:
+            raise ProfileError("candidates on one device cannot be held against candidates on another")
+
+    @property
+    def device(self) -> str:
+        """All candidates are of one: what is fast on one device says nothing of another."""
+        return self.candidates[0].device
+
+    @property
+    def where(self) -> str:
+        """` on ssh://pi`, or nothing where there is no other device."""
+        return f" on {self.device}" if self.several else ""
 
     @property
     def evaluated(self) -> bool:
@@ -109,10 +140,15 @@ class Plan:
         """Raises `BudgetError`, naming the fastest candidate, where nothing fits."""
         if self.budget_ms is None or self.chosen is not None:
             return
-        fastest = min(self.candidates, key=lambda each: each.late_ms if each.predicted else each.latency_ms)
-        took = f"up to {fastest.late_ms:.3g} ms (predicted)" if fastest.predicted else f"{fastest.latency_ms:.3g} ms"
+        fastest = min(self.candidates, key=lambda each: each.needs_ms)
+        mark, reason = fastest.trust.mark, fastest.trust.reason
+        if fastest.predicted:
+            took = f"up to {mark}{fastest.late_ms:.3g} ms (predicted)"
+        else:
+            took = f"{mark}{fastest.latency_ms:.3g} ms"
         raise BudgetError(
-            f"nothing fits {self.budget_ms:g} ms: the fastest, {fastest.label} at {fastest.resolution}, takes {took}; "
+            f"nothing fits {self.budget_ms:g} ms{self.where}: the fastest, {fastest.label} at {fastest.resolution}, "
+            f"takes {took}{f' ({reason})' if reason else ''}; "
             "allow more, or profile a smaller variant, larger patches or a lower resolution"
         )
 
@@ -128,3 +164,10 @@ class Plan:
             "notes": list(self.notes),
             "assumed": list(self.assumed),
         }
+
+
+def plans_document(plans: Sequence[Plan]) -> dict[str, Any]:
+    """`edgevit.plan/1` of one device, or `edgevit.plans/1`, which holds one for each of several."""
+    if len(plans) == 1:
+        return plans[0].to_dict()
+    return {"schema": SEVERAL, "plans": [{"device": each.device, **each.to_dict()} for each in plans]}

@@ -11,6 +11,7 @@ from edgevit.documents import Record
 from edgevit.errors import ProfileError
 from edgevit.latency.conditions import Conditions, Doubt
 from edgevit.latency.cost import Cost
+from edgevit.latency.trust import Trust
 
 __all__ = ["Point", "common_patch"]
 
@@ -64,9 +65,14 @@ class Point:
         return self.resolution // self._grid
 
     @property
+    def trust(self) -> Trust:
+        """What speaks against it: an unsettled median, a device that was not as it should be."""
+        return Trust(tuple(dict.fromkeys(each.why for each in self.doubtful)), self.stable)
+
+    @property
     def trusted(self) -> bool:
-        """Whether nothing speaks against it: its median settled, and the device was as it should be."""
-        return self.stable and not self.doubtful
+        """Whether nothing speaks against it."""
+        return not self.trust.mark
 
     def to_dict(self) -> dict[str, Any]:
         document = {

@@ -42,6 +42,8 @@ class Profile:
     points: tuple[Point, ...]
     variant: str | None = None
     load_ms: float | None = None
+    size_bytes: int | None = None
+    """The artefact's file."""
     measured_at: str | None = None
     """ISO 8601, UTC."""
     edgevit: str | None = None
@@ -73,6 +75,11 @@ class Profile:
         """What the device is: its board or processor, or else its name."""
         names = (self.device.get(key) for key in ("model", "cpu", "name"))
         return next((str(name) for name in names if name), "this device")
+
+    @property
+    def device_name(self) -> str:
+        """How the device was reached: `local`, `ssh://pi`; nothing where the document does not say."""
+        return str(self.device.get("name") or "")
 
     def point(self, resolution: int) -> Point | None:
         """What was measured at a resolution; None where nothing was."""
@@ -123,6 +130,7 @@ class Profile:
             "measured_at": self.measured_at,
             "device": dict(self.device),
             "model": self.model,
+            "size_bytes": self.size_bytes,
             "variant": self.variant,
             "patch": self.patch,
             "recipe": self.recipe,
@@ -169,7 +177,12 @@ def measure(
     else:
         answer = measure_by_benchmark_model(device, artefact, request, benchmark_model)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return replace(assemble(answer), measured_at=now, edgevit=__version__)
+    profile = replace(assemble(answer), measured_at=now, edgevit=__version__)
+    if profile.size_bytes is None and artefact.is_file():  # TFLite's own program and older runtimes do not say
+        size_bytes = artefact.stat().st_size
+        others = tuple(replace(each, size_bytes=size_bytes) for each in profile.others)
+        profile = replace(profile, size_bytes=size_bytes, others=others)
+    return profile
 
 
 def assemble(measured: Record) -> Profile:
@@ -215,6 +228,7 @@ def _read(record: Record) -> Profile:
         points=tuple(Point.from_record(point) for point in record.records("points")),
         variant=record.text("variant") if record.has("variant") else None,
         load_ms=record.number("load_ms") if record.has("load_ms") else None,
+        size_bytes=record.whole("size_bytes", least=1) if record.has("size_bytes") else None,
         measured_at=record.text("measured_at") if record.has("measured_at") else None,
         edgevit=record.text("edgevit") if record.has("edgevit") else None,
         curve_note=record.text("curve_note") if record.has("curve_note") else None,

@@ -18,9 +18,10 @@ from edgevit.config import ViTConfig
 from edgevit.errors import ProfileError
 from edgevit.latency.curve import LEAST_RESOLUTIONS
 from edgevit.latency.profile import Profile
+from edgevit.latency.trust import Trust
 from edgevit.latency.work import KINDS, Work, shape_of, work
 
-__all__ = ["PRIORS", "Estimate", "Predictor", "Prior", "Rates", "fit_rates"]
+__all__ = ["PRIORS", "Estimate", "Predictor", "Prior", "Rates", "fit_rates", "of_vits"]
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,8 @@ class Estimate:
     predicted_ms: float
     low_ms: float
     high_ms: float
+    extrapolated: bool
+    """Whether its N lies outside of what was measured."""
 
     def to_dict(self) -> dict[str, object]:
         return {
@@ -110,6 +113,7 @@ class Estimate:
             "predicted_ms": self.predicted_ms,
             "low_ms": self.low_ms,
             "high_ms": self.high_ms,
+            "extrapolated": self.extrapolated,
         }
 
 
@@ -149,6 +153,23 @@ def _solve(design: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[
     return scaled
 
 
+def of_vits(profiles: Sequence[Profile], heads: int | None = None) -> tuple[tuple[Profile, ...], tuple[str, ...]]:
+    """Those that something can be predicted from, and why not from the others.
+
+    Raises the first one's `ProfileError` where there is none.
+    """
+    kept, errors = [], []
+    for profile in profiles:
+        try:
+            shape_of(profile, heads)
+            kept.append(profile)
+        except ProfileError as error:
+            errors.append(error)
+    if not kept and errors:
+        raise errors[0]
+    return tuple(kept), tuple(map(str, errors))
+
+
 class Predictor:
     """Predicts shapes on one device, as it runs one recipe with so many threads."""
 
@@ -163,10 +184,10 @@ class Predictor:
                     f"a prediction needs a profile of at least {LEAST_RESOLUTIONS} resolutions, "
                     f"{profile.model} has {len(profile.points)}: profile more of the ladder"
                 )
-            for name in ("recipe", "threads", "place"):
+            for what, name in (("recipe",) * 2, ("threads",) * 2, ("place",) * 2, ("device", "device_name")):
                 ours, theirs = getattr(first, name), getattr(profile, name)
                 if ours != theirs:
-                    raise ProfileError(f"profiles of one {name} are needed, not {ours} and {theirs} ({profile.model})")
+                    raise ProfileError(f"profiles of one {what} are needed, not {ours} and {theirs} ({profile.model})")
         self.prior = PRIORS.get(first.recipe, _INT8)
         self._amounts = [
             work(shape, point.resolution)
@@ -179,6 +200,11 @@ class Predictor:
             fit_rates(self._amounts, self._measured, self.prior.scaled(*factors))
             for factors in product((1.0 / DOUBT, DOUBT), repeat=3)
         ]
+
+    @property
+    def trust(self) -> Trust:
+        """What speaks against any of the points that the rates were fitted to."""
+        return Trust.of_all(point.trust for profile in self.profiles for point in profile.points)
 
     @property
     def borrowed(self) -> str | None:
@@ -200,11 +226,14 @@ class Predictor:
         expected = self.rates.predict_ms(amount)
         span = [expected, *(rates.predict_ms(amount) for rates in self._others)]
         band = max(LEAST_BAND, self.fit_error)
+        tokens = config.tokens(resolution)
+        measured = [point.tokens for profile in self.profiles for point in profile.points]
         return Estimate(
             resolution,
-            config.tokens(resolution),
+            tokens,
             amount,
             expected,
             min(span) * (1.0 - band),
             max(span) * (1.0 + band),
+            not min(measured) <= tokens <= max(measured),
         )

@@ -7,6 +7,8 @@ from typing import Any
 
 from edgevit.documents import Record
 from edgevit.errors import ProfileError
+from edgevit.latency.conditions import Conditions, Doubt
+from edgevit.latency.trust import Trust
 
 __all__ = ["Sample", "Sustained"]
 
@@ -59,6 +61,10 @@ class Sustained:
     slower_from_s: float | None
     """Since when it was slower than at first by 5 % and stayed so; None: never."""
     trace: tuple[Sample, ...]
+    conditions: Conditions | None = None
+    """Of the whole run."""
+    doubtful: tuple[Doubt, ...] = ()
+    """Why the loss may not be the heat's."""
 
     def __post_init__(self) -> None:
         if not self.trace:
@@ -68,6 +74,11 @@ class Sustained:
             raise ProfileError("the sustained run's trace is not in order of time")
         if not (self.first_ms > 0 and self.steady_ms > 0 and all(each.latency_ms > 0 for each in self.trace)):
             raise ProfileError("the sustained run's latencies must be above 0 ms")
+
+    @property
+    def trust(self) -> Trust:
+        """What speaks against the loss being the heat's."""
+        return Trust(tuple(dict.fromkeys(each.why for each in self.doubtful)))
 
     @property
     def coldest_c(self) -> float | None:
@@ -87,6 +98,8 @@ class Sustained:
             "steady_ms": self.steady_ms,
             "drop": self.drop,
             "slower_from_s": self.slower_from_s,
+            **({} if self.conditions is None else {"conditions": self.conditions.to_dict()}),
+            "doubtful": [each.to_dict() for each in self.doubtful],
             "trace": [each.to_dict() for each in self.trace],
         }
 
@@ -102,4 +115,6 @@ class Sustained:
             drop=record.number("drop", least=float("-inf"), most=1.0),
             slower_from_s=record.number("slower_from_s") if record.has("slower_from_s") else None,
             trace=tuple(Sample.from_record(each) for each in record.records("trace")),
+            conditions=Conditions.from_record(record.record("conditions")) if record.has("conditions") else None,
+            doubtful=tuple(map(Doubt.from_record, record.records("doubtful"))) if record.has("doubtful") else (),
         )

@@ -88,8 +88,8 @@ def read_accuracies(paths: Sequence[Path]) -> Accuracies:
     for path in paths:
         record = read_document(path, SCHEMA)
         key = _add(series, record, record, path)
-        if record.has("against"):
-            other = record.record("against")
+        others = [record.record("against")] if record.has("against") else []
+        for other in others + (record.records("also_against") if record.has("also_against") else []):
             agreement = tuple(
                 (each.whole("resolution", least=1), each.number("agreement", most=1.0))
                 for each in other.records("results")

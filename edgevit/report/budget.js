@@ -10,6 +10,8 @@
   const toMs = (step) => low * (high / low) ** (step / STEPS);
   const toStep = (ms) => Math.round((STEPS * Math.log(ms / low)) / Math.log(high / low));
   const say = (ms) => (ms >= 100 ? ms.toFixed(0) : ms >= 10 ? ms.toFixed(1) : ms >= 1 ? ms.toFixed(2) : ms.toFixed(3));
+  const marked = (point) => point.mark + say(point.median);
+  const reasons = (point) => (point.reason ? [`${point.reason}.`] : []);
   const round = (ms) => Number(ms.toPrecision(3));
 
   function pick(series, budget) {
@@ -20,10 +22,12 @@
   function notes(series, chosen, budget) {
     if (!chosen) {
       const fastest = series.points.reduce((a, b) => (b.median < a.median ? b : a));
-      return [`The fastest measured one, ${fastest.resolution}, takes ${say(fastest.median)} ms (median).`];
+      const line = `The fastest measured one, ${fastest.resolution}, takes ${marked(fastest)} ms (median).`;
+      return [line, ...reasons(fastest)];
     }
     const over = chosen.p90 > budget ? ", which is over the budget" : "";
-    const lines = [`${say(chosen.median)} ms median; the slowest tenth takes ${say(chosen.p90)} ms or more${over}.`];
+    const lines = [`${marked(chosen)} ms median; the slowest tenth takes ${say(chosen.p90)} ms or more${over}.`];
+    lines.push(...reasons(chosen));
     if (chosen.top1 === null) return lines;
     const percent = (top1) => `${(100 * top1).toFixed(1)} %`;
     lines.push(`Top-1 accuracy there: ${percent(chosen.top1)} on ${series.images} pictures.`);
@@ -31,7 +35,7 @@
       .filter((point) => point.median <= budget && point.top1 !== null)
       .reduce((a, b) => (b.top1 > a.top1 ? b : a), chosen);
     if (better.top1 > chosen.top1) {
-      lines.push(`${better.resolution} takes ${say(better.median)} ms and is more accurate: ${percent(better.top1)}.`);
+      lines.push(`${better.resolution} takes ${marked(better)} ms and is more accurate: ${percent(better.top1)}.`);
     }
     return lines;
   }
@@ -58,6 +62,15 @@
     });
   }
 
+  function take(plan, paragraph, budget) {
+    const better = (a, b) => b.worth > a.worth || (b.worth === a.worth && b.latency < a.latency);
+    const fitting = plan.candidates.filter((each) => each.needs <= budget);
+    const chosen = fitting.reduce((a, b) => (a && !better(a, b) ? a : b), null);
+    const within = `${round(budget)} ms${plan.where}`;
+    paragraph.textContent = chosen ? `${plan.best} within ${within}: ${chosen.says}.` : `Nothing fits ${within}.`;
+    paragraph.hidden = false;
+  }
+
   function line(name, chart, budget) {
     const picture = document.querySelector(`svg[data-name="${name}"]`);
     if (!picture) return;
@@ -72,13 +85,18 @@
     const scale = chart.log ? Math.log : (value) => value;
     const share = (scale(budget) - scale(chart.low)) / (scale(chart.high) - scale(chart.low));
     group.setAttribute("display", share >= 0 && share <= 1 ? "inline" : "none");
+    const x = chart.left + share * (chart.right - chart.left);
     const y = chart.bottom - share * (chart.bottom - chart.top);
+    const ends = chart.across
+      ? { x1: x, x2: x, y1: chart.bottom, y2: chart.top }
+      : { x1: chart.left, x2: chart.right, y1: y, y2: y };
     const [rule, text] = group.children;
-    for (const [key, value] of Object.entries({ x1: chart.left, x2: chart.right, y1: y, y2: y })) {
-      rule.setAttribute(key, value);
-    }
-    text.setAttribute("x", chart.right - 4);
-    text.setAttribute("y", y - 4);
+    for (const [key, value] of Object.entries(ends)) rule.setAttribute(key, value);
+    // Beside an upright line there is room on one side only.
+    const behind = chart.across && x < (chart.left + chart.right) / 2;
+    text.style.textAnchor = behind ? "start" : "end";
+    text.setAttribute("x", behind ? x + 4 : chart.across ? x - 4 : chart.right - 4);
+    text.setAttribute("y", chart.across ? chart.bottom - 6 : y - 4);
     text.textContent = `budget ${round(budget)} ms`;
   }
 
@@ -86,6 +104,7 @@
     shown.textContent = `${round(budget)} ms`;
     slider.setAttribute("aria-valuetext", shown.textContent);
     state.series.forEach((_, index) => headline(index, budget));
+    document.querySelectorAll(".choice").forEach((each, index) => take(state.plans[index], each, budget));
     // What was drawn for the budget of the page gives way to the slider's lines.
     document.querySelectorAll('svg [id*="-budget-"]').forEach((part) => part.setAttribute("display", "none"));
     for (const [name, chart] of Object.entries(state.charts)) line(name, chart, budget);

@@ -4,32 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import PurePath
 
 from edgevit.config import VARIANTS, ViTConfig, variant_config
 from edgevit.errors import ConfigError, ProfileError
 from edgevit.latency.budget import predict
+from edgevit.latency.comparison import device_names
 from edgevit.latency.cost import Cost
 from edgevit.latency.plan import Candidate, Plan
 from edgevit.latency.profile import Profile
 from edgevit.latency.rates import Predictor
+from edgevit.latency.trust import Trust
 from edgevit.latency.work import shape_of
 from edgevit.report import words
 from edgevit.report.accuracy import Accuracies, Series
 
-__all__ = ["make_plan"]
+__all__ = ["make_plans"]
 
 
-def make_plan(
+def make_plans(
     profiles: Sequence[Profile], accuracies: Accuracies, budget_ms: float | None, variants: Sequence[str] = ()
-) -> Plan:
-    """The plan over everything that was profiled, and over what can be predicted from it.
+) -> tuple[Plan, ...]:
+    """A plan for each device, over everything that was profiled there, and over what can be predicted from it.
 
     Predicted are: evaluated resolutions that a profile lacks, by its curve; evaluated models that nobody profiled, and
     `variants` where nothing was evaluated, by the rates of the profiles of their recipe. Raises `ConfigError` where
     the accuracies are of different pictures.
     """
     _check_same_pictures(accuracies)
+    if variants and accuracies.series:
+        raise ConfigError("--variants is for plans without evaluations: nobody knows the accuracy of a name")
+    by_device: dict[str, list[Profile]] = {}
+    for device, profile in zip(device_names(profiles), profiles, strict=True):
+        by_device.setdefault(device, []).append(profile)
+    made = {device: _found(device, there, accuracies, variants) for device, there in by_device.items()}
+    # Of one device alone the plan itself says that there is nothing.
+    empty = [device for device in made if not made[device][0]] if len(made) > 1 else []
+    lost = tuple(f"{device}: nothing that was profiled there was evaluated" for device in empty)
+    if made and len(empty) == len(made):
+        raise ProfileError("nothing to choose from: no profiled resolution was evaluated")
+    return tuple(
+        Plan(found, budget_ms, (*notes, *lost), assumed, several=len(made) > 1)
+        for device, (found, notes, assumed) in made.items()
+        if device not in empty
+    )
+
+
+def _found(
+    device: str, profiles: Sequence[Profile], accuracies: Accuracies, variants: Sequence[str]
+) -> tuple[tuple[Candidate, ...], tuple[str, ...], tuple[str, ...]]:
+    """One device's candidates, what was left out and why, and what predictions stand on beside the profiles."""
     found: list[Candidate] = []
     notes: list[str] = []
     used: set[tuple[str, str]] = set()
@@ -50,9 +75,7 @@ def make_plan(
         if (each.model, each.data) not in used:
             made, note = _unprofiled(each, groups)
             found += made
-            notes += [note] if note else []
-    if variants and accuracies.series:
-        raise ConfigError("--variants is for plans without evaluations: nobody knows the accuracy of a name")
+            notes += [note] if note and not _is_reference(each, accuracies, used) else []
     for name in variants:
         config = variant_config(name)
         for group in groups:
@@ -60,19 +83,13 @@ def make_plan(
             found += _predicted(group, config, name, name, [(each, None) for each in ladder])
     unprofiled = {each.recipe for each in found if each.label not in labels}
     borrowed = [each.borrowed for each in groups if each.borrowed and each.profiles[0].recipe in unprofiled]
-    return Plan(tuple(found), budget_ms, tuple(notes), tuple(dict.fromkeys(borrowed)))
+    return tuple(replace(each, device=device) for each in found), tuple(notes), tuple(dict.fromkeys(borrowed))
 
 
 def _labels(profiles: Sequence[Profile]) -> list[str]:
-    """The artefacts' names, with device and threads where those differ; the recipe has a column of its own."""
-    several = [len({fact(each) for each in profiles}) > 1 for fact in (words.place, words.threads)]
-    return [
-        " · ".join(
-            [words.artefact(each)]
-            + [fact(each) for fact, tells in zip((words.place, words.threads), several, strict=True) if tells]
-        )
-        for each in profiles
-    ]
+    """The artefacts' names, with threads where those differ; the recipe has a column of its own."""
+    several = len({each.threads for each in profiles}) > 1
+    return [" · ".join([words.artefact(each)] + [words.threads(each)] * several) for each in profiles]
 
 
 def _check_same_pictures(accuracies: Accuracies) -> None:
@@ -86,7 +103,9 @@ def _check_same_pictures(accuracies: Accuracies) -> None:
 def _profiled(label: str, profile: Profile, series: Series | None) -> list[Candidate]:
     """The measured points with their top-1; and evaluated resolutions that were not measured, by the curve."""
 
-    def candidate(resolution: int, tokens: int, ms: float, late_ms: float, macs: Cost | None) -> Candidate:
+    def candidate(
+        resolution: int, tokens: int, ms: float, late_ms: float, macs: Cost | None, trust: Trust, outside: bool = False
+    ) -> Candidate:
         return Candidate(
             label=label,
             model=profile.model,
@@ -101,10 +120,13 @@ def _profiled(label: str, profile: Profile, series: Series | None) -> list[Candi
             late_ms=late_ms,
             predicted=profile.point(resolution) is None,
             top1=series.top1(resolution) if series else None,
+            size_bytes=profile.size_bytes,
+            extrapolated=outside,
+            trust=trust,
         )
 
     made = [
-        candidate(point.resolution, point.tokens, point.median_ms, point.p90_ms, point.macs)
+        candidate(point.resolution, point.tokens, point.median_ms, point.p90_ms, point.macs, point.trust)
         for point in profile.points
         if series is None or series.top1(point.resolution) is not None
     ]
@@ -115,22 +137,34 @@ def _profiled(label: str, profile: Profile, series: Series | None) -> list[Candi
         if profile.point(score.resolution) is None and score.resolution % profile.patch == 0:
             each = predict(profile.points, profile.curve, score.resolution)
             late_ms = each.predicted_ms * (1.0 + worst)
-            made.append(candidate(each.resolution, each.tokens, each.predicted_ms, late_ms, None))
+            of = each.resolution, each.tokens, each.predicted_ms, late_ms, None, each.trust, each.extrapolated
+            made.append(candidate(*of))
     return made
 
 
 def _groups(profiles: Sequence[Profile]) -> list[Predictor]:
-    """What can be predicted from: profiles alike in device, recipe and threads; what cannot serve is left out."""
-    alike: dict[tuple[str, str, int], list[Profile]] = {}
+    """What can be predicted from: profiles alike in recipe and threads; what cannot serve is left out."""
+    alike: dict[tuple[str, int], list[Profile]] = {}
     for profile in profiles:
         with suppress(ProfileError):  # another maker's model, or one resolution
             shape_of(profile)
-            alike.setdefault((profile.place, profile.recipe, profile.threads), []).append(profile)
+            alike.setdefault((profile.recipe, profile.threads), []).append(profile)
     groups = []
     for group in alike.values():
         with suppress(ProfileError):  # too few resolutions
             groups.append(Predictor(group))
     return groups
+
+
+def _is_reference(series: Series, accuracies: Accuracies, used: set[tuple[str, str]]) -> bool:
+    """Whether it is the float model that a profiled artefact was evaluated against: nobody expects a profile of it."""
+    beside = [
+        other
+        for pair in accuracies.comparisons
+        for own, other in ((pair.model, pair.against), (pair.against, pair.model))
+        if own == series
+    ]
+    return series.model.endswith(".keras") and any((each.model, each.data) in used for each in beside)
 
 
 def _unprofiled(series: Series, groups: Sequence[Predictor]) -> tuple[list[Candidate], str | None]:
@@ -172,6 +206,8 @@ def _predicted(
                 late_ms=each.high_ms,
                 predicted=True,
                 top1=top1,
+                extrapolated=each.extrapolated,
+                trust=group.trust,
             )
         )
     return made

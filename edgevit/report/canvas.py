@@ -116,13 +116,14 @@ def svg(figure: Figure, *, name: str, description: str) -> str:
     return text
 
 
-def chart(figure: Figure) -> dict[str, Any]:
+def chart(figure: Figure, *, across: bool = False) -> dict[str, Any]:
     """Where the first axes of a saved figure lie in its SVG, and which values they span: for who draws on it.
 
-    left, right, top, bottom are in the SVG's units; low and high are the values at bottom and top.
+    left, right, top, bottom are in the SVG's units; low and high are the values at bottom and top, or, where latency
+    goes `across`, at left and right.
     """
     axes = figure.axes[0]
-    box, (low, high) = axes.get_position(), axes.get_ylim()
+    box, (low, high) = axes.get_position(), axes.get_xlim() if across else axes.get_ylim()
     width, height = 72.0 * figure.get_figwidth(), 72.0 * figure.get_figheight()
     return {
         "left": round(box.x0 * width, 2),
@@ -131,7 +132,8 @@ def chart(figure: Figure) -> dict[str, Any]:
         "bottom": round((1.0 - box.y0) * height, 2),
         "low": float(low),
         "high": float(high),
-        "log": axes.get_yscale() == "log",
+        "log": (axes.get_xscale() if across else axes.get_yscale()) == "log",
+        "across": across,
     }
 
 
@@ -160,8 +162,10 @@ def legend(axes: Axes, place: Literal["upper left", "best"], *, first: str = "")
         fontsize=9,
         borderaxespad=0.7,
     )
-    for handle, text in zip(shown.legend_handles, shown.get_texts(), strict=True):
-        if handle is not None and handle.get_gid():  # what a script moves has one, and its words with it
-            text.set_gid(f"{handle.get_gid()}-words")
-            handle.set_gid(f"{handle.get_gid()}-key")
+    for index, handle, text in zip(order, shown.legend_handles, shown.get_texts(), strict=True):
+        # What a script moves has an id, and its words with it; not every handle takes it over, and bars have none.
+        name = getattr(handles[index], "get_gid", lambda: None)()
+        if handle is not None and name:
+            text.set_gid(f"{name}-words")
+            handle.set_gid(f"{name}-key")
     shown.get_frame().set(facecolor=ROLES["paper"], edgecolor="none", alpha=1.0)

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from edgevit.latency.comparison import Comparison
 from edgevit.report import words
+from edgevit.report.shortened import Shortened
 
 __all__ = ["comparison_view"]
 
@@ -16,15 +17,16 @@ __all__ = ["comparison_view"]
 def comparison_view(comparison: Comparison) -> RenderableType:
     """A row a resolution, a pair of columns a profile: the median, and its ratio to the first profile's.
 
-    A ratio in brackets lies within the scatter of the runs; one that is slower than allowed is marked.
+    Below them the geometric means, and the files' sizes. A ratio in brackets lies within the scatter of the runs; one
+    that is slower than allowed is marked.
     """
     labels = comparison.labels
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("res.", justify="right")
+    table.add_column("res.", justify="right", no_wrap=True)
     for index, label in enumerate(labels):
-        table.add_column(f"{label}\nms", justify="right", overflow="fold")
+        table.add_column(Shortened(f"{label}\nms"), justify="right")
         if index:
-            table.add_column("ratio", justify="right", vertical="bottom")
+            table.add_column("ratio", justify="right", vertical="bottom", no_wrap=True)
     for resolution in comparison.resolutions:
         row = [str(resolution)]
         for index, profile in enumerate(comparison.profiles):
@@ -39,15 +41,16 @@ def comparison_view(comparison: Comparison) -> RenderableType:
         whole += [""] if index == 0 else ["", "–" if mean is None else f"{mean:.2f}"]
     table.add_section()
     table.add_row(*whole)
+    if any(profile.size_bytes for profile in comparison.profiles):
+        sizes = [words.size(profile.size_bytes) for profile in comparison.profiles]
+        table.add_row("MB", sizes[0], *(cell for each in sizes[1:] for cell in (each, "")))
     lines = []
     if len(labels) > 1:
         lines.append(
             f"Ratios are to {labels[0]}; in brackets: within the scatter (p10–p90) of the runs; all: geometric mean."
         )
-    marks = "".join(words.mark(point) for profile in comparison.profiles for point in profile.points)
-    if marks:
-        meaning = {"?": "? doubtful, the device was not as it should be", "~": "~ not settled in the time given"}
-        lines.append(f"{'; '.join(text for mark, text in meaning.items() if mark in marks)}: the report says more.")
+    if marks := words.marks(point for profile in comparison.profiles for point in profile.points):
+        lines.append(f"{'; '.join(marks)}: the report says more.")
     if comparison.limit is not None and len(labels) > 1:
         slower = comparison.slower()
         verdict = f"{len(slower)} points are" if len(slower) > 1 else "one point is" if slower else "nothing is"

@@ -8,11 +8,11 @@ from typing import Any
 
 from edgevit.errors import EdgeViTError
 from edgevit.latency.comparison import Comparison as Profiles
-from edgevit.latency.comparison import apart
+from edgevit.latency.comparison import apart, device_names
 from edgevit.latency.profile import Profile
 from edgevit.report import words
 from edgevit.report.accuracy import Accuracies, Comparison
-from edgevit.report.candidates import make_plan
+from edgevit.report.candidates import make_plans
 from edgevit.report.canvas import DARK, ROLES, chart, svg
 from edgevit.report.comparison import ratio
 from edgevit.report.interactive import script_hash, script_text, state
@@ -41,6 +41,9 @@ def render(profiles: Profile | Sequence[Profile], accuracies: Accuracies, *, tit
         for index, (label, profile) in enumerate(zip(together.labels, together.profiles, strict=True))
     ]
     overlay = _overlay(together) if several else None
+    plans = _plans(together.profiles, accuracies) if several and accuracies.series else []
+    charts = {each["chart_name"]: each["chart"] for each in sections} | {each["name"]: each["chart"] for each in plans}
+    charts |= {"together": overlay["chart"]} if overlay else {}
     return environment.get_template("report.html.jinja").render(
         title=title or (_title(together) if several else f"{words.artefact(first)} on {words.place(first)}"),
         several=several,
@@ -52,10 +55,10 @@ def render(profiles: Profile | Sequence[Profile], accuracies: Accuracies, *, tit
         accuracy_svg=_accuracy_svg(together.profiles, accuracies) if accuracies.series else None,
         comparisons=[_comparison(each, together.profiles, accuracies) for each in accuracies.comparisons],
         evaluated=[(accuracies.label(each, *together.profiles), each) for each in accuracies.series],
-        plan=_plan(together.profiles, accuracies) if several and accuracies.series else None,
+        plans=plans,
         script=script_text(),
         script_hash=script_hash(),
-        state=state(together, accuracies, [each["chart"] for each in sections], overlay["chart"] if overlay else None),
+        state=state(together, accuracies, charts, [each["plan"] for each in plans]),
         edgevit=first.edgevit,
     )
 
@@ -66,13 +69,14 @@ def _source(name: str) -> str:
 
 def _title(together: Profiles) -> str:
     """What the profiles have in common, or else how many there are."""
-    for facts in (
-        {words.artefact(each) for each in together.profiles},
-        {words.place(each) for each in together.profiles},
-    ):
-        if len(facts) == 1:
-            return f"{len(together.profiles)} profiles of {facts.pop()}"
-    return f"{len(together.profiles)} profiles"
+    several = f"{len(together.profiles)} profiles"
+    artefacts, places = ({fact(each) for each in together.profiles} for fact in (words.artefact, words.place))
+    if len(artefacts) == 1:
+        return f"{several} of {artefacts.pop()}"
+    if len(places) > 1:
+        return several
+    devices = dict.fromkeys(device_names(together.profiles))
+    return f"{several} of {places.pop()}" + (f": {', '.join(devices)}" if len(devices) > 1 else "")
 
 
 def _overlay(together: Profiles) -> dict[str, Any]:
@@ -89,10 +93,14 @@ def _overlay(together: Profiles) -> dict[str, Any]:
         rows.append((resolution, cells))
     means = [together.ratio(index) for index in range(len(columns))]
     return {
+        "marks": words.marks(each for profile in together.profiles for each in profile.points),
         "svg": svg(figure, name="together", description=f"Latency over resolution of {', '.join(columns)}"),
         "chart": chart(figure),
         "columns": columns,
         "rows": rows,
+        "sizes": [words.size(each.size_bytes) for each in together.profiles]
+        if any(each.size_bytes for each in together.profiles)
+        else [],
         "means": ["" if index == 0 else "–" if mean is None else f"{mean:.2f}" for index, mean in enumerate(means)],
     }
 
@@ -103,19 +111,28 @@ def _memory_svg(together: Profiles) -> str | None:
     return svg(memory_figure(together), name="memory", description="Peak memory over resolution")
 
 
-def _plan(profiles: Sequence[Profile], accuracies: Accuracies) -> dict[str, Any] | None:
-    """The Pareto front of everything; None where the evaluations cannot be held against each other."""
+def _plans(profiles: Sequence[Profile], accuracies: Accuracies) -> list[dict[str, Any]]:
+    """Each device's Pareto front; none where the evaluations cannot be held against each other."""
     budgets = {each.recommendation.budget_ms for each in profiles if each.recommendation}
     try:
-        plan = make_plan(profiles, accuracies, budgets.pop() if len(budgets) == 1 else None)
+        plans = make_plans(profiles, accuracies, budgets.pop() if len(budgets) == 1 else None)
     except EdgeViTError:
-        return None
-    return {
-        "svg": svg(plan_figure(plan), name="plan", description="Top-1 accuracy over latency"),
-        "choice": choice(plan) if plan.budget_ms is not None else None,
-        "notes": plan.notes,
-        "assumed": plan.assumed,
-    }
+        return []
+    figures = [plan_figure(plan) for plan in plans]
+    names = [f"plan{index or ''}" for index in range(len(plans))]
+    return [
+        {
+            "plan": plan,
+            "name": name,
+            "where": plan.where,
+            "svg": svg(figure, name=name, description="Top-1 accuracy over latency"),
+            "chart": chart(figure, across=True),
+            "choice": choice(plan) if plan.budget_ms is not None else None,
+            "notes": plan.notes,
+            "assumed": plan.assumed,
+        }
+        for plan, figure, name in zip(plans, figures, names, strict=True)
+    ]
 
 
 def _accuracy_svg(profiles: Sequence[Profile], accuracies: Accuracies) -> str:

@@ -12,7 +12,9 @@ from typing import Any
 from markupsafe import Markup
 
 from edgevit.latency.comparison import Comparison
+from edgevit.latency.plan import Plan
 from edgevit.report.accuracy import Accuracies
+from edgevit.report.plan import best, described
 
 __all__ = ["script_hash", "script_text", "state"]
 
@@ -29,9 +31,9 @@ def script_hash() -> str:
 
 
 def state(
-    together: Comparison, accuracies: Accuracies, charts: Sequence[Mapping[str, Any]], overlay: Mapping[str, Any] | None
+    together: Comparison, accuracies: Accuracies, charts: Mapping[str, Mapping[str, Any]], plans: Sequence[Plan]
 ) -> Markup:
-    """JSON for the script: each profile's points, the budget of the page, and where the pictures' axes lie."""
+    """JSON for the script: each profile's points, what there is to take, the page's budget, and the pictures' axes."""
     budgets = [each.recommendation.budget_ms for each in together.profiles if each.recommendation]
     document = {
         "budget_ms": budgets[0] if budgets else None,
@@ -43,6 +45,8 @@ def state(
                         "median": point.median_ms,
                         "p90": point.p90_ms,
                         "top1": series.top1(point.resolution) if series else None,
+                        "mark": point.trust.mark,
+                        "reason": point.trust.reason,
                     }
                     for point in profile.points
                 ],
@@ -51,10 +55,23 @@ def state(
             for profile in together.profiles
             for series in (accuracies.of(profile.model),)
         ],
-        "charts": {
-            **{f"latency{index or ''}": each for index, each in enumerate(charts)},
-            **({"together": overlay} if overlay else {}),
-        },
+        "plans": [
+            {
+                "best": best(plan),
+                "where": plan.where,
+                "candidates": [
+                    {
+                        "needs": each.needs_ms,
+                        "latency": each.latency_ms,
+                        "worth": each.worth,
+                        "says": described(each, plan),
+                    }
+                    for each in plan.candidates
+                ],
+            }
+            for plan in plans
+        ],
+        "charts": dict(charts),
     }
     # In an element of text only "</" could end it early.
     return Markup(json.dumps(document).replace("<", "\\u003c"))

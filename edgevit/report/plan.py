@@ -2,56 +2,97 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from edgevit.latency.plan import Candidate, Plan
+from edgevit.latency.trust import Trust
 from edgevit.report import words
+from edgevit.report.shortened import Shortened
 
-__all__ = ["choice", "latency", "plan_view"]
+__all__ = ["best", "choice", "described", "latency", "plan_view"]
 
 
-def plan_view(plan: Plan) -> RenderableType:
-    """The Pareto front, a row a candidate, the chosen one bold; below, what was chosen and what was left out."""
+def plan_view(plans: Sequence[Plan]) -> RenderableType:
+    """The Pareto front of each device, a row a candidate, the chosen one bold; below, what was chosen and left out."""
+    several, evaluated = len(plans) > 1, plans[0].evaluated
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("model", overflow="fold")
-    table.add_column("recipe")
-    for header in ("res.", "N", "ms", "p90 / up to", "top-1" if plan.evaluated else "MMACs"):
-        table.add_column(header, justify="right")
+    if several:
+        table.add_column("device")
+    table.add_column("model")
+    table.add_column("recipe", no_wrap=True)
+    sized = any(each.size_bytes for plan in plans for each in plan.front)
+    numbers = ["res.", "N", "ms", "p90 / up to", "top-1" if evaluated else "MMACs"] + ["MB"] * sized
+    for header in numbers:
+        table.add_column(header, justify="right", no_wrap=True)
     table.add_column("")
-    for each in plan.front:
-        late = plan.budget_ms is not None and not each.fits(plan.budget_ms)
-        style = "bold green" if each == plan.chosen else "dim" if late else None
-        worth = words.percent(each.worth, 1) if plan.evaluated else words.mega(each.worth)
-        cells = [each.label, each.recipe, str(each.resolution), str(each.tokens), words.ms(each.latency_ms)]
-        cells += [words.ms(each.late_ms), worth, "predicted" if each.predicted else ""]
-        table.add_row(*cells, style=style)
+    for plan in plans:
+        for each in plan.front:
+            late = plan.budget_ms is not None and not each.fits(plan.budget_ms)
+            style = "bold green" if each == plan.chosen else "dim" if late else None
+            table.add_row(*[Shortened(plan.device)] * several, Shortened(each.label), *_cells(each, sized), style=style)
+        table.add_section()
+    lines = [line for plan in plans for line in _lines(plan)]
+    shown = [each for plan in plans for each in plan.front]
+    if reason := Trust.of_all(each.trust for each in shown).reason:
+        stands = "; of a prediction: what it stands on" if any(each.predicted for each in shown) else ""
+        lines.insert(0, f"{reason}{stands}.")
+    if any(each.extrapolated for each in shown):
+        lines.insert(0, "Extrapolated: predicted beyond what was measured.")
+    chosen = [
+        Text(f"{choice(plan)}.", style="bold green" if plan.chosen else "bold red")
+        for plan in plans
+        if plan.budget_ms is not None
+    ]
+    return Group(table, *map(Text, dict.fromkeys(lines)), *chosen)
+
+
+def _cells(each: Candidate, sized: bool) -> list[str]:
+    """All but device and model; `sized`: with the file's MB."""
+    worth = words.mega(each.worth) if each.top1 is None else words.percent(each.worth, 1)
+    cells = [each.recipe, str(each.resolution), str(each.tokens)]
+    cells += [words.marked(each.latency_ms, each.trust), words.ms(each.late_ms), worth]
+    cells += [words.size(each.size_bytes)] * sized
+    return [*cells, "extrapolated" if each.extrapolated else "predicted" if each.predicted else ""]
+
+
+def _lines(plan: Plan) -> list[str]:
+    """What was left out, why, and what predictions stand on."""
     rest = len(plan.candidates) - len(plan.front)
     what = "more accurate" if plan.evaluated else "larger"
-    lines = [Text(f"Left out: {rest} of {len(plan.candidates)} that are slower and no {what}.")] if rest else []
-    lines += [Text(f"Not considered: {note}.") for note in plan.notes]
-    lines += [Text(sentence) for sentence in plan.assumed]
-    if plan.budget_ms is not None:
-        lines.append(Text(f"{choice(plan)}.", style="bold green" if plan.chosen else "bold red"))
-    return Group(table, *lines)
+    lines = [f"Left out: {rest} of {len(plan.candidates)} that are slower and no {what}."] if rest else []
+    lines += [f"Not considered: {note}." for note in plan.notes]
+    return [*lines, *plan.assumed]
 
 
 def choice(plan: Plan) -> str:
-    """What to take within the budget, and what it costs and buys."""
-    chosen = plan.chosen
-    if chosen is None:
-        return f"Nothing fits {plan.budget_ms:g} ms"
-    best = "Most accurate" if plan.evaluated else "Largest"
-    worth = f", top-1 {words.percent(chosen.worth, 1)}" if plan.evaluated else ""
-    recipe = f" in {chosen.recipe}" if len({each.recipe for each in plan.candidates}) > 1 else ""
-    where = f"{chosen.label}{recipe} at {chosen.resolution}"
-    return f"{best} within {plan.budget_ms:g} ms: {where} ({latency(chosen)}{worth})"
+    """What to take within the budget, what it costs and buys, and what speaks against that figure."""
+    if plan.chosen is None:
+        return f"Nothing fits {plan.budget_ms:g} ms{plan.where}"
+    return f"{best(plan)} within {plan.budget_ms:g} ms{plan.where}: {described(plan.chosen, plan)}"
+
+
+def best(plan: Plan) -> str:
+    """What the choice is the best by."""
+    return "Most accurate" if plan.evaluated else "Largest"
+
+
+def described(each: Candidate, plan: Plan) -> str:
+    """A candidate, what it costs and buys, and what speaks against that figure."""
+    worth = f", top-1 {words.percent(each.worth, 1)}" if plan.evaluated else ""
+    recipe = f" in {each.recipe}" if len({other.recipe for other in plan.candidates}) > 1 else ""
+    reason = f"; {each.trust.reason}" if each.trust.reason else ""
+    return f"{each.label}{recipe} at {each.resolution} ({latency(each)}{worth}){reason}"
 
 
 def latency(each: Candidate) -> str:
     """`11.2 ms median, p90 12.3 ms`, or what is predicted."""
+    typical = words.marked(each.latency_ms, each.trust)
     if each.predicted:
-        return f"{words.ms(each.latency_ms)} ms predicted, up to {words.ms(each.late_ms)} ms"
-    return f"{words.ms(each.latency_ms)} ms median, p90 {words.ms(each.late_ms)} ms"
+        how = "extrapolated" if each.extrapolated else "predicted"
+        return f"{typical} ms {how}, up to {words.ms(each.late_ms)} ms"
+    return f"{typical} ms median, p90 {words.ms(each.late_ms)} ms"

@@ -77,7 +77,15 @@ def plan_figure(plan: Plan) -> Figure:
                 fontsize=8.5,
             )
         if plan.budget_ms is not None:
-            axes.axvline(plan.budget_ms, color=ROLES["budget"], linewidth=1.3, linestyle=(0, (5, 3)), label="budget")
+            dashed = (0, (5, 3))
+            axes.axvline(
+                plan.budget_ms,
+                color=ROLES["budget"],
+                linewidth=1.3,
+                linestyle=dashed,
+                label="budget",
+                gid="budget-line",
+            )
         if plan.chosen:
             axes.plot(
                 [plan.chosen.latency_ms],
@@ -88,6 +96,7 @@ def plan_figure(plan: Plan) -> Figure:
                 markeredgecolor=ROLES["pick"],
                 markeredgewidth=2.0,
                 label=drawable(f"chosen: {plan.chosen.label} at {plan.chosen.resolution}"),
+                gid="budget-mark",
             )
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

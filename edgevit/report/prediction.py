@@ -27,12 +27,18 @@ def prediction_view(predictor: Predictor, config: ViTConfig, estimates: Sequence
     for each in estimates:
         macs = words.mega(each.work.linear_macs), words.mega(each.work.attention_macs)
         span = f"{words.ms(each.low_ms)}–{words.ms(each.high_ms)}"
-        table.add_row(str(each.resolution), str(each.tokens), *macs, words.ms(each.predicted_ms), span)
+        table.add_row(
+            str(each.resolution), str(each.tokens), *macs, words.marked(each.predicted_ms, predictor.trust), span
+        )
     sources = ", ".join(
         f"{words.artefact(profile)} ({shape(measured)}, {len(profile.points)} resolutions)"
         for profile, measured in zip(predictor.profiles, predictor.shapes, strict=True)
     )
     lines = [f"From {sources}; it fits its own points within {words.percent(predictor.fit_error, 1)}."]
+    if predictor.trust.reason:
+        lines.append(f"It stands on points that are marked: {predictor.trust.reason}.")
+    if outside := [str(each.resolution) for each in estimates if each.extrapolated]:
+        lines.append(f"Extrapolated, beyond the tokens that were measured: {', '.join(outside)}.")
     if predictor.borrowed:
         lines.append(predictor.borrowed)
     return Group(table, *map(Text, lines))

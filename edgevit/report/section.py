@@ -7,6 +7,7 @@ from typing import Any
 
 from edgevit.latency.point import Point
 from edgevit.latency.profile import Profile
+from edgevit.latency.trust import Trust
 from edgevit.report import words
 from edgevit.report.accuracy import Accuracies, Series
 from edgevit.report.canvas import chart, svg
@@ -33,7 +34,8 @@ def section(index: int, label: str, profile: Profile, accuracies: Accuracies) ->
     """What the template shows of the profile in place `index`; `chart` is where its picture's axes are."""
     curve = profile.curve
     figure = curve_figure(profile)
-    drawn = svg(figure, name=f"latency{index or ''}", description=_describe_curve(profile))
+    chart_name = f"latency{index or ''}"
+    drawn = svg(figure, name=chart_name, description=_describe_curve(profile))
     return {
         "index": index,
         "label": label,
@@ -42,6 +44,7 @@ def section(index: int, label: str, profile: Profile, accuracies: Accuracies) ->
         "headline": _headline(profile, accuracies),
         "missed": profile.recommendation is not None and profile.recommendation.point is None,
         "curve_svg": drawn,
+        "chart_name": chart_name,
         "chart": chart(figure),
         "equation": words.equation(curve) if curve else None,
         "findings": _findings(profile),
@@ -53,6 +56,7 @@ def section(index: int, label: str, profile: Profile, accuracies: Accuracies) ->
         "cooling": words.cooling(profile),
         "machine": _machine(profile),
         "doubts": words.doubts(profile),
+        "unwatched": words.unwatched(profile),
         "unstable": words.unstable(profile),
     }
 
@@ -74,27 +78,37 @@ def _headline(profile: Profile, accuracies: Accuracies) -> dict[str, Any]:
     first, last = profile.points[0], profile.points[-1]
     found = profile.recommendation
     if found is None:
-        span = f"{words.ms(first.median_ms)} – {words.ms(last.median_ms)} ms"
+        span = f"{words.marked(first.median_ms, first.trust)} – {words.marked(last.median_ms, last.trust)} ms"
         return {
             "big": span,
             "what": f"median latency from {first.resolution} to {last.resolution}",
-            "notes": [],
+            "notes": _reasons(first, last),
         }
     notes = []
     if found.point is None:
         fastest = min(profile.points, key=lambda point: point.median_ms)
         big, what = "none", f"no resolution fits {found.budget_ms:g} ms"
-        took = words.ms(fastest.median_ms)
+        took = words.marked(fastest.median_ms, fastest.trust)
         notes.append(f"The fastest measured one, {fastest.resolution}, takes {took} ms (median).")
+        notes += _reasons(fastest)
     else:
         big, what = str(found.point.resolution), f"is the largest resolution under {found.budget_ms:g} ms"
         over = ", which is over the budget" if found.point.p90_ms > found.budget_ms else ""
-        median, p90 = words.ms(found.point.median_ms), words.ms(found.point.p90_ms)
+        median, p90 = words.marked(found.point.median_ms, found.point.trust), words.ms(found.point.p90_ms)
         notes.append(f"{median} ms median; the slowest tenth takes {p90} ms or more{over}.")
+        notes += _reasons(found.point)
         notes += _most_accurate(found.point, profile, accuracies)
     if found.predicted:
         notes.append(f"{words.predicted(found.predicted)}.")
+    if stands := words.curve_trust(profile):
+        notes.append(f"{stands}.")
     return {"big": big, "what": what, "notes": notes}
+
+
+def _reasons(*points: Point) -> list[str]:
+    """What the marks of these points mean, in a sentence or none."""
+    reason = Trust.of_all(point.trust for point in points).reason
+    return [f"{reason}."] if reason else []
 
 
 def _most_accurate(chosen: Point, profile: Profile, accuracies: Accuracies) -> list[str]:
@@ -108,7 +122,7 @@ def _most_accurate(chosen: Point, profile: Profile, accuracies: Accuracies) -> l
     fitting = [(series.top1(p.resolution) or 0.0, p) for p in profile.points if p.median_ms <= budget_ms]
     best, point = max(fitting, key=lambda each: (each[0], -each[1].resolution))
     if best > own:
-        took = words.ms(point.median_ms)
+        took = words.marked(point.median_ms, point.trust)
         notes.append(f"{point.resolution} takes {took} ms and is more accurate: {words.percent(best, 1)}.")
     return notes
 
@@ -205,6 +219,7 @@ def _machine(profile: Profile) -> list[tuple[str, str]]:
         ("Python", device.get("python")),
         ("interpreter", " ".join(str(device[key]) for key in ("backend", "version") if device.get(key))),
         ("artefact", profile.model),
+        ("file", f"{words.size(profile.size_bytes)} MB" if profile.size_bytes else None),
         ("variant", profile.variant),
         ("recipe", profile.recipe),
         ("load time", f"{words.ms(profile.load_ms)} ms" if profile.load_ms is not None else None),

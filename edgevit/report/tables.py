@@ -18,11 +18,13 @@ __all__ = ["profile_table", "profile_view"]
 def profile_view(profile: Profile) -> RenderableType:
     """For each number of threads the table, and under it the curve, the crossover, predictions and the recommendation.
 
-    Then the pauses for cooling and the sustained run, a line each.
+    Then why there is no curve, the pauses for cooling, the sustained run, and that no sensor was watched, a line each.
     """
     rendered = [_series_view(each) for each in profile.series]
-    lines = [f"{paused}." if (paused := words.cooling(profile)) else None]
+    lines = [f"No curve: {profile.curve_note}." if profile.curve_note else None]
+    lines += [f"{paused}." if (paused := words.cooling(profile)) else None]
     lines += [f"{words.sustained(profile.sustained)}." if profile.sustained else None]
+    lines += [f"{unwatched}." if (unwatched := words.unwatched(profile)) else None]
     return Group(*rendered, *(Text(line) for line in lines if line))
 
 
@@ -36,7 +38,10 @@ def _series_view(profile: Profile) -> RenderableType:
         lines += [f"{words.shares(curve, profile)}."] if curve.crossover_tokens is not None else []
     for each in profile.predictions:
         where = ", outside the measured resolutions" if each.extrapolated else ""
-        lines.append(f"Predicted at {each.resolution} (N = {each.tokens}): {words.ms(each.predicted_ms)} ms{where}.")
+        predicted = words.marked(each.predicted_ms, each.trust)
+        lines.append(f"Predicted at {each.resolution} (N = {each.tokens}): {predicted} ms{where}.")
+    if stands := words.curve_trust(profile):
+        lines.append(f"{stands}.")
     rendered: list[RenderableType] = [profile_table(profile), *map(Text, lines)]
     if found := profile.recommendation:
         rendered.append(Text(f"{words.recommendation(found)}.", style="bold green" if found.point else "bold red"))
@@ -68,7 +73,7 @@ def profile_table(profile: Profile) -> Table:
 
 def _row(point: Point, curve: Curve | None) -> list[str]:
     spread = f"{words.ms(point.p10_ms)}–{words.ms(point.p90_ms)}"
-    median = f"{'?' if point.doubtful else ''}{'' if point.stable else '~'}{words.ms(point.median_ms)} ({spread})"
+    median = f"{words.marked(point.median_ms, point.trust)} ({spread})"
     row = [str(point.resolution), str(point.tokens)]
     row += [words.mega(point.macs.linear_macs), words.mega(point.macs.attention_macs), median]
     if curve:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 
 from edgevit.latency.budget import Prediction, Recommendation
@@ -9,15 +10,19 @@ from edgevit.latency.curve import Curve
 from edgevit.latency.point import Point
 from edgevit.latency.profile import Profile
 from edgevit.latency.sustained import Sustained
+from edgevit.latency.trust import Trust
 
 __all__ = [
     "artefact",
     "cooling",
     "crossover",
+    "curve_trust",
     "doubts",
     "equation",
     "fit_quality",
     "mark",
+    "marked",
+    "marks",
     "mega",
     "ms",
     "percent",
@@ -25,10 +30,12 @@ __all__ = [
     "predicted",
     "recommendation",
     "shares",
+    "size",
     "subject",
     "sustained",
     "threads",
     "unstable",
+    "unwatched",
 ]
 
 
@@ -48,6 +55,11 @@ def mega(value: float) -> str:
     """Millions, for MACs and bytes: 1.25, 53.7, 1240."""
     millions = value / 1e6
     return f"{millions:.0f}" if millions >= 100 else f"{millions:.1f}" if millions >= 10 else f"{millions:.2f}"
+
+
+def size(size_bytes: int | None) -> str:
+    """A file's megabytes (10⁶ bytes), as `edgevit inspect` has them."""
+    return "–" if size_bytes is None else f"{size_bytes / 1e6:.2f}"
 
 
 def equation(curve: Curve) -> str:
@@ -77,7 +89,19 @@ def subject(profile: Profile) -> str:
 
 def mark(point: Point) -> str:
     """What stands before a median: `?` where it is doubtful, `~` where it had not settled."""
-    return f"{'?' if point.doubtful else ''}{'' if point.stable else '~'}"
+    return point.trust.mark
+
+
+def marks(points: Iterable[Point]) -> list[str]:
+    """What the marks before these points' medians mean, as far as there are any."""
+    found = "".join(map(mark, points))
+    meaning = {"?": "? doubtful, the device was not as it should be", "~": "~ not settled in the time given"}
+    return [text for sign, text in meaning.items() if sign in found]
+
+
+def marked(value_ms: float, trust: Trust) -> str:
+    """Milliseconds with the mark before them."""
+    return f"{trust.mark}{ms(value_ms)}"
 
 
 def unstable(profile: Profile) -> str | None:
@@ -134,18 +158,31 @@ def cooling(profile: Profile) -> str | None:
 
 
 def sustained(run: Sustained) -> str:
-    """What became of the speed in a run without a pause."""
+    """What became of the speed in a run without a pause, and why that may be nothing of the heat's."""
     threads = f"{run.threads} thread{'s' if run.threads > 1 else ''}"
     text = (
         f"{run.seconds:.0f} s without a pause at {run.resolution} on {threads}: "
         f"{ms(run.first_ms)} ms at first, {ms(run.steady_ms)} ms at the end"
     )
-    text += f", {percent(run.drop)} of the speed lost" if run.drop >= 0.01 else ", no speed lost"
+    mark = run.trust.mark
+    text += f", {mark}{percent(run.drop)} of the speed lost" if run.drop >= 0.01 else f", {mark}no speed lost"
     if run.slower_from_s is not None:
         text += f"; slower by 5 % or more from {run.slower_from_s:.0f} s on"
     if run.hottest_c is not None and run.coldest_c is not None:
         text += f"; {run.coldest_c:.0f} to {run.hottest_c:.0f} °C"
+    else:
+        text += "; no temperature could be read"
+    if run.trust.reason:
+        text += f"; {run.trust.reason} ({', '.join(each.detail for each in run.doubtful)})"
     return text
+
+
+def unwatched(profile: Profile) -> str | None:
+    """That nothing would have told of heat; None where something was watched, or an older document does not say."""
+    sensors = profile.device.get("sensors")
+    if not isinstance(sensors, Mapping) or any(value for name, value in sensors.items() if name != "load"):
+        return None
+    return "No temperature, clock or throttling can be read there: what heat does to these figures goes unnoticed"
 
 
 def fit_quality(curve: Curve, profile: Profile) -> str:
@@ -190,14 +227,25 @@ def recommendation(found: Recommendation) -> str:
     else:
         text = (
             f"Largest resolution under {budget}: {found.point.resolution} "
-            f"({ms(found.point.median_ms)} ms median, p90 {ms(found.point.p90_ms)} ms)"
+            f"({marked(found.point.median_ms, found.point.trust)} ms median, p90 {ms(found.point.p90_ms)} ms)"
         )
         if found.point.p90_ms > found.budget_ms:
             text += "; its slowest tenth is over the budget"
+        if found.point.trust.reason:
+            text += f"; {found.point.trust.reason}"
     return f"{text}. {predicted(found.predicted)}" if found.predicted else text
 
 
 def predicted(what: Prediction) -> str:
     """A resolution that the curve would allow beside the recommended one."""
     where = "beyond what was measured" if what.extrapolated else "not measured"
-    return f"By the curve {what.resolution} would take {ms(what.predicted_ms)} ms ({where})"
+    return f"By the curve {what.resolution} would take {marked(what.predicted_ms, what.trust)} ms ({where})"
+
+
+def curve_trust(profile: Profile) -> str | None:
+    """What the marks of a profile's predictions mean; None where it has none, or nothing speaks against them."""
+    said = [*profile.predictions]
+    if profile.recommendation and profile.recommendation.predicted:
+        said.append(profile.recommendation.predicted)
+    reason = Trust.of_all(each.trust for each in said).reason
+    return f"Predictions stand on points that are marked: {reason}" if reason else None

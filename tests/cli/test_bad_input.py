@@ -84,6 +84,7 @@ CASES = {
     "evaluate: missing artefact": ("evaluate {0}/none.tflite {0}/pictures", "no such artefact: "),
     "evaluate: truncated": ("evaluate {0}/cut.tflite {0}/pictures", "the file is truncated or damaged"),
     "evaluate: other file": ("evaluate {0}/three.txt {0}/pictures", "neither a .keras model nor a .tflite artefact"),
+    "evaluate: a table": ("evaluate {0}/good.tflite {0}/lost/labels.csv", "is a file, and a folder of pictures is"),
     "evaluate: no folder": ("evaluate {0}/good.tflite {0}/nowhere", "no such picture folder: "),
     "evaluate: empty folder": ("evaluate {0}/good.tflite {0}/empty", "holds no pictures"),
     "evaluate: unknown class": ("evaluate {0}/good.tflite {0}/strangers", "the model has no class 'yew'"),
@@ -105,7 +106,7 @@ CASES = {
     "import: no checkpoint": ("import {0}/good.tflite -o {0}/out.keras", "is no safetensors, .npz or .weights.h5 file"),
     "import: labels": (
         "import {0}/nano.safetensors --labels {0}/three.txt -o {0}/out.keras",
-        "nano.safetensors: 3 labels for 4 classes",
+        "nano.safetensors has 4: one name for each, in order",
     ),
     "import: headless": ("import {0}/headless.npz -o {0}/out.keras", "it has no classifier head; say --classes N"),
     "sensitivity: empty folder": ("sensitivity {0}/good.keras --data {0}/empty", "holds no pictures"),

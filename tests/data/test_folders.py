@@ -125,7 +125,7 @@ def test_a_run_s_split_gives_what_was_held_out(three, tmp_path):
 def test_folder_refusals(three, tmp_path):
     with pytest.raises(DataError, match=r"no such picture folder: .*nowhere"):
         read_folder(tmp_path / "nowhere")
-    with pytest.raises(DataError, match="no such picture folder"):
+    with pytest.raises(DataError, match="is a file, and a folder of pictures is needed"):
         read_folder(three / "ash" / "0.png")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"holds no pictures: it needs a folder for each class, or labels\.csv"):

@@ -634,8 +634,8 @@ def test_online(make_server, run):
     assert deployment["sent_bytes"] < 5e6
     assert [each for each in names(pi.top / "layers") if each.startswith("wheels")] == []
     # A profile takes what is there.
-    code, _, err = run("profile", GOLDEN, "--device", pi.name, "--seconds", "0.2")
-    assert "curve needs" in err, err
+    code, out, err = run("profile", GOLDEN, "--device", pi.name, "--seconds", "0.2")
+    assert "curve needs" in out, err
     assert [each for each in names(pi.top / "layers") if each.startswith("wheels")] == []
 
 

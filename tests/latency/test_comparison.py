@@ -11,7 +11,7 @@ import pytest
 
 from edgevit.cli.main import main
 from edgevit.errors import DocumentError, ProfileError, SlowerError
-from edgevit.latency.comparison import Comparison, read_profiles
+from edgevit.latency.comparison import Comparison, device_names, read_profiles
 from edgevit.latency.conditions import Doubt
 from edgevit.latency.profile import Profile
 
@@ -39,8 +39,15 @@ def test_labels_say_only_what_differs(base: Profile) -> None:
         "x.tflite · 4 threads",
     )
     assert Comparison((base, replace(base, device={"model": "Pi 5"}))).labels == ("Test CPU", "Pi 5")
+    twins = [replace(base, device={"cpu": "EPYC", "name": name}) for name in ("local", "ssh://pi")]
+    assert Comparison(tuple(twins)).labels == ("local", "ssh://pi")
+    other = replace(base, device={"cpu": "Pi 5", "name": "ssh://pi5"})
+    assert device_names((*twins, other, twins[0])) == ("EPYC · local", "EPYC · ssh://pi", "Pi 5", "EPYC · local")
+    assert device_names(tuple(twins)) == ("local", "ssh://pi")
+    assert device_names((base, base)) == ("Test CPU", "Test CPU")
     later = [replace(base, measured_at=f"2026-11-2{day}T10:00:00+00:00") for day in (3, 4)]
     assert Comparison(tuple(later)).labels == ("2026-11-23 10:00:00", "2026-11-24 10:00:00")
+    assert Comparison((later[0], base)).labels == ("2026-11-23 10:00:00", "undated")
     assert Comparison((base, base)).labels == ("deit_tiny.tflite (1)", "deit_tiny.tflite (2)")
     assert Comparison((base,)).labels == ("deit_tiny.tflite",)
 
@@ -118,11 +125,26 @@ class TestCommand:
         assert "all 1.25" in words
         assert "Ratios are to int8" in words
 
+    def test_sizes(self, capsys: pytest.CaptureFixture[str], base: Profile, tmp_path: Path) -> None:
+        paths = []
+        for name, size_bytes in (("a", None), ("b", 6_080_000)):
+            paths.append(tmp_path / f"{name}.json")
+            profile = replace(base, recipe=name, size_bytes=size_bytes)
+            paths[-1].write_text(json.dumps(profile.to_dict()))
+        page = tmp_path / "report.html"
+        code, out, _ = self.run(capsys, *map(str, paths), "-o", str(page))
+        assert (code, "MB – 6.08" in " ".join(out.split())) == (0, True)
+        assert '<th scope="row">file, MB</th><td>–</td><td>6.08</td>' in page.read_text(encoding="utf-8")
+        assert "<dt>file</dt><dd>6.08 MB</dd>" in page.read_text(encoding="utf-8")
+        paths[1].write_text(json.dumps(replace(base, recipe="b").to_dict()))
+        assert "MB" not in self.run(capsys, *map(str, paths))[1]
+
     def test_marks_are_explained(self, capsys: pytest.CaptureFixture[str], base: Profile, tmp_path: Path) -> None:
         path = tmp_path / "hot.json"
         hot = replace(base.points[0], stable=False, doubtful=(Doubt("heat", "80 °C"),))
         path.write_text(json.dumps(replace(base, points=(hot, *base.points[1:])).to_dict()))
-        words = " ".join(self.run(capsys, str(path))[1].split())
+        (tmp_path / "cool.json").write_text(json.dumps(replace(base, recipe="float32").to_dict()))
+        words = " ".join(self.run(capsys, str(path), str(tmp_path / "cool.json"))[1].split())
         assert "96 ?~2.00" in words
         assert "? doubtful, the device was not as it should be; ~ not settled in the time given" in words
 
@@ -146,6 +168,21 @@ class TestCommand:
         assert len(document["slower"]) == 11
         assert "Side by side" in page.read_text(encoding="utf-8")
         assert "res." in err
+
+    def test_files_count_once_and_two_are_needed(
+        self, capsys: pytest.CaptureFixture[str], files: tuple[str, str], tmp_path: Path
+    ) -> None:
+        first = files[0]
+        again = str(tmp_path / "x" / ".." / "a.json")
+        assert self.run(capsys, first, again) == (1, "", f"edgevit: {first} is given twice: name each file once\n")
+        code, out, err = self.run(capsys, first)
+        assert (code, out) == (1, "")
+        assert err == (
+            f"edgevit: a comparison needs two profiles or more, and {first} holds one: name another beside it\n"
+        )
+        both = tmp_path / "both.json"
+        assert self.run(capsys, *files, "--json", str(both), "--quiet") == (0, "", "")
+        assert self.run(capsys, str(both), "--quiet") == (0, "", "")
 
     @pytest.mark.parametrize(
         ("args", "message"),

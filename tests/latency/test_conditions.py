@@ -15,6 +15,8 @@ from edgevit.documents import Record
 from edgevit.errors import BudgetError, DocumentError, ProfileError
 from edgevit.latency.profile import Profile, assemble, read_profile
 from edgevit.report import words
+from edgevit.report.accuracy import Accuracies
+from edgevit.report.html import render
 from edgevit.report.tables import profile_view
 
 Answer = Callable[[dict[int, float]], dict[str, Any]]
@@ -28,7 +30,7 @@ HOT = {
 }
 SUSTAINED = {
     "resolution": 224, "threads": 4, "seconds": 120.0, "runs": 9000, "first_ms": 12.0, "steady_ms": 16.0, "drop": 0.25,
-    "slower_from_s": 42.0,
+    "slower_from_s": 42.0, "conditions": copy.deepcopy(HOT), "doubtful": [],
     "trace": [
         {"t_s": 1.0, "ms": 12.0, "temperature_c": 48.2, "mhz": 1800.0},
         {"t_s": 120.0, "ms": 16.0, "temperature_c": 81.0, "mhz": 1350.0, "throttled": ["throttled"]},
@@ -108,6 +110,35 @@ def test_marks_are_shown(warm: dict[str, Any]) -> None:
         "slower by 5 % or more from 42 s on; 48 to 81 °C."
     ) in shown
     assert "4 threads · Test CPU" in shown
+
+
+def test_a_loss_that_may_be_none_of_the_heats_is_marked(warm: dict[str, Any]) -> None:
+    warm["sustained"]["doubtful"] = [{"why": "load", "detail": "others used 1.0 of 2 processors"}]
+    for each in warm["sustained"]["trace"]:
+        del each["temperature_c"]
+    profile = assemble(Record(warm, "x.json"))
+    said = (
+        "16.0 ms at the end, ?25 % of the speed lost; slower by 5 % or more from 42 s on; "
+        "no temperature could be read; "
+        "? doubtful: other processes wanted the processor (others used 1.0 of 2 processors)."
+    )
+    assert said in text_of(profile)
+    assert said in render(profile, Accuracies())
+    assert profile.sustained is not None
+    assert profile.sustained.to_dict()["doubtful"] == warm["sustained"]["doubtful"]
+
+
+def test_a_device_without_sensors_is_said_to_be_one(answer: Answer) -> None:
+    said = "No temperature, clock or throttling can be read there"
+    document = answer({96: 2.0, 128: 3.3})
+    for sensors, unwatched in (
+        (None, False),  # a document of before
+        ({"temperature": None, "clock": None, "throttling": None, "load": "/proc/stat"}, True),
+        ({"temperature": None, "clock": "cpufreq", "throttling": None, "load": "/proc/stat"}, False),
+    ):
+        document["device"]["sensors"] = sensors
+        profile = assemble(Record(document, "x.json"))
+        assert (said in text_of(profile), said in render(profile, Accuracies())) == (unwatched, unwatched)
 
 
 def test_documents_of_before_are_read(answer: Answer) -> None:

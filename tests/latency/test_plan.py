@@ -125,9 +125,70 @@ class TestPlanCommand:
         labels = {(each["label"], each["predicted"]) for each in json.loads(out)["candidates"]}
         assert code == 0
         assert labels == {("mobilenet.tflite", False), ("deit_tiny.tflite", False), ("vit-nano", True)}
+        both = folder / "both.json"
+        assert run("compare", folder / "pi.json", folder / "cnn.json", "--json", both, "--quiet")[0] == 0
+        target = folder / "prediction.json"
+        code, out, _ = run("predict", both, "--variant", "vit-nano", "--json", target)
+        said = "the MACs of mobilenet.tflite are not those of a ViT of edgevit's: nothing can be predicted from it"
+        assert (code, f"Left out: {said}." in out) == (0, True)
+        document = json.loads(target.read_text())
+        assert (document["profiles"], document["left_out"]) == (["out/deit_tiny.tflite"], [said])
         code, _, err = run("predict", folder / "cnn.json", "--variant", "vit-nano")
         assert code == 1
         assert err.startswith("edgevit: the MACs of mobilenet.tflite are not those of a ViT of edgevit's")
+
+    def test_each_device_has_its_own_choice(self, run: Run, folder: Path) -> None:
+        """Two devices with the same processor: one four times as fast as the other."""
+        fast = json.loads((folder / "pi.json").read_text())
+        fast["device"]["name"] = "ssh://pi"
+        for point in fast["points"]:
+            for key in ("median", "p10", "p90"):
+                point["latency_ms"][key] /= 4.0
+        del fast["curve"]
+        (folder / "fast.json").write_text(json.dumps(fast))
+        target = folder / "plans.json"
+        files = (folder / "pi.json", folder / "fast.json", folder / "tiny.json")
+        code, out, err = run("plan", *files, "--budget-ms", "6", "--json", target)
+        words = " ".join(out.split())
+        assert (code, err) == (0, "")
+        assert "bench deit_tiny.tflite int8 160 101 5.20 5.72 73.0 %" in words
+        assert "ssh://pi deit_tiny.tflite int8 160 101 1.30 1.43 73.0 %" in words
+        assert "Most accurate within 6 ms on bench: deit_tiny.tflite at 160 (5.20 ms median" in words
+        assert "Most accurate within 6 ms on ssh://pi: deit_tiny.tflite at 224 (3.00 ms median" in words
+        document = json.loads(target.read_text())
+        assert document["schema"] == "edgevit.plans/1"
+        assert [(each["device"], each["chosen"]["resolution"]) for each in document["plans"]] == [
+            ("bench", 160),
+            ("ssh://pi", 224),
+        ]
+        assert [{each["device"] for each in plan["candidates"]} for plan in document["plans"]] == [
+            {"bench"},
+            {"ssh://pi"},
+        ]
+        code, _, err = run("plan", *files, "--budget-ms", "1")
+        assert (code, err.startswith("edgevit: nothing fits 1 ms on bench: the fastest")) == (1, True)
+        code, _, err = run("plan", *files, "--png", folder / "front.png")
+        assert (code, err) == (1, "edgevit: --png is for one device, and these profiles are of 2: bench, ssh://pi\n")
+        code, _, err = run("predict", *files[:2], "--variant", "vit-micro")
+        assert (code, err.startswith("edgevit: profiles of one device are needed, not bench and ssh://pi")) == (1, True)
+
+    def test_a_device_with_nothing_to_choose_from_is_said_to_be_one(self, run: Run, folder: Path) -> None:
+        other = json.loads((folder / "pi.json").read_text())
+        other["device"]["name"], other["model"] = "ssh://pi", "other.tflite"
+        (folder / "other.json").write_text(json.dumps(other))
+        code, out, _ = run("plan", folder / "pi.json", folder / "other.json", folder / "tiny.json")
+        said = "Not considered: ssh://pi: nothing that was profiled there was evaluated."
+        assert (code, said in " ".join(out.split())) == (0, True)
+
+    def test_sizes(self, run: Run, folder: Path) -> None:
+        document = json.loads((folder / "pi.json").read_text())
+        (folder / "sized.json").write_text(json.dumps({**document, "size_bytes": 6_080_000}))
+        target = folder / "plan.json"
+        code, out, _ = run("plan", folder / "sized.json", "--variants", "vit-nano", "--json", target)
+        assert (code, "224 197 12.0 13.2 1167 6.08" in " ".join(out.split())) == (0, True)
+        candidates = json.loads(target.read_text())["candidates"]
+        assert {(each["predicted"], each["size_bytes"]) for each in candidates} == {(False, 6_080_000), (True, None)}
+        assert "MB" not in run("plan", folder / "pi.json")[1]
 
     def test_nothing_fits(self, run: Run, folder: Path) -> None:
         code, out, err = run("plan", folder / "pi.json", "--budget-ms", "1")
@@ -151,6 +212,18 @@ class TestPlanCommand:
         assert "Not considered: deit.keras has no profile here, and none of float32 to predict it from." in words
         assert "Not considered: old.keras has no profile here, and nothing says which variant it is." in words
 
+    def test_the_float_reference_is_expected_to_have_no_profile(self, run: Run, folder: Path) -> None:
+        document = json.loads(evaluation("deit.keras", {96: 0.42, 160: 0.74}, variant="deit-tiny", recipe="float32"))
+        document["patch"] = 16
+        for name, model in (("pair.json", "out/deit_tiny.tflite"), ("lost.json", "out/unknown.tflite")):
+            results = [{"resolution": 96, "top1": 0.4, "top5": 0.9, "agreement": 0.9}]
+            (folder / name).write_text(json.dumps({**document, "against": {"model": model, "results": results}}))
+        code, out, _ = run("plan", folder / "pi.json", folder / "pair.json")
+        assert (code, "Not considered" in out) == (0, False)
+        code, out, _ = run("plan", folder / "pi.json", folder / "lost.json", folder / "tiny.json")
+        words = " ".join(out.split())
+        assert (code, "Not considered: deit.keras has no profile here" in words) == (0, True)
+
     @pytest.mark.parametrize(
         ("args", "message"),
         [
@@ -159,6 +232,15 @@ class TestPlanCommand:
             (["pi.json", "tiny.json", "--variants", "vit-nano"], "--variants is for plans without evaluations"),
             (["pi.json", "--variants", "vit-nanno"], "unknown variant 'vit-nanno'; did you mean 'vit-nano'?"),
             (["pi.json", "--png", "x.jpg"], "x.jpg must end in .png"),
+            (
+                ["tiny.json", "--eval", "pi.json"],
+                "pi.json holds a document of schema 'edgevit.profile/1', not edgevit.evaluation/1",
+            ),
+            (
+                ["pi.json", "--device-profile", "tiny.json"],
+                "tiny.json holds a document of schema 'edgevit.evaluation/1', not edgevit.profile/1",
+            ),
+            (["pi.json", "tiny.json", "pi.json"], "pi.json is given twice: name each file once"),
         ],
     )
     def test_bad_input(self, run: Run, folder: Path, args: list[str], message: str) -> None:
@@ -214,8 +296,8 @@ class TestPredictCommand:
 
 def test_evaluations_of_different_pictures_are_not_mixed() -> None:
     from edgevit.report.accuracy import Accuracies, Score, Series
-    from edgevit.report.candidates import make_plan
+    from edgevit.report.candidates import make_plans
 
     series = tuple(Series("x", data, 10, 0, (Score(96, 0.5, None),)) for data in ("a/val", "b/test"))
     with pytest.raises(ConfigError, match="evaluate all on one set"):
-        make_plan((), Accuracies(series), None)
+        make_plans((), Accuracies(series), None)

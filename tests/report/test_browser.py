@@ -79,11 +79,29 @@ def test_the_slider_moves_the_recommendation(page: Path, tmp_path: Path) -> None
     ]
     assert "3.30 ms median; the slowest tenth takes 3.63 ms or more." in moved
     assert "Top-1 accuracy there: 32.0 % on 500 pictures." in moved
-    assert moved.count(">budget 5 ms</text>") == 3  # both curves, and the two together
+    assert moved.count(">budget 5 ms</text>") == 5  # both curves, the two together, and what to take on each
     rows = dict(re.findall(r'<tr data-series="0" data-resolution="(\d+)"[^>]*?class="([a-z]*)"', moved))
     assert (rows["128"], rows["160"]) == ("chosen", "over")
+    taken = re.findall(r'<p class="choice">(.*?)</p>', still)
+    assert [each.partition(" (")[0] for each in taken] == [
+        "Most accurate within 30 ms on Test CPU: deit_tiny.tflite at 288",
+        "Most accurate within 30 ms on A faster one: deit_tiny.tflite at 320",  # as good as 384, and faster
+    ]
+    assert re.findall(r'<p class="choice">(.*?)</p>', moved) == [
+        "Most accurate within 5 ms on Test CPU: deit_tiny.tflite at 128 (3.30 ms median, p90 3.63 ms, top-1 32.0 %).",
+        "Most accurate within 5 ms on A faster one: deit_tiny.tflite at 192 (4.00 ms median, p90 4.40 ms, "
+        "top-1 48.0 %).",
+    ]
+    drawn = re.search(r'<svg[^>]*data-name="plan"(.*?)</svg>', moved, re.DOTALL)[1]  # type: ignore[index]
+    upright = re.search(r'<g class="slid" display="inline"><line x1="([0-9.]+)" x2="([0-9.]+)"', drawn)
+    assert upright is not None
+    assert upright[1] == upright[2]
+    told = re.findall(r'id="plan-budget-([\w-]+)"( display="none")?', drawn)
+    assert {name for name, _ in told} == {"line", "line-key", "line-words", "mark", "mark-key", "mark-words"}
+    assert all(hidden for _, hidden in told)
     none = chromium(tmp_path, f"{page.as_uri()}#budget=1.5", "--dump-dom")
     assert shown(none)[0] == ("none", "no resolution fits 1.5 ms")
+    assert "Nothing fits 1.5 ms on Test CPU." in none
 
 
 def test_without_scripts_it_says_the_same(page: Path) -> None:

@@ -84,6 +84,13 @@ def _changed(**changes: Any) -> str:
     ("name", "text", "message"),
     [
         ("missing.json", None, "no such file"),
+        (
+            "bad.tflite",
+            "TFL3\udcff",
+            "is an artefact (`edgevit profile` makes a profile of it), and a JSON document is",
+        ),
+        ("bad.keras", "PK\udcff", "is a model (`edgevit evaluate` makes an evaluation of it), and a JSON document is"),
+        ("bad.json", "\udcff", "bad.json is no text, and a JSON document is needed"),
         ("bad.json", "{", "is not JSON"),
         ("bad.json", "\x00\x01", "is not JSON"),
         (
@@ -109,7 +116,7 @@ def test_a_wrong_evaluation(
     capsys: pytest.CaptureFixture[str], folder: Path, name: str, text: str | None, message: str
 ) -> None:
     if text is not None:
-        (folder / name).write_text(text)
+        (folder / name).write_text(text, errors="surrogateescape")
     code, out, err = run(capsys, folder, "profile.json", "eval.json", name, options=("--png", str(folder / "x.png")))
     assert (code, out) == (1, "")
     assert message in err
@@ -122,6 +129,14 @@ def test_a_wrong_evaluation(
 def test_the_same_evaluation_twice_is_one(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     (folder / "again.json").write_text(_changed(against=None))
     assert run(capsys, folder, "profile.json", "eval.json", "again.json")[0] == 0
+
+
+def test_the_same_file_twice_is_refused(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    for twice in ("profile.json", "eval.json"):
+        code, out, err = run(capsys, folder, "profile.json", "eval.json", twice)
+        assert (code, out) == (1, "")
+        assert err == f"edgevit: {folder / twice} is given twice: name each file once\n"
+    assert not (folder / "report.html").exists()
 
 
 def test_files_in_any_order(capsys: pytest.CaptureFixture[str], folder: Path) -> None:

@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 import pytest
 from profiles import cnn_profile
 
+from edgevit.latency.conditions import Doubt
 from edgevit.latency.profile import Profile
 from edgevit.report.accuracy import Accuracies, Comparison, Score, Series
 from edgevit.report.html import render
@@ -192,7 +193,8 @@ def test_several_profiles_side_by_side(measured: Measured, deit_tiny_ms: dict[in
     assert "96 3.00 1.80 0.60" in text
     assert "512 213 –" in text
     assert "geometric mean 0.60" in text
-    assert "What to take Most accurate within 30 ms: deit_tiny.tflite · Pi 5 at 224" in text
+    assert "What to take on Pi 4 Most accurate within 30 ms on Pi 4: deit_tiny.tflite at 224" in text
+    assert "What to take on Pi 5 Most accurate within 30 ms on Pi 5: deit_tiny.tflite at 224" in text
     ids = re.findall(r'\bid="([^"]*)"', page)
     assert len(ids) == len(set(ids))
 
@@ -206,3 +208,25 @@ def test_a_cnn_and_a_vit_in_one_report(measured: Measured, deit_tiny_ms: dict[in
     assert "mobilenet.tflite is the largest resolution under 9 ms 5.00 ms median" in text
     assert "224 12.0 5.00 0.42" in text
     assert "Not considered: mobilenet.tflite was not evaluated." in text
+
+
+def test_devices_with_the_same_processor_are_named(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    here = measured(deit_tiny_ms)
+    there = replace(here, device={**here.device, "name": "ssh://pi"})
+    other = replace(there, model="out/other.tflite")
+    text = Text(render([here, there, other], accuracies())).text
+    assert "3 profiles of Test CPU: bench, ssh://pi" in text
+    assert "What to take on bench" in text
+    assert "What to take on ssh://pi" in text
+    assert "2 profiles of Test CPU 2.00" in Text(render([there, other], accuracies())).text
+
+
+def test_marks_are_explained_side_by_side(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    profile = measured(deit_tiny_ms)
+    busy = replace(profile.points[0], doubtful=(Doubt("load", "x"),), stable=False)
+    other = replace(profile, recipe="float32", points=(busy, *profile.points[1:]))
+    caption = r"<caption>Median ms at each resolution.*?</caption>"
+    (said,) = re.findall(caption, render([profile, other], Accuracies()))
+    assert "? doubtful, the device was not as it should be. ~ not settled in the time given." in said
+    (said,) = re.findall(caption, render([profile, replace(profile, recipe="float32")], Accuracies()))
+    assert "doubtful" not in said

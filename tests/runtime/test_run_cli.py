@@ -76,11 +76,27 @@ def test_profile(edgevit_run, tiny_tflite):
     code, out, _ = edgevit_run("profile", tiny_tflite, "--resolutions", "32,64", "--seconds", 0.1, "--json")
     assert code == 0
     assert [point["resolution"] for point in json.loads(out)["points"]] == [32, 64]
+    assert json.loads(out)["size_bytes"] == tiny_tflite.stat().st_size
     code, out, _ = edgevit_run("profile", tiny_tflite, "--resolutions", "32", "--seconds", 0.1)
     assert "median ms" in out
 
 
+def test_profile_writes_a_file(edgevit_run, tiny_tflite, tmp_path):
+    target = tmp_path / "p.json"
+    words = ("profile", tiny_tflite, "--resolutions", "32", "--seconds", 0.1)
+    code, out, err = edgevit_run(*words, "--json", target)
+    assert (code, err) == (0, "")
+    assert "median ms" in out
+    assert [point["resolution"] for point in json.loads(target.read_text())["points"]] == [32]
+    assert [each.name for each in tmp_path.iterdir() if "p.json" in each.name] == ["p.json"]
+    before = tiny_tflite.read_bytes()
+    code, out, _ = edgevit_run("profile", "--json", *words[1:])
+    assert (code, json.loads(out)["schema"]) == (0, "edgevit.profile/1")
+    assert tiny_tflite.read_bytes() == before
+
+
 BAD = [
+    (["profile", "{model}", "--json", "no/where.json"], "edgevit-run: cannot write no/where.json: name a file in"),
     (["classify", "none.tflite", "p.jpg"], "edgevit-run: no such artefact: none.tflite"),
     (
         ["classify", "{model}", "{picture}", "--resolution", "100"],

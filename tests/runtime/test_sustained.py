@@ -52,3 +52,31 @@ def test_throttling_is_in_the_trace(tmp_path):
     machine.firmware_bits = 0xE0008
     trace = sustain(machine.call(224), 2.0, machine.sensors(), clock=machine.clock)["trace"]
     assert {tuple(each["throttled"]) for each in trace} == {("soft temperature limit",)}
+
+
+def test_its_own_heat_is_no_doubt(run):
+    found = run(120.0)
+    assert found["doubtful"] == []
+    assert found["conditions"]["temperature_c"]["before"] == pytest.approx(45.0, abs=0.5)
+    assert found["conditions"]["mhz"]["busy"] == 900.0
+    assert found["conditions"]["other_cores"] == pytest.approx(0.0, abs=0.05)
+
+
+def test_what_others_took_at_the_end_is_a_doubt(tmp_path):
+    """A fifth of the whole time, which for a point would be little: but it makes all of the loss."""
+    machine = SimulatedMachine(tmp_path / "root", {224: 20.0}, heat_c=0.0)
+    run = machine.call(224)
+
+    def call():
+        machine.others = 1.0 if machine.now > 96.0 else 0.0
+        run()
+
+    found = sustain(call, 120.0, machine.sensors(), clock=machine.clock)
+    assert found["conditions"]["other_cores"] == pytest.approx(0.2, abs=0.03)
+    assert [each["why"] for each in found["doubtful"]] == ["load"]
+    assert found["doubtful"][0]["detail"] == "others used 0.8 of 4 processors"
+
+
+@pytest.mark.parametrize(("more", "whys"), [({"others": 1.0}, ["load"]), ({"steal": 0.05}, ["steal"]), ({}, [])])
+def test_each_doubt_once(run, more, whys):
+    assert [each["why"] for each in run(20.0, heat_c=0.0, **more)["doubtful"]] == whys

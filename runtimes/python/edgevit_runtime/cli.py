@@ -16,7 +16,7 @@ from edgevit_runtime.native import silence_exit
 
 def main(args: list[str] | None = None) -> None:
     """Runs the command line."""
-    options = _parser().parse_args(args)
+    options = _parser().parse_args(_with_json_file(sys.argv[1:] if args is None else args))
     try:
         code = options.run(options)
     except EdgeViTError as error:
@@ -29,6 +29,16 @@ def main(args: list[str] | None = None) -> None:
         code = 1
     silence_exit()
     sys.exit(code)
+
+
+def _with_json_file(args: list[str]) -> list[str]:
+    """`profile --json` takes a file only when the next word ends in .json: it must not be written over the artefact."""
+    if args[:1] != ["profile"]:
+        return args
+    following = [*args[1:], ""]
+    return [
+        "--json=-" if word == "--json" and not after.endswith(".json") else word for word, after in zip(args, following)
+    ]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -83,14 +93,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     profile.add_argument("--resolutions", help="some of the ladder, such as 96,224 (default: all of it)")
     profile.add_argument("--seconds", type=float, help="the most one resolution may take (default 3)")
-    profile.add_argument("--duration", type=float, help="the most that all may take, pauses included, in seconds")
+    profile.add_argument("--duration", type=float, help="the most for timing all, pauses included, in seconds")
     profile.add_argument("--cpus", help="run on these processors only, such as 4-7")
     profile.add_argument(
         "--cool-down", type=float, default=60.0, help="the most to wait for a hot device, in seconds (default 60)"
     )
-    profile.add_argument("--sustained", type=float, metavar="SECONDS", help="then run one resolution for so long")
+    profile.add_argument(
+        "--sustained", type=float, metavar="SECONDS", help="then run one for so long, beyond --duration"
+    )
     profile.add_argument("--sustained-at", type=int, metavar="RESOLUTION", help="which one (default: the artefact's)")
-    profile.add_argument("--ops", action="store_true", help="where the time goes: attention, MLP, norm, rest")
-    for sub in (classify, watch, info, test, profile):
+    profile.add_argument("--ops", action="store_true", help="where the time goes, beyond --duration")
+    profile.add_argument("--json", metavar="[FILE.json]", help="print JSON, or write it to a file")
+    for sub in (classify, watch, info, test):
         sub.add_argument("--json", action="store_true", help="print JSON")
     return parser

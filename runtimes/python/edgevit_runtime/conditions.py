@@ -94,6 +94,10 @@ class Watch:
         self._bursts.setdefault(key, []).append(_Burst(self._opened, reading))
         return True
 
+    def note(self, key: Hashable, before: Reading, after: Reading) -> None:
+        """A stretch of `key` that somebody else timed, without a pause."""
+        self._bursts.setdefault(key, []).append(_Burst(before, after))
+
     def cool(self, at_most_s: float = float("inf")) -> bool:
         """Waits until the device is near where it started, if there is time left for it. Whether it waited."""
         begun, waited_s = self._clock(), 0.0
@@ -148,19 +152,34 @@ class Watch:
 
     def doubts(self, key: Hashable, peers: Iterable[Hashable]) -> list[Doubt]:
         """Why `key`'s latency may not be the device's own. peers: what else was measured with as many threads."""
-        bursts, clusters = self._bursts[key], self.sensors.clusters
-        found = []
-        for index in self.sensors.used:
-            cluster = clusters[index]
-            if cluster.governor in _SLOW_GOVERNORS and cluster.driver not in _OWN_GOVERNORS:
-                found.append(Doubt("governor", f"{cluster.governor} on cpu {as_ranges(cluster.cpus)}"))
-        found += self._clock_doubts(key, peers)
+        bursts = self._bursts[key]
+        found = [*self._governor_doubts(), *self._clock_doubts(key, peers)]
         throttling = self._throttling(bursts)
         if throttling:
             found.append(Doubt("throttled", ", ".join(throttling)))
         hottest = max((self._rise_c(each.after) for each in bursts), default=0.0)
         if self._gave_up and hottest >= RISE_C and self._busy_mhz(key) is None:
             found.append(Doubt("heat", f"{hottest:.0f} °C above the start"))
+        return found + self._foreign_doubts(bursts)
+
+    def disturbed(self, *keys: Hashable) -> list[Doubt]:
+        """What else than its own heat may have slowed a run: the governor, and what others took while any key ran.
+
+        Each reason once, with what was seen at the first key that has it.
+        """
+        found = self._governor_doubts() + [doubt for key in keys for doubt in self._foreign_doubts(self._bursts[key])]
+        return list({doubt.why: doubt for doubt in reversed(found)}.values())[::-1]
+
+    def _governor_doubts(self) -> list[Doubt]:
+        found = []
+        for index in self.sensors.used:
+            cluster = self.sensors.clusters[index]
+            if cluster.governor in _SLOW_GOVERNORS and cluster.driver not in _OWN_GOVERNORS:
+                found.append(Doubt("governor", f"{cluster.governor} on cpu {as_ranges(cluster.cpus)}"))
+        return found
+
+    def _foreign_doubts(self, bursts: list[_Burst]) -> list[Doubt]:
+        found = []
         others, steal, steal_s = self._load(bursts)
         if others is not None and others > max(OTHERS_CORES, OTHERS_SHARE * len(self.sensors.cpus)):
             found.append(Doubt("load", f"others used {others:.1f} of {len(self.sensors.cpus)} processors"))

@@ -86,6 +86,7 @@ def measure(
         "schema": "edgevit.profile/1",
         "device": device,
         "model": first.path,
+        "size_bytes": os.path.getsize(first.path),
         "variant": first.manifest.variant,
         "patch": first.manifest.patch,
         "recipe": first.manifest.recipe,

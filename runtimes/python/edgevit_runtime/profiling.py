@@ -6,8 +6,10 @@ import argparse
 import contextlib
 import json
 import math
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgevit_runtime.errors import EdgeViTError
@@ -15,6 +17,10 @@ from edgevit_runtime.processors import pin
 
 if TYPE_CHECKING:
     from edgevit_runtime.model import Model
+
+
+HEAT_SENSORS = ("temperature", "clock", "throttling", "cooling_devices", "throttle_counts")
+"""What would tell, in `device.sensors`, that heat slows the device."""
 
 
 def run(options: argparse.Namespace, opened: Callable[[argparse.Namespace], Model]) -> int:
@@ -31,6 +37,7 @@ def run(options: argparse.Namespace, opened: Callable[[argparse.Namespace], Mode
         raise EdgeViTError(f"--cool-down must be 0 or more seconds, not {options.cool_down}")
     if options.sustained_at is not None and options.sustained is None:
         raise EdgeViTError(f"--sustained-at {options.sustained_at} without --sustained: say for how many seconds")
+    target = _json_file(options.json)
     cpus = () if options.cpus is None else pin(options.cpus)  # before an interpreter makes its threads
     from edgevit_runtime.profile import Plan, measure
 
@@ -48,11 +55,35 @@ def run(options: argparse.Namespace, opened: Callable[[argparse.Namespace], Mode
         each = (argparse.Namespace(**{**vars(options), "threads": number}) for number in threads)
         models = (stack.enter_context(opened(one)) for one in each)
         document = measure(models, plan, _progress if sys.stderr.isatty() else None)
-    if options.json:
+    if target is not None:
+        _write(target, json.dumps(document, indent=2) + "\n")
+    if options.json == "-":
         print(json.dumps(document, indent=2))
     else:
         _print(document)
     return 0
+
+
+def _json_file(target: str | None) -> Path | None:
+    """Where the JSON goes; None for standard output, or nowhere. Fails before any work is done for it."""
+    if target in (None, "-"):
+        return None
+    path = Path(str(target))
+    if not path.parent.is_dir() or path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise EdgeViTError(f"cannot write {path}: name a file in a folder that is there and yours")
+    return path
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all."""
+    beside = path.with_name(f"{path.name}.part{os.getpid()}")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise EdgeViTError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _numbers(name: str, text: str, example: str) -> list[int]:
@@ -83,6 +114,8 @@ def _print(document: dict[str, Any]) -> None:
         print(f"\npaused {cooling['pauses']} time(s) to cool, {cooling['paused_s']:.0f} s together{rest}")
     if "sustained" in document:
         print(_sustained(document["sustained"]))
+    if not any(device["sensors"][each] for each in HEAT_SENSORS):
+        print("\nno temperature, clock or throttling can be read here: what heat does to these figures goes unnoticed")
 
 
 def _print_points(series: dict[str, Any]) -> None:
@@ -121,10 +154,15 @@ def _sustained(found: dict[str, Any]) -> str:
     text = (
         f"\n{found['resolution']} px for {found['seconds']:.0f} s on {found['threads']} thread(s): "
         f"{found['first_ms']:.2f} ms at first, {found['steady_ms']:.2f} ms at the end, "
-        f"{abs(found['drop']):.1%} {'slower' if found['drop'] >= 0 else 'faster'}"
+        f"{'?' if found['doubtful'] else ''}{abs(found['drop']):.1%} {'slower' if found['drop'] >= 0 else 'faster'}"
     )
-    since = found["slower_from_s"]
-    return text if since is None else f"{text}; slower by 5 % or more from {since:.0f} s on"
+    if found["slower_from_s"] is not None:
+        text += f"; slower by 5 % or more from {found['slower_from_s']:.0f} s on"
+    if "temperature_c" not in found["conditions"]:
+        text += "; no temperature could be read"
+    for doubt in found["doubtful"]:
+        text += f"\n? doubtful: {doubt['why']} ({doubt['detail']})"
+    return text
 
 
 def _print_ops(document: dict[str, Any]) -> None:

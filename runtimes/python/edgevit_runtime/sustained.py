@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from edgevit_runtime.conditions import Watch
 from edgevit_runtime.sensors import Reading, Sensors, throttled_names
 
 LEAST_WINDOW_SECONDS = 0.5
@@ -20,11 +21,12 @@ SLOWER = 1.05
 
 
 class Window(NamedTuple):
-    """A stretch of the run: when it ended, its median latency, its runs, and what the sensors said at its end."""
+    """A stretch of the run: when it ended, its median latency, its runs, what the sensors said before it and after."""
 
     t_s: float
     ms: float
     runs: int
+    before: Reading
     reading: Reading
 
 
@@ -41,10 +43,13 @@ def sustain(
     trace: each window's t_s, ms, temperature_c, mhz, throttled (what is known). first_ms, steady_ms: medians of the
     first and of the last windows. drop: the share of the speed that was lost between them, 0 to 1; below 0 where it
     became faster. slower_from_s: since when it was slower than at first by 5 % and stayed so, or None.
+    conditions: of the whole run. doubtful: why the loss may not be the heat's, by what the sensors said in those
+    first and last windows; that it became hot, slow and throttled is no doubt but what is looked for.
     """
     width_s = max(LEAST_WINDOW_SECONDS, seconds / MOST_WINDOWS)
     call()
     windows: list[Window] = []
+    before_it = sensors.read()
     begun = clock()
     while clock() - begun < seconds:
         opened = clock()
@@ -53,17 +58,40 @@ def sustain(
             before = clock()
             call()
             runs.append((clock() - before) * 1e3)
-        windows.append(Window(clock() - begun, statistics.median(runs), len(runs), sensors.read()))
+        ended_s, reading = clock() - begun, sensors.read()
+        windows.append(Window(ended_s, statistics.median(runs), len(runs), before_it, reading))
+        before_it = reading
         if on_progress:
             on_progress(min(1.0, windows[-1].t_s / seconds))
-    return {**_summary(windows), "trace": [_sample(each, sensors) for each in windows]}
+    first, steady = _ends(windows)
+    return {
+        **_summary(windows, first, steady),
+        **_conditions(sensors, {"first": first, "steady": steady, "whole": windows}),
+        "trace": [_sample(each, sensors) for each in windows],
+    }
 
 
-def _summary(windows: list[Window]) -> dict[str, Any]:
+def _ends(windows: list[Window]) -> tuple[list[Window], list[Window]]:
+    """The first windows and the last ones, which are held against each other."""
     end_s = windows[-1].t_s
-    first = [each.ms for each in windows if each.t_s <= max(FIRST_SECONDS, FIRST_SHARE * end_s)] or [windows[0].ms]
-    steady = [each.ms for each in windows if each.t_s >= (1 - STEADY_SHARE) * end_s]
-    first_ms, steady_ms = statistics.median(first), statistics.median(steady)
+    first = [each for each in windows if each.t_s <= max(FIRST_SECONDS, FIRST_SHARE * end_s)] or windows[:1]
+    return first, [each for each in windows if each.t_s >= (1 - STEADY_SHARE) * end_s]
+
+
+def _conditions(sensors: Sensors, parts: dict[str, list[Window]]) -> dict[str, Any]:
+    watch = Watch(sensors)
+    for part, windows in parts.items():
+        for each in windows:
+            watch.note(part, each.before, each.reading)
+    # Not by the whole: what came for the last seconds alone makes the loss, and is little of the whole time.
+    doubts = watch.disturbed("first", "steady")
+    return {"conditions": watch.conditions("whole"), "doubtful": [each._asdict() for each in doubts]}
+
+
+def _summary(windows: list[Window], first: list[Window], steady: list[Window]) -> dict[str, Any]:
+    end_s = windows[-1].t_s
+    first_ms = statistics.median(each.ms for each in first)
+    steady_ms = statistics.median(each.ms for each in steady)
     quick = [place for place, each in enumerate(windows) if each.ms <= SLOWER * first_ms]
     slower = windows[quick[-1] + 1 :] if quick else windows
     return {

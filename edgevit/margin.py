@@ -1,0 +1,18 @@
+"""How far a share that was counted on so many pictures may be off by chance."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+__all__ = ["margin"]
+
+_Z = 1.959964
+"""Standard deviations to either side that hold 95 % of a normal distribution."""
+
+
+def margin(share: float, count: int) -> float:
+    """Half the width of the 95 % interval of a share (0..1) of `count` pictures (Wilson 1927).
+
+    Not the plain z·sqrt(p(1 - p) / n), which is 0 for a model that is right on all of its twelve pictures.
+    """
+    return _Z / (1.0 + _Z**2 / count) * sqrt(share * (1.0 - share) / count + _Z**2 / (4.0 * count**2))

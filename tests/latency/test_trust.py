@@ -1,0 +1,124 @@
+"""The marks of doubtful points go wherever their figures go: choices, predictions, failures, the report's headlines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgevit.latency.conditions import Doubt
+from edgevit.latency.profile import Profile
+from edgevit.latency.trust import SURE, Trust
+from edgevit.report.accuracy import Accuracies, Score, Series
+from edgevit.report.html import render
+
+Run = Callable[..., tuple[int, str, str]]
+
+WHY = "? doubtful: other processes wanted the processor; ~ not settled in the time given"
+
+
+@pytest.fixture
+def busy(measured: Callable[[dict[int, float]], Profile], deit_tiny_ms: dict[int, float]) -> Profile:
+    """Measured beside another program, and not settled at 288."""
+    profile = measured(deit_tiny_ms)
+    load = (Doubt("load", "others used 1.0 of 2 processors"),)
+    points = (replace(each, doubtful=load, stable=each.resolution != 288) for each in profile.points)
+    return replace(profile, points=tuple(points), variant="deit-tiny")
+
+
+@pytest.fixture
+def file(busy: Profile, tmp_path: Path) -> Path:
+    path = tmp_path / "busy.json"
+    path.write_text(json.dumps(busy.to_dict()))
+    return path
+
+
+def test_of_several_each_reason_once() -> None:
+    together = Trust.of_all((Trust(("load",)), SURE, Trust(("load", "heat"), settled=False)))
+    assert together == Trust(("load", "heat"), settled=False)
+    assert together.mark == "?~"
+    assert together.reason == (
+        "? doubtful: other processes wanted the processor, the device was hot; ~ not settled in the time given"
+    )
+    assert (SURE.mark, SURE.reason, SURE.to_dict()) == ("", None, {})
+
+
+def test_plan(run: Run, file: Path, tmp_path: Path) -> None:
+    code, out, _ = run("plan", file, "--budget-ms", "30", "--variants", "vit-micro", "--json", tmp_path / "plan.json")
+    words = " ".join(out.split())
+    assert code == 0
+    assert "288 325 ?~22.9 25.2" in words
+    assert f"deit_tiny.tflite at 288 (?~22.9 ms median, p90 25.2 ms); {WHY}." in words
+    assert f"{WHY}; of a prediction: what it stands on." in words
+    document = json.loads((tmp_path / "plan.json").read_text())
+    assert (document["chosen"]["doubtful"], document["chosen"]["stable"]) == (["load"], False)
+    assert all(each["doubtful"] == ["load"] for each in document["candidates"])
+    assert "of a prediction" not in run("plan", file)[1]
+    code, _, err = run("plan", file, "--budget-ms", "1")
+    assert code == 1
+    assert "takes ?2 ms (? doubtful: other processes wanted the processor); allow more" in err
+
+
+def test_predict(run: Run, file: Path, tmp_path: Path) -> None:
+    target = tmp_path / "prediction.json"
+    code, out, _ = run("predict", file, "--variant", "vit-micro", "--resolutions", "96,640", "--json", target)
+    words = " ".join(out.split())
+    assert code == 0
+    assert f"It stands on points that are marked: {WHY}." in words
+    assert "Extrapolated, beyond the tokens that were measured: 640." in words
+    document = json.loads(target.read_text())
+    assert (document["doubtful"], document["stable"]) == (["load"], False)
+    assert [each["extrapolated"] for each in document["points"]] == [False, True]
+    assert f"?~{document['points'][0]['predicted_ms']:.3f}" in words
+
+
+def test_the_recommendation_and_the_curves_predictions(busy: Profile) -> None:
+    from edgevit.report import words
+
+    found = busy.within(30.0).predicting([352])
+    assert found.recommendation is not None
+    said = words.recommendation(found.recommendation)
+    assert f"288 (?~22.9 ms median, p90 25.2 ms); {WHY}. By the curve 304 would take ?~26.8 ms" in said
+    document = found.to_dict()
+    assert document["recommendation"]["doubtful"] == document["predictions"][0]["doubtful"] == ["load"]
+    (error,) = busy.within(1.0).unmet
+    assert "takes ?2 ms (median, ? doubtful: other processes wanted the processor); allow more" in str(error)
+
+
+def test_what_fails_says_that_it_is_doubtful(run: Run, busy: Profile, file: Path, tmp_path: Path) -> None:
+    def slower(point_factor: float) -> Profile:
+        points = tuple(
+            replace(
+                each,
+                median_ms=point_factor * each.median_ms,
+                p10_ms=point_factor * each.p10_ms,
+                p90_ms=point_factor * each.p90_ms,
+                doubtful=(),
+                stable=True,
+            )
+            for each in busy.points
+        )
+        return replace(busy, points=points, recipe="int8-static")
+
+    (tmp_path / "slow.json").write_text(json.dumps(slower(2.0).to_dict()))
+    (tmp_path / "slower.json").write_text(json.dumps(slower(4.0).to_dict()))
+    code, out, err = run("compare", file, tmp_path / "slow.json", "--fail-slower", "10%", "--json")
+    assert code == 1
+    assert "at 96 by 100% (?2 to 4 ms)" in err
+    assert err.rstrip().endswith(f"{WHY}: measure again before you believe it")
+    assert json.loads(out)["slower"][0]["doubtful"] == ["load"]
+    code, _, err = run("compare", tmp_path / "slow.json", tmp_path / "slower.json", "--fail-slower", "10%", "--quiet")
+    assert (code, "?" in err, "believe" in err) == (1, False, False)
+
+
+def test_the_reports_headlines(busy: Profile) -> None:
+    series = Series("out/deit_tiny.tflite", "val", 500, 0, tuple(Score(each, 0.5, None) for each in (224, 288)))
+    other = replace(busy, recipe="float32", points=busy.points[:5], curve=None)
+    page = render([busy.within(30.0), other.within(30.0)], Accuracies((series,)))
+    assert '<p class="note">?~22.9 ms median; the slowest tenth takes 25.2 ms or more.</p>' in page
+    assert f'<p class="note">{WHY}.</p>' in page
+    assert f"(?12.0 ms median, p90 13.2 ms, top-1 50.0 %); {WHY.partition(';')[0]}." in page  # What to take
+    assert '<div class="big long" style="flex: 0 0 auto">?2.00 – ?142 ms</div>' in render(busy, Accuracies())

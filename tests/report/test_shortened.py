@@ -1,0 +1,53 @@
+"""Long names on a narrow terminal: shortened in the middle, never broken, and no number with them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+
+from rich.console import Console, RenderableType
+
+from edgevit.latency.comparison import Comparison
+from edgevit.latency.profile import Profile
+from edgevit.report.accuracy import Accuracies
+from edgevit.report.candidates import make_plans
+from edgevit.report.comparison import comparison_view
+from edgevit.report.evaluation import evaluation_table
+from edgevit.report.plan import plan_view
+from edgevit.report.shortened import shorten
+
+NAMES = [f"a_model_with_a_rather_long_name_that_says_it_all_{end}.tflite" for end in ("int8", "float32")]
+
+
+def shown(view: RenderableType, width: int) -> list[str]:
+    console = Console(width=width, file=io.StringIO(), record=True)
+    console.print(view)
+    return console.export_text().splitlines()
+
+
+def test_both_ends_stay() -> None:
+    assert shorten("deit_tiny_patch16-int8.tflite", 18) == "deit_tin…t8.tflite"
+    assert shorten("x.tflite", 8) == "x.tflite"
+    assert [shorten("deit.tflite", width) for width in (1, 2, 3)] == ["…", "…e", "d…e"]
+
+
+def test_on_eighty_columns(measured: Callable[[dict[int, float]], Profile], deit_tiny_ms: dict[int, float]) -> None:
+    profiles = [replace(measured(deit_tiny_ms), model=name, size_bytes=6_080_000) for name in NAMES]
+    (plan,) = make_plans(profiles, Accuracies(), None)
+    results = [{"resolution": 224, "top1": 0.8, "top5": 0.9, "top1_margin": 0.02, "agreement": 0.99}]
+    models = [{"model": f"/some/where/{name}", "results": results} for name in NAMES]
+    evaluation = {**models[0], "images": 1300, "data": "val", "against": models[1]}
+    for view, rows in (
+        (plan_view([plan]), "224 197 12.0 13.2 1167 6.08"),
+        (comparison_view(Comparison(tuple(profiles))), "224 12.0 12.0 (1.00)"),
+        (evaluation_table(evaluation), "224 │ 80.00% │ 90.00% │ 80.00% │ 90.00% │ 99.00%"),
+    ):
+        lines = shown(view, 80)
+        assert max(map(len, lines)) <= 80
+        assert any(rows in " ".join(line.split()) for line in lines)
+        names = [word for line in lines for word in line.split() if "…" in word and word.endswith("tflite")]
+        assert names
+        assert all(name.startswith("a_m") for name in names)
+        wide = " ".join(" ".join(shown(view, 260)).split())
+        assert NAMES[0] in wide
