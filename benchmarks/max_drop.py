@@ -102,7 +102,7 @@ def main() -> None:
 
 def lost(exact: Answers, answers: Answers) -> float:
     """Points of top-1."""
-    return 100.0 * Drop.between(exact, answers).drop
+    return 100.0 * Drop.between(exact, answers).top1
 
 
 def halves(exact: Answers, answers: Answers) -> list[tuple[Answers, Answers]]:
