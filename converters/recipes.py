@@ -179,7 +179,7 @@ RECIPES: dict[str, Recipe] = {
         self_test_tolerance=0.25,
         summary="int8 linear layers, QKV with calibrated ranges; softmax, norms and products stay float",
         source="Jacob et al. 2018, https://arxiv.org/abs/1712.05877",
-        hardware="the same CPUs",
+        hardware="CPUs with int8 dot products, as `int8`",
         measured=Measured(6.1, 2.21, 0.8008, 0.9885),
     ),
     "int8-attention": Recipe(
@@ -198,7 +198,7 @@ RECIPES: dict[str, Recipe] = {
         self_test_tolerance=0.25,
         summary="as `int8-static`, and queries times keys in int8, too: the more it saves, the more tokens",
         source="XNNPACK qs8 batch matrix multiply; benchmarks/attention.py for what else was tried",
-        hardware="the same CPUs",
+        hardware="CPUs with int8 dot products, as `int8`",
         measured=Measured(6.1, 2.49, 0.8054, 0.99),
     ),
     "int4": Recipe(
@@ -223,7 +223,7 @@ RECIPES: dict[str, Recipe] = {
         self_test_tolerance=0.5,
         summary="4-bit weights, a scale for every 32, rounded by pictures (`--calibration`): for who counts megabytes",
         source="XNNPACK qd8-f32-qb4w kernels; GPTQ, https://arxiv.org/abs/2210.17323",
-        hardware="the same CPUs, by XNNPACK; nothing else",
+        hardware="CPUs with int8 dot products, by XNNPACK; nothing else",
         measured=Measured(3.9, 1.89, 0.7962, 0.9531),
     ),
     "int8-full": Recipe(

@@ -56,7 +56,7 @@ def section(index: int, label: str, profile: Profile, accuracies: Accuracies) ->
         "cooling": words.cooling(profile),
         "machine": _machine(profile),
         "doubts": words.doubts(profile),
-        "unwatched": words.unwatched(profile),
+        "remarks": words.remarks(profile),
         "unstable": words.unstable(profile),
     }
 

@@ -18,13 +18,13 @@ __all__ = ["profile_table", "profile_view"]
 def profile_view(profile: Profile) -> RenderableType:
     """For each number of threads the table, and under it the curve, the crossover, predictions and the recommendation.
 
-    Then why there is no curve, the pauses for cooling, the sustained run, and that no sensor was watched, a line each.
+    Then why there is no curve, the pauses for cooling, the sustained run, and what to know of the device, a line each.
     """
     rendered = [_series_view(each) for each in profile.series]
     lines = [f"No curve: {profile.curve_note}." if profile.curve_note else None]
     lines += [f"{paused}." if (paused := words.cooling(profile)) else None]
     lines += [f"{words.sustained(profile.sustained)}." if profile.sustained else None]
-    lines += [f"{unwatched}." if (unwatched := words.unwatched(profile)) else None]
+    lines += [f"{remark}." for remark in words.remarks(profile)]
     return Group(*rendered, *(Text(line) for line in lines if line))
 
 

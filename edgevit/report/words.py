@@ -29,13 +29,13 @@ __all__ = [
     "place",
     "predicted",
     "recommendation",
+    "remarks",
     "shares",
     "size",
     "subject",
     "sustained",
     "threads",
     "unstable",
-    "unwatched",
 ]
 
 
@@ -177,12 +177,23 @@ def sustained(run: Sustained) -> str:
     return text
 
 
-def unwatched(profile: Profile) -> str | None:
-    """That nothing would have told of heat; None where something was watched, or an older document does not say."""
+def remarks(profile: Profile) -> list[str]:
+    """What to know of the device: that nothing would have told of heat, or that int8 gains no speed there.
+
+    Nothing where an older document does not say.
+    """
+    found = []
     sensors = profile.device.get("sensors")
-    if not isinstance(sensors, Mapping) or any(value for name, value in sensors.items() if name != "load"):
-        return None
-    return "No temperature, clock or throttling can be read there: what heat does to these figures goes unnoticed"
+    if isinstance(sensors, Mapping) and not any(value for name, value in sensors.items() if name != "load"):
+        found.append(
+            "No temperature, clock or throttling can be read there: what heat does to these figures goes unnoticed"
+        )
+    if profile.device.get("int8_dot_products") == [] and profile.recipe not in ("float32", "float16"):
+        found.append(
+            "The processor has no int8 dot products (VNNI, Arm's DotProd or i8mm): float32 may be as fast there; "
+            "profile one beside it"
+        )
+    return found
 
 
 def fit_quality(curve: Curve, profile: Profile) -> str:

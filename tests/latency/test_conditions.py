@@ -141,6 +141,26 @@ def test_a_device_without_sensors_is_said_to_be_one(answer: Answer) -> None:
         assert (said in text_of(profile), said in render(profile, Accuracies())) == (unwatched, unwatched)
 
 
+@pytest.mark.parametrize(
+    ("recipe", "products", "told"),
+    [
+        ("int8", [], True),
+        ("mine", [], True),
+        ("float32", [], False),
+        ("int8", ["asimddp"], False),
+        ("int8", None, False),
+        ("int8", "left out", False),  # a document of before
+    ],
+)
+def test_where_int8_may_not_be_faster_that_is_said(answer: Answer, recipe: str, products: Any, told: bool) -> None:
+    document = {**answer({96: 2.0, 128: 3.3}), "recipe": recipe}
+    if products != "left out":
+        document["device"]["int8_dot_products"] = products
+    profile = assemble(Record(document, "x.json"))
+    said = "The processor has no int8 dot products"
+    assert (said in text_of(profile), said in render(profile, Accuracies())) == (told, told)
+
+
 def test_documents_of_before_are_read(answer: Answer) -> None:
     profile = assemble(Record(answer({96: 2.0, 128: 3.3}), "x.json"))
     assert all(point.trusted and point.conditions is None for point in profile.points)

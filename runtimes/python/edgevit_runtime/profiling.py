@@ -116,6 +116,11 @@ def _print(document: dict[str, Any]) -> None:
         print(_sustained(document["sustained"]))
     if not any(device["sensors"][each] for each in HEAT_SENSORS):
         print("\nno temperature, clock or throttling can be read here: what heat does to these figures goes unnoticed")
+    if device["int8_dot_products"] == [] and document["recipe"] not in ("float32", "float16"):
+        print(
+            "\nthis processor has no int8 dot products (VNNI, DotProd, i8mm): float32 may be as fast, "
+            "profile one beside it"
+        )
 
 
 def _print_points(series: dict[str, Any]) -> None:
