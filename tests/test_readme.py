@@ -55,7 +55,7 @@ def test_recipes_are_listed(run):
     assert [each["name"] for each in json.loads(out)["recipes"]] == list(RECIPES)
     code, out, _ = run("recipes", "int8-attention")
     assert (code, out.count("2.49")) == (0, 1)
-    assert "int8-attention: for the same CPUs" in out
+    assert "int8-attention: for CPUs with int8 dot products, as `int8`" in out
     assert "BATCH_MATMUL at products: int8 weights, int8-static activations (the softmax behind forgives much" in out
     assert "float16" not in out
     code, _, err = run("recipes", "int8-atention")
