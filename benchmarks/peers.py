@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from edgevit_runtime.machine import int8_dot_products
 from peer_engines import ENGINES, calibration_pictures, check_installed
 from record import RESULTS, real_data, write
 
@@ -125,11 +126,12 @@ def agreement(resolution: int, pictures: int) -> dict[str, Any]:
 
 
 def keep(table: str, row: dict[str, Any]) -> None:
-    """Writes the row into its table, in the place of an older one of the same resolution and threads."""
+    """Writes the row into its table, in the place of an older one of the same processors, resolution and threads."""
 
-    def key(each: dict[str, Any]) -> tuple[int, int]:
-        return each.get("threads", 0), each["resolution"]
+    def key(each: dict[str, Any]) -> tuple[str, int, int]:
+        return each["int8_dot_products"], each.get("threads", 0), each["resolution"]
 
+    row = {"int8_dot_products": " ".join(int8_dot_products() or ["none"]), **row}
     print(row)
     path = RESULTS / "peers.json"
     kept = json.loads(path.read_text()) if path.exists() else {}

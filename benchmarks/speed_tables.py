@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from quantization_tables import DOT_PRODUCTS
 from training_tables import result, table
 
 TIMES = (("median_ms", 1), ("times_faster_than_float32", 2))
@@ -16,7 +17,7 @@ NAMES = {
 }
 
 
-def latency() -> Iterator[str]:
+def latency(kind: str = DOT_PRODUCTS) -> Iterator[str]:
     rows = [
         [
             str(row["resolution"]),
@@ -26,6 +27,7 @@ def latency() -> Iterator[str]:
             f"{row['ours_over_theirs']['int8']['openvino']:.2f}",
         ]
         for row in result("peers")["latency"]
+        if row["int8_dot_products"] == kind
     ]
     ratios = [f"`int8-attention` / {NAMES[name]}" for name in NAMES if name.startswith("o")]
     head = ["resolution", "threads", *(f"{name}, ms" for name in NAMES.values()), *ratios, "`int8` / OpenVINO"]
@@ -82,7 +84,8 @@ def dot_products() -> Iterator[str]:
 
 def agreement() -> Iterator[str]:
     figures = result("peers")
-    single = {row["resolution"]: row["peak_rss_bytes"] for row in figures["latency"] if row["threads"] == 1}
+    measured = [row for row in figures["latency"] if row["int8_dot_products"] == DOT_PRODUCTS]
+    single = {row["resolution"]: row["peak_rss_bytes"] for row in measured if row["threads"] == 1}
     rows = [
         [
             str(row["resolution"]),
@@ -91,6 +94,7 @@ def agreement() -> Iterator[str]:
             *(f"{single[row['resolution']][name] / 1e6:.0f}" for name in NAMES),
         ]
         for row in figures["agreement"]
+        if row["int8_dot_products"] == DOT_PRODUCTS
     ]
     agrees = [f"{name} agrees" for name in NAMES.values()]
     memory = [f"{name}, MB" for name in NAMES.values()]
@@ -143,6 +147,7 @@ def tried() -> Iterator[str]:
 
 SECTIONS = {
     "latency": latency,
+    "latency without": lambda: latency("none"),
     "by recipe": by_recipe,
     "dot products": dot_products,
     "norms": norms,
