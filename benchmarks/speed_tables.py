@@ -17,7 +17,7 @@ NAMES = {
 }
 
 
-def latency(kind: str = DOT_PRODUCTS) -> Iterator[str]:
+def latency() -> Iterator[str]:
     rows = [
         [
             str(row["resolution"]),
@@ -27,7 +27,7 @@ def latency(kind: str = DOT_PRODUCTS) -> Iterator[str]:
             f"{row['ours_over_theirs']['int8']['openvino']:.2f}",
         ]
         for row in result("peers")["latency"]
-        if row["int8_dot_products"] == kind
+        if row["int8_dot_products"] == DOT_PRODUCTS
     ]
     ratios = [f"`int8-attention` / {NAMES[name]}" for name in NAMES if name.startswith("o")]
     head = ["resolution", "threads", *(f"{name}, ms" for name in NAMES.values()), *ratios, "`int8` / OpenVINO"]
@@ -147,7 +147,6 @@ def tried() -> Iterator[str]:
 
 SECTIONS = {
     "latency": latency,
-    "latency without": lambda: latency("none"),
     "by recipe": by_recipe,
     "dot products": dot_products,
     "norms": norms,
