@@ -147,6 +147,12 @@ def test_one_line_and_nothing_written(run, place, case):
     assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
 
 
+def test_artefact_and_device_the_wrong_way_round(run):
+    code, out, err = run("deploy", "ssh://pi", "deit.tflite")
+    assert (code, out) == (2, "")
+    assert "Error: deploy takes the artefact first, then the device: deit.tflite ssh://pi." in err
+
+
 def test_misspelt_command(run):
     code, _, err = run("convertt")
     assert code == 2
