@@ -18,6 +18,7 @@ help: ## Show what there is to make
 setup: $(VENV)/.ready ## Create .venv with edgevit and edgevit-runtime in it
 
 $(VENV)/.ready: pyproject.toml runtimes/python/pyproject.toml constraints.txt
+	@echo "making $(VENV): TensorFlow and the rest, a few minutes without a word"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 		--editable runtimes/python --editable '.[test,dev]'

@@ -245,7 +245,8 @@ def check_writable_recipe(path: Path) -> None:
 def write_recipe(recipe: Recipe, path: Path) -> None:
     """Writes a recipe's file; a built-in one's as a custom one that adds nothing to it. Raises `ConfigError`."""
     check_writable_recipe(path)
-    write_text(path, to_toml(recipe if recipe.is_custom else with_rules(recipe, (), f"{recipe.name}-mixed")))
+    plain = with_rules(recipe, (), f"{recipe.name}-mixed", summary=f"{recipe.name} as it is")
+    write_text(path, to_toml(recipe if recipe.is_custom else plain))
 
 
 def _check_keys(values: Mapping[str, Any], known: Collection[str], where: str) -> None:

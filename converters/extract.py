@@ -19,7 +19,7 @@ def extract(artefact: str | Path, path: str | Path, resolution: int, *, sign: st
 
     A signature holds for a whole file, so it does not come along: `sign` (an Ed25519 private key in PEM) makes one.
 
-    Raises `ArtefactError`, `ResolutionError`, `ConversionError` or its child `AuditError`.
+    Raises `ArtefactError`, `ResolutionError`, `ConfigError`, `ConversionError` or its child `AuditError`.
     """
     artefact, path = Path(artefact), Path(path)
     manifest = read_manifest(artefact)

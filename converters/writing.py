@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,17 @@ from edgevit_runtime.manifest import BUFFER_NAME, parse_manifest
 from edgevit_runtime.seal import SIZE_BYTES, make_seal
 
 from edgevit.errors import AuditError, ConversionError
+from edgevit.files import check_writable, replacing
 
 
 def check_target(path: Path, sign: str | Path | None) -> None:
-    """Whether an artefact can be written there and signed: known before minutes of work. Raises `ConversionError`."""
+    """Whether an artefact can be written there and signed: known before minutes of work.
+
+    Raises `ConfigError` where no file can be, `ConversionError` where its name is no artefact's.
+    """
+    check_writable(path)
     if path.suffix != ".tflite":
         raise ConversionError(f"an artefact is written as a .tflite file, not {path.name!r}")
-    if not path.parent.is_dir():
-        raise ConversionError(f"cannot write {path}: there is no folder {path.parent}")
     if sign is not None:
         make_seal(bytes(32), sign)
 
@@ -31,7 +33,7 @@ def check_target(path: Path, sign: str | Path | None) -> None:
 def write(path: Path, model: Any, manifest: bytes, sign: str | Path | None) -> None:
     """Writes a merged `schema.ModelT` with its manifest, after its self-test; a failure leaves nothing there.
 
-    Raises `AuditError` where the self-test fails, `ConversionError` where the file cannot be written.
+    Raises `AuditError` where the self-test fails, `ConfigError` where the file cannot be written.
     """
     described = parse_manifest(manifest)
     add_metadata(model, BUFFER_NAME, manifest)
@@ -43,8 +45,7 @@ def write(path: Path, model: Any, manifest: bytes, sign: str | Path | None) -> N
 
 def _write_tested(path: Path, content: bytes) -> None:
     """Writes beside `path`, replays the self-test through the runtime, and only then puts the file in place."""
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial.tflite")
-    try:
+    with replacing(path) as partial:
         partial.write_bytes(content)
         with Model(partial, weight_cache=False) as written:
             result = written.self_test()
@@ -54,6 +55,3 @@ def _write_tested(path: Path, content: bytes) -> None:
                     f"the finished artefact fails its self-test: {check.name} differs from the reference kernels by "
                     f"{check.max_error:.2g}, tolerance {check.tolerance:.2g} ({result.backend} {result.version})"
                 )
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

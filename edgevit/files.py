@@ -2,36 +2,76 @@
 
 from __future__ import annotations
 
-import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edgevit.errors import ConfigError
 
-__all__ = ["check_writable", "write_bytes", "write_text"]
+__all__ = ["check_writable", "replacing", "write_bytes", "write_text"]
+
+_PAGE = bytes(4096)
 
 
 def check_writable(path: Path) -> None:
-    """Raises `ConfigError` where `path` cannot become a file, before any work is done for it."""
-    if not path.parent.is_dir():
-        raise ConfigError(f"cannot write {path}: there is no folder {path.parent}")
-    if path.is_dir():
-        raise ConfigError(f"cannot write {path}: it is a folder")
+    """Raises `ConfigError` where `path` cannot become a file, before any work is done for it.
 
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Puts `content` at `path`. Raises `ConfigError`, and leaves what was there, if that fails."""
-    check_writable(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    It is tried: rights do not tell of /proc, of names that are too long, or of a disk that is full to the last page.
+    """
     try:
+        _check_place(path)
+        partial = _beside(path)
         try:
-            partial.write_bytes(content)
+            partial.write_bytes(_PAGE)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise _cannot(path, error) from error
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A new path in the folder of `path`, with its suffix: what is written there becomes `path` at the end.
+
+    Raises `ConfigError`, and leaves what was there and nothing else, if that fails.
+    """
+    try:
+        _check_place(path)
+        partial = _beside(path)
+        try:
+            yield partial
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror or error}") from error
+        raise _cannot(path, error) from error
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Puts `content` at `path`. Raises `ConfigError`, and leaves what was there, if that fails."""
+    with replacing(path) as partial:
+        partial.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:
     """Puts `text`, as UTF-8 with the line ends it has, at `path`; otherwise as `write_bytes`."""
     write_bytes(path, text.encode("utf-8"))
+
+
+def _check_place(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise ConfigError(f"cannot write {path}: there is no folder {path.parent}")
+    with suppress(FileNotFoundError):
+        path.lstat()  # a name that is too long: Python 3.13's is_dir() says no more than that it is no folder
+    if path.is_dir():
+        raise ConfigError(f"cannot write {path}: it is a folder")
+
+
+def _beside(path: Path) -> Path:
+    """A short name: with that of `path` in it, one that is as long as a file system allows would be too long."""
+    return path.parent / f".edgevit-{secrets.token_hex(4)}.partial{path.suffix}"
+
+
+def _cannot(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"cannot write {path}: {error.strerror or error}")

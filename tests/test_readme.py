@@ -56,7 +56,10 @@ def test_recipes_are_listed(run):
     code, out, _ = run("recipes", "int8-attention")
     assert (code, out.count("2.49")) == (0, 1)
     assert "int8-attention: for CPUs with int8 dot products, as `int8`" in out
-    assert "BATCH_MATMUL at products: int8 weights, int8-static activations (the softmax behind forgives much" in out
+    assert "BATCH_MATMUL at products: int8-static activations (the softmax behind forgives much" in out
+    assert "RESHAPE at qkv, queries: int8-static activations (" in out  # what has no weights has none in int8
+    assert "FULLY_CONNECTED: int8 weights, int8-static activations (" in out
+    assert "one thread of an x86-64 CPU with AVX512-VNNI" in out
     assert "float16" not in out
     code, _, err = run("recipes", "int8-atention")
     assert (code, "unknown recipe 'int8-atention'; did you mean 'int8-attention'?" in err) == (1, True)

@@ -112,9 +112,9 @@ def check_output(path: Path | None, suffix: str) -> None:
     """Raises `ConfigError` where `path` does not end in `suffix`, or cannot be written: no slip replaces a profile."""
     if path is None:
         return
+    check_writable(path)
     if path.suffix.lower() != suffix:
         raise ConfigError(f"{path} must end in {suffix}")
-    check_writable(path)
 
 
 def load_keras() -> None:

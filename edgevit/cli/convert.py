@@ -18,6 +18,7 @@ from edgevit.cli.console import (
     quiet_option,
 )
 from edgevit.errors import ConversionError
+from edgevit.files import check_writable
 
 
 @click.command("convert", cls=JsonCommand)
@@ -94,6 +95,7 @@ def command(
         if value is not None and max_drop is None:
             raise click.UsageError(f"{name} says what becomes of --max-drop, which is not there")
     console = console_for(json_target, quiet)
+    check_writable(output)  # once more than `convert` does, before Keras is loaded
     from edgevit.converters.custom import check_writable_recipe, find_recipe, write_recipe
     from edgevit.data.labels import read_labels
     from edgevit.latency.curve import LEAST_RESOLUTIONS

@@ -6,10 +6,17 @@ from pathlib import Path
 
 import click
 
-from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, load_keras, quiet_option
+from edgevit.cli.console import (
+    JsonCommand,
+    check_output,
+    console_for,
+    emit_json,
+    json_option,
+    load_keras,
+    quiet_option,
+)
 from edgevit.config import nearest_resolution, variant_config
 from edgevit.errors import ConfigError
-from edgevit.files import check_writable
 
 LADDER = (128, 160, 192, 224, 256)
 
@@ -58,7 +65,7 @@ def command(
         raise ConfigError(f"{checkpoint} is a model already; `edgevit convert` takes it as it is")
     if variant not in (None, "custom"):
         variant_config(str(variant))
-    check_writable(output)
+    check_output(output, ".keras")
     names = read_labels(labels) if labels else ()
     path = Path(checkpoint)
     if not path.exists() and hub.is_name(checkpoint):

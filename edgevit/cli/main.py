@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
@@ -36,6 +37,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("edgevit.cli.report", "Write one HTML file: the curve, accuracy, and a recommendation."),
     "synthetic": ("edgevit.cli.synthetic", "Draw the synthetic dial gauges, to try things out."),
 }
+
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""A disk that fills up can stop any file, also those that nobody asked for: caches, what is packed for a device."""
 
 
 class LazyGroup(click.Group):
@@ -104,6 +109,12 @@ def _run(call: Callable[[], Any]) -> None:
         code = result if isinstance(result, int) else 0
     except EdgeViTError as error:
         click.echo(f"edgevit: {error}", err=True)
+        code = 1
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        where = f" {error.filename}" if error.filename else ""
+        click.echo(f"edgevit: cannot write{where}: {error.strerror}", err=True)
         code = 1
     except click.ClickException as error:
         error.show()

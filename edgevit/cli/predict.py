@@ -20,6 +20,7 @@ _POSITIVE = click.IntRange(min=1)
 @click.option("--heads", type=_POSITIVE, help="Attention heads, likewise; with another width: heads of the same width.")
 @click.option("--patch", type=_POSITIVE, help="Patch size, likewise.")
 @click.option("--resolutions", help="Such as 96,128,224. Default: the profile's, as far as the patch divides them.")
+@click.option("--threads", type=_POSITIVE, help="Of profiles on several numbers of threads. Default: the first.")
 @json_option
 @quiet_option
 def command(
@@ -30,6 +31,7 @@ def command(
     heads: int | None,
     patch: int | None,
     resolutions: str | None,
+    threads: int | None,
     json_target: str | None,
     quiet: bool,
 ) -> None:
@@ -39,12 +41,14 @@ def command(
     Each latency comes with the range that it is believed in; docs/comparing.md says how often that held.
     """
     from edgevit.latency.comparison import read_profiles
-    from edgevit.latency.rates import Predictor, of_vits
+    from edgevit.latency.rates import Predictor, of_threads, of_vits
     from edgevit.latency.shapes import reshaped
+    from edgevit.report import words
     from edgevit.report.prediction import prediction_view
 
     console = console_for(json_target, quiet)
     kept, left_out = of_vits(read_profiles(paths))
+    kept, other_threads = of_threads(kept, threads)
     predictor = Predictor(kept)
     config = reshaped(predictor.shapes[0], variant, width=width, depth=depth, heads=heads, patch=patch)
     if resolutions is not None:
@@ -57,6 +61,9 @@ def command(
     for reason in left_out:
         console.print(f"Left out: {reason}.", markup=False, soft_wrap=True)
     first = predictor.profiles[0]
+    if other_threads and threads is None:
+        also = ", ".join(map(str, other_threads))
+        console.print(f"On {words.threads(first)}, as measured first; there are profiles on {also}, too: --threads N.")
     document: dict[str, Any] = {
         "schema": "edgevit.prediction/1",
         "profiles": [profile.model for profile in predictor.profiles],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -23,7 +24,7 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
 @click.option("--resolutions", help="Which of the artefact's resolutions, such as 96,128,224. Default: all.")
 @click.option("--threads", default="1", show_default=True, help="Threads to run on; 1,2,4 measures each, in turns.")
 @click.option("--cpus", help="Run on these processors only, such as 4-7: the fast cores of a phone, say.")
-@click.option("--seconds", type=_SECONDS, help="The most to spend on each resolution.")
+@click.option("--seconds", type=_SECONDS, help="The most to spend on each resolution. Default: 3.")
 @click.option("--duration", type=_SECONDS, help="The most for timing all of them, pauses for cooling included.")
 @click.option("--cool-down", type=click.FloatRange(min=0), help="The most to wait for a hot device. Default: 60.")
 @click.option("--sustained", type=_SECONDS, help="Then run one for so long, beyond --duration, to see the heat.")
@@ -83,6 +84,7 @@ def command(
     )
     unseen = () if predict is None else parse_resolutions(predict)
     console = console_for(json_target, quiet)
+    _check_patches(artefacts, unseen)
     if len(artefacts) > 1:
         from edgevit.cli.several import profile_several
 
@@ -98,3 +100,16 @@ def command(
     emit_json(profile.to_dict(), json_target)
     if profile.unmet:
         raise profile.unmet[0]
+
+
+def _check_patches(artefacts: Sequence[Path], unseen: Sequence[int]) -> None:
+    """Raises `ResolutionError` for a resolution to predict that a model cannot have: before minutes of measuring."""
+    from edgevit_runtime import read_manifest
+
+    from edgevit.config import check_resolution
+
+    for artefact in artefacts:
+        if unseen and artefact.is_file():  # what is not there is the device's to report, as without --predict
+            patch = read_manifest(artefact).patch
+            for resolution in unseen:
+                check_resolution(resolution, patch)

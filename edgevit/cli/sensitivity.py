@@ -41,7 +41,7 @@ def command(
     from edgevit.converters.custom import find_recipe
     from edgevit.files import check_writable, write_bytes
     from edgevit.report.canvas import png as draw
-    from edgevit.report.sensitivity import sensitivity_figure, sensitivity_notes, sensitivity_table
+    from edgevit.report.sensitivity import next_step, sensitivity_figure, sensitivity_notes, sensitivity_table
 
     find_recipe(recipe)
     if png is not None:
@@ -50,7 +50,7 @@ def command(
     with bar:
         task = bar.add_task("", total=None)
         load_keras()
-        from edgevit.converters.sensitivity import sensitivity
+        from edgevit.converters.sensitivity import CLASSES, sensitivity
         from edgevit.model import load
 
         document = sensitivity(
@@ -64,8 +64,8 @@ def command(
         )
     document = {"model": str(model), **document}
     console.print(sensitivity_table(document))
-    for line in sensitivity_notes(document):
-        console.print(line, markup=False)
+    for line in (*sensitivity_notes(document), next_step(document, recipe, CLASSES)):
+        console.print(line, markup=False, soft_wrap=True)
     if png is not None:
         write_bytes(png, draw(sensitivity_figure(document)))
     emit_json(document, json_target)

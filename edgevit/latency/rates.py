@@ -21,7 +21,7 @@ from edgevit.latency.profile import Profile
 from edgevit.latency.trust import Trust
 from edgevit.latency.work import KINDS, Work, shape_of, work
 
-__all__ = ["PRIORS", "Estimate", "Predictor", "Prior", "Rates", "fit_rates", "of_vits"]
+__all__ = ["PRIORS", "Estimate", "Predictor", "Prior", "Rates", "fit_rates", "of_threads", "of_vits"]
 
 
 @dataclass(frozen=True)
@@ -170,6 +170,19 @@ def of_vits(profiles: Sequence[Profile], heads: int | None = None) -> tuple[tupl
     return tuple(kept), tuple(map(str, errors))
 
 
+def of_threads(profiles: Sequence[Profile], threads: int | None) -> tuple[tuple[Profile, ...], tuple[int, ...]]:
+    """Those on so many threads, None for the first one's, and which other numbers there are.
+
+    Raises `ProfileError` where there is none.
+    """
+    numbers = tuple(dict.fromkeys(profile.threads for profile in profiles))
+    wanted = numbers[0] if threads is None else threads
+    if wanted not in numbers:
+        raise ProfileError(f"no profile on {wanted} threads; there are profiles on {', '.join(map(str, numbers))}")
+    kept = tuple(profile for profile in profiles if profile.threads == wanted)
+    return kept, tuple(number for number in numbers if number != wanted)
+
+
 class Predictor:
     """Predicts shapes on one device, as it runs one recipe with so many threads."""
 
@@ -184,7 +197,8 @@ class Predictor:
                     f"a prediction needs a profile of at least {LEAST_RESOLUTIONS} resolutions, "
                     f"{profile.model} has {len(profile.points)}: profile more of the ladder"
                 )
-            for what, name in (("recipe",) * 2, ("threads",) * 2, ("place",) * 2, ("device", "device_name")):
+            same = {"recipe": "recipe", "number of threads": "threads", "place": "place", "device": "device_name"}
+            for what, name in same.items():
                 ours, theirs = getattr(first, name), getattr(profile, name)
                 if ours != theirs:
                     raise ProfileError(f"profiles of one {what} are needed, not {ours} and {theirs} ({profile.model})")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import keras
 from edgevit.calibration import Calibration
 from edgevit.config import ViTConfig
 from edgevit.errors import ConfigError, ModelError, ResolutionError
+from edgevit.files import replacing
 from edgevit.model.encoder import EncoderBlock
 from edgevit.model.heads import ClassificationHead
 from edgevit.model.patches import PatchEmbedding
@@ -108,20 +108,15 @@ def named_weights(model: ViT) -> dict[str, Any]:
 
 
 def save(model: ViT, path: str | Path) -> None:
-    """Writes a `.keras` file: beside its place first, then renamed, so that no half-written file stays."""
+    """Writes a `.keras` file whole or not at all.
+
+    Raises `ModelError` for another suffix, `ConfigError` where it cannot be written.
+    """
     path = Path(path)
     if path.suffix != ".keras":
         raise ModelError(f"a model is saved as a .keras file, not {path.name!r}")
-    if not path.parent.is_dir():
-        raise ModelError(f"cannot write {path}: there is no folder {path.parent}")
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.keras")
-    try:
+    with replacing(path) as partial:
         model.save(partial)
-        partial.replace(path)
-    except OSError as error:
-        raise ModelError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def load(path: str | Path) -> ViT:

@@ -9,7 +9,12 @@ from rich.table import Table
 
 from edgevit.report.recipes import block_words
 
-__all__ = ["accuracy_lines", "result_lines", "selection_table"]
+__all__ = ["accuracy_lines", "points_words", "result_lines", "selection_table"]
+
+
+def points_words(points: float) -> str:
+    """`1 point`, `0.5 points`."""
+    return f"{points:g} point{'' if points == 1 else 's'}"
 
 
 def selection_table(document: Mapping[str, Any]) -> Table | str:
@@ -17,7 +22,7 @@ def selection_table(document: Mapping[str, Any]) -> Table | str:
     parts = document["parts"]
     if not parts:
         points, resolution = document["max_drop_points"], document["resolution"]
-        return f"{document['base']} as it is keeps within {points:g} points at {resolution} px"
+        return f"{document['base']} as it is keeps within {points_words(points)} at {resolution} px"
     table = Table(
         title=f"{document['base']} at {document['resolution']} px: out of int8, into {document['islands']}",
         title_justify="left",
@@ -69,11 +74,17 @@ def accuracy_lines(accuracy: Mapping[str, Any]) -> Iterator[str]:
     for each in accuracy["results"]:
         yield (
             f"{each['resolution']} px: top-1 {each['top1']:.2%}, float {each['float']['top1']:.2%}, "
-            f"drop {each['drop'] * 100:.2f} ± {each['drop_standard_error'] * 100:.2f} points, "
+            f"drop {_drop_words(each, accuracy['pictures'])}, "
             f"top-5 {each['top5']:.2%}, agreement {each['agreement']:.2%} ({head})"
         )
     asked = accuracy.get("max_drop")
     if asked:
+        one = 100 / accuracy["pictures"]
+        if 0 < asked["points"] < one:
+            yield (
+                f"{accuracy['pictures']} pictures cannot tell {points_words(asked['points'])}: "
+                f"one is {points_words(round(one, 2))}"
+            )
         over = [
             str(each["resolution"])
             for each in accuracy["results"]
@@ -84,3 +95,14 @@ def accuracy_lines(accuracy: Mapping[str, Any]) -> Iterator[str]:
                 f"--max-drop {asked['points']:g} was asked for at {asked['resolution']} px; "
                 f"the drop is larger at {', '.join(over)}"
             )
+
+
+def _drop_words(result: Mapping[str, Any], pictures: int) -> str:
+    """A drop with its standard error; of pictures none of which changed sides that would be 0, and promise too much.
+
+    There the bound stands that a drop passes in one of twenty such sets only, 3 / pictures:
+    Hanley and Lippman-Hand 1983, "If nothing goes wrong, is everything all right?"
+    """
+    if result["drop"] == 0 and result["drop_standard_error"] == 0:
+        return f"0.00 points, at most {min(100.0, 300 / pictures):.2f} (none of {pictures} differs)"
+    return f"{result['drop'] * 100:.2f} ± {result['drop_standard_error'] * 100:.2f} points"

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from edgevit.converters.recipes import OPS, OUTSIDE
 from edgevit.report.canvas import ROLES, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["sensitivity_figure", "sensitivity_notes", "sensitivity_table"]
-
-_OUTSIDE = "in and out"
+__all__ = ["next_step", "sensitivity_figure", "sensitivity_notes", "sensitivity_table"]
 
 
 def _grid(document: Mapping[str, Any]) -> tuple[list[str], list[str], NDArray[np.float64]]:
@@ -30,24 +30,33 @@ def _grid(document: Mapping[str, Any]) -> tuple[list[str], list[str], NDArray[np
     return blocks, classes, grid
 
 
+def _place(block: str) -> str:
+    """A block's number, as recipes name it; `outside` for what is in none."""
+    return block.removeprefix("block") or OUTSIDE
+
+
 def _share(cost: float, grid: NDArray[np.float64]) -> str:
-    return "" if np.isnan(cost) else f"{cost / np.nansum(grid):.1%}"
+    return "" if np.isnan(cost) else f"{100.0 * cost / np.nansum(grid):.1f}"
 
 
 def sensitivity_table(document: Mapping[str, Any]) -> Table:
-    """Each group's share of the sum of all KL divergences."""
+    """Each group's share, in percent, of the sum of all KL divergences; all classes fit into 120 columns."""
     blocks, classes, grid = _grid(document)
     table = Table(
-        title=f"{document['recipe']} at {document['resolution']}: who loses what, {document['images']} pictures",
+        title=f"{document['recipe']} at {document['resolution']}: who loses what, in % of all, "
+        f"{document['images']} pictures",
         title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
-    table.add_column("block")
+    table.add_column("block", justify="right", no_wrap=True)
     for name in (*classes, "all"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     for block, row in zip(blocks, grid, strict=True):
-        table.add_row(block or _OUTSIDE, *(_share(cost, grid) for cost in row), _share(float(np.nansum(row)), grid))
+        table.add_row(_place(block), *(_share(cost, grid) for cost in row), _share(float(np.nansum(row)), grid))
     table.add_section()
-    table.add_row("all", *(_share(float(np.nansum(column)), grid) for column in grid.T), "100.0%")
+    table.add_row("all", *(_share(float(np.nansum(column)), grid) for column in grid.T), "100.0")
     return table
 
 
@@ -59,8 +68,21 @@ def sensitivity_notes(document: Mapping[str, Any]) -> Iterator[str]:
         f"agreement {whole['agreement']:.1%}"
     )
     for each in sorted(document["entries"], key=lambda entry: -entry["kl"])[:5]:
-        place = each["block"] or _OUTSIDE
+        place = each["block"] or OUTSIDE
         yield f"{place} {each['class']}: KL divergence {each['kl']:.2g}, logits {each['logits_db']:.1f} dB"
+
+
+def next_step(document: Mapping[str, Any], recipe: str, classes: Mapping[str, tuple[str, ...]]) -> str:
+    """How what loses most goes out of int8; recipe: as it was asked for; classes: the sites of each class of ops."""
+    worst = max(document["entries"], key=lambda entry: entry["kl"])
+    block = _place(worst["block"])
+    block = block if block.isdecimal() else f'"{block}"'
+    sites = ", ".join(f'"{site}"' for site in classes[worst["class"]] if site in OPS)
+    return (
+        f"next: edgevit convert {document['model']} -o X.tflite --recipe {recipe} --calibration {document['data']} "
+        "--max-drop 0.5 --validation DIR takes out of int8 what it must; or a recipe of your own does: "
+        f'[[rules]] sites = [{sites}], blocks = [{block}], weight = "float32" (docs/quantization.md)'
+    )
 
 
 def sensitivity_figure(document: Mapping[str, Any]) -> Figure:
@@ -77,11 +99,11 @@ def sensitivity_figure(document: Mapping[str, Any]) -> Figure:
         shown = np.where(np.isnan(grid), np.nan, np.maximum(grid, top / 1e4))
         image = axes.imshow(shown, cmap=colours, norm=LogNorm(top / 1e4, top), aspect="auto")
         axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right", color=ROLES["ink"])
-        axes.set_yticks(range(len(blocks)), [name or _OUTSIDE for name in blocks], color=ROLES["ink"])
+        axes.set_yticks(range(len(blocks)), [name or OUTSIDE for name in blocks], color=ROLES["ink"])
         axes.tick_params(length=0)
         for side in axes.spines.values():
             side.set_visible(False)
-        bar = figure.colorbar(image, ax=axes, label="KL divergence from float", pad=0.02)
+        bar = figure.colorbar(image, ax=axes, label="KL divergence from float", pad=0.02, format="{x:g}")
         bar.outline.set_visible(False)
         axes.set_title(
             f"What {document['recipe']} loses, each group rounded alone", loc="left", color=ROLES["ink"], fontsize=10.5

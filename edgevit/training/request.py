@@ -57,9 +57,9 @@ class Request:
 
     def check(self) -> None:
         """Finds what is wrong in the request alone, before anything is read. Raises `ConfigError`."""
+        check_writable(self.output)
         if self.output.suffix != ".keras":
             raise ConfigError(f"a model is saved as a .keras file, not {self.output.name!r}")
-        check_writable(self.output)
         if self.folder.exists() and not self.folder.is_dir():
             raise ConfigError(f"the run's folder {self.folder} is a file; move it away, or choose another --output")
         if self.start is not None and self.variant is not None:

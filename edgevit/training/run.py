@@ -18,7 +18,7 @@ from edgevit.config import ViTConfig
 from edgevit.data import dials
 from edgevit.data.folders import SPLIT_FILE, SPLIT_HEADER, training_sets
 from edgevit.errors import ConfigError, PictureError
-from edgevit.files import write_text
+from edgevit.files import replacing, write_text
 from edgevit.model import ViT, load
 from edgevit.training.examples import ArrayExamples, Examples, FolderExamples
 from edgevit.training.fit import Epoch, Resumption, TrainResult, start_model, train
@@ -199,9 +199,8 @@ def _taught_cnn(
             plain,
             on_step=lambda done, total, loss: listener.step(done, total, loss, 0.0),
         )
-        partial = path.with_suffix(".partial.keras")
-        model.save(partial)
-        partial.replace(path)
+        with replacing(path) as partial:
+            model.save(partial)
     return open_teacher(path, config.classes, config.labels)
 
 

@@ -80,6 +80,10 @@ CASES = {
     "profile: truncated": ("profile {0}/cut.tflite", "cut.tflite: the file is truncated or damaged"),
     "profile: no manifest": ("profile {0}/foreign.tflite", "a TFLite file without an edgevit manifest"),
     "profile: resolution": ("profile {0}/good.tflite --resolutions 90", "no resolution 90"),
+    "profile: nothing is measured for what cannot be predicted": (
+        "profile {0}/good.tflite --predict 128,200 --device ssh://nowhere.invalid",
+        "resolution 200 is not a multiple of the patch size 16; the nearest valid one is 192",
+    ),
     "evaluate: missing model": ("evaluate {0}/none.keras {0}/pictures", "no such model: "),
     "evaluate: missing artefact": ("evaluate {0}/none.tflite {0}/pictures", "no such artefact: "),
     "evaluate: truncated": ("evaluate {0}/cut.tflite {0}/pictures", "the file is truncated or damaged"),
@@ -141,6 +145,12 @@ def test_one_line_and_nothing_written(run, place, case):
     assert err.count("\n") == 1
     assert out == ""
     assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
+
+
+def test_artefact_and_device_the_wrong_way_round(run):
+    code, out, err = run("deploy", "ssh://pi", "deit.tflite")
+    assert (code, out) == (2, "")
+    assert "Error: deploy takes the artefact first, then the device: deit.tflite ssh://pi." in err
 
 
 def test_misspelt_command(run):

@@ -156,7 +156,7 @@ def test_int4_without_pictures_says_what_some_would_bring(run, tiny_keras, tmp_p
 def test_output_name_and_folder(tiny_model, tmp_path):
     with pytest.raises(ConversionError, match=r"written as a \.tflite file, not 'x\.onnx'"):
         convert(tiny_model, tmp_path / "x.onnx")
-    with pytest.raises(ConversionError, match="there is no folder"):
+    with pytest.raises(ConfigError, match="there is no folder"):
         convert(tiny_model, tmp_path / "nowhere" / "x.tflite")
 
 

@@ -130,7 +130,8 @@ def test_written_and_read_again_it_is_the_same(tmp_path):
     write_recipe(more, tmp_path / "more.toml")
     assert read_recipe(tmp_path / "more.toml").rules == more.rules
     write_recipe(get_recipe("int8"), tmp_path / "plain.toml")
-    assert read_recipe(tmp_path / "plain.toml").rules == get_recipe("int8").rules
+    plain = read_recipe(tmp_path / "plain.toml")
+    assert (plain.rules, plain.summary) == (get_recipe("int8").rules, "int8 as it is")
     with pytest.raises(ConfigError, match=r"a recipe is written as a .toml file, not 'mine.txt'"):
         write_recipe(recipe, tmp_path / "mine.txt")
 

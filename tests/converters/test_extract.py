@@ -10,7 +10,7 @@ from edgevit_runtime import ArtefactError, Model, ResolutionError
 from edgevit_runtime.manifest import read_manifest
 from edgevit_runtime.seal import read_seal
 
-from edgevit.errors import ConversionError
+from edgevit.errors import ConfigError, ConversionError
 
 
 @pytest.mark.parametrize("recipe", ["float32", "float16", "int8", "int4"])
@@ -57,7 +57,7 @@ def test_what_cannot_be_taken_out(tiny_tflite, tmp_path, run):
         extract(tiny_tflite, tmp_path / "x.tflite", 50)
     with pytest.raises(ConversionError, match=r"written as a \.tflite file"):
         extract(tiny_tflite, tmp_path / "x.bin", 48)
-    with pytest.raises(ConversionError, match="there is no folder"):
+    with pytest.raises(ConfigError, match="there is no folder"):
         extract(tiny_tflite, tmp_path / "none" / "x.tflite", 48)
     with pytest.raises(ConversionError, match="is the artefact itself"):
         extract(tiny_tflite, tiny_tflite, 48)

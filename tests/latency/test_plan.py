@@ -279,6 +279,21 @@ class TestPredictCommand:
         assert [document[key] for key in ("width", "depth", "heads", "patch")] == [256, 8, 4, 32]
         assert document["points"][0]["tokens"] == 50
 
+    def test_of_several_numbers_of_threads_one_is_taken(self, run: Run, folder: Path) -> None:
+        document = json.loads((folder / "pi.json").read_text())
+        second = {"threads": 2, **{key: document[key] for key in ("points", "curve", "recommendation", "load_ms")}}
+        (folder / "both.json").write_text(json.dumps({**document, "series": [second]}))
+        code, out, err = run("predict", folder / "both.json", "--variant", "deit-small")
+        assert (code, err) == (0, "")
+        assert "On 1 thread, as measured first; there are profiles on 2, too: --threads N.\n" in out
+        code, out, err = run("predict", folder / "both.json", "--variant", "deit-small", "--threads", "2")
+        assert (code, err) == (0, "")
+        assert "2 threads" in out
+        assert "--threads N" not in out
+        code, out, err = run("predict", folder / "both.json", "--variant", "deit-small", "--threads", "3")
+        assert (code, out) == (1, "")
+        assert err == "edgevit: no profile on 3 threads; there are profiles on 1, 2\n"
+
     @pytest.mark.parametrize(
         ("args", "message"),
         [

@@ -62,7 +62,7 @@ def test_save_and_load(tiny_model, tmp_path):
 def test_save_wants_a_keras_name_and_a_folder(tiny_model, tmp_path):
     with pytest.raises(ModelError, match=r"not 'm\.h5'"):
         save(tiny_model, tmp_path / "m.h5")
-    with pytest.raises(ModelError, match="there is no folder"):
+    with pytest.raises(ConfigError, match="there is no folder"):
         save(tiny_model, tmp_path / "nowhere" / "m.keras")
 
 

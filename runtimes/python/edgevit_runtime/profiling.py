@@ -65,18 +65,29 @@ def run(options: argparse.Namespace, opened: Callable[[argparse.Namespace], Mode
 
 
 def _json_file(target: str | None) -> Path | None:
-    """Where the JSON goes; None for standard output, or nowhere. Fails before any work is done for it."""
+    """Where the JSON goes; None for standard output, or nowhere. Fails before any work is done for it.
+
+    It is tried: rights do not tell of /proc.
+    """
     if target in (None, "-"):
         return None
     path = Path(str(target))
-    if not path.parent.is_dir() or path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise EdgeViTError(f"cannot write {path}: name a file in a folder that is there and yours")
-    return path
+    with contextlib.suppress(OSError):
+        if not path.is_dir():
+            _beside(path).touch()
+            _beside(path).unlink()
+            return path
+    raise EdgeViTError(f"cannot write {path}: name a file in a folder that is there and yours")
+
+
+def _beside(path: Path) -> Path:
+    """A short name: with that of `path` in it, the longest that a file system takes would be too long."""
+    return path.parent / f".edgevit-{os.getpid()}.part"
 
 
 def _write(path: Path, text: str) -> None:
     """Whole or not at all."""
-    beside = path.with_name(f"{path.name}.part{os.getpid()}")
+    beside = _beside(path)
     try:
         beside.write_text(text, encoding="utf-8")
         os.replace(beside, path)
