@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -36,6 +37,7 @@ def test_keras_model_by_hand(tiny_model, tiny_keras, class_folder):
 def test_against_shows_both_and_their_agreement(tiny_keras, artefact, class_folder):
     document = evaluate(tiny_keras, class_folder, against=artefact("float32"), resolutions=[48, 96])
     assert [each["resolution"] for each in document["against"]["results"]] == [48, 96]
+    assert document["against"]["sha256"] == sha256(artefact("float32").read_bytes()).hexdigest()
     for mine, theirs in zip(document["results"], document["against"]["results"], strict=True):
         assert theirs["agreement"] == 1.0
         assert theirs["top1"] == mine["top1"]

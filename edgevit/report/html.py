@@ -54,6 +54,7 @@ def render(profiles: Profile | Sequence[Profile], accuracies: Accuracies, *, tit
         memory_svg=_memory_svg(together),
         accuracy_svg=_accuracy_svg(together.profiles, accuracies) if accuracies.series else None,
         comparisons=[_comparison(each, together.profiles, accuracies) for each in accuracies.comparisons],
+        unjoined=list(dict.fromkeys(filter(None, map(accuracies.unjoined, together.profiles)))),
         evaluated=[(accuracies.label(each, *together.profiles), each) for each in accuracies.series],
         plans=plans,
         script=script_text(),

@@ -53,7 +53,7 @@ def state(
                 "images": series.images if series else None,
             }
             for profile in together.profiles
-            for series in (accuracies.of(profile.model),)
+            for series in (accuracies.of(profile),)
         ],
         "plans": [
             {

@@ -179,7 +179,7 @@ def _resolutions_above(axes: Axes, profile: Profile, right: float) -> None:
 
 def _draw_accuracy(axes: Axes, profiles: Sequence[Profile], accuracies: Accuracies) -> None:
     frame(axes, "resolution, pixels", "top-1 accuracy, %")
-    artefact = accuracies.of(profiles[0].model)
+    artefact = accuracies.of(profiles[0])
     others = 0
     # The artefact last and solid, the others hollow and larger: where two agree, both are seen.
     for series in sorted(accuracies.series, key=lambda each: each == artefact):

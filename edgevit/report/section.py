@@ -113,7 +113,7 @@ def _reasons(*points: Point) -> list[str]:
 
 def _most_accurate(chosen: Point, profile: Profile, accuracies: Accuracies) -> list[str]:
     """Its top-1; and, as larger is not always better, the most accurate resolution within the budget."""
-    series = accuracies.of(profile.model)
+    series = accuracies.of(profile)
     own = series.top1(chosen.resolution) if series else None
     budget_ms = profile.recommendation.budget_ms if profile.recommendation else 0.0
     if series is None or own is None:
@@ -157,11 +157,11 @@ def _columns(profile: Profile, accuracies: Accuracies) -> list[str]:
     ]
     if profile.curve:
         columns += ["fitted ms", "left-out error", "N² share"]
-    return [*columns, "top-1"] if accuracies.of(profile.model) else columns
+    return [*columns, "top-1"] if accuracies.of(profile) else columns
 
 
 def _rows(profile: Profile, accuracies: Accuracies) -> list[Row]:
-    found, series = profile.recommendation, accuracies.of(profile.model)
+    found, series = profile.recommendation, accuracies.of(profile)
     rows = []
     for point in profile.points:
         state = ""

@@ -150,6 +150,24 @@ def test_another_artefacts_accuracy_is_not_taken_for_this_ones(
     assert "int8 · other.tflite" not in text
 
 
+def test_what_has_its_name_and_another_recipe_is_not_joined(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    other = replace(accuracies().series[0], recipe="int8-static")
+    text = Text(render(measured(deit_tiny_ms).within(30.0), Accuracies((other,)))).text
+    assert "Top-1 accuracy there" not in text
+    assert "Not joined: deit_tiny.tflite was evaluated as int8-static, profiled as int8." in text
+    assert "int8-static · deit_tiny.tflite: 1300 pictures" in text
+
+
+def test_artefacts_are_joined_by_digest_whatever_their_names(
+    measured: Measured, deit_tiny_ms: dict[int, float]
+) -> None:
+    profile = replace(measured(deit_tiny_ms).within(30.0), sha256="a" * 64)
+    renamed = replace(accuracies("renamed.tflite").series[0], recipe="int8", sha256="a" * 64)
+    text = Text(render(profile, Accuracies((renamed,)))).text
+    assert "Top-1 accuracy there: 81.9 %" in text
+    assert "Not joined" not in text
+
+
 def test_the_script_is_the_one_that_the_policy_allows(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
     page = render(measured(deit_tiny_ms), accuracies())
     (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
