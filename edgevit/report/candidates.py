@@ -118,6 +118,7 @@ def _profiled(label: str, profile: Profile, series: Series | None) -> list[Candi
             late_ms=late_ms,
             predicted=profile.point(resolution) is None,
             top1=series.top1(resolution) if series else None,
+            images=series.images if series else None,
             size_bytes=profile.size_bytes,
             extrapolated=outside,
             trust=trust,
@@ -175,7 +176,11 @@ def _unprofiled(series: Series, groups: Sequence[Predictor]) -> tuple[list[Candi
         return [], f"{name} has no profile here, and none of {series.recipe} to predict it from"
     config = variant_config(str(series.variant))
     scores = [(score.resolution, score.top1) for score in series.scores if score.resolution % config.patch == 0]
-    return [each for group in fitting for each in _predicted(group, config, name, series.model, scores)], None
+    return [
+        replace(each, images=series.images)
+        for group in fitting
+        for each in _predicted(group, config, name, series.model, scores)
+    ], None
 
 
 def _predicted(

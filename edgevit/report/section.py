@@ -118,12 +118,15 @@ def _most_accurate(chosen: Point, profile: Profile, accuracies: Accuracies) -> l
     budget_ms = profile.recommendation.budget_ms if profile.recommendation else 0.0
     if series is None or own is None:
         return []
-    notes = [f"Top-1 accuracy there: {words.percent(own, 1)} on {series.images} pictures."]
+    notes = [f"Top-1 accuracy there: {words.top1(own, series.images)} on {series.images} pictures."]
     fitting = [(series.top1(p.resolution) or 0.0, p) for p in profile.points if p.median_ms <= budget_ms]
     best, point = max(fitting, key=lambda each: (each[0], -each[1].resolution))
     if best > own:
         took = words.marked(point.median_ms, point.trust)
-        notes.append(f"{point.resolution} takes {took} ms and is more accurate: {words.percent(best, 1)}.")
+        notes.append(
+            f"{point.resolution} takes {took} ms and is more accurate: {words.top1(best, series.images)}"
+            f"{words.untold(best, own, series.images)}."
+        )
     return notes
 
 
@@ -189,7 +192,7 @@ def _cells(point: Point, profile: Profile, series: Series | None) -> tuple[str, 
         cells += [words.percent(curve.quadratic_share(point.tokens))]
     if series:
         top1 = series.top1(point.resolution)
-        cells += ["–" if top1 is None else words.percent(top1, 1)]
+        cells += ["–" if top1 is None else words.top1(top1, series.images)]
     return tuple(cells)
 
 

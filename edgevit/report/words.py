@@ -11,6 +11,7 @@ from edgevit.latency.point import Point
 from edgevit.latency.profile import Profile
 from edgevit.latency.sustained import Sustained
 from edgevit.latency.trust import Trust
+from edgevit.margin import centred, interval, margin
 
 __all__ = [
     "artefact",
@@ -35,7 +36,9 @@ __all__ = [
     "subject",
     "sustained",
     "threads",
+    "top1",
     "unstable",
+    "untold",
 ]
 
 
@@ -49,6 +52,24 @@ def ms(value: float) -> str:
 def percent(fraction: float, digits: int = 0) -> str:
     """A fraction 0..1 as percent."""
     return f"{100 * fraction:.{digits}f} %"
+
+
+def top1(share: float, count: int | None) -> str:
+    """A top-1 of `count` pictures and its 95 % interval: `82.5 % ± 12` in points, or the two ends where that is not
+    centred, `0.0 % (0.0–49.0 %)`.
+    """
+    if count is None:
+        return percent(share, 1)
+    if not centred(share, count):
+        low, high = interval(share, count)
+        return f"{percent(share, 1)} ({100 * low:.1f}–{percent(high, 1)})"
+    points = 100 * margin(share, count)
+    return f"{percent(share, 1)} ± {points:.{0 if points >= 9.95 else 1}f}"
+
+
+def untold(more: float, less: float, count: int) -> str:
+    """What to add where chance alone may have put one top-1 above the other; nothing where it may not."""
+    return f"; {count} pictures do not tell the two apart" if more - less <= margin(more, count) else ""
 
 
 def mega(value: float) -> str:

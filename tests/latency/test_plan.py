@@ -15,6 +15,7 @@ from edgevit.errors import BudgetError, ConfigError, ProfileError
 from edgevit.latency.cost import Cost
 from edgevit.latency.plan import Candidate, Plan
 from edgevit.latency.profile import Profile
+from edgevit.report.plan import choice
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -38,6 +39,22 @@ def test_the_choice() -> None:
     assert Plan(every).chosen is None
     with pytest.raises(BudgetError, match=r"nothing fits 0\.5 ms: the fastest, x at 96, takes 1 ms"):
         Plan(every, 0.5).check()
+
+
+def test_a_faster_one_within_the_margin_is_told() -> None:
+    every = tuple(
+        replace(candidate(ms, top1), images=100) for ms, top1 in ((1.0, 0.5), (2.0, 0.75), (4.0, 0.79), (8.0, 0.8))
+    )
+    plan = Plan(every, 10.0)
+    assert plan.alike(every[3]) == every[1]  # the fastest of those that the ± of 8 points covers
+    assert plan.alike(every[1]) is None
+    assert choice(plan) == (
+        "Most accurate within 10 ms: x at 96 (8.00 ms median, p90 9.60 ms, top-1 80.0 % ± 7.8). "
+        "100 pictures do not tell x at 96 from x at 96 (2.00 ms median, p90 2.40 ms)"
+    )
+    assert choice(Plan(every, 2.0)).endswith("top-1 75.0 % ± 8.4)")
+    larger = (candidate(1.0, None, macs=1), candidate(2.0, None, macs=2))
+    assert Plan(larger, 3.0).alike(larger[1]) is None
 
 
 def test_a_prediction_must_fit_with_all_its_range() -> None:

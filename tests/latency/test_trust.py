@@ -120,5 +120,5 @@ def test_the_reports_headlines(busy: Profile) -> None:
     page = render([busy.within(30.0), other.within(30.0)], Accuracies((series,)))
     assert '<p class="note">?~22.9 ms median; the slowest tenth takes 25.2 ms or more.</p>' in page
     assert f'<p class="note">{WHY}.</p>' in page
-    assert f"(?12.0 ms median, p90 13.2 ms, top-1 50.0 %); {WHY.partition(';')[0]}." in page  # What to take
+    assert f"(?12.0 ms median, p90 13.2 ms, top-1 50.0 % ± 4.4); {WHY.partition(';')[0]}." in page  # What to take
     assert '<div class="big long" style="flex: 0 0 auto">?2.00 – ?142 ms</div>' in render(busy, Accuracies())

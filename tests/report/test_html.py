@@ -67,15 +67,15 @@ class Text(HTMLParser):
 def test_holds_the_numbers(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
     text = Text(render(measured(deit_tiny_ms).within(30.0).predicting([352]), accuracies())).text
     assert "288 is the largest resolution under 30 ms 22.9 ms median" in text
-    assert "Top-1 accuracy there: 81.9 % on 1300 pictures." in text
-    assert "224 takes 12.0 ms and is more accurate: 82.1 %." in text
+    assert "Top-1 accuracy there: 81.9 % ± 2.1 on 1300 pictures." in text
+    assert "224 takes 12.0 ms and is more accurate: 82.1 % ± 2.1; 1300 pictures do not tell the two apart." in text
     assert "By the curve 304 would take 26.8 ms (not measured)." in text
     assert "t(N) = 0.453 ms + 38.0 µs · N + 96.2 ns · N²" in text
     assert "R² 0.9998; a resolution left out of the fit is predicted within 3.4 % (worst: 224)." in text
     assert "from N = 395 on (resolution 317). It is 7 % of the time at 96 and 72 % at 512." in text
-    assert "288 325 1654 446 22.9 22.4–25.2 60.0 23.0 +0.3 % 44 % 81.9 %" in text
+    assert "288 325 1654 446 22.9 22.4–25.2 60.0 23.0 +0.3 % 44 % 81.9 % ± 2.1" in text
     assert "Predicted at 352 (N = 485): 41.5 ms." in text
-    assert "224 82.3 % 82.1 % -0.2 98.7 %" in text
+    assert "224 82.3 % ± 2.1 82.1 % ± 2.1 -0.2 98.7 %" in text
     assert "float · deit_tiny.keras against int8 · deit_tiny.tflite" in text
     assert "1300 pictures of val, 2 skipped" in text
     assert "processor Test CPU" in text
