@@ -41,7 +41,7 @@ def profile_several(
     comparison = Comparison(profiles)
     console.print(comparison_view(comparison))
     for label, profile in zip(comparison.labels, profiles, strict=True):
-        told = [f"{words.equation(profile.curve)}"] if profile.curve else [str(profile.curve_note)]
+        told = [f"{words.equation(profile.curve, profile)}"] if profile.curve else [str(profile.curve_note)]
         told += [
             f"at {each.resolution} it would take {words.marked(each.predicted_ms, each.trust)} ms"
             for each in profile.predictions

@@ -46,7 +46,7 @@ def section(index: int, label: str, profile: Profile, accuracies: Accuracies) ->
         "curve_svg": drawn,
         "chart_name": chart_name,
         "chart": chart(figure),
-        "equation": words.equation(curve) if curve else None,
+        "equation": words.equation(curve, profile) if curve else None,
         "findings": _findings(profile),
         "columns": _columns(profile, accuracies),
         "rows": _rows(profile, accuracies),
@@ -100,8 +100,8 @@ def _headline(profile: Profile, accuracies: Accuracies) -> dict[str, Any]:
         notes += _most_accurate(found.point, profile, accuracies)
     if found.predicted:
         notes.append(f"{words.predicted(found.predicted)}.")
-    if stands := words.curve_trust(profile):
-        notes.append(f"{stands}.")
+        if stands := words.curve_trust(profile):
+            notes.append(f"{stands}.")
     return {"big": big, "what": what, "notes": notes}
 
 
@@ -137,7 +137,8 @@ def _findings(profile: Profile) -> list[str]:
     quadratic = f"{words.crossover(curve, profile)}."
     if curve.crossover_tokens is not None:
         quadratic += f" {words.shares(curve, profile)}."
-    return [f"{words.fit_quality(curve, profile)}.", quadratic]
+    stands = words.curve_trust(profile)
+    return [f"{words.fit_quality(curve, profile)}.", quadratic, *([f"{stands}."] if stands else [])]
 
 
 def _describe_curve(profile: Profile) -> str:

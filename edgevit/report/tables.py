@@ -33,7 +33,7 @@ def _series_view(profile: Profile) -> RenderableType:
     if unstable := words.unstable(profile):
         lines.append(f"{unstable}.")
     if curve := profile.curve:
-        lines += [f"{words.equation(curve)}   ({words.fit_quality(curve, profile)})"]
+        lines += [f"{words.equation(curve, profile)}   ({words.fit_quality(curve, profile)})"]
         lines += [f"{words.crossover(curve, profile)}."]
         lines += [f"{words.shares(curve, profile)}."] if curve.crossover_tokens is not None else []
     for each in profile.predictions:
