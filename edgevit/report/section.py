@@ -12,7 +12,7 @@ from edgevit.report import words
 from edgevit.report.accuracy import Accuracies, Series
 from edgevit.report.canvas import chart, svg
 from edgevit.report.heat_plot import describe_sustained, sustained_figure
-from edgevit.report.operators import operator_rows
+from edgevit.report.operators import operator_rows, operators_doubt
 from edgevit.report.plots import curve_figure
 
 __all__ = ["section"]
@@ -32,7 +32,7 @@ class Row:
 
 def section(index: int, label: str, profile: Profile, accuracies: Accuracies) -> dict[str, Any]:
     """What the template shows of the profile in place `index`; `chart` is where its picture's axes are."""
-    curve = profile.curve
+    curve, operators = profile.curve, operator_rows(profile)
     figure = curve_figure(profile)
     chart_name = f"latency{index or ''}"
     drawn = svg(figure, name=chart_name, description=_describe_curve(profile))
@@ -50,7 +50,8 @@ def section(index: int, label: str, profile: Profile, accuracies: Accuracies) ->
         "findings": _findings(profile),
         "columns": _columns(profile, accuracies),
         "rows": _rows(profile, accuracies),
-        "operators": operator_rows(profile),
+        "operators": operators,
+        "operators_doubt": operators_doubt(operators),
         "sustained_svg": _sustained_svg(index, profile),
         "sustained": words.sustained(profile.sustained) if profile.sustained else None,
         "cooling": words.cooling(profile),

@@ -192,11 +192,24 @@ def test_operators_and_memory(measured: Measured, deit_tiny_ms: dict[int, float]
     )
     text = Text(page).text
     assert "attention's products and softmax, ms attention's linear layers, ms" in text
-    assert "96 0.250 0.750 0.500 0.200 0.300" in text
+    assert "96 0.250 0.750 0.500 0.200 0.300 2.00" in text
+    assert "timed in a run of their own" not in text
     assert 'title="attention\'s products and softmax: 12.5 %"' in page.replace("&#39;", "'")
     assert "What each resolution takes of memory" in text
     bare = replace(profile, points=tuple(replace(point, peak_rss_bytes=None) for point in profile.points))
     assert "takes of memory" not in render(bare, Accuracies())
+
+
+def test_operators_whose_sum_is_off_the_median_are_marked(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    profile = measured(deit_tiny_ms)
+    spent = {"attention": 3.0, "quadratic": 0.75, "mlp": 1.5, "norm": 0.6, "rest": 0.9}
+    points = tuple(replace(point, ops_ms=spent) for point in profile.points[:3])  # medians of 2.0, 3.3 and 5.2 ms
+    text = Text(render(replace(profile, points=points, curve=None), Accuracies())).text
+    assert "96 0.750 2.25 1.50 0.600 0.900 ?6.00" in text
+    assert "160 0.750 2.25 1.50 0.600 0.900 6.00" in text
+    assert "at 96, 128 their sum is off the median by more than 20 % (3 times it at 96): load" in text
+    text = Text(render(replace(profile, points=points, curve=None, threads=4), Accuracies())).text
+    assert "?6.00" not in text  # the operators are timed on one thread
 
 
 def test_several_profiles_side_by_side(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
