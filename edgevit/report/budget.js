@@ -37,6 +37,15 @@
       const untold = better.top1 - chosen.top1 <= better.top1_margin;
       const alike = untold ? `; ${series.images} pictures do not tell the two apart` : "";
       lines.push(`${better.resolution} takes ${marked(better)} ms and is more accurate: ${better.top1_says}${alike}.`);
+      return lines;
+    }
+    const faster = series.points
+      .filter((point) => point.median < chosen.median && point.top1 !== null)
+      .filter((point) => chosen.top1 - point.top1 <= chosen.top1_margin)
+      .reduce((a, b) => (a && a.median <= b.median ? a : b), null);
+    if (faster) {
+      const two = `${chosen.resolution} from ${faster.resolution}`;
+      lines.push(`${series.images} pictures do not tell ${two}, which takes ${marked(faster)} ms.`);
     }
     return lines;
   }

@@ -72,6 +72,11 @@ def test_the_slider_moves_the_recommendation(page: Path, tmp_path: Path) -> None
         ("288", "is the largest resolution under 30 ms"),
         ("384", "is the largest resolution under 30 ms"),
     ]
+    notes = re.findall(r'<p class="note">(.*?)</p>', still)
+    assert "500 pictures do not tell 384 from 320, which takes 15.4 ms." in notes
+    moved = chromium(tmp_path, f"{page.as_uri()}#budget=30", "--dump-dom")
+    said = re.findall(r'<p class="note">(.*?)</p>', moved)
+    assert said == [each for each in notes if not each.startswith("By the curve")]  # the script has no curve
     moved = chromium(tmp_path, f"{page.as_uri()}#budget=5", "--dump-dom")
     assert shown(moved) == [
         ("128", "is the largest resolution under 5 ms"),

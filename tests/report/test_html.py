@@ -150,6 +150,16 @@ def test_another_artefacts_accuracy_is_not_taken_for_this_ones(
     assert "int8 · other.tflite" not in text
 
 
+def test_a_faster_resolution_that_pictures_do_not_tell_apart(
+    measured: Measured, deit_tiny_ms: dict[int, float]
+) -> None:
+    scores = (Score(160, 0.08, None), Score(192, 0.03, None), Score(224, 0.1, None))
+    few = Accuracies((Series("out/deit_tiny.tflite", "val", 20, 0, scores),))
+    text = Text(render(measured(deit_tiny_ms).within(13.0), few)).text
+    assert "Top-1 accuracy there: 10.0 % (2.8–30.1 %) on 20 pictures." in text
+    assert "20 pictures do not tell 224 from 160, which takes 5.20 ms." in text  # 96 and 128 were not evaluated
+
+
 def test_what_has_its_name_and_another_recipe_is_not_joined(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
     other = replace(accuracies().series[0], recipe="int8-static")
     text = Text(render(measured(deit_tiny_ms).within(30.0), Accuracies((other,)))).text
