@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from edgevit_runtime import Model, read_manifest
 from edgevit_runtime.preprocess import DEFAULT_POLICY
+from edgevit_runtime.seal import file_sha256
 from numpy.typing import NDArray
 
 from edgevit.data.folders import PictureSet, decode_batches, read_folder
@@ -230,10 +231,14 @@ def evaluate(
 
 
 def _shape(predictor: Predictor) -> dict[str, Any]:
-    """What `edgevit plan` predicts a model's latency by, where nobody profiled it; nothing for a model of others."""
+    """What `edgevit plan` predicts a model's latency by, where nobody profiled it; nothing for a model of others.
+
+    And of an artefact the digest that tells it from others of its name.
+    """
     if not isinstance(predictor, KerasPredictor | ArtefactPredictor):
         return {}
-    return {"variant": predictor.variant, "patch": predictor.patch, "recipe": predictor.recipe}
+    shape = {"variant": predictor.variant, "patch": predictor.patch, "recipe": predictor.recipe}
+    return {**shape, "sha256": file_sha256(predictor.path)} if isinstance(predictor, ArtefactPredictor) else shape
 
 
 class _Tally:

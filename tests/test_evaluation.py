@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from samples import LABELS
 
 from edgevit.errors import ConfigError, DataError, ModelError, PictureError, ResolutionError
 from edgevit.evaluation import evaluate
-from edgevit.margin import margin
+from edgevit.margin import interval, margin
+from edgevit.report import words
 from edgevit.report.accuracy import read_accuracies
+from edgevit.report.evaluation import evaluation_table
 
 
 def expected_top1(model, folder, resolution):
@@ -36,6 +39,7 @@ def test_keras_model_by_hand(tiny_model, tiny_keras, class_folder):
 def test_against_shows_both_and_their_agreement(tiny_keras, artefact, class_folder):
     document = evaluate(tiny_keras, class_folder, against=artefact("float32"), resolutions=[48, 96])
     assert [each["resolution"] for each in document["against"]["results"]] == [48, 96]
+    assert document["against"]["sha256"] == sha256(artefact("float32").read_bytes()).hexdigest()
     for mine, theirs in zip(document["results"], document["against"]["results"], strict=True):
         assert theirs["agreement"] == 1.0
         assert theirs["top1"] == mine["top1"]
@@ -150,3 +154,19 @@ def test_how_sure_a_top1_is(run, tiny_tflite, class_folder, tmp_path):
     assert code == 0
     assert f"± │ {widest:.2%}" in " ".join(out.split())
     assert "±: the 95 % interval of a top-1 counted on 12 pictures" in out
+
+
+def test_an_interval_that_is_not_centred_has_two_ends():
+    low, high = interval(0.0, 4)
+    assert (low, high) == (0.0, pytest.approx(1.959964**2 / (4 + 1.959964**2)))  # Wilson's, of no hit at all
+    assert interval(1.0, 4) == pytest.approx((1.0 - high, 1.0))
+    assert [words.top1(*each) for each in ((0.825, 40), (0.0, 4), (1.0, 4), (0.82, 1300), (0.5, None))] == [
+        "82.5 % ± 12",
+        "0.0 % (0.0–49.0 %)",
+        "100.0 % (51.0–100.0 %)",
+        "82.0 % ± 2.1",
+        "50.0 %",
+    ]
+    result = {"resolution": 96, "top1": 0.0, "top5": 0.5}
+    table = evaluation_table({"model": "x.tflite", "images": 4, "data": "val", "results": [result]})
+    assert list(table.columns[1].cells) == ["0.00%", "0.0%–49.0%"]

@@ -29,7 +29,7 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
 @click.option("--cool-down", type=click.FloatRange(min=0), help="The most to wait for a hot device. Default: 60.")
 @click.option("--sustained", type=_SECONDS, help="Then run one for so long, beyond --duration, to see the heat.")
 @click.option("--sustained-at", type=click.IntRange(min=1), help="Which. Default: the artefact's default.")
-@click.option("--ops", is_flag=True, help="Where the time goes, by kind of operator; beyond --duration.")
+@click.option("--ops", is_flag=True, help="Print where the time goes, by kind of operator; beyond --duration.")
 @click.option(
     "--budget-ms",
     type=click.FloatRange(min=0, min_open=True),

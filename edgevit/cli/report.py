@@ -60,6 +60,8 @@ def command(
         write_bytes(png_path, picture)
     console = console_for(None, quiet)
     console.print(f"wrote {output}" + (f" and {png_path}" if png_path else ""), soft_wrap=True, markup=False)
+    for line in dict.fromkeys(filter(None, map(accuracies.unjoined, profiles))):
+        console.print(f"not joined: {line}", soft_wrap=True, markup=False)
     unmet = [profile.unmet[-1] for profile in profiles if profile.unmet]
     if budget_ms is not None and len(unmet) == len(profiles):
         raise unmet[0]

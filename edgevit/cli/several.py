@@ -14,6 +14,7 @@ from edgevit.latency.request import ProfileRequest
 from edgevit.latency.together import measure_together
 from edgevit.report import words
 from edgevit.report.comparison import comparison_view
+from edgevit.report.tables import operators_view
 
 
 def profile_several(
@@ -41,7 +42,7 @@ def profile_several(
     comparison = Comparison(profiles)
     console.print(comparison_view(comparison))
     for label, profile in zip(comparison.labels, profiles, strict=True):
-        told = [f"{words.equation(profile.curve)}"] if profile.curve else [str(profile.curve_note)]
+        told = [f"{words.equation(profile.curve, profile)}"] if profile.curve else [str(profile.curve_note)]
         told += [
             f"at {each.resolution} it would take {words.marked(each.predicted_ms, each.trust)} ms"
             for each in profile.predictions
@@ -49,6 +50,8 @@ def profile_several(
         told += [stands] if (stands := words.curve_trust(profile)) else []
         told += [words.recommendation(profile.recommendation)] if profile.recommendation else []
         console.print(Text(f"{label}: {'; '.join(told)}."))
+        for part in operators_view(profile):
+            console.print(part)
     emit_json(comparison.to_dict(), json_target)
     errors = [error for profile in profiles for error in profile.unmet]
     if errors and (

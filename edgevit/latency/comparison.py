@@ -68,9 +68,10 @@ class Comparison:
     def labels(self) -> tuple[str, ...]:
         """What tells each profile from the others, in the fewest words; numbered where nothing does."""
         facts = [_facts(profile) for profile in self.profiles]
-        # How the device is reached, then version and date, only where the rest tells two profiles not apart: devices
-        # with the same processor; before and after a change.
-        usual = len(facts[0]) - 3
+        # How the device is reached only where devices have the same processor; version and date only where the rest
+        # tells two profiles not apart: before and after a change.
+        machines = {(each.place, each.device_name) for each in self.profiles}
+        usual = len(facts[0]) - 3 + (len(machines) > len({place for place, _ in machines}))
         count = next((count for count in range(usual, len(facts[0])) if _distinct(facts, count)), len(facts[0]))
         telling = [place for place in range(count) if len({each[place] for each in facts}) > 1] or [0]
         # What `edgevit-run` wrote on a device has no version and no date.

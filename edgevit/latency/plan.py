@@ -14,6 +14,7 @@ from typing import Any
 from edgevit.errors import BudgetError, ProfileError
 from edgevit.latency.cost import Cost
 from edgevit.latency.trust import SURE, Trust
+from edgevit.margin import margin
 
 __all__ = ["SCHEMA", "SEVERAL", "Candidate", "Plan", "plans_document"]
 
@@ -43,6 +44,8 @@ class Candidate:
     predicted: bool
     top1: float | None = None
     """Fraction 0..1."""
+    images: int | None = None
+    """How many pictures the top-1 was counted on."""
     size_bytes: int | None = None
     """Of the artefact's file; None where it is not known, as of one that is only predicted."""
     extrapolated: bool = False
@@ -56,6 +59,11 @@ class Candidate:
         if self.top1 is not None:
             return self.top1
         return self.macs.total if self.macs else 0.0
+
+    @property
+    def margin(self) -> float:
+        """How far the top-1 may be off by chance, to either side (95 %); 0 where nothing was evaluated."""
+        return 0.0 if self.top1 is None or self.images is None else margin(self.top1, self.images)
 
     @property
     def needs_ms(self) -> float:
@@ -80,6 +88,7 @@ class Candidate:
             "late_ms": self.late_ms,
             "predicted": self.predicted,
             "top1": self.top1,
+            "top1_margin": self.margin if self.images is not None else None,
             "size_bytes": self.size_bytes,
             "extrapolated": self.extrapolated,
             **self.trust.to_dict(),
@@ -135,6 +144,13 @@ class Plan:
         """The worthiest that fits the budget, of equals the fastest; None where none does, or without a budget."""
         fitting = [each for each in self.candidates if self.budget_ms is not None and each.fits(self.budget_ms)]
         return max(fitting, key=lambda each: (each.worth, -each.latency_ms), default=None)
+
+    def alike(self, candidate: Candidate) -> Candidate | None:
+        """The fastest on the front whose top-1 chance alone may have put below the candidate's; None where none is."""
+        if not candidate.margin:
+            return None
+        faster = [each for each in self.front if each.latency_ms < candidate.latency_ms]
+        return next((each for each in faster if candidate.worth - each.worth <= candidate.margin), None)
 
     def check(self) -> None:
         """Raises `BudgetError`, naming the fastest candidate, where nothing fits."""

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from edgevit_runtime.seal import file_sha256
+
 from edgevit import __version__
 from edgevit.config import check_resolution
 from edgevit.documents import Record, read_document
@@ -44,6 +46,8 @@ class Profile:
     load_ms: float | None = None
     size_bytes: int | None = None
     """The artefact's file."""
+    sha256: str | None = None
+    """Of the artefact's file, in hexadecimal; None in documents of older versions."""
     measured_at: str | None = None
     """ISO 8601, UTC."""
     edgevit: str | None = None
@@ -131,6 +135,7 @@ class Profile:
             "device": dict(self.device),
             "model": self.model,
             "size_bytes": self.size_bytes,
+            "sha256": self.sha256,
             "variant": self.variant,
             "patch": self.patch,
             "recipe": self.recipe,
@@ -178,10 +183,10 @@ def measure(
         answer = measure_by_benchmark_model(device, artefact, request, benchmark_model)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     profile = replace(assemble(answer), measured_at=now, edgevit=__version__)
-    if profile.size_bytes is None and artefact.is_file():  # TFLite's own program and older runtimes do not say
-        size_bytes = artefact.stat().st_size
-        others = tuple(replace(each, size_bytes=size_bytes) for each in profile.others)
-        profile = replace(profile, size_bytes=size_bytes, others=others)
+    if profile.sha256 is None and artefact.is_file():  # TFLite's own program and older runtimes do not say
+        size_bytes, sha256 = artefact.stat().st_size, file_sha256(artefact)
+        others = tuple(replace(each, size_bytes=size_bytes, sha256=sha256) for each in profile.others)
+        profile = replace(profile, size_bytes=size_bytes, sha256=sha256, others=others)
     return profile
 
 
@@ -229,6 +234,7 @@ def _read(record: Record) -> Profile:
         variant=record.text("variant") if record.has("variant") else None,
         load_ms=record.number("load_ms") if record.has("load_ms") else None,
         size_bytes=record.whole("size_bytes", least=1) if record.has("size_bytes") else None,
+        sha256=record.text("sha256") if record.has("sha256") else None,
         measured_at=record.text("measured_at") if record.has("measured_at") else None,
         edgevit=record.text("edgevit") if record.has("edgevit") else None,
         curve_note=record.text("curve_note") if record.has("curve_note") else None,

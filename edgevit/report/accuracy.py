@@ -13,6 +13,8 @@ from edgevit.latency.profile import Profile
 __all__ = ["SCHEMA", "Accuracies", "Comparison", "Score", "Series", "read_accuracies"]
 
 SCHEMA = "edgevit.evaluation/1"
+_Key = tuple[str, str, str | None, str | None]
+"""Model, data, recipe and digest: one series each; a path alone may have been another file before."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Series:
     variant: str | None = None
     """With its patch, `vit-tiny/16`; None in evaluations of older versions, and so is the recipe."""
     recipe: str | None = None
+    sha256: str | None = None
+    """Of the artefact's file, in hexadecimal; None of a Keras model and in evaluations of older versions."""
 
     def top1(self, resolution: int) -> float | None:
         return next((score.top1 for score in self.scores if score.resolution == resolution), None)
@@ -57,25 +61,55 @@ class Accuracies:
     series: tuple[Series, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
 
-    def of(self, artefact: str) -> Series | None:
-        """The profiled artefact's series, by path or else by file name; the first given of several."""
-        same = [each for each in self.series if each.model == artefact]
-        name = PurePath(artefact).name
-        named = same or [each for each in self.series if PurePath(each.model).name == name]
-        return named[0] if len({each.model for each in named}) == 1 else None
+    def of(self, profile: Profile) -> Series | None:
+        """The profiled artefact's series, the first given of several.
+
+        By the file's digest; where either document is older and has none, by path, or else file name, and recipe.
+        """
+        if profile.sha256 is not None:
+            for each in self.series:
+                if each.sha256 == profile.sha256:
+                    return each
+        alike = [each for each in self._named(profile) if _differing(profile, each) is None]
+        found = [each for each in alike if each.model == profile.model] or alike
+        return found[0] if len({(each.model, each.recipe, each.sha256) for each in found}) == 1 else None
+
+    def unjoined(self, profile: Profile) -> str | None:
+        """Why what was evaluated under the artefact's name is not taken for its accuracy; None where nothing was."""
+        named = self._named(profile)
+        if not named or self.of(profile) is not None:
+            return None
+        reasons = [_differing(profile, each) for each in named]
+        reason = next((each for each in reasons if each), "was evaluated several times, and nothing says which it is")
+        return f"{PurePath(profile.model).name} {reason}"
+
+    def _named(self, profile: Profile) -> list[Series]:
+        """Everything that was evaluated under the artefact's file name."""
+        return [each for each in self.series if PurePath(each.model).name == PurePath(profile.model).name]
 
     def label(self, series: Series, *profiles: Profile) -> str:
         """What to call a series: `int8 · x.tflite`, `float · x.keras`; with the data if those differ."""
         path = PurePath(series.model)
-        owner = next((each for each in profiles if (own := self.of(each.model)) and own.model == series.model), None)
+        owner = next((each for each in profiles if self.of(each) == series), None)
         words = [path.name]
         if owner is not None:
             words.insert(0, owner.recipe)
         elif path.suffix == ".keras":
             words.insert(0, "float")
+        elif series.recipe is not None:
+            words.insert(0, series.recipe)
         if len({each.data for each in self.series}) > 1:
             words.append(PurePath(series.data).name)
         return " · ".join(words)
+
+
+def _differing(profile: Profile, series: Series) -> str | None:
+    """What tells an evaluated artefact from the profiled one of its name, after that name; None where nothing does."""
+    if series.recipe not in (None, profile.recipe):
+        return f"was evaluated as {series.recipe}, profiled as {profile.recipe}"
+    if None not in (series.sha256, profile.sha256) and series.sha256 != profile.sha256:
+        return "was evaluated and profiled as two different files (their SHA-256 differ)"
+    return None
 
 
 def read_accuracies(paths: Sequence[Path]) -> Accuracies:
@@ -83,8 +117,8 @@ def read_accuracies(paths: Sequence[Path]) -> Accuracies:
 
     Raises `DocumentError` for a file that is no evaluation, and where two of them contradict each other.
     """
-    series: dict[tuple[str, str], Series] = {}
-    pairs: list[tuple[tuple[str, str], tuple[str, str], tuple[tuple[int, float], ...]]] = []
+    series: dict[_Key, Series] = {}
+    pairs: list[tuple[_Key, _Key, tuple[tuple[int, float], ...]]] = []
     for path in paths:
         record = read_document(path, SCHEMA)
         key = _add(series, record, record, path)
@@ -99,9 +133,11 @@ def read_accuracies(paths: Sequence[Path]) -> Accuracies:
     return Accuracies(tuple(series.values()), comparisons)
 
 
-def _add(series: dict[tuple[str, str], Series], whole: Record, part: Record, path: Path) -> tuple[str, str]:
+def _add(series: dict[_Key, Series], whole: Record, part: Record, path: Path) -> _Key:
     """Puts one model's results into `series`, beside those it has; returns the key."""
-    key = part.text("model"), whole.text("data")
+    recipe = part.text("recipe") if part.has("recipe") else None
+    sha256 = part.text("sha256") if part.has("sha256") else None
+    key = part.text("model"), whole.text("data"), recipe, sha256
     images, skipped = whole.whole("images", least=1), whole.whole("skipped")
     scores = {score.resolution: score for score in series[key].scores} if key in series else {}
     results = part.records("results")
@@ -121,6 +157,5 @@ def _add(series: dict[tuple[str, str], Series], whole: Record, part: Record, pat
     variant = (
         f"{part.text('variant').partition('/')[0]}/{part.whole('patch', least=1)}" if part.has("variant") else None
     )
-    recipe = part.text("recipe") if part.has("recipe") else None
-    series[key] = Series(*key, images, skipped, ordered, variant, recipe)
+    series[key] = Series(*key[:2], images, skipped, ordered, variant, recipe, sha256)
     return key

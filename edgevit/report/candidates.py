@@ -42,8 +42,9 @@ def make_plans(
     # Of one device alone the plan itself says that there is nothing.
     empty = [device for device in made if not made[device][0]] if len(made) > 1 else []
     lost = tuple(f"{device}: nothing that was profiled there was evaluated" for device in empty)
-    if made and len(empty) == len(made):
-        raise ProfileError("nothing to choose from: no profiled resolution was evaluated")
+    if made and not any(found for found, _, _ in made.values()):
+        reasons = dict.fromkeys(note for _, notes, _ in made.values() for note in notes)
+        raise ProfileError(f"nothing to choose from: {'; '.join(reasons) or 'no profiled resolution was evaluated'}")
     return tuple(
         Plan(found, budget_ms, (*notes, *lost), assumed, several=len(made) > 1)
         for device, (found, notes, assumed) in made.items()
@@ -57,22 +58,19 @@ def _found(
     """One device's candidates, what was left out and why, and what predictions stand on beside the profiles."""
     found: list[Candidate] = []
     notes: list[str] = []
-    used: set[tuple[str, str]] = set()
+    used: set[Series] = set()
     labels = _labels(profiles)
     for label, profile in zip(labels, profiles, strict=True):
-        series = accuracies.of(profile.model)
-        if series is not None and series.recipe not in (None, profile.recipe):
-            notes.append(f"{label} was profiled in {profile.recipe} and evaluated in {series.recipe}")
-            continue
+        series = accuracies.of(profile)
         if accuracies.series and series is None:
-            notes.append(f"{label} was not evaluated")
+            notes.append(accuracies.unjoined(profile) or f"{label} was not evaluated")
             continue
         if series is not None:
-            used.add((series.model, series.data))
+            used.add(series)
         found += _profiled(label, profile, series)
     groups = _groups(profiles)
     for each in accuracies.series:
-        if (each.model, each.data) not in used:
+        if each not in used:
             made, note = _unprofiled(each, groups)
             found += made
             notes += [note] if note and not _is_reference(each, accuracies, used) else []
@@ -120,6 +118,7 @@ def _profiled(label: str, profile: Profile, series: Series | None) -> list[Candi
             late_ms=late_ms,
             predicted=profile.point(resolution) is None,
             top1=series.top1(resolution) if series else None,
+            images=series.images if series else None,
             size_bytes=profile.size_bytes,
             extrapolated=outside,
             trust=trust,
@@ -156,7 +155,7 @@ def _groups(profiles: Sequence[Profile]) -> list[Predictor]:
     return groups
 
 
-def _is_reference(series: Series, accuracies: Accuracies, used: set[tuple[str, str]]) -> bool:
+def _is_reference(series: Series, accuracies: Accuracies, used: set[Series]) -> bool:
     """Whether it is the float model that a profiled artefact was evaluated against: nobody expects a profile of it."""
     beside = [
         other
@@ -164,7 +163,7 @@ def _is_reference(series: Series, accuracies: Accuracies, used: set[tuple[str, s
         for own, other in ((pair.model, pair.against), (pair.against, pair.model))
         if own == series
     ]
-    return series.model.endswith(".keras") and any((each.model, each.data) in used for each in beside)
+    return series.model.endswith(".keras") and any(each in used for each in beside)
 
 
 def _unprofiled(series: Series, groups: Sequence[Predictor]) -> tuple[list[Candidate], str | None]:
@@ -177,7 +176,11 @@ def _unprofiled(series: Series, groups: Sequence[Predictor]) -> tuple[list[Candi
         return [], f"{name} has no profile here, and none of {series.recipe} to predict it from"
     config = variant_config(str(series.variant))
     scores = [(score.resolution, score.top1) for score in series.scores if score.resolution % config.patch == 0]
-    return [each for group in fitting for each in _predicted(group, config, name, series.model, scores)], None
+    return [
+        replace(each, images=series.images)
+        for group in fitting
+        for each in _predicted(group, config, name, series.model, scores)
+    ], None
 
 
 def _predicted(

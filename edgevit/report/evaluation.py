@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.table import Table
 
+from edgevit.margin import centred, interval, margin
 from edgevit.report.shortened import Shortened
 
 
@@ -32,10 +33,13 @@ def evaluation_table(evaluation: Mapping[str, Any]) -> Table:
             row += [f"{other['top1']:.2%}", f"{other['top5']:.2%}", f"{other['agreement']:.2%}"]
         table.add_row(*row)
     table.add_section()
-    last = ["±"]
+    last, count = ["±"], evaluation["images"]
     for model in (evaluation, *others):
-        widest = max(result["top1_margin"] for result in model["results"])
-        last += [f"{widest:.2%}", ""] + [""] * (model is not evaluation)
+        widest = max((result["top1"] for result in model["results"]), key=lambda share: margin(share, count))
+        low, high = interval(widest, count)
+        last += [f"{margin(widest, count):.2%}" if centred(widest, count) else f"{low:.1%}–{high:.1%}", ""] + [""] * (
+            model is not evaluation
+        )
     table.add_row(*last)
     return table
 
@@ -43,7 +47,8 @@ def evaluation_table(evaluation: Mapping[str, Any]) -> Table:
 def evaluation_notes(evaluation: Mapping[str, Any]) -> Iterator[str]:
     """What ± means, and a line when pictures were left out."""
     yield (
-        f"±: the 95 % interval of a top-1 counted on {evaluation['images']} pictures, where it is widest; "
+        f"±: the 95 % interval of a top-1 counted on {evaluation['images']} pictures, where it is widest "
+        "(its two ends where it is not centred); "
         "of two models on the same pictures the difference is surer than that"
     )
     if evaluation["skipped"]:

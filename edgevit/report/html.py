@@ -54,6 +54,7 @@ def render(profiles: Profile | Sequence[Profile], accuracies: Accuracies, *, tit
         memory_svg=_memory_svg(together),
         accuracy_svg=_accuracy_svg(together.profiles, accuracies) if accuracies.series else None,
         comparisons=[_comparison(each, together.profiles, accuracies) for each in accuracies.comparisons],
+        unjoined=list(dict.fromkeys(filter(None, map(accuracies.unjoined, together.profiles)))),
         evaluated=[(accuracies.label(each, *together.profiles), each) for each in accuracies.series],
         plans=plans,
         script=script_text(),
@@ -149,7 +150,8 @@ def _comparison(each: Comparison, profiles: Sequence[Profile], accuracies: Accur
             points = f"{100 * (score.top1 - other):+.1f}"
             agrees = agreement.get(score.resolution)
             share = "–" if agrees is None else words.percent(agrees, 1)
-            rows.append((score.resolution, words.percent(other, 1), words.percent(score.top1, 1), points, share))
+            theirs, own = words.top1(other, each.against.images), words.top1(score.top1, each.model.images)
+            rows.append((score.resolution, theirs, own, points, share))
     return {
         "model": accuracies.label(each.model, *profiles),
         "against": accuracies.label(each.against, *profiles),

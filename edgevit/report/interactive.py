@@ -13,6 +13,8 @@ from markupsafe import Markup
 
 from edgevit.latency.comparison import Comparison
 from edgevit.latency.plan import Plan
+from edgevit.margin import margin
+from edgevit.report import words
 from edgevit.report.accuracy import Accuracies
 from edgevit.report.plan import best, described
 
@@ -44,16 +46,19 @@ def state(
                         "resolution": point.resolution,
                         "median": point.median_ms,
                         "p90": point.p90_ms,
-                        "top1": series.top1(point.resolution) if series else None,
+                        "top1": top1,
+                        "top1_margin": margin(top1, series.images) if series and top1 is not None else None,
+                        "top1_says": words.top1(top1, series.images) if series and top1 is not None else None,
                         "mark": point.trust.mark,
                         "reason": point.trust.reason,
                     }
                     for point in profile.points
+                    for top1 in (series.top1(point.resolution) if series else None,)
                 ],
                 "images": series.images if series else None,
             }
             for profile in together.profiles
-            for series in (accuracies.of(profile.model),)
+            for series in (accuracies.of(profile),)
         ],
         "plans": [
             {

@@ -50,6 +50,16 @@ def latency_overlay(together: Comparison) -> Figure:
                 capsize=2.0,
                 label=drawable(label),
             )
+            marked = [point for point in profile.points if not point.trusted]
+            axes.plot(
+                [point.resolution for point in marked],
+                [point.median_ms for point in marked],
+                marker,
+                markersize=5.5,
+                markerfacecolor=ROLES["paper"],
+                markeredgecolor=ROLES[role],
+                zorder=5,
+            )
         if log:
             axes.set_yscale("log")
             axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))

@@ -53,7 +53,7 @@ def plan_view(plans: Sequence[Plan]) -> RenderableType:
 
 def _cells(each: Candidate, sized: bool) -> list[str]:
     """All but device and model; `sized`: with the file's MB."""
-    worth = words.mega(each.worth) if each.top1 is None else words.percent(each.worth, 1)
+    worth = words.mega(each.worth) if each.top1 is None else words.top1(each.top1, each.images)
     cells = [each.recipe, str(each.resolution), str(each.tokens)]
     cells += [words.marked(each.latency_ms, each.trust), words.ms(each.late_ms), worth]
     cells += [words.size(each.size_bytes)] * sized
@@ -83,10 +83,23 @@ def best(plan: Plan) -> str:
 
 def described(each: Candidate, plan: Plan) -> str:
     """A candidate, what it costs and buys, and what speaks against that figure."""
-    worth = f", top-1 {words.percent(each.worth, 1)}" if plan.evaluated else ""
-    recipe = f" in {each.recipe}" if len({other.recipe for other in plan.candidates}) > 1 else ""
+    worth = f", top-1 {words.top1(each.worth, each.images)}" if plan.evaluated else ""
     reason = f"; {each.trust.reason}" if each.trust.reason else ""
-    return f"{each.label}{recipe} at {each.resolution} ({latency(each)}{worth}){reason}"
+    return f"{_named(each, plan)} ({latency(each)}{worth}){reason}{_alike(each, plan)}"
+
+
+def _named(each: Candidate, plan: Plan) -> str:
+    recipe = f" in {each.recipe}" if len({other.recipe for other in plan.candidates}) > 1 else ""
+    return f"{each.label}{recipe} at {each.resolution}"
+
+
+def _alike(each: Candidate, plan: Plan) -> str:
+    """The sentence that a faster candidate may be as accurate, by the pictures that there were; or nothing."""
+    faster = plan.alike(each)
+    if faster is None:
+        return ""
+    two = f"{_named(each, plan)} from {_named(faster, plan)}"
+    return f". {each.images} pictures do not tell {two} ({latency(faster)})"
 
 
 def latency(each: Candidate) -> str:

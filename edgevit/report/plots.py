@@ -68,7 +68,7 @@ def _draw_curve(axes: Axes, profile: Profile) -> None:
     right, top = 1.05 * max(tokens), 1.12 * max(point.p90_ms for point in points)
     frame(axes, "tokens N", "latency, ms")
     if profile.curve:
-        _draw_parts(axes, profile.curve, right)
+        _draw_parts(axes, profile, profile.curve, right)
         _mark_crossover(axes, profile.curve, profile.patch, right)
     axes.errorbar(
         tokens,
@@ -87,6 +87,17 @@ def _draw_curve(axes: Axes, profile: Profile) -> None:
         label="measured: median, p10–p90",
         zorder=5,
     )
+    if marked := [point for point in points if not point.trusted]:
+        axes.plot(
+            [point.tokens for point in marked],
+            [point.median_ms for point in marked],
+            "o",
+            markersize=5.5,
+            markerfacecolor=ROLES["paper"],
+            markeredgecolor=ROLES["ink"],
+            zorder=5.5,
+            label="; ".join(sign.partition(",")[0] for sign in words.marks(marked)),
+        )
     _mark_budget(axes, profile, top)
     axes.set_xlim(0.0, right)
     axes.set_ylim(0.0, top)
@@ -94,12 +105,12 @@ def _draw_curve(axes: Axes, profile: Profile) -> None:
     legend(axes, "upper left", first="measured")
 
 
-def _draw_parts(axes: Axes, curve: Curve, right: float) -> None:
+def _draw_parts(axes: Axes, profile: Profile, curve: Curve, right: float) -> None:
     tokens = np.linspace(0.0, right, 240)
     constant = np.full_like(tokens, curve.a_ms)
     linear = constant + curve.b_ms_per_token * tokens
     whole = linear + curve.c_ms_per_token2 * tokens**2
-    axes.plot(tokens, whole, color=ROLES["quadratic"], linewidth=1.8, label=words.equation(curve))
+    axes.plot(tokens, whole, color=ROLES["quadratic"], linewidth=1.8, label=words.equation(curve, profile))
     axes.plot(tokens, linear, color=ROLES["linear"], linewidth=1.0)
     for role, low, high, label in (
         ("quadratic", linear, whole, "c·N²: pairs of tokens (attention)"),
@@ -179,7 +190,7 @@ def _resolutions_above(axes: Axes, profile: Profile, right: float) -> None:
 
 def _draw_accuracy(axes: Axes, profiles: Sequence[Profile], accuracies: Accuracies) -> None:
     frame(axes, "resolution, pixels", "top-1 accuracy, %")
-    artefact = accuracies.of(profiles[0].model)
+    artefact = accuracies.of(profiles[0])
     others = 0
     # The artefact last and solid, the others hollow and larger: where two agree, both are seen.
     for series in sorted(accuracies.series, key=lambda each: each == artefact):

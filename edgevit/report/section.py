@@ -8,11 +8,12 @@ from typing import Any
 from edgevit.latency.point import Point
 from edgevit.latency.profile import Profile
 from edgevit.latency.trust import Trust
+from edgevit.margin import margin
 from edgevit.report import words
 from edgevit.report.accuracy import Accuracies, Series
 from edgevit.report.canvas import chart, svg
 from edgevit.report.heat_plot import describe_sustained, sustained_figure
-from edgevit.report.operators import operator_rows
+from edgevit.report.operators import operator_rows, operators_doubt
 from edgevit.report.plots import curve_figure
 
 __all__ = ["section"]
@@ -32,7 +33,7 @@ class Row:
 
 def section(index: int, label: str, profile: Profile, accuracies: Accuracies) -> dict[str, Any]:
     """What the template shows of the profile in place `index`; `chart` is where its picture's axes are."""
-    curve = profile.curve
+    curve, operators = profile.curve, operator_rows(profile)
     figure = curve_figure(profile)
     chart_name = f"latency{index or ''}"
     drawn = svg(figure, name=chart_name, description=_describe_curve(profile))
@@ -46,11 +47,12 @@ def section(index: int, label: str, profile: Profile, accuracies: Accuracies) ->
         "curve_svg": drawn,
         "chart_name": chart_name,
         "chart": chart(figure),
-        "equation": words.equation(curve) if curve else None,
+        "equation": words.equation(curve, profile) if curve else None,
         "findings": _findings(profile),
         "columns": _columns(profile, accuracies),
         "rows": _rows(profile, accuracies),
-        "operators": operator_rows(profile),
+        "operators": operators,
+        "operators_doubt": operators_doubt(operators),
         "sustained_svg": _sustained_svg(index, profile),
         "sustained": words.sustained(profile.sustained) if profile.sustained else None,
         "cooling": words.cooling(profile),
@@ -100,8 +102,8 @@ def _headline(profile: Profile, accuracies: Accuracies) -> dict[str, Any]:
         notes += _most_accurate(found.point, profile, accuracies)
     if found.predicted:
         notes.append(f"{words.predicted(found.predicted)}.")
-    if stands := words.curve_trust(profile):
-        notes.append(f"{stands}.")
+        if stands := words.curve_trust(profile):
+            notes.append(f"{stands}.")
     return {"big": big, "what": what, "notes": notes}
 
 
@@ -112,18 +114,36 @@ def _reasons(*points: Point) -> list[str]:
 
 
 def _most_accurate(chosen: Point, profile: Profile, accuracies: Accuracies) -> list[str]:
-    """Its top-1; and, as larger is not always better, the most accurate resolution within the budget."""
-    series = accuracies.of(profile.model)
+    """Its top-1; and, as larger is not always better, the most accurate resolution within the budget.
+
+    Or the fastest that the pictures do not tell from it.
+    """
+    series = accuracies.of(profile)
     own = series.top1(chosen.resolution) if series else None
     budget_ms = profile.recommendation.budget_ms if profile.recommendation else 0.0
     if series is None or own is None:
         return []
-    notes = [f"Top-1 accuracy there: {words.percent(own, 1)} on {series.images} pictures."]
-    fitting = [(series.top1(p.resolution) or 0.0, p) for p in profile.points if p.median_ms <= budget_ms]
+    notes = [f"Top-1 accuracy there: {words.top1(own, series.images)} on {series.images} pictures."]
+    fitting = [
+        (top1, p)
+        for p in profile.points
+        if p.median_ms <= budget_ms and (top1 := series.top1(p.resolution)) is not None
+    ]
     best, point = max(fitting, key=lambda each: (each[0], -each[1].resolution))
     if best > own:
         took = words.marked(point.median_ms, point.trust)
-        notes.append(f"{point.resolution} takes {took} ms and is more accurate: {words.percent(best, 1)}.")
+        notes.append(
+            f"{point.resolution} takes {took} ms and is more accurate: {words.top1(best, series.images)}"
+            f"{words.untold(best, own, series.images)}."
+        )
+        return notes
+    quick = [p for top1, p in fitting if p.median_ms < chosen.median_ms and own - top1 <= margin(own, series.images)]
+    if quick:
+        faster = min(quick, key=lambda each: each.median_ms)
+        took = words.marked(faster.median_ms, faster.trust)
+        notes.append(
+            f"{series.images} pictures do not tell {chosen.resolution} from {faster.resolution}, which takes {took} ms."
+        )
     return notes
 
 
@@ -134,7 +154,8 @@ def _findings(profile: Profile) -> list[str]:
     quadratic = f"{words.crossover(curve, profile)}."
     if curve.crossover_tokens is not None:
         quadratic += f" {words.shares(curve, profile)}."
-    return [f"{words.fit_quality(curve, profile)}.", quadratic]
+    stands = words.curve_trust(profile)
+    return [f"{words.fit_quality(curve, profile)}.", quadratic, *([f"{stands}."] if stands else [])]
 
 
 def _describe_curve(profile: Profile) -> str:
@@ -157,11 +178,11 @@ def _columns(profile: Profile, accuracies: Accuracies) -> list[str]:
     ]
     if profile.curve:
         columns += ["fitted ms", "left-out error", "N² share"]
-    return [*columns, "top-1"] if accuracies.of(profile.model) else columns
+    return [*columns, "top-1"] if accuracies.of(profile) else columns
 
 
 def _rows(profile: Profile, accuracies: Accuracies) -> list[Row]:
-    found, series = profile.recommendation, accuracies.of(profile.model)
+    found, series = profile.recommendation, accuracies.of(profile)
     rows = []
     for point in profile.points:
         state = ""
@@ -189,7 +210,7 @@ def _cells(point: Point, profile: Profile, series: Series | None) -> tuple[str, 
         cells += [words.percent(curve.quadratic_share(point.tokens))]
     if series:
         top1 = series.top1(point.resolution)
-        cells += ["–" if top1 is None else words.percent(top1, 1)]
+        cells += ["–" if top1 is None else words.top1(top1, series.images)]
     return tuple(cells)
 
 

@@ -11,8 +11,9 @@ from edgevit.latency.curve import Curve
 from edgevit.latency.point import Point
 from edgevit.latency.profile import Profile
 from edgevit.report import words
+from edgevit.report.operators import operator_rows, operators_doubt
 
-__all__ = ["profile_table", "profile_view"]
+__all__ = ["operators_view", "profile_table", "profile_view"]
 
 
 def profile_view(profile: Profile) -> RenderableType:
@@ -33,7 +34,7 @@ def _series_view(profile: Profile) -> RenderableType:
     if unstable := words.unstable(profile):
         lines.append(f"{unstable}.")
     if curve := profile.curve:
-        lines += [f"{words.equation(curve)}   ({words.fit_quality(curve, profile)})"]
+        lines += [f"{words.equation(curve, profile)}   ({words.fit_quality(curve, profile)})"]
         lines += [f"{words.crossover(curve, profile)}."]
         lines += [f"{words.shares(curve, profile)}."] if curve.crossover_tokens is not None else []
     for each in profile.predictions:
@@ -42,10 +43,33 @@ def _series_view(profile: Profile) -> RenderableType:
         lines.append(f"Predicted at {each.resolution} (N = {each.tokens}): {predicted} ms{where}.")
     if stands := words.curve_trust(profile):
         lines.append(f"{stands}.")
-    rendered: list[RenderableType] = [profile_table(profile), *map(Text, lines)]
+    rendered: list[RenderableType] = [profile_table(profile), *map(Text, lines), *operators_view(profile)]
     if found := profile.recommendation:
         rendered.append(Text(f"{words.recommendation(found)}.", style="bold green" if found.point else "bold red"))
     return Group(*rendered)
+
+
+def operators_view(profile: Profile) -> list[RenderableType]:
+    """Where the time goes at the smallest and the largest resolution, the kind that takes most first.
+
+    Nothing where it was not asked for; a line below where the operators' sum is off the median.
+    """
+    rows = operator_rows(profile)
+    if not rows:
+        return []
+    ends = rows[:1] if len(rows) == 1 else [rows[0], rows[-1]]
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("where the time goes")
+    for end in ends:
+        table.add_column(f"at {end.resolution}\nms", justify="right", no_wrap=True)
+        table.add_column("\nshare", justify="right", no_wrap=True)
+    spent = [{name: (took, f"{share:.0f} %") for _, name, share, took in end.parts} for end in ends]
+    for _, name, _, _ in sorted(ends[-1].parts, key=lambda part: -part[2]):
+        table.add_row(name, *(cell for each in spent for cell in each.get(name, ("–", "–"))))
+    table.add_section()
+    table.add_row("together", *(cell for end in ends for cell in (f"{end.mark}{words.ms(end.sum_ms)}", "")))
+    doubt = operators_doubt(rows)
+    return [table, *([Text(f"{doubt}.")] if doubt else [])]
 
 
 def profile_table(profile: Profile) -> Table:

@@ -11,6 +11,7 @@ from edgevit.latency.point import Point
 from edgevit.latency.profile import Profile
 from edgevit.latency.sustained import Sustained
 from edgevit.latency.trust import Trust
+from edgevit.margin import centred, interval, margin
 
 __all__ = [
     "artefact",
@@ -35,7 +36,9 @@ __all__ = [
     "subject",
     "sustained",
     "threads",
+    "top1",
     "unstable",
+    "untold",
 ]
 
 
@@ -51,6 +54,24 @@ def percent(fraction: float, digits: int = 0) -> str:
     return f"{100 * fraction:.{digits}f} %"
 
 
+def top1(share: float, count: int | None) -> str:
+    """A top-1 of `count` pictures and its 95 % interval: `82.5 % ± 12` in points, or the two ends where that is not
+    centred, `0.0 % (0.0–49.0 %)`.
+    """
+    if count is None:
+        return percent(share, 1)
+    if not centred(share, count):
+        low, high = interval(share, count)
+        return f"{percent(share, 1)} ({100 * low:.1f}–{percent(high, 1)})"
+    points = 100 * margin(share, count)
+    return f"{percent(share, 1)} ± {points:.{0 if points >= 9.95 else 1}f}"
+
+
+def untold(more: float, less: float, count: int) -> str:
+    """What to add where chance alone may have put one top-1 above the other; nothing where it may not."""
+    return f"; {count} pictures do not tell the two apart" if more - less <= margin(more, count) else ""
+
+
 def mega(value: float) -> str:
     """Millions, for MACs and bytes: 1.25, 53.7, 1240."""
     millions = value / 1e6
@@ -62,10 +83,10 @@ def size(size_bytes: int | None) -> str:
     return "–" if size_bytes is None else f"{size_bytes / 1e6:.2f}"
 
 
-def equation(curve: Curve) -> str:
-    """t(N) with each coefficient in the unit that it can be read in."""
+def equation(curve: Curve, profile: Profile) -> str:
+    """t(N) with each coefficient in the unit that it can be read in, and the marks of the points it stands on."""
     b_us, c_ns = 1e3 * curve.b_ms_per_token, 1e6 * curve.c_ms_per_token2
-    return f"t(N) = {ms(curve.a_ms)} ms + {ms(b_us)} µs · N + {ms(c_ns)} ns · N²"
+    return f"{_stands_on(profile)}t(N) = {ms(curve.a_ms)} ms + {ms(b_us)} µs · N + {ms(c_ns)} ns · N²"
 
 
 def artefact(profile: Profile) -> str:
@@ -208,13 +229,14 @@ def fit_quality(curve: Curve, profile: Profile) -> str:
 
 
 def crossover(curve: Curve, profile: Profile) -> str:
-    """Where the quadratic part overtakes the linear one, in tokens and as a resolution."""
+    """Where the quadratic part overtakes the linear one, in tokens and as a resolution; marked as `equation` is."""
     tokens, resolution = curve.crossover_tokens, curve.crossover_resolution(profile.patch)
+    mark = _stands_on(profile)
     if tokens is None:
-        return "No quadratic part was found: over these resolutions time grows with N alone"
+        return f"{mark}No quadratic part was found: over these resolutions time grows with N alone"
     if resolution is None:
-        return "The quadratic part outweighs the linear one at every resolution"
-    text = f"The quadratic part outweighs the linear one from N = {tokens:.0f} on (resolution {resolution:.0f})"
+        return f"{mark}The quadratic part outweighs the linear one at every resolution"
+    text = f"{mark}The quadratic part outweighs the linear one from N = {tokens:.0f} on (resolution {resolution:.0f})"
     smallest, largest = profile.points[0], profile.points[-1]
     if tokens > largest.tokens:
         return f"{text}, beyond what was measured: at every measured resolution the linear part is the larger"
@@ -254,9 +276,12 @@ def predicted(what: Prediction) -> str:
 
 
 def curve_trust(profile: Profile) -> str | None:
-    """What the marks of a profile's predictions mean; None where it has none, or nothing speaks against them."""
-    said = [*profile.predictions]
-    if profile.recommendation and profile.recommendation.predicted:
-        said.append(profile.recommendation.predicted)
-    reason = Trust.of_all(each.trust for each in said).reason
-    return f"Predictions stand on points that are marked: {reason}" if reason else None
+    """What the marks of a profile's curve and of its predictions mean; None without a curve, or without marks."""
+    reason = Trust.of_all(point.trust for point in profile.points).reason if profile.curve else None
+    return f"The curve stands on points that are marked, and so do its predictions: {reason}" if reason else None
+
+
+def _stands_on(profile: Profile) -> str:
+    """The mark, and a space, where any point that the curve was fitted to has one."""
+    mark = Trust.of_all(point.trust for point in profile.points).mark
+    return f"{mark} " if mark else ""

@@ -67,6 +67,28 @@ class TestProfile:
         assert "Predicted at 352 (N = 485): 41.5 ms." in words
         assert "288 325 1654 446 22.9 (22.4–25.2) 23.0 44 % +0.3 % 60.0" in words
 
+    def test_operators(
+        self,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+        answer: Callable[[dict[int, float]], dict[str, Any]],
+    ) -> None:
+        def measure(artefact: Path, request: ProfileRequest) -> Record:
+            document = answer({96: 2.0, 224: 12.0})
+            for point, factor in zip(document["points"], (1.0, 18.0), strict=True):
+                spent = {"attention": 1.0, "quadratic": 0.25, "mlp": 0.5, "norm": 0.2, "rest": 0.3}
+                point["ops_ms"] = {part: factor * ms for part, ms in spent.items()}
+            return Record(document, "the test")
+
+        monkeypatch.setitem(DEVICES, "local", measure)
+        for artefacts in ((), ("y.tflite",)):
+            code, out, _ = run(capsys, *artefacts, "--ops")
+            words = " ".join(out.split())
+            assert code == 0
+            assert "attention's linear layers 0.750 38 % 13.5 38 % MLP with GELU 0.500 25 % 9.00 25 %" in words
+            assert "together 2.00 ?36.0" in words
+            assert "at 224 their sum is off the median by more than 20 % (3 times it at 224)" in words
+
     def test_json_alone_on_standard_output(self, capsys: pytest.CaptureFixture[str]) -> None:
         code, out, err = run(capsys, "--json", "--threads", "4", "--resolutions", "96,128,160,192,224")
         document = json.loads(out)

@@ -41,6 +41,8 @@ def test_labels_say_only_what_differs(base: Profile) -> None:
     assert Comparison((base, replace(base, device={"model": "Pi 5"}))).labels == ("Test CPU", "Pi 5")
     twins = [replace(base, device={"cpu": "EPYC", "name": name}) for name in ("local", "ssh://pi")]
     assert Comparison(tuple(twins)).labels == ("local", "ssh://pi")
+    faster = replace(twins[1], threads=2)  # another device all the same
+    assert Comparison((twins[0], faster)).labels == ("1 thread · local", "2 threads · ssh://pi")
     other = replace(base, device={"cpu": "Pi 5", "name": "ssh://pi5"})
     assert device_names((*twins, other, twins[0])) == ("EPYC · local", "EPYC · ssh://pi", "Pi 5", "EPYC · local")
     assert device_names(tuple(twins)) == ("local", "ssh://pi")

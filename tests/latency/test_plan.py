@@ -15,6 +15,7 @@ from edgevit.errors import BudgetError, ConfigError, ProfileError
 from edgevit.latency.cost import Cost
 from edgevit.latency.plan import Candidate, Plan
 from edgevit.latency.profile import Profile
+from edgevit.report.plan import choice
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -38,6 +39,22 @@ def test_the_choice() -> None:
     assert Plan(every).chosen is None
     with pytest.raises(BudgetError, match=r"nothing fits 0\.5 ms: the fastest, x at 96, takes 1 ms"):
         Plan(every, 0.5).check()
+
+
+def test_a_faster_one_within_the_margin_is_told() -> None:
+    every = tuple(
+        replace(candidate(ms, top1), images=100) for ms, top1 in ((1.0, 0.5), (2.0, 0.75), (4.0, 0.79), (8.0, 0.8))
+    )
+    plan = Plan(every, 10.0)
+    assert plan.alike(every[3]) == every[1]  # the fastest of those that the ± of 8 points covers
+    assert plan.alike(every[1]) is None
+    assert choice(plan) == (
+        "Most accurate within 10 ms: x at 96 (8.00 ms median, p90 9.60 ms, top-1 80.0 % ± 7.8). "
+        "100 pictures do not tell x at 96 from x at 96 (2.00 ms median, p90 2.40 ms)"
+    )
+    assert choice(Plan(every, 2.0)).endswith("top-1 75.0 % ± 8.4)")
+    larger = (candidate(1.0, None, macs=1), candidate(2.0, None, macs=2))
+    assert Plan(larger, 3.0).alike(larger[1]) is None
 
 
 def test_a_prediction_must_fit_with_all_its_range() -> None:
@@ -208,7 +225,7 @@ class TestPlanCommand:
         code, out, _ = run("plan", *(folder / name for name in names))
         words = " ".join(out.split())
         assert code == 0
-        assert "Not considered: deit.keras was profiled in float16 and evaluated in float32." in words
+        assert "Not considered: deit.keras was evaluated as float32, profiled as float16." in words
         assert "Not considered: deit.keras has no profile here, and none of float32 to predict it from." in words
         assert "Not considered: old.keras has no profile here, and nothing says which variant it is." in words
 
@@ -223,6 +240,32 @@ class TestPlanCommand:
         code, out, _ = run("plan", folder / "pi.json", folder / "lost.json", folder / "tiny.json")
         words = " ".join(out.split())
         assert (code, "Not considered: deit.keras has no profile here" in words) == (0, True)
+
+    def test_artefacts_of_one_name_are_told_apart(self, run: Run, folder: Path) -> None:
+        shape = {"variant": "deit-tiny", "patch": 16}
+        profile = json.loads((folder / "pi.json").read_text())
+        (folder / "digest.json").write_text(json.dumps({**profile, "sha256": "a" * 64}))
+        for name, more in (
+            ("static.json", {"recipe": "int8-static"}),
+            ("other.json", {"recipe": "int8", "sha256": "b" * 64}),
+            ("same.json", {"recipe": "int8", "sha256": "a" * 64}),
+        ):
+            (folder / name).write_text(evaluation("deit_tiny.tflite", {96: 0.4}, **shape, **more))
+        code, _, err = run("plan", folder / "pi.json", folder / "static.json")
+        said = "deit_tiny.tflite was evaluated as int8-static, profiled as int8"
+        assert (code, err.startswith(f"edgevit: nothing to choose from: {said}; ")) == (1, True)
+        assert len(err.splitlines()) == 1
+        code, out, _ = run("plan", folder / "digest.json", folder / "other.json")
+        said = "deit_tiny.tflite was evaluated and profiled as two different files (their SHA-256 differ)"
+        assert (code, f"Not considered: {said}." in " ".join(out.split())) == (0, True)
+        for profiled in ("pi.json", "digest.json"):  # an older profile has no digest: name and recipe
+            code, out, _ = run("plan", folder / profiled, folder / "same.json", "--json")
+            measured = [each["top1"] for each in json.loads(out)["candidates"] if not each["predicted"]]
+            assert (code, measured) == (0, [0.4])
+        files = ("other.json", "static.json", "same.json")
+        code, out, _ = run("plan", folder / "digest.json", *(folder / each for each in files), "--json")
+        assert code == 0
+        assert [each["predicted"] for each in json.loads(out)["candidates"]] == [False, True]
 
     @pytest.mark.parametrize(
         ("args", "message"),

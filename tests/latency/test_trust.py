@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from edgevit.latency.comparison import Comparison
 from edgevit.latency.conditions import Doubt
 from edgevit.latency.profile import Profile
 from edgevit.latency.trust import SURE, Trust
 from edgevit.report.accuracy import Accuracies, Score, Series
+from edgevit.report.canvas import ROLES
 from edgevit.report.html import render
 
 Run = Callable[..., tuple[int, str, str]]
+Measured = Callable[[dict[int, float]], Profile]
 
 WHY = "? doubtful: other processes wanted the processor; ~ not settled in the time given"
 
@@ -120,5 +123,30 @@ def test_the_reports_headlines(busy: Profile) -> None:
     page = render([busy.within(30.0), other.within(30.0)], Accuracies((series,)))
     assert '<p class="note">?~22.9 ms median; the slowest tenth takes 25.2 ms or more.</p>' in page
     assert f'<p class="note">{WHY}.</p>' in page
-    assert f"(?12.0 ms median, p90 13.2 ms, top-1 50.0 %); {WHY.partition(';')[0]}." in page  # What to take
+    assert f"(?12.0 ms median, p90 13.2 ms, top-1 50.0 % ± 4.4); {WHY.partition(';')[0]}." in page  # What to take
     assert '<div class="big long" style="flex: 0 0 auto">?2.00 – ?142 ms</div>' in render(busy, Accuracies())
+
+
+def test_the_curve_has_the_marks_of_its_points(busy: Profile, measured: Measured) -> None:
+    from edgevit.report import words
+    from edgevit.report.overlay import latency_overlay
+    from edgevit.report.plots import curve_figure
+
+    stands = f"The curve stands on points that are marked, and so do its predictions: {WHY}."
+    page = render(busy, Accuracies())
+    assert '<p class="equation">?~ t(N) = 0.453 ms' in page
+    assert f"<p>{stands}</p>" in page
+    assert "<p>?~ The quadratic part outweighs" in page
+    level = {each: 0.01 * ((each // 16) ** 2 + 1) for each in (96, 128, 160, 192, 224)}
+    linear = replace(measured(level), points=tuple(replace(each, stable=False) for each in measured(level).points))
+    assert linear.curve
+    assert words.crossover(replace(linear.curve, c_ms_per_token2=0.0), linear).startswith("~ No quadratic part was")
+    (axes,) = curve_figure(busy).axes
+    drawn = {line.get_label(): list(line.get_xdata()) for line in axes.get_lines()}
+    assert drawn["? doubtful; ~ not settled in the time given"] == [point.tokens for point in busy.points]
+    sure = replace(busy, points=tuple(replace(each, doubtful=(), stable=True) for each in busy.points))
+    assert not {"?", "~"} & set("".join(line.get_label() for line in curve_figure(sure).axes[0].get_lines()))
+    assert "stands on points" not in render(sure, Accuracies())
+    together = latency_overlay(Comparison((sure, replace(busy, recipe="float32"))))
+    hollow = [line for line in together.axes[0].get_lines() if line.get_markerfacecolor() == ROLES["paper"]]
+    assert [list(line.get_xdata()) for line in hollow] == [[], [point.resolution for point in busy.points]]

@@ -67,15 +67,15 @@ class Text(HTMLParser):
 def test_holds_the_numbers(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
     text = Text(render(measured(deit_tiny_ms).within(30.0).predicting([352]), accuracies())).text
     assert "288 is the largest resolution under 30 ms 22.9 ms median" in text
-    assert "Top-1 accuracy there: 81.9 % on 1300 pictures." in text
-    assert "224 takes 12.0 ms and is more accurate: 82.1 %." in text
+    assert "Top-1 accuracy there: 81.9 % ± 2.1 on 1300 pictures." in text
+    assert "224 takes 12.0 ms and is more accurate: 82.1 % ± 2.1; 1300 pictures do not tell the two apart." in text
     assert "By the curve 304 would take 26.8 ms (not measured)." in text
     assert "t(N) = 0.453 ms + 38.0 µs · N + 96.2 ns · N²" in text
     assert "R² 0.9998; a resolution left out of the fit is predicted within 3.4 % (worst: 224)." in text
     assert "from N = 395 on (resolution 317). It is 7 % of the time at 96 and 72 % at 512." in text
-    assert "288 325 1654 446 22.9 22.4–25.2 60.0 23.0 +0.3 % 44 % 81.9 %" in text
+    assert "288 325 1654 446 22.9 22.4–25.2 60.0 23.0 +0.3 % 44 % 81.9 % ± 2.1" in text
     assert "Predicted at 352 (N = 485): 41.5 ms." in text
-    assert "224 82.3 % 82.1 % -0.2 98.7 %" in text
+    assert "224 82.3 % ± 2.1 82.1 % ± 2.1 -0.2 98.7 %" in text
     assert "float · deit_tiny.keras against int8 · deit_tiny.tflite" in text
     assert "1300 pictures of val, 2 skipped" in text
     assert "processor Test CPU" in text
@@ -150,6 +150,34 @@ def test_another_artefacts_accuracy_is_not_taken_for_this_ones(
     assert "int8 · other.tflite" not in text
 
 
+def test_a_faster_resolution_that_pictures_do_not_tell_apart(
+    measured: Measured, deit_tiny_ms: dict[int, float]
+) -> None:
+    scores = (Score(160, 0.08, None), Score(192, 0.03, None), Score(224, 0.1, None))
+    few = Accuracies((Series("out/deit_tiny.tflite", "val", 20, 0, scores),))
+    text = Text(render(measured(deit_tiny_ms).within(13.0), few)).text
+    assert "Top-1 accuracy there: 10.0 % (2.8–30.1 %) on 20 pictures." in text
+    assert "20 pictures do not tell 224 from 160, which takes 5.20 ms." in text  # 96 and 128 were not evaluated
+
+
+def test_what_has_its_name_and_another_recipe_is_not_joined(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    other = replace(accuracies().series[0], recipe="int8-static")
+    text = Text(render(measured(deit_tiny_ms).within(30.0), Accuracies((other,)))).text
+    assert "Top-1 accuracy there" not in text
+    assert "Not joined: deit_tiny.tflite was evaluated as int8-static, profiled as int8." in text
+    assert "int8-static · deit_tiny.tflite: 1300 pictures" in text
+
+
+def test_artefacts_are_joined_by_digest_whatever_their_names(
+    measured: Measured, deit_tiny_ms: dict[int, float]
+) -> None:
+    profile = replace(measured(deit_tiny_ms).within(30.0), sha256="a" * 64)
+    renamed = replace(accuracies("renamed.tflite").series[0], recipe="int8", sha256="a" * 64)
+    text = Text(render(profile, Accuracies((renamed,)))).text
+    assert "Top-1 accuracy there: 81.9 %" in text
+    assert "Not joined" not in text
+
+
 def test_the_script_is_the_one_that_the_policy_allows(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
     page = render(measured(deit_tiny_ms), accuracies())
     (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
@@ -174,11 +202,24 @@ def test_operators_and_memory(measured: Measured, deit_tiny_ms: dict[int, float]
     )
     text = Text(page).text
     assert "attention's products and softmax, ms attention's linear layers, ms" in text
-    assert "96 0.250 0.750 0.500 0.200 0.300" in text
+    assert "96 0.250 0.750 0.500 0.200 0.300 2.00" in text
+    assert "timed in a run of their own" not in text
     assert 'title="attention\'s products and softmax: 12.5 %"' in page.replace("&#39;", "'")
     assert "What each resolution takes of memory" in text
     bare = replace(profile, points=tuple(replace(point, peak_rss_bytes=None) for point in profile.points))
     assert "takes of memory" not in render(bare, Accuracies())
+
+
+def test_operators_whose_sum_is_off_the_median_are_marked(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    profile = measured(deit_tiny_ms)
+    spent = {"attention": 3.0, "quadratic": 0.75, "mlp": 1.5, "norm": 0.6, "rest": 0.9}
+    points = tuple(replace(point, ops_ms=spent) for point in profile.points[:3])  # medians of 2.0, 3.3 and 5.2 ms
+    text = Text(render(replace(profile, points=points, curve=None), Accuracies())).text
+    assert "96 0.750 2.25 1.50 0.600 0.900 ?6.00" in text
+    assert "160 0.750 2.25 1.50 0.600 0.900 6.00" in text
+    assert "at 96, 128 their sum is off the median by more than 20 % (3 times it at 96): load" in text
+    text = Text(render(replace(profile, points=points, curve=None, threads=4), Accuracies())).text
+    assert "?6.00" not in text  # the operators are timed on one thread
 
 
 def test_several_profiles_side_by_side(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:

@@ -40,7 +40,6 @@ def test_on_eighty_columns(measured: Callable[[dict[int, float]], Profile], deit
     evaluation = {**models[0], "images": 1300, "data": "val", "against": models[1]}
     for view, rows in (
         (plan_view([plan]), "224 197 12.0 13.2 1167 6.08"),
-        (comparison_view(Comparison(tuple(profiles))), "224 12.0 12.0 (1.00)"),
         (evaluation_table(evaluation), "224 │ 80.00% │ 90.00% │ 80.00% │ 90.00% │ 99.00%"),
     ):
         lines = shown(view, 80)
@@ -51,3 +50,26 @@ def test_on_eighty_columns(measured: Callable[[dict[int, float]], Profile], deit
         assert all(name.startswith("a_m") for name in names)
         wide = " ".join(" ".join(shown(view, 260)).split())
         assert NAMES[0] in wide
+
+
+def test_letters_where_a_comparisons_labels_would_be_cut(
+    measured: Callable[[dict[int, float]], Profile], deit_tiny_ms: dict[int, float]
+) -> None:
+    base = measured(deit_tiny_ms)
+    dates = [f"2026-11-28T01:47:{second:02}+00:00" for second in (9, 59)]
+    profiles = [replace(base, recipe=recipe, measured_at=date) for recipe in ("int8", "int8-static") for date in dates]
+    together = Comparison(tuple(profiles))
+    labels = ["int8 · 2026-11-28 01:47:09", "int8 · 2026-11-28 01:47:59"]
+    assert list(together.labels[:2]) == labels
+    lines = shown(comparison_view(together), 80)
+    assert max(map(len, lines)) <= 80
+    assert "…" not in "".join(lines)
+    assert next(line.split() for line in lines if line.strip()) == ["A", "B", "C", "D"]
+    assert [line.rstrip() for line in lines if line[1:2] == ":"] == [
+        f"{letter}: {label}" for letter, label in zip("ABCD", together.labels, strict=True)
+    ]
+    assert any(line.startswith("Ratios are to A; in brackets") for line in lines)
+    wide = shown(comparison_view(together), 160)
+    heading = next(line for line in wide if line.strip())
+    assert all(label in heading for label in together.labels)
+    assert f"Ratios are to {labels[0]}; in brackets" in "".join(wide)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from hashlib import sha256
 
 import pytest
 from edgevit_runtime import EdgeViTError, Model, cli
@@ -25,11 +26,12 @@ def profile(capfd, monkeypatch, tmp_path, tiny_tflite):
     os.sched_setaffinity(0, before)
 
 
-def test_threads_in_turns(profile):
+def test_threads_in_turns(profile, tiny_tflite):
     code, out, _ = profile("--threads", "2,1", "--resolutions", "32,64", "--json")
     assert code == 0
     document = json.loads(out)
     assert document["threads"] == 2
+    assert document["sha256"] == sha256(tiny_tflite.read_bytes()).hexdigest()
     assert [each["threads"] for each in document["series"]] == [1]
     for points in (document["points"], document["series"][0]["points"]):
         assert [point["resolution"] for point in points] == [32, 64]

@@ -11,6 +11,7 @@ from edgevit_runtime.conditions import COOL_DOWN_SECONDS, Watch
 from edgevit_runtime.errors import EdgeViTError
 from edgevit_runtime.manifest import Signature
 from edgevit_runtime.processors import as_ranges
+from edgevit_runtime.seal import file_sha256
 from edgevit_runtime.sensors import Sensors
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def measure(
         "device": device,
         "model": first.path,
         "size_bytes": os.path.getsize(first.path),
+        "sha256": file_sha256(first.path),
         "variant": first.manifest.variant,
         "patch": first.manifest.patch,
         "recipe": first.manifest.recipe,

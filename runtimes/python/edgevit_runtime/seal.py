@@ -42,6 +42,15 @@ def checksum(data: memoryview, size_bytes: int) -> bytes:
     return hashlib.sha256(data[:size_bytes]).digest()
 
 
+def file_sha256(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a whole file, seal and all, as `sha256sum` prints it: which file a measurement is of."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
 def read_seal(data: memoryview, size_bytes: int) -> Seal | None:
     """The seal behind the artefact, or None where it has none (made before there were seals, or taken off)."""
     block = bytes(data[size_bytes : size_bytes + SIZE_BYTES])
