@@ -91,7 +91,7 @@ def max_drop() -> Iterator[str]:
         rows.append(
             [
                 f"`{row['base']}`, {row['islands']} islands",
-                f"{chosen['parts']} of {len(row['parts'])}",
+                f"{chosen['parts']} of {len(row['parts'])}" if chosen["parts"] else "none",
                 f"{plain['drop'] * 100:.2f} ± {plain['drop_standard_error'] * 100:.2f}",
                 f"{chosen['drop'] * 100:.2f} ± {chosen['drop_standard_error'] * 100:.2f}",
                 " and ".join(f"{each:.2f}" for each in across) or "–",
@@ -106,7 +106,9 @@ def max_drop() -> Iterator[str]:
     first, points = figures["rows"][0], figures["max_drop_points"]
     yield (
         f"DeiT-Tiny at {figures['resolution']}, `--max-drop {points}` on {first['pictures']} pictures, float "
-        f"{first['float_top1']:.2%}; one thread, timed in one interleaved run (`int8`: {figures['int8_ms']:.1f} ms)."
+        f"{first['float_top1']:.2%}; one thread of an {figures['machine']['cpu']} with "
+        f"{' '.join(figures['machine']['int8_dot_products'] or ['no int8 dot products'])}, timed in one interleaved "
+        f"run (`int8`: {figures['int8_ms']:.1f} ms)."
     )
 
 
