@@ -6,14 +6,14 @@ islands, weights rounded to the nearest. In the simulation, which computes what 
 (tests/converters/test_simulation.py): a ViT-B's picture takes a second, so that there are few. By `logits_db` few say
 enough; the agreement on them is coarse.
 
-`python benchmarks/shapes.py ViT-B` measures that one, and keeps what benchmarks/results/shapes.json has of others.
+`python benchmarks/shapes.py ViT-B int8 int4` measures those, and keeps what else benchmarks/results/shapes.json has.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -39,7 +39,7 @@ RECIPES = (("int8-full", "int4"), ("int8-static",), ("int8",))
 RESOLUTION = 224
 
 
-def rows(model: Any, images: Any, reference: Any, calibration: Any) -> Iterator[dict[str, Any]]:
+def rows(model: Any, images: Any, reference: Any, calibration: Any, recipes: Sequence[str]) -> Iterator[dict[str, Any]]:
     """For each recipe what the logits lose, plainly and as the recipe has it."""
     config = model.config
     folded = fold(config, model_arrays(model), RESOLUTION)
@@ -55,7 +55,7 @@ def rows(model: Any, images: Any, reference: Any, calibration: Any) -> Iterator[
 
     first = seen(folded).samples
     ends = {site: (min(each.low, 0.0), max(each.high, 1e-9)) for site, each in first.items()}
-    for names in RECIPES:
+    for names in [kept for group in RECIPES if (kept := [each for each in group if each in recipes])]:
         equal = replace(folded, blocks=equalize(config, folded.blocks, first, eased(config, get_recipe(names[0]))))
         second = seen(equal, moments=True)
         known: Known = {}
@@ -87,7 +87,9 @@ def main() -> None:
     data = real_data()
     reference = np.load(data / "imagenet_val" / "reference_logits.npz")
     tiny = load(deit_tiny.keras_model())
-    named = sys.argv[1:] or list(SHAPES)
+    named = [each for each in SHAPES if each in sys.argv] or list(SHAPES)
+    recipes = [each for group in RECIPES for each in group]
+    recipes = [each for each in recipes if each in sys.argv] or recipes
     for shape, (times, factors, every, count) in ((name, SHAPES[name]) for name in named):
         model = with_outliers(widened(tiny, times), factors)
         names = reference["files"][::every]
@@ -96,7 +98,7 @@ def main() -> None:
         calibration = np.concatenate(list(calibration_images(files, RESOLUTION, model.config.resize)))
         about = {"shape": shape, "width": model.config.width, "heads": model.config.heads, "outliers": list(factors)}
         counts = {"pictures": len(images), "calibration_pictures": len(files)}
-        for row in rows(model, images, reference["logits"][::every], calibration):
+        for row in rows(model, images, reference["logits"][::every], calibration, recipes):
             keep({**about, **counts, **row})
 
 
