@@ -26,9 +26,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from edgevit_runtime.machine import int8_dot_products
 from peer_engines import ENGINES, calibration_pictures, check_installed
-from record import RESULTS, real_data, write
+from record import RESULTS, kind_of_processor, real_data, write
 
 RESOLUTIONS = (96, 128, 160, 192, 224, 256, 320, 384, 448, 512)
 PEERS = [name for name, engine in ENGINES.items() if engine.needs]
@@ -131,7 +130,7 @@ def keep(table: str, row: dict[str, Any]) -> None:
     def key(each: dict[str, Any]) -> tuple[str, int, int]:
         return each["int8_dot_products"], each.get("threads", 0), each["resolution"]
 
-    row = {"int8_dot_products": " ".join(int8_dot_products() or ["none"]), **row}
+    row = {"int8_dot_products": kind_of_processor(), **row}
     print(row)
     path = RESULTS / "peers.json"
     kept = json.loads(path.read_text()) if path.exists() else {}

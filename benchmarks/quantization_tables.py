@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from training_tables import result, table
+from training_tables import DOT_PRODUCTS, processor, result, table
 
-DOT_PRODUCTS = "avx512_vnni"
-"""Times are those on processors with it, where nothing else is said."""
 MODELS = {"deit_tiny": "DeiT-Tiny", "deit_tiny_outliers": "with outliers"}
 STEPS = {
     "plain": "the widest ends seen, every tensor that int8 can hold",
@@ -106,9 +104,8 @@ def max_drop() -> Iterator[str]:
     first, points = figures["rows"][0], figures["max_drop_points"]
     yield (
         f"DeiT-Tiny at {figures['resolution']}, `--max-drop {points}` on {first['pictures']} pictures, float "
-        f"{first['float_top1']:.2%}; one thread of an {figures['machine']['cpu']} with "
-        f"{' '.join(figures['machine']['int8_dot_products'] or ['no int8 dot products'])}, timed in one interleaved "
-        f"run (`int8`: {figures['int8_ms']:.1f} ms)."
+        f"{first['float_top1']:.2%}; one thread of an {processor(figures)}, timed in one interleaved run "
+        f"(`int8`: {figures['int8_ms']:.1f} ms)."
     )
 
 

@@ -16,10 +16,10 @@ import numpy as np
 from deit_tiny import artefact
 from edgevit.converters.recipes import RECIPES
 from edgevit_runtime import Model
-from edgevit_runtime.machine import describe, int8_dot_products
+from edgevit_runtime.machine import describe
 from edgevit_runtime.preprocess import prepare
 from edgevit_runtime.timing import measure
-from record import RESULTS, real_data, write
+from record import RESULTS, kind_of_processor, real_data, write
 
 SECONDS = 6.0
 
@@ -35,7 +35,7 @@ def main() -> None:
     latency = dict(zip(models, measure(calls, seconds=SECONDS).values(), strict=True))
     before = json.loads((RESULTS / "recipes.json").read_text(encoding="utf-8"))
     kept = {row["recipe"]: row for row in before["rows"]}
-    kind = " ".join(int8_dot_products() or ["none"])
+    kind = kind_of_processor()
     timed_on = {**before["timed_on"], kind: {"cpu": describe("", "")["cpu"], "date": str(datetime.date.today())}}
     rows = []
     for recipe, model in models.items():

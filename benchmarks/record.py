@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from edgevit_runtime.machine import describe
+from edgevit_runtime.machine import describe, int8_dot_products
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -25,6 +25,11 @@ def real_data() -> Path:
     if not (folder / "deit_tiny").is_dir():
         sys.exit(f"no real data: neither $EDGEVIT_DATA nor {folder} holds deit_tiny/")
     return folder
+
+
+def kind_of_processor() -> str:
+    """By its int8 dot products: times of one kind say nothing of another."""
+    return " ".join(int8_dot_products() or ["none"])
 
 
 def write(name: str, figures: dict[str, Any]) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from quantization_tables import DOT_PRODUCTS
-from training_tables import result, table
+from training_tables import DOT_PRODUCTS, processor, result, table
 
 TIMES = (("median_ms", 1), ("times_faster_than_float32", 2))
 NAMES = {
@@ -61,10 +60,8 @@ def norms() -> Iterator[str]:
     rows = [[str(row["resolution"]), *(f"{row['over_before'][name]:.2f}" for name in names)] for row in figures["rows"]]
     yield from table(["of the time before", *(f"`{name}`" for name in names)], rows)
     yield ""
-    products = " ".join(figures["machine"]["int8_dot_products"] or ["no int8 dot products"])
     yield (
-        f"One thread, interleaved with what commit {figures['before']} makes; {figures['machine']['cpu']} with "
-        f"{products}, {figures['date']}."
+        f"One thread, interleaved with what commit {figures['before']} makes; {processor(figures)}, {figures['date']}."
     )
 
 

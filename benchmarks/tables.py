@@ -13,13 +13,12 @@ from edgevit.converters.recipes import RECIPES
 from measuring_tables import SECTIONS as MEASURING
 from other_tables import SECTIONS as OTHER
 from prediction_tables import SECTIONS as PREDICTION
-from quantization_tables import DOT_PRODUCTS
 from quantization_tables import SECTIONS as QUANTIZATION
 from record import ROOT
 from runtime_tables import SECTIONS as RUNTIME
 from speed_tables import SECTIONS as SPEED
+from training_tables import DOT_PRODUCTS, result, table
 from training_tables import SECTIONS as TRAINING
-from training_tables import result, table
 
 
 def demo() -> Iterator[str]:

@@ -11,6 +11,15 @@ from record import RESULTS
 from edgevit.training.presets import PRESETS
 from edgevit.training.spec import TrainSpec
 
+DOT_PRODUCTS = "avx512_vnni"
+"""Times are those on processors with it, where nothing else is said."""
+
+
+def processor(figures: dict[str, Any]) -> str:
+    """What the figures were taken on, by what decides over int8."""
+    machine = figures["machine"]
+    return f"{machine['cpu']} with {' '.join(machine['int8_dot_products'] or ['no int8 dot products'])}"
+
 
 def result(name: str) -> Any:
     return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import json
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from edgevit.converters.custom import described
 from edgevit.converters.recipes import Recipe
 from edgevit_runtime.manifest import SCHEMA_VERSION, Manifest, Signature, parse_manifest
 from edgevit_runtime.preprocess import parse_policy
+from edgevit_runtime.seal import file_sha256
 
 from edgevit.config import ViTConfig
 from edgevit.errors import ConversionError
@@ -41,7 +41,7 @@ def source_entry(path: str | Path | None) -> dict[str, Any] | None:
     """What the manifest says of the file that a model came from."""
     if path is None:
         return None
-    return {"file": Path(path).name, "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest()}
+    return {"file": Path(path).name, "sha256": file_sha256(path)}
 
 
 def signature_entry(

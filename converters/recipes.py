@@ -67,6 +67,12 @@ class Rule:
     def is_static(self) -> bool:
         return self.activation in ("int8-static", "int16-static")
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether any op that it is for has some: not what only computes with activations."""
+        at_sites = {OPS[site] for site in self.sites}
+        return bool((at_sites if self.op == ANY and at_sites else {self.op}) & {ANY, *LINEAR.values()})
+
     def reaches(self, op: str | None) -> bool:
         """Whether it says how `op` computes, wherever the op stands."""
         every = self.is_static or self.weight == "float32" or op in WITH_WEIGHTS

@@ -24,7 +24,6 @@ from edgevit.converters.variants import CLASSES, Group, OnStep, Variants
 
 from edgevit.errors import ConfigError, ConversionError
 from edgevit.model import ViT
-from edgevit.report.selection import points_words
 
 LOOKED_AT = 16
 """Pictures to compute the parts' losses on."""
@@ -217,9 +216,9 @@ def choose(
         best = min(trials.values(), key=lambda each: each.drop.top1)
         hint = "or --islands float32" if variants.islands == "int16" else "or another recipe"
         raise ConversionError(
-            f"no mix of {variants.base.name} and {variants.islands} stays within {points_words(max_drop_points)} "
-            f"of float's {exact.top1:.2%} on {validation.name}: the best of {len(trials)}, with {best.parts} of "
-            f"{len(order)} parts taken out, drops {best.drop.top1 * 100:.2f} points; try a larger --max-drop, {hint}"
+            f"no mix of {variants.base.name} and {variants.islands} stays within {max_drop_points:g} points of float's "
+            f"{exact.top1:.2%} on {validation.name}: the best of {len(trials)}, with {best.parts} of {len(order)} "
+            f"parts taken out, drops {best.drop.top1 * 100:.2f} points; try a larger --max-drop, {hint}"
         )
     latencies = variants.latencies_ms([variants.build(each) for each in dict.fromkeys((variants.base, recipe(chosen)))])
     return Selection(

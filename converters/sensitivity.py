@@ -14,7 +14,7 @@ from edgevit.converters.correction import layers
 from edgevit.converters.custom import check_depth, find_recipe
 from edgevit.converters.lowering import Folded, fold, graph, model_arrays
 from edgevit.converters.posttraining import Prepared, prepare
-from edgevit.converters.recipes import NORM, STREAM, Recipe
+from edgevit.converters.recipes import NORM, OPS, STREAM, Recipe
 from edgevit.converters.simulation import Batched, Rounded
 from edgevit.converters.sites import LINEAR_INPUTS, activation, roundings, word
 from edgevit_runtime.preprocess import parse_policy
@@ -40,6 +40,9 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "stream": STREAM,
 }
 """Classes of ops by what they put out, the last word of a site; a linear layer's weights go with it."""
+
+IN_RULES = {name: tuple(site for site in sites if site in OPS) for name, sites in CLASSES.items()}
+"""Of each class the sites that a recipe's rule can name."""
 
 BATCH = 16
 OnRow = Callable[[int, int], None]

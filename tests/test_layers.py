@@ -24,12 +24,12 @@ MAY_IMPORT = {
     "data": set(),
     "checkpoints": {"model"},
     "devices": set(),
-    "latency": {"devices"},
+    "latency": {"devices", "margin"},
     "training": {"model", "data", "checkpoints", "converters"},
     "converters": {"model", "data", "checkpoints", "latency"},
     "margin": set(),
     "evaluation": {"model", "data", "margin"},
-    "report": {"latency"},
+    "report": {"latency", "margin"},
     "cli": {"report", "latency", "devices", "training", "converters", "checkpoints", "data", "model", "evaluation"},
 }
 

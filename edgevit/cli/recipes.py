@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, quiet_option
+
+if TYPE_CHECKING:
+    from edgevit.converters.recipes import Recipe
 
 
 @click.command("recipes", cls=JsonCommand)
@@ -25,7 +29,7 @@ def command(recipe: str | None, json_target: str | None, quiet: bool) -> None:
 
     console = console_for(json_target, quiet)
     recipes = list(RECIPES.values()) if recipe is None else [find_recipe(recipe)]
-    document = {"schema": "edgevit.recipes/1", "recipes": [asdict(each) for each in recipes]}
+    document = {"schema": "edgevit.recipes/1", "recipes": [_entry(each) for each in recipes]}
     console.print(recipes_table(document))
     if any(each.measured for each in recipes):
         where = "one thread of an x86-64 CPU with AVX512-VNNI (without int8 dot products int8 gains less)"
@@ -33,3 +37,8 @@ def command(recipe: str | None, json_target: str | None, quiet: bool) -> None:
     for line in rule_lines(document):
         console.print(line, markup=False, soft_wrap=True)
     emit_json(document, json_target)
+
+
+def _entry(recipe: Recipe) -> dict[str, Any]:
+    rules = [{**asdict(rule), "has_weights": rule.has_weights} for rule in recipe.rules]
+    return {**asdict(recipe), "rules": rules}

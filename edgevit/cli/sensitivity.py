@@ -50,7 +50,7 @@ def command(
     with bar:
         task = bar.add_task("", total=None)
         load_keras()
-        from edgevit.converters.sensitivity import CLASSES, sensitivity
+        from edgevit.converters.sensitivity import IN_RULES, sensitivity
         from edgevit.model import load
 
         document = sensitivity(
@@ -64,7 +64,7 @@ def command(
         )
     document = {"model": str(model), **document}
     console.print(sensitivity_table(document))
-    for line in (*sensitivity_notes(document), next_step(document, recipe, CLASSES)):
+    for line in (*sensitivity_notes(document), next_step(document, recipe, IN_RULES)):
         console.print(line, markup=False, soft_wrap=True)
     if png is not None:
         write_bytes(png, draw(sensitivity_figure(document)))

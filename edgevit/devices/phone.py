@@ -17,11 +17,12 @@ import json
 import tempfile
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from edgevit_runtime import read_manifest
+from edgevit_runtime.seal import file_sha256
 
 from edgevit.devices.adb import SHORT_S, AdbDevice
 from edgevit.devices.bundle import PYTHON, Abi, abi_named, bundle
@@ -181,7 +182,7 @@ class Phone:
         if not self.has(place):
             self.device.run(["mkdir", "-p", place.rpartition("/")[0]], timeout_s=SHORT_S)
             self.device.put(file, place)
-            self._check_digest(place, _digest(file))
+            self._check_digest(place, file_sha256(file))
         return place
 
     def _send_layer(self, layer: Layer) -> None:
@@ -189,7 +190,7 @@ class Phone:
         tree, unpacked = f"{TOP}/incoming/{layer.name}.tar", f"{TOP}/incoming/{layer.name}"
         self.device.run(["mkdir", "-p", f"{TOP}/layers", unpacked], timeout_s=SHORT_S)
         self.device.put(layer.file, tree)
-        self._check_digest(tree, _digest(layer.file))
+        self._check_digest(tree, file_sha256(layer.file))
         self.device.run(["tar", "-x", "-f", tree, "-C", unpacked], timeout_s=_UNPACK_S)
         # Renamed when it is complete: a folder under `layers` is a whole one.
         self.device.shell(f"[ -d {place} ] || mv {unpacked} {place}", timeout_s=SHORT_S)
@@ -263,8 +264,3 @@ class Phone:
 
 def _version(layers: tuple[Layer, ...]) -> str:
     return sha256("\n".join([*(layer.name for layer in layers), _PYTHON3, _RUN]).encode()).hexdigest()[:12]
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as content:
-        return file_digest(content, "sha256").hexdigest()

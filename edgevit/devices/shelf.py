@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any
+
+from edgevit_runtime.seal import file_sha256
 
 from edgevit.devices.device import Device, Finished
 
@@ -91,9 +92,7 @@ class Shelf:
 
 def shelf_name(file: Path) -> str:
     """What a file is called there, `9e1b…/plants.tflite`: words that any shell, and any later hand, can type."""
-    with file.open("rb") as content:
-        digest = file_digest(content, "sha256").hexdigest()
-    return f"{digest[:12]}/{plain(file.name)}"
+    return f"{file_sha256(file)[:12]}/{plain(file.name)}"
 
 
 def plain(name: str) -> str:

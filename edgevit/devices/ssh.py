@@ -18,9 +18,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from hashlib import file_digest
 from pathlib import Path
 from typing import IO
+
+from edgevit_runtime.seal import file_sha256
 
 from edgevit.devices.device import Finished
 from edgevit.devices.failure import hint, said
@@ -82,8 +83,7 @@ class SshDevice:
 
     def put(self, source: Path, target: str) -> None:
         """See `Device`."""
-        with source.open("rb") as content:
-            digest = file_digest(content, "sha256").hexdigest()
+        digest = file_sha256(source)
         partial = f"{target}.{secrets.token_hex(4)}.partial"
         limit_s = SHORT_S + source.stat().st_size / _SLOWEST_BYTES_PER_S
         try:

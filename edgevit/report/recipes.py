@@ -7,8 +7,6 @@ from typing import Any
 
 from rich.table import Table
 
-from edgevit.converters.recipes import ANY, LINEAR, OPS
-
 __all__ = ["block_words", "recipe_lines", "recipes_table", "rule_lines"]
 
 
@@ -52,15 +50,8 @@ def _rule(rule: Mapping[str, Any]) -> str:
     why = f" ({rule['why']})" if rule.get("why") else ""
     if rule["weight"] == "float32":
         return f"{ops}{place}{where}: left in float32{why}"
-    weights = f"{rule['weight']} weights, " if _has_weights(rule) else ""
+    weights = f"{rule['weight']} weights, " if rule.get("has_weights", True) else ""  # a manifest does not say
     return f"{ops}{place}{where}: {weights}{rule['activation']} activations{why}"
-
-
-def _has_weights(rule: Mapping[str, Any]) -> bool:
-    """Whether any op that it is for has some: not what only computes with activations."""
-    at_sites = {OPS[site] for site in rule.get("sites") or ()}
-    ops = at_sites if rule["op"] == ANY and at_sites else {rule["op"]}
-    return bool(ops & {ANY, *LINEAR.values()})
 
 
 def block_words(blocks: Sequence[int | str]) -> str:

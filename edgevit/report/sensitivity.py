@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from edgevit.converters.recipes import OPS, OUTSIDE
 from edgevit.report.canvas import ROLES, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+OUTSIDE = "outside"
+"""What is in no block, as recipes' files name it."""
 
 __all__ = ["next_step", "sensitivity_figure", "sensitivity_notes", "sensitivity_table"]
 
@@ -73,11 +75,11 @@ def sensitivity_notes(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def next_step(document: Mapping[str, Any], recipe: str, classes: Mapping[str, tuple[str, ...]]) -> str:
-    """How what loses most goes out of int8; recipe: as it was asked for; classes: the sites of each class of ops."""
+    """How what loses most goes out of int8; recipe: as it was asked for; classes: the sites that rules name each by."""
     worst = max(document["entries"], key=lambda entry: entry["kl"])
     block = _place(worst["block"])
     block = block if block.isdecimal() else f'"{block}"'
-    sites = ", ".join(f'"{site}"' for site in classes[worst["class"]] if site in OPS)
+    sites = ", ".join(f'"{site}"' for site in classes[worst["class"]])
     return (
         f"next: edgevit convert {document['model']} -o X.tflite --recipe {recipe} --calibration {document['data']} "
         "--max-drop 0.5 --validation DIR takes out of int8 what it must; or a recipe of your own does: "

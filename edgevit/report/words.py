@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 
+from edgevit_runtime.machine import int8_may_be_slow
+from edgevit_runtime.sensors import heat_is_watched
+
 from edgevit.latency.budget import Prediction, Recommendation
 from edgevit.latency.curve import Curve
 from edgevit.latency.point import Point
@@ -205,11 +208,11 @@ def remarks(profile: Profile) -> list[str]:
     """
     found = []
     sensors = profile.device.get("sensors")
-    if isinstance(sensors, Mapping) and not any(value for name, value in sensors.items() if name != "load"):
+    if isinstance(sensors, Mapping) and not heat_is_watched(sensors):
         found.append(
             "No temperature, clock or throttling can be read there: what heat does to these figures goes unnoticed"
         )
-    if profile.device.get("int8_dot_products") == [] and profile.recipe not in ("float32", "float16"):
+    if int8_may_be_slow(profile.device, profile.recipe):
         found.append(
             "The processor has no int8 dot products (VNNI, Arm's DotProd or i8mm): float32 may be as fast there; "
             "profile one beside it"

@@ -4,7 +4,7 @@ import io
 import re
 
 from edgevit.converters.custom import read_recipe
-from edgevit.converters.sensitivity import CLASSES
+from edgevit.converters.sensitivity import CLASSES, IN_RULES
 from rich.console import Console
 
 from edgevit.report.sensitivity import next_step, sensitivity_figure, sensitivity_table
@@ -49,7 +49,7 @@ def test_the_pictures_scale_has_numbers_and_no_tex():
 
 def test_the_next_step_is_a_rule_that_can_be_read(tmp_path):
     for worst, blocks in ((("block11", "softmax"), (11,)), (("", "patches"), ("outside",))):
-        line = next_step(document(worst), "mine.toml", CLASSES)
+        line = next_step(document(worst), "mine.toml", IN_RULES)
         assert line.startswith("next: edgevit convert deit.keras -o X.tflite --recipe mine.toml --calibration photos ")
         rule = re.search(r"\[\[rules\]\] (.*) \(docs", line)[1]
         text = re.sub(r", (?=blocks|weight)", "\n", rule)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+from collections.abc import Mapping
 from typing import Any
 
 # "CPU part" of Arm's own designs; the kernel's arch/arm64/include/asm/cputype.h has them.
@@ -97,6 +98,11 @@ def int8_dot_products(root: str = "/") -> list[str] | None:
     if not cores:
         return None
     return [each for each in _INT8_DOT_PRODUCTS if each in set.intersection(*cores)]
+
+
+def int8_may_be_slow(device: Mapping[str, Any], recipe: str) -> bool:
+    """Whether float32 may be as fast as `recipe` on a device as `describe` has it; no, where it does not say."""
+    return device.get("int8_dot_products") == [] and recipe not in ("float32", "float16")
 
 
 def _memory_bytes() -> int | None:

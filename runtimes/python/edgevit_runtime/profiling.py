@@ -13,14 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgevit_runtime.errors import EdgeViTError
+from edgevit_runtime.machine import int8_may_be_slow
 from edgevit_runtime.processors import pin
+from edgevit_runtime.sensors import heat_is_watched
 
 if TYPE_CHECKING:
     from edgevit_runtime.model import Model
-
-
-HEAT_SENSORS = ("temperature", "clock", "throttling", "cooling_devices", "throttle_counts")
-"""What would tell, in `device.sensors`, that heat slows the device."""
 
 
 def run(options: argparse.Namespace, opened: Callable[[argparse.Namespace], Model]) -> int:
@@ -125,9 +123,9 @@ def _print(document: dict[str, Any]) -> None:
         print(f"\npaused {cooling['pauses']} time(s) to cool, {cooling['paused_s']:.0f} s together{rest}")
     if "sustained" in document:
         print(_sustained(document["sustained"]))
-    if not any(device["sensors"][each] for each in HEAT_SENSORS):
+    if not heat_is_watched(device["sensors"]):
         print("\nno temperature, clock or throttling can be read here: what heat does to these figures goes unnoticed")
-    if device["int8_dot_products"] == [] and document["recipe"] not in ("float32", "float16"):
+    if int8_may_be_slow(device, document["recipe"]):
         print(
             "\nthis processor has no int8 dot products (VNNI, DotProd, i8mm): float32 may be as fast, "
             "profile one beside it"

@@ -16,7 +16,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from edgevit_runtime.processors import as_ranges, from_ranges
@@ -83,6 +83,14 @@ class Reading(NamedTuple):
     times: Times | None = None
     own_s: float = 0.0
     """How long this process worked, all its threads together."""
+
+
+HEAT_SENSORS = ("temperature", "clock", "throttling", "cooling_devices", "throttle_counts")
+
+
+def heat_is_watched(sensors: Mapping[str, Any]) -> bool:
+    """Whether anything in `device.sensors` of a profile would tell that heat slows the device."""
+    return any(sensors.get(each) for each in HEAT_SENSORS)
 
 
 class Sensors:
