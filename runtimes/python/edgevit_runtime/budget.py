@@ -8,6 +8,7 @@ resolution itself ran often enough lately, its own percentile counts.
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections import deque
@@ -66,7 +67,9 @@ class Budget:
         return self._medians[resolution] * slower + (_share(here, 0.95) - middle)
 
     def record(self, resolution: int, latency_ms: float) -> None:
-        """Takes note of an inference, and chooses again."""
+        """Takes note of an inference, and chooses again. A resolution too slow to have been measured says nothing."""
+        if resolution not in self._seen:
+            return
         now = self._clock()
         self._seen[resolution].append((now, latency_ms))
         if resolution != self.resolution:
@@ -105,5 +108,5 @@ class Budget:
 
 
 def _share(values: list[float], share: float) -> float:
-    """The value that `share` of them do not exceed."""
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+    """The least of them that `share` of them do not exceed."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
