@@ -44,6 +44,15 @@ def start(artefact, home, backend="native", room=None):
     )
 
 
+@pytest.fixture(scope="module")
+def expected(tiny_tflite, tmp_path_factory):
+    """What a process with a cache folder of its own answers, by backend."""
+    return {
+        backend: answer(start(tiny_tflite, tmp_path_factory.mktemp("alone"), backend))
+        for backend in ("native", "compiled")
+    }
+
+
 def answer(process):
     out, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
@@ -52,20 +61,17 @@ def answer(process):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["native", "compiled"])
-def test_several_processes_at_once(tiny_tflite, tmp_path, backend):
-    expected = answer(start(tiny_tflite, tmp_path / "alone", backend))
-    for _ in range(3):
-        together = [start(tiny_tflite, tmp_path / "shared", backend) for _ in range(8)]
-        assert [answer(each) for each in together] == [expected] * 8
-        for each in (tmp_path / "shared" / "edgevit").iterdir():
-            assert each.suffix in (".xnnpack", ".verified")  # nothing half-written is left
-            each.unlink()
+def test_several_processes_at_once(tiny_tflite, tmp_path, expected, backend):
+    together = [start(tiny_tflite, tmp_path / "shared", backend) for _ in range(8)]
+    assert [answer(each) for each in together] == [expected[backend]] * 8
+    for each in (tmp_path / "shared" / "edgevit").iterdir():
+        assert each.suffix in (".xnnpack", ".verified")  # nothing half-written is left
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["native", "compiled"])
-def test_read_only_folders(tiny_tflite, tmp_path, backend):
-    expected = answer(start(tiny_tflite, tmp_path / "one", backend))
+def test_read_only_folders(tiny_tflite, tmp_path, expected, backend):
+    assert answer(start(tiny_tflite, tmp_path / "one", backend)) == expected[backend]
     filled, empty = tmp_path / "one", tmp_path / "two"
     (empty / "edgevit").mkdir(parents=True)
     for home in (filled, empty):
@@ -73,7 +79,7 @@ def test_read_only_folders(tiny_tflite, tmp_path, backend):
         for folder in (home, home / "edgevit"):
             folder.chmod(0o555)
         try:
-            assert answer(start(tiny_tflite, home, backend)) == expected
+            assert answer(start(tiny_tflite, home, backend)) == expected[backend]
         finally:
             for folder in (home, home / "edgevit"):
                 folder.chmod(0o755)
@@ -87,10 +93,9 @@ def test_read_only_folders(tiny_tflite, tmp_path, backend):
 )
 @pytest.mark.parametrize("backend", ["native", "compiled"])
 @pytest.mark.parametrize("room", ["4k", "20k", "100k", "100m"])
-def test_full_disks(tiny_tflite, tmp_path, backend, room):
+def test_full_disks(tiny_tflite, tmp_path, expected, backend, room):
     """XNNPACK would end the process where it cannot write its cache."""
-    expected = answer(start(tiny_tflite, tmp_path / "one", backend))
-    assert answer(start(tiny_tflite, tmp_path / "two", backend, room=room)) == expected
+    assert answer(start(tiny_tflite, tmp_path / "two", backend, room=room)) == expected[backend]
 
 
 def test_failed_writes_leave_nothing(tmp_path, monkeypatch):
@@ -107,6 +112,20 @@ def test_failed_writes_leave_nothing(tmp_path, monkeypatch):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert cache.read("a") == b"first"
     assert [each.name for each in Path(cache.folder()).iterdir()] == ["a"]
+
+
+def test_what_was_not_used_for_longest_goes(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(cache, "KEPT_BYTES", 2500)
+    for age, name in enumerate("abcd"):
+        cache.write(name, bytes(1000))
+        os.utime(Path(cache.folder()) / name, (100 + age, 100 + age))
+    assert sorted(each.name for each in Path(cache.folder()).iterdir()) == ["c", "d"]
+    cache.used(str(Path(cache.folder()) / "c"))
+    cache.write("e", bytes(1000))
+    assert sorted(each.name for each in Path(cache.folder()).iterdir()) == ["c", "e"]
+    cache.write("f", bytes(5000))  # larger than all that is kept: it is in use
+    assert [each.name for each in Path(cache.folder()).iterdir()] == ["f"]
 
 
 @pytest.mark.slow

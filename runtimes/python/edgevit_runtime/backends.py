@@ -226,7 +226,9 @@ def _load_cached(load: Callable[[str], Any], place: str | None) -> tuple[Any, Ca
         return load(""), _nothing
     if os.path.exists(place):
         with contextlib.suppress(OSError, RuntimeError):
-            return load(place), _nothing
+            model = load(place)
+            cache.used(place)
+            return model, _nothing
         with contextlib.suppress(OSError):
             os.unlink(place)
     try:

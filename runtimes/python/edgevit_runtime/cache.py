@@ -18,6 +18,8 @@ from typing import IO
 STALE_SECONDS = 3600
 """No process takes so long to write a file."""
 CHUNK_BYTES = 2**20
+KEPT_BYTES = 2**28
+"""The most that is kept: artefacts come and go, and an SD card is small. What was used last stays."""
 
 
 def folder() -> str:
@@ -51,10 +53,29 @@ def read(name: str) -> bytes | None:
 
 
 def write(name: str, content: bytes | IO[bytes]) -> None:
-    """Puts the file there, or does nothing where that is not possible."""
-    with contextlib.suppress(OSError), replacing(os.path.join(folder(), name)) as partial, open(partial, "wb") as file:
-        for chunk in [content] if isinstance(content, bytes) else iter(lambda: content.read(CHUNK_BYTES), b""):
-            file.write(chunk)
+    """Puts the file there, or does nothing where that is not possible; what was not used for longest may go for it."""
+    with contextlib.suppress(OSError):
+        with replacing(os.path.join(folder(), name)) as partial, open(partial, "wb") as file:
+            for chunk in [content] if isinstance(content, bytes) else iter(lambda: content.read(CHUNK_BYTES), b""):
+                file.write(chunk)
+        _trim()
+
+
+def used(place: str) -> None:
+    """Notes that a file was of use just now."""
+    with contextlib.suppress(OSError):
+        os.utime(place)
+
+
+def _trim() -> None:
+    """Removes what is beyond `KEPT_BYTES`, all but the newest. A process that maps such a file keeps what it maps."""
+    files = [each for each in os.scandir(folder()) if each.is_file() and not each.name.endswith(".partial")]
+    kept = 0
+    for place, entry in sorted(((each.path, each.stat()) for each in files), key=lambda each: -each[1].st_mtime):
+        kept += entry.st_size
+        if kept > KEPT_BYTES and kept > entry.st_size:
+            with contextlib.suppress(OSError):  # another process may be quicker
+                os.unlink(place)
 
 
 def write_behind(name: str, file: IO[bytes]) -> threading.Thread:

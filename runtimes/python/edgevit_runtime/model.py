@@ -77,8 +77,8 @@ class Model:
 
     threads: how many threads one inference uses.
     backend: a name from `edgevit_runtime.backends.BACKENDS`, or None for the first that works.
-    weight_cache: keep XNNPACK's packed weights (LiteRT CompiledModel only), the proof that the artefact was verified
-        and the latencies for a budget in the user's cache folder. False: keep nothing there.
+    weight_cache: keep XNNPACK's packed weights (LiteRT's C library and CompiledModel only), the proof that the artefact
+        was verified and the latencies for a budget in the user's cache folder. False: keep nothing there.
     budget_ms: classify at the largest resolution whose inferences stay within it, 19 of 20. The ladder is measured at
         the first call, for a second at most, and remembered; the choice follows what the device does from then on.
     trust: a public key in PEM; an artefact that its owner did not sign is refused.
@@ -276,7 +276,7 @@ class Model:
         """Measures the latency of the ladder (or of some of it); JSON values, the `edgevit.profile/1` points.
 
         seconds: the most that one resolution may take; it is done earlier when its median is stable.
-        ops: also where the time goes, by kind of operator (LiteRT 2.2 and 2.3 only; others raise `BackendError`).
+        ops: also where the time goes, by kind of operator (LiteRT 2.3's C library only; others raise `BackendError`).
         `peak_rss_bytes` is the process's peak while that resolution ran, with the whole ladder loaded.
         """
         from edgevit_runtime.profile import Plan, measure
