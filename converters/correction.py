@@ -102,9 +102,12 @@ def layers(folded: Folded) -> dict[str, Linear]:
 def corrected(layer: Linear, moments: NDArray[Any], mean: NDArray[Any], kind: str = "int8") -> Linear:
     """The layer with weights that `kind` holds exactly: `rounding.round_weight` gives them back.
 
-    moments: E[x xᵀ] of the inputs, [in, in]; mean: E[x], [in].
+    moments: E[x xᵀ] of the inputs, [in, in]; mean: E[x], [in]. All zero (black pictures), they say nothing, and
+        the weights are rounded to the nearest.
     """
     exact = np.asarray(layer.weight, np.float64).reshape(len(layer.weight), -1)
+    if not np.diag(moments).any():
+        return Linear(np.asarray(round_weight(layer.weight, kind)), layer.bias)
     scale, held = GRIDS[kind](exact, np.diag(moments))
     top = TOPS[kind]
     order = np.argsort(-np.diag(moments), kind="stable")

@@ -106,6 +106,15 @@ def test_rounding_by_the_output_errs_less_and_stays_on_the_grid(kind, width):
     assert np.abs(ours.mean(axis=0)).max() < 1e-3 < np.abs(plain.mean(axis=0)).max()
 
 
+@pytest.mark.parametrize("kind", ["int8", "int4"])
+def test_pictures_that_say_nothing_round_to_the_nearest(kind):
+    """Black ones leave nothing of the patches' inputs."""
+    layer = Linear(np.random.default_rng(0).normal(size=(24, 64)).astype(np.float32), np.ones(24, np.float32))
+    rounded = corrected(layer, np.zeros((64, 64)), np.zeros(64), kind)
+    np.testing.assert_array_equal(rounded.weight, round_weight(layer.weight, kind))
+    np.testing.assert_array_equal(rounded.bias, layer.bias)
+
+
 def test_a_range_gives_up_what_is_worth_less_than_precision():
     random = np.random.default_rng(1)
     rows = random.normal(size=(500, 20)).astype(np.float32)
