@@ -111,8 +111,9 @@ def convert(
         name = f"classify_{resolution}"
         on_step(f"{resolution} px", done, len(ladder) + 1)
         lowered = Lowered(config, arrays, chosen, name, resolution, with_logits)
-        check_lowering(*lowered.plain(prepared.equalized), partial(_scores, model), name)
-        rung = lowered.quantized(prepared)
+        plain, audited = lowered.plain(prepared.equalized)
+        check_lowering(plain, audited, partial(_scores, model), name)
+        rung = lowered.quantized(prepared, plain)
         rungs.append(Rung(name, rung.flatbuffer, lowered.outputs))
         entries.append(signature_entry(config, name, resolution, rung.audited, rung.self_test()))
         if validation is not None:
@@ -208,10 +209,15 @@ class Lowered:
         packed = pack(merge([Rung(self.name, graph, self.outputs)]))
         return packed, audit(packed, RECIPES["float32"], self.name)
 
-    def quantized(self, prepared: Prepared) -> Quantized:
-        """Raises `AuditError` where a CPU recipe is not one XNNPACK partition."""
-        # Rounded layers are no longer the model's to the last bit.
-        plain, _ = self.plain(prepared.equalized if prepared.rounded is None else prepared.finished)
+    def quantized(self, prepared: Prepared, plain: bytes | None = None) -> Quantized:
+        """plain: the float graph with the layers that `prepared` evened out, where it is there already.
+
+        Raises `AuditError` where a CPU recipe is not one XNNPACK partition.
+        """
+        if prepared.rounded is not None:  # other weights, which are no longer the model's to the last bit
+            plain, _ = self.plain(prepared.finished)
+        elif plain is None:
+            plain, _ = self.plain(prepared.equalized)
         flatbuffer = quantize(plain, self.recipe, prepared.calibration)
         single = pack(merge([Rung(self.name, flatbuffer, self.outputs)]))
         return Quantized(self.recipe, flatbuffer, single, audit(single, self.recipe, self.name))

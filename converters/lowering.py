@@ -305,7 +305,7 @@ def lower(
 
     image = tf.TensorSpec([1, resolution, resolution, 3], tf.float32 if float_input else tf.uint8, name="image")
     given = {name: tf.TensorSpec(values.shape, tf.float32, name=name) for name, values in constants.items()}
-    function = tf.function(classify).get_concrete_function(image, **given)
+    function = tf.function(classify, autograph=False).get_concrete_function(image, **given)
     # Without a trackable object the converter skips writing and reading a SavedModel: 2 s instead of 5 for
     # DeiT-Tiny. Our graph has no variables, which is all that the object would be there for.
     with quiet():

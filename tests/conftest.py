@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -64,38 +65,49 @@ def spoilt(tiny_model):
 
 @pytest.fixture(scope="session")
 def workshop(tmp_path_factory) -> Path:
-    """A folder for what is built once."""
-    return tmp_path_factory.mktemp("workshop")
+    """A folder for what is built once, whichever of the processes that share the tests out is the first to need it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "workshop"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def once(path: Path, make: Callable[[Path], object]) -> Path:
+    """`path`, made if it is not there; who asks meanwhile waits."""
+    with open(f"{path}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            make(path)
+    return path
 
 
 @pytest.fixture(scope="session")
 def tiny_keras(tiny_model, workshop) -> Path:
     from edgevit.model import save
 
-    path = workshop / "tiny.keras"
-    save(tiny_model, path)
-    return path
+    return once(workshop / "tiny.keras", lambda path: save(tiny_model, path))
 
 
 @pytest.fixture(scope="session")
-def artefact(tiny_model, tiny_keras, workshop) -> Callable[[str], Path]:
-    """The tiny model as an artefact under a recipe, with the whole ladder; made when first asked for."""
+def artefact(tiny_model, tiny_keras, workshop) -> Callable[..., Path]:
+    """The tiny model as an artefact under a recipe: the whole ladder, or one resolution converted alone."""
     from edgevit.converters import convert
     from edgevit.converters.recipes import get_recipe
 
-    def make(recipe: str) -> Path:
-        path = workshop / f"tiny-{recipe}.tflite"
-        if not path.exists():
-            calibration = pictures_in(workshop / "calibration") if get_recipe(recipe).needs_calibration else None
+    def make(recipe: str, resolution: int | None = None) -> Path:
+        def converted(path: Path) -> None:
+            needs = get_recipe(recipe).needs_calibration
             convert(
                 tiny_model,
                 path,
                 recipe=recipe,
-                calibration=calibration,
+                resolutions=(resolution,) if resolution else (),
+                calibration=once(workshop / "calibration", pictures_in) if needs else None,
                 source=tiny_keras,
                 with_logits=recipe == "float32",
             )
-        return path
+
+        return once(workshop / f"tiny-{recipe}{f'-{resolution}' if resolution else ''}.tflite", converted)
 
     return make
 
@@ -114,14 +126,15 @@ def cnn_artefact(workshop) -> Callable[[str], Path]:
     from edgevit.converters.recipes import get_recipe
 
     def make(recipe: str) -> Path:
-        path = workshop / f"cnn-{recipe}.tflite"
-        if not path.exists():
-            calibration = pictures_in(workshop / "calibration") if get_recipe(recipe).needs_calibration else None
+        def converted(path: Path) -> None:
+            needs = get_recipe(recipe).needs_calibration
+            calibration = once(workshop / "calibration", pictures_in) if needs else None
             convert(
                 tiny_cnn(), path, recipe=recipe, resolutions=(32, 64), labels=LABELS, calibration=calibration,
                 with_logits=recipe == "float32",
             )  # fmt: skip
-        return path
+
+        return once(workshop / f"cnn-{recipe}.tflite", converted)
 
     return make
 
@@ -171,20 +184,19 @@ def deit(real_data):
 
 
 @pytest.fixture(scope="session")
-def deit_artefact(deit, real_data, tmp_path_factory) -> Callable[..., Path]:
+def deit_artefact(deit, real_data, workshop) -> Callable[..., Path]:
     """An artefact of it, made when first asked for."""
     from edgevit.converters import convert
     from edgevit.converters.recipes import get_recipe
 
-    folder = tmp_path_factory.mktemp("deit")
-
     def call(recipe: str, resolutions: tuple[int, ...], with_logits: bool = False) -> Path:
-        path = folder / f"{recipe}-{len(resolutions)}-{resolutions[0]}.tflite"
-        if not path.exists():
+        def converted(path: Path) -> None:
             calibration = real_data / "imagenet_calibration" if get_recipe(recipe).needs_calibration else None
             convert(
                 deit, path, recipe=recipe, resolutions=resolutions, calibration=calibration, with_logits=with_logits
             )
-        return path
+
+        span = "-".join(map(str, resolutions))
+        return once(workshop / f"deit-{recipe}-{span}{'-logits' if with_logits else ''}.tflite", converted)
 
     return call

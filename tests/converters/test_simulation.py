@@ -46,7 +46,7 @@ def tuned(tiny_model, tmp_path_factory):
     made = {}
 
     def make(recipe, **changes):
-        key = recipe, tuple(changes)
+        key = recipe, *(change for change in sorted(changes.items()) if change[1])
         if key not in made:
             model = copied(tiny_model, **changes)
             simulation = Simulation(model, recipe)
