@@ -81,11 +81,17 @@ class AdbDevice:
         self, script: str, *, timeout_s: float, stdin: bytes | None = None, check: bool = True, told: str = ""
     ) -> Finished:
         """As `run`, for a line that the phone's shell (mksh, toybox) reads."""
-        finished = self._try_shell(script, timeout_s, stdin)
+        mark = _new_mark()
+        finished = self._try_shell(script, mark, timeout_s, stdin)
         if finished is None:
             self._reconnect()
-            finished = self._try_shell(script, timeout_s, stdin)
+            self._kill(mark)  # two of them side by side would slow each other, and a profile would not tell
+            mark = _new_mark()
+            finished = self._try_shell(script, mark, timeout_s, stdin)
         if finished is None:
+            with suppress(DeviceError):
+                self._reconnect()
+                self._kill(mark)
             raise DeviceError(
                 f"{self.name}: the connection dropped, twice, while the phone ran: {told or _short(script)}; "
                 f"{self._state()}"
@@ -122,11 +128,10 @@ class AdbDevice:
     def _forget(self, path: str) -> None:
         """Removes what an interrupted transfer left, if the phone still answers."""
         with suppress(DeviceError):
-            self._try_shell(shlex.join(["rm", "-f", path]), _BACK_S, None)
+            self._try_shell(shlex.join(["rm", "-f", path]), _new_mark(), _BACK_S, None)
 
-    def _try_shell(self, script: str, timeout_s: float, stdin: bytes | None) -> Finished | None:
-        """The command's end, or None where the connection dropped before it."""
-        mark = f"edgevit-{secrets.token_hex(8)}"
+    def _try_shell(self, script: str, mark: str, timeout_s: float, stdin: bytes | None) -> Finished | None:
+        """The command's end, or None where the connection dropped before it: then it may still run (`_kill`)."""
         # `-T`: no terminal, whatever standard input is; `-x`: protocol v1, that has one and mixes both outputs.
         protocol = "-T" if self._has_exit_codes else "-x"
         if stdin is not None and not self._has_exit_codes:
@@ -211,6 +216,11 @@ def adb_device(serial: str) -> AdbDevice:
         todo = _todo(serial, state) or "wait until `adb devices` calls it device"
         raise DeviceError(f"adb://{serial} is {state}: {todo}")
     return AdbDevice(serial)
+
+
+def _new_mark() -> str:
+    """What tells a call's processes on the phone from all others, and the line of its end."""
+    return f"edgevit-{secrets.token_hex(8)}"
 
 
 def _todo(serial: str, state: str) -> str | None:

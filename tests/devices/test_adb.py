@@ -176,6 +176,35 @@ def test_dropped_and_there_again(guest, monkeypatch):
     assert time.monotonic() - began > 2.4  # half a second in vain, then all of it
 
 
+# How many of it run already, then one more of it.
+COUNT_AND_STAY = ["sh", "-c", "pgrep -c -x -f 'sleep 3.25'; sleep 3.25"]
+
+
+@pytest.fixture
+def relayed(network, plugged):
+    """The phone that is there throughout, by a network that can drop out."""
+    there = network.relayed(plugged, 7026)
+    yield there
+    there.unplug()
+    network.adb("disconnect", there.serial)
+
+
+def test_only_the_connection_dropped(relayed):
+    """The phone lets the first one run: it is ended before the second one starts, or both would be slow."""
+    threading.Timer(0.5, relayed.cut).start()
+    began = time.monotonic()
+    assert AdbDevice(relayed.serial).run(COUNT_AND_STAY, timeout_s=30).stdout == "0\n"
+    assert time.monotonic() - began > 3.7  # half a second in vain, then all of it
+
+
+def test_only_the_connection_dropped_twice(relayed, device):
+    for after_s in (0.5, 2.5):
+        threading.Timer(after_s, relayed.cut).start()
+    with pytest.raises(DeviceError, match=r"the connection dropped, twice, while the phone ran: sh -c"):
+        AdbDevice(relayed.serial).run(COUNT_AND_STAY, timeout_s=30)
+    assert device.run(["pgrep", "-x", "-f", "sleep 3.25"], timeout_s=10, check=False).stdout == ""
+
+
 def test_deploy_profile_uninstall(plugged, run, tmp_path, tiny_tflite):
     code, out, err = run("deploy", tiny_tflite, plugged.name, "--json")
     assert code == 0, err
