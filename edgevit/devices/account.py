@@ -254,7 +254,8 @@ class Account:
                 "fetches all that is needed"
             )
         place = f"{self.top}/layers/{name}"
-        self._sh('sync; mv "$1" "$2"', unpacked, place, told=f"write {place}", timeout_s=_UNPACK_S)
+        # There already: asked again, by a connection that dropped before the answer.
+        self._sh('[ -d "$2" ] || { sync; mv "$1" "$2"; }', unpacked, place, told=f"write {place}", timeout_s=_UNPACK_S)
 
     def _try(self, program: str, place: str) -> dict[str, Any]:
         finished = self.device.run([program, "self-test", place, "--json"], timeout_s=_SELF_TEST_S, check=False)

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from edgevit_runtime.seal import file_sha256
+
 from edgevit.devices.device import Finished
 from edgevit.devices.failure import hint, said
 from edgevit.errors import DeviceError
@@ -50,6 +52,12 @@ _DROPPED = re.compile(
     r"device (offline|still connecting|'.*' not found)|error: (closed|protocol fault)|couldn't read from device"
     r"|failed to read copy response|connect(ion)? (failed|reset)|EOF"
 )
+
+
+# Gone and done: asked again, by a connection that dropped before the answer. An older file may have that name, too.
+_RENAME = """\
+[ ! -e "$1" ] && case $(sha256sum < "$2") in "$3 "*) exit 0 ;; esac
+mv -f "$1" "$2\""""
 
 
 @dataclass(frozen=True)
@@ -107,9 +115,10 @@ class AdbDevice:
         # The name is one of its own, so that two at once do not write into one file.
         partial = f"{target}.{secrets.token_hex(4)}.partial"
         limit_s = SHORT_S + source.stat().st_size / _SLOWEST_BYTES_PER_S
+        rename = ["sh", "-c", _RENAME, "put", partial, target, file_sha256(source)]
         try:
             self._transfer(["push", str(source), partial], limit_s)
-            self.run(["mv", "-f", partial, target], timeout_s=SHORT_S)
+            self.run(rename, timeout_s=limit_s, told=f"write {target}")
         except BaseException:
             self._forget(partial)
             raise

@@ -54,6 +54,11 @@ unset LD_LIBRARY_PATH LD_PRELOAD
 exec "$PYTHONHOME/lib/{loader}" --inhibit-cache --library-path "$PYTHONHOME/lib" --argv0 "$0" \\
   "$PYTHONHOME/bin/python{version}" "$@"
 """
+# What is not there any more was moved by a connection that dropped before the answer.
+_DISCARD = """\
+incoming=$1 && shift && mkdir -p "$incoming" && for each; do
+[ ! -e "$each" ] || mv -f "$each" "$incoming" || exit
+done; rm -rf "$incoming\""""
 _RUN = '#!/system/bin/sh\nexec {top}/versions/{version}/python3 -m edgevit_runtime "$@"\n'
 
 
@@ -100,7 +105,7 @@ class Phone:
         """Removes all that edgevit put there. Returns whether there was anything."""
         there = self.has(TOP)
         self.device.run(["rm", "-f", f"{TOP}/edgevit-run"], timeout_s=SHORT_S)
-        self._discard([f"{TOP}/layers"] if self.has(f"{TOP}/layers") else [])
+        self._discard([f"{TOP}/layers"])
         self.device.run(["rm", "-rf", TOP], timeout_s=_UNPACK_S)
         return there
 
@@ -230,11 +235,7 @@ class Phone:
 
     def _discard(self, places: list[str]) -> None:
         """Removes folders, each out of its place first: cut off in the middle, none is there in part."""
-        incoming = f"{TOP}/incoming"
-        if places:
-            self.device.run(["mkdir", "-p", incoming], timeout_s=SHORT_S)
-            self.device.run(["mv", "-f", *places, incoming], timeout_s=SHORT_S)
-        self.device.run(["rm", "-rf", incoming], timeout_s=_UNPACK_S)
+        self.device.run(["sh", "-c", _DISCARD, "discard", f"{TOP}/incoming", *places], timeout_s=_UNPACK_S)
 
     def _check_room(self, missing: list[Layer], artefact: Path) -> None:
         """Before anything is sent. What interrupted deployments left goes first: it takes room."""

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from edgevit_runtime.seal import file_sha256
 from samples import random_picture
 
 from edgevit.devices import adb, benchmark_model, bundle
@@ -203,6 +204,46 @@ def test_only_the_connection_dropped_twice(relayed, device):
     with pytest.raises(DeviceError, match=r"the connection dropped, twice, while the phone ran: sh -c"):
         AdbDevice(relayed.serial).run(COUNT_AND_STAY, timeout_s=30)
     assert device.run(["pgrep", "-x", "-f", "sleep 3.25"], timeout_s=10, check=False).stdout == ""
+
+
+@pytest.fixture
+def lost(network, guest):
+    """A phone whose connection drops once, between a rename and the answer that it is done."""
+    there = guest(7027)
+    moved, mv = there.tmp / "moved", there.root / "system" / "bin" / "mv"
+    mv.unlink()
+    mv.write_text(f'#!/system/bin/sh\ntoybox mv "$@" && touch /data/local/tmp/{moved.name} && sleep 1\n')
+    mv.chmod(0o755)
+
+    def drop():
+        while not moved.exists() and there.process.poll() is None:
+            time.sleep(0.02)
+        network.adb("disconnect", there.serial)
+
+    threading.Thread(target=drop).start()
+    return there
+
+
+def test_put_whose_answer_is_lost(lost, tmp_path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.write_bytes(b"old")
+    new.write_bytes(b"new")
+    target = lost.tmp / "target"
+    target.write_bytes(b"old")
+    device, there = AdbDevice(lost.serial), f"/data/local/tmp/{target.name}"
+    device.put(new, there)
+    assert target.read_bytes() == b"new"
+    assert [each.name for each in lost.tmp.iterdir() if each.name not in ("moved", target.name)] == []
+    # That some file is there is no sign that this one was put there.
+    words = ["sh", "-c", adb._RENAME, "put", f"{there}.gone", there, file_sha256(old)]
+    with pytest.raises(DeviceError, match=r"mv: bad '/data/local/tmp/target\.gone'"):
+        device.run(words, timeout_s=10)
+
+
+def test_uninstall_whose_answer_is_lost(lost):
+    (lost.tmp / "edgevit" / "layers" / "wheels-x86_64-0123").mkdir(parents=True)
+    assert Phone(AdbDevice(lost.serial)).uninstall()
+    assert [each.name for each in lost.tmp.iterdir()] == ["moved"]
 
 
 def test_deploy_profile_uninstall(plugged, run, tmp_path, tiny_tflite):
