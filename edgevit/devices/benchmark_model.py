@@ -49,7 +49,7 @@ def measure(
         raise ConfigError(f"--benchmark-model: no such file: {binary}")
     manifest = read_manifest(artefact)
     signatures = [manifest.signature(each) for each in sorted(set(resolutions or manifest.resolutions))]
-    program, graph = phone.send(binary, "benchmark"), phone.send(artefact, "artefacts")
+    (program, _), (graph, _) = phone.send(binary, "benchmark"), phone.send(artefact, "artefacts")
     phone.device.run(["chmod", "755", program], timeout_s=SHORT_S)
     seconds = _SECONDS if seconds is None else seconds
     points, load_ms = [], []

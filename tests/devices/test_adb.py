@@ -366,6 +366,16 @@ def test_full_while_it_unpacks(guest, monkeypatch):
     assert Phone(device).uninstall()
 
 
+def test_another_artefact_is_sent(guest, deployed, run, tiny_tflite):
+    """On a phone that has all the rest."""
+    there = guest(7028, root=deployed)
+    Phone(AdbDevice(there.serial)).install(GOLDEN)
+    code, out, err = run("deploy", tiny_tflite, there.name, "--json")
+    assert code == 0, err
+    assert json.loads(out)["sent_bytes"] == tiny_tflite.stat().st_size
+    assert Phone(AdbDevice(there.serial)).install(tiny_tflite).sent_bytes == 0
+
+
 def test_two_at_once(guest, deployed):
     first, second = guest(7020), guest(7021, root=deployed)
     with ThreadPoolExecutor(2) as pool:
