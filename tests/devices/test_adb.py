@@ -463,6 +463,8 @@ def test_benchmark_model(guest, deployed, run, tmp_path):
     small, large = (point["latency_ms"]["median"] for point in profile["points"])
     assert 0.001 < small < large < 1000
     assert profile["load_ms"] == 119.515
+    assert {point["latency_ms"]["spread"] for point in profile["points"]} == {"p5..p95"}
+    assert "median (p5–p95)" in err
     assert profile["device"]["backend"] == "benchmark_model"
     program.write_text("#!/system/bin/sh\necho 'ERROR: Benchmarking failed.'; exit 1\n")
     code, _, err = run(*arguments, program)
