@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from statistics import fmean, median
+from typing import Any, TypeVar
 
 from edgevit.documents import Record
 
 __all__ = ["Conditions", "Cooling", "Doubt"]
 
 _COLDEST_C = -273.15
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,24 @@ class Conditions:
             steal=record.number("steal", most=1.0) if record.has("steal") else None,
         )
 
+    @classmethod
+    def of_rounds(cls, rounds: Sequence[Conditions]) -> Conditions:
+        """Of one point over several rounds, from before the first to after the last. What no round tells is None."""
+        first, last = rounds[0], rounds[-1]
+        mhz, others = _known(each.busy_mhz for each in rounds), _known(each.other_cores for each in rounds)
+        steal, throttled = _known(each.steal for each in rounds), _known(each.throttled for each in rounds)
+        return cls(
+            before_c=first.before_c,
+            after_c=last.after_c,
+            hottest_c=max(_known(each.hottest_c for each in rounds), default=None),
+            busy_mhz=median(mhz) if mhz else None,
+            before_mhz=first.before_mhz,
+            after_mhz=last.after_mhz,
+            throttled=tuple(dict.fromkeys(name for each in throttled for name in each)) if throttled else None,
+            other_cores=fmean(others) if others else None,
+            steal=fmean(steal) if steal else None,
+        )
+
 
 @dataclass(frozen=True)
 class Cooling:
@@ -109,3 +130,17 @@ class Cooling:
             paused_s=record.number("paused_s"),
             gave_up=record.flag("gave_up"),
         )
+
+    @classmethod
+    def of_rounds(cls, rounds: Sequence[Cooling]) -> Cooling:
+        """All the pauses of several rounds."""
+        return cls(
+            limit_s=sum(each.limit_s for each in rounds),
+            pauses=sum(each.pauses for each in rounds),
+            paused_s=sum(each.paused_s for each in rounds),
+            gave_up=any(each.gave_up for each in rounds),
+        )
+
+
+def _known(values: Iterable[_T | None]) -> list[_T]:
+    return [each for each in values if each is not None]
