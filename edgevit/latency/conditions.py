@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 
 from edgevit.documents import Record
 
-__all__ = ["Conditions", "Cooling", "Doubt"]
+__all__ = ["COLDEST_C", "Conditions", "Cooling", "Doubt"]
 
-_COLDEST_C = -273.15
+COLDEST_C = -273.15
+"""Nothing is colder."""
 _T = TypeVar("_T")
 
 
@@ -71,12 +72,12 @@ class Conditions:
         clock = record.record("mhz") if record.has("mhz") else Record({}, record.where)
 
         def celsius(key: str) -> float | None:
-            return heat.number(key, least=_COLDEST_C) if heat.has(key) else None
+            return heat.number(key, least=COLDEST_C) if heat.has(key) else None
 
         return cls(
             before_c=celsius("before"),
             after_c=celsius("after"),
-            hottest_c=heat.number("max", least=_COLDEST_C) if heat.values else None,
+            hottest_c=heat.number("max", least=COLDEST_C) if heat.values else None,
             busy_mhz=clock.number("busy") if clock.values else None,
             before_mhz=clock.numbers("before") if clock.has("before") else (),
             after_mhz=clock.numbers("after") if clock.has("after") else (),

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from edgevit_runtime.conditions import COOL_DOWN_SECONDS
+from edgevit_runtime.profile import SECONDS
 
 from edgevit.errors import ConfigError, ProfileError
 from edgevit.latency.comparison import apart
@@ -21,8 +22,6 @@ __all__ = ["ROUNDS", "measure_together"]
 
 ROUNDS = 3
 """Each artefact gets a process of its own so many times; odd, so that one bad round is outvoted."""
-SECONDS = 3.0
-"""For each resolution over all rounds, where nobody says otherwise: as for one artefact alone."""
 
 
 def measure_together(
@@ -42,7 +41,7 @@ def measure_together(
     """
     if request.sustained_s is not None:
         raise ConfigError("a sustained run heats the device for what comes after: ask it of one artefact at a time")
-    seconds = SECONDS if request.seconds is None else request.seconds
+    seconds = SECONDS if request.seconds is None else request.seconds  # over all rounds, as for one artefact alone
     turns = ROUNDS * len(artefacts)
     cool_down = request.cool_down_s
     if cool_down is None and benchmark_model is None:  # which cannot wait
