@@ -20,7 +20,7 @@ from pathlib import Path
 from edgevit_runtime.seal import file_sha256
 
 from edgevit.devices.device import Finished
-from edgevit.devices.failure import hint, said
+from edgevit.devices.failure import hint, said, short
 from edgevit.errors import DeviceError
 
 __all__ = ["SHORT_S", "AdbDevice", "adb_device"]
@@ -101,12 +101,12 @@ class AdbDevice:
                 self._reconnect()
                 self._kill(mark)
             raise DeviceError(
-                f"{self.name}: the connection dropped, twice, while the phone ran: {told or _short(script)}; "
+                f"{self.name}: the connection dropped, twice, while the phone ran: {told or short(script)}; "
                 f"{self._state()}"
             )
         if check and finished.code:
             line = said(finished.stderr) or said(finished.stdout) or "it said nothing"
-            what = f"cannot {told}" if told else f"exit code {finished.code} from: {_short(script)}"
+            what = f"cannot {told}" if told else f"exit code {finished.code} from: {short(script)}"
             raise DeviceError(f"{self.name}: {what}: {line}{hint(line, self.name)}")
         return finished
 
@@ -144,7 +144,7 @@ class AdbDevice:
         # `-T`: no terminal, whatever standard input is; `-x`: protocol v1, that has one and mixes both outputs.
         protocol = "-T" if self._has_exit_codes else "-x"
         if stdin is not None and not self._has_exit_codes:
-            raise DeviceError(f"{self.name}: Android before 7 gives a command no standard input: {_short(script)}")
+            raise DeviceError(f"{self.name}: Android before 7 gives a command no standard input: {short(script)}")
         line = f"({script}\n); code=$?; echo; echo {mark} $code"
         try:
             done = _adb("-s", self.serial, "shell", protocol, line, timeout_s=timeout_s, stdin=stdin, told=script)
@@ -265,7 +265,7 @@ def _adb(
             "(https://developer.android.com/tools/releases/platform-tools, or `apt install adb`)"
         ) from None
     except subprocess.TimeoutExpired:
-        what = _short(told or f"adb {shlex.join(arguments)}")
+        what = short(told or f"adb {shlex.join(arguments)}")
         raise DeviceError(f"no end after {timeout_s:g} s: {what}; is the phone asleep?") from None
     stdout, stderr = (each.decode("utf-8", "replace") for each in (done.stdout, done.stderr))
     # `* daemon not running; starting now at tcp:5037`
@@ -285,7 +285,3 @@ def _first_line(text: str) -> str:
 
 def _last_line(text: str) -> str:
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 120 else f"{text[:117]}..."

@@ -67,6 +67,8 @@ def test_run(device):
     assert (finished.code, finished.stdout, finished.stderr) == (7, "in\n", "why\n")
     with pytest.raises(DeviceError, match=r"exit code 1 from: ls /nowhere: ls: /nowhere: No such file"):
         device.run(["ls", "/nowhere"], timeout_s=10)
+    with pytest.raises(DeviceError, match=r"exit code 3 from: : a; exit 3: it said nothing$"):  # in one line
+        device.shell(": a;\nexit 3", timeout_s=10)
 
 
 def test_run_as_before_android_7(plugged):
