@@ -244,7 +244,9 @@ class Account:
         pip = [python.place, "-I", "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
         pip += ["--only-binary", ":all:", "--target", unpacked]
         for needs in (pins(), requirements()):
-            done = self.device.run([*pip, *needs], timeout_s=_PIP_S, check=False)
+            # What a first try left goes: pip leaves alone what is there, even in part.
+            command = ["sh", "-c", 'rm -rf "$1" && shift && exec "$@"', "fetch", unpacked, *pip, *needs]
+            done = self.device.run(command, timeout_s=_PIP_S, check=False, told=f"pip install {' '.join(needs)}")
             if done.code == 0 or no_index(done.stderr):
                 break
         if done.code:

@@ -642,7 +642,7 @@ def test_online(make_server, run):
 
 
 def test_online_whose_answer_is_lost(make_server, monkeypatch, tmp_path):
-    """The connection drops when what pip fetched has its name: that is no failure."""
+    """The connection drops when what pip fetched has its name: that is no failure. What it left before that goes."""
     pi = make_server()
     wheel = tmp_path / "tiny-1.0-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as file:
@@ -653,11 +653,14 @@ def test_online_whose_answer_is_lost(make_server, monkeypatch, tmp_path):
     monkeypatch.setattr(account, "pins", lambda: [str(wheel)])
     layer = pi.top / "layers" / "online-0123"
     layer.parent.mkdir(parents=True)
+    left = pi.top / "incoming" / layer.name
+    left.mkdir(parents=True)
+    (left / "tiny.py").write_text("only in p")  # of a pip whose connection dropped
     pi.kill('mv "$1" "$2"', times=1, place=layer)
     python = Python(sys.version_info[:3], "cpython", 64, sys.executable, True)
     Account(SshDevice("pi"), online=True)._fetch(python, layer.name)
     assert list((pi.folder / "kills").iterdir()) == []  # it has happened
-    assert "tiny.py" in names(layer)
+    assert (layer / "tiny.py").read_text() == ""
 
 
 def test_moved_home(deployed):
