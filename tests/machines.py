@@ -69,7 +69,8 @@ def _arm_cpus(*parts: tuple[int, str]) -> str:
 
 PI_4 = {
     "proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.4\0",
-    "proc/cpuinfo": _arm_cpus((4, "0xd08")),
+    # Kernels for 32 bits, and older ones for 64, end so: with the same name for every Pi.
+    "proc/cpuinfo": _arm_cpus((4, "0xd08")) + "\nHardware\t: BCM2835\nRevision\t: c03114",
     "proc/loadavg": "0.12 0.20 0.18 1/180 2345",
     "proc/stat": _stat(4),
     f"{_CPU}/online": "0-3",

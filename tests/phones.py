@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import select
 import shutil
 import signal
 import socket
@@ -93,9 +94,21 @@ class Network:
         with (self.folder / f"phone-{port}.log").open("wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log)
         self.phones.append(process)
-        phone = Phone(self, root, f"127.0.0.1:{port}", process)
+        return self._connected(Phone(self, root, f"127.0.0.1:{port}", process))
+
+    def relayed(self, phone: Phone, port: int) -> Phone:
+        """The same phone by a way of its own, which can be cut."""
+        inside = ["nsenter", "--preserve-credentials", "--user", "--net", "--target", str(self._pid())]
+        words = [*inside, *self._inside, "relay", str(self.folder), str(port), phone.serial.rpartition(":")[2]]
+        with (self.folder / f"phone-{port}.log").open("wb") as log:
+            process = subprocess.Popen(words, stdout=log, stderr=log)
+        self.phones.append(process)
+        return self._connected(Phone(self, phone.root, f"127.0.0.1:{port}", process))
+
+    def _connected(self, phone: Phone) -> Phone:
         self.adb("disconnect", phone.serial)
-        self._wait(lambda: "connected to" in self.adb("connect", phone.serial), f"phone-{port}.log")
+        log = f"phone-{phone.serial.rpartition(':')[2]}.log"
+        self._wait(lambda: "connected to" in self.adb("connect", phone.serial), log)
         return phone
 
     def _answers(self) -> bool:
@@ -140,6 +153,13 @@ class Phone:
         """Ends adbd and all that runs under it, as a pulled cable and a dead phone do."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+
+    def cut(self) -> None:
+        """Ends this PC's side of the connection to a `relayed` phone, which hears nothing of that, as where a network
+        drops out; the next one goes through again."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(f"{self.network.folder}/cut-{self.serial.rpartition(':')[2]}")
+            client.recv(1)  # until it is done
 
 
 def _server(folder: str) -> None:
@@ -204,6 +224,34 @@ def _state(state: str, port: str) -> None:
                     connection.sendall(_message(b"CNXN", 0x01000001, 4096, f"{state}::features=shell_v2".encode()))
 
 
+def _relay(folder: str, port: str, phone: str) -> None:
+    """In the sandbox: the way from `port` to the phone's. Whoever connects to the socket file `cut-PORT` cuts it."""
+    with socket.create_server(("127.0.0.1", int(port))) as listener, socket.socket(socket.AF_UNIX) as control:
+        Path(folder, f"cut-{port}").unlink(missing_ok=True)
+        control.bind(f"{folder}/cut-{port}")
+        control.listen()
+        ways: dict[socket.socket, socket.socket] = {}
+        came, held = [], []
+        while True:
+            for each in select.select([listener, control, *ways], [], [])[0]:
+                if each is listener:
+                    here, there = listener.accept()[0], socket.create_connection(("127.0.0.1", int(phone)))
+                    ways |= {here: there, there: here}
+                    came.append(here)
+                elif each is control:
+                    held += ways.values()  # the phone's side stays open
+                    ways.clear()
+                    while came:
+                        came.pop().close()
+                    control.accept()[0].close()
+                elif other := ways.get(each):
+                    if content := each.recv(1 << 16):
+                        other.sendall(content)
+                    else:
+                        other.shutdown(socket.SHUT_WR)
+                        del ways[each]
+
+
 def _message(command: bytes, first: int, second: int, payload: bytes) -> bytes:
     """A message of adb's protocol (system/core/adb/protocol.txt in AOSP): 24 bytes of head, then the payload."""
     magic = struct.unpack("<I", command)[0] ^ 0xFFFFFFFF
@@ -234,4 +282,4 @@ def _loopback_up() -> None:
 
 
 if __name__ == "__main__":
-    {"server": _server, "adbd": _adbd, "state": _state}[sys.argv[1]](*sys.argv[2:])
+    {"server": _server, "adbd": _adbd, "state": _state, "relay": _relay}[sys.argv[1]](*sys.argv[2:])

@@ -36,11 +36,12 @@ run() {{
 		{through} "$SSH_ORIGINAL_COMMAND"
 }}
 for each in "$folder"/kills/*; do
-	[ -e "$each" ] && read -r number pattern < "$each" || continue
+	[ -e "$each" ] && read -r number place pattern < "$each" || continue
 	case $SSH_ORIGINAL_COMMAND in *"$pattern"*)
-		[ "$number" -gt 1 ] && echo "$((number - 1)) $pattern" > "$each" || rm "$each"
+		[ "$number" -gt 1 ] && echo "$((number - 1)) $place $pattern" > "$each" || rm "$each"
 		(run) <&0 &
 		sleep 0.05
+		while [ ! -e "$place" ]; do sleep 0.02; done
 		server=$PPID
 		[ "$(cat /proc/$server/comm)" = sh ] && server=$(awk '/^PPid/ {{ print $2 }}' /proc/$server/status)
 		kill -9 "$server"
@@ -138,11 +139,12 @@ class Server:
             time.sleep(0.05)
         raise TimeoutError((self.folder / "server.log").read_text())
 
-    def kill(self, pattern: str, times: int = 1000) -> None:
-        """Kills the server process of the connection whose command has `pattern` in it, while that runs."""
+    def kill(self, pattern: str, times: int = 1000, place: Path = Path("/")) -> None:
+        """Kills the server process of the connection whose command has `pattern` in it, while that runs, as soon as
+        there is a `place` (which has no space in it)."""
         kills = self.folder / "kills"
         kills.mkdir(exist_ok=True)
-        (kills / str(len(list(kills.iterdir())))).write_text(f"{times} {pattern}\n")
+        (kills / str(len(list(kills.iterdir())))).write_text(f"{times} {place} {pattern}\n")
 
     def spare(self) -> None:
         shutil.rmtree(self.folder / "kills", ignore_errors=True)

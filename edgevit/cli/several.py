@@ -49,6 +49,7 @@ def profile_several(
         ]
         told += [stands] if (stands := words.curve_trust(profile)) else []
         told += [words.recommendation(profile.recommendation)] if profile.recommendation else []
+        told += [paused] if (paused := words.cooling(profile)) else []
         console.print(Text(f"{label}: {'; '.join(told)}."))
         for part in operators_view(profile):
             console.print(part)

@@ -244,7 +244,9 @@ class Account:
         pip = [python.place, "-I", "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
         pip += ["--only-binary", ":all:", "--target", unpacked]
         for needs in (pins(), requirements()):
-            done = self.device.run([*pip, *needs], timeout_s=_PIP_S, check=False)
+            # What a first try left goes: pip leaves alone what is there, even in part.
+            command = ["sh", "-c", 'rm -rf "$1" && shift && exec "$@"', "fetch", unpacked, *pip, *needs]
+            done = self.device.run(command, timeout_s=_PIP_S, check=False, told=f"pip install {' '.join(needs)}")
             if done.code == 0 or no_index(done.stderr):
                 break
         if done.code:
@@ -254,7 +256,8 @@ class Account:
                 "fetches all that is needed"
             )
         place = f"{self.top}/layers/{name}"
-        self._sh('sync; mv "$1" "$2"', unpacked, place, told=f"write {place}", timeout_s=_UNPACK_S)
+        # There already: asked again, by a connection that dropped before the answer.
+        self._sh('[ -d "$2" ] || { sync; mv "$1" "$2"; }', unpacked, place, told=f"write {place}", timeout_s=_UNPACK_S)
 
     def _try(self, program: str, place: str) -> dict[str, Any]:
         finished = self.device.run([program, "self-test", place, "--json"], timeout_s=_SELF_TEST_S, check=False)

@@ -17,8 +17,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from edgevit_runtime.seal import file_sha256
+
 from edgevit.devices.device import Finished
-from edgevit.devices.failure import hint, said
+from edgevit.devices.failure import hint, said, short
 from edgevit.errors import DeviceError
 
 __all__ = ["SHORT_S", "AdbDevice", "adb_device"]
@@ -52,6 +54,12 @@ _DROPPED = re.compile(
 )
 
 
+# Gone and done: asked again, by a connection that dropped before the answer. An older file may have that name, too.
+_RENAME = """\
+[ ! -e "$1" ] && case $(sha256sum < "$2") in "$3 "*) exit 0 ;; esac
+mv -f "$1" "$2\""""
+
+
 @dataclass(frozen=True)
 class AdbDevice:
     """The phone of that serial; see `Device`. `adb_device` makes one that is known to answer."""
@@ -81,18 +89,24 @@ class AdbDevice:
         self, script: str, *, timeout_s: float, stdin: bytes | None = None, check: bool = True, told: str = ""
     ) -> Finished:
         """As `run`, for a line that the phone's shell (mksh, toybox) reads."""
-        finished = self._try_shell(script, timeout_s, stdin)
+        mark = _new_mark()
+        finished = self._try_shell(script, mark, timeout_s, stdin)
         if finished is None:
             self._reconnect()
-            finished = self._try_shell(script, timeout_s, stdin)
+            self._kill(mark)  # two of them side by side would slow each other, and a profile would not tell
+            mark = _new_mark()
+            finished = self._try_shell(script, mark, timeout_s, stdin)
         if finished is None:
+            with suppress(DeviceError):
+                self._reconnect()
+                self._kill(mark)
             raise DeviceError(
-                f"{self.name}: the connection dropped, twice, while the phone ran: {told or _short(script)}; "
+                f"{self.name}: the connection dropped, twice, while the phone ran: {told or short(script)}; "
                 f"{self._state()}"
             )
         if check and finished.code:
             line = said(finished.stderr) or said(finished.stdout) or "it said nothing"
-            what = f"cannot {told}" if told else f"exit code {finished.code} from: {_short(script)}"
+            what = f"cannot {told}" if told else f"exit code {finished.code} from: {short(script)}"
             raise DeviceError(f"{self.name}: {what}: {line}{hint(line, self.name)}")
         return finished
 
@@ -101,9 +115,10 @@ class AdbDevice:
         # The name is one of its own, so that two at once do not write into one file.
         partial = f"{target}.{secrets.token_hex(4)}.partial"
         limit_s = SHORT_S + source.stat().st_size / _SLOWEST_BYTES_PER_S
+        rename = ["sh", "-c", _RENAME, "put", partial, target, file_sha256(source)]
         try:
             self._transfer(["push", str(source), partial], limit_s)
-            self.run(["mv", "-f", partial, target], timeout_s=SHORT_S)
+            self.run(rename, timeout_s=limit_s, told=f"write {target}")
         except BaseException:
             self._forget(partial)
             raise
@@ -122,15 +137,14 @@ class AdbDevice:
     def _forget(self, path: str) -> None:
         """Removes what an interrupted transfer left, if the phone still answers."""
         with suppress(DeviceError):
-            self._try_shell(shlex.join(["rm", "-f", path]), _BACK_S, None)
+            self._try_shell(shlex.join(["rm", "-f", path]), _new_mark(), _BACK_S, None)
 
-    def _try_shell(self, script: str, timeout_s: float, stdin: bytes | None) -> Finished | None:
-        """The command's end, or None where the connection dropped before it."""
-        mark = f"edgevit-{secrets.token_hex(8)}"
+    def _try_shell(self, script: str, mark: str, timeout_s: float, stdin: bytes | None) -> Finished | None:
+        """The command's end, or None where the connection dropped before it: then it may still run (`_kill`)."""
         # `-T`: no terminal, whatever standard input is; `-x`: protocol v1, that has one and mixes both outputs.
         protocol = "-T" if self._has_exit_codes else "-x"
         if stdin is not None and not self._has_exit_codes:
-            raise DeviceError(f"{self.name}: Android before 7 gives a command no standard input: {_short(script)}")
+            raise DeviceError(f"{self.name}: Android before 7 gives a command no standard input: {short(script)}")
         line = f"({script}\n); code=$?; echo; echo {mark} $code"
         try:
             done = _adb("-s", self.serial, "shell", protocol, line, timeout_s=timeout_s, stdin=stdin, told=script)
@@ -213,6 +227,11 @@ def adb_device(serial: str) -> AdbDevice:
     return AdbDevice(serial)
 
 
+def _new_mark() -> str:
+    """What tells a call's processes on the phone from all others, and the line of its end."""
+    return f"edgevit-{secrets.token_hex(8)}"
+
+
 def _todo(serial: str, state: str) -> str | None:
     """What to do about a phone in that state."""
     if state == "offline" and serial.startswith("emulator-"):
@@ -246,7 +265,7 @@ def _adb(
             "(https://developer.android.com/tools/releases/platform-tools, or `apt install adb`)"
         ) from None
     except subprocess.TimeoutExpired:
-        what = _short(told or f"adb {shlex.join(arguments)}")
+        what = short(told or f"adb {shlex.join(arguments)}")
         raise DeviceError(f"no end after {timeout_s:g} s: {what}; is the phone asleep?") from None
     stdout, stderr = (each.decode("utf-8", "replace") for each in (done.stdout, done.stderr))
     # `* daemon not running; starting now at tcp:5037`
@@ -266,7 +285,3 @@ def _first_line(text: str) -> str:
 
 def _last_line(text: str) -> str:
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 120 else f"{text[:117]}..."

@@ -13,6 +13,7 @@ from typing import Any
 
 from edgevit_runtime import read_manifest
 from edgevit_runtime.manifest import Signature
+from edgevit_runtime.profile import SECONDS
 
 from edgevit.devices.adb import SHORT_S
 from edgevit.devices.phone import TOP, Phone
@@ -21,7 +22,6 @@ from edgevit.errors import ConfigError, DeviceError, ProfileError
 
 __all__ = ["measure", "parse"]
 
-_SECONDS = 3.0
 _LEAST_RUNS = 10
 _LOAD_S = 120.0
 # Two such lines: the warm-up, then the timed runs (tensorflow/core/util/stats_calculator.h).
@@ -49,9 +49,9 @@ def measure(
         raise ConfigError(f"--benchmark-model: no such file: {binary}")
     manifest = read_manifest(artefact)
     signatures = [manifest.signature(each) for each in sorted(set(resolutions or manifest.resolutions))]
-    program, graph = phone.send(binary, "benchmark"), phone.send(artefact, "artefacts")
+    (program, _), (graph, _) = phone.send(binary, "benchmark"), phone.send(artefact, "artefacts")
     phone.device.run(["chmod", "755", program], timeout_s=SHORT_S)
-    seconds = _SECONDS if seconds is None else seconds
+    seconds = SECONDS if seconds is None else seconds
     points, load_ms = [], []
     for signature in signatures:
         command = [program, f"--graph={graph}", f"--signature_to_run_for={signature.name}", f"--num_threads={threads}"]

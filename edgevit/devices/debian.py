@@ -13,9 +13,9 @@ import io
 import lzma
 import os
 import tarfile
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -95,7 +95,7 @@ def fetch(package: str, architecture: str, folder: Path) -> Path:
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
             content = answer.read()
-    except (urllib.error.URLError, TimeoutError, ValueError) as error:
+    except (OSError, HTTPException, ValueError) as error:  # the last two: an answer cut short, an address that is none
         raise DeviceError(
             f"cannot fetch {url}: {getattr(error, 'reason', error)}; is this machine online? "
             "(another mirror: $DEBIAN_MIRROR)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["hint", "said"]
+__all__ = ["hint", "said", "short"]
 
 _FULL = re.compile(r"No space left|[Dd]isk quota exceeded|File too large|File size limit exceeded")
 # The first that fits counts.
@@ -27,3 +27,9 @@ def said(text: str) -> str:
 def hint(line: str, name: str) -> str:
     """What to do about a failure of which the device `name` said `line`, to be put behind it; empty if unknown."""
     return next((f"; {what.format(name=name)}" for pattern, what in _HINTS if pattern.search(line)), "")
+
+
+def short(command: str) -> str:
+    """A command as a message shows it: in one line, its beginning."""
+    line = " ".join(command.split())
+    return line if len(line) <= 120 else f"{line[:117]}..."

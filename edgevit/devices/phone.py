@@ -54,6 +54,11 @@ unset LD_LIBRARY_PATH LD_PRELOAD
 exec "$PYTHONHOME/lib/{loader}" --inhibit-cache --library-path "$PYTHONHOME/lib" --argv0 "$0" \\
   "$PYTHONHOME/bin/python{version}" "$@"
 """
+# What is not there any more was moved by a connection that dropped before the answer.
+_DISCARD = """\
+incoming=$1 && shift && mkdir -p "$incoming" && for each; do
+[ ! -e "$each" ] || mv -f "$each" "$incoming" || exit
+done; rm -rf "$incoming\""""
 _RUN = '#!/system/bin/sh\nexec {top}/versions/{version}/python3 -m edgevit_runtime "$@"\n'
 
 
@@ -77,15 +82,14 @@ class Phone:
             self._check_room(missing, artefact)
             for layer in missing:
                 self._send_layer(layer)
-            place = self.send(artefact, "artefacts")
+            place, sent = self.send(artefact, "artefacts")
             self._write_version(version, abi, layers)
             tried = f"{TOP}/versions/{version}/python3"
             command = [tried, "-m", "edgevit_runtime", "self-test", place, "--json"]
             self_test = json.loads(self.check(self.device.run(command, timeout_s=_SELF_TEST_S, check=False)))
             self._write_script(_RUN.format(top=TOP, version=version), f"{TOP}/edgevit-run")
             self._remove_others(version, layers)
-        sent = sum(layer.file.stat().st_size for layer in missing)
-        return Installed(place, version, sent, self_test)
+        return Installed(place, version, sent + sum(layer.file.stat().st_size for layer in missing), self_test)
 
     def ready(self, artefact: Path) -> str:
         """The artefact's place on the phone, with a version in use that is this machine's; installs what is missing."""
@@ -100,7 +104,7 @@ class Phone:
         """Removes all that edgevit put there. Returns whether there was anything."""
         there = self.has(TOP)
         self.device.run(["rm", "-f", f"{TOP}/edgevit-run"], timeout_s=SHORT_S)
-        self._discard([f"{TOP}/layers"] if self.has(f"{TOP}/layers") else [])
+        self._discard([f"{TOP}/layers"])
         self.device.run(["rm", "-rf", TOP], timeout_s=_UNPACK_S)
         return there
 
@@ -176,14 +180,15 @@ class Phone:
         """Where a file of this machine goes: by its digest."""
         return f"{TOP}/{folder}/{shelf_name(file)}"
 
-    def send(self, file: Path, folder: str) -> str:
-        """Puts a file there, unless it is there; returns its place."""
+    def send(self, file: Path, folder: str) -> tuple[str, int]:
+        """Puts a file there, unless it is there; returns its place, and how many bytes were sent for that."""
         place = self.place(file, folder)
-        if not self.has(place):
-            self.device.run(["mkdir", "-p", place.rpartition("/")[0]], timeout_s=SHORT_S)
-            self.device.put(file, place)
-            self._check_digest(place, file_sha256(file))
-        return place
+        if self.has(place):
+            return place, 0
+        self.device.run(["mkdir", "-p", place.rpartition("/")[0]], timeout_s=SHORT_S)
+        self.device.put(file, place)
+        self._check_digest(place, file_sha256(file))
+        return place, file.stat().st_size
 
     def _send_layer(self, layer: Layer) -> None:
         place = f"{TOP}/layers/{layer.name}"
@@ -230,11 +235,7 @@ class Phone:
 
     def _discard(self, places: list[str]) -> None:
         """Removes folders, each out of its place first: cut off in the middle, none is there in part."""
-        incoming = f"{TOP}/incoming"
-        if places:
-            self.device.run(["mkdir", "-p", incoming], timeout_s=SHORT_S)
-            self.device.run(["mv", "-f", *places, incoming], timeout_s=SHORT_S)
-        self.device.run(["rm", "-rf", incoming], timeout_s=_UNPACK_S)
+        self.device.run(["sh", "-c", _DISCARD, "discard", f"{TOP}/incoming", *places], timeout_s=_UNPACK_S)
 
     def _check_room(self, missing: list[Layer], artefact: Path) -> None:
         """Before anything is sent. What interrupted deployments left goes first: it takes room."""

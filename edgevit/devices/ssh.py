@@ -24,7 +24,7 @@ from typing import IO
 from edgevit_runtime.seal import file_sha256
 
 from edgevit.devices.device import Finished
-from edgevit.devices.failure import hint, said
+from edgevit.devices.failure import hint, said, short
 from edgevit.devices.home import running
 from edgevit.devices.refusal import advice
 from edgevit.errors import ConfigError, DeviceError
@@ -112,7 +112,7 @@ class SshDevice:
         self, command: Sequence[str], timeout_s: float, stdin: bytes | IO[bytes], check: bool = True, told: str = ""
     ) -> tuple[int, bytes, str]:
         """Exit code and outputs of a command, run once more where the connection dropped."""
-        what, told = told, told or _short(shlex.join(command))
+        what, told = told, told or short(shlex.join(command))
         for again in (True, False):
             code, stdout, stderr = self._try(command, timeout_s, stdin, told)
             if code != _LOST:
@@ -245,11 +245,6 @@ def _close(folder: Path) -> None:
         with suppress(OSError, subprocess.SubprocessError):
             subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_CONNECT_S)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 120 else f"{line[:117]}..."
 
 
 def _text(output: bytes) -> str:

@@ -3,6 +3,7 @@
 A ratio is of medians at the same resolution. A median that is larger by more than the limit counts as slower only
 where the runs' scatter cannot explain it: the newcomer's fastest tenth (p10) lies above the first one's median, and
 its median above the first one's slowest tenth (p90). So a noisy machine fails nobody, and a quiet one hides nothing.
+Where a program told other percentiles (`Point.spread`), those are held against the medians: no others are made up.
 """
 
 from __future__ import annotations

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from statistics import fmean, median
+from typing import Any, TypeVar
 
 from edgevit.documents import Record
 
-__all__ = ["Conditions", "Cooling", "Doubt"]
+__all__ = ["COLDEST_C", "Conditions", "Cooling", "Doubt"]
 
-_COLDEST_C = -273.15
+COLDEST_C = -273.15
+"""Nothing is colder."""
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -68,18 +72,36 @@ class Conditions:
         clock = record.record("mhz") if record.has("mhz") else Record({}, record.where)
 
         def celsius(key: str) -> float | None:
-            return heat.number(key, least=_COLDEST_C) if heat.has(key) else None
+            return heat.number(key, least=COLDEST_C) if heat.has(key) else None
 
         return cls(
             before_c=celsius("before"),
             after_c=celsius("after"),
-            hottest_c=heat.number("max", least=_COLDEST_C) if heat.values else None,
+            hottest_c=heat.number("max", least=COLDEST_C) if heat.values else None,
             busy_mhz=clock.number("busy") if clock.values else None,
             before_mhz=clock.numbers("before") if clock.has("before") else (),
             after_mhz=clock.numbers("after") if clock.has("after") else (),
             throttled=record.texts("throttled") if record.has("throttled") else None,
             other_cores=record.number("other_cores") if record.has("other_cores") else None,
             steal=record.number("steal", most=1.0) if record.has("steal") else None,
+        )
+
+    @classmethod
+    def of_rounds(cls, rounds: Sequence[Conditions]) -> Conditions:
+        """Of one point over several rounds, from before the first to after the last. What no round tells is None."""
+        first, last = rounds[0], rounds[-1]
+        mhz, others = _known(each.busy_mhz for each in rounds), _known(each.other_cores for each in rounds)
+        steal, throttled = _known(each.steal for each in rounds), _known(each.throttled for each in rounds)
+        return cls(
+            before_c=first.before_c,
+            after_c=last.after_c,
+            hottest_c=max(_known(each.hottest_c for each in rounds), default=None),
+            busy_mhz=median(mhz) if mhz else None,
+            before_mhz=first.before_mhz,
+            after_mhz=last.after_mhz,
+            throttled=tuple(dict.fromkeys(name for each in throttled for name in each)) if throttled else None,
+            other_cores=fmean(others) if others else None,
+            steal=fmean(steal) if steal else None,
         )
 
 
@@ -109,3 +131,17 @@ class Cooling:
             paused_s=record.number("paused_s"),
             gave_up=record.flag("gave_up"),
         )
+
+    @classmethod
+    def of_rounds(cls, rounds: Sequence[Cooling]) -> Cooling:
+        """All the pauses of several rounds."""
+        return cls(
+            limit_s=sum(each.limit_s for each in rounds),
+            pauses=sum(each.pauses for each in rounds),
+            paused_s=sum(each.paused_s for each in rounds),
+            gave_up=any(each.gave_up for each in rounds),
+        )
+
+
+def _known(values: Iterable[_T | None]) -> list[_T]:
+    return [each for each in values if each is not None]

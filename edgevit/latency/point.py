@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isqrt
@@ -13,7 +14,9 @@ from edgevit.latency.conditions import Conditions, Doubt
 from edgevit.latency.cost import Cost
 from edgevit.latency.trust import Trust
 
-__all__ = ["Point", "common_patch"]
+__all__ = ["TENTHS", "Point", "common_patch"]
+
+TENTHS = "p10..p90"
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Point:
     runs: int
     peak_rss_bytes: int | None
     """The process's peak while this ran, the whole ladder loaded; None where the system does not tell."""
+    spread: str = TENTHS
+    """Which percentiles `p10_ms` and `p90_ms` are: TFLite's own program tells the nearest, `p5..p95`."""
     stable: bool = True
     """Whether the median had settled when the time for it was up."""
     doubtful: tuple[Doubt, ...] = ()
@@ -44,6 +49,8 @@ class Point:
                 f"resolution {self.resolution}: latencies must be above 0 and in order p10 <= median <= p90, "
                 f"not {self.p10_ms:g}, {self.median_ms:g}, {self.p90_ms:g} ms"
             )
+        if not re.fullmatch(r"p\d{1,2}\.\.p\d{1,2}", self.spread):
+            raise ProfileError(f"resolution {self.resolution}: spread must be as {TENTHS}, not {self.spread!r}")
         if self._grid == 0 or self.prefix not in (1, 2) or self.resolution % self._grid:
             raise ProfileError(
                 f"resolution {self.resolution} cannot have {self.tokens} tokens: that is no (R / patch)² + 1 (or + 2)"
@@ -75,7 +82,7 @@ class Point:
         return not self.trust.mark
 
     def to_dict(self) -> dict[str, Any]:
-        document = {
+        document: dict[str, Any] = {
             "resolution": self.resolution,
             "tokens": self.tokens,
             "macs": {"linear": self.macs.linear_macs, "attention": self.macs.attention_macs},
@@ -89,6 +96,8 @@ class Point:
             "peak_rss_bytes": self.peak_rss_bytes,
             "doubtful": [each.to_dict() for each in self.doubtful],
         }
+        if self.spread != TENTHS:
+            document["latency_ms"]["spread"] = self.spread
         if self.conditions is not None:
             document["conditions"] = self.conditions.to_dict()
         return document if self.ops_ms is None else {**document, "ops_ms": dict(self.ops_ms)}
@@ -106,6 +115,7 @@ class Point:
             p90_ms=latency.number("p90"),
             runs=latency.whole("runs", least=1),
             peak_rss_bytes=record.whole("peak_rss_bytes") if record.has("peak_rss_bytes") else None,
+            spread=latency.text("spread") if latency.has("spread") else TENTHS,
             stable=latency.flag("stable") if latency.has("stable") else True,
             doubtful=tuple(map(Doubt.from_record, record.records("doubtful"))) if record.has("doubtful") else (),
             conditions=Conditions.from_record(record.record("conditions")) if record.has("conditions") else None,

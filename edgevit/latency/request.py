@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from edgevit_runtime.conditions import COOL_DOWN_SECONDS
+from edgevit_runtime.profile import SECONDS
+
 from edgevit.errors import ConfigError
 
 __all__ = ["ProfileRequest", "parse_cpus", "parse_threads"]
 
-_COOL_DOWN_S = 60.0  # the runtime's own default
-_SECONDS = 3.0  # likewise
 _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 _MOST_CPUS = 4096
 
@@ -83,8 +84,8 @@ class ProfileRequest:
         Loading, the first runs and the operators' times come on top: whoever waits for an answer waits a while longer.
         """
         points = (len(self.resolutions) or ladder) * len(self.threads)
-        each = _SECONDS if self.seconds is None else self.seconds
-        cooling = _COOL_DOWN_S if self.cool_down_s is None else self.cool_down_s
+        each = SECONDS if self.seconds is None else self.seconds
+        cooling = COOL_DOWN_SECONDS if self.cool_down_s is None else self.cool_down_s
         if self.duration_s is None:
             return points * each + cooling + (self.sustained_s or 0.0)
         # The duration has an end of its own, pauses included; before a sustained run it may still have to cool.

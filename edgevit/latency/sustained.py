@@ -7,12 +7,10 @@ from typing import Any
 
 from edgevit.documents import Record
 from edgevit.errors import ProfileError
-from edgevit.latency.conditions import Conditions, Doubt
+from edgevit.latency.conditions import COLDEST_C, Conditions, Doubt
 from edgevit.latency.trust import Trust
 
 __all__ = ["Sample", "Sustained"]
-
-_COLDEST_C = -273.15
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Sample:
         return cls(
             t_s=record.number("t_s"),
             latency_ms=record.number("ms"),
-            temperature_c=record.number("temperature_c", least=_COLDEST_C) if record.has("temperature_c") else None,
+            temperature_c=record.number("temperature_c", least=COLDEST_C) if record.has("temperature_c") else None,
             mhz=record.number("mhz") if record.has("mhz") else None,
             throttled=record.texts("throttled") if record.has("throttled") else (),
         )

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edgevit.latency.comparison import Comparison
+from edgevit.latency.point import TENTHS
 from edgevit.report import words
 
 __all__ = ["comparison_view"]
@@ -77,16 +78,20 @@ def _table(comparison: Comparison, headings: Sequence[str]) -> Table:
 def _lines(comparison: Comparison, first: str) -> list[str]:
     """What ratios, brackets and marks mean, and what was found slower; `first` is what the first profile is called."""
     lines, several = [], len(comparison.profiles) > 1
+    points = [point for profile in comparison.profiles for point in profile.points]
+    spread = words.spread(points)
     if several:
         lines.append(
-            f"Ratios are to {first}; in brackets: within the scatter (p10–p90) of the runs; all: geometric mean."
+            f"Ratios are to {first}; in brackets: within the scatter ({spread}) of the runs; all: geometric mean."
         )
-    if marks := words.marks(point for profile in comparison.profiles for point in profile.points):
+    if marks := words.marks(points):
         lines.append(f"{'; '.join(marks)}: the report says more.")
     if comparison.limit is not None and several:
         slower = comparison.slower()
         verdict = f"{len(slower)} points are" if len(slower) > 1 else "one point is" if slower else "nothing is"
         lines.append(f"At most {100 * comparison.limit:g} % slower was allowed: {verdict} beyond that.")
+        if any(point.spread != TENTHS for point in points):
+            lines.append(f"Judged by {spread}: what is slower has to stand out further than by p10–p90.")
     return lines
 
 

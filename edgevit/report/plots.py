@@ -84,7 +84,7 @@ def _draw_curve(axes: Axes, profile: Profile) -> None:
         markeredgewidth=0.8,
         elinewidth=1.2,
         capsize=2.5,
-        label="measured: median, p10–p90",
+        label=f"measured: median, {words.spread(points)}",
         zorder=5,
     )
     if marked := [point for point in points if not point.trusted]:

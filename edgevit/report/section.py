@@ -173,7 +173,7 @@ def _columns(profile: Profile, accuracies: Accuracies) -> list[str]:
         "MMACs linear",
         "MMACs attention",
         "median ms",
-        "p10–p90 ms",
+        f"{words.spread(profile.points)} ms",
         "peak MB",
     ]
     if profile.curve:

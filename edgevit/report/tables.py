@@ -76,7 +76,7 @@ def profile_table(profile: Profile) -> Table:
     """One row a resolution; the columns of the curve only where there is one. The recommended row is bold."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title_justify="left", title_style="bold")
     table.title = words.subject(profile)
-    headers = ["res.", "N", "MMACs\nlinear", "MMACs\nattention", "median (p10–p90)\nms"]
+    headers = ["res.", "N", "MMACs\nlinear", "MMACs\nattention", f"median ({words.spread(profile.points)})\nms"]
     if profile.curve:
         headers += ["fitted\nms", "N²\nshare", "left-out\nerror"]
     if heat := any(point.conditions and point.conditions.hottest_c is not None for point in profile.points):

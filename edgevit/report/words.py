@@ -10,7 +10,7 @@ from edgevit_runtime.sensors import heat_is_watched
 
 from edgevit.latency.budget import Prediction, Recommendation
 from edgevit.latency.curve import Curve
-from edgevit.latency.point import Point
+from edgevit.latency.point import TENTHS, Point
 from edgevit.latency.profile import Profile
 from edgevit.latency.sustained import Sustained
 from edgevit.latency.trust import Trust
@@ -36,6 +36,7 @@ __all__ = [
     "remarks",
     "shares",
     "size",
+    "spread",
     "subject",
     "sustained",
     "threads",
@@ -128,6 +129,11 @@ def marked(value_ms: float, trust: Trust) -> str:
     return f"{trust.mark}{ms(value_ms)}"
 
 
+def spread(points: Iterable[Point]) -> str:
+    """Which percentiles stand beside these points' medians: `p10–p90`, or what there was in their place."""
+    return " or ".join(dict.fromkeys(point.spread.replace("..", "–") for point in points))
+
+
 def unstable(profile: Profile) -> str | None:
     """The resolutions whose medians had not settled."""
     names = [str(point.resolution) for point in profile.points if not point.stable]
@@ -202,11 +208,17 @@ def sustained(run: Sustained) -> str:
 
 
 def remarks(profile: Profile) -> list[str]:
-    """What to know of the device: that nothing would have told of heat, or that int8 gains no speed there.
+    """What to know of the figures: percentiles that stand for others, that nothing would have told of heat, or that
+    int8 gains no speed on the device.
 
     Nothing where an older document does not say.
     """
     found = []
+    others = [point for point in profile.points if point.spread != TENTHS]
+    if others:
+        found.append(
+            f"The runs' scatter was told as {spread(others)}: they stand where p10 and p90 are named, further out"
+        )
     sensors = profile.device.get("sensors")
     if isinstance(sensors, Mapping) and not heat_is_watched(sensors):
         found.append(

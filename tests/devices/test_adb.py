@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from edgevit_runtime.seal import file_sha256
 from samples import random_picture
 
 from edgevit.devices import adb, benchmark_model, bundle
@@ -66,6 +67,8 @@ def test_run(device):
     assert (finished.code, finished.stdout, finished.stderr) == (7, "in\n", "why\n")
     with pytest.raises(DeviceError, match=r"exit code 1 from: ls /nowhere: ls: /nowhere: No such file"):
         device.run(["ls", "/nowhere"], timeout_s=10)
+    with pytest.raises(DeviceError, match=r"exit code 3 from: : a; exit 3: it said nothing$"):  # in one line
+        device.shell(": a;\nexit 3", timeout_s=10)
 
 
 def test_run_as_before_android_7(plugged):
@@ -174,6 +177,75 @@ def test_dropped_and_there_again(guest, monkeypatch):
     began = time.monotonic()
     assert device.run(["sh", "-c", "sleep 2; echo done"], timeout_s=30).stdout == "done\n"
     assert time.monotonic() - began > 2.4  # half a second in vain, then all of it
+
+
+# How many of it run already, then one more of it.
+COUNT_AND_STAY = ["sh", "-c", "pgrep -c -x -f 'sleep 3.25'; sleep 3.25"]
+
+
+@pytest.fixture
+def relayed(network, plugged):
+    """The phone that is there throughout, by a network that can drop out."""
+    there = network.relayed(plugged, 7026)
+    yield there
+    there.unplug()
+    network.adb("disconnect", there.serial)
+
+
+def test_only_the_connection_dropped(relayed):
+    """The phone lets the first one run: it is ended before the second one starts, or both would be slow."""
+    threading.Timer(0.5, relayed.cut).start()
+    began = time.monotonic()
+    assert AdbDevice(relayed.serial).run(COUNT_AND_STAY, timeout_s=30).stdout == "0\n"
+    assert time.monotonic() - began > 3.7  # half a second in vain, then all of it
+
+
+def test_only_the_connection_dropped_twice(relayed, device):
+    for after_s in (0.5, 2.5):
+        threading.Timer(after_s, relayed.cut).start()
+    with pytest.raises(DeviceError, match=r"the connection dropped, twice, while the phone ran: sh -c"):
+        AdbDevice(relayed.serial).run(COUNT_AND_STAY, timeout_s=30)
+    assert device.run(["pgrep", "-x", "-f", "sleep 3.25"], timeout_s=10, check=False).stdout == ""
+
+
+@pytest.fixture
+def lost(network, guest):
+    """A phone whose connection drops once, between a rename and the answer that it is done."""
+    there = guest(7027)
+    moved, mv = there.tmp / "moved", there.root / "system" / "bin" / "mv"
+    mv.unlink()
+    mv.write_text(f'#!/system/bin/sh\ntoybox mv "$@" && touch /data/local/tmp/{moved.name} && sleep 1\n')
+    mv.chmod(0o755)
+
+    def drop():
+        while not moved.exists() and there.process.poll() is None:
+            time.sleep(0.02)
+        network.adb("disconnect", there.serial)
+
+    threading.Thread(target=drop).start()
+    return there
+
+
+def test_put_whose_answer_is_lost(lost, tmp_path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.write_bytes(b"old")
+    new.write_bytes(b"new")
+    target = lost.tmp / "target"
+    target.write_bytes(b"old")
+    device, there = AdbDevice(lost.serial), f"/data/local/tmp/{target.name}"
+    device.put(new, there)
+    assert target.read_bytes() == b"new"
+    assert [each.name for each in lost.tmp.iterdir() if each.name not in ("moved", target.name)] == []
+    # That some file is there is no sign that this one was put there.
+    words = ["sh", "-c", adb._RENAME, "put", f"{there}.gone", there, file_sha256(old)]
+    with pytest.raises(DeviceError, match=r"mv: bad '/data/local/tmp/target\.gone'"):
+        device.run(words, timeout_s=10)
+
+
+def test_uninstall_whose_answer_is_lost(lost):
+    (lost.tmp / "edgevit" / "layers" / "wheels-x86_64-0123").mkdir(parents=True)
+    assert Phone(AdbDevice(lost.serial)).uninstall()
+    assert [each.name for each in lost.tmp.iterdir()] == ["moved"]
 
 
 def test_deploy_profile_uninstall(plugged, run, tmp_path, tiny_tflite):
@@ -296,6 +368,16 @@ def test_full_while_it_unpacks(guest, monkeypatch):
     assert Phone(device).uninstall()
 
 
+def test_another_artefact_is_sent(guest, deployed, run, tiny_tflite):
+    """On a phone that has all the rest."""
+    there = guest(7028, root=deployed)
+    Phone(AdbDevice(there.serial)).install(GOLDEN)
+    code, out, err = run("deploy", tiny_tflite, there.name, "--json")
+    assert code == 0, err
+    assert json.loads(out)["sent_bytes"] == tiny_tflite.stat().st_size
+    assert Phone(AdbDevice(there.serial)).install(tiny_tflite).sent_bytes == 0
+
+
 def test_two_at_once(guest, deployed):
     first, second = guest(7020), guest(7021, root=deployed)
     with ThreadPoolExecutor(2) as pool:
@@ -383,6 +465,8 @@ def test_benchmark_model(guest, deployed, run, tmp_path):
     small, large = (point["latency_ms"]["median"] for point in profile["points"])
     assert 0.001 < small < large < 1000
     assert profile["load_ms"] == 119.515
+    assert {point["latency_ms"]["spread"] for point in profile["points"]} == {"p5..p95"}
+    assert "median (p5–p95)" in err
     assert profile["device"]["backend"] == "benchmark_model"
     program.write_text("#!/system/bin/sh\necho 'ERROR: Benchmarking failed.'; exit 1\n")
     code, _, err = run(*arguments, program)

@@ -1,9 +1,11 @@
 """What goes to a phone: the packages as Debian signed them, layers that are equal when their parts are."""
 
 import http.server
+import socket
 import struct
 import tarfile
 import threading
+import time
 from typing import ClassVar
 
 import pytest
@@ -58,6 +60,33 @@ def test_no_mirror(monkeypatch, tmp_path, url, told):
     monkeypatch.setenv("DEBIAN_MIRROR", url)
     with pytest.raises(DeviceError, match=told):
         debian.fetch(ZLIB, "arm64", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("linger", "told"),
+    [
+        (None, r"IncompleteRead\(4 bytes read, 96 more expected\)"),
+        (struct.pack("ii", 1, 0), "Connection reset by peer"),
+    ],
+    ids=["ended", "reset"],
+)
+def test_a_package_cut_short(monkeypatch, tmp_path, linger, told):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            connection = server.accept()[0]
+            connection.recv(1 << 16)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome")
+            if linger:  # what a close sends then is a reset
+                time.sleep(0.2)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            connection.close()
+
+        monkeypatch.setenv("DEBIAN_MIRROR", f"http://127.0.0.1:{server.getsockname()[1]}")
+        threading.Thread(target=answer, daemon=True).start()
+        with pytest.raises(DeviceError, match=rf"cannot fetch http://.*: .*{told}; is this machine online\?"):
+            debian.fetch(ZLIB, "arm64", tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_no_package(tmp_path):

@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 import urllib.request
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from samples import random_picture
 from edgevit.devices import account, ssh
 from edgevit.devices.account import Account
 from edgevit.devices.home import locked
+from edgevit.devices.machine import Python
 from edgevit.devices.registry import device as device_named
 from edgevit.devices.shelf import Shelf
 from edgevit.devices.ssh import SshDevice, ssh_device
@@ -637,6 +639,28 @@ def test_online(make_server, run):
     code, out, err = run("profile", GOLDEN, "--device", pi.name, "--seconds", "0.2")
     assert "curve needs" in out, err
     assert [each for each in names(pi.top / "layers") if each.startswith("wheels")] == []
+
+
+def test_online_whose_answer_is_lost(make_server, monkeypatch, tmp_path):
+    """The connection drops when what pip fetched has its name: that is no failure. What it left before that goes."""
+    pi = make_server()
+    wheel = tmp_path / "tiny-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as file:
+        file.writestr("tiny.py", "")
+        file.writestr("tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+        file.writestr("tiny-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr("tiny-1.0.dist-info/RECORD", "")
+    monkeypatch.setattr(account, "pins", lambda: [str(wheel)])
+    layer = pi.top / "layers" / "online-0123"
+    layer.parent.mkdir(parents=True)
+    left = pi.top / "incoming" / layer.name
+    left.mkdir(parents=True)
+    (left / "tiny.py").write_text("only in p")  # of a pip whose connection dropped
+    pi.kill('mv "$1" "$2"', times=1, place=layer)
+    python = Python(sys.version_info[:3], "cpython", 64, sys.executable, True)
+    Account(SshDevice("pi"), online=True)._fetch(python, layer.name)
+    assert list((pi.folder / "kills").iterdir()) == []  # it has happened
+    assert (layer / "tiny.py").read_text() == ""
 
 
 def test_moved_home(deployed):

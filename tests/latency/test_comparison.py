@@ -150,6 +150,20 @@ class TestCommand:
         assert "96 ?~2.00" in words
         assert "? doubtful, the device was not as it should be; ~ not settled in the time given" in words
 
+    def test_other_percentiles_are_named(
+        self, capsys: pytest.CaptureFixture[str], base: Profile, tmp_path: Path
+    ) -> None:
+        """What TFLite's own program told as p5 and p95 is not passed off as p10 and p90, wherever it was stored."""
+        told = replace(base, recipe="x", points=tuple(replace(point, spread="p5..p95") for point in base.points))
+        paths = [str(tmp_path / f"{name}.json") for name in "abc"]
+        for path, profile in zip(paths, (base, told, replace(told, recipe="y")), strict=True):
+            Path(path).write_text(json.dumps(profile.to_dict()))
+        assert read_profiles([Path(paths[1])])[0].points == told.points
+        for names, spread in ((paths[:2], "p10–p90 or p5–p95"), (paths[1:], "p5–p95")):
+            words = " ".join(self.run(capsys, *names, "--fail-slower", "10%")[1].split())
+            assert f"within the scatter ({spread}) of the runs" in words
+            assert f"Judged by {spread}: what is slower has to stand out further than by p10–p90." in words
+
     def test_slower_fails_with_one_line(self, capsys: pytest.CaptureFixture[str], files: tuple[str, str]) -> None:
         code, out, err = self.run(capsys, *files, "--fail-slower", "10%")
         assert code == 1

@@ -53,7 +53,7 @@ def test_command_and_answer(
         ),
         ("echo 'segfault in XNNPACK' >&2; exit 3", "exit code 3: segfault in XNNPACK"),
         ("exit 3", "exit code 3: it said nothing"),
-        ("kill -9 $$", "signal 9"),
+        ("kill -9 $$", "signal 9 .9 is usually: out of memory; 4: an instruction it lacks.$"),
     ],
 )
 def test_a_failure_is_told(stand_in: Callable[[str], Path], script: str, message: str) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from edgevit.documents import Record, parse_document
 from edgevit.errors import BudgetError, ConfigError, DocumentError, ProfileError, ResolutionError
 from edgevit.latency.devices import device
-from edgevit.latency.profile import Profile, assemble, read_profile
+from edgevit.latency.profile import Profile, assemble, profile_from, read_profile
+from edgevit.report.accuracy import Accuracies
+from edgevit.report.html import render
+from edgevit.report.tables import profile_view
 
 Answer = Callable[[dict[int, float]], dict[str, Any]]
 Measured = Callable[[dict[int, float]], Profile]
@@ -42,6 +48,24 @@ def test_the_contract(measured: Measured, deit_tiny_ms: dict[int, float]) -> Non
     assert document["predictions"][0]["resolution"] == 352
     assert document["predictions"][0]["tokens"] == 485
     assert document["predictions"][0]["predicted_ms"] == pytest.approx(41.5, abs=0.5)
+
+
+def test_other_percentiles_stay_what_they_are(answer: Answer, deit_tiny_ms: dict[int, float]) -> None:
+    document = answer(deit_tiny_ms)
+    for point in document["points"]:
+        point["latency_ms"]["spread"] = "p5..p95"
+    profile = assemble(Record(document, "the test"))
+    assert profile.to_dict()["points"][0]["latency_ms"]["spread"] == "p5..p95"
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(profile_view(profile))
+    page = render(profile, Accuracies())
+    for text in (console.export_text(), page):
+        assert "p5–p95" in text
+        assert "p10–p90" not in text
+        assert "The runs' scatter was told as p5–p95" in unescape(text)
+    document["points"][0]["latency_ms"]["spread"] = "wide"
+    with pytest.raises(DocumentError, match=r"resolution 96: spread must be as p10\.\.p90, not 'wide'"):
+        profile_from(Record(document, "the test"))
 
 
 def test_few_resolutions_have_points_and_no_curve(measured: Measured) -> None:

@@ -12,6 +12,7 @@ import pytest
 from edgevit.cli.main import main
 from edgevit.documents import Record
 from edgevit.errors import ConfigError
+from edgevit.latency.conditions import Conditions, Cooling
 from edgevit.latency.devices import DEVICES
 from edgevit.latency.request import ProfileRequest
 from edgevit.latency.together import ROUNDS, measure_together
@@ -48,6 +49,56 @@ def test_rounds_outvote_a_slow_moment(calls: list[tuple[str, ProfileRequest]], d
     assert first.curve
     assert second.curve
     assert second.curve.a_ms == pytest.approx(2.0 * first.curve.a_ms)
+
+
+def test_no_round_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch, answer: Answer, deit_tiny_ms: dict[int, float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the sensors said in an earlier round, its pauses and where its time went stand in the whole."""
+    asked: list[ProfileRequest] = []
+
+    def measure(artefact: Path, request: ProfileRequest) -> Record:
+        turn = len(asked) // 2
+        asked.append(request)
+        document = answer(deit_tiny_ms)
+        for point in document["points"]:
+            point["conditions"] = {
+                "temperature_c": {"before": 40.0 + turn, "after": 50.0 + turn, "max": 80.0 - turn},
+                "mhz": {"before": [600.0], "after": [1800.0], "busy": [1000.0, 1500.0, 1800.0][turn]},
+                "throttled": ["throttled"] if turn == 0 else [],
+                "other_cores": 0.3 * turn,
+                "steal": 0.0,
+            }
+            point["doubtful"] = [{"why": "clock", "detail": f"round {turn + 1}"}] if turn < 2 else []
+            point["ops_ms"] = {"linear": [9.0, 1.0, 2.0][turn], "attention": 1.0}
+        document["cooling"] = {"limit_s": 10.0, "pauses": turn, "paused_s": 5.0 * turn, "gave_up": turn == 1}
+        return Record({**document, "model": str(artefact)}, "the test")
+
+    monkeypatch.setitem(DEVICES, "local", measure)
+    first, _ = measure_together([Path("a.tflite"), Path("b.tflite")], ProfileRequest(cool_down_s=120.0))
+    assert {request.cool_down_s for request in asked} == {20.0}
+    assert first.cooling == Cooling(limit_s=30.0, pauses=3, paused_s=15.0, gave_up=True)
+    point = first.points[0]
+    assert point.conditions == Conditions(
+        before_c=40.0,
+        after_c=52.0,
+        hottest_c=80.0,
+        busy_mhz=1500.0,
+        before_mhz=(600.0,),
+        after_mhz=(1800.0,),
+        throttled=("throttled",),
+        other_cores=pytest.approx(0.3),
+        steal=0.0,
+    )
+    assert [doubt.detail for doubt in point.doubtful] == ["round 1", "round 2"]
+    assert point.ops_ms == {"linear": 2.0, "attention": 1.0}
+
+    asked.clear()
+    with pytest.raises(SystemExit):
+        main(["profile", "a.tflite", "b.tflite"])
+    assert {request.cool_down_s for request in asked} == {10.0}
+    words = " ".join(capsys.readouterr().out.split())
+    assert "Paused 3 times to cool, 15 s together, all that was allowed; it was hot once more after that" in words
 
 
 @pytest.mark.usefixtures("calls")

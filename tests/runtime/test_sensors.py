@@ -33,6 +33,19 @@ def test_raspberry_pi_4(sensors, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("cpuinfo", "name"),
+    [
+        ("model name\t: ARMv7 Processor rev 3 (v7l)\nCPU part\t: 0xd08\n\nHardware\t: BCM2711\n", "1 x Cortex-A72"),
+        ("Hardware\t: BCM2835\nmodel name\t: ARMv6-compatible\n", "ARMv6-compatible"),
+        ("processor\t: 0\nHardware\t: Goldfish\n", "Goldfish"),
+    ],
+    ids=["cores", "model", "hardware"],
+)
+def test_the_processor_is_named_by_what_tells_most(tmp_path, cpuinfo, name):
+    assert machine._cpu_model(str(lay_out(tmp_path, {"proc/cpuinfo": cpuinfo}))) == name
+
+
+@pytest.mark.parametrize(
     ("cpuinfo", "expected"),
     [
         ("Features\t: fp asimd evtstrm crc32 cpuid\n" * 4, []),  # Cortex-A72

@@ -6,13 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from edgevit.devices.device import Finished
+from edgevit.devices.home import reason
 from edgevit.documents import Record, parse_document
 from edgevit.errors import ProfileError
 from edgevit.latency.request import ProfileRequest
 
 __all__ = ["measure"]
-
-_PREFIX = "edgevit-run: "
 
 
 def measure(artefact: Path, request: ProfileRequest) -> Record:
@@ -22,16 +22,6 @@ def measure(artefact: Path, request: ProfileRequest) -> Record:
     command += request.arguments()
     finished = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False)
     if finished.returncode != 0:
-        raise ProfileError(_reason(finished.returncode, finished.stderr))
+        code = finished.returncode if finished.returncode >= 0 else 128 - finished.returncode  # as a shell counts
+        raise ProfileError(reason(Finished(code, finished.stdout, finished.stderr)))
     return parse_document(finished.stdout, "edgevit.profile/1", "the runtime's answer")
-
-
-def _reason(code: int, stderr: str) -> str:
-    """The runtime's own message (other lines are the interpreter's), or what else tells how it ended."""
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    told = [line.removeprefix(_PREFIX) for line in lines if line.startswith(_PREFIX)]
-    if told:
-        return told[-1]
-    if code < 0:
-        return f"the runtime was stopped by signal {-code} while measuring (9 is usually: out of memory)"
-    return f"the runtime failed with exit code {code}: {lines[-1] if lines else 'it said nothing'}"

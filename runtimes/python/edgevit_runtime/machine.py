@@ -63,21 +63,25 @@ def _board(root: str = "/") -> str:
 
 
 def _cpu_model(root: str = "/") -> str:
-    """The processor's name; on Arm of each kind of core: `4 x Cortex-A55 + 2 x Cortex-A76`."""
+    """The processor's name; on Arm of each kind of core: `4 x Cortex-A55 + 2 x Cortex-A76`.
+
+    Some Arm kernels have names too, that tell less: `ARMv7 Processor rev 3 (v7l)`, and BCM2835 for every Raspberry Pi.
+    """
     kinds: dict[str, int] = {}
+    names: dict[str, str] = {}
     with (
         contextlib.suppress(OSError),
         open(os.path.join(root, "proc/cpuinfo"), encoding="utf-8", errors="replace") as file,
     ):
         for line in file:
             name, _, value = line.partition(":")
-            if name.strip().lower() in ("model name", "hardware"):
-                return value.strip()
+            names.setdefault(name.strip().lower(), value.strip())
             if name.strip() == "CPU part":
                 with contextlib.suppress(ValueError):
                     kind = _ARM_PARTS.get(int(value, 16), f"Arm core {value.strip()}")
                     kinds[kind] = kinds.get(kind, 0) + 1
-    return " + ".join(f"{count} x {kind}" for kind, count in kinds.items()) or platform.processor()
+    cores = " + ".join(f"{count} x {kind}" for kind, count in kinds.items())
+    return cores or names.get("model name") or names.get("hardware") or platform.processor()
 
 
 def int8_dot_products(root: str = "/") -> list[str] | None:

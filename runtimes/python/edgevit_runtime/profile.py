@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from edgevit_runtime.model import Model
 
 SECONDS = 3.0
+"""The most for one resolution, by default: also for what the host measures otherwise, so that profiles compare."""
 Progress = Callable[[float], None]
 """Told the share that is done, 0 to 1; from 0 on again in the sustained run."""
 
