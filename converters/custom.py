@@ -180,6 +180,8 @@ def _check_reach(rule: Rule, where: str) -> None:
     for site in rule.sites:
         if rule.op not in (ANY, OPS[site]):
             raise ConfigError(f"{where}: op {rule.op!r} makes nothing at site {site!r}, which is {OPS[site]}'s")
+    if rule.misses:
+        raise ConfigError(f"{where}: it would say nothing: {rule.misses}")
     if rule.weight == "int4" and rule.op != "FULLY_CONNECTED":
         raise ConfigError(f"{where}: int4 weights are for op 'FULLY_CONNECTED', not {rule.op!r}")
     by_weight = not rule.is_static and rule.weight != "float32"
@@ -195,12 +197,16 @@ def _check_reach(rule: Rule, where: str) -> None:
 
 
 def check_depth(recipe: Recipe, depth: int) -> None:
-    """Raises `ConfigError` for a rule about blocks that a model of `depth` has not."""
+    """Raises `ConfigError` for a rule about what a model of `depth` blocks has not."""
     for number, rule in enumerate(_own_rules(recipe), start=1):
+        where = f"{recipe.source or recipe.name}: rule {number}"
         strangers = [each for each in rule.blocks if each != OUTSIDE and int(each) >= depth]
         if strangers:
-            where = f"{recipe.source or recipe.name}: rule {number}"
             raise ConfigError(f"{where}: block {strangers[0]}: the model has blocks 0 to {depth - 1}")
+        if rule.sites == ("queries",) and depth - 1 not in (rule.blocks or (depth - 1,)):
+            raise ConfigError(
+                f"{where}: it would say nothing: site 'queries' is the last block's, {depth - 1}; others have 'qkv'"
+            )
 
 
 def _own_rules(recipe: Recipe) -> tuple[Rule, ...]:

@@ -33,8 +33,17 @@ OPS: Mapping[str, str] = {
 }
 """Sites by the last word of their names, and the op that makes each."""
 
+BEFORE_AND_BEHIND = ("patches", "tokens", *NORM, "logits", "scores")
+IN_BLOCKS = tuple(site for site in OPS if site not in ("patches", "logits", "scores"))
+"""Which of them there are outside of the encoder's blocks, and which in each (`queries` in the last alone)."""
+
 WITH_WEIGHTS = ("FULLY_CONNECTED", "CONV_2D", "BATCH_MATMUL")
 """The ops that a rule for all ops reaches where it says nothing of ranges: the quantizer knows it for no others."""
+
+
+def sites_in(block: int | str) -> tuple[str, ...]:
+    """The sites that a block has, or what is `OUTSIDE` of all."""
+    return BEFORE_AND_BEHIND if block == OUTSIDE else IN_BLOCKS
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,19 @@ class Rule:
         """Whether any op that it is for has some: not what only computes with activations."""
         at_sites = {OPS[site] for site in self.sites}
         return bool((at_sites if self.op == ANY and at_sites else {self.op}) & {ANY, *LINEAR.values()})
+
+    @property
+    def misses(self) -> str | None:
+        """A site that is in none of its blocks, or a block that has none of its sites; None where there is no such."""
+        named = [site for site in self.sites or OPS if self.op in (ANY, OPS[site])]
+        blocks = self.blocks or (OUTSIDE, 0)
+        for site in self.sites:
+            if not any(site in sites_in(block) for block in blocks):
+                return f"site {site!r} is {'in the blocks' if site in IN_BLOCKS else f'not in a block but {OUTSIDE!r}'}"
+        for block in blocks:
+            if self.blocks and not any(site in sites_in(block) for site in named):
+                return f"there is no such op in block {block!r}"
+        return None
 
     def reaches(self, op: str | None) -> bool:
         """Whether it says how `op` computes, wherever the op stands."""

@@ -12,7 +12,7 @@ from edgevit.converters.custom import check_depth, find_recipe, with_rules
 from edgevit.converters.lowering import model_arrays
 from edgevit.converters.manifest import default_resolution, with_choices
 from edgevit.converters.posttraining import Prepared, Seen, look
-from edgevit.converters.recipes import ANY, NORM, OUTSIDE, RECIPES, STREAM, Recipe, Rule
+from edgevit.converters.recipes import ANY, NORM, OUTSIDE, RECIPES, STREAM, Recipe, Rule, sites_in
 from edgevit_runtime.selftest import GENERATOR, draw_picture
 from edgevit_runtime.timing import measure
 
@@ -131,7 +131,8 @@ class Variants:
             if blocks:
                 numbers = sorted(block for block in blocks if isinstance(block, int))
                 ends = [block for block in blocks if block == OUTSIDE]
-                rules.append(Rule(ANY, weight, how, sites, "loses most for its latency", (*numbers, *ends)))
+                there = tuple(site for site in sites if any(site in sites_in(each) for each in blocks))
+                rules.append(Rule(ANY, weight, how, there, "loses most for its latency", (*numbers, *ends)))
         if not rules:
             return self.base
         summary = f"{self.base.name} with islands of {self.islands}"
