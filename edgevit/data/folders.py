@@ -96,12 +96,20 @@ def _index(names: Sequence[str], labels: Sequence[str], root: Path) -> dict[str,
     """Name -> class index: the model's where it has names, the order of the names otherwise."""
     if not labels:
         return {name: index for index, name in enumerate(names)}
-    known = {label: index for index, label in enumerate(labels)}
-    strangers = [name for name in names if name not in known]
-    if strangers:
-        shown = ", ".join(list(labels)[:10]) + (", …" if len(labels) > 10 else "")
-        raise DataError(f"{root}: the model has no class {strangers[0]!r} (it knows {shown})")
-    return known
+    known: dict[str, list[int]] = {}
+    for index, label in enumerate(labels):
+        known.setdefault(label, []).append(index)
+    for name in names:
+        if name not in known:
+            shown = ", ".join(list(labels)[:10]) + (", …" if len(labels) > 10 else "")
+            raise DataError(f"{root}: the model has no class {name!r} (it knows {shown})")
+        if len(known[name]) > 1:  # ImageNet has two cranes: a bird and a machine
+            indices = " and ".join(map(str, known[name]))
+            raise DataError(
+                f"{root}: {name!r} names the classes {indices} of the model: say which each picture is, by a "
+                f"{LABELS_FILE} with the columns file,class_index"
+            )
+    return {name: known[name][0] for name in names}
 
 
 def _rows(path: Path) -> list[list[str]]:

@@ -101,6 +101,20 @@ def test_csv_label_that_the_model_does_not_know(three):
         read_folder(table(three, "file,label\noak/0.png,oak\n"), ("ash", "yew"))
 
 
+def test_a_name_of_two_classes_is_refused_where_pictures_have_it(three):
+    """ImageNet's labels have "crane" twice, the bird and the machine."""
+    twice = ("ash", "oak", "elm", "oak", "yew", "elm")
+    message = (
+        r"set: 'oak' names the classes 1 and 3 of the model: say which .* labels\.csv with the columns file,class_i"
+    )
+    with pytest.raises(DataError, match=message):
+        read_folder(three, twice)
+    with pytest.raises(DataError, match=message.replace("set:", "labels.csv:")):
+        read_folder(table(three, "file,label\nash/0.png,ash\noak/0.png,oak\n"), twice)
+    assert read_folder(table(three, "file,label\nash/0.png,ash\nyew/0.png,yew\n"), twice).classes == (0, 4)
+    assert read_folder(table(three, "file,class_index\noak/0.png,3\noak/1.png,1\n"), twice).classes == (3, 1)
+
+
 def test_a_run_s_split_gives_what_was_held_out(three, tmp_path):
     path = tmp_path / "split.csv"
     held_out = [three / "oak" / "0.png", three / "yew" / "0.png"]
