@@ -1,5 +1,6 @@
 """Labelled pictures on disk: class folders, `labels.csv`, splits, decoding, and every refusal."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +150,19 @@ def test_folder_refusals(three, tmp_path):
     (three / "elm").mkdir()
     with pytest.raises(DataError, match="has class folders without a picture: elm"):
         read_folder(three)
+
+
+def test_names_that_are_not_utf_8(three):
+    """A label that no JSON could hold, and a file that no split.csv could name: as unpacked from an old archive."""
+    latin = three / os.fsdecode(b"ch\xeane")
+    fill(latin, 2)
+    with pytest.raises(DataError, match=r"^the name .*set/ch\\xeane is not UTF-8: rename it$"):
+        read_folder(three)
+    latin.rename(three / "chêne")
+    (three / "ash" / "0.png").rename(three / "ash" / os.fsdecode(b"\xe9.png"))
+    assert read_folder(three).counts() == {0: 3, 1: 2, 2: 2, 3: 4}  # it can be evaluated on
+    with pytest.raises(DataError, match=r"^the name .*set/ash/\\xe9\.png is not UTF-8: rename it$"):
+        training_sets(three)
 
 
 def test_one_class_is_enough_to_evaluate_but_not_to_train(tmp_path):
