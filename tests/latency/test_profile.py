@@ -102,9 +102,12 @@ def _break(document: dict[str, Any], *path: Any, to: Any) -> None:
         (("points", 1, "tokens"), 66, "some have a distillation token"),
         (("points", 1, "latency_ms", "median"), "fast", r"points\[1\]: latency_ms: median must be a number"),
         (("points", 1, "latency_ms", "median"), float("nan"), "median must be a number"),
+        (("points", 1, "latency_ms", "median"), 10**400, "median must be a number, not 1000"),
+        (("points", 1, "latency_ms", "median"), float("inf"), "median must be a number, not inf"),
         (("points", 1, "latency_ms", "p10"), 50.0, "in order p10 <= median <= p90"),
         (("points", 0, "latency_ms"), {"median": 1.0}, "p10 is missing"),
         (("threads",), 0, "threads must be a whole number, at least 1"),
+        (("points", 1, "resolution"), 10**400, "resolution must be a whole number, at most 9007199254740992, not 1000"),
         (("device",), None, "device must be an object"),
     ],
 )
@@ -127,7 +130,13 @@ def test_two_models_in_one_profile(answer: Answer) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("", "not JSON"), ("[1]", "without a schema"), ('{"schema": "edgevit.profile/2"}', "edgevit.profile/2")],
+    [
+        ("", "not JSON"),
+        ("[" * 100_000, "x.json is not JSON that can be read: it is nested too deeply"),
+        ('{"schema": ' + "9" * 5000 + "}", "not JSON: Exceeds the limit"),
+        ("[1]", "without a schema"),
+        ('{"schema": "edgevit.profile/2"}', "edgevit.profile/2"),
+    ],
 )
 def test_not_the_document_asked_for(text: str, message: str) -> None:
     with pytest.raises(DocumentError, match=message):
