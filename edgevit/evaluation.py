@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -166,35 +167,39 @@ def evaluate(
     if twice:
         raise ConfigError(f"{twice[0]} is named twice: evaluate against each model once")
     known = _pixels_known(model, *others)
-    predictors = [open_predictor(each, threads=threads, pixels=pixels, otherwise=known) for each in (model, *others)]
-    first = predictors[0]
-    for other in predictors[1:]:
-        if other.classes != first.classes:
-            raise ConfigError(f"{first.path} has {first.classes} classes and {other.path} {other.classes}")
-    ladder = _resolutions(predictors, resolutions)
-    pictures = _pictures(Path(data), first, limit)
+    with ExitStack() as opened:
+        predictors = [
+            opened.enter_context(closing(open_predictor(each, threads=threads, pixels=pixels, otherwise=known)))
+            for each in (model, *others)
+        ]
+        first = predictors[0]
+        for other in predictors[1:]:
+            if other.classes != first.classes:
+                raise ConfigError(f"{first.path} has {first.classes} classes and {other.path} {other.classes}")
+        ladder = _resolutions(predictors, resolutions)
+        pictures = _pictures(Path(data), first, limit)
 
-    tallies = [[_Tally() for _ in ladder] for _ in predictors]
-    skipped: set[Path] = set()
-    agreed = [[0 for _ in ladder] for _ in others]
-    done, total = 0, len(ladder) * len(pictures.files)
-    for column, resolution in enumerate(ladder):
-        batches = decode_batches(
-            pictures,
-            resolution,
-            resize or first.resize,
-            BATCH,
-            strict=strict,
-            on_skip=lambda file, _error: skipped.add(file),
-        )
-        for images, truths in batches:
-            votes = [
-                row[column].add(each.scores(images), truths) for each, row in zip(predictors, tallies, strict=True)
-            ]
-            for row, theirs in zip(agreed, votes[1:], strict=True):
-                row[column] += int((votes[0] == theirs).sum())
-            done += len(images)
-            on_picture(done + column * len(skipped), total)
+        tallies = [[_Tally() for _ in ladder] for _ in predictors]
+        skipped: set[Path] = set()
+        agreed = [[0 for _ in ladder] for _ in others]
+        done, total = 0, len(ladder) * len(pictures.files)
+        for column, resolution in enumerate(ladder):
+            batches = decode_batches(
+                pictures,
+                resolution,
+                resize or first.resize,
+                BATCH,
+                strict=strict,
+                on_skip=lambda file, _error: skipped.add(file),
+            )
+            for images, truths in batches:
+                votes = [
+                    row[column].add(each.scores(images), truths) for each, row in zip(predictors, tallies, strict=True)
+                ]
+                for row, theirs in zip(agreed, votes[1:], strict=True):
+                    row[column] += int((votes[0] == theirs).sum())
+                done += len(images)
+                on_picture(done + column * len(skipped), total)
     counted = tallies[0][0].count
     if not counted:
         raise DataError(f"none of the {len(pictures.files)} pictures in {data} can be read")

@@ -9,8 +9,9 @@ import pytest
 from edgevit_runtime.preprocess import prepare
 from samples import LABELS
 
-from edgevit.errors import ConfigError, DataError, ModelError, PictureError, ResolutionError
-from edgevit.evaluation import evaluate
+from edgevit import evaluation
+from edgevit.errors import ConfigError, DataError, EdgeViTError, ModelError, PictureError, ResolutionError
+from edgevit.evaluation import ArtefactPredictor, evaluate, open_predictor
 from edgevit.margin import interval, margin
 from edgevit.report import words
 from edgevit.report.accuracy import read_accuracies
@@ -111,6 +112,30 @@ def test_models_of_different_class_counts(tiny_tflite, tiny_config, class_folder
     save(build(tiny_config.with_(classes=3, labels=()), seed=1), tmp_path / "three.keras")
     with pytest.raises(ConfigError, match=r"has 4 classes and .* 3"):
         evaluate(tiny_tflite, class_folder, against=tmp_path / "three.keras")
+
+
+def test_every_interpreter_is_closed(tiny_tflite, tiny_config, class_folder, tmp_path, monkeypatch):
+    """After an answer as after a refusal: who calls it in a loop would run out of memory."""
+    from edgevit.model import build, save
+
+    opened = []
+
+    def remembered(*args, **options):
+        opened.append(open_predictor(*args, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(evaluation, "open_predictor", remembered)
+    evaluate(tiny_tflite, class_folder, resolutions=[32], limit=2)
+    save(build(tiny_config.with_(classes=3, labels=()), seed=1), tmp_path / "three.keras")
+    with pytest.raises(ConfigError, match=r"has 4 classes and .* 3"):
+        evaluate(tiny_tflite, class_folder, against=tmp_path / "three.keras")
+    with pytest.raises(ModelError, match="neither a"):
+        evaluate(tiny_tflite, class_folder, against=class_folder / "ash" / "0.jpg")
+    artefacts = [each for each in opened if isinstance(each, ArtefactPredictor)]
+    assert len(artefacts) == 3
+    for each in artefacts:
+        with pytest.raises(EdgeViTError, match="is closed"):
+            each.scores(np.zeros((1, 32, 32, 3), np.uint8))
 
 
 def test_cli_json_is_all_of_standard_output(run, tiny_tflite, class_folder, tmp_path):
