@@ -175,8 +175,8 @@ def command(
         inspection["selection"] = selection.to_dict()
         console.print(selection_table(inspection["selection"]))
     console.print(inspection_table(inspection))
-    learned = getattr(loaded, "calibration", None)
-    if chosen.wants_calibration and calibration is None and (learned is None or learned.recipe != chosen.name):
+    learned = loaded.calibration if isinstance(loaded, ViT) else None
+    if chosen.wants_calibration and calibration is None and not chosen.is_learned(learned):
         hint = f"{chosen.name} loses less when pictures say how to round: --calibration DIR"
         console.print(hint, markup=False, soft_wrap=True)
     for line in result_lines(inspection):
