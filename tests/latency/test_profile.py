@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from edgevit.documents import Record, parse_document
 from edgevit.errors import BudgetError, ConfigError, DocumentError, ProfileError, ResolutionError
 from edgevit.latency.devices import device
-from edgevit.latency.profile import Profile, assemble, read_profile
+from edgevit.latency.profile import Profile, assemble, read_profile, unmet
 
 Answer = Callable[[dict[int, float]], dict[str, Any]]
 Measured = Callable[[dict[int, float]], Profile]
@@ -50,18 +51,30 @@ def test_few_resolutions_have_points_and_no_curve(measured: Measured) -> None:
     assert document["curve"] is None
     assert "at least 5 resolutions, this profile has 2" in document["curve_note"]
     assert document["recommendation"]["resolution"] == 96
-    assert not profile.unmet
+    assert not list(unmet([profile]))
 
 
 def test_what_cannot_be_had_is_kept_for_later(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
     profile = measured(deit_tiny_ms).within(1.0)
-    assert isinstance(profile.unmet[0], BudgetError)
+    assert isinstance(profile.over_budget, BudgetError)
     assert profile.to_dict()["recommendation"]["resolution"] is None
-    assert not profile.within(30.0).unmet
-    assert isinstance(measured(deit_tiny_ms).predicting([300]).unmet[0], ResolutionError)
+    assert not profile.within(30.0).over_budget
+    (error,) = measured(deit_tiny_ms).predicting([300]).unanswered
+    assert isinstance(error, ResolutionError)
     without = measured({96: 2.0}).predicting([288])
-    assert isinstance(without.unmet[0], ProfileError)
+    (error,) = without.unanswered
+    assert isinstance(error, ProfileError)
     assert not without.predictions
+
+
+def test_a_budget_is_met_by_one_of_several_and_a_question_answered_by_each(
+    measured: Measured, deit_tiny_ms: dict[int, float]
+) -> None:
+    whole, part = measured(deit_tiny_ms).predicting([352]), measured({96: 5.0}).predicting([352])
+    both = [each.within(3.0) for each in (whole, part)]  # 96 takes 2 ms and 5 ms
+    assert list(unmet(both)) == list(part.unanswered) != []
+    assert [type(error) for error in unmet([each.within(1.0) for each in both])] == [ProfileError, *[BudgetError] * 2]
+    assert list(unmet([replace(whole, others=(part,))])) == list(part.unanswered)  # on another number of threads
 
 
 def test_written_and_read_again(tmp_path: Path, measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
