@@ -164,7 +164,7 @@ def test_against_several(run, tiny_keras, tiny_tflite, artefact, class_folder, t
     assert [document["against"], *document["also_against"]] == each
     assert (out.count("top-5"), out.count("agreement")) == (3, 2)
     series = read_accuracies([tmp_path / "e.json"])
-    assert [len(series.series), len(series.comparisons)] == [3, 2]
+    assert [len(series.series), len(series.agreements)] == [3, 2]
     code, _, err = run("evaluate", tiny_keras, class_folder, "--against", tiny_tflite, "--against", tiny_tflite)
     assert (code, err) == (1, f"edgevit: {tiny_tflite} is named twice: evaluate against each model once\n")
 
