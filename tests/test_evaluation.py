@@ -11,7 +11,7 @@ from samples import LABELS
 
 from edgevit import evaluation
 from edgevit.errors import ConfigError, DataError, EdgeViTError, ModelError, PictureError, ResolutionError
-from edgevit.evaluation import ArtefactPredictor, evaluate, open_predictor
+from edgevit.evaluation import ArtefactClassifier, evaluate, open_classifier
 from edgevit.margin import interval, margin
 from edgevit.report import words
 from edgevit.report.accuracy import read_accuracies
@@ -121,17 +121,17 @@ def test_every_interpreter_is_closed(tiny_tflite, tiny_config, class_folder, tmp
     opened = []
 
     def remembered(*args, **options):
-        opened.append(open_predictor(*args, **options))
+        opened.append(open_classifier(*args, **options))
         return opened[-1]
 
-    monkeypatch.setattr(evaluation, "open_predictor", remembered)
+    monkeypatch.setattr(evaluation, "open_classifier", remembered)
     evaluate(tiny_tflite, class_folder, resolutions=[32], limit=2)
     save(build(tiny_config.with_(classes=3, labels=()), seed=1), tmp_path / "three.keras")
     with pytest.raises(ConfigError, match=r"has 4 classes and .* 3"):
         evaluate(tiny_tflite, class_folder, against=tmp_path / "three.keras")
     with pytest.raises(ModelError, match="neither a"):
         evaluate(tiny_tflite, class_folder, against=class_folder / "ash" / "0.jpg")
-    artefacts = [each for each in opened if isinstance(each, ArtefactPredictor)]
+    artefacts = [each for each in opened if isinstance(each, ArtefactClassifier)]
     assert len(artefacts) == 3
     for each in artefacts:
         with pytest.raises(EdgeViTError, match="is closed"):
