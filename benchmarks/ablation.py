@@ -123,15 +123,15 @@ def teacher(seed: int) -> Path:
 
 def _validated(model: Path, seed: int) -> dict[str, float]:
     from edgevit.data import dials
-    from edgevit.evaluation import KerasPredictor
+    from edgevit.evaluation import open_classifier
     from edgevit.training import ArrayExamples
 
     # Neither the training pictures nor those that chose the best epoch.
     examples = ArrayExamples(*dials.dial_set(TESTED_ON, max(LADDER), TEST_SEED + seed), dials.LABELS)
-    predictor = KerasPredictor(model)
+    classifier = open_classifier(model)
     hits = {}
     for resolution in LADDER:
-        votes = [predictor.scores(images).argmax(1) for images, _ in examples.prepared(resolution, "squash", 100)]
+        votes = [classifier.scores(images).argmax(1) for images, _ in examples.prepared(resolution, "squash", 100)]
         hits[str(resolution)] = float((np.concatenate(votes) == examples.classes).mean())
     return hits
 

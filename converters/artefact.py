@@ -157,7 +157,7 @@ def find_ranges(model: ViT, recipe: Recipe, folder: str | Path | None) -> Ranges
     if not recipe.needs_calibration:
         return Ranges()
     learned: Calibration | None = model.calibration
-    if learned is None or learned.recipe not in (recipe.name, recipe.base):
+    if learned is None or not recipe.is_learned(learned):
         other = f" (this model's ranges were learned for {learned.recipe})" if learned else ""
         raise ConversionError(f"the recipe {recipe.name} needs pictures to calibrate with: --calibration DIR{other}")
     own = Calibration(recipe.name, learned.ranges)
