@@ -90,8 +90,8 @@ def max_drop() -> Iterator[str]:
             [
                 f"`{row['base']}`, {row['islands']} islands",
                 f"{chosen['parts']} of {len(row['parts'])}" if chosen["parts"] else "none",
-                f"{plain['drop'] * 100:.2f} ± {plain['drop_standard_error'] * 100:.2f}",
-                f"{chosen['drop'] * 100:.2f} ± {chosen['drop_standard_error'] * 100:.2f}",
+                f"{plain['drop'] * 100:.2f} ± {1.96 * plain['drop_standard_error'] * 100:.2f}",
+                f"{chosen['drop'] * 100:.2f} ± {1.96 * chosen['drop_standard_error'] * 100:.2f}",
                 " and ".join(f"{each:.2f}" for each in across) or "–",
                 f"{chosen['agreement']:.2%}",
                 f"{row['before_ms']:.1f}",

@@ -22,7 +22,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgevit.converters.recipes import ANY, LINEAR, OPS, OUTSIDE, RECIPES, WITH_WEIGHTS, Recipe, Rule, get_recipe
+from edgevit.converters.recipes import (
+    ANY,
+    LINEAR,
+    OP_CLASSES,
+    OPS,
+    OUTSIDE,
+    RECIPES,
+    WITH_WEIGHTS,
+    Recipe,
+    Rule,
+    get_recipe,
+)
 
 from edgevit.errors import ConfigError, unknown_key
 from edgevit.files import check_writable, write_text
@@ -132,9 +143,17 @@ def with_rules(
         integer_io=_takes_integers(every),
         summary=summary or (f"{base.name} with rules of its own" if base else "rules of its own"),
         source=source,
-        hardware=hardware or first.hardware,
+        hardware=hardware or (_hardware(base, rules) if base else ""),
         base=own or (base.name if base else ""),
     )
+
+
+def _hardware(base: Recipe, rules: Sequence[Rule]) -> str:
+    """The base's, as far as it still holds."""
+    if base.integer_io and not all(rule.is_static for rule in rules):
+        return f"what computes in floats, too: its own rules leave some, where {base.name} has none"
+    wide = {"all ops" if op == ANY else op for rule in rules if rule.activation == "int16-static" for op in _ops(rule)}
+    return f"{base.hardware}{f'; by its own rules in 16 bits {chr(44).join(sorted(wide))}' if wide else ''}"
 
 
 def _takes_integers(rules: Sequence[Rule]) -> bool:
@@ -156,7 +175,7 @@ def _ops(rule: Rule) -> set[str]:
 def _rule(table: Mapping[str, Any], where: str) -> Rule:
     _check_keys(table, RULE_KEYS, where)
     op = _known("op", _text(table, "op", where, ANY), (ANY, *sorted(set(OPS.values()))), where)
-    sites = tuple(_known("site", each, OPS, where) for each in _list(table, "sites", where, "such as ['expand']"))
+    sites = tuple(_site(each, where) for each in _list(table, "sites", where, "such as ['expand']"))
     blocks = tuple(_list(table, "blocks", where, f"of numbers from 0, or {OUTSIDE!r} for what is in none"))
     for block in blocks:
         if block != OUTSIDE and (isinstance(block, bool) or not isinstance(block, int) or block < 0):
@@ -173,6 +192,13 @@ def _rule(table: Mapping[str, Any], where: str) -> Rule:
     rule = Rule(op, weight, activation, sites, _text(table, "why", where, ""), blocks)
     _check_reach(rule, where)
     return rule
+
+
+def _site(value: Any, where: str) -> str:
+    if isinstance(value, str) and value not in OPS and value in OP_CLASSES:
+        named = ", ".join(map(repr, OP_CLASSES[value]))
+        raise ConfigError(f"{where}: unknown site {value!r}; what `edgevit sensitivity` calls that is {named} here")
+    return _known("site", value, OPS, where)
 
 
 def _check_reach(rule: Rule, where: str) -> None:

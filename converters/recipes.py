@@ -34,6 +34,22 @@ OPS: Mapping[str, str] = {
 }
 """Sites by the last word of their names, and the op that makes each."""
 
+OP_CLASSES: Mapping[str, tuple[str, ...]] = {
+    "qkv": ("qkv", "queries"),
+    "attention": ("products", "mixed"),
+    "softmax": ("weights", "scores"),
+    "output": ("output",),
+    "expand": ("expand",),
+    "gelu": ("gelu",),
+    "contract": ("contract",),
+    "patches": ("patches",),
+    "head": ("logits",),
+    "norm": tuple(each for each in NORM if each != "normalised"),
+    "normalised": ("normalised",),
+    "stream": STREAM,
+}
+"""What `sensitivity` looks at together, by the sites that the ops put out; a linear layer's weights go with it."""
+
 BEFORE_AND_BEHIND = ("patches", "tokens", *NORM, "logits", "scores")
 IN_BLOCKS = tuple(site for site in OPS if site not in ("patches", "logits", "scores"))
 """Which of them there are outside of the encoder's blocks, and which in each (`queries` in the last alone)."""
@@ -93,7 +109,7 @@ class Rule:
                 return f"site {site!r} is {'in the blocks' if site in IN_BLOCKS else f'not in a block but {OUTSIDE!r}'}"
         for block in blocks:
             if self.blocks and not any(site in sites_in(block) for site in named):
-                return f"there is no such op in block {block!r}"
+                return f"{'nothing outside of the blocks' if block == OUTSIDE else f'nothing in block {block}'} is that"
         return None
 
     def reaches(self, op: str | None) -> bool:

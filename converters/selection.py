@@ -20,7 +20,7 @@ from edgevit.converters.posttraining import Seen
 from edgevit.converters.recipes import LINEAR, OUTSIDE, Recipe
 from edgevit.converters.sensitivity import group_losses
 from edgevit.converters.sites import activation, block_of
-from edgevit.converters.variants import CLASSES, Group, OnStep, Variants
+from edgevit.converters.variants import PARTS, Group, OnStep, Variants
 
 from edgevit.errors import ConfigError, ConversionError
 from edgevit.model import ViT
@@ -53,6 +53,10 @@ class Trial:
     parts: int
     top1: float
     drop: Drop
+
+
+OnTrial = Callable[[Recipe, Trial, bool], None]
+"""Told each mix as it was measured, and whether it keeps within the drop."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ def find_losses(variants: Variants, on_step: OnStep) -> dict[Group, float]:
     files = [file for file in variants.files if file not in variants.validation.skipped]
     places = (OUTSIDE, *range(config.depth))
     kinds = {
-        kind: sites for kind, sites in CLASSES.items() if any(_in_int8(variants.base, each, kind) for each in places)
+        kind: sites for kind, sites in PARTS.items() if any(_in_int8(variants.base, each, kind) for each in places)
     }
     if not kinds:
         raise ConfigError(f"{variants.base.name} computes nothing in int8 to take out: leave --max-drop out")
@@ -141,7 +145,7 @@ def find_losses(variants: Variants, on_step: OnStep) -> dict[Group, float]:
 
 def _in_int8(recipe: Recipe, block: int | str, kind: str) -> bool:
     prefix = "" if block == OUTSIDE else f"block{block}/"
-    hows = {site: activation(f"{prefix}{site}", recipe) for site in CLASSES[kind]}
+    hows = {site: activation(f"{prefix}{site}", recipe) for site in PARTS[kind]}
     return any(how == "int8-static" or (how == "int8-dynamic" and site in LINEAR) for site, how in hows.items())
 
 
@@ -168,12 +172,15 @@ def select(
     calibration: str | Path | None = None,
     islands: str | None = None,
     on_step: OnStep = lambda _what, _done, _total: None,
+    on_trial: OnTrial = lambda _recipe, _trial, _kept: None,
 ) -> Selection:
     """The recipe that keeps as much in int8 as it can without losing more top-1 on `validation` than permitted.
 
     Judged at the ladder's default resolution. max_drop_points: 0.3 lets 80.1 % become 79.8 %.
     recipe: what to start from, None takes the fastest; islands: `float32` or `int16`, None takes int16 where the recipe
         takes integers in; resolutions, resize, calibration: as for `convert`.
+
+    on_trial: is told of each mix that was measured: what is found so far need not be lost when the search is ended.
 
     Raises `ConversionError` where no mix in reach does, and what `convert` raises.
     """
@@ -187,11 +194,15 @@ def select(
         islands=islands,
         on_step=on_step,
     )
-    return choose(variants, max_drop_points, on_step)
+    return choose(variants, max_drop_points, on_step, on_trial=on_trial)
 
 
 def choose(
-    variants: Variants, max_drop_points: float, on_step: OnStep, parts: tuple[Part, ...] | None = None
+    variants: Variants,
+    max_drop_points: float,
+    on_step: OnStep,
+    parts: tuple[Part, ...] | None = None,
+    on_trial: OnTrial = lambda _recipe, _trial, _kept: None,
 ) -> Selection:
     """The same among variants that may have been asked before, and parts that may be known."""
     validation, resolution = variants.validation, variants.resolution
@@ -203,10 +214,14 @@ def choose(
         return variants.mixed([(each.block, each.kind) for each in order[:count]])
 
     def fails(count: int) -> bool:
-        if count not in trials:
+        known = count in trials
+        if not known:
             ours = variants.answers(recipe(count))
             trials[count] = Trial(count, ours.top1, Drop.between(exact, ours))
-        return trials[count].drop.top1 * 100.0 > max_drop_points + 1e-9
+        failed = trials[count].drop.top1 * 100.0 > max_drop_points + 1e-9
+        if not known:
+            on_trial(recipe(count), trials[count], not failed)
+        return failed
 
     chosen = 0
     if fails(0):

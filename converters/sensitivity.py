@@ -14,9 +14,9 @@ from edgevit.converters.correction import layers
 from edgevit.converters.custom import check_depth, find_recipe
 from edgevit.converters.lowering import Folded, fold, graph, model_arrays
 from edgevit.converters.posttraining import Prepared, prepare
-from edgevit.converters.recipes import NORM, OPS, STREAM, Recipe
+from edgevit.converters.recipes import ANY, OP_CLASSES, OUTSIDE, Recipe, Rule, sites_in
 from edgevit.converters.simulation import Batched, Rounded
-from edgevit.converters.sites import LINEAR_INPUTS, activation, roundings, word
+from edgevit.converters.sites import LINEAR_INPUTS, activation, block_of, roundings, word
 from edgevit_runtime.preprocess import parse_policy
 from numpy.typing import NDArray
 from scipy.special import log_softmax
@@ -25,24 +25,8 @@ from edgevit.config import ViTConfig, check_resolution
 from edgevit.errors import ConfigError
 from edgevit.model import ViT
 
-CLASSES: dict[str, tuple[str, ...]] = {
-    "qkv": ("qkv", "queries"),
-    "attention": ("products", "mixed"),
-    "softmax": ("weights", "scores"),
-    "output": ("output",),
-    "expand": ("expand",),
-    "gelu": ("gelu",),
-    "contract": ("contract",),
-    "patches": ("image", "pixels", "patches"),
-    "head": ("logits",),
-    "norm": tuple(each for each in NORM if each != "normalised"),
-    "normalised": ("normalised",),
-    "stream": STREAM,
-}
-"""Classes of ops by what they put out, the last word of a site; a linear layer's weights go with it."""
-
-IN_RULES = {name: tuple(site for site in sites if site in OPS) for name, sites in CLASSES.items()}
-"""Of each class the sites that a recipe's rule can name."""
+CLASSES = {**OP_CLASSES, "patches": ("image", "pixels", *OP_CLASSES["patches"])}
+"""With the picture itself, which no op puts out and no rule names."""
 
 BATCH = 16
 OnRow = Callable[[int, int], None]
@@ -92,6 +76,20 @@ def sensitivity(
         "whole": whole,
         "entries": [{"block": group[0], "class": group[1], **losses} for group, losses in alone.items()],
     }
+
+
+def island(document: Mapping[str, Any], recipe: Recipe) -> Rule:
+    """The rule that takes out of int8 what loses most of an `edgevit.sensitivity/1` document.
+
+    Into int16 where the recipe has integers alone and has not done so yet; into float32 otherwise.
+    """
+    worst = max(document["entries"], key=lambda entry: entry["kl"])
+    block = block_of(f"{worst['block']}/") if worst["block"] else OUTSIDE
+    sites = tuple(site for site in OP_CLASSES[worst["class"]] if site in sites_in(block))
+    hows = {activation(f"{worst['block']}/{site}", recipe) for site in sites}
+    if recipe.integer_io and "int16-static" not in hows:
+        return Rule(ANY, "int8", "int16-static", sites, blocks=(block,))
+    return Rule(ANY, "float32", sites=sites, blocks=(block,))
 
 
 Group = tuple[str, str]

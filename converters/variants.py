@@ -20,7 +20,7 @@ from edgevit.calibration import Calibration
 from edgevit.errors import ConfigError, unknown_key
 from edgevit.model import ViT
 
-CLASSES: dict[str, tuple[str, ...]] = {
+PARTS: dict[str, tuple[str, ...]] = {
     "qkv": ("qkv", "queries"),
     "products": ("products",),
     "softmax": ("weights", "mixed"),  # the step of its int8 results is what the product behind reads
@@ -125,7 +125,7 @@ class Variants:
         """The base with these groups taken out, a rule for each class."""
         weight, how = ISLANDS[self.islands]
         rules = []
-        for kind, sites in CLASSES.items():
+        for kind, sites in PARTS.items():
             blocks = [block for block, each in groups if each == kind]
             if blocks:
                 numbers = sorted(block for block in blocks if isinstance(block, int))

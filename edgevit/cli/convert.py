@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
@@ -19,6 +21,10 @@ from edgevit.cli.console import (
 )
 from edgevit.errors import ConversionError
 from edgevit.files import check_writable
+
+if TYPE_CHECKING:
+    from edgevit.converters.recipes import Recipe
+    from edgevit.converters.selection import Trial
 
 
 @click.command("convert", cls=JsonCommand)
@@ -60,7 +66,11 @@ from edgevit.files import check_writable
     help="Take out of int8 what it takes to lose at most that much top-1 on --validation: 0.5 is half a percent.",
 )
 @click.option("--islands", help="What --max-drop makes of it: float32, or int16 [default: int16 for int8-full].")
-@click.option("--save-recipe", type=click.Path(path_type=Path), help="Write what --max-drop chose as a .toml recipe.")
+@click.option(
+    "--save-recipe",
+    type=click.Path(path_type=Path),
+    help="Write what --max-drop chose as a .toml recipe, and what is good enough so far while it searches.",
+)
 @click.option("--logits", is_flag=True, help="Put the logits out too, beside the scores.")
 @json_option
 @quiet_option
@@ -101,7 +111,7 @@ def command(
     from edgevit.latency.curve import LEAST_RESOLUTIONS
     from edgevit.pixels import parse_pixels
     from edgevit.report.commands import command_line
-    from edgevit.report.selection import result_lines, selection_table
+    from edgevit.report.selection import result_lines, selection_table, trial_line
 
     chosen = find_recipe(recipe or "int8")
     if pixels is not None:
@@ -116,6 +126,12 @@ def command(
 
     def show(what: str, done: int, total: int) -> None:
         bar.update(task, description=what, completed=done, total=total)
+
+    def tell(mix: Recipe, trial: Trial, kept: bool) -> None:
+        """A line for each mix that was measured; what is good enough is saved: who ends the search keeps it."""
+        console.print(trial_line(mix.name, asdict(trial), kept=kept), markup=False, soft_wrap=True)
+        if kept and save_recipe is not None:
+            write_recipe(mix, save_recipe)
 
     with bar:
         task = bar.add_task("…", total=None)
@@ -147,6 +163,7 @@ def command(
                 calibration=calibration,
                 islands=islands,
                 on_step=show,
+                on_trial=tell,
             )
             chosen = selection.recipe
         convert(

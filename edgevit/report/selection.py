@@ -7,9 +7,14 @@ from typing import Any
 
 from rich.table import Table
 
+from edgevit.report import words
 from edgevit.report.recipes import block_words
 
-__all__ = ["accuracy_lines", "points_words", "result_lines", "selection_table"]
+_CLOCK = ", one thread of this machine while it converted (`edgevit profile` for a figure to rely on)"
+_Z = 1.959964
+"""Standard errors to either side that hold 95 %."""
+
+__all__ = ["accuracy_lines", "points_words", "result_lines", "selection_table", "trial_line"]
 
 
 def points_words(points: float) -> str:
@@ -42,6 +47,14 @@ def selection_table(document: Mapping[str, Any]) -> Table | str:
     return table
 
 
+def trial_line(name: str, trial: Mapping[str, Any], *, kept: bool) -> str:
+    """A mix that was measured; trial: `parts` taken out, `top1`, and of the `drop` its `top1` and `standard_error`."""
+    parts, drop = trial["parts"], trial["drop"]
+    what = f"{name} with {parts} part{'' if parts == 1 else 's'} taken out" if parts else f"{name} as it is"
+    drops = f"drop {drop['top1'] * 100:.2f} ± {_Z * drop['standard_error'] * 100:.2f} points"
+    return f"{what}: {drops}: {'kept within' if kept else 'too much'}"
+
+
 def result_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
     """What a conversion came to: its accuracy where it was measured, and the choice where there was one."""
     if inspection["accuracy"]:
@@ -56,15 +69,15 @@ def _selection_lines(document: Mapping[str, Any]) -> Iterator[str]:
     if chosen["parts"]:
         yield (
             f"{document['recipe']}: {chosen['parts']} of {len(parts)} parts taken out of int8, "
-            f"{document['before_ms']:.2f} ms before, {document['after_ms']:.2f} ms after, one thread of this machine"
+            f"about {words.ms(document['before_ms'])} ms before, {words.ms(document['after_ms'])} ms after{_CLOCK}"
         )
     else:
-        yield f"{document['base']}: {document['after_ms']:.2f} ms, one thread of this machine"
+        yield f"{document['base']}: about {words.ms(document['after_ms'])} ms{_CLOCK}"
     tried = len(document["trials"])
     if tried > 1:
         yield (
             f"chosen among {tried} mixes by these very pictures: on others expect a larger drop; "
-            f"differences below twice the standard error (±) say nothing"
+            f"what lies within ± (95 %) says nothing"
         )
 
 
@@ -85,6 +98,14 @@ def accuracy_lines(accuracy: Mapping[str, Any]) -> Iterator[str]:
                 f"{accuracy['pictures']} pictures cannot tell {points_words(asked['points'])}: "
                 f"one is {points_words(round(one, 2))}"
             )
+        here = next(each for each in accuracy["results"] if each["resolution"] == asked["resolution"])
+        worst = (here["drop"] + _Z * here["drop_standard_error"]) * 100
+        if here["drop_standard_error"] and worst > asked["points"]:
+            yield (
+                f"{accuracy['pictures']} pictures do not tell that drop from a larger one: by chance it may be "
+                f"{worst:.2f} points at {asked['resolution']} px, where {points_words(asked['points'])} "
+                f"{'is' if asked['points'] == 1 else 'are'} permitted"
+            )
         over = [
             str(each["resolution"])
             for each in accuracy["results"]
@@ -98,11 +119,12 @@ def accuracy_lines(accuracy: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _drop_words(result: Mapping[str, Any], pictures: int) -> str:
-    """A drop with its standard error; of pictures none of which changed sides that would be 0, and promise too much.
+    """A drop with its 95 % interval, 1.96 paired standard errors to either side.
 
-    There the bound stands that a drop passes in one of twenty such sets only, 3 / pictures:
+    Where no picture changed sides that would be 0, and promise too much: there the bound stands that a drop passes in
+    one of twenty such sets only, 3 / pictures:
     Hanley and Lippman-Hand 1983, "If nothing goes wrong, is everything all right?"
     """
     if result["drop"] == 0 and result["drop_standard_error"] == 0:
         return f"0.00 points, at most {min(100.0, 300 / pictures):.2f} (none of {pictures} differs)"
-    return f"{result['drop'] * 100:.2f} ± {result['drop_standard_error'] * 100:.2f} points"
+    return f"{result['drop'] * 100:.2f} ± {_Z * result['drop_standard_error'] * 100:.2f} points"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -75,17 +76,15 @@ def sensitivity_notes(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"{place} {each['class']}: KL divergence {each['kl']:.2g}, logits {each['logits_db']:.1f} dB"
 
 
-def next_step(document: Mapping[str, Any], recipe: str, classes: Mapping[str, tuple[str, ...]]) -> str:
-    """How what loses most goes out of int8; recipe: as it was asked for; classes: the sites that rules name each by."""
-    worst = max(document["entries"], key=lambda entry: entry["kl"])
-    block = _place(worst["block"])
-    block = block if block.isdecimal() else f'"{block}"'
-    sites = ", ".join(f'"{site}"' for site in classes[worst["class"]])
+def next_step(document: Mapping[str, Any], recipe: str, rule: Mapping[str, Any]) -> str:
+    """How what loses most goes out of int8. recipe: as it was asked for; rule: what takes it out, as recipes say it."""
+    keys = ("sites", "blocks", "weight", *(["activation"] if rule["activation"] != "float32" else []))
+    values = ", ".join(f"{key} = {json.dumps(rule[key])}" for key in keys)
     options = ("--recipe", recipe, "--calibration", document["data"], "--max-drop", 0.5, "--validation", "DIR")
     command = command_line("convert", document["model"], "-o", "X.tflite", *options)
     return (
         f"next: {command} takes out of int8 what it must; or a recipe of your own does: "
-        f'[[rules]] sites = [{sites}], blocks = [{block}], weight = "float32" (docs/quantization.md)'
+        f"[[rules]] {values} (docs/quantization.md)"
     )
 
 

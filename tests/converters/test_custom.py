@@ -12,9 +12,10 @@ from edgevit.converters import convert
 from edgevit.converters.custom import ACTIVATIONS, find_recipe, read_recipe, to_toml, with_rules, write_recipe
 from edgevit.converters.lowering import fold, graph, model_arrays
 from edgevit.converters.posttraining import prepare
-from edgevit.converters.recipes import OPS, OUTSIDE, RECIPES, Rule, get_recipe
+from edgevit.converters.ranges import observe
+from edgevit.converters.recipes import OPS, OUTSIDE, RECIPES, Rule, get_recipe, sites_in
 from edgevit.converters.simulation import Rounded, Simulation
-from edgevit.converters.sites import activation, readers, roundings
+from edgevit.converters.sites import activation, block_of, readers, roundings, word
 from edgevit_runtime import Model, read_manifest
 from samples import pictures_in, random_picture
 
@@ -22,6 +23,7 @@ from edgevit.errors import ConfigError, ConversionError
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "quantization.md"
 RULE = '[[rules]]\nweight = "int8"\nactivation = "int8-dynamic"\n'
+LEFT = '[[rules]]\nweight = "float32"\n'
 
 
 def file_with(tmp_path, text, name="mine.toml"):
@@ -77,6 +79,27 @@ def file_with(tmp_path, text, name="mine.toml"):
             '[[rules]]\nweight = "int8"\nactivation = "int16-static"',
             "rule 1: int16-static for all ops would take the picture in 16 bits; name sites or blocks",
         ),
+        (
+            LEFT + 'sites = ["logits"]\nblocks = [3]',
+            "rule 1: it would say nothing: site 'logits' is not in a block but 'outside'",
+        ),
+        (
+            LEFT + 'sites = ["expand", "scores"]\nblocks = [0, 1]',
+            "rule 1: it would say nothing: site 'scores' is not in a block but 'outside'",
+        ),
+        (
+            LEFT + 'sites = ["gelu"]\nblocks = ["outside"]',
+            "rule 1: it would say nothing: site 'gelu' is in the blocks",
+        ),
+        (
+            LEFT + 'sites = ["tokens", "expand"]\nblocks = ["outside"]',
+            "rule 1: it would say nothing: site 'expand' is in the blocks",
+        ),
+        (
+            LEFT + 'op = "CONV_2D"\nblocks = ["outside", 1]',
+            "rule 1: it would say nothing: nothing in block 1 is that",
+        ),
+        (LEFT + 'sites = ["head"]', "unknown site 'head'; what `edgevit sensitivity` calls that is 'logits' here"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, run, text, message):
@@ -88,6 +111,40 @@ def test_what_is_wrong_is_named(tmp_path, run, text, message):
     code, _, err = run("recipes", path)
     assert code == 1
     assert "mine.toml" in err
+
+
+def test_the_graph_has_the_sites_that_rules_can_name(tiny_model):
+    """In each block and outside of all; `scaled` only where a norm's output has a factor."""
+    config = tiny_model.config
+    folded = fold(config, model_arrays(tiny_model), 64)
+    seen = observe(config, [(folded, np.zeros((1, 64, 64, 3), np.uint8))]).samples
+    for place in (OUTSIDE, *range(config.depth)):
+        found = {word(site) for site in seen if block_of(site) == place} - {"pixels"}
+        lacking = {"scaled"} if place in (OUTSIDE, config.depth - 1) else {"scaled", "queries"}
+        assert found == {*sites_in(place)} - lacking
+
+
+def test_a_rule_about_the_last_blocks_queries_elsewhere(tiny_model, tmp_path):
+    path = file_with(tmp_path, RULE + LEFT + 'sites = ["queries"]\nblocks = [0, 1]')
+    with pytest.raises(ConfigError, match=r"rule 2: it would say nothing: site 'queries' is the last block's, 2; "):
+        convert(tiny_model, tmp_path / "x.tflite", recipe=path, resolutions=[32])
+
+
+@pytest.mark.parametrize(
+    ("rule", "hardware"),
+    [
+        (
+            LEFT + 'sites = ["logits"]',
+            "what computes in floats, too: its own rules leave some, where int8-full has ",
+        ),
+        (
+            '[[rules]]\nsites = ["weights"]\nweight = "int8"\nactivation = "int16-static"',
+            "accelerators without floats; of 16 bits they need ADD, MUL, MEAN, RSQRT; by its own rules in 16 bits SOFT",
+        ),
+    ],
+)
+def test_the_hardware_is_what_its_own_rules_leave_of_the_bases(tmp_path, rule, hardware):
+    assert read_recipe(file_with(tmp_path, f'base = "int8-full"\n{rule}')).hardware.startswith(hardware)
 
 
 def test_files_that_are_none(tmp_path):
@@ -118,8 +175,8 @@ def test_what_follows_from_the_rules(tmp_path):
 
 def test_written_and_read_again_it_is_the_same(tmp_path):
     rules = (
-        Rule("*", "int8", "int16-static", ("weights", "mixed"), 'why "quoted" \\ ü 😀', (0, 11, OUTSIDE)),
-        Rule("FULLY_CONNECTED", "float32", blocks=(1,)),
+        Rule("*", "int8", "int16-static", ("weights", "mixed"), 'why "quoted" \\ ü 😀', (0, 11)),
+        Rule("FULLY_CONNECTED", "float32", blocks=(1, OUTSIDE)),
     )
     recipe = with_rules(get_recipe("int8-full"), rules, "mine", summary="two rules")
     write_recipe(recipe, tmp_path / "mine.toml")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgevit.report.selection import accuracy_lines, points_words, selection_table
+from edgevit.report.selection import accuracy_lines, points_words, selection_table, trial_line
 
 
 def accuracy(pictures, drop, error, points=None):
@@ -25,9 +25,30 @@ def test_where_no_picture_differs_a_bound_stands(pictures, bound):
     assert f"drop 0.00 points, at most {bound} (none of {pictures} differs), top-5" in line
 
 
-def test_pictures_that_outweigh_each_other_have_a_standard_error():
+def test_pictures_that_outweigh_each_other_have_an_interval():
+    """Of 95 %, as everywhere: 1.96 standard errors."""
     (line,) = accuracy_lines(accuracy(40, 0.0, 0.035))
-    assert "drop 0.00 ± 3.50 points" in line
+    assert "drop 0.00 ± 6.86 points" in line
+
+
+def test_what_the_pictures_do_not_decide():
+    """200 pictures, six of which changed sides, three to each: within half a point, or three above it."""
+    said = "200 pictures do not tell that drop from a larger one: by chance it may be 2.40 points at 64 px"
+    _, line = accuracy_lines(accuracy(200, 0.0, 0.01225, 0.5))
+    assert line.startswith(said)
+    assert line.endswith("where 0.5 points are permitted")
+    assert len(list(accuracy_lines(accuracy(200, -0.03, 0.01225, 0.5)))) == 1  # it gained more than chance explains
+    assert len(list(accuracy_lines(accuracy(200, 0.0, 0.01225)))) == 1  # nothing was asked for
+
+
+def test_each_mix_has_a_line():
+    drop = {"top1": 0.01, "standard_error": 0.005}
+    assert trial_line("int8", {"parts": 0, "drop": drop}, kept=False) == (
+        "int8 as it is: drop 1.00 ± 0.98 points: too much"
+    )
+    assert trial_line("int8-mixed", {"parts": 1, "drop": drop}, kept=True) == (
+        "int8-mixed with 1 part taken out: drop 1.00 ± 0.98 points: kept within"
+    )
 
 
 @pytest.mark.parametrize(

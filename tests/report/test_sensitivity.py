@@ -3,9 +3,12 @@
 import io
 import re
 import shlex
+from dataclasses import asdict
 
+import pytest
 from edgevit.converters.custom import read_recipe
-from edgevit.converters.sensitivity import CLASSES, IN_RULES
+from edgevit.converters.recipes import get_recipe
+from edgevit.converters.sensitivity import CLASSES, island
 from rich.console import Console
 
 from edgevit.report.sensitivity import next_step, sensitivity_figure, sensitivity_table
@@ -16,7 +19,7 @@ IN_BLOCKS = [name for name in CLASSES if name not in ("patches", "head")]
 def document(worst=("block11", "softmax")):
     """Of twelve blocks under `int8-full`, in which every class is rounded."""
     groups = [(f"block{index}", name) for index in range(12) for name in IN_BLOCKS]
-    groups += [("", name) for name in ("patches", "norm", "normalised", "head")]
+    groups += [("", name) for name in ("patches", "norm", "normalised", "head", "stream")]
     entries = [
         {"block": block, "class": name, "kl": 0.5 if (block, name) == worst else 1e-3 * (1 + index)}
         for index, (block, name) in enumerate(groups)
@@ -49,17 +52,27 @@ def test_the_pictures_scale_has_numbers_and_no_tex():
 
 
 def test_the_next_step_is_for_a_shell():
-    line = next_step(document() | {"model": "my vit.keras", "data": "my $photos"}, "my recipe.toml", IN_RULES)
+    rule = asdict(island(document(), get_recipe("int8-full")))
+    line = next_step(document() | {"model": "my vit.keras", "data": "my $photos"}, "my recipe.toml", rule)
     words = shlex.split(line.partition(" takes")[0])
     assert words[:6] == ["next:", "edgevit", "convert", "my vit.keras", "-o", "X.tflite"]
     assert words[6:10] == ["--recipe", "my recipe.toml", "--calibration", "my $photos"]
 
 
-def test_the_next_step_is_a_rule_that_can_be_read(tmp_path):
-    for worst, blocks in ((("block11", "softmax"), (11,)), (("", "patches"), ("outside",))):
-        line = next_step(document(worst), "mine.toml", IN_RULES)
-        assert line.startswith("next: edgevit convert deit.keras -o X.tflite --recipe mine.toml --calibration photos ")
-        rule = re.search(r"\[\[rules\]\] (.*) \(docs", line)[1]
-        text = re.sub(r", (?=blocks|weight)", "\n", rule)
-        (tmp_path / "mine.toml").write_text(f'base = "int8-full"\n[[rules]]\n{text}\n')
-        assert read_recipe(tmp_path / "mine.toml").rules[-1].blocks == blocks
+@pytest.mark.parametrize(
+    ("base", "worst", "sites", "blocks", "activation"),
+    [
+        ("int8-full", ("block11", "softmax"), ("weights",), (11,), "int16-static"),  # every op stays integer
+        ("int8-full", ("", "patches"), ("patches",), ("outside",), "int16-static"),
+        ("int8-full", ("", "stream"), ("tokens",), ("outside",), "float32"),  # is in int16 as it is
+        ("int8-static", ("block3", "qkv"), ("qkv", "queries"), (3,), "float32"),
+    ],
+)
+def test_the_next_step_is_a_rule_that_can_be_read(tmp_path, base, worst, sites, blocks, activation):
+    line = next_step(document(worst), "mine.toml", asdict(island(document(worst), get_recipe(base))))
+    assert line.startswith("next: edgevit convert deit.keras -o X.tflite --recipe mine.toml --calibration photos ")
+    rule = re.search(r"\[\[rules\]\] (.*) \(docs", line)[1]
+    text = re.sub(r", (?=blocks|weight|activation)", "\n", rule)
+    (tmp_path / "mine.toml").write_text(f'base = "{base}"\n[[rules]]\n{text}\n')
+    read = read_recipe(tmp_path / "mine.toml").rules[-1]
+    assert (read.sites, read.blocks, read.activation) == (sites, blocks, activation)
