@@ -109,4 +109,29 @@ def max_drop() -> Iterator[str]:
     )
 
 
-SECTIONS = {"quantization": quantization, "max_drop": max_drop, "int4": int4, "shapes": shapes}
+def accelerators() -> Iterator[str]:
+    figures = result("vela")
+    rows = [
+        [
+            f"`{row['made_by']}`" if row["made_by"] == "int8-full" else row["made_by"],
+            str(row["resolution"]),
+            row["accelerator"],
+            str(row["cpu_operators"]),
+            str(row["npu_operators"]),
+            f"{row['estimated_ms']:.1f}",
+        ]
+        for row in figures["rows"]
+    ]
+    head = ["quantized by", "resolution", "accelerator", "operators left on the CPU", "on the NPU"]
+    yield from table([*head, "Vela's estimate, ms"], rows)
+    yield ""
+    yield f"DeiT-Tiny, Vela {figures['vela']} with its default memories, {figures['date']}; nothing ran on an NPU."
+
+
+SECTIONS = {
+    "accelerators": accelerators,
+    "quantization": quantization,
+    "max_drop": max_drop,
+    "int4": int4,
+    "shapes": shapes,
+}

@@ -93,3 +93,17 @@ def test_litertjs_in_chromium(single, picture, tmp_path, recipe):
     answer = json.loads(done.stdout)
     assert answer["signature"] == f"classify_{RESOLUTION}"
     np.testing.assert_allclose(answer["scores"], ours(single(recipe), picture)[0], atol=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("accelerator", ["ethos-u55-128", "ethos-u65-256", "ethos-u85-512"])
+def test_vela_leaves_nothing_to_the_cpu(artefact, tmp_path, accelerator):
+    """Arm's compiler for NPUs puts every operator of `int8-full` on the NPU."""
+    vela = Path(sys.executable).with_name("vela")
+    if not vela.exists():
+        pytest.skip("needs ethos-u-vela: pip install '.[others]'")
+    command = [vela, artefact("int8-full", 96), "--accelerator-config", accelerator, "--output-dir", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert re.search(r"CPU operators = 0 \(0\.0%\)", done.stdout), done.stdout
+    assert int(re.search(r"NPU operators = (\d+)", done.stdout)[1]) > 100
+    assert list(tmp_path.glob("*_vela.tflite"))
