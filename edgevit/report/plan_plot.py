@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgevit.latency.plan import Plan
-from edgevit.report.canvas import ROLES, SERIES, drawable, frame, legend, style
+from edgevit.report.canvas import ROLES, SERIES, WIDE, drawable, frame, legend, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 __all__ = ["plan_figure"]
 
 
-def plan_figure(plan: Plan) -> Figure:
-    """Top-1 (or MACs) over latency, logarithmic: each model's resolutions, the front as steps, the budget.
+def plan_figure(plan: Plan, width: float = WIDE) -> Figure:
+    """Top-1 (or MACs) over latency, logarithmic, `width` inches wide.
 
+    Each model's resolutions, the front as steps, the budget.
     What was predicted is hollow, with the range that it is believed in.
     """
     from matplotlib.figure import Figure
@@ -23,7 +24,7 @@ def plan_figure(plan: Plan) -> Figure:
 
     scale = 100.0 if plan.evaluated else 1e-6
     with style():
-        figure = Figure(figsize=(7.2, 4.7), layout="constrained")
+        figure = Figure(figsize=(width, 4.7), layout="constrained")
         axes = figure.add_subplot()
         frame(axes, "latency, ms (logarithmic)", "top-1 accuracy, %" if plan.evaluated else "MMACs (logarithmic)")
         axes.set_xscale("log")
