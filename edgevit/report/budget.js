@@ -110,9 +110,17 @@
     text.textContent = `budget ${round(budget)} ms`;
   }
 
+  // The present value stands over the slider's thumb, and inside the ends.
+  function tell(text) {
+    const share = (100 * slider.value) / STEPS;
+    shown.textContent = text;
+    shown.style.left = `${share}%`;
+    shown.style.transform = `translateX(-${share}%)`;
+    slider.setAttribute("aria-valuetext", text);
+  }
+
   function show(budget) {
-    shown.textContent = `${round(budget)} ms`;
-    slider.setAttribute("aria-valuetext", shown.textContent);
+    tell(`${round(budget)} ms`);
     state.series.forEach((_, index) => headline(index, budget));
     document.querySelectorAll(".choice").forEach((each, index) => take(state.plans[index], each, budget));
     // What was drawn for the budget of the page gives way to the slider's lines.
@@ -123,9 +131,11 @@
   document.querySelector(".slider").hidden = false;
   const asked = Number(/^#budget=([0-9.]+)$/.exec(location.hash)?.[1]);  // report.html#budget=20
   const start = asked > 0 ? asked : state.budget_ms;
+  document.getElementById("budget-low").textContent = `${round(low)} ms`;
+  document.getElementById("budget-high").textContent = `${round(high)} ms`;
   slider.max = STEPS;
   slider.value = start ? toStep(start) : STEPS;
   if (asked > 0) show(asked);
-  else shown.textContent = start ? `${round(start)} ms` : "move it";
+  else tell(start ? `${round(start)} ms` : "move it");
   slider.addEventListener("input", () => show(toMs(Number(slider.value))));
 })();

@@ -82,6 +82,9 @@ def test_the_slider_moves_the_recommendation(page: Path, tmp_path: Path) -> None
         ("128", "is the largest resolution under 5 ms"),
         ("192", "is the largest resolution under 5 ms"),
     ]
+    assert '<span id="budget-low">0.9 ms</span><span id="budget-high">156 ms</span>' in moved
+    ((left, present),) = re.findall(r'<output id="budget-shown"[^>]*style="left: ([0-9.]+)%[^>]*>(.*?)</output>', moved)
+    assert (float(left), present) == (pytest.approx(33.3), "5 ms")  # of the way from 0.9 to 156, by logarithm
     assert "3.30 ms median; the slowest tenth takes 3.63 ms or more." in moved
     assert "Top-1 accuracy there: 32.0 % ± 4.1 on 500 pictures." in moved
     drawn = 2 * 5  # both curves, the two together, and what to take on each: for a wide window and for a phone
