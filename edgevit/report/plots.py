@@ -96,7 +96,7 @@ def _draw_curve(axes: Axes, profile: Profile) -> None:
             markerfacecolor=ROLES["paper"],
             markeredgecolor=ROLES["ink"],
             zorder=5.5,
-            label="; ".join(sign.partition(",")[0] for sign in words.marks(marked)),
+            label=words.short_marks(marked),
         )
     _mark_budget(axes, profile, top)
     axes.set_xlim(0.0, right)

@@ -10,6 +10,7 @@ from edgevit_runtime.sensors import heat_is_watched
 
 from edgevit.latency.budget import Prediction, Recommendation
 from edgevit.latency.curve import Curve
+from edgevit.latency.plan import Candidate
 from edgevit.latency.point import TENTHS, Point
 from edgevit.latency.profile import Profile
 from edgevit.latency.sustained import Sustained
@@ -35,6 +36,7 @@ __all__ = [
     "recommendation",
     "remarks",
     "shares",
+    "short_marks",
     "size",
     "spread",
     "subject",
@@ -117,11 +119,16 @@ def mark(point: Point) -> str:
     return point.trust.mark
 
 
-def marks(points: Iterable[Point]) -> list[str]:
-    """What the marks before these points' medians mean, as far as there are any."""
-    found = "".join(map(mark, points))
+def marks(points: Iterable[Point | Candidate]) -> list[str]:
+    """What the marks before these points' latencies mean, as far as there are any."""
+    found = "".join(each.trust.mark for each in points)
     meaning = {"?": "? doubtful, the device was not as it should be", "~": "~ not settled in the time given"}
     return [text for sign, text in meaning.items() if sign in found]
+
+
+def short_marks(points: Iterable[Point | Candidate]) -> str:
+    """The same for a picture's legend; nothing where there are none."""
+    return "; ".join(each.partition(",")[0] for each in marks(points))
 
 
 def marked(value_ms: float, trust: Trust) -> str:

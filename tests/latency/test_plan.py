@@ -15,7 +15,10 @@ from edgevit.errors import BudgetError, ConfigError, ProfileError
 from edgevit.latency.cost import Cost
 from edgevit.latency.plan import Candidate, Plan
 from edgevit.latency.profile import Profile
+from edgevit.latency.trust import Trust
+from edgevit.report.canvas import ROLES, SERIES
 from edgevit.report.plan import choice
+from edgevit.report.plan_plot import plan_figure
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -55,6 +58,17 @@ def test_a_faster_one_within_the_margin_is_told() -> None:
     assert choice(Plan(every, 2.0)).endswith("top-1 75.0 % ± 8.4)")
     larger = (candidate(1.0, None, macs=1), candidate(2.0, None, macs=2))
     assert Plan(larger, 3.0).alike(larger[1]) is None
+
+
+def test_marked_points_are_hollow_in_its_picture() -> None:
+    doubtful = Trust(("steal",))
+    every = (candidate(1.0, 0.5), *(replace(candidate(ms, 0.1 * ms), trust=doubtful) for ms in (6.0, 7.0)))
+    lines = plan_figure(Plan(every, 7.0)).axes[0].get_lines()
+    points = {tuple(each.get_xdata()): each for each in lines if each.get_marker() == SERIES[0][1]}
+    assert points[(1.0,)].get_markerfacecolor() == ROLES[SERIES[0][0]]
+    assert points[(6.0, 7.0)].get_markerfacecolor() == ROLES["paper"]
+    assert points[()].get_label() == "? doubtful"
+    assert "? doubtful" not in [each.get_label() for each in plan_figure(Plan(every[:1])).axes[0].get_lines()]
 
 
 def test_a_prediction_must_fit_with_all_its_range() -> None:
