@@ -152,20 +152,21 @@ def _accuracy_svg(profiles: Sequence[Profile], accuracies: Accuracies) -> str:
 
 
 def _comparison(each: Comparison, profiles: Sequence[Profile], accuracies: Accuracies) -> dict[str, Any]:
-    """Two models side by side: top-1 of each, the difference in points, and how often they agree."""
-    agreement = dict(each.agreement)
+    """Two models side by side: what the second loses in points, top-1 of each, and how often they agree."""
+    agreement, ends = dict(each.agreement), {resolution: (low, high) for resolution, low, high in each.drops}
     rows = []
     for score in each.model.scores:
         other = each.against.top1(score.resolution)
         if other is not None:
-            points = f"{100 * (score.top1 - other):+.1f}"
+            points = words.lost(score.top1 - other, ends.get(score.resolution))
             agrees = agreement.get(score.resolution)
             share = "–" if agrees is None else words.percent(agrees, 1)
             theirs, own = words.top1(other, each.against.images), words.top1(score.top1, each.model.images)
-            rows.append((score.resolution, theirs, own, points, share))
+            rows.append((score.resolution, points, theirs, own, share))
     return {
         "model": accuracies.label(each.model, *profiles),
         "against": accuracies.label(each.against, *profiles),
         "series": each.model,
+        "interval": bool(ends),
         "rows": rows,
     }

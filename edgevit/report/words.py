@@ -25,6 +25,7 @@ __all__ = [
     "doubts",
     "equation",
     "fit_quality",
+    "lost",
     "mark",
     "marked",
     "marks",
@@ -76,6 +77,12 @@ def top1(share: float, count: int | None) -> str:
 def untold(more: float, less: float, count: int) -> str:
     """What to add where chance alone may have put one top-1 above the other; nothing where it may not."""
     return f"; {count} pictures do not tell the two apart" if more - less <= margin(more, count) else ""
+
+
+def lost(drop: float, ends: tuple[float, float] | None = None) -> str:
+    """Points of top-1 lost, a gain negative, with the ends of their 95 % interval: `0.31 (-0.16 to 0.77)`."""
+    points = [f"{round(100 * each, 2) + 0.0:.2f}" for each in (drop, *(ends or ()))]  # + 0.0: no -0.00
+    return f"{points[0]} ({points[1]} to {points[2]})" if ends else points[0]
 
 
 def mega(value: float) -> str:

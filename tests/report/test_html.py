@@ -75,12 +75,26 @@ def test_holds_the_numbers(measured: Measured, deit_tiny_ms: dict[int, float]) -
     assert "from N = 395 on (resolution 317). It is 7 % of the time at 96 and 72 % at 512." in text
     assert "288 22.9 22.4–25.2 81.9 % ± 2.1 60.0 325 23.0 +0.3 % 44 % 1654 446" in text
     assert "Predicted at 352 (N = 485): 41.5 ms." in text
-    assert "224 82.3 % ± 2.1 82.1 % ± 2.1 -0.2 98.7 %" in text
+    assert "224 -0.20 82.3 % ± 2.1 82.1 % ± 2.1 98.7 %" in text
     assert "float · deit_tiny.keras against int8 · deit_tiny.tflite" in text
     assert "1300 pictures of val, 2 skipped" in text
     assert "processor Test CPU" in text
     assert "memory 8.0 GiB" in text
     assert "purely" not in text
+
+
+def test_points_lost_have_their_interval_where_the_evaluation_has(
+    measured: Measured, deit_tiny_ms: dict[int, float]
+) -> None:
+    found = accuracies()
+    (pair,) = found.comparisons
+    whole = replace(found, comparisons=(replace(pair, drops=tuple((each, -0.0071, 0.003) for each in FLOAT)),))
+    text, older = (Text(render(measured(deit_tiny_ms), each)).text for each in (whole, found))
+    assert "resolution points lost float · deit_tiny.keras int8 · deit_tiny.tflite" in text
+    assert "224 -0.20 (-0.71 to 0.30) 82.3 % ± 2.1 82.1 % ± 2.1 98.7 %" in text
+    says = "Points lost: what float · deit_tiny.keras loses against int8 · deit_tiny.tflite, a gain negative"
+    assert f"{says}; in brackets the 95 % interval" in text
+    assert f"{says}. " in older
 
 
 def test_needs_nothing_from_outside(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
