@@ -77,7 +77,10 @@
     const fitting = plan.candidates.filter((each) => each.needs <= budget);
     const chosen = fitting.reduce((a, b) => (a && !better(a, b) ? a : b), null);
     const within = `${round(budget)} ms${plan.where}`;
-    paragraph.textContent = chosen ? `${plan.best} within ${within}: ${chosen.says}.` : `Nothing fits ${within}.`;
+    const late = chosen && chosen.late > budget ? `; ${state.late}` : "";
+    paragraph.textContent = chosen
+      ? `${plan.best} within ${within}: ${chosen.costs}${late}${chosen.doubts}.`
+      : `Nothing fits ${within}.`;
     paragraph.hidden = false;
   }
 

@@ -16,7 +16,7 @@ from edgevit.latency.plan import Plan
 from edgevit.margin import margin
 from edgevit.report import words
 from edgevit.report.accuracy import Accuracies
-from edgevit.report.plan import best, described
+from edgevit.report.plan import best, costs, doubts
 
 __all__ = ["script_hash", "script_text", "state"]
 
@@ -69,13 +69,16 @@ def state(
                         "needs": each.needs_ms,
                         "latency": each.latency_ms,
                         "worth": each.worth,
-                        "says": described(each, plan),
+                        "late": None if each.predicted else each.late_ms,
+                        "costs": costs(each, plan),
+                        "doubts": doubts(each, plan),
                     }
                     for each in plan.candidates
                 ],
             }
             for plan in plans
         ],
+        "late": words.LATE,
         "charts": dict(charts),
     }
     # In an element of text only "</" could end it early.

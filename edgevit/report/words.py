@@ -18,6 +18,7 @@ from edgevit.latency.trust import Trust
 from edgevit.margin import centred, interval, margin
 
 __all__ = [
+    "LATE",
     "artefact",
     "cooling",
     "crossover",
@@ -47,6 +48,9 @@ __all__ = [
     "unstable",
     "untold",
 ]
+
+LATE = "its slowest tenth is over the budget"
+"""What to add where a median fits and p90 does not."""
 
 
 def ms(value: float) -> str:
@@ -292,7 +296,7 @@ def recommendation(found: Recommendation) -> str:
             f"({marked(found.point.median_ms, found.point.trust)} ms median, p90 {ms(found.point.p90_ms)} ms)"
         )
         if found.point.p90_ms > found.budget_ms:
-            text += "; its slowest tenth is over the budget"
+            text += f"; {LATE}"
         if found.point.trust.reason:
             text += f"; {found.point.trust.reason}"
     return f"{text}. {predicted(found.predicted)}" if found.predicted else text

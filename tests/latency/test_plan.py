@@ -55,9 +55,19 @@ def test_a_faster_one_within_the_margin_is_told() -> None:
         "Most accurate within 10 ms: x at 96 (8.00 ms median, p90 9.60 ms, top-1 80.0 % ± 7.8). "
         "100 pictures do not tell x at 96 from x at 96 (2.00 ms median, p90 2.40 ms)"
     )
-    assert choice(Plan(every, 2.0)).endswith("top-1 75.0 % ± 8.4)")
+    assert choice(Plan(every, 2.4)).endswith("top-1 75.0 % ± 8.4)")
     larger = (candidate(1.0, None, macs=1), candidate(2.0, None, macs=2))
     assert Plan(larger, 3.0).alike(larger[1]) is None
+
+
+def test_what_fits_by_its_median_alone_is_told() -> None:
+    every = tuple(replace(candidate(ms, top1), images=100) for ms, top1 in ((1.0, 0.5), (4.5, 0.79)))
+    assert choice(Plan(every, 5.0)) == (
+        "Most accurate within 5 ms: x at 96 (4.50 ms median, p90 5.40 ms, top-1 79.0 % ± 7.9); "
+        "its slowest tenth is over the budget"
+    )
+    assert "over the budget" not in choice(Plan(every, 5.5))
+    assert not candidate(4.5, 0.5, predicted=True).late(5.0)
 
 
 def test_marked_points_are_hollow_in_its_picture() -> None:
@@ -127,6 +137,7 @@ class TestPlanCommand:
         assert not rows["deit_tiny.tflite", 288]["on_front"]  # slower than 224, and less accurate
         words = " ".join(out.split())
         assert "Most accurate within 50 ms: deit_tiny.tflite at 352 (41.5 ms predicted, up to" in words
+        assert "p90 / up to: the slowest tenth takes that or more; a budget goes by the median; of a pred" in words
         assert png.read_bytes().startswith(b"\x89PNG")
 
     def test_without_evaluation_and_with_variants(self, run: Run, folder: Path) -> None:

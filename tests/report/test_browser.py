@@ -109,6 +109,9 @@ def test_the_slider_moves_the_recommendation(page: Path, tmp_path: Path) -> None
     told = re.findall(r'id="plan-budget-([\w-]+)"( display="none")?', drawn)
     assert {name for name, _ in told} == {"line", "line-key", "line-words", "mark", "mark-key", "mark-words"}
     assert all(hidden for _, hidden in told)
+    moved = chromium(tmp_path, f"{page.as_uri()}#budget=23", "--dump-dom")
+    late = "at 288 (22.9 ms median, p90 25.2 ms, top-1 72.0 % ± 3.9); its slowest tenth is over the budget."
+    assert late in re.findall(r'<p class="choice">(.*?)</p>', moved)[0]
     none = chromium(tmp_path, f"{page.as_uri()}#budget=1.5", "--dump-dom")
     assert shown(none)[0] == ("none", "no resolution fits 1.5 ms")
     assert "Nothing fits 1.5 ms on Test CPU." in none
