@@ -88,12 +88,12 @@ def _headline(profile: Profile, accuracies: Accuracies) -> dict[str, Any]:
             "notes": _reasons(first, last),
         }
     notes = []
+    shown = found.point or min(profile.points, key=lambda point: point.median_ms)
     if found.point is None:
-        fastest = min(profile.points, key=lambda point: point.median_ms)
         big, what = "none", f"no resolution fits {found.budget_ms:g} ms"
-        took = words.marked(fastest.median_ms, fastest.trust)
-        notes.append(f"The fastest measured one, {fastest.resolution}, takes {took} ms (median).")
-        notes += _reasons(fastest)
+        took = words.marked(shown.median_ms, shown.trust)
+        notes.append(f"The fastest measured one, {shown.resolution}, takes {took} ms (median).")
+        notes += _reasons(shown)
     else:
         big, what = str(found.point.resolution), f"is the largest resolution under {found.budget_ms:g} ms"
         over = ", which is over the budget" if found.point.p90_ms > found.budget_ms else ""
@@ -103,7 +103,8 @@ def _headline(profile: Profile, accuracies: Accuracies) -> dict[str, Any]:
         notes += _most_accurate(found.point, profile, accuracies)
     if found.predicted:
         notes.append(f"{words.predicted(found.predicted)}.")
-        if stands := words.curve_trust(profile):
+        stands = words.curve_trust(profile)
+        if stands and Trust.of_all(each.trust for each in profile.points) != shown.trust:  # which was told above
             notes.append(f"{stands}.")
     return {"big": big, "what": what, "notes": notes}
 
