@@ -7,6 +7,7 @@ from math import factorial
 
 import numpy as np
 import pytest
+from edgevit_runtime.plural import counted
 from edgevit_runtime.preprocess import prepare
 from samples import LABELS
 
@@ -15,7 +16,7 @@ from edgevit.evaluation import evaluate
 from edgevit.margin import interval, margin, paired_interval
 from edgevit.report import words
 from edgevit.report.accuracy import read_accuracies
-from edgevit.report.evaluation import evaluation_table
+from edgevit.report.evaluation import evaluation_notes, evaluation_table
 
 
 def expected_top1(model, folder, resolution):
@@ -201,3 +202,13 @@ def test_an_interval_that_is_not_centred_has_two_ends():
     result = {"resolution": 96, "top1": 0.0, "top5": 0.5}
     table = evaluation_table({"model": "x.tflite", "images": 4, "data": "val", "results": [result]})
     assert list(table.columns[1].cells) == ["0.00%", "0.0%–49.0%"]
+
+
+def test_one_picture_is_no_pictures():
+    results = [{"resolution": 96, "top1": 1.0, "top5": 1.0}]
+    one = {"model": "x.tflite", "images": 1, "data": "val", "results": results, "skipped": 0}
+    assert evaluation_table(one).title == "1 picture of val"
+    assert "of a top-1 counted on 1 picture, where" in " ".join(evaluation_notes(one))
+    assert words.untold(1.0, 0.9, 1) == "; 1 picture does not tell the two apart"
+    assert words.untold(1.0, 0.9, 2) == "; 2 pictures do not tell the two apart"
+    assert (counted(0, "epoch"), counted(1, "epoch"), counted(2, "epoch")) == ("0 epochs", "1 epoch", "2 epochs")

@@ -29,13 +29,13 @@
     const lines = [`${marked(chosen)} ms median; the slowest tenth takes ${say(chosen.p90)} ms or more${over}.`];
     lines.push(...reasons(chosen));
     if (chosen.top1 === null) return lines;
-    lines.push(`Top-1 accuracy there: ${chosen.top1_says} on ${series.images} pictures.`);
+    lines.push(`Top-1 accuracy there: ${chosen.top1_says} on ${series.pictures}.`);
     const better = series.points
       .filter((point) => point.median <= budget && point.top1 !== null)
       .reduce((a, b) => (b.top1 > a.top1 ? b : a), chosen);
     if (better.top1 > chosen.top1) {
       const untold = better.top1 - chosen.top1 <= better.top1_margin;
-      const alike = untold ? `; ${series.images} pictures do not tell the two apart` : "";
+      const alike = untold ? `; ${series.not_told} the two apart` : "";
       lines.push(`${better.resolution} takes ${marked(better)} ms and is more accurate: ${better.top1_says}${alike}.`);
       return lines;
     }
@@ -45,7 +45,7 @@
       .reduce((a, b) => (a && a.median <= b.median ? a : b), null);
     if (faster) {
       const two = `${chosen.resolution} from ${faster.resolution}`;
-      lines.push(`${series.images} pictures do not tell ${two}, which takes ${marked(faster)} ms.`);
+      lines.push(`${series.not_told} ${two}, which takes ${marked(faster)} ms.`);
     }
     return lines;
   }

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
+from edgevit_runtime.plural import counted
 from rich.table import Table
 
 from edgevit.margin import centred, interval, margin
@@ -17,7 +18,7 @@ from edgevit.report.shortened import Shortened
 def evaluation_table(evaluation: Mapping[str, Any]) -> Table:
     """One row a resolution of an `edgevit.evaluation/1` document, columns for each model; last, how sure top-1 is."""
     others, names = _others(evaluation), _names(evaluation)
-    table = Table(title=f"{evaluation['images']} pictures of {evaluation['data']}", title_justify="left")
+    table = Table(title=f"{counted(evaluation['images'], 'picture')} of {evaluation['data']}", title_justify="left")
     table.add_column("resolution", justify="right")
     for model, name in zip((evaluation, *others), names, strict=True):
         table.add_column(Shortened(f"{name}\ntop-1"), justify="right")
@@ -73,7 +74,7 @@ def _names(evaluation: Mapping[str, Any]) -> list[str]:
 def evaluation_notes(evaluation: Mapping[str, Any]) -> Iterator[str]:
     """What ± means, and a line when pictures were left out."""
     yield (
-        f"±: the 95 % interval of a top-1 counted on {evaluation['images']} pictures, where it is widest "
+        f"±: the 95 % interval of a top-1 counted on {counted(evaluation['images'], 'picture')}, where it is widest "
         "(its two ends where it is not centred)"
     )
     if "against" in evaluation:
@@ -84,4 +85,4 @@ def evaluation_notes(evaluation: Mapping[str, Any]) -> Iterator[str]:
     if evaluation["skipped"]:
         files = evaluation["skipped_files"]
         more = f" and {len(files) - 3} more" if len(files) > 3 else ""
-        yield f"skipped {evaluation['skipped']} pictures that cannot be read: {', '.join(files[:3])}{more}"
+        yield f"skipped {counted(evaluation['skipped'], 'picture')} that cannot be read: {', '.join(files[:3])}{more}"

@@ -7,6 +7,8 @@ from functools import partial
 from importlib import resources
 from typing import Any
 
+from edgevit_runtime.plural import counted
+
 from edgevit.errors import EdgeViTError
 from edgevit.latency.comparison import Comparison as Profiles
 from edgevit.latency.comparison import apart, device_names
@@ -36,7 +38,7 @@ def render(profiles: Profile | Sequence[Profile], accuracies: Accuracies, *, tit
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(_source)
     )
-    environment.filters.update(ms=words.ms, percent=words.percent)
+    environment.filters.update(ms=words.ms, percent=words.percent, counted=counted)
     first, several = together.profiles[0], len(together.profiles) > 1
     sections = [
         section(index, label, profile, accuracies)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
+from edgevit_runtime.plural import counted
 from markupsafe import Markup
 
 from edgevit.latency.comparison import Comparison
@@ -55,7 +56,8 @@ def state(
                     for point in profile.points
                     for top1 in (series.top1(point.resolution) if series else None,)
                 ],
-                "images": series.images if series else None,
+                "pictures": counted(series.images, "picture") if series else None,
+                "not_told": words.not_told(series.images) if series else None,
             }
             for profile in together.profiles
             for series in (accuracies.of(profile),)

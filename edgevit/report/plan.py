@@ -110,10 +110,10 @@ def _named(each: Candidate, plan: Plan) -> str:
 def _alike(each: Candidate, plan: Plan) -> str:
     """The sentence that a faster candidate may be as accurate, by the pictures that there were; or nothing."""
     faster = plan.alike(each)
-    if faster is None:
+    if faster is None or each.images is None:
         return ""
     two = f"{_named(each, plan)} from {_named(faster, plan)}"
-    return f". {each.images} pictures do not tell {two} ({latency(faster)})"
+    return f". {words.not_told(each.images)} {two} ({latency(faster)})"
 
 
 def latency(each: Candidate) -> str:

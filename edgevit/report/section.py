@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from edgevit_runtime.plural import counted
+
 from edgevit.latency.point import Point
 from edgevit.latency.profile import Profile
 from edgevit.latency.trust import Trust
@@ -125,7 +127,7 @@ def _most_accurate(chosen: Point, profile: Profile, accuracies: Accuracies) -> l
     budget_ms = profile.recommendation.budget_ms if profile.recommendation else 0.0
     if series is None or own is None:
         return []
-    notes = [f"Top-1 accuracy there: {words.top1(own, series.images)} on {series.images} pictures."]
+    notes = [f"Top-1 accuracy there: {words.top1(own, series.images)} on {counted(series.images, 'picture')}."]
     fitting = [
         (top1, p)
         for p in profile.points
@@ -144,7 +146,7 @@ def _most_accurate(chosen: Point, profile: Profile, accuracies: Accuracies) -> l
         faster = min(quick, key=lambda each: each.median_ms)
         took = words.marked(faster.median_ms, faster.trust)
         notes.append(
-            f"{series.images} pictures do not tell {chosen.resolution} from {faster.resolution}, which takes {took} ms."
+            f"{words.not_told(series.images)} {chosen.resolution} from {faster.resolution}, which takes {took} ms."
         )
     return notes
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from edgevit_runtime.plural import counted
 from rich.table import Table
 
 from edgevit.report.recipes import block_words
@@ -70,7 +71,7 @@ def _selection_lines(document: Mapping[str, Any]) -> Iterator[str]:
 
 def accuracy_lines(accuracy: Mapping[str, Any]) -> Iterator[str]:
     """A manifest's `accuracy`, a line for each resolution."""
-    head = f"{accuracy['pictures']} pictures of {accuracy['set']}"
+    head = f"{counted(accuracy['pictures'], 'picture')} of {accuracy['set']}"
     for each in accuracy["results"]:
         yield (
             f"{each['resolution']} px: top-1 {each['top1']:.2%}, float {each['float']['top1']:.2%}, "
@@ -82,7 +83,7 @@ def accuracy_lines(accuracy: Mapping[str, Any]) -> Iterator[str]:
         one = 100 / accuracy["pictures"]
         if 0 < asked["points"] < one:
             yield (
-                f"{accuracy['pictures']} pictures cannot tell {points_words(asked['points'])}: "
+                f"{counted(accuracy['pictures'], 'picture')} cannot tell {points_words(asked['points'])}: "
                 f"one is {points_words(round(one, 2))}"
             )
         over = [

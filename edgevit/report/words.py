@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 
 from edgevit_runtime.machine import int8_may_be_slow
+from edgevit_runtime.plural import counted
 from edgevit_runtime.sensors import heat_is_watched
 
 from edgevit.latency.budget import Prediction, Recommendation
@@ -32,6 +33,7 @@ __all__ = [
     "marks",
     "mega",
     "ms",
+    "not_told",
     "percent",
     "place",
     "predicted",
@@ -78,9 +80,14 @@ def top1(share: float, count: int | None) -> str:
     return f"{percent(share, 1)} ± {points:.{0 if points >= 9.95 else 1}f}"
 
 
+def not_told(count: int) -> str:
+    """The beginning of a sentence: `500 pictures do not tell`."""
+    return f"{counted(count, 'picture')} {'does' if count == 1 else 'do'} not tell"
+
+
 def untold(more: float, less: float, count: int) -> str:
     """What to add where chance alone may have put one top-1 above the other; nothing where it may not."""
-    return f"; {count} pictures do not tell the two apart" if more - less <= margin(more, count) else ""
+    return f"; {not_told(count)} the two apart" if more - less <= margin(more, count) else ""
 
 
 def lost(drop: float, ends: tuple[float, float] | None = None) -> str:
@@ -117,7 +124,7 @@ def place(profile: Profile) -> str:
 
 
 def threads(profile: Profile) -> str:
-    return f"{profile.threads} thread{'s' if profile.threads > 1 else ''}"
+    return counted(profile.threads, "thread")
 
 
 def subject(profile: Profile) -> str:
@@ -169,7 +176,7 @@ def doubts(profile: Profile) -> list[str]:
     lines = []
     cores = profile.device.get("cores")
     if isinstance(cores, int) and 0 < cores < profile.threads:
-        on = f"{cores} core{'s' if cores > 1 else ''}"
+        on = counted(cores, "core")
         lines.append(
             f"? {threads(profile)} on {on} wait for one another: --threads {cores} is the most that makes sense"
         )
@@ -201,13 +208,13 @@ def cooling(profile: Profile) -> str | None:
     found = profile.cooling
     if found is None or not found.pauses:
         return None
-    text = f"Paused {found.pauses} time{'s' if found.pauses > 1 else ''} to cool, {found.paused_s:.0f} s together"
+    text = f"Paused {counted(found.pauses, 'time')} to cool, {found.paused_s:.0f} s together"
     return f"{text}, all that was allowed; it was hot once more after that" if found.gave_up else text
 
 
 def sustained(run: Sustained) -> str:
     """What became of the speed in a run without a pause, and why that may be nothing of the heat's."""
-    threads = f"{run.threads} thread{'s' if run.threads > 1 else ''}"
+    threads = counted(run.threads, "thread")
     text = (
         f"{run.seconds:.0f} s without a pause at {run.resolution} on {threads}: "
         f"{ms(run.first_ms)} ms at first, {ms(run.steady_ms)} ms at the end"

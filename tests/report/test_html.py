@@ -174,6 +174,14 @@ def test_a_faster_resolution_that_pictures_do_not_tell_apart(
     assert "20 pictures do not tell 224 from 160, which takes 5.20 ms." in text  # 96 and 128 were not evaluated
 
 
+def test_one_picture_is_no_pictures(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    one = Accuracies((Series("out/deit_tiny.tflite", "val", 1, 0, (Score(160, 1.0, None), Score(224, 1.0, None))),))
+    text = Text(render(measured(deit_tiny_ms).within(13.0), one)).text
+    assert "on 1 picture. 1 picture does not tell 224 from 160, which takes 5.20 ms." in text
+    assert "int8 · deit_tiny.tflite: 1 picture of val." in text
+    assert "1 pictures" not in text
+
+
 def test_what_has_its_name_and_another_recipe_is_not_joined(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
     other = replace(accuracies().series[0], recipe="int8-static")
     text = Text(render(measured(deit_tiny_ms).within(30.0), Accuracies((other,)))).text
