@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from training_tables import DOT_PRODUCTS, processor, result, table
 
+from edgevit.margin import Z_95
+
 MODELS = {"deit_tiny": "DeiT-Tiny", "deit_tiny_outliers": "with outliers"}
 STEPS = {
     "plain": "the widest ends seen, every tensor that int8 can hold",
@@ -90,8 +92,8 @@ def max_drop() -> Iterator[str]:
             [
                 f"`{row['base']}`, {row['islands']} islands",
                 f"{chosen['parts']} of {len(row['parts'])}" if chosen["parts"] else "none",
-                f"{plain['drop'] * 100:.2f} ± {1.96 * plain['drop_standard_error'] * 100:.2f}",
-                f"{chosen['drop'] * 100:.2f} ± {1.96 * chosen['drop_standard_error'] * 100:.2f}",
+                f"{plain['drop'] * 100:.2f} ± {Z_95 * plain['drop_standard_error'] * 100:.2f}",
+                f"{chosen['drop'] * 100:.2f} ± {Z_95 * chosen['drop_standard_error'] * 100:.2f}",
                 " and ".join(f"{each:.2f}" for each in across) or "–",
                 f"{chosen['agreement']:.2%}",
                 f"{row['before_ms']:.1f}",
@@ -125,7 +127,8 @@ def accelerators() -> Iterator[str]:
     head = ["quantized by", "resolution", "accelerator", "operators left on the CPU", "on the NPU"]
     yield from table([*head, "Vela's estimate, ms"], rows)
     yield ""
-    yield f"DeiT-Tiny, Vela {figures['vela']} with its default memories, {figures['date']}; the CPU's operators are not in its estimate."
+    vela = f"Vela {figures['vela']} with its default memories, {figures['date']}"
+    yield f"DeiT-Tiny, {vela}; the CPU's operators are not in its estimate."
 
 
 SECTIONS = {

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edgevit.data.folders import PictureSet, decode_batches, read_folder
 from edgevit.errors import ConfigError, DataError, ModelError
-from edgevit.margin import margin
+from edgevit.margin import margin, paired_interval
 
 if TYPE_CHECKING:
     from edgevit.model import OtherModel, ViT
@@ -155,7 +155,8 @@ def evaluate(
     """The `edgevit.evaluation/1` document: top-1 and top-5 (fractions, 0 to 1) at each resolution.
 
     against: a second model or several, shown the very same pixels; `agreement` is the share of pictures on which one
-        names the same class as the first. The second stands under `against`, those after it under `also_against`.
+        names the same class as the first, `drop` the first's top-1 less its own, from `drop_low` to `drop_high` (the
+        paired 95 % interval). The second stands under `against`, those after it under `also_against`.
     resolutions: where empty, those of the first model (and of the others that are artefacts).
     resize: a preprocessing policy; None takes the first model's own.
     pixels: what a `.keras` model that is not ours wants, where neither it nor an artefact beside it says so.
@@ -181,7 +182,7 @@ def evaluate(
 
         tallies = [[_Tally() for _ in ladder] for _ in classifiers]
         skipped: set[Path] = set()
-        agreed = [[0 for _ in ladder] for _ in others]
+        pairs = [[_Pair() for _ in ladder] for _ in others]
         done, total = 0, len(ladder) * len(pictures.files)
         for column, resolution in enumerate(ladder):
             batches = decode_batches(
@@ -196,8 +197,8 @@ def evaluate(
                 votes = [
                     row[column].add(each.scores(images), truths) for each, row in zip(classifiers, tallies, strict=True)
                 ]
-                for row, theirs in zip(agreed, votes[1:], strict=True):
-                    row[column] += int((votes[0] == theirs).sum())
+                for row, theirs in zip(pairs, votes[1:], strict=True):
+                    row[column].add(votes[0], theirs, truths)
                 done += len(images)
                 on_picture(done + column * len(skipped), total)
     counted = tallies[0][0].count
@@ -222,11 +223,11 @@ def evaluate(
             "model": str(each),
             **_shape(classifier),
             "results": [
-                {"resolution": resolution, **tally.to_dict(), "agreement": same / counted}
-                for resolution, tally, same in zip(ladder, row, agrees, strict=True)
+                {"resolution": resolution, **tally.to_dict(), **pair.to_dict(counted)}
+                for resolution, tally, pair in zip(ladder, row, paired, strict=True)
             ],
         }
-        for each, classifier, row, agrees in zip(others, classifiers[1:], tallies[1:], agreed, strict=True)
+        for each, classifier, row, paired in zip(others, classifiers[1:], tallies[1:], pairs, strict=True)
     ]
     if beside:
         document["against"] = beside[0]
@@ -263,6 +264,30 @@ class _Tally:
     def to_dict(self) -> dict[str, float]:
         top1 = self.top1 / self.count
         return {"top1": top1, "top1_margin": margin(top1, self.count), "top5": self.top5 / self.count}
+
+
+class _Pair:
+    """Counts on how many pictures the first model and another name the same class, and where only one is right."""
+
+    def __init__(self) -> None:
+        self.same = self.only_first = self.only_this = 0
+
+    def add(self, first: NDArray[np.int64], this: NDArray[np.int64], truths: NDArray[np.int64]) -> None:
+        """Counts a batch: the classes that each voted for and the true ones, [batch]."""
+        self.same += int((first == this).sum())
+        self.only_first += int(((first == truths) & (this != truths)).sum())
+        self.only_this += int(((this == truths) & (first != truths)).sum())
+
+    def to_dict(self, count: int) -> dict[str, float]:
+        low, high = paired_interval(self.only_first, self.only_this, count)
+        return {
+            "agreement": self.same / count,
+            "only_first_right": self.only_first,
+            "only_this_right": self.only_this,
+            "drop": (self.only_first - self.only_this) / count,
+            "drop_low": low,
+            "drop_high": high,
+        }
 
 
 def _resolutions(classifiers: Sequence[Classifier], wanted: Sequence[int]) -> tuple[int, ...]:

@@ -1,12 +1,12 @@
-"""How far a share that was counted on so many pictures may be off by chance."""
+"""How far a share, or the difference of two, that was counted on so many pictures may be off by chance."""
 
 from __future__ import annotations
 
 from math import sqrt
 
-__all__ = ["centred", "interval", "margin"]
+__all__ = ["Z_95", "centred", "interval", "margin", "paired_interval"]
 
-_Z = 1.959964
+Z_95 = 1.959964
 """Standard deviations to either side that hold 95 % of a normal distribution."""
 
 
@@ -15,12 +15,12 @@ def margin(share: float, count: int) -> float:
 
     Not the plain z·sqrt(p(1 - p) / n), which is 0 for a model that is right on all of its twelve pictures.
     """
-    return _Z / (1.0 + _Z**2 / count) * sqrt(share * (1.0 - share) / count + _Z**2 / (4.0 * count**2))
+    return Z_95 / (1.0 + Z_95**2 / count) * sqrt(share * (1.0 - share) / count + Z_95**2 / (4.0 * count**2))
 
 
 def interval(share: float, count: int) -> tuple[float, float]:
     """The two ends of that interval, 0..1: its middle is not the share itself but lies towards one half."""
-    middle = (share + _Z**2 / (2.0 * count)) / (1.0 + _Z**2 / count)
+    middle = (share + Z_95**2 / (2.0 * count)) / (1.0 + Z_95**2 / count)
     half = margin(share, count)
     return max(0.0, middle - half), min(1.0, middle + half)
 
@@ -28,3 +28,16 @@ def interval(share: float, count: int) -> tuple[float, float]:
 def centred(share: float, count: int) -> bool:
     """Whether `margin` to either side of the share stays within 0..1, so that `±` says what the ends say."""
     return margin(share, count) <= min(share, 1.0 - share)
+
+
+def paired_interval(only_first: int, only_second: int, count: int) -> tuple[float, float]:
+    """The two ends, -1..1, of the 95 % interval of the first's share right less the second's, on the same pictures.
+
+    `only_first`, `only_second`: on how many of `count` the one is right and the other is not; the rest tells nothing
+    of the difference. Wald's interval with half a picture more in each of the four cells (Agresti and Min 2005), as
+    the plain one promises a difference of exactly 0 where no picture changed sides.
+    """
+    all_of_them = count + 2.0
+    difference = (only_first - only_second) / all_of_them
+    half = Z_95 * sqrt((only_first + only_second + 1.0) / all_of_them - difference**2) / sqrt(all_of_them)
+    return max(-1.0, difference - half), min(1.0, difference + half)

@@ -3,19 +3,21 @@
 import json
 import shutil
 from hashlib import sha256
+from math import factorial
 
 import numpy as np
 import pytest
+from edgevit_runtime.plural import counted
 from edgevit_runtime.preprocess import prepare
 from samples import LABELS
 
 from edgevit import evaluation
 from edgevit.errors import ConfigError, DataError, EdgeViTError, ModelError, PictureError, ResolutionError
 from edgevit.evaluation import ArtefactClassifier, evaluate, open_classifier
-from edgevit.margin import interval, margin
+from edgevit.margin import interval, margin, paired_interval
 from edgevit.report import words
 from edgevit.report.accuracy import read_accuracies
-from edgevit.report.evaluation import evaluation_table
+from edgevit.report.evaluation import evaluation_notes, evaluation_table
 
 
 def expected_top1(model, folder, resolution):
@@ -58,6 +60,13 @@ def test_agreement_counts_pictures(tiny_keras, tiny_model, class_folder, tmp_pat
         int(np.argmax(tiny_model(prepare(file, 64, "squash")[None]))) for file in sorted(class_folder.rglob("*.jpg"))
     ]
     assert 0 < votes.count(0) < 12
+    truths = [LABELS.index(file.parent.name) for file in sorted(class_folder.rglob("*.jpg"))]
+    only_first = sum(vote == truth != 0 for vote, truth in zip(votes, truths, strict=True))
+    only_this = sum(vote != truth == 0 for vote, truth in zip(votes, truths, strict=True))
+    found = document["against"]["results"][0]
+    assert (found["only_first_right"], found["only_this_right"]) == (only_first, only_this)
+    assert found["drop"] == pytest.approx(document["results"][0]["top1"] - found["top1"])
+    assert (found["drop_low"], found["drop_high"]) == paired_interval(only_first, only_this, 12)
     assert document["against"]["results"][0]["agreement"] == pytest.approx(votes.count(0) / 12)
     assert document["against"]["results"][0]["top1"] == 0.25
 
@@ -165,6 +174,13 @@ def test_against_several(run, tiny_keras, tiny_tflite, artefact, class_folder, t
     assert (out.count("top-5"), out.count("agreement")) == (3, 2)
     series = read_accuracies([tmp_path / "e.json"])
     assert [len(series.series), len(series.agreements)] == [3, 2]
+    lost = [document["against"]["results"], document["also_against"][0]["results"]]
+    assert [each.drops for each in series.agreements] == [
+        tuple((row["resolution"], row["drop_low"], row["drop_high"]) for row in rows) for rows in lost
+    ]
+    assert f"Points of top-1 lost against {tiny_keras.name}, and their 95 % interval" in " ".join(out.split())
+    ends = (lost[1][0]["drop_low"], lost[1][0]["drop_high"])
+    assert words.lost(lost[1][0]["drop"], ends) in out
     code, _, err = run("evaluate", tiny_keras, class_folder, "--against", tiny_tflite, "--against", tiny_tflite)
     assert (code, err) == (1, f"edgevit: {tiny_tflite} is named twice: evaluate against each model once\n")
 
@@ -181,6 +197,22 @@ def test_how_sure_a_top1_is(run, tiny_tflite, class_folder, tmp_path):
     assert "±: the 95 % interval of a top-1 counted on 12 pictures" in out
 
 
+@pytest.mark.parametrize("only", [(0.05, 0.03), (0.1, 0.1), (0.01, 0.0), (0.3, 0.1)])
+def test_a_paired_interval_holds_the_difference_as_often_as_it_says(only):
+    """Over all outcomes of 60 pictures, each with its probability."""
+    count, (first, second) = 60, only
+    held = 0.0
+    for a in range(count + 1):
+        for b in range(count + 1 - a):
+            low, high = paired_interval(a, b, count)
+            if low <= first - second <= high:
+                ways = factorial(count) // (factorial(a) * factorial(b) * factorial(count - a - b))
+                held += ways * first**a * second**b * (1.0 - first - second) ** (count - a - b)
+    assert held > 0.94
+    assert paired_interval(0, 60, 60) == (-1.0, pytest.approx(-0.93, abs=0.03))
+    assert words.lost(-0.00001, (-0.002, 0.0031)) == "0.00 (-0.20 to 0.31)"
+
+
 def test_an_interval_that_is_not_centred_has_two_ends():
     low, high = interval(0.0, 4)
     assert (low, high) == (0.0, pytest.approx(1.959964**2 / (4 + 1.959964**2)))  # Wilson's, of no hit at all
@@ -195,3 +227,13 @@ def test_an_interval_that_is_not_centred_has_two_ends():
     result = {"resolution": 96, "top1": 0.0, "top5": 0.5}
     table = evaluation_table({"model": "x.tflite", "images": 4, "data": "val", "results": [result]})
     assert list(table.columns[1].cells) == ["0.00%", "0.0%–49.0%"]
+
+
+def test_one_picture_is_no_pictures():
+    results = [{"resolution": 96, "top1": 1.0, "top5": 1.0}]
+    one = {"model": "x.tflite", "images": 1, "data": "val", "results": results, "skipped": 0}
+    assert evaluation_table(one).title == "1 picture of val"
+    assert "of a top-1 counted on 1 picture, where" in " ".join(evaluation_notes(one))
+    assert words.untold(1.0, 0.9, 1) == "; 1 picture does not tell the two apart"
+    assert words.untold(1.0, 0.9, 2) == "; 2 pictures do not tell the two apart"
+    assert (counted(0, "epoch"), counted(1, "epoch"), counted(2, "epoch")) == ("0 epochs", "1 epoch", "2 epochs")

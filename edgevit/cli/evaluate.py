@@ -51,6 +51,8 @@ def command(
 ) -> None:
     """Measure top-1 and top-5 of MODEL (.keras or .tflite) on DATA, at each resolution.
 
+    Of each model --against it, what that loses against MODEL, with the paired 95 % interval.
+
     DATA is a folder of class folders, or a folder with labels.csv (file,class_index or file,label), or the split.csv
     of a training run: the pictures that it held out.
     """
@@ -58,7 +60,7 @@ def command(
     if ".keras" in {each.suffix for each in (model, *against)}:
         load_keras()
     from edgevit.evaluation import evaluate
-    from edgevit.report.evaluation import evaluation_notes, evaluation_table
+    from edgevit.report.evaluation import drop_table, evaluation_notes, evaluation_table
 
     pictures = TextColumn("{task.completed}/{task.total} pictures")
     bar = progress_bar(console, "evaluating", BarColumn(), pictures, TimeRemainingColumn())
@@ -77,6 +79,8 @@ def command(
             on_picture=lambda done, total: bar.update(task, completed=done, total=total),
         )
     console.print(evaluation_table(evaluation))
+    if drops := drop_table(evaluation):
+        console.print(drops)
     for line in evaluation_notes(evaluation):
         console.print(line, markup=False)
     emit_json(evaluation, json_target)

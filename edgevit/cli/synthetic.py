@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from edgevit_runtime.plural import counted
 
 from edgevit.cli.console import console_for, quiet_option
 
@@ -24,4 +25,6 @@ def command(folder: Path, pictures: int, size: int, seed: int, quiet: bool) -> N
     from edgevit.data.dials import LABELS, write_dial_folder
 
     write_dial_folder(folder, pictures, size, seed)
-    console_for(None, quiet).print(f"{folder}: {pictures} synthetic pictures of {size} px in {len(LABELS)} classes")
+    console_for(None, quiet).print(
+        f"{folder}: {counted(pictures, 'synthetic picture')} of {size} px in {len(LABELS)} classes"
+    )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgevit_runtime import read_manifest
+from edgevit_runtime.plural import counted
 from edgevit_runtime.selftest import GENERATOR, draw_picture
 from PIL import Image
 
@@ -44,7 +45,8 @@ class Deployment:
         )
         return (
             f"{', '.join(dict.fromkeys(self.device[key] for key in ('model', 'system', 'machine')))}: {sent}\n"
-            f"self-test passed at {len(tested['signatures'])} resolutions, {tested['backend']} {tested['version']}; "
+            f"self-test passed at {counted(len(tested['signatures']), 'resolution')}, "
+            f"{tested['backend']} {tested['version']}; "
             f"a drawn picture is {first['label']!r} ({first['score']:.0%}, {self.first['latency_ms']:.1f} ms)\n"
             f"run it:  {self.command_stdin}\n"
             f"with a picture that lies there:  {self.command}\n"

@@ -14,6 +14,8 @@ from math import exp, log
 from pathlib import Path, PurePath
 from typing import Any
 
+from edgevit_runtime.plural import counted
+
 from edgevit.documents import Record, check_each_once, read_json
 from edgevit.errors import DocumentError, ProfileError, SlowerError
 from edgevit.latency.point import Point
@@ -209,8 +211,7 @@ def _distinct(facts: Sequence[tuple[str, ...]], count: int) -> bool:
 
 
 def _facts(profile: Profile) -> tuple[str, ...]:
-    threads = f"{profile.threads} thread{'s' if profile.threads > 1 else ''}"
-    what = PurePath(profile.model).name, profile.recipe, threads
+    what = PurePath(profile.model).name, profile.recipe, counted(profile.threads, "thread")
     return *what, profile.place, profile.device_name, profile.edgevit or "", _when(profile)
 
 

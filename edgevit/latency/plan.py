@@ -73,6 +73,10 @@ class Candidate:
     def fits(self, budget_ms: float) -> bool:
         return self.needs_ms <= budget_ms
 
+    def late(self, budget_ms: float) -> bool:
+        """Whether it fits by its median, and its slowest tenth does not."""
+        return not self.predicted and self.latency_ms <= budget_ms < self.late_ms
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "label": self.label,

@@ -53,6 +53,8 @@ class Agreement:
     against: Series
     by_resolution: tuple[tuple[int, float], ...]
     """Fractions 0..1."""
+    drops: tuple[tuple[int, float, float], ...] = ()
+    """By resolution the ends of the 95 % interval of what `against` loses (fractions); older documents have none."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def read_accuracies(paths: Sequence[Path]) -> Accuracies:
     Raises `DocumentError` for a file that is no evaluation, and where two of them contradict each other.
     """
     series: dict[_Key, Series] = {}
-    pairs: list[tuple[_Key, _Key, tuple[tuple[int, float], ...]]] = []
+    pairs: list[tuple[_Key, _Key, tuple[tuple[int, float], ...], tuple[tuple[int, float, float], ...]]] = []
     for path in paths:
         record = read_document(path, SCHEMA)
         key = _add(series, record, record, path)
@@ -129,8 +131,19 @@ def read_accuracies(paths: Sequence[Path]) -> Accuracies:
                 (each.whole("resolution", least=1), each.number("agreement", most=1.0))
                 for each in other.records("results")
             )
-            pairs.append((key, _add(series, record, other, path), tuple(sorted(agreement))))
-    agreements = tuple(Agreement(series[key], series[other], agreement) for key, other, agreement in pairs)
+            drops = [
+                (
+                    each.whole("resolution", least=1),
+                    each.number("drop_low", least=-1.0, most=1.0),
+                    each.number("drop_high", least=-1.0, most=1.0),
+                )
+                for each in other.records("results")
+                if each.has("drop")
+            ]
+            pairs.append((key, _add(series, record, other, path), tuple(sorted(agreement)), tuple(sorted(drops))))
+    agreements = tuple(
+        Agreement(series[key], series[other], agreement, drops) for key, other, agreement, drops in pairs
+    )
     return Accuracies(tuple(series.values()), agreements)
 
 

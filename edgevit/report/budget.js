@@ -29,13 +29,13 @@
     const lines = [`${marked(chosen)} ms median; the slowest tenth takes ${say(chosen.p90)} ms or more${over}.`];
     lines.push(...reasons(chosen));
     if (chosen.top1 === null) return lines;
-    lines.push(`Top-1 accuracy there: ${chosen.top1_says} on ${series.images} pictures.`);
+    lines.push(`Top-1 accuracy there: ${chosen.top1_says} on ${series.pictures}.`);
     const better = series.points
       .filter((point) => point.median <= budget && point.top1 !== null)
       .reduce((a, b) => (b.top1 > a.top1 ? b : a), chosen);
     if (better.top1 > chosen.top1) {
       const untold = better.top1 - chosen.top1 <= better.top1_margin;
-      const alike = untold ? `; ${series.images} pictures do not tell the two apart` : "";
+      const alike = untold ? `; ${series.not_told} the two apart` : "";
       lines.push(`${better.resolution} takes ${marked(better)} ms and is more accurate: ${better.top1_says}${alike}.`);
       return lines;
     }
@@ -45,7 +45,7 @@
       .reduce((a, b) => (a && a.median <= b.median ? a : b), null);
     if (faster) {
       const two = `${chosen.resolution} from ${faster.resolution}`;
-      lines.push(`${series.images} pictures do not tell ${two}, which takes ${marked(faster)} ms.`);
+      lines.push(`${series.not_told} ${two}, which takes ${marked(faster)} ms.`);
     }
     return lines;
   }
@@ -77,7 +77,10 @@
     const fitting = plan.candidates.filter((each) => each.needs <= budget);
     const chosen = fitting.reduce((a, b) => (a && !better(a, b) ? a : b), null);
     const within = `${round(budget)} ms${plan.where}`;
-    paragraph.textContent = chosen ? `${plan.best} within ${within}: ${chosen.says}.` : `Nothing fits ${within}.`;
+    const late = chosen && chosen.late > budget ? `; ${state.late}` : "";
+    paragraph.textContent = chosen
+      ? `${plan.best} within ${within}: ${chosen.costs}${late}${chosen.doubts}.`
+      : `Nothing fits ${within}.`;
     paragraph.hidden = false;
   }
 
@@ -110,9 +113,17 @@
     text.textContent = `budget ${round(budget)} ms`;
   }
 
+  // The present value stands over the slider's thumb, and inside the ends.
+  function tell(text) {
+    const share = (100 * slider.value) / STEPS;
+    shown.textContent = text;
+    shown.style.left = `${share}%`;
+    shown.style.transform = `translateX(-${share}%)`;
+    slider.setAttribute("aria-valuetext", text);
+  }
+
   function show(budget) {
-    shown.textContent = `${round(budget)} ms`;
-    slider.setAttribute("aria-valuetext", shown.textContent);
+    tell(`${round(budget)} ms`);
     state.series.forEach((_, index) => headline(index, budget));
     document.querySelectorAll(".choice").forEach((each, index) => take(state.plans[index], each, budget));
     // What was drawn for the budget of the page gives way to the slider's lines.
@@ -123,9 +134,11 @@
   document.querySelector(".slider").hidden = false;
   const asked = Number(/^#budget=([0-9.]+)$/.exec(location.hash)?.[1]);  // report.html#budget=20
   const start = asked > 0 ? asked : state.budget_ms;
+  document.getElementById("budget-low").textContent = `${round(low)} ms`;
+  document.getElementById("budget-high").textContent = `${round(high)} ms`;
   slider.max = STEPS;
   slider.value = start ? toStep(start) : STEPS;
   if (asked > 0) show(asked);
-  else shown.textContent = start ? `${round(start)} ms` : "move it";
+  else tell(start ? `${round(start)} ms` : "move it");
   slider.addEventListener("input", () => show(toMs(Number(slider.value))));
 })();

@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import PurePath
 
+from edgevit_runtime.plural import counted
+
 from edgevit.config import VARIANTS, ViTConfig, variant_config
 from edgevit.errors import ConfigError, ProfileError
 from edgevit.latency.budget import predict
@@ -94,7 +96,7 @@ def _check_same_pictures(accuracies: Accuracies) -> None:
     """Top-1 on other pictures is another figure."""
     sets = {(PurePath(each.data).name, each.images) for each in accuracies.series}
     if len(sets) > 1:
-        named = ", ".join(f"{images} pictures of {name}" for name, images in sorted(sets))
+        named = ", ".join(f"{counted(images, 'picture')} of {name}" for name, images in sorted(sets))
         raise ConfigError(f"these evaluations cannot be held against each other: {named}; evaluate all on one set")
 
 

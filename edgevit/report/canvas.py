@@ -9,14 +9,33 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["DARK", "ROLES", "SERIES", "chart", "drawable", "frame", "legend", "png", "style", "svg"]
+__all__ = [
+    "DARK",
+    "NARROW",
+    "ROLES",
+    "SERIES",
+    "WIDE",
+    "chart",
+    "drawable",
+    "frame",
+    "legend",
+    "named_ticks",
+    "png",
+    "style",
+    "svg",
+]
+
+WIDE, NARROW = 7.2, 4.0
+"""Inches: a picture's width, and on a phone, where its letters stay as large as the page's."""
 
 ROLES = {
     "paper": "#ffffff",
@@ -74,7 +93,7 @@ _INLINE = (
     (r'href="#', 'href="#{name}-'),
     (r"url\(#", "url(#{name}-"),
     (r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif"),
-    (r'^<svg.*?(viewBox="[^"]*").*?>', r'<svg \1 data-name="{name}" role="img" aria-label="{label}">'),
+    (r'^<svg.*?(viewBox="[^"]*").*?>', r'<svg class="{shown}" \1 data-name="{name}" role="img" aria-label="{label}">'),
 )
 
 
@@ -108,9 +127,10 @@ def svg(figure: Figure, *, name: str, description: str) -> str:
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
+    shown = "narrow" if _is_narrow(figure) else "wide"
     label = description.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;").replace("\\", "/")
     for pattern, replacement in _INLINE:
-        text = re.sub(pattern, replacement.format(name=name, label=label), text, flags=re.DOTALL)
+        text = re.sub(pattern, replacement.format(name=name, label=label, shown=shown), text, flags=re.DOTALL)
     for role, colour in ROLES.items():
         text = text.replace(colour, f"var(--{role})")
     return text
@@ -150,14 +170,33 @@ def frame(axes: Axes, below: str, beside: str) -> None:
     axes.spines["bottom"].set_color(ROLES["muted"])
 
 
+def named_ticks(values: Sequence[int], axes: Axes) -> list[int]:
+    """Those of the ascending `values` to name on a level axis, so that no names touch; the ends are among them."""
+    wide = axes.get_window_extent().width / axes.figure.dpi  # inches
+    room = 0.28 / wide * (values[-1] - values[0])
+    named = [values[0]]
+    for each in reversed(values[1:]):
+        if all(abs(each - other) > room for other in named):
+            named.append(each)
+    return sorted(named)
+
+
+def _is_narrow(figure: Any) -> bool:
+    return bool(figure.get_figwidth() < WIDE)
+
+
 def legend(axes: Axes, place: Literal["upper left", "best"], *, first: str = "") -> None:
-    """A legend that hides the rules behind it; what starts with `first` stands on top."""
+    """A legend that hides the rules behind it; what starts with `first` stands on top.
+
+    In a narrow picture it stands below: inside it would hide what is drawn.
+    """
     handles, labels = axes.get_legend_handles_labels()
     order = sorted(range(len(labels)), key=lambda index: not labels[index].startswith(first))
-    shown = axes.legend(
+    below = _is_narrow(axes.figure)
+    shown = (axes.figure if below else axes).legend(
         [handles[index] for index in order],
-        [labels[index] for index in order],
-        loc=place,
+        [fill(labels[index], 46) if below else labels[index] for index in order],
+        loc="outside lower left" if below else place,
         labelcolor=ROLES["ink"],
         fontsize=9,
         borderaxespad=0.7,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from edgevit.latency.sustained import Sustained
 from edgevit.report import words
-from edgevit.report.canvas import ROLES, frame, style
+from edgevit.report.canvas import ROLES, WIDE, frame, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,12 +14,11 @@ if TYPE_CHECKING:
 
 __all__ = ["describe_sustained", "sustained_figure"]
 
-_WIDTH = 7.2  # inches
-_HEIGHTS = (2.6, 1.3)  # the latency's panel, each of the others
+_HEIGHTS = (2.6, 1.3)  # inches: the latency's panel, each of the others
 _DASHES = (0, (5, 3))
 
 
-def sustained_figure(run: Sustained) -> Figure:
+def sustained_figure(run: Sustained, width: float = WIDE) -> Figure:
     """Latency by second, the first seconds' and the last quarter's medians as levels; panels for °C and MHz if known.
 
     Stretches in which the device said that it throttles are shaded.
@@ -33,7 +32,7 @@ def sustained_figure(run: Sustained) -> Figure:
     panels = [each for each in sensed if each[2]]
     heights = [_HEIGHTS[0], *(_HEIGHTS[1] for _ in panels)]
     with style():
-        figure = Figure(figsize=(_WIDTH, 0.5 + sum(heights)), layout="constrained")
+        figure = Figure(figsize=(width, 0.5 + sum(heights)), layout="constrained")
         axes = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights, squeeze=False)[:, 0]
         _draw_latency(axes[0], run)
         for below, (unit, role, samples) in zip(axes[1:], panels, strict=True):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from importlib import resources
 from typing import Any
+
+from edgevit_runtime.plural import counted
 
 from edgevit.errors import EdgeViTError
 from edgevit.latency.comparison import Comparison, apart, device_names
@@ -12,10 +15,11 @@ from edgevit.latency.profile import Profile
 from edgevit.report import words
 from edgevit.report.accuracy import Accuracies, Agreement
 from edgevit.report.candidates import make_plans
-from edgevit.report.canvas import DARK, ROLES, chart, svg
+from edgevit.report.canvas import DARK, ROLES
 from edgevit.report.comparison import ratio
 from edgevit.report.interactive import script_hash, script_text, state
 from edgevit.report.overlay import latency_overlay, memory_figure
+from edgevit.report.picture import picture
 from edgevit.report.plan import choice
 from edgevit.report.plan_plot import plan_figure
 from edgevit.report.plots import accuracy_figure
@@ -33,7 +37,7 @@ def render(profiles: Profile | Sequence[Profile], accuracies: Accuracies, *, tit
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(_source)
     )
-    environment.filters.update(ms=words.ms, percent=words.percent)
+    environment.filters.update(ms=words.ms, percent=words.percent, counted=counted)
     first, several = together.profiles[0], len(together.profiles) > 1
     sections = [
         section(index, label, profile, accuracies)
@@ -41,8 +45,8 @@ def render(profiles: Profile | Sequence[Profile], accuracies: Accuracies, *, tit
     ]
     overlay = _overlay(together) if several else None
     plans = _plans(together.profiles, accuracies) if several and accuracies.series else []
-    charts = {each["chart_name"]: each["chart"] for each in sections} | {each["name"]: each["chart"] for each in plans}
-    charts |= {"together": overlay["chart"]} if overlay else {}
+    drawn = [*sections, *plans, *([overlay] if overlay else [])]
+    charts = {name: chart for each in drawn for name, chart in each["charts"].items()}
     return environment.get_template("report.html.jinja").render(
         title=title or (_title(together) if several else f"{words.artefact(first)} on {words.place(first)}"),
         several=several,
@@ -81,8 +85,9 @@ def _title(together: Comparison) -> str:
 
 def _overlay(together: Comparison) -> dict[str, Any]:
     """The profiles side by side: their curves in one picture, and medians with ratios to the first."""
-    figure = latency_overlay(together)
     columns = list(together.labels)
+    described = f"Latency over resolution of {', '.join(columns)}"
+    drawn = picture(partial(latency_overlay, together), name="together", description=described)
     rows = []
     for resolution in together.resolutions:
         cells = []
@@ -94,8 +99,8 @@ def _overlay(together: Comparison) -> dict[str, Any]:
     means = [together.ratio(index) for index in range(len(columns))]
     return {
         "marks": words.marks(each for profile in together.profiles for each in profile.points),
-        "svg": svg(figure, name="together", description=f"Latency over resolution of {', '.join(columns)}"),
-        "chart": chart(figure),
+        "svg": drawn.svg,
+        "charts": drawn.charts,
         "columns": columns,
         "rows": rows,
         "sizes": [words.size(each.size_bytes) for each in together.profiles]
@@ -108,7 +113,8 @@ def _overlay(together: Comparison) -> dict[str, Any]:
 def _memory_svg(together: Comparison) -> str | None:
     if not any(point.peak_rss_bytes for profile in together.profiles for point in profile.points):
         return None
-    return svg(memory_figure(together), name="memory", description="Peak memory over resolution")
+    described = "Peak memory over resolution"
+    return picture(partial(memory_figure, together), name="memory", description=described).svg
 
 
 def _plans(profiles: Sequence[Profile], accuracies: Accuracies) -> list[dict[str, Any]]:
@@ -118,42 +124,50 @@ def _plans(profiles: Sequence[Profile], accuracies: Accuracies) -> list[dict[str
         plans = make_plans(profiles, accuracies, budgets.pop() if len(budgets) == 1 else None)
     except EdgeViTError:
         return []
-    figures = [plan_figure(plan) for plan in plans]
-    names = [f"plan{index or ''}" for index in range(len(plans))]
+    pictures = [
+        picture(
+            partial(plan_figure, plan),
+            name=f"plan{index or ''}",
+            description="Top-1 accuracy over latency",
+            across=True,
+        )
+        for index, plan in enumerate(plans)
+    ]
     return [
         {
             "plan": plan,
-            "name": name,
             "where": plan.where,
-            "svg": svg(figure, name=name, description="Top-1 accuracy over latency"),
-            "chart": chart(figure, across=True),
+            "svg": drawn.svg,
+            "charts": drawn.charts,
             "choice": choice(plan) if plan.budget_ms is not None else None,
             "notes": plan.notes,
             "assumed": plan.assumed,
         }
-        for plan, figure, name in zip(plans, figures, names, strict=True)
+        for plan, drawn in zip(plans, pictures, strict=True)
     ]
 
 
 def _accuracy_svg(profiles: Sequence[Profile], accuracies: Accuracies) -> str:
-    return svg(accuracy_figure(profiles, accuracies), name="accuracy", description="Top-1 accuracy over resolution")
+    described = "Top-1 accuracy over resolution"
+    return picture(partial(accuracy_figure, profiles, accuracies), name="accuracy", description=described).svg
 
 
 def _comparison(each: Agreement, profiles: Sequence[Profile], accuracies: Accuracies) -> dict[str, Any]:
-    """Two models side by side: top-1 of each, the difference in points, and how often they agree."""
-    agreement = dict(each.by_resolution)
+    """Two models side by side: what the second loses in points, top-1 of each, and how often they agree."""
+    agreement, ends = dict(each.by_resolution), {resolution: (low, high) for resolution, low, high in each.drops}
     rows = []
     for score in each.model.scores:
         other = each.against.top1(score.resolution)
         if other is not None:
-            points = f"{100 * (score.top1 - other):+.1f}"
+            points = words.lost(score.top1 - other, ends.get(score.resolution))
             agrees = agreement.get(score.resolution)
             share = "–" if agrees is None else words.percent(agrees, 1)
             theirs, own = words.top1(other, each.against.images), words.top1(score.top1, each.model.images)
-            rows.append((score.resolution, theirs, own, points, share))
+            rows.append((score.resolution, points, theirs, own, share))
     return {
         "model": accuracies.label(each.model, *profiles),
         "against": accuracies.label(each.against, *profiles),
         "series": each.model,
+        "interval": bool(ends),
         "rows": rows,
     }

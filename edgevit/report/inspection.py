@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from edgevit_runtime.plural import counted
 from rich.table import Table
 
 from edgevit.report.recipes import recipe_lines
@@ -66,7 +67,7 @@ def manifest_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
             yield f"accuracy       {line}"
     calibration = manifest["calibration"]
     if calibration and "folder" in calibration:
-        yield f"calibrated on  {calibration['pictures']} pictures of {calibration['folder']}"
+        yield f"calibrated on  {counted(calibration['pictures'], 'picture')} of {calibration['folder']}"
     elif calibration:
         yield f"calibrated by  fine-tuning for {calibration['learned_for']}: {calibration['ranges']} ranges"
     yield f"versions       {', '.join(f'{name} {version}' for name, version in manifest['versions'].items())}"

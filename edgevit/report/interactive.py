@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
+from edgevit_runtime.plural import counted
 from markupsafe import Markup
 
 from edgevit.latency.comparison import Comparison
@@ -16,7 +17,7 @@ from edgevit.latency.plan import Plan
 from edgevit.margin import margin
 from edgevit.report import words
 from edgevit.report.accuracy import Accuracies
-from edgevit.report.plan import best, described
+from edgevit.report.plan import best, costs, doubts
 
 __all__ = ["script_hash", "script_text", "state"]
 
@@ -55,7 +56,8 @@ def state(
                     for point in profile.points
                     for top1 in (series.top1(point.resolution) if series else None,)
                 ],
-                "images": series.images if series else None,
+                "pictures": counted(series.images, "picture") if series else None,
+                "not_told": words.not_told(series.images) if series else None,
             }
             for profile in together.profiles
             for series in (accuracies.of(profile),)
@@ -69,13 +71,16 @@ def state(
                         "needs": each.needs_ms,
                         "latency": each.latency_ms,
                         "worth": each.worth,
-                        "says": described(each, plan),
+                        "late": None if each.predicted else each.late_ms,
+                        "costs": costs(each, plan),
+                        "doubts": doubts(each, plan),
                     }
                     for each in plan.candidates
                 ],
             }
             for plan in plans
         ],
+        "late": words.LATE,
         "charts": dict(charts),
     }
     # In an element of text only "</" could end it early.

@@ -8,27 +8,26 @@ import numpy as np
 
 from edgevit.latency.comparison import Comparison
 from edgevit.latency.profile import Profile
-from edgevit.report.canvas import ROLES, SERIES, drawable, frame, legend, style
+from edgevit.report.canvas import ROLES, SERIES, WIDE, drawable, frame, legend, named_ticks, style
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["latency_overlay", "memory_figure"]
 
-_WIDTH, _HEIGHT = 7.2, 4.7  # inches
+_HEIGHT = 4.7  # inches
 _STEEP = 8.0
 """Where the slowest median is that many times the fastest, a linear axis would press the fast ones together."""
 
 
-def latency_overlay(together: Comparison) -> Figure:
+def latency_overlay(together: Comparison, width: float = WIDE) -> Figure:
     """Latency over resolution, in pixels, as patch sizes differ: points with p10 to p90, and each profile's curve."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     medians = [point.median_ms for profile in together.profiles for point in profile.points]
     with style():
-        figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
+        figure = Figure(figsize=(width, _HEIGHT), layout="constrained")
         axes = figure.add_subplot()
         log = max(medians) > _STEEP * min(medians)
         frame(axes, "resolution, pixels", "latency, ms (logarithmic)" if log else "latency, ms")
@@ -67,17 +66,17 @@ def latency_overlay(together: Comparison) -> Figure:
             axes.yaxis.set_minor_formatter(NullFormatter())
         else:
             axes.set_ylim(bottom=0.0)
-        _ticks(axes, together)
+        axes.set_xticks(named_ticks(together.resolutions, axes))
         legend(axes, "upper left")
     return figure
 
 
-def memory_figure(together: Comparison) -> Figure:
+def memory_figure(together: Comparison, width: float = WIDE) -> Figure:
     """Peak memory of the process over resolution, the whole ladder loaded."""
     from matplotlib.figure import Figure
 
     with style():
-        figure = Figure(figsize=(_WIDTH, 0.6 * _HEIGHT), layout="constrained")
+        figure = Figure(figsize=(width, 0.6 * _HEIGHT), layout="constrained")
         axes = figure.add_subplot()
         frame(axes, "resolution, pixels", "peak memory, MB")
         for index, (label, profile) in enumerate(zip(together.labels, together.profiles, strict=True)):
@@ -88,7 +87,7 @@ def memory_figure(together: Comparison) -> Figure:
                 axes.plot(across, up, color=ROLES[role], marker=marker, linestyle=line, label=drawable(label))
         peaks = [each.peak_rss_bytes or 0 for profile in together.profiles for each in profile.points]
         axes.set_ylim(0.0, 1.15 * max(peaks) / 1e6)
-        _ticks(axes, together)
+        axes.set_xticks(named_ticks(together.resolutions, axes))
         if len(together.profiles) > 1:
             legend(axes, "best")
     return figure
@@ -101,14 +100,3 @@ def _curve(profile: Profile) -> tuple[list[float], list[float]]:
     across = np.linspace(profile.points[0].resolution, profile.points[-1].resolution, 160)
     tokens = (across / profile.patch) ** 2 + profile.points[0].prefix
     return [float(each) for each in across], [profile.curve.predict(float(each)) for each in tokens]
-
-
-def _ticks(axes: Axes, together: Comparison) -> None:
-    """The measured resolutions; names that would touch are left out, the ends are kept."""
-    resolutions = together.resolutions
-    span = max(1, resolutions[-1] - resolutions[0])
-    named = [resolutions[0]]
-    for each in reversed(resolutions[1:]):
-        if all(abs(each - other) > 0.05 * span for other in named):
-            named.append(each)
-    axes.set_xticks(sorted(named))

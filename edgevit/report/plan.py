@@ -14,7 +14,7 @@ from edgevit.latency.trust import Trust
 from edgevit.report import words
 from edgevit.report.shortened import Shortened
 
-__all__ = ["best", "choice", "described", "latency", "plan_view"]
+__all__ = ["best", "choice", "costs", "doubts", "latency", "plan_view"]
 
 
 def plan_view(plans: Sequence[Plan]) -> RenderableType:
@@ -43,6 +43,7 @@ def plan_view(plans: Sequence[Plan]) -> RenderableType:
         lines.insert(0, f"{reason}{stands}.")
     if any(each.extrapolated for each in shown):
         lines.insert(0, "Extrapolated: predicted beyond what was measured.")
+    lines.insert(0, _late_column(any(each.predicted for each in shown)))
     chosen = [
         Text(f"{choice(plan)}.", style="bold green" if plan.chosen else "bold red")
         for plan in plans
@@ -60,6 +61,12 @@ def _cells(each: Candidate, sized: bool) -> list[str]:
     return [*cells, "extrapolated" if each.extrapolated else "predicted" if each.predicted else ""]
 
 
+def _late_column(predictions: bool) -> str:
+    """What `p90 / up to` holds, and that a budget goes by something else."""
+    upper = "; of a prediction: up to what it may be, by which it fits" if predictions else ""
+    return f"p90 / up to: the slowest tenth takes that or more; a budget goes by the median{upper}."
+
+
 def _lines(plan: Plan) -> list[str]:
     """What was left out, why, and what predictions stand on."""
     rest = len(plan.candidates) - len(plan.front)
@@ -73,7 +80,9 @@ def choice(plan: Plan) -> str:
     """What to take within the budget, what it costs and buys, and what speaks against that figure."""
     if plan.chosen is None:
         return f"Nothing fits {plan.budget_ms:g} ms{plan.where}"
-    return f"{best(plan)} within {plan.budget_ms:g} ms{plan.where}: {described(plan.chosen, plan)}"
+    late = plan.budget_ms is not None and plan.chosen.late(plan.budget_ms)
+    what = f"{costs(plan.chosen, plan)}{f'; {words.LATE}' if late else ''}{doubts(plan.chosen, plan)}"
+    return f"{best(plan)} within {plan.budget_ms:g} ms{plan.where}: {what}"
 
 
 def best(plan: Plan) -> str:
@@ -81,11 +90,16 @@ def best(plan: Plan) -> str:
     return "Most accurate" if plan.evaluated else "Largest"
 
 
-def described(each: Candidate, plan: Plan) -> str:
-    """A candidate, what it costs and buys, and what speaks against that figure."""
+def costs(each: Candidate, plan: Plan) -> str:
+    """A candidate, and what it costs and buys."""
     worth = f", top-1 {words.top1(each.worth, each.images)}" if plan.evaluated else ""
+    return f"{_named(each, plan)} ({latency(each)}{worth})"
+
+
+def doubts(each: Candidate, plan: Plan) -> str:
+    """What to add to that: what speaks against the latency, and a faster one that may be as accurate; or nothing."""
     reason = f"; {each.trust.reason}" if each.trust.reason else ""
-    return f"{_named(each, plan)} ({latency(each)}{worth}){reason}{_alike(each, plan)}"
+    return f"{reason}{_alike(each, plan)}"
 
 
 def _named(each: Candidate, plan: Plan) -> str:
@@ -96,10 +110,10 @@ def _named(each: Candidate, plan: Plan) -> str:
 def _alike(each: Candidate, plan: Plan) -> str:
     """The sentence that a faster candidate may be as accurate, by the pictures that there were; or nothing."""
     faster = plan.alike(each)
-    if faster is None:
+    if faster is None or each.images is None:
         return ""
     two = f"{_named(each, plan)} from {_named(faster, plan)}"
-    return f". {each.images} pictures do not tell {two} ({latency(faster)})"
+    return f". {words.not_told(each.images)} {two} ({latency(faster)})"
 
 
 def latency(each: Candidate) -> str:

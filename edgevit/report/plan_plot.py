@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 from edgevit.latency.plan import Plan
-from edgevit.report.canvas import ROLES, SERIES, drawable, frame, legend, style
+from edgevit.report import words
+from edgevit.report.canvas import ROLES, SERIES, WIDE, drawable, frame, legend, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -13,17 +15,18 @@ if TYPE_CHECKING:
 __all__ = ["plan_figure"]
 
 
-def plan_figure(plan: Plan) -> Figure:
-    """Top-1 (or MACs) over latency, logarithmic: each model's resolutions, the front as steps, the budget.
+def plan_figure(plan: Plan, width: float = WIDE) -> Figure:
+    """Top-1 (or MACs) over latency, logarithmic, `width` inches wide.
 
-    What was predicted is hollow, with the range that it is believed in.
+    Each model's resolutions, the front as steps, the budget.
+    What is marked is hollow, and so is what was predicted, with the range that it is believed in.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     scale = 100.0 if plan.evaluated else 1e-6
     with style():
-        figure = Figure(figsize=(7.2, 4.7), layout="constrained")
+        figure = Figure(figsize=(width, 4.7), layout="constrained")
         axes = figure.add_subplot()
         frame(axes, "latency, ms (logarithmic)", "top-1 accuracy, %" if plan.evaluated else "MMACs (logarithmic)")
         axes.set_xscale("log")
@@ -44,11 +47,12 @@ def plan_figure(plan: Plan) -> Figure:
         for index, (label, recipe) in enumerate(series):
             role, marker, _ = SERIES[index % len(SERIES)]
             name, named = f"{label} · {recipe}" if recipes else label, False
-            for predicted in (False, True):
+            for predicted, marked in product((False, True), repeat=2):
                 points = [
                     each
                     for each in plan.candidates
-                    if (each.label, each.recipe, each.predicted) == (label, recipe, predicted)
+                    if (each.label, each.recipe, each.predicted, bool(each.trust.mark))
+                    == (label, recipe, predicted, marked)
                 ]
                 if not points:
                     continue
@@ -61,11 +65,21 @@ def plan_figure(plan: Plan) -> Figure:
                     fmt=marker,
                     color=ROLES[role],
                     markersize=6.5,
-                    markerfacecolor=ROLES["paper" if predicted else role],
+                    markerfacecolor=ROLES["paper" if predicted or marked else role],
                     elinewidth=1.0,
                     label=None if named else drawable(f"{name} (predicted)" if predicted else name),
                 )
                 named = True
+        if hollow := words.short_marks(plan.candidates):
+            axes.plot(
+                [],
+                [],
+                "o",
+                markersize=6.5,
+                markerfacecolor=ROLES["paper"],
+                markeredgecolor=ROLES["ink"],
+                label=hollow,
+            )
         for each in plan.front:
             axes.annotate(
                 str(each.resolution),

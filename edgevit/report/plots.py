@@ -12,7 +12,7 @@ from edgevit.latency.curve import Curve
 from edgevit.latency.profile import Profile
 from edgevit.report import words
 from edgevit.report.accuracy import Accuracies
-from edgevit.report.canvas import ROLES, drawable, frame, legend, style
+from edgevit.report.canvas import ROLES, WIDE, drawable, frame, legend, named_ticks, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
 
 __all__ = ["accuracy_figure", "combined_figure", "curve_figure"]
 
-_WIDTH, _HEIGHT = 7.2, 4.7  # inches, one panel
+_HEIGHT = 4.7  # inches, one panel
 _OTHERS = (("other", "o", "--"), ("linear", "D", "-."), ("quadratic", "^", ":"), ("budget", "v", "--"))
 _DASHES, _DOTS = (0, (5, 3)), (0, (1, 2))
 
 
-def curve_figure(profile: Profile) -> Figure:
-    """Latency over tokens."""
+def curve_figure(profile: Profile, width: float = WIDE) -> Figure:
+    """Latency over tokens, `width` inches wide."""
     from matplotlib.figure import Figure
 
     with style():
-        figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
+        figure = Figure(figsize=(width, _HEIGHT), layout="constrained")
         _draw_curve(figure.add_subplot(), profile)
     return figure
 
 
-def accuracy_figure(profiles: Sequence[Profile], accuracies: Accuracies) -> Figure:
+def accuracy_figure(profiles: Sequence[Profile], accuracies: Accuracies, width: float = WIDE) -> Figure:
     """Top-1 over resolution, a line for each model; with one profile, what it recommends."""
     from matplotlib.figure import Figure
 
     with style():
-        figure = Figure(figsize=(_WIDTH, 0.75 * _HEIGHT), layout="constrained")
+        figure = Figure(figsize=(width, 0.75 * _HEIGHT), layout="constrained")
         _draw_accuracy(figure.add_subplot(), profiles, accuracies)
     return figure
 
@@ -51,7 +51,7 @@ def combined_figure(profile: Profile, accuracies: Accuracies) -> Figure:
 
     panels = 2 if accuracies.series else 1
     with style():
-        figure = Figure(figsize=((1.72 if panels == 2 else 1.0) * _WIDTH, _HEIGHT + 0.35), layout="constrained")
+        figure = Figure(figsize=((1.72 if panels == 2 else 1.0) * WIDE, _HEIGHT + 0.35), layout="constrained")
         title = fill(drawable(words.subject(profile)), 140 if panels == 2 else 78)
         figure.suptitle(title, x=0.012, ha="left", color=ROLES["ink"], fontsize=10.5, weight="bold")
         grid = figure.add_gridspec(1, panels, width_ratios=(1.25, 1.0)[:panels], wspace=0.06)
@@ -96,12 +96,12 @@ def _draw_curve(axes: Axes, profile: Profile) -> None:
             markerfacecolor=ROLES["paper"],
             markeredgecolor=ROLES["ink"],
             zorder=5.5,
-            label="; ".join(sign.partition(",")[0] for sign in words.marks(marked)),
+            label=words.short_marks(marked),
         )
     _mark_budget(axes, profile, top)
     axes.set_xlim(0.0, right)
     axes.set_ylim(0.0, top)
-    _resolutions_above(axes, profile, right)
+    _resolutions_above(axes, profile)
     legend(axes, "upper left", first="measured")
 
 
@@ -174,13 +174,10 @@ def _mark_budget(axes: Axes, profile: Profile, top: float) -> None:
         )
 
 
-def _resolutions_above(axes: Axes, profile: Profile, right: float) -> None:
+def _resolutions_above(axes: Axes, profile: Profile) -> None:
     """The measured resolutions on the upper edge; names that would touch are left out, the ends are kept."""
     above = axes.secondary_xaxis("top")
-    named = [profile.points[0].tokens]
-    for point in reversed(profile.points[1:]):
-        if all(abs(point.tokens - other) > 0.043 * right for other in named):
-            named.append(point.tokens)
+    named = named_ticks([point.tokens for point in profile.points], axes)
     labels = [str(point.resolution) if point.tokens in named else "" for point in profile.points]
     above.set_xticks([point.tokens for point in profile.points], labels)
     above.set_xlabel("resolution, pixels", color=ROLES["muted"])
@@ -213,7 +210,7 @@ def _draw_accuracy(axes: Axes, profiles: Sequence[Profile], accuracies: Accuraci
     low, high = 100.0 * min(score.top1 for score in scores), 100.0 * max(score.top1 for score in scores)
     margin = 0.08 * (high - low) + 1.0
     axes.set_ylim(max(0.0, low - margin), min(100.5, high + margin))
-    axes.set_xticks(sorted({score.resolution for score in scores}))
+    axes.set_xticks(named_ticks(sorted({score.resolution for score in scores}), axes))
     found = profiles[0].recommendation if len(profiles) == 1 else None
     if found and found.point:
         axes.axvline(

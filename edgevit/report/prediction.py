@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edgevit_runtime.plural import counted
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -31,7 +32,7 @@ def prediction_view(predictor: Predictor, config: ViTConfig, estimates: Sequence
             str(each.resolution), str(each.tokens), *macs, words.marked(each.predicted_ms, predictor.trust), span
         )
     sources = ", ".join(
-        f"{words.artefact(profile)} ({shape(measured)}, {len(profile.points)} resolutions)"
+        f"{words.artefact(profile)} ({shape(measured)}, {counted(len(profile.points), 'resolution')})"
         for profile, measured in zip(predictor.profiles, predictor.shapes, strict=True)
     )
     lines = [f"From {sources}; it fits its own points within {words.percent(predictor.fit_error, 1)}."]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+
+from edgevit_runtime.plural import counted
 
 from edgevit.latency.point import Point
 from edgevit.latency.profile import Profile
@@ -11,9 +14,9 @@ from edgevit.latency.trust import Trust
 from edgevit.margin import margin
 from edgevit.report import words
 from edgevit.report.accuracy import Accuracies, Series
-from edgevit.report.canvas import chart, svg
 from edgevit.report.heat_plot import describe_sustained, sustained_figure
 from edgevit.report.operators import operator_rows, operators_doubt
+from edgevit.report.picture import picture
 from edgevit.report.plots import curve_figure
 
 __all__ = ["section"]
@@ -24,7 +27,8 @@ class Row:
     """One resolution of the report's table, as text; `parts` are the shares of a, b·N and c·N² in percent."""
 
     resolution: int
-    cells: tuple[str, ...]
+    cells: tuple[str | None, ...]
+    """None in the place of the bar."""
     parts: tuple[tuple[str, float], ...]
     state: str
     """`chosen`, `over` the budget, or nothing."""
@@ -32,11 +36,10 @@ class Row:
 
 
 def section(index: int, label: str, profile: Profile, accuracies: Accuracies) -> dict[str, Any]:
-    """What the template shows of the profile in place `index`; `chart` is where its picture's axes are."""
+    """What the template shows of the profile in place `index`; `charts` is where its picture's axes are."""
     curve, operators = profile.curve, operator_rows(profile)
-    figure = curve_figure(profile)
-    chart_name = f"latency{index or ''}"
-    drawn = svg(figure, name=chart_name, description=_describe_curve(profile))
+    described = _describe_curve(profile)
+    drawn = picture(partial(curve_figure, profile), name=f"latency{index or ''}", description=described)
     return {
         "index": index,
         "label": label,
@@ -44,9 +47,8 @@ def section(index: int, label: str, profile: Profile, accuracies: Accuracies) ->
         "details": _details(profile),
         "headline": _headline(profile, accuracies),
         "missed": profile.recommendation is not None and profile.recommendation.point is None,
-        "curve_svg": drawn,
-        "chart_name": chart_name,
-        "chart": chart(figure),
+        "curve_svg": drawn.svg,
+        "charts": drawn.charts,
         "equation": words.equation(curve, profile) if curve else None,
         "findings": _findings(profile),
         "columns": _columns(profile, accuracies),
@@ -67,7 +69,8 @@ def _sustained_svg(index: int, profile: Profile) -> str | None:
     if profile.sustained is None:
         return None
     described = describe_sustained(profile.sustained)
-    return svg(sustained_figure(profile.sustained), name=f"sustained{index or ''}", description=described)
+    draw = partial(sustained_figure, profile.sustained)
+    return picture(draw, name=f"sustained{index or ''}", description=described).svg
 
 
 def _details(profile: Profile) -> str:
@@ -87,12 +90,12 @@ def _headline(profile: Profile, accuracies: Accuracies) -> dict[str, Any]:
             "notes": _reasons(first, last),
         }
     notes = []
+    shown = found.point or min(profile.points, key=lambda point: point.median_ms)
     if found.point is None:
-        fastest = min(profile.points, key=lambda point: point.median_ms)
         big, what = "none", f"no resolution fits {found.budget_ms:g} ms"
-        took = words.marked(fastest.median_ms, fastest.trust)
-        notes.append(f"The fastest measured one, {fastest.resolution}, takes {took} ms (median).")
-        notes += _reasons(fastest)
+        took = words.marked(shown.median_ms, shown.trust)
+        notes.append(f"The fastest measured one, {shown.resolution}, takes {took} ms (median).")
+        notes += _reasons(shown)
     else:
         big, what = str(found.point.resolution), f"is the largest resolution under {found.budget_ms:g} ms"
         over = ", which is over the budget" if found.point.p90_ms > found.budget_ms else ""
@@ -102,7 +105,8 @@ def _headline(profile: Profile, accuracies: Accuracies) -> dict[str, Any]:
         notes += _most_accurate(found.point, profile, accuracies)
     if found.predicted:
         notes.append(f"{words.predicted(found.predicted)}.")
-        if stands := words.curve_trust(profile):
+        stands = words.curve_trust(profile)
+        if stands and Trust.of_all(each.trust for each in profile.points) != shown.trust:  # which was told above
             notes.append(f"{stands}.")
     return {"big": big, "what": what, "notes": notes}
 
@@ -123,7 +127,7 @@ def _most_accurate(chosen: Point, profile: Profile, accuracies: Accuracies) -> l
     budget_ms = profile.recommendation.budget_ms if profile.recommendation else 0.0
     if series is None or own is None:
         return []
-    notes = [f"Top-1 accuracy there: {words.top1(own, series.images)} on {series.images} pictures."]
+    notes = [f"Top-1 accuracy there: {words.top1(own, series.images)} on {counted(series.images, 'picture')}."]
     fitting = [
         (top1, p)
         for p in profile.points
@@ -142,7 +146,7 @@ def _most_accurate(chosen: Point, profile: Profile, accuracies: Accuracies) -> l
         faster = min(quick, key=lambda each: each.median_ms)
         took = words.marked(faster.median_ms, faster.trust)
         notes.append(
-            f"{series.images} pictures do not tell {chosen.resolution} from {faster.resolution}, which takes {took} ms."
+            f"{words.not_told(series.images)} {chosen.resolution} from {faster.resolution}, which takes {took} ms."
         )
     return notes
 
@@ -167,18 +171,13 @@ def _describe_curve(profile: Profile) -> str:
 
 
 def _columns(profile: Profile, accuracies: Accuracies) -> list[str]:
-    columns = [
-        "resolution",
-        "tokens",
-        "MMACs linear",
-        "MMACs attention",
-        "median ms",
-        f"{words.spread(profile.points)} ms",
-        "peak MB",
-    ]
+    """What is looked for first stands first: a phone shows the beginning of a row."""
+    columns = ["resolution", "median ms", f"{words.spread(profile.points)} ms"]
+    columns += ["top-1"] if accuracies.of(profile) else []
+    columns += ["peak MB", "tokens"]
     if profile.curve:
-        columns += ["fitted ms", "left-out error", "N² share"]
-    return [*columns, "top-1"] if accuracies.of(profile) else columns
+        columns += ["fitted ms", "left-out error", "N² share", "what the time is"]
+    return [*columns, "MMACs linear", "MMACs attention"]
 
 
 def _rows(profile: Profile, accuracies: Accuracies) -> list[Row]:
@@ -196,22 +195,18 @@ def _rows(profile: Profile, accuracies: Accuracies) -> list[Row]:
     return rows
 
 
-def _cells(point: Point, profile: Profile, series: Series | None) -> tuple[str, ...]:
-    cells = [str(point.resolution), str(point.tokens), words.mega(point.macs.linear_macs)]
-    cells += [
-        words.mega(point.macs.attention_macs),
-        f"{words.mark(point)}{words.ms(point.median_ms)}",
-    ]
+def _cells(point: Point, profile: Profile, series: Series | None) -> tuple[str | None, ...]:
+    cells: list[str | None] = [str(point.resolution), f"{words.mark(point)}{words.ms(point.median_ms)}"]
     cells += [f"{words.ms(point.p10_ms)}–{words.ms(point.p90_ms)}"]
-    cells += ["–" if point.peak_rss_bytes is None else words.mega(point.peak_rss_bytes)]
-    if curve := profile.curve:
-        error = curve.left_out_error(point.tokens)
-        cells += [words.ms(curve.predict(point.tokens)), "–" if error is None else f"{100 * error:+.1f} %"]
-        cells += [words.percent(curve.quadratic_share(point.tokens))]
     if series:
         top1 = series.top1(point.resolution)
         cells += ["–" if top1 is None else words.top1(top1, series.images)]
-    return tuple(cells)
+    cells += ["–" if point.peak_rss_bytes is None else words.mega(point.peak_rss_bytes), str(point.tokens)]
+    if curve := profile.curve:
+        error = curve.left_out_error(point.tokens)
+        cells += [words.ms(curve.predict(point.tokens)), "–" if error is None else f"{100 * error:+.1f} %"]
+        cells += [words.percent(curve.quadratic_share(point.tokens)), None]
+    return (*cells, words.mega(point.macs.linear_macs), words.mega(point.macs.attention_macs))
 
 
 def _parts(point: Point, profile: Profile) -> tuple[tuple[str, float], ...]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from edgevit_runtime.plural import counted
 from rich.table import Table
 
+from edgevit.margin import Z_95
 from edgevit.report import words
 from edgevit.report.recipes import block_words
 
 _CLOCK = ", one thread of this machine while it converted (`edgevit profile` for a figure to rely on)"
-_Z = 1.959964
-"""Standard errors to either side that hold 95 %."""
 
 __all__ = ["accuracy_lines", "points_words", "result_lines", "selection_table", "trial_line"]
 
@@ -51,7 +51,7 @@ def trial_line(name: str, trial: Mapping[str, Any], *, kept: bool) -> str:
     """A mix that was measured; trial: `parts` taken out, `top1`, and of the `drop` its `top1` and `standard_error`."""
     parts, drop = trial["parts"], trial["drop"]
     what = f"{name} with {parts} part{'' if parts == 1 else 's'} taken out" if parts else f"{name} as it is"
-    drops = f"drop {drop['top1'] * 100:.2f} ± {_Z * drop['standard_error'] * 100:.2f} points"
+    drops = f"drop {drop['top1'] * 100:.2f} ± {Z_95 * drop['standard_error'] * 100:.2f} points"
     return f"{what}: {drops}: {'kept within' if kept else 'too much'}"
 
 
@@ -83,7 +83,7 @@ def _selection_lines(document: Mapping[str, Any]) -> Iterator[str]:
 
 def accuracy_lines(accuracy: Mapping[str, Any]) -> Iterator[str]:
     """A manifest's `accuracy`, a line for each resolution."""
-    head = f"{accuracy['pictures']} pictures of {accuracy['set']}"
+    head = f"{counted(accuracy['pictures'], 'picture')} of {accuracy['set']}"
     for each in accuracy["results"]:
         yield (
             f"{each['resolution']} px: top-1 {each['top1']:.2%}, float {each['float']['top1']:.2%}, "
@@ -95,11 +95,11 @@ def accuracy_lines(accuracy: Mapping[str, Any]) -> Iterator[str]:
         one = 100 / accuracy["pictures"]
         if 0 < asked["points"] < one:
             yield (
-                f"{accuracy['pictures']} pictures cannot tell {points_words(asked['points'])}: "
+                f"{counted(accuracy['pictures'], 'picture')} cannot tell {points_words(asked['points'])}: "
                 f"one is {points_words(round(one, 2))}"
             )
         here = next(each for each in accuracy["results"] if each["resolution"] == asked["resolution"])
-        worst = (here["drop"] + _Z * here["drop_standard_error"]) * 100
+        worst = (here["drop"] + Z_95 * here["drop_standard_error"]) * 100
         if here["drop_standard_error"] and worst > asked["points"]:
             yield (
                 f"{accuracy['pictures']} pictures do not tell that drop from a larger one: by chance it may be "
@@ -127,4 +127,4 @@ def _drop_words(result: Mapping[str, Any], pictures: int) -> str:
     """
     if result["drop"] == 0 and result["drop_standard_error"] == 0:
         return f"0.00 points, at most {min(100.0, 300 / pictures):.2f} (none of {pictures} differs)"
-    return f"{result['drop'] * 100:.2f} ± {_Z * result['drop_standard_error'] * 100:.2f} points"
+    return f"{result['drop'] * 100:.2f} ± {Z_95 * result['drop_standard_error'] * 100:.2f} points"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from edgevit_runtime.plural import counted
 from numpy.typing import NDArray
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -48,7 +49,7 @@ def sensitivity_table(document: Mapping[str, Any]) -> Table:
     blocks, classes, grid = _grid(document)
     table = Table(
         title=f"{document['recipe']} at {document['resolution']}: who loses what, in % of all, "
-        f"{document['images']} pictures",
+        f"{counted(document['images'], 'picture')}",
         title_justify="left",
         box=SIMPLE_HEAD,
         pad_edge=False,

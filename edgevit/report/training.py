@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from edgevit_runtime.plural import counted
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -58,7 +59,7 @@ def imbalance_note(counts: Sequence[int], labels: Sequence[str]) -> str | None:
         return None
     names = labels or [str(index) for index in range(len(counts))]
     return (
-        f"classes are uneven: {names[common]} has {many} pictures, {names[rare]} has {few}; "
+        f"classes are uneven: {names[common]} has {counted(many, 'picture')}, {names[rare]} has {few}; "
         "--class-weights lets each class count the same"
     )
 

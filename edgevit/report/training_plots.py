@@ -8,6 +8,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from edgevit_runtime.plural import counted
 from numpy.typing import NDArray
 
 from edgevit.report.canvas import ROLES, drawable, frame, png, style
@@ -51,7 +52,7 @@ def curves_figure(document: Mapping[str, Any]) -> Figure:
     heights = [2.2, 1.0, 2.8] if rates else [2.2, 2.8]
     with style():
         figure = Figure(figsize=(8.0, 1.2 + sum(heights)), layout="constrained")
-        _title(figure, f"{_described(document)}, {document['images']['train']} pictures")
+        _title(figure, f"{_described(document)}, {counted(document['images']['train'], 'picture')}")
         panels = list(figure.subplots(len(heights), 1, sharex=True, height_ratios=heights))
         frame(panels[0], "", "loss")
         _line(panels[0], [(epoch["epoch"], epoch["loss"]) for epoch in epochs], ROLES["ink"])
@@ -142,7 +143,7 @@ def confusion_figure(document: Mapping[str, Any]) -> Figure:
         _title(
             figure,
             f"{PurePath(document['model']).name} at {document['confusion']['resolution']} px: "
-            f"top-1 {hits / max(1, pictures):.1%} of {pictures} pictures",
+            f"top-1 {hits / max(1, pictures):.1%} of {counted(pictures, 'picture')}",
         )
         axes = figure.add_subplot()
         shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 
 from edgevit_runtime.machine import int8_may_be_slow
+from edgevit_runtime.plural import counted
 from edgevit_runtime.sensors import heat_is_watched
 
 from edgevit.latency.budget import Prediction, Recommendation
 from edgevit.latency.curve import Curve
+from edgevit.latency.plan import Candidate
 from edgevit.latency.point import TENTHS, Point
 from edgevit.latency.profile import Profile
 from edgevit.latency.sustained import Sustained
@@ -17,6 +19,7 @@ from edgevit.latency.trust import Trust
 from edgevit.margin import centred, interval, margin
 
 __all__ = [
+    "LATE",
     "artefact",
     "cooling",
     "crossover",
@@ -24,17 +27,20 @@ __all__ = [
     "doubts",
     "equation",
     "fit_quality",
+    "lost",
     "mark",
     "marked",
     "marks",
     "mega",
     "ms",
+    "not_told",
     "percent",
     "place",
     "predicted",
     "recommendation",
     "remarks",
     "shares",
+    "short_marks",
     "size",
     "spread",
     "subject",
@@ -44,6 +50,9 @@ __all__ = [
     "unstable",
     "untold",
 ]
+
+LATE = "its slowest tenth is over the budget"
+"""What to add where a median fits and p90 does not."""
 
 
 def ms(value: float) -> str:
@@ -71,9 +80,20 @@ def top1(share: float, count: int | None) -> str:
     return f"{percent(share, 1)} ± {points:.{0 if points >= 9.95 else 1}f}"
 
 
+def not_told(count: int) -> str:
+    """The beginning of a sentence: `500 pictures do not tell`."""
+    return f"{counted(count, 'picture')} {'does' if count == 1 else 'do'} not tell"
+
+
 def untold(more: float, less: float, count: int) -> str:
     """What to add where chance alone may have put one top-1 above the other; nothing where it may not."""
-    return f"; {count} pictures do not tell the two apart" if more - less <= margin(more, count) else ""
+    return f"; {not_told(count)} the two apart" if more - less <= margin(more, count) else ""
+
+
+def lost(drop: float, ends: tuple[float, float] | None = None) -> str:
+    """Points of top-1 lost, a gain negative, with the ends of their 95 % interval: `0.31 (-0.16 to 0.77)`."""
+    points = [f"{round(100 * each, 2) + 0.0:.2f}" for each in (drop, *(ends or ()))]  # + 0.0: no -0.00
+    return f"{points[0]} ({points[1]} to {points[2]})" if ends else points[0]
 
 
 def mega(value: float) -> str:
@@ -104,7 +124,7 @@ def place(profile: Profile) -> str:
 
 
 def threads(profile: Profile) -> str:
-    return f"{profile.threads} thread{'s' if profile.threads > 1 else ''}"
+    return counted(profile.threads, "thread")
 
 
 def subject(profile: Profile) -> str:
@@ -117,11 +137,16 @@ def mark(point: Point) -> str:
     return point.trust.mark
 
 
-def marks(points: Iterable[Point]) -> list[str]:
-    """What the marks before these points' medians mean, as far as there are any."""
-    found = "".join(map(mark, points))
+def marks(points: Iterable[Point | Candidate]) -> list[str]:
+    """What the marks before these points' latencies mean, as far as there are any."""
+    found = "".join(each.trust.mark for each in points)
     meaning = {"?": "? doubtful, the device was not as it should be", "~": "~ not settled in the time given"}
     return [text for sign, text in meaning.items() if sign in found]
+
+
+def short_marks(points: Iterable[Point | Candidate]) -> str:
+    """The same for a picture's legend; nothing where there are none."""
+    return "; ".join(each.partition(",")[0] for each in marks(points))
 
 
 def marked(value_ms: float, trust: Trust) -> str:
@@ -151,7 +176,7 @@ def doubts(profile: Profile) -> list[str]:
     lines = []
     cores = profile.device.get("cores")
     if isinstance(cores, int) and 0 < cores < profile.threads:
-        on = f"{cores} core{'s' if cores > 1 else ''}"
+        on = counted(cores, "core")
         lines.append(
             f"? {threads(profile)} on {on} wait for one another: --threads {cores} is the most that makes sense"
         )
@@ -183,13 +208,13 @@ def cooling(profile: Profile) -> str | None:
     found = profile.cooling
     if found is None or not found.pauses:
         return None
-    text = f"Paused {found.pauses} time{'s' if found.pauses > 1 else ''} to cool, {found.paused_s:.0f} s together"
+    text = f"Paused {counted(found.pauses, 'time')} to cool, {found.paused_s:.0f} s together"
     return f"{text}, all that was allowed; it was hot once more after that" if found.gave_up else text
 
 
 def sustained(run: Sustained) -> str:
     """What became of the speed in a run without a pause, and why that may be nothing of the heat's."""
-    threads = f"{run.threads} thread{'s' if run.threads > 1 else ''}"
+    threads = counted(run.threads, "thread")
     text = (
         f"{run.seconds:.0f} s without a pause at {run.resolution} on {threads}: "
         f"{ms(run.first_ms)} ms at first, {ms(run.steady_ms)} ms at the end"
@@ -278,7 +303,7 @@ def recommendation(found: Recommendation) -> str:
             f"({marked(found.point.median_ms, found.point.trust)} ms median, p90 {ms(found.point.p90_ms)} ms)"
         )
         if found.point.p90_ms > found.budget_ms:
-            text += "; its slowest tenth is over the budget"
+            text += f"; {LATE}"
         if found.point.trust.reason:
             text += f"; {found.point.trust.reason}"
     return f"{text}. {predicted(found.predicted)}" if found.predicted else text

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from edgevit_runtime.plural import counted
 from numpy.typing import NDArray
 
 from edgevit.config import ViTConfig
@@ -59,8 +60,8 @@ def run(request: Request, listener: Listener) -> dict[str, Any]:
     classes = len(train_set.labels) or int(train_set.classes.max()) + 1
     counts = np.bincount(train_set.classes, minlength=classes)
     listener.note(
-        f"{len(train_set.classes)} pictures to train on, {len(val_set.classes)} to validate, {len(counts)} classes"
-        + (" (synthetic dial gauges)" if request.synthetic else "")
+        f"{counted(len(train_set.classes), 'picture')} to train on, {len(val_set.classes)} to validate, "
+        f"{len(counts)} classes" + (" (synthetic dial gauges)" if request.synthetic else "")
     )
     listener.data(counts, train_set.labels)
     config = request.config(start.config if start else None, classes, train_set.labels)
@@ -128,7 +129,7 @@ def _unfinished(request: Request) -> State | None:
         return None
     if not request.resume:
         raise ConfigError(
-            f"{request.folder} holds an unfinished run ({len(state.epochs)} epochs done): "
+            f"{request.folder} holds an unfinished run ({counted(len(state.epochs), 'epoch')} done): "
             "add --resume to go on with it, or --restart to begin anew"
         )
     return state
@@ -168,7 +169,9 @@ def _folder(
     if skipped and request.strict:
         raise PictureError(f"cannot read picture {skipped[0]} ({len(skipped)} in all); without --strict it is left out")
     if skipped:
-        listener.note(f"skipped {len(skipped)} pictures that cannot be read: {', '.join(map(str, skipped[:3]))}")
+        listener.note(
+            f"skipped {counted(len(skipped), 'picture')} that cannot be read: {', '.join(map(str, skipped[:3]))}"
+        )
     return sets
 
 

@@ -15,7 +15,10 @@ from edgevit.errors import BudgetError, ConfigError, ProfileError
 from edgevit.latency.cost import Cost
 from edgevit.latency.plan import Candidate, Plan
 from edgevit.latency.profile import Profile
+from edgevit.latency.trust import Trust
+from edgevit.report.canvas import ROLES, SERIES
 from edgevit.report.plan import choice
+from edgevit.report.plan_plot import plan_figure
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -52,9 +55,30 @@ def test_a_faster_one_within_the_margin_is_told() -> None:
         "Most accurate within 10 ms: x at 96 (8.00 ms median, p90 9.60 ms, top-1 80.0 % ± 7.8). "
         "100 pictures do not tell x at 96 from x at 96 (2.00 ms median, p90 2.40 ms)"
     )
-    assert choice(Plan(every, 2.0)).endswith("top-1 75.0 % ± 8.4)")
+    assert choice(Plan(every, 2.4)).endswith("top-1 75.0 % ± 8.4)")
     larger = (candidate(1.0, None, macs=1), candidate(2.0, None, macs=2))
     assert Plan(larger, 3.0).alike(larger[1]) is None
+
+
+def test_what_fits_by_its_median_alone_is_told() -> None:
+    every = tuple(replace(candidate(ms, top1), images=100) for ms, top1 in ((1.0, 0.5), (4.5, 0.79)))
+    assert choice(Plan(every, 5.0)) == (
+        "Most accurate within 5 ms: x at 96 (4.50 ms median, p90 5.40 ms, top-1 79.0 % ± 7.9); "
+        "its slowest tenth is over the budget"
+    )
+    assert "over the budget" not in choice(Plan(every, 5.5))
+    assert not candidate(4.5, 0.5, predicted=True).late(5.0)
+
+
+def test_marked_points_are_hollow_in_its_picture() -> None:
+    doubtful = Trust(("steal",))
+    every = (candidate(1.0, 0.5), *(replace(candidate(ms, 0.1 * ms), trust=doubtful) for ms in (6.0, 7.0)))
+    lines = plan_figure(Plan(every, 7.0)).axes[0].get_lines()
+    points = {tuple(each.get_xdata()): each for each in lines if each.get_marker() == SERIES[0][1]}
+    assert points[(1.0,)].get_markerfacecolor() == ROLES[SERIES[0][0]]
+    assert points[(6.0, 7.0)].get_markerfacecolor() == ROLES["paper"]
+    assert points[()].get_label() == "? doubtful"
+    assert "? doubtful" not in [each.get_label() for each in plan_figure(Plan(every[:1])).axes[0].get_lines()]
 
 
 def test_a_prediction_must_fit_with_all_its_range() -> None:
@@ -113,6 +137,7 @@ class TestPlanCommand:
         assert not rows["deit_tiny.tflite", 288]["on_front"]  # slower than 224, and less accurate
         words = " ".join(out.split())
         assert "Most accurate within 50 ms: deit_tiny.tflite at 352 (41.5 ms predicted, up to" in words
+        assert "p90 / up to: the slowest tenth takes that or more; a budget goes by the median; of a pred" in words
         assert png.read_bytes().startswith(b"\x89PNG")
 
     def test_without_evaluation_and_with_variants(self, run: Run, folder: Path) -> None:

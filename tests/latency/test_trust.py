@@ -123,6 +123,13 @@ def test_the_reports_headlines(busy: Profile) -> None:
     page = render([busy.within(30.0), other.within(30.0)], Accuracies((series,)))
     assert '<p class="note">?~22.9 ms median; the slowest tenth takes 25.2 ms or more.</p>' in page
     assert f'<p class="note">{WHY}.</p>' in page
+    card = page.split('<section class="headline')[1]
+    assert "By the curve 304 would take ?~26.8 ms" in card
+    assert card.count(WHY) == 1
+    unsure = replace(busy, points=(busy.points[0], *(replace(p, doubtful=(), stable=True) for p in busy.points[1:])))
+    assert (
+        "The curve stands on points that are marked" in render(unsure.within(30.0), Accuracies()).split("<section")[1]
+    )
     assert f"(?12.0 ms median, p90 13.2 ms, top-1 50.0 % ± 4.4); {WHY.partition(';')[0]}." in page  # What to take
     assert '<div class="big long" style="flex: 0 0 auto">?2.00 – ?142 ms</div>' in render(busy, Accuracies())
 

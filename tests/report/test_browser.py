@@ -82,9 +82,13 @@ def test_the_slider_moves_the_recommendation(page: Path, tmp_path: Path) -> None
         ("128", "is the largest resolution under 5 ms"),
         ("192", "is the largest resolution under 5 ms"),
     ]
+    assert '<span id="budget-low">0.9 ms</span><span id="budget-high">156 ms</span>' in moved
+    ((left, present),) = re.findall(r'<output id="budget-shown"[^>]*style="left: ([0-9.]+)%[^>]*>(.*?)</output>', moved)
+    assert (float(left), present) == (pytest.approx(33.3), "5 ms")  # of the way from 0.9 to 156, by logarithm
     assert "3.30 ms median; the slowest tenth takes 3.63 ms or more." in moved
     assert "Top-1 accuracy there: 32.0 % ± 4.1 on 500 pictures." in moved
-    assert moved.count(">budget 5 ms</text>") == 5  # both curves, the two together, and what to take on each
+    drawn = 2 * 5  # both curves, the two together, and what to take on each: for a wide window and for a phone
+    assert moved.count(">budget 5 ms</text>") == drawn
     rows = dict(re.findall(r'<tr data-series="0" data-resolution="(\d+)"[^>]*?class="([a-z]*)"', moved))
     assert (rows["128"], rows["160"]) == ("chosen", "over")
     taken = re.findall(r'<p class="choice">(.*?)</p>', still)
@@ -105,6 +109,9 @@ def test_the_slider_moves_the_recommendation(page: Path, tmp_path: Path) -> None
     told = re.findall(r'id="plan-budget-([\w-]+)"( display="none")?', drawn)
     assert {name for name, _ in told} == {"line", "line-key", "line-words", "mark", "mark-key", "mark-words"}
     assert all(hidden for _, hidden in told)
+    moved = chromium(tmp_path, f"{page.as_uri()}#budget=23", "--dump-dom")
+    late = "at 288 (22.9 ms median, p90 25.2 ms, top-1 72.0 % ± 3.9); its slowest tenth is over the budget."
+    assert late in re.findall(r'<p class="choice">(.*?)</p>', moved)[0]
     none = chromium(tmp_path, f"{page.as_uri()}#budget=1.5", "--dump-dom")
     assert shown(none)[0] == ("none", "no resolution fits 1.5 ms")
     assert "Nothing fits 1.5 ms on Test CPU." in none
@@ -143,7 +150,8 @@ def test_opens_from_disk_without_any_request(page: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize("width", [PHONE, 1100])
 def test_readable_at_every_width(page: Path, tmp_path: Path, width: int) -> None:
     """A frame of that width, as Chromium's own window cannot be narrower than 500: the page itself never scrolls
-    sideways (its tables and pictures do, inside), and nothing is drawn smaller than can be read."""
+    sideways (its tables do, inside, behind the medians), pictures are whole, and nothing is
+    drawn smaller than can be read."""
     from PIL import Image
 
     probe = page.read_text(encoding="utf-8")
@@ -154,7 +162,11 @@ def test_readable_at_every_width(page: Path, tmp_path: Path, width: int) -> None
       const texts = [...document.querySelectorAll("figure svg text")].filter((each) => each.getBBox().width > 0);
       const sizes = texts.map((each) => each.getBoundingClientRect().height);
       const small = Math.min(...sizes);
-      root.dataset.found = JSON.stringify({ wide: root.scrollWidth, room: innerWidth, small });
+      const ends = (them) => Math.max(...[...them].map((each) => each.getBoundingClientRect().right));
+      const first = [...document.querySelectorAll("th")].filter((each) => each.textContent === "median ms");
+      const found = { wide: root.scrollWidth, room: innerWidth, small, drawn: ends(document.querySelectorAll("svg")),
+        median: ends(first), caption: ends(document.querySelectorAll(".caption")), medians: first.length };
+      root.dataset.found = JSON.stringify(found);
       parent.postMessage(root.dataset.found, "*");
     });</script>"""
     (tmp_path / "inner.html").write_text(probe.replace("</body>", f"{measure}</body>"), encoding="utf-8")
@@ -169,6 +181,8 @@ def test_readable_at_every_width(page: Path, tmp_path: Path, width: int) -> None
     found = json.loads(re.search(r'data-found="(.*?)"', dom)[1].replace("&quot;", '"'))  # type: ignore[index]
     assert found["room"] == width
     assert found["wide"] <= width
+    assert found["medians"] == 2
+    assert max(found["drawn"], found["median"], found["caption"]) <= width
     assert found["small"] >= 9.0
     picture = tmp_path / "picture.png"
     chromium(tmp_path, outer.as_uri(), f"--screenshot={picture}", f"--window-size={max(500, width)},1600")

@@ -73,14 +73,28 @@ def test_holds_the_numbers(measured: Measured, deit_tiny_ms: dict[int, float]) -
     assert "t(N) = 0.453 ms + 38.0 µs · N + 96.2 ns · N²" in text
     assert "R² 0.9998; a resolution left out of the fit is predicted within 3.4 % (worst: 224)." in text
     assert "from N = 395 on (resolution 317). It is 7 % of the time at 96 and 72 % at 512." in text
-    assert "288 325 1654 446 22.9 22.4–25.2 60.0 23.0 +0.3 % 44 % 81.9 % ± 2.1" in text
+    assert "288 22.9 22.4–25.2 81.9 % ± 2.1 60.0 325 23.0 +0.3 % 44 % 1654 446" in text
     assert "Predicted at 352 (N = 485): 41.5 ms." in text
-    assert "224 82.3 % ± 2.1 82.1 % ± 2.1 -0.2 98.7 %" in text
+    assert "224 -0.20 82.3 % ± 2.1 82.1 % ± 2.1 98.7 %" in text
     assert "float · deit_tiny.keras against int8 · deit_tiny.tflite" in text
     assert "1300 pictures of val, 2 skipped" in text
     assert "processor Test CPU" in text
     assert "memory 8.0 GiB" in text
     assert "purely" not in text
+
+
+def test_points_lost_have_their_interval_where_the_evaluation_has(
+    measured: Measured, deit_tiny_ms: dict[int, float]
+) -> None:
+    found = accuracies()
+    (pair,) = found.agreements
+    whole = replace(found, comparisons=(replace(pair, drops=tuple((each, -0.0071, 0.003) for each in FLOAT)),))
+    text, older = (Text(render(measured(deit_tiny_ms), each)).text for each in (whole, found))
+    assert "resolution points lost float · deit_tiny.keras int8 · deit_tiny.tflite" in text
+    assert "224 -0.20 (-0.71 to 0.30) 82.3 % ± 2.1 82.1 % ± 2.1 98.7 %" in text
+    says = "Points lost: what float · deit_tiny.keras loses against int8 · deit_tiny.tflite, a gain negative"
+    assert f"{says}; in brackets the 95 % interval" in text
+    assert f"{says}. " in older
 
 
 def test_needs_nothing_from_outside(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
@@ -126,7 +140,7 @@ def test_an_unsettled_median_is_marked(measured: Measured, deit_tiny_ms: dict[in
     profile = measured(deit_tiny_ms)
     first = replace(profile.points[0], stable=False)
     text = Text(render(replace(profile, points=(first, *profile.points[1:])), Accuracies())).text
-    assert "96 37 189 5.80 ~2.00" in text
+    assert "96 ~2.00 1.96–2.20 60.0 37" in text
     assert "~ not settled in the time given: 96; give more --seconds" in text
 
 
@@ -158,6 +172,14 @@ def test_a_faster_resolution_that_pictures_do_not_tell_apart(
     text = Text(render(measured(deit_tiny_ms).within(13.0), few)).text
     assert "Top-1 accuracy there: 10.0 % (2.8–30.1 %) on 20 pictures." in text
     assert "20 pictures do not tell 224 from 160, which takes 5.20 ms." in text  # 96 and 128 were not evaluated
+
+
+def test_one_picture_is_no_pictures(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    one = Accuracies((Series("out/deit_tiny.tflite", "val", 1, 0, (Score(160, 1.0, None), Score(224, 1.0, None))),))
+    text = Text(render(measured(deit_tiny_ms).within(13.0), one)).text
+    assert "on 1 picture. 1 picture does not tell 224 from 160, which takes 5.20 ms." in text
+    assert "int8 · deit_tiny.tflite: 1 picture of val." in text
+    assert "1 pictures" not in text
 
 
 def test_what_has_its_name_and_another_recipe_is_not_joined(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
@@ -266,7 +288,7 @@ def test_marks_are_explained_side_by_side(measured: Measured, deit_tiny_ms: dict
     profile = measured(deit_tiny_ms)
     busy = replace(profile.points[0], doubtful=(Doubt("load", "x"),), stable=False)
     other = replace(profile, recipe="float32", points=(busy, *profile.points[1:]))
-    caption = r"<caption>Median ms at each resolution.*?</caption>"
+    caption = r">Median ms at each resolution.*?</p>"
     (said,) = re.findall(caption, render([profile, other], Accuracies()))
     assert "? doubtful, the device was not as it should be. ~ not settled in the time given." in said
     (said,) = re.findall(caption, render([profile, replace(profile, recipe="float32")], Accuracies()))

@@ -15,6 +15,7 @@ from edgevit_runtime.backends import BACKENDS as BACKENDS
 from edgevit_runtime.errors import EdgeViTError, PictureError
 from edgevit_runtime.manifest import read_manifest
 from edgevit_runtime.model import Model, Result
+from edgevit_runtime.plural import counted
 from edgevit_runtime.sources import Named, camera, named_pictures
 from edgevit_runtime.sources import watch as watch_folder
 
@@ -154,7 +155,7 @@ def info(options: argparse.Namespace) -> int:
 def _accuracy_lines(accuracy: Any) -> Iterator[str]:
     """What the converter measured, where it did: nobody reads it but people, so that nothing else is an error."""
     try:
-        where = f"{int(accuracy['pictures'])} pictures of {accuracy['set']}"
+        where = f"{counted(int(accuracy['pictures']), 'picture')} of {accuracy['set']}"
         for each in accuracy["results"]:
             exact, ours = float(each["float"]["top1"]), float(each["top1"])
             yield f"{int(each['resolution'])} px: top-1 {ours:.2%} (float {exact:.2%}), {where}"
