@@ -52,6 +52,27 @@ def test_classify_json_is_one_object_a_line(edgevit_run, tiny_tflite, picture, t
     assert "no such picture" in lines[1]["error"]
 
 
+def test_options_may_stand_among_the_words(edgevit_run, tiny_tflite, picture, tmp_path, monkeypatch):
+    code, out, err = edgevit_run("classify", tiny_tflite, "--resolution", 96, picture, "--top", 1, picture)
+    assert (code, err) == (0, "")
+    assert [line.split("  (")[0] for line in out.splitlines()[::2]] == [str(picture), str(picture)]
+    assert out.count("(96 px, ") == 2
+    code, out, _ = edgevit_run("classify", "--top", 1, tiny_tflite, "--json", picture)
+    assert (code, json.loads(out)["file"]) == (0, str(picture))
+    monkeypatch.chdir(tmp_path)
+    picture.rename("--top")
+    code, out, _ = edgevit_run("classify", tiny_tflite, "--top", 1, "--", "--top")
+    assert (code, out.splitlines()[0].split("  (")[0]) == (0, "--top")
+    code, out, _ = edgevit_run("self-test", "--threads", 2, tiny_tflite, "--json")
+    assert (code, json.loads(out)["passed"]) == (0, True)
+    code, _, err = edgevit_run("watch", tiny_tflite, "--every", 1, tmp_path / "none", "--existing")
+    assert (code, "no such folder" in err) == (1, True)
+    code, _, err = edgevit_run("classify", tiny_tflite, "--resolutoin", 96, "p.jpg")
+    assert (code, "--resolutoin" in err) == (2, True)
+    code, _, err = edgevit_run("classify", "--top", 1)
+    assert (code, "required: model" in err) == (2, True)
+
+
 def test_info(edgevit_run, tiny_tflite):
     code, out, _ = edgevit_run("info", tiny_tflite)
     assert code == 0
