@@ -16,7 +16,10 @@ from edgevit.report.inspection import inspection_table, manifest_lines
 @json_option
 @quiet_option
 def command(artefact: Path, json_target: str | None, quiet: bool) -> None:
-    """Show what ARTEFACT holds: size, ops, partitions and MACs by resolution, and its manifest."""
+    """Show what ARTEFACT holds: size, ops, partitions and MACs by resolution, and its manifest.
+
+    One whose bytes are not those that were sealed is refused.
+    """
     inspection = inspect(artefact)
     console = console_for(json_target, quiet)
     console.print(inspection_table(inspection))

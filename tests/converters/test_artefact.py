@@ -103,6 +103,16 @@ def test_inspection_is_the_contract(tiny_tflite):
     json.dumps(inspection)
 
 
+def test_inspect_refuses_what_was_changed(run, tiny_tflite, tmp_path):
+    content = bytearray(tiny_tflite.read_bytes())
+    content[len(content) // 2] ^= 1  # among the weights
+    (tmp_path / "changed.tflite").write_bytes(content)
+    code, out, err = run("inspect", tmp_path / "changed.tflite")
+    assert (code, out) == (1, "")
+    assert err.startswith(f"edgevit: {tmp_path / 'changed.tflite'}: its bytes are not those that were sealed")
+    assert err.count("\n") == 1
+
+
 def test_given_labels_and_resize_replace_the_models(tiny_model, tmp_path):
     path = tmp_path / "x.tflite"
     convert(tiny_model, path, resolutions=[32], labels=["a", "b", "c", "d"], resize="crop:0.9")
