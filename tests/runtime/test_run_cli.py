@@ -85,8 +85,11 @@ def test_self_test(edgevit_run, tiny_tflite):
     code, out, _ = edgevit_run("self-test", tiny_tflite)
     assert code == 0
     assert out.count("ok  ") == 5
+    shown = out
     code, out, _ = edgevit_run("self-test", tiny_tflite, "--json")
     report = json.loads(out)
+    for each, line in zip(report["signatures"], shown.splitlines(), strict=False):  # behind them, the verdict
+        assert line.endswith(f"difference {each['max_error']:.2e} (tolerance {each['tolerance']:.2e})")
     assert report["passed"] is True
     assert set(report["signatures"][0]) == {"name", "max_error", "tolerance", "passed"}
     assert report["backend"]
