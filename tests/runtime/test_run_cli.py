@@ -4,7 +4,7 @@ import json
 
 import pytest
 from edgevit_runtime import cli
-from samples import LABELS, random_picture
+from samples import LABELS, pictures_in, random_picture
 
 
 @pytest.fixture
@@ -25,6 +25,21 @@ def edgevit_run(capfd, monkeypatch, tmp_path):
 def picture(tmp_path):
     random_picture(1).save(tmp_path / "p.jpg")
     return tmp_path / "p.jpg"
+
+
+@pytest.fixture(scope="module")
+def sure(tiny_model, workshop):
+    """An artefact with int8 ends whose model is sure of its second class, whatever it sees."""
+    from edgevit.converters import convert
+    from edgevit.model import build, named_weights
+
+    model = build(tiny_model.config, seed=1)
+    for name, variable in named_weights(model).items():
+        variable.assign(named_weights(tiny_model)[name])
+    named_weights(model)["head/linear/bias"].assign([0.0, 100.0, 0.0, 0.0])
+    path = workshop / "sure.tflite"
+    convert(model, path, recipe="int8-full", resolutions=[32], calibration=pictures_in(workshop / "calibration"))
+    return path
 
 
 def test_classify_prints_names(edgevit_run, tiny_tflite, picture):
@@ -50,6 +65,14 @@ def test_classify_json_is_one_object_a_line(edgevit_run, tiny_tflite, picture, t
     assert lines[0]["resolution"] == 96
     assert set(lines[0]["top"][0]) == {"index", "label", "score"}
     assert "no such picture" in lines[1]["error"]
+
+
+def test_classes_without_a_score_are_not_listed(edgevit_run, sure, picture):
+    """int8 scores are steps of 1/256, and this model is sure of one class."""
+    lines = edgevit_run("classify", sure, picture)[1].splitlines()
+    assert [line.split()[1] for line in lines[1:]] == [LABELS[1]]
+    top = json.loads(edgevit_run("classify", sure, picture, "--json")[1])["top"]
+    assert [each["score"] > 0 for each in top] == [True, False, False, False]
 
 
 def test_options_may_stand_among_the_words(edgevit_run, tiny_tflite, picture, tmp_path, monkeypatch):

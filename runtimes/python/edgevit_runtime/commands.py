@@ -76,7 +76,8 @@ def _answer(options: argparse.Namespace, pictures: Iterable[Named], *, lazy: boo
             else:
                 late = "" if result.budget_met in (None, True) else ", over the budget"
                 print(f"{name}  ({result.resolution} px, {result.latency_ms:.1f} ms{late})")
-                for each in result.top:
+                # int8 scores are steps of 1/256: where all the rest are 0, those that come first by index mean nothing.
+                for each in [each for each in result.top if each.score > 0.0] or result.top[:1]:
                     print(f"  {each.score:6.1%}  {each.label}", flush=True)
     return 1 if failed else 0
 
