@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
+from numbers import Integral
 from typing import Any
 
 from edgevit.errors import ConfigError, ResolutionError, unknown_key
@@ -13,6 +15,7 @@ __all__ = [
     "VARIANTS",
     "Variant",
     "ViTConfig",
+    "ascending",
     "check_resolution",
     "nearest_resolution",
     "variant_config",
@@ -117,6 +120,14 @@ class ViTConfig:
 def nearest_resolution(resolution: int, patch: int) -> int:
     """The multiple of `patch` that is nearest to `resolution`."""
     return max(1, round(resolution / patch)) * patch
+
+
+def ascending(resolutions: Iterable[int]) -> tuple[int, ...]:
+    """Each of these once. Raises `ResolutionError` for what is no list of whole numbers, such as 128 or "96,128"."""
+    listed = tuple(resolutions) if isinstance(resolutions, Iterable) else (None,)
+    if not all(isinstance(each, Integral) for each in listed):
+        raise ResolutionError(f"resolutions are a list of whole numbers, such as [96, 128, 224], not {resolutions!r}")
+    return tuple(sorted({int(each) for each in listed}))
 
 
 def check_resolution(resolution: int, patch: int) -> None:

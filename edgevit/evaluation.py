@@ -12,6 +12,7 @@ from edgevit_runtime.preprocess import DEFAULT_POLICY
 from edgevit_runtime.seal import file_sha256
 from numpy.typing import NDArray
 
+from edgevit.config import ascending
 from edgevit.data.folders import PictureSet, decode_batches, read_folder
 from edgevit.errors import ConfigError, DataError, ModelError
 from edgevit.margin import margin
@@ -160,7 +161,13 @@ def evaluate(
     pixels: what a `.keras` model that is not ours wants, where neither it nor an artefact beside it says so.
     limit: use only that many pictures, spread evenly over the set.
     strict: raise `PictureError` on a picture that cannot be read, instead of counting it as skipped.
+
+    Raises `ModelError` or `ArtefactError` for a model that cannot be read, `BackendError` where no interpreter runs an
+    artefact, `ResolutionError` for a resolution that one of them does not have, `DataError` for a folder without usable
+    pictures or with classes that the first model does not know, `PictureError` also for an unknown policy, and
+    `ConfigError` for models with different classes, without a resolution in common, or named twice.
     """
+    resolutions = ascending(resolutions)
     others = [against] if isinstance(against, str | Path) else list(against or ())
     twice = [str(each) for each in others if [Path(other) for other in others].count(Path(each)) > 1]
     if twice:

@@ -31,6 +31,7 @@ def picture(tmp_path):
 def sure(tiny_model, workshop):
     """An artefact with int8 ends whose model is sure of its second class, whatever it sees."""
     from edgevit.converters import convert
+
     from edgevit.model import build, named_weights
 
     model = build(tiny_model.config, seed=1)
