@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from edgevit.calibration import Calibration
 from edgevit.errors import unknown_key
 
 ANY = "*"
@@ -124,6 +125,10 @@ class Recipe:
     def wants_calibration(self) -> bool:
         """Whether it needs pictures, or loses several points without: it is measured with some."""
         return self.needs_calibration or any(rule.weight == "int4" for rule in self.rules)
+
+    def is_learned(self, calibration: Calibration | None) -> bool:
+        """Whether a model that brings `calibration` was fine-tuned for it, or for the recipe that it is based on."""
+        return calibration is not None and calibration.recipe in (self.name, self.base)
 
 
 _STATIC_RULES = (

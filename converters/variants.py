@@ -49,11 +49,10 @@ OnStep = Callable[[str, int, int], None]
 
 def fastest(model: ViT, *, calibrated: bool) -> Recipe:
     """Of the built-in recipes that are possible the one that was measured to be the fastest."""
-    learned = model.calibration.recipe if model.calibration else None
     possible = [
         each
         for each in RECIPES.values()
-        if each.measured and (calibrated or not each.needs_calibration or each.name == learned)
+        if each.measured and (calibrated or not each.needs_calibration or each.is_learned(model.calibration))
     ]
     return max(possible, key=lambda each: each.measured.times_faster if each.measured else 0.0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from edgevit.errors import DocumentError
 
 __all__ = ["Record", "check_each_once", "parse_document", "read_document", "read_json"]
 
+_LARGEST = 2**53
+"""Whole numbers up to this are exact as a float64, which is what JSON's numbers are elsewhere."""
 
 _OTHERS = {
     ".tflite": "an artefact (`edgevit profile` makes a profile of it)",
@@ -59,6 +62,8 @@ def _parse(text: str, where: str) -> Record:
         values = json.loads(text)
     except ValueError as error:
         raise DocumentError(f"{where} is not JSON: {error}") from error
+    except RecursionError as error:
+        raise DocumentError(f"{where} is not JSON that can be read: it is nested too deeply") from error
     return Record(values if isinstance(values, dict) else {}, where)
 
 
@@ -84,17 +89,19 @@ class Record:
     def number(self, key: str, *, least: float = 0.0, most: float = math.inf) -> float:
         """A finite number in `least`..`most`."""
         value = self.values.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise self._wrong(key, "a number")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
+            raise self._wrong(key, "a number")  # compared, not converted: an int of 400 digits is no float
         if not least <= value <= most:
             raise self._wrong(key, f"a number from {least:g} to {most:g}" if most < math.inf else f"at least {least:g}")
         return float(value)
 
     def whole(self, key: str, *, least: int = 0) -> int:
-        """A whole number, `least` or more."""
+        """A whole number, from `least` to the largest that every reader of JSON keeps exact."""
         value = self.values.get(key)
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise self._wrong(key, f"a whole number, at least {least}")
+        if value > _LARGEST:
+            raise self._wrong(key, f"a whole number, at most {_LARGEST}")
         return value
 
     def flag(self, key: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,7 +29,7 @@ BATCH = 32
 """Pictures decoded and scored together."""
 
 
-class Predictor(Protocol):
+class Classifier(Protocol):
     """What can be evaluated: a Keras model or an artefact."""
 
     path: Path
@@ -48,7 +49,7 @@ class Predictor(Protocol):
         """Frees what it holds."""
 
 
-class KerasPredictor:
+class KerasClassifier:
     """A `.keras` model of ours: any resolution that its patch divides."""
 
     def __init__(self, path: Path, model: ViT) -> None:
@@ -69,7 +70,7 @@ class KerasPredictor:
         """A Keras model needs no closing."""
 
 
-class OtherPredictor:
+class OtherClassifier:
     """A `.keras` model that is not ours: its own resolution, or any that it runs at."""
 
     labels: tuple[str, ...] = ()
@@ -90,7 +91,7 @@ class OtherPredictor:
         """A Keras model needs no closing."""
 
 
-class ArtefactPredictor:
+class ArtefactClassifier:
     """A `.tflite` artefact, through the runtime that a device uses."""
 
     def __init__(self, path: Path, threads: int) -> None:
@@ -111,10 +112,10 @@ class ArtefactPredictor:
         self._model.close()
 
 
-def open_predictor(
+def open_classifier(
     path: str | Path, *, threads: int = 1, pixels: str | None = None, otherwise: str | None = None
-) -> Predictor:
-    """A predictor by file type. Raises `ModelError` for a file that is neither `.keras` nor `.tflite`.
+) -> Classifier:
+    """A classifier by file type. Raises `ModelError` for a file that is neither `.keras` nor `.tflite`.
 
     pixels, otherwise: what a `.keras` model that is not ours wants (`edgevit.model.load_any`).
     """
@@ -123,9 +124,9 @@ def open_predictor(
         from edgevit.model import ViT, load_any
 
         model = load_any(path, pixels=pixels, otherwise=otherwise)
-        return KerasPredictor(path, model) if isinstance(model, ViT) else OtherPredictor(path, model)
+        return KerasClassifier(path, model) if isinstance(model, ViT) else OtherClassifier(path, model)
     if path.suffix == ".tflite":
-        return ArtefactPredictor(path, threads)
+        return ArtefactClassifier(path, threads)
     raise ModelError(f"{path} is neither a .keras model nor a .tflite artefact")
 
 
@@ -173,35 +174,39 @@ def evaluate(
     if twice:
         raise ConfigError(f"{twice[0]} is named twice: evaluate against each model once")
     known = _pixels_known(model, *others)
-    predictors = [open_predictor(each, threads=threads, pixels=pixels, otherwise=known) for each in (model, *others)]
-    first = predictors[0]
-    for other in predictors[1:]:
-        if other.classes != first.classes:
-            raise ConfigError(f"{first.path} has {first.classes} classes and {other.path} {other.classes}")
-    ladder = _resolutions(predictors, resolutions)
-    pictures = _pictures(Path(data), first, limit)
+    with ExitStack() as opened:
+        classifiers = [
+            opened.enter_context(closing(open_classifier(each, threads=threads, pixels=pixels, otherwise=known)))
+            for each in (model, *others)
+        ]
+        first = classifiers[0]
+        for other in classifiers[1:]:
+            if other.classes != first.classes:
+                raise ConfigError(f"{first.path} has {first.classes} classes and {other.path} {other.classes}")
+        ladder = _resolutions(classifiers, resolutions)
+        pictures = _pictures(Path(data), first, limit)
 
-    tallies = [[_Tally() for _ in ladder] for _ in predictors]
-    skipped: set[Path] = set()
-    agreed = [[0 for _ in ladder] for _ in others]
-    done, total = 0, len(ladder) * len(pictures.files)
-    for column, resolution in enumerate(ladder):
-        batches = decode_batches(
-            pictures,
-            resolution,
-            resize or first.resize,
-            BATCH,
-            strict=strict,
-            on_skip=lambda file, _error: skipped.add(file),
-        )
-        for images, truths in batches:
-            votes = [
-                row[column].add(each.scores(images), truths) for each, row in zip(predictors, tallies, strict=True)
-            ]
-            for row, theirs in zip(agreed, votes[1:], strict=True):
-                row[column] += int((votes[0] == theirs).sum())
-            done += len(images)
-            on_picture(done + column * len(skipped), total)
+        tallies = [[_Tally() for _ in ladder] for _ in classifiers]
+        skipped: set[Path] = set()
+        agreed = [[0 for _ in ladder] for _ in others]
+        done, total = 0, len(ladder) * len(pictures.files)
+        for column, resolution in enumerate(ladder):
+            batches = decode_batches(
+                pictures,
+                resolution,
+                resize or first.resize,
+                BATCH,
+                strict=strict,
+                on_skip=lambda file, _error: skipped.add(file),
+            )
+            for images, truths in batches:
+                votes = [
+                    row[column].add(each.scores(images), truths) for each, row in zip(classifiers, tallies, strict=True)
+                ]
+                for row, theirs in zip(agreed, votes[1:], strict=True):
+                    row[column] += int((votes[0] == theirs).sum())
+                done += len(images)
+                on_picture(done + column * len(skipped), total)
     counted = tallies[0][0].count
     if not counted:
         raise DataError(f"none of the {len(pictures.files)} pictures in {data} can be read")
@@ -222,13 +227,13 @@ def evaluate(
     beside = [
         {
             "model": str(each),
-            **_shape(predictor),
+            **_shape(classifier),
             "results": [
                 {"resolution": resolution, **tally.to_dict(), "agreement": same / counted}
                 for resolution, tally, same in zip(ladder, row, agrees, strict=True)
             ],
         }
-        for each, predictor, row, agrees in zip(others, predictors[1:], tallies[1:], agreed, strict=True)
+        for each, classifier, row, agrees in zip(others, classifiers[1:], tallies[1:], agreed, strict=True)
     ]
     if beside:
         document["against"] = beside[0]
@@ -237,15 +242,15 @@ def evaluate(
     return document
 
 
-def _shape(predictor: Predictor) -> dict[str, Any]:
+def _shape(classifier: Classifier) -> dict[str, Any]:
     """What `edgevit plan` predicts a model's latency by, where nobody profiled it; nothing for a model of others.
 
     And of an artefact the digest that tells it from others of its name.
     """
-    if not isinstance(predictor, KerasPredictor | ArtefactPredictor):
+    if not isinstance(classifier, KerasClassifier | ArtefactClassifier):
         return {}
-    shape = {"variant": predictor.variant, "patch": predictor.patch, "recipe": predictor.recipe}
-    return {**shape, "sha256": file_sha256(predictor.path)} if isinstance(predictor, ArtefactPredictor) else shape
+    shape = {"variant": classifier.variant, "patch": classifier.patch, "recipe": classifier.recipe}
+    return {**shape, "sha256": file_sha256(classifier.path)} if isinstance(classifier, ArtefactClassifier) else shape
 
 
 class _Tally:
@@ -267,29 +272,29 @@ class _Tally:
         return {"top1": top1, "top1_margin": margin(top1, self.count), "top5": self.top5 / self.count}
 
 
-def _resolutions(predictors: Sequence[Predictor], wanted: Sequence[int]) -> tuple[int, ...]:
+def _resolutions(classifiers: Sequence[Classifier], wanted: Sequence[int]) -> tuple[int, ...]:
     if wanted:
         for resolution in wanted:
-            for predictor in predictors:
-                predictor.check(resolution)
+            for classifier in classifiers:
+                classifier.check(resolution)
         return tuple(sorted(set(wanted)))
     # A .keras model takes any resolution, so an artefact's ladder decides where there is one.
-    ladders = [set(each.resolutions) for each in predictors if isinstance(each, ArtefactPredictor)]
-    common = set.intersection(*ladders) if ladders else set(predictors[0].resolutions)
+    ladders = [set(each.resolutions) for each in classifiers if isinstance(each, ArtefactClassifier)]
+    common = set.intersection(*ladders) if ladders else set(classifiers[0].resolutions)
     if not ladders and not common:
-        raise ConfigError(f"{predictors[0].path} takes pictures of any size: name some, --resolutions 128,224")
+        raise ConfigError(f"{classifiers[0].path} takes pictures of any size: name some, --resolutions 128,224")
     if not common:
-        named = " and ".join(str(each.path) for each in predictors)
+        named = " and ".join(str(each.path) for each in classifiers)
         raise ConfigError(f"{named} have no resolution in common")
     return tuple(sorted(common))
 
 
-def _pictures(data: Path, predictor: Predictor, limit: int | None) -> PictureSet:
-    pictures = read_folder(data, labels=predictor.labels)
-    if max(pictures.classes) >= predictor.classes:
+def _pictures(data: Path, classifier: Classifier, limit: int | None) -> PictureSet:
+    pictures = read_folder(data, labels=classifier.labels)
+    if max(pictures.classes) >= classifier.classes:
         raise DataError(
-            f"{data} has a picture of class {max(pictures.classes)}, and the classes of {predictor.path} are numbered "
-            f"from 0 to {predictor.classes - 1}"
+            f"{data} has a picture of class {max(pictures.classes)}, and the classes of {classifier.path} are numbered "
+            f"from 0 to {classifier.classes - 1}"
         )
     if limit is None or limit >= len(pictures.files):
         return pictures

@@ -9,8 +9,9 @@ import pytest
 from edgevit_runtime.preprocess import prepare
 from samples import LABELS
 
-from edgevit.errors import ConfigError, DataError, ModelError, PictureError, ResolutionError
-from edgevit.evaluation import evaluate
+from edgevit import evaluation
+from edgevit.errors import ConfigError, DataError, EdgeViTError, ModelError, PictureError, ResolutionError
+from edgevit.evaluation import ArtefactClassifier, evaluate, open_classifier
 from edgevit.margin import interval, margin
 from edgevit.report import words
 from edgevit.report.accuracy import read_accuracies
@@ -115,6 +116,30 @@ def test_models_of_different_class_counts(tiny_tflite, tiny_config, class_folder
         evaluate(tiny_tflite, class_folder, against=tmp_path / "three.keras")
 
 
+def test_every_interpreter_is_closed(tiny_tflite, tiny_config, class_folder, tmp_path, monkeypatch):
+    """After an answer as after a refusal: who calls it in a loop would run out of memory."""
+    from edgevit.model import build, save
+
+    opened = []
+
+    def remembered(*args, **options):
+        opened.append(open_classifier(*args, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(evaluation, "open_classifier", remembered)
+    evaluate(tiny_tflite, class_folder, resolutions=[32], limit=2)
+    save(build(tiny_config.with_(classes=3, labels=()), seed=1), tmp_path / "three.keras")
+    with pytest.raises(ConfigError, match=r"has 4 classes and .* 3"):
+        evaluate(tiny_tflite, class_folder, against=tmp_path / "three.keras")
+    with pytest.raises(ModelError, match="neither a"):
+        evaluate(tiny_tflite, class_folder, against=class_folder / "ash" / "0.jpg")
+    artefacts = [each for each in opened if isinstance(each, ArtefactClassifier)]
+    assert len(artefacts) == 3
+    for each in artefacts:
+        with pytest.raises(EdgeViTError, match="is closed"):
+            each.scores(np.zeros((1, 32, 32, 3), np.uint8))
+
+
 def test_cli_json_is_all_of_standard_output(run, tiny_tflite, class_folder, tmp_path):
     code, out, err = run("evaluate", tiny_tflite, class_folder, "--json")
     assert code == 0
@@ -141,7 +166,7 @@ def test_against_several(run, tiny_keras, tiny_tflite, artefact, class_folder, t
     assert [document["against"], *document["also_against"]] == each
     assert (out.count("top-5"), out.count("agreement")) == (3, 2)
     series = read_accuracies([tmp_path / "e.json"])
-    assert [len(series.series), len(series.comparisons)] == [3, 2]
+    assert [len(series.series), len(series.agreements)] == [3, 2]
     code, _, err = run("evaluate", tiny_keras, class_folder, "--against", tiny_tflite, "--against", tiny_tflite)
     assert (code, err) == (1, f"edgevit: {tiny_tflite} is named twice: evaluate against each model once\n")
 

@@ -173,7 +173,7 @@ def _document(path: Path) -> Record | None:
         return None
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not readable JSON: {error}") from error
     if not isinstance(values, dict):
         raise CheckpointError(f"{path} holds JSON that is not an object")

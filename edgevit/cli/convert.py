@@ -100,6 +100,7 @@ def command(
     from edgevit.data.labels import read_labels
     from edgevit.latency.curve import LEAST_RESOLUTIONS
     from edgevit.pixels import parse_pixels
+    from edgevit.report.commands import command_line
     from edgevit.report.selection import result_lines, selection_table
 
     chosen = find_recipe(recipe or "int8")
@@ -174,13 +175,13 @@ def command(
         inspection["selection"] = selection.to_dict()
         console.print(selection_table(inspection["selection"]))
     console.print(inspection_table(inspection))
-    learned = getattr(loaded, "calibration", None)
-    if chosen.wants_calibration and calibration is None and (learned is None or learned.recipe != chosen.name):
+    learned = loaded.calibration if isinstance(loaded, ViT) else None
+    if chosen.wants_calibration and calibration is None and not chosen.is_learned(learned):
         hint = f"{chosen.name} loses less when pictures say how to round: --calibration DIR"
         console.print(hint, markup=False, soft_wrap=True)
     for line in result_lines(inspection):
         console.print(line, markup=False, soft_wrap=True)
     if 1 < len(inspection["signatures"]) < LEAST_RESOLUTIONS:
         console.print(f"{LEAST_RESOLUTIONS} resolutions or more give a latency curve: --resolutions", markup=False)
-    console.print(f"next: edgevit profile {output}", markup=False, soft_wrap=True)
+    console.print(f"next: {command_line('profile', output)}", markup=False, soft_wrap=True)
     emit_json(inspection, json_target)

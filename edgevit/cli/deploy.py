@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -41,7 +42,7 @@ def command(
     if len(words) > 2 or (len(words) < 2 and not (uninstall or listing)):
         raise click.UsageError("deploy takes an artefact and a device, such as plants.tflite ssh://pi.")
     if "://" in words[0] and len(words) == 2:
-        raise click.UsageError(f"deploy takes the artefact first, then the device: {words[1]} {words[0]}.")
+        raise click.UsageError(f"deploy takes the artefact first, then the device: {shlex.join((words[1], words[0]))}.")
     artefact, device = Path(words[0]), words[-1]
     console = console_for(json_target, quiet)
     if uninstall:

@@ -59,6 +59,7 @@ def command(
     """
     from edgevit.checkpoints import hub
     from edgevit.data.labels import read_labels
+    from edgevit.report.commands import command_line
 
     console = console_for(json_target, quiet)
     if checkpoint.endswith(".keras"):
@@ -81,9 +82,9 @@ def command(
     config = model.config
     if classes is None:
         ladder = ",".join(str(nearest_resolution(each, config.patch)) for each in LADDER)
-        following = f"edgevit convert {output} -o {output.with_suffix('.tflite')} --resolutions {ladder}"
+        following = command_line("convert", output, "-o", output.with_suffix(".tflite"), "--resolutions", ladder)
     else:
-        following = f"edgevit train photos/ -o mine.keras --from {output}"
+        following = command_line("train", "photos/", "-o", "mine.keras", "--from", output)
     made = (
         f"{output}: {config.variant}, {model.count_params():,} parameters, {config.classes} classes, "
         f"{config.base_resolution} px{'' if classes is None else '; its head is new and knows nothing yet'}"

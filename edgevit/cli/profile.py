@@ -35,7 +35,10 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
     type=click.FloatRange(min=0, min_open=True),
     help="Recommend the largest resolution whose median fits; exit with 1 where none does.",
 )
-@click.option("--predict", help="Resolutions that were not run, to predict by the curve, such as 272,352.")
+@click.option(
+    "--predict",
+    help="Resolutions that were not run, to predict by the curve, such as 272,352; exit with 1 where there is none.",
+)
 @click.option("--device", default="local", show_default=True, help="Where: local, ssh://HOST, adb://SERIAL.")
 @click.option(
     "--benchmark-model",
@@ -67,7 +70,7 @@ def command(
     Runs the runtime in a process of its own. The curve needs at least five resolutions. Several artefacts are measured
     in turns and put side by side; their --json is what `edgevit compare --json` prints.
     """
-    from edgevit.latency.profile import measure
+    from edgevit.latency.profile import measure, unmet
     from edgevit.latency.request import ProfileRequest, parse_cpus, parse_threads
     from edgevit.report.tables import profile_view
 
@@ -98,8 +101,8 @@ def command(
         profile = profile.within(budget_ms)
     console.print(profile_view(profile))
     emit_json(profile.to_dict(), json_target)
-    if profile.unmet:
-        raise profile.unmet[0]
+    for error in unmet([profile]):
+        raise error
 
 
 def _check_patches(artefacts: Sequence[Path], unseen: Sequence[int]) -> None:

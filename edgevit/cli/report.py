@@ -62,6 +62,6 @@ def command(
     console.print(f"wrote {output}" + (f" and {png_path}" if png_path else ""), soft_wrap=True, markup=False)
     for line in dict.fromkeys(filter(None, map(accuracies.unjoined, profiles))):
         console.print(f"not joined: {line}", soft_wrap=True, markup=False)
-    unmet = [profile.unmet[-1] for profile in profiles if profile.unmet]
-    if budget_ms is not None and len(unmet) == len(profiles):
-        raise unmet[0]
+    over_budget = [profile.over_budget for profile in profiles if profile.over_budget]
+    if budget_ms is not None and len(over_budget) == len(profiles):
+        raise over_budget[0]

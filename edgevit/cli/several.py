@@ -10,6 +10,7 @@ from rich.text import Text
 
 from edgevit.cli.console import emit_json
 from edgevit.latency.comparison import Comparison
+from edgevit.latency.profile import unmet
 from edgevit.latency.request import ProfileRequest
 from edgevit.latency.together import measure_together
 from edgevit.report import words
@@ -27,7 +28,7 @@ def profile_several(
     console: Console,
     json_target: str | None,
 ) -> None:
-    """Measures, shows and writes them as edgevit.comparison/1. Raises `BudgetError` where none of them fits."""
+    """Measures, shows and writes them as edgevit.comparison/1. Raises what is `unmet` at the end."""
     with console.status("") as status:
         profiles = measure_together(
             artefacts,
@@ -54,8 +55,5 @@ def profile_several(
         for part in operators_view(profile):
             console.print(part)
     emit_json(comparison.to_dict(), json_target)
-    errors = [error for profile in profiles for error in profile.unmet]
-    if errors and (
-        budget_ms is None or not any(each.recommendation and each.recommendation.point for each in profiles)
-    ):
-        raise errors[0]
+    for error in unmet(profiles):
+        raise error

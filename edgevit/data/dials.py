@@ -206,9 +206,9 @@ def dial_set(count: int, size_px: int, seed: int) -> tuple[NDArray[np.uint8], ND
 
 def write_dial_folder(folder: Path, count: int, size_px: int, seed: int) -> None:
     """The same pictures as `dial_set`, as PNG files in a folder for each class. Raises `DataError` if it is not new."""
-    images, classes = dial_set(count, size_px, seed)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder} is there already and is not an empty folder")
+    images, classes = dial_set(count, size_px, seed)
     for label in LABELS:
         (folder / label).mkdir(parents=True, exist_ok=True)
     for number, (image, index) in enumerate(zip(images, classes, strict=True)):

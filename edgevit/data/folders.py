@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,7 @@ def read_folder(path: str | Path, labels: Sequence[str] = (), *, min_classes: in
 
 def _from_folders(root: Path, labels: Sequence[str]) -> PictureSet:
     folders = sorted(each for each in root.iterdir() if each.is_dir() and not each.name.startswith("."))
+    _check_utf8(folders)
     pictures = {folder: _pictures(folder) for folder in folders}
     if not any(pictures.values()):
         raise DataError(f"{root} holds no pictures: it needs a folder for each class, or {LABELS_FILE}")
@@ -88,6 +90,16 @@ def _from_folders(root: Path, labels: Sequence[str]) -> PictureSet:
     return PictureSet(root, tuple(file for file, _ in files), tuple(each for _, each in files), tuple(labels) or names)
 
 
+def _check_utf8(paths: Iterable[Path]) -> None:
+    """Raises `DataError` for a path that no label and no `split.csv` could hold."""
+    for path in paths:
+        try:
+            str(path).encode()
+        except UnicodeEncodeError as error:
+            shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+            raise DataError(f"the name {shown} is not UTF-8: rename it") from error
+
+
 def _pictures(folder: Path) -> list[Path]:
     return sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
 
@@ -96,12 +108,20 @@ def _index(names: Sequence[str], labels: Sequence[str], root: Path) -> dict[str,
     """Name -> class index: the model's where it has names, the order of the names otherwise."""
     if not labels:
         return {name: index for index, name in enumerate(names)}
-    known = {label: index for index, label in enumerate(labels)}
-    strangers = [name for name in names if name not in known]
-    if strangers:
-        shown = ", ".join(list(labels)[:10]) + (", …" if len(labels) > 10 else "")
-        raise DataError(f"{root}: the model has no class {strangers[0]!r} (it knows {shown})")
-    return known
+    known: dict[str, list[int]] = {}
+    for index, label in enumerate(labels):
+        known.setdefault(label, []).append(index)
+    for name in names:
+        if name not in known:
+            shown = ", ".join(list(labels)[:10]) + (", …" if len(labels) > 10 else "")
+            raise DataError(f"{root}: the model has no class {name!r} (it knows {shown})")
+        if len(known[name]) > 1:  # ImageNet has two cranes: a bird and a machine
+            indices = " and ".join(map(str, known[name]))
+            raise DataError(
+                f"{root}: {name!r} names the classes {indices} of the model: say which each picture is, by a "
+                f"{LABELS_FILE} with the columns file,class_index"
+            )
+    return {name: known[name][0] for name in names}
 
 
 def _rows(path: Path) -> list[list[str]]:
@@ -179,8 +199,16 @@ def split(pictures: PictureSet, share: float, seed: int) -> tuple[PictureSet, Pi
 
 
 def training_sets(path: str | Path, *, share: float = 0.1, seed: int = 0) -> tuple[PictureSet, PictureSet]:
-    """(train, val) of a folder: its `train` and `val` folders where it has both, otherwise a stratified split."""
-    root = Path(path)
+    """(train, val) of a folder: its `train` and `val` folders where it has both, otherwise a stratified split.
+
+    Raises `DataError`, also for files whose names the run's `split.csv` could not hold.
+    """
+    train, val = _training_sets(Path(path), share, seed)
+    _check_utf8((*train.files, *val.files))
+    return train, val
+
+
+def _training_sets(root: Path, share: float, seed: int) -> tuple[PictureSet, PictureSet]:
     if (root / "train").is_dir() and (root / "val").is_dir():
         train = read_folder(root / "train", min_classes=2)
         val = read_folder(root / "val", train.labels)

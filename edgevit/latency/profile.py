@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from edgevit.latency.point import Point, common_patch
 from edgevit.latency.request import ProfileRequest
 from edgevit.latency.sustained import Sustained
 
-__all__ = ["SCHEMA", "Profile", "assemble", "measure", "profile_from", "read_profile"]
+__all__ = ["SCHEMA", "Profile", "assemble", "measure", "profile_from", "read_profile", "unmet"]
 
 SCHEMA = "edgevit.profile/1"
 _EVERYTHING = ProfileRequest()
@@ -57,8 +57,10 @@ class Profile:
     """Why there is no curve."""
     recommendation: Recommendation | None = None
     predictions: tuple[Prediction, ...] = ()
-    unmet: tuple[EdgeViTError, ...] = ()
-    """What was asked for and cannot be had, to be raised once the rest has been shown."""
+    unanswered: tuple[EdgeViTError, ...] = ()
+    """Why resolutions that were asked for cannot be predicted: to be raised once the rest has been shown (`unmet`)."""
+    over_budget: BudgetError | None = None
+    """Where no resolution fits the budget, on any number of threads: likewise."""
     cpus: str | None = None
     """The processors it was kept on, such as `4-7`; None: it could use all of them."""
     cooling: Cooling | None = None
@@ -95,26 +97,22 @@ class Profile:
         return (self, *self.others)
 
     def within(self, budget_ms: float) -> Profile:
-        """A copy with the recommendation for a budget, for each number of threads.
-
-        With a `BudgetError` in `unmet` where nothing fits, on any of them.
-        """
+        """A copy with the recommendation for a budget, for each number of threads, or `over_budget`."""
         others = tuple(each.within(budget_ms) for each in self.others)
-        unmet = tuple(error for error in self.unmet if not isinstance(error, BudgetError))
+        over_budget = None
         try:
             recommendation = recommend(self.points, budget_ms)
         except BudgetError as error:
             recommendation = Recommendation(budget_ms, None)
-            if all(each.unmet for each in others):
-                unmet = (*unmet, error)
+            over_budget = error if all(each.over_budget for each in others) else None
         if self.curve:
             predicted = predicted_resolution(self.points, self.curve, budget_ms, recommendation.point)
             recommendation = replace(recommendation, predicted=predicted)
-        return replace(self, recommendation=recommendation, unmet=unmet, others=others)
+        return replace(self, recommendation=recommendation, over_budget=over_budget, others=others)
 
     def predicting(self, resolutions: Sequence[int]) -> Profile:
-        """A copy with the curve's latency at `resolutions`; an error in `unmet` for each it cannot tell."""
-        predictions, unmet = [], list(self.unmet)
+        """A copy with the curve's latency at `resolutions`; an error in `unanswered` for each it cannot tell."""
+        predictions, unanswered = [], []
         for resolution in resolutions:
             try:
                 check_resolution(resolution, self.patch)
@@ -122,9 +120,9 @@ class Profile:
                     raise ProfileError(f"cannot predict {resolution}: {self.curve_note}")
                 predictions.append(predict(self.points, self.curve, resolution))
             except EdgeViTError as error:
-                unmet.append(error)
+                unanswered.append(error)
         others = tuple(each.predicting(resolutions) for each in self.others)
-        return replace(self, predictions=tuple(predictions), unmet=tuple(unmet), others=others)
+        return replace(self, predictions=tuple(predictions), unanswered=tuple(unanswered), others=others)
 
     def to_dict(self) -> dict[str, Any]:
         """The document, as `edgevit profile --json` prints it."""
@@ -188,6 +186,16 @@ def measure(
         others = tuple(replace(each, size_bytes=size_bytes, sha256=sha256) for each in profile.others)
         profile = replace(profile, size_bytes=size_bytes, sha256=sha256, others=others)
     return profile
+
+
+def unmet(profiles: Sequence[Profile]) -> Iterator[EdgeViTError]:
+    """What was asked of them and cannot be had: each question to a curve, and a budget that none of them meets."""
+    for profile in profiles:
+        for series in profile.series:
+            yield from series.unanswered
+    over_budget = [profile.over_budget for profile in profiles if profile.over_budget]
+    if len(over_budget) == len(profiles):
+        yield from over_budget
 
 
 def assemble(measured: Record) -> Profile:

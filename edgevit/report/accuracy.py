@@ -10,7 +10,7 @@ from edgevit.documents import Record, read_document
 from edgevit.errors import DocumentError
 from edgevit.latency.profile import Profile
 
-__all__ = ["SCHEMA", "Accuracies", "Comparison", "Score", "Series", "read_accuracies"]
+__all__ = ["SCHEMA", "Accuracies", "Agreement", "Score", "Series", "read_accuracies"]
 
 SCHEMA = "edgevit.evaluation/1"
 _Key = tuple[str, str, str | None, str | None]
@@ -46,12 +46,13 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Two models on the same pictures: how often their best classes agree, by resolution (fraction 0..1)."""
+class Agreement:
+    """How often the best classes of two models agree on the same pictures."""
 
     model: Series
     against: Series
-    agreement: tuple[tuple[int, float], ...]
+    by_resolution: tuple[tuple[int, float], ...]
+    """Fractions 0..1."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Accuracies:
     """All that the evaluations say."""
 
     series: tuple[Series, ...] = ()
-    comparisons: tuple[Comparison, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
 
     def of(self, profile: Profile) -> Series | None:
         """The profiled artefact's series, the first given of several.
@@ -129,8 +130,8 @@ def read_accuracies(paths: Sequence[Path]) -> Accuracies:
                 for each in other.records("results")
             )
             pairs.append((key, _add(series, record, other, path), tuple(sorted(agreement))))
-    comparisons = tuple(Comparison(series[key], series[other], agreement) for key, other, agreement in pairs)
-    return Accuracies(tuple(series.values()), comparisons)
+    agreements = tuple(Agreement(series[key], series[other], agreement) for key, other, agreement in pairs)
+    return Accuracies(tuple(series.values()), agreements)
 
 
 def _add(series: dict[_Key, Series], whole: Record, part: Record, path: Path) -> _Key:

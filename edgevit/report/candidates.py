@@ -159,7 +159,7 @@ def _is_reference(series: Series, accuracies: Accuracies, used: set[Series]) -> 
     """Whether it is the float model that a profiled artefact was evaluated against: nobody expects a profile of it."""
     beside = [
         other
-        for pair in accuracies.comparisons
+        for pair in accuracies.agreements
         for own, other in ((pair.model, pair.against), (pair.against, pair.model))
         if own == series
     ]

@@ -7,11 +7,10 @@ from importlib import resources
 from typing import Any
 
 from edgevit.errors import EdgeViTError
-from edgevit.latency.comparison import Comparison as Profiles
-from edgevit.latency.comparison import apart, device_names
+from edgevit.latency.comparison import Comparison, apart, device_names
 from edgevit.latency.profile import Profile
 from edgevit.report import words
-from edgevit.report.accuracy import Accuracies, Comparison
+from edgevit.report.accuracy import Accuracies, Agreement
 from edgevit.report.candidates import make_plans
 from edgevit.report.canvas import DARK, ROLES, chart, svg
 from edgevit.report.comparison import ratio
@@ -30,7 +29,7 @@ def render(profiles: Profile | Sequence[Profile], accuracies: Accuracies, *, tit
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     given = (profiles,) if isinstance(profiles, Profile) else profiles
-    together = Profiles(tuple(one for profile in given for one in apart(profile)))
+    together = Comparison(tuple(one for profile in given for one in apart(profile)))
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(_source)
     )
@@ -53,7 +52,7 @@ def render(profiles: Profile | Sequence[Profile], accuracies: Accuracies, *, tit
         overlay=overlay,
         memory_svg=_memory_svg(together),
         accuracy_svg=_accuracy_svg(together.profiles, accuracies) if accuracies.series else None,
-        comparisons=[_comparison(each, together.profiles, accuracies) for each in accuracies.comparisons],
+        comparisons=[_comparison(each, together.profiles, accuracies) for each in accuracies.agreements],
         unjoined=list(dict.fromkeys(filter(None, map(accuracies.unjoined, together.profiles)))),
         evaluated=[(accuracies.label(each, *together.profiles), each) for each in accuracies.series],
         plans=plans,
@@ -68,7 +67,7 @@ def _source(name: str) -> str:
     return resources.files("edgevit.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _title(together: Profiles) -> str:
+def _title(together: Comparison) -> str:
     """What the profiles have in common, or else how many there are."""
     several = f"{len(together.profiles)} profiles"
     artefacts, places = ({fact(each) for each in together.profiles} for fact in (words.artefact, words.place))
@@ -80,7 +79,7 @@ def _title(together: Profiles) -> str:
     return f"{several} of {places.pop()}" + (f": {', '.join(devices)}" if len(devices) > 1 else "")
 
 
-def _overlay(together: Profiles) -> dict[str, Any]:
+def _overlay(together: Comparison) -> dict[str, Any]:
     """The profiles side by side: their curves in one picture, and medians with ratios to the first."""
     figure = latency_overlay(together)
     columns = list(together.labels)
@@ -106,7 +105,7 @@ def _overlay(together: Profiles) -> dict[str, Any]:
     }
 
 
-def _memory_svg(together: Profiles) -> str | None:
+def _memory_svg(together: Comparison) -> str | None:
     if not any(point.peak_rss_bytes for profile in together.profiles for point in profile.points):
         return None
     return svg(memory_figure(together), name="memory", description="Peak memory over resolution")
@@ -140,9 +139,9 @@ def _accuracy_svg(profiles: Sequence[Profile], accuracies: Accuracies) -> str:
     return svg(accuracy_figure(profiles, accuracies), name="accuracy", description="Top-1 accuracy over resolution")
 
 
-def _comparison(each: Comparison, profiles: Sequence[Profile], accuracies: Accuracies) -> dict[str, Any]:
+def _comparison(each: Agreement, profiles: Sequence[Profile], accuracies: Accuracies) -> dict[str, Any]:
     """Two models side by side: top-1 of each, the difference in points, and how often they agree."""
-    agreement = dict(each.agreement)
+    agreement = dict(each.by_resolution)
     rows = []
     for score in each.model.scores:
         other = each.against.top1(score.resolution)

@@ -12,7 +12,7 @@ from edgevit.latency.curve import Curve
 from edgevit.latency.profile import Profile
 from edgevit.report import words
 from edgevit.report.accuracy import Accuracies
-from edgevit.report.canvas import ROLES, frame, legend, style
+from edgevit.report.canvas import ROLES, drawable, frame, legend, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +52,7 @@ def combined_figure(profile: Profile, accuracies: Accuracies) -> Figure:
     panels = 2 if accuracies.series else 1
     with style():
         figure = Figure(figsize=((1.72 if panels == 2 else 1.0) * _WIDTH, _HEIGHT + 0.35), layout="constrained")
-        title = fill(words.subject(profile), 140 if panels == 2 else 78)
+        title = fill(drawable(words.subject(profile)), 140 if panels == 2 else 78)
         figure.suptitle(title, x=0.012, ha="left", color=ROLES["ink"], fontsize=10.5, weight="bold")
         grid = figure.add_gridspec(1, panels, width_ratios=(1.25, 1.0)[:panels], wspace=0.06)
         _draw_curve(figure.add_subplot(grid[0]), profile)
@@ -207,7 +207,7 @@ def _draw_accuracy(axes: Axes, profiles: Sequence[Profile], accuracies: Accuraci
             markersize=size,
             markerfacecolor=ROLES[inside],
             linewidth=1.5,
-            label=accuracies.label(series, *profiles),
+            label=drawable(accuracies.label(series, *profiles)),
         )
     scores = [score for series in accuracies.series for score in series.scores]
     low, high = 100.0 * min(score.top1 for score in scores), 100.0 * max(score.top1 for score in scores)

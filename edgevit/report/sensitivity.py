@@ -11,6 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from edgevit.report.canvas import ROLES, style
+from edgevit.report.commands import command_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,9 +81,10 @@ def next_step(document: Mapping[str, Any], recipe: str, classes: Mapping[str, tu
     block = _place(worst["block"])
     block = block if block.isdecimal() else f'"{block}"'
     sites = ", ".join(f'"{site}"' for site in classes[worst["class"]])
+    options = ("--recipe", recipe, "--calibration", document["data"], "--max-drop", 0.5, "--validation", "DIR")
+    command = command_line("convert", document["model"], "-o", "X.tflite", *options)
     return (
-        f"next: edgevit convert {document['model']} -o X.tflite --recipe {recipe} --calibration {document['data']} "
-        "--max-drop 0.5 --validation DIR takes out of int8 what it must; or a recipe of your own does: "
+        f"next: {command} takes out of int8 what it must; or a recipe of your own does: "
         f'[[rules]] sites = [{sites}], blocks = [{block}], weight = "float32" (docs/quantization.md)'
     )
 

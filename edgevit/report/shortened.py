@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
@@ -10,7 +12,7 @@ from rich.text import Text
 __all__ = ["Shortened", "shorten"]
 
 LEAST = 10
-"""Characters that a name keeps, where there is any room for them."""
+"""Cells that a name keeps, where there is any room for them."""
 
 
 class Shortened:
@@ -28,9 +30,19 @@ class Shortened:
 
 
 def shorten(text: str, width: int) -> str:
-    """`deit_tiny_patch16-int8.tflite`, 18 -> `deit_tin…t8.tflite`: at most `width` characters, at least one."""
+    """`deit_tiny_patch16-int8.tflite`, 18 -> `deit_tin…t8.tflite`: at most `width` cells of a terminal, at least one.
+
+    Chinese, Japanese and Korean characters take two cells each, and are never halved.
+    """
     if cell_len(text) <= width:
         return text
     kept = max(width - 1, 0)
-    tail = kept - kept // 2
-    return f"{text[: kept // 2]}…{text[len(text) - tail :]}"
+    head = _fitting(text, kept // 2)
+    tail = _fitting(text[::-1], kept - cell_len(head))[::-1]
+    return f"{head}…{tail}"
+
+
+def _fitting(text: str, width: int) -> str:
+    """As many of the first characters as fit into `width` cells."""
+    ends = accumulate(map(cell_len, text))
+    return "".join(each for each, end in zip(text, ends, strict=True) if end <= width)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,6 +10,8 @@ import numpy as np
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
+
+from edgevit.report.commands import command_line
 
 MOST_CLASSES = 20
 IMBALANCE = 2.0
@@ -102,7 +103,7 @@ def summary(document: Mapping[str, Any]) -> Group:
     Print it with `soft_wrap=True`: the commands are there to be copied.
     """
     model = document["model"]
-    name, artefact = shlex.quote(model), shlex.quote(model.removesuffix(".keras") + ".tflite")
+    artefact = model.removesuffix(".keras") + ".tflite"
     preset = f", preset {document['preset']}" if document.get("preset") else ""
     headline = (
         f"{model}: {document['variant']}, {document['parameters']:,} parameters{preset}, "
@@ -117,10 +118,10 @@ def summary(document: Mapping[str, Any]) -> Group:
         confusion = "confusion.png, " if "confusion" in document else ""
         parts.append(Text(f"in {document['run']}: history.csv, curves.png, {confusion}summary.json, split.csv"))
     qat = document.get("spec", {}).get("qat")
-    recipe = f" --recipe {qat}" if qat else ""
-    parts.append(Text(f"next: edgevit convert {name} -o {artefact}{recipe}"))
+    recipe = ("--recipe", qat) if qat else ()
+    parts.append(Text(f"next: {command_line('convert', model, '-o', artefact, *recipe)}"))
     if document["data"] != "synthetic":
-        parts.append(Text(f"then: edgevit evaluate {name} {_validation(document)} --against {artefact}"))
+        parts.append(Text(f"then: {command_line('evaluate', model, _validation(document), '--against', artefact)}"))
     return Group(*parts)
 
 
@@ -128,7 +129,7 @@ def _validation(document: Mapping[str, Any]) -> str:
     """What to evaluate on: val/ where there is one, else what was held out; pictures that trained would flatter."""
     val = Path(document["data"]) / "val"
     held_out = Path(document["run"], "split.csv") if "run" in document else "PICTURES_IT_NEVER_SAW"
-    return shlex.quote(str(val if val.is_dir() else held_out))
+    return str(val if val.is_dir() else held_out)
 
 
 def _plain(label: str) -> str:

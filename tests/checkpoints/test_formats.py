@@ -139,3 +139,10 @@ def test_patches_of_14_are_a_row_of_their_own():
     with pytest.raises(ConfigError, match="known: 8, 14, 16, 32"):
         variant_config("vit-tiny/15")
     assert all(row.width % row.heads == 0 for row in VARIANTS.values())
+
+
+def test_json_beside_it_that_nobody_can_read(tmp_path):
+    save_file({"cls_token": np.zeros((1, 1, 24), np.float32)}, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text("[" * 100_000)
+    with pytest.raises(CheckpointError, match=r"config\.json is not readable JSON: "):
+        import_checkpoint(tmp_path)

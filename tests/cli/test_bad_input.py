@@ -148,9 +148,9 @@ def test_one_line_and_nothing_written(run, place, case):
 
 
 def test_artefact_and_device_the_wrong_way_round(run):
-    code, out, err = run("deploy", "ssh://pi", "deit.tflite")
+    code, out, err = run("deploy", "ssh://pi", "my deit.tflite")
     assert (code, out) == (2, "")
-    assert "Error: deploy takes the artefact first, then the device: deit.tflite ssh://pi." in err
+    assert "Error: deploy takes the artefact first, then the device: 'my deit.tflite' ssh://pi." in err
 
 
 def test_misspelt_command(run):

@@ -30,19 +30,22 @@ def dinov2(tmp_path):
 
 
 def test_dinov2_is_a_start_for_train(dinov2, class_folder, tmp_path, run):
-    start, mine, artefact = (tmp_path / name for name in ("start.keras", "mine.keras", "mine.tflite"))
+    folder = tmp_path / "my vits"  # what is printed to be copied is for a shell
+    folder.mkdir()
+    start, mine, artefact = (folder / name for name in ("start.keras", "mine.keras", "mine.tflite"))
     code, out, err = run("import", dinov2, "-o", start, "--classes", 2, "--json")
     assert code == 0, err
     printed = json.loads(out)
     assert (printed["variant"], printed["resolution"], printed["classes"]) == ("custom", 84, 2)
     assert printed["new_head"] is True
     assert "folded: LayerScale, 4 times" in err
-    assert f"next: edgevit train photos/ -o mine.keras --from {start}" in err
+    assert f"next: edgevit train photos/ -o mine.keras --from '{start}'" in err
     code, out, err = run("train", class_folder, "-o", mine, "--from", start, "--epochs", 1, "--val-share", 0.4)
     assert code == 0, err
     assert load(mine).config.ladder == (126, 154, 196, 224)  # what 128, 160, 192 and 224 are in patches of 14
     code, out, err = run("convert", mine, "-o", artefact, "--resolutions", "56,84")
     assert (code, "5 resolutions or more give a latency curve" in out) == (0, True)
+    assert f"next: edgevit profile '{artefact}'\n" in out
     code, out, err = run("inspect", artefact, "--json")
     assert [each["tokens"] for each in json.loads(out)["signatures"]] == [17, 37]
 
@@ -58,6 +61,7 @@ def test_the_ladder_it_proposes_is_one_of_its_patches(dinov2, tmp_path, run):
     path = dinov2 / "model.safetensors"
     head = {"classifier.weight": np.ones((4, 24), np.float32), "classifier.bias": np.zeros(4, np.float32)}
     save_file({**load_file(path), **head}, path)
-    code, out, err = run("import", dinov2, "-o", tmp_path / "x.keras")
+    code, out, err = run("import", dinov2, "-o", tmp_path / "my x.keras")
     assert code == 0, err
-    assert "--resolutions 126,154,196,224,252" in out
+    printed = f"next: edgevit convert '{tmp_path}/my x.keras' -o '{tmp_path}/my x.tflite' --resolutions "
+    assert f"{printed}126,154,196,224,252\n" in out

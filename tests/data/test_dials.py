@@ -72,4 +72,4 @@ def test_folder(tmp_path):
     stored = {np.asarray(Image.open(file)).tobytes() for file in pictures.files}
     assert stored == {image.tobytes() for image in images}
     with pytest.raises(DataError, match="is there already"):
-        write_dial_folder(tmp_path / "dials", 20, 32, 5)
+        write_dial_folder(tmp_path / "dials", 0, 32, 5)  # it is looked at before anything is drawn

@@ -1,5 +1,6 @@
 """Labelled pictures on disk: class folders, `labels.csv`, splits, decoding, and every refusal."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,20 @@ def test_csv_label_that_the_model_does_not_know(three):
         read_folder(table(three, "file,label\noak/0.png,oak\n"), ("ash", "yew"))
 
 
+def test_a_name_of_two_classes_is_refused_where_pictures_have_it(three):
+    """ImageNet's labels have "crane" twice, the bird and the machine."""
+    twice = ("ash", "oak", "elm", "oak", "yew", "elm")
+    message = (
+        r"set: 'oak' names the classes 1 and 3 of the model: say which .* labels\.csv with the columns file,class_i"
+    )
+    with pytest.raises(DataError, match=message):
+        read_folder(three, twice)
+    with pytest.raises(DataError, match=message.replace("set:", "labels.csv:")):
+        read_folder(table(three, "file,label\nash/0.png,ash\noak/0.png,oak\n"), twice)
+    assert read_folder(table(three, "file,label\nash/0.png,ash\nyew/0.png,yew\n"), twice).classes == (0, 4)
+    assert read_folder(table(three, "file,class_index\noak/0.png,3\noak/1.png,1\n"), twice).classes == (3, 1)
+
+
 def test_a_run_s_split_gives_what_was_held_out(three, tmp_path):
     path = tmp_path / "split.csv"
     held_out = [three / "oak" / "0.png", three / "yew" / "0.png"]
@@ -135,6 +150,19 @@ def test_folder_refusals(three, tmp_path):
     (three / "elm").mkdir()
     with pytest.raises(DataError, match="has class folders without a picture: elm"):
         read_folder(three)
+
+
+def test_names_that_are_not_utf_8(three):
+    """A label that no JSON could hold, and a file that no split.csv could name: as unpacked from an old archive."""
+    latin = three / os.fsdecode(b"ch\xeane")
+    fill(latin, 2)
+    with pytest.raises(DataError, match=r"^the name .*set/ch\\xeane is not UTF-8: rename it$"):
+        read_folder(three)
+    latin.rename(three / "chêne")
+    (three / "ash" / "0.png").rename(three / "ash" / os.fsdecode(b"\xe9.png"))
+    assert read_folder(three).counts() == {0: 3, 1: 2, 2: 2, 3: 4}  # it can be evaluated on
+    with pytest.raises(DataError, match=r"^the name .*set/ash/\\xe9\.png is not UTF-8: rename it$"):
+        training_sets(three)
 
 
 def test_one_class_is_enough_to_evaluate_but_not_to_train(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from rich.console import Console
 from edgevit.documents import Record, parse_document
 from edgevit.errors import BudgetError, ConfigError, DocumentError, ProfileError, ResolutionError
 from edgevit.latency.devices import device
-from edgevit.latency.profile import Profile, assemble, profile_from, read_profile
+from edgevit.latency.profile import Profile, assemble, profile_from, read_profile, unmet
 from edgevit.report.accuracy import Accuracies
 from edgevit.report.html import render
 from edgevit.report.tables import profile_view
@@ -74,18 +75,30 @@ def test_few_resolutions_have_points_and_no_curve(measured: Measured) -> None:
     assert document["curve"] is None
     assert "at least 5 resolutions, this profile has 2" in document["curve_note"]
     assert document["recommendation"]["resolution"] == 96
-    assert not profile.unmet
+    assert not list(unmet([profile]))
 
 
 def test_what_cannot_be_had_is_kept_for_later(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
     profile = measured(deit_tiny_ms).within(1.0)
-    assert isinstance(profile.unmet[0], BudgetError)
+    assert isinstance(profile.over_budget, BudgetError)
     assert profile.to_dict()["recommendation"]["resolution"] is None
-    assert not profile.within(30.0).unmet
-    assert isinstance(measured(deit_tiny_ms).predicting([300]).unmet[0], ResolutionError)
+    assert not profile.within(30.0).over_budget
+    (error,) = measured(deit_tiny_ms).predicting([300]).unanswered
+    assert isinstance(error, ResolutionError)
     without = measured({96: 2.0}).predicting([288])
-    assert isinstance(without.unmet[0], ProfileError)
+    (error,) = without.unanswered
+    assert isinstance(error, ProfileError)
     assert not without.predictions
+
+
+def test_a_budget_is_met_by_one_of_several_and_a_question_answered_by_each(
+    measured: Measured, deit_tiny_ms: dict[int, float]
+) -> None:
+    whole, part = measured(deit_tiny_ms).predicting([352]), measured({96: 5.0}).predicting([352])
+    both = [each.within(3.0) for each in (whole, part)]  # 96 takes 2 ms and 5 ms
+    assert list(unmet(both)) == list(part.unanswered) != []
+    assert [type(error) for error in unmet([each.within(1.0) for each in both])] == [ProfileError, *[BudgetError] * 2]
+    assert list(unmet([replace(whole, others=(part,))])) == list(part.unanswered)  # on another number of threads
 
 
 def test_written_and_read_again(tmp_path: Path, measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
@@ -126,9 +139,12 @@ def _break(document: dict[str, Any], *path: Any, to: Any) -> None:
         (("points", 1, "tokens"), 66, "some have a distillation token"),
         (("points", 1, "latency_ms", "median"), "fast", r"points\[1\]: latency_ms: median must be a number"),
         (("points", 1, "latency_ms", "median"), float("nan"), "median must be a number"),
+        (("points", 1, "latency_ms", "median"), 10**400, "median must be a number, not 1000"),
+        (("points", 1, "latency_ms", "median"), float("inf"), "median must be a number, not inf"),
         (("points", 1, "latency_ms", "p10"), 50.0, "in order p10 <= median <= p90"),
         (("points", 0, "latency_ms"), {"median": 1.0}, "p10 is missing"),
         (("threads",), 0, "threads must be a whole number, at least 1"),
+        (("points", 1, "resolution"), 10**400, "resolution must be a whole number, at most 9007199254740992, not 1000"),
         (("device",), None, "device must be an object"),
     ],
 )
@@ -151,7 +167,13 @@ def test_two_models_in_one_profile(answer: Answer) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("", "not JSON"), ("[1]", "without a schema"), ('{"schema": "edgevit.profile/2"}', "edgevit.profile/2")],
+    [
+        ("", "not JSON"),
+        ("[" * 100_000, "x.json is not JSON that can be read: it is nested too deeply"),
+        ('{"schema": ' + "9" * 5000 + "}", "not JSON: Exceeds the limit"),
+        ("[1]", "without a schema"),
+        ('{"schema": "edgevit.profile/2"}', "edgevit.profile/2"),
+    ],
 )
 def test_not_the_document_asked_for(text: str, message: str) -> None:
     with pytest.raises(DocumentError, match=message):

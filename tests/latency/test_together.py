@@ -143,6 +143,22 @@ def test_a_budget_that_none_meets(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.startswith("edgevit: no resolution fits 1 ms")
 
 
+def test_what_cannot_be_predicted_fails_though_the_budget_is_met(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, answer: Answer
+) -> None:
+    monkeypatch.setitem(DEVICES, "local", lambda artefact, request: Record(answer({96: 2.0, 128: 3.3}), "the test"))
+    for names in (["a.tflite"], ["a.tflite", "b.tflite"]):
+        with pytest.raises(SystemExit) as stop:
+            main(["profile", *names, "--budget-ms", "30", "--predict", "352"])
+        out, err = capsys.readouterr()
+        assert stop.value.code == 1
+        assert "argest resolution under 30 ms: 128" in " ".join(out.split())
+        assert err == (
+            "edgevit: cannot predict 352: a curve needs at least 5 resolutions, this profile has 2: "
+            "profile more of the ladder, or convert with more --resolutions\n"
+        )
+
+
 def test_on_this_machine(artefact: Callable[[str], Path], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["profile", str(artefact("int8")), str(artefact("float32")), "--seconds", "0.2", "--json"])

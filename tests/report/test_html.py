@@ -15,7 +15,7 @@ from profiles import cnn_profile
 
 from edgevit.latency.conditions import Doubt
 from edgevit.latency.profile import Profile
-from edgevit.report.accuracy import Accuracies, Comparison, Score, Series
+from edgevit.report.accuracy import Accuracies, Agreement, Score, Series
 from edgevit.report.html import render
 
 Measured = Callable[[dict[int, float]], Profile]
@@ -27,7 +27,7 @@ def accuracies(model: str = "out/deit_tiny.tflite") -> Accuracies:
     whole = Series("deit_tiny.keras", "val", 1300, 2, tuple(Score(r, top1, None) for r, top1 in FLOAT.items()))
     int8 = Series(model, "val", 1300, 2, tuple(Score(r, top1 - 0.002, None) for r, top1 in FLOAT.items()))
     agreement = tuple((resolution, 0.987) for resolution in FLOAT)
-    return Accuracies((int8, whole), (Comparison(int8, whole, agreement),))
+    return Accuracies((int8, whole), (Agreement(int8, whole, agreement),))
 
 
 class Text(HTMLParser):

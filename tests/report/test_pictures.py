@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from dataclasses import replace
@@ -93,6 +94,20 @@ def test_pictures_do_not_change_from_run_to_run(measured: Measured, deit_tiny_ms
 def test_a_dollar_in_a_name_is_no_formula(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
     profile = replace(measured(deit_tiny_ms), model="out/a$b_{c$.tflite")
     assert png(combined_figure(profile, Accuracies()), dots_per_inch=40)
+
+
+def test_what_the_font_lacks_is_left_out_of_names(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    """matplotlib would draw boxes, and warn: into what a command prints."""
+    profile = replace(measured(deit_tiny_ms), model="out/植物 rose\n🌼.tflite")
+    scores = tuple(Score(each, 0.5, None) for each in deit_tiny_ms)
+    accuracies = Accuracies((Series("out/日本 oak.keras", "pictures", 100, 0, scores),))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure = combined_figure(profile, accuracies)
+        assert png(figure, dots_per_inch=40)
+    assert figure.get_suptitle().startswith("rose .tflite · int8")
+    (shown,) = figure.axes[-1].get_legend().get_texts()
+    assert shown.get_text() == "float · oak.keras"
 
 
 def test_roles_are_the_same_by_day_and_night_and_apart() -> None:

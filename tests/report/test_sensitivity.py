@@ -2,6 +2,7 @@
 
 import io
 import re
+import shlex
 
 from edgevit.converters.custom import read_recipe
 from edgevit.converters.sensitivity import CLASSES, IN_RULES
@@ -45,6 +46,13 @@ def test_the_pictures_scale_has_numbers_and_no_tex():
     labels = [label.get_text() for label in bar.get_yticklabels()]
     assert [label for label in labels if label]
     assert all(re.fullmatch(r"[0-9.e−-]*", label) for label in labels)
+
+
+def test_the_next_step_is_for_a_shell():
+    line = next_step(document() | {"model": "my vit.keras", "data": "my $photos"}, "my recipe.toml", IN_RULES)
+    words = shlex.split(line.partition(" takes")[0])
+    assert words[:6] == ["next:", "edgevit", "convert", "my vit.keras", "-o", "X.tflite"]
+    assert words[6:10] == ["--recipe", "my recipe.toml", "--calibration", "my $photos"]
 
 
 def test_the_next_step_is_a_rule_that_can_be_read(tmp_path):

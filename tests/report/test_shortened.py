@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable
 from dataclasses import replace
 
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
 from edgevit.latency.comparison import Comparison
@@ -30,6 +31,19 @@ def test_both_ends_stay() -> None:
     assert shorten("deit_tiny_patch16-int8.tflite", 18) == "deit_tin…t8.tflite"
     assert shorten("x.tflite", 8) == "x.tflite"
     assert [shorten("deit.tflite", width) for width in (1, 2, 3)] == ["…", "…e", "d…e"]
+
+
+def test_wide_characters_are_counted_as_a_terminal_shows_them() -> None:
+    name = "植物の分類モデル-最終版.tflite"
+    for width in range(1, cell_len(name)):
+        cut = shorten(name, width)
+        assert width - 1 <= cell_len(cut) <= width
+        head, tail = cut.split("…")
+        assert name.startswith(head)
+        assert name.endswith(tail)
+        assert cell_len(head) <= cell_len(tail) + 1
+    assert shorten(name, cell_len(name)) == name
+    assert shorten(name, 14) == "植物の….tflite"
 
 
 def test_on_eighty_columns(measured: Callable[[dict[int, float]], Profile], deit_tiny_ms: dict[int, float]) -> None:

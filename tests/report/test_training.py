@@ -125,12 +125,12 @@ def test_the_summary_names_the_files_and_the_preset():
 def test_commands_can_be_copied_into_a_shell(tmp_path):
     (tmp_path / "my plants" / "val").mkdir(parents=True)
     model = "a long folder name/" * 8 + "my $plants.keras"
-    report = document() | {"model": model, "data": str(tmp_path / "my plants")}
+    report = document() | {"model": model, "data": str(tmp_path / "my plants"), "spec": {"qat": "my recipe.toml"}}
     console = Console(file=io.StringIO(), width=120)
     console.print(summary(report), soft_wrap=True)
     convert, evaluate = console.file.getvalue().splitlines()[-2:]
     artefact = model.replace(".keras", ".tflite")
-    assert shlex.split(convert)[1:] == ["edgevit", "convert", model, "-o", artefact]
+    assert shlex.split(convert)[1:] == ["edgevit", "convert", model, "-o", artefact, "--recipe", "my recipe.toml"]
     val = str(tmp_path / "my plants" / "val")
     assert shlex.split(evaluate)[1:] == ["edgevit", "evaluate", model, val, "--against", artefact]
 

@@ -81,7 +81,7 @@ def test_manifest_with_something_missing(tiny_tflite, key):
         parse_manifest(json.dumps(raw).encode())
 
 
-@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b"\xff\xfe", b'{"schema_version": []}'])
+@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b"\xff\xfe", b'{"schema_version": []}', b"[" * 100_000])
 def test_manifest_that_is_not_one(text):
     with pytest.raises(ArtefactError, match="its manifest is damaged"):
         parse_manifest(text)

@@ -1,10 +1,17 @@
 """Where the time goes, by LiteRT's profiler."""
 
 import json
+from functools import cache
 
 import pytest
+from edgevit.converters import convert
+from edgevit.converters.recipes import get_recipe
 from edgevit_runtime import BackendError, Model, cli
 from edgevit_runtime.litert_profiler import by_part, parse_summary
+from samples import pictures_in
+
+from edgevit.config import ViTConfig
+from edgevit.model import build
 
 BLOCK = [
     ("CAST", 1.0),
@@ -44,15 +51,36 @@ def test_only_the_first_table_is_read():
     assert parse_summary(text) == [("CAST", 0.020), ("Delegate/Copy (NC, X32)", 0.002)]
 
 
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory):
+    """Makes an artefact under a recipe: so large that every operator takes some µs, of which the profiler tells one."""
+    folder = tmp_path_factory.mktemp("slow")
+
+    @cache
+    def make(recipe):
+        config = ViTConfig(
+            width=96, depth=1, heads=3, classes=4, mlp_width=384, patch=8, base_resolution=96, ladder=(96, 144)
+        )
+        path, pictures = folder / f"{recipe}.tflite", pictures_in(folder / "pictures")
+        calibration = pictures if get_recipe(recipe).needs_calibration else None
+        convert(build(config, seed=1), path, recipe=recipe, calibration=calibration)
+        return path
+
+    return make
+
+
 @pytest.mark.parametrize("recipe", ["float32", "int8", "int8-static", "int8-full"])
-def test_real_operators(artefact, recipe):
-    with Model(artefact(recipe), weight_cache=False) as model:
-        points = model.profile([48, 96], seconds=0.2, ops=True)["points"]
+def test_real_operators(slow, recipe):
+    """At 145 and at 325 tokens every part takes its time."""
+    with Model(slow(recipe), weight_cache=False) as model:
+        points = model.profile([96, 144], seconds=0.2, ops=True)["points"]
     for point in points:
         spent = point["ops_ms"]
         assert set(spent) == {"attention", "quadratic", "mlp", "norm", "rest"}
-        assert spent["quadratic"] <= spent["attention"]
-        assert 0 <= sum(spent.values()) - spent["quadratic"] < 50  # a tiny model's operators take less than 1 µs
+        assert 0 < spent["quadratic"] < spent["attention"]
+        assert all(milliseconds > 0 for milliseconds in spent.values())
+        whole = sum(spent.values()) - spent["quadratic"]
+        assert 0.1 < whole / point["latency_ms"]["median"] < 20  # in the same unit, on a machine that is busy
 
 
 def test_elsewhere_it_says_so(tiny_tflite):
@@ -65,15 +93,15 @@ def test_elsewhere_it_says_so(tiny_tflite):
         model.profile([48], seconds=0.1, ops=True)
 
 
-def test_command(tiny_tflite, capfd, monkeypatch, tmp_path):
+def test_command(slow, capfd, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(cli, "silence_exit", lambda: None)
     for more in ((), ("--json",)):
         with pytest.raises(SystemExit) as stop:
-            cli.main(["profile", str(tiny_tflite), "--resolutions", "48", "--seconds", "0.1", "--ops", *more])
+            cli.main(["profile", str(slow("int8")), "--resolutions", "96", "--seconds", "0.1", "--ops", *more])
         assert stop.value.code == 0
         out = capfd.readouterr().out
         if more:
-            assert json.loads(out)["points"][0]["ops_ms"]["attention"] >= 0
+            assert json.loads(out)["points"][0]["ops_ms"]["attention"] > 0
         else:
             assert "attention  quadratic        mlp       norm       rest" in out

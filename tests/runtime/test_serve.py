@@ -92,7 +92,7 @@ def test_metrics(serving):
         ("POST", "/classify?resolution=100", file_of(1), 400, "the artefact has no resolution 100"),
         ("POST", "/classify?resolution=big", file_of(1), 400, "the query takes resolution=PIXELS and top=COUNT"),
         ("POST", "/classify?what=1", file_of(1), 400, "the query takes"),
-        ("POST", "/classify?top=0", file_of(1), 500, "top_k must be 1 or more"),
+        ("POST", "/classify?top=0", file_of(1), 400, "top must be 1 or more, not 0"),
         ("POST", "/classify", b"x" * 200_000, 413, "200000 bytes, more than 100000"),
         ("POST", "/elsewhere", file_of(1), 404, "no /elsewhere: POST a picture to /classify"),
         ("GET", "/", None, 404, "no /: POST a picture to /classify, GET /healthz or /metrics"),

@@ -149,7 +149,7 @@ def parse_manifest(text: bytes) -> Manifest:
     try:
         raw = json.loads(text)
         major = raw["schema_version"][0]
-    except (ValueError, KeyError, TypeError, IndexError):
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
         raise ArtefactError("its manifest is damaged: not JSON with a schema version") from None
     if major != SCHEMA_VERSION[0]:
         raise ArtefactError(

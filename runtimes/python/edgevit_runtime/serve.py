@@ -156,8 +156,11 @@ class _Handler(BaseHTTPRequestHandler):
         if unknown or not all(word.isdecimal() and len(word) < 6 for word in words.values()):
             return 400, {"error": "the query takes resolution=PIXELS and top=COUNT, whole numbers"}
         resolution = int(words["resolution"]) if "resolution" in words else None
+        top = int(words.get("top", 5))
+        if top < 1:
+            return 400, {"error": f"top must be 1 or more, not {top}"}
         try:
-            result = self.server.model.classify(body, resolution, int(words.get("top", 5)))
+            result = self.server.model.classify(body, resolution, top)
         except (PictureError, ResolutionError) as error:
             return 400, {"error": str(error)}
         except EdgeViTError as error:

@@ -1,0 +1,28 @@
+"""`edgevit convert`: what it advises."""
+
+import pytest
+
+from edgevit.calibration import Calibration
+from edgevit.model import build, save
+
+HINT = "loses less when pictures say how to round: --calibration DIR"
+
+
+@pytest.mark.parametrize(
+    ("learned", "asked", "advised"),
+    [(None, "int4", True), ("int4", "int4", False), ("int4", "mine.toml", False), ("int8-static", "mine.toml", True)],
+)
+def test_pictures_are_advised_unless_the_recipe_or_its_base_was_learned(
+    tiny_config, tmp_path, run, learned, asked, advised
+):
+    model = build(tiny_config, seed=1)
+    model.calibration = None if learned is None else Calibration(learned, {})
+    save(model, tmp_path / "x.keras")
+    if asked == "mine.toml":
+        asked = tmp_path / asked
+        asked.write_text('base = "int4"\n[[rules]]\nsites = ["logits"]\nweight = "float32"\n')
+    code, out, err = run(
+        "convert", tmp_path / "x.keras", "-o", tmp_path / "x.tflite", "--resolutions", 32, "--recipe", asked
+    )
+    assert code == 0, err
+    assert (HINT in out) == advised
