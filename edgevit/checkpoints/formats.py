@@ -122,9 +122,17 @@ def import_checkpoint(
                 f"{path}: {ours} holds NaN or infinity (it comes from {', '.join(rules[ours].names)})"
             )
         variables[ours].assign(value)
-    for line in (f"{source.path}: {importer.what}; {facts}", *facts.notes, *_account(source, rules, dropped)):
+    recognised = f"{source.path}: {importer.what}; {facts}"
+    for line in (recognised, *facts.notes, _resizing(facts, config.resize), *_account(source, rules, dropped)):
         on_note(line)
     return model
+
+
+def _resizing(facts: Facts, policy: str) -> str:
+    """How pictures are brought to a resolution, and whether the checkpoint said so."""
+    if facts.resize is None:
+        return f"pictures: {policy} is assumed, for the checkpoint does not say; another by `edgevit convert --resize`"
+    return f"pictures: {policy}, which the checkpoint was made for"
 
 
 def _account(source: Source, rules: Mapping[str, Rule], dropped: Mapping[str, str]) -> list[str]:
