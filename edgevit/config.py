@@ -61,6 +61,8 @@ class ViTConfig:
     """The resolutions it was trained for: what `convert` takes where nobody names others."""
     labels: tuple[str, ...] = ()
     """The class names in index order, or empty where nobody gave any."""
+    label_keys: tuple[str, ...] = ()
+    """What the folders of the classes may be called besides, in index order, such as ImageNet's WNIDs; or empty."""
     distilled: bool = False
     """A second learned token behind the class token, with a head of its own that learned from a teacher
     (Touvron et al. 2021, https://arxiv.org/abs/2012.12877, section 4)."""
@@ -78,10 +80,12 @@ class ViTConfig:
             raise ConfigError(f"stochastic_depth must lie in [0, 1), not {self.stochastic_depth!r}")
         for resolution in (self.base_resolution, *self.ladder):
             check_resolution(resolution, self.patch)
-        for name in ("mean", "std", "ladder", "labels"):  # JSON gives lists
+        for name in ("mean", "std", "ladder", "labels", "label_keys"):  # JSON gives lists
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if self.labels and len(self.labels) != self.classes:
             raise ConfigError(f"{len(self.labels)} labels for {self.classes} classes")
+        if self.label_keys and len(self.label_keys) != self.classes:
+            raise ConfigError(f"{len(self.label_keys)} label keys for {self.classes} classes")
 
     @property
     def head_width(self) -> int:

@@ -35,6 +35,8 @@ class Classifier(Protocol):
     path: Path
     classes: int
     labels: tuple[str, ...]
+    label_keys: tuple[str, ...]
+    """What else folders of the classes may be called."""
     resize: str
     resolutions: tuple[int, ...]
     """Those it is evaluated at where nobody names others."""
@@ -56,6 +58,7 @@ class KerasClassifier:
         self.path, self._model = path, model
         config = self._model.config
         self.classes, self.labels, self.resize = config.classes, config.labels, config.resize
+        self.label_keys = config.label_keys
         self.variant, self.patch, self.recipe = config.variant, config.patch, "float32"
         self.resolutions = config.ladder or (config.base_resolution,)
 
@@ -74,6 +77,7 @@ class OtherClassifier:
     """A `.keras` model that is not ours: its own resolution, or any that it runs at."""
 
     labels: tuple[str, ...] = ()
+    label_keys: tuple[str, ...] = ()
     resize = DEFAULT_POLICY
 
     def __init__(self, path: Path, model: OtherModel) -> None:
@@ -99,6 +103,7 @@ class ArtefactClassifier:
         self._model = Model(path, threads=threads)
         manifest = self._model.manifest
         self.classes, self.labels, self.resize = manifest.classes, manifest.labels, manifest.resize
+        self.label_keys = manifest.label_keys
         self.variant, self.patch, self.recipe = manifest.variant, manifest.patch, manifest.recipe
         self.resolutions = manifest.resolutions
 
@@ -290,7 +295,7 @@ def _resolutions(classifiers: Sequence[Classifier], wanted: Sequence[int]) -> tu
 
 
 def _pictures(data: Path, classifier: Classifier, limit: int | None) -> PictureSet:
-    pictures = read_folder(data, labels=classifier.labels)
+    pictures = read_folder(data, classifier.labels, classifier.label_keys)
     if max(pictures.classes) >= classifier.classes:
         raise DataError(
             f"{data} has a picture of class {max(pictures.classes)}, and the classes of {classifier.path} are numbered "
