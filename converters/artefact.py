@@ -75,7 +75,8 @@ def convert(
     """
     resolutions = ascending(resolutions)
     if isinstance(model, str | Path):
-        model, source = load_any(model), source or model
+        source = source or model
+        model = load_any(model)
     if not isinstance(model, ViT):
         from edgevit.converters.others import convert_other
 
