@@ -85,7 +85,7 @@ class Validation:
         self.model, self.data, self.on_picture = model, Path(data), on_picture
         self.resize = resize or config.resize
         parse_policy(self.resize)
-        self.pictures = read_folder(data, labels=tuple(labels or config.labels))
+        self.pictures = read_folder(data, tuple(labels or config.labels), config.label_keys)
         if max(self.pictures.classes) >= config.classes:
             raise DataError(f"{data} has a class {max(self.pictures.classes)}, and the model knows {config.classes}")
         self.skipped: set[Path] = set()

@@ -25,9 +25,9 @@ from edgevit.converters.writing import check_target, write
 from numpy.typing import NDArray
 
 from edgevit.calibration import Calibration
-from edgevit.config import ViTConfig, check_resolution
+from edgevit.config import ViTConfig, ascending, check_resolution
 from edgevit.errors import ConversionError
-from edgevit.model import OtherModel, ViT
+from edgevit.model import OtherModel, ViT, load_any
 
 if TYPE_CHECKING:
     from edgevit.converters.selection import Selection
@@ -41,7 +41,7 @@ OnStep = Callable[[str, int, int], None]
 
 
 def convert(
-    model: ViT | OtherModel | keras.Model,
+    model: str | Path | ViT | OtherModel | keras.Model,
     path: str | Path,
     *,
     recipe: str | Path | Recipe = "int8",
@@ -58,20 +58,25 @@ def convert(
 ) -> None:
     """Compiles `model` to one `.tflite` artefact at `path`; a failure leaves nothing there.
 
-    model: ours; or another Keras classifier (`others`), in an `OtherModel` where it does not say what pixels it wants.
+    model: ours, or its `.keras` file; or another Keras classifier (`others`), in an `OtherModel` where it does not say
+        what pixels it wants.
     recipe: a built-in one's name, the `.toml` file of a custom one, or a `Recipe`.
     resolutions: the ladder; where empty, the one that the model was trained for.
     labels: class names in index order; None keeps the model's own.
     resize: the preprocessing policy; None keeps the model's own.
     calibration: a folder of pictures, for the recipes with static ranges; None takes the ranges that the model learned
         in fine-tuning for this recipe. `int8` and `int4` do without, and round their weights better with.
-    source: the `.keras` file the model came from, named in the manifest with its hash.
+    source: the `.keras` file the model came from, named in the manifest with its hash; None: `model`, if a path.
     sign: an Ed25519 private key in PEM; devices that trust its public half run only what it signed.
     validation: labelled pictures; the manifest then says how right the artefact and the float model are on them.
     selection: how the recipe was chosen on them (`selection.select`); the manifest says for which drop.
 
-    Raises `ConfigError`, `ResolutionError`, `DataError`, `ConversionError` or its child `AuditError`.
+    Raises `ModelError`, `ConfigError`, `ResolutionError`, `DataError`, `ConversionError` or its child `AuditError`.
     """
+    resolutions = ascending(resolutions)
+    if isinstance(model, str | Path):
+        source = source or model
+        model = load_any(model)
     if not isinstance(model, ViT):
         from edgevit.converters.others import convert_other
 

@@ -7,13 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from edgevit_runtime import read_manifest
+from edgevit_runtime.model import examine
 from edgevit_runtime.seal import read_seal
 
 
 def inspect(path: str | Path) -> dict[str, Any]:
-    """Reads an artefact's manifest and size. Raises `ArtefactError` for anything that is none."""
+    """Reads an artefact's manifest and size.
+
+    Raises `ArtefactError` for anything that is none, and for one that was damaged or changed: what it says of itself
+    is not to be believed then.
+    """
     path = Path(path)
     manifest = read_manifest(path)
+    examine(str(path), manifest, None, remember=False)
     content = path.read_bytes()
     seal = read_seal(memoryview(content), manifest.size_bytes)
     return {

@@ -83,7 +83,7 @@ def manifest_bytes(
     Nothing in it depends on when or where it was written: the same model and versions give the same bytes.
     """
     variant = config.to_dict()
-    labels = variant.pop("labels")
+    labels, keys = variant.pop("labels"), variant.pop("label_keys", ())
     manifest = {
         "schema": "edgevit.manifest",
         "schema_version": list(SCHEMA_VERSION),
@@ -94,6 +94,7 @@ def manifest_bytes(
         "model": {"variant": config.variant, "config": variant, "source": source},
         "classes": config.classes,
         "labels": list(labels),
+        **({"label_keys": list(keys)} if keys else {}),
         "preprocessing": {
             "resize": config.resize,
             "interpolation": parse_policy(config.resize).interpolation,

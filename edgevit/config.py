@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
+from numbers import Integral
 from typing import Any
 
 from edgevit.errors import ConfigError, ResolutionError, unknown_key
@@ -13,6 +15,7 @@ __all__ = [
     "VARIANTS",
     "Variant",
     "ViTConfig",
+    "ascending",
     "check_resolution",
     "nearest_resolution",
     "variant_config",
@@ -58,6 +61,8 @@ class ViTConfig:
     """The resolutions it was trained for: what `convert` takes where nobody names others."""
     labels: tuple[str, ...] = ()
     """The class names in index order, or empty where nobody gave any."""
+    label_keys: tuple[str, ...] = ()
+    """What the folders of the classes may be called besides, in index order, such as ImageNet's WNIDs; or empty."""
     distilled: bool = False
     """A second learned token behind the class token, with a head of its own that learned from a teacher
     (Touvron et al. 2021, https://arxiv.org/abs/2012.12877, section 4)."""
@@ -75,10 +80,12 @@ class ViTConfig:
             raise ConfigError(f"stochastic_depth must lie in [0, 1), not {self.stochastic_depth!r}")
         for resolution in (self.base_resolution, *self.ladder):
             check_resolution(resolution, self.patch)
-        for name in ("mean", "std", "ladder", "labels"):  # JSON gives lists
+        for name in ("mean", "std", "ladder", "labels", "label_keys"):  # JSON gives lists
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if self.labels and len(self.labels) != self.classes:
             raise ConfigError(f"{len(self.labels)} labels for {self.classes} classes")
+        if self.label_keys and len(self.label_keys) != self.classes:
+            raise ConfigError(f"{len(self.label_keys)} label keys for {self.classes} classes")
 
     @property
     def head_width(self) -> int:
@@ -117,6 +124,14 @@ class ViTConfig:
 def nearest_resolution(resolution: int, patch: int) -> int:
     """The multiple of `patch` that is nearest to `resolution`."""
     return max(1, round(resolution / patch)) * patch
+
+
+def ascending(resolutions: Iterable[int]) -> tuple[int, ...]:
+    """Each of these once. Raises `ResolutionError` for what is no list of whole numbers, such as 128 or "96,128"."""
+    listed = tuple(resolutions) if isinstance(resolutions, Iterable) else (None,)
+    if not all(isinstance(each, Integral) for each in listed):
+        raise ResolutionError(f"resolutions are a list of whole numbers, such as [96, 128, 224], not {resolutions!r}")
+    return tuple(sorted({int(each) for each in listed}))
 
 
 def check_resolution(resolution: int, patch: int) -> None:

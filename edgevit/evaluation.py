@@ -13,6 +13,7 @@ from edgevit_runtime.preprocess import DEFAULT_POLICY
 from edgevit_runtime.seal import file_sha256
 from numpy.typing import NDArray
 
+from edgevit.config import ascending
 from edgevit.data.folders import PictureSet, decode_batches, read_folder
 from edgevit.errors import ConfigError, DataError, ModelError
 from edgevit.margin import margin, paired_interval
@@ -34,6 +35,8 @@ class Classifier(Protocol):
     path: Path
     classes: int
     labels: tuple[str, ...]
+    label_keys: tuple[str, ...]
+    """What else folders of the classes may be called."""
     resize: str
     resolutions: tuple[int, ...]
     """Those it is evaluated at where nobody names others."""
@@ -55,6 +58,7 @@ class KerasClassifier:
         self.path, self._model = path, model
         config = self._model.config
         self.classes, self.labels, self.resize = config.classes, config.labels, config.resize
+        self.label_keys = config.label_keys
         self.variant, self.patch, self.recipe = config.variant, config.patch, "float32"
         self.resolutions = config.ladder or (config.base_resolution,)
 
@@ -73,6 +77,7 @@ class OtherClassifier:
     """A `.keras` model that is not ours: its own resolution, or any that it runs at."""
 
     labels: tuple[str, ...] = ()
+    label_keys: tuple[str, ...] = ()
     resize = DEFAULT_POLICY
 
     def __init__(self, path: Path, model: OtherModel) -> None:
@@ -98,6 +103,7 @@ class ArtefactClassifier:
         self._model = Model(path, threads=threads)
         manifest = self._model.manifest
         self.classes, self.labels, self.resize = manifest.classes, manifest.labels, manifest.resize
+        self.label_keys = manifest.label_keys
         self.variant, self.patch, self.recipe = manifest.variant, manifest.patch, manifest.recipe
         self.resolutions = manifest.resolutions
 
@@ -162,7 +168,13 @@ def evaluate(
     pixels: what a `.keras` model that is not ours wants, where neither it nor an artefact beside it says so.
     limit: use only that many pictures, spread evenly over the set.
     strict: raise `PictureError` on a picture that cannot be read, instead of counting it as skipped.
+
+    Raises `ModelError` or `ArtefactError` for a model that cannot be read, `BackendError` where no interpreter runs an
+    artefact, `ResolutionError` for a resolution that one of them does not have, `DataError` for a folder without usable
+    pictures or with classes that the first model does not know, `PictureError` also for an unknown policy, and
+    `ConfigError` for models with different classes, without a resolution in common, or named twice.
     """
+    resolutions = ascending(resolutions)
     others = [against] if isinstance(against, str | Path) else list(against or ())
     twice = [str(each) for each in others if [Path(other) for other in others].count(Path(each)) > 1]
     if twice:
@@ -308,7 +320,7 @@ def _resolutions(classifiers: Sequence[Classifier], wanted: Sequence[int]) -> tu
 
 
 def _pictures(data: Path, classifier: Classifier, limit: int | None) -> PictureSet:
-    pictures = read_folder(data, labels=classifier.labels)
+    pictures = read_folder(data, classifier.labels, classifier.label_keys)
     if max(pictures.classes) >= classifier.classes:
         raise DataError(
             f"{data} has a picture of class {max(pictures.classes)}, and the classes of {classifier.path} are numbered "

@@ -7,8 +7,11 @@ from math import factorial
 
 import numpy as np
 import pytest
+from edgevit_runtime import read_manifest
 from edgevit_runtime.plural import counted
 from edgevit_runtime.preprocess import prepare
+from foreign import to_timm, to_transformers, transformers_config, write_json
+from safetensors.numpy import save_file
 from samples import LABELS
 
 from edgevit import evaluation
@@ -95,6 +98,8 @@ def test_limit_spreads_over_the_set(tiny_tflite, class_folder):
 
 
 def test_refusals(tiny_tflite, tiny_keras, class_folder, tmp_path):
+    with pytest.raises(ResolutionError, match=r"resolutions are a list of whole numbers, such as .*, not 64"):
+        evaluate(tiny_tflite, class_folder, resolutions=64)
     with pytest.raises(ModelError, match=r"neither a \.keras model nor a \.tflite artefact"):
         evaluate(class_folder / "ash" / "0.jpg", class_folder)
     with pytest.raises(ResolutionError, match="no resolution 112"):
@@ -237,3 +242,33 @@ def test_one_picture_is_no_pictures():
     assert words.untold(1.0, 0.9, 1) == "; 1 picture does not tell the two apart"
     assert words.untold(1.0, 0.9, 2) == "; 2 pictures do not tell the two apart"
     assert (counted(0, "epoch"), counted(1, "epoch"), counted(2, "epoch")) == ("0 epochs", "1 epoch", "2 epochs")
+
+
+def test_folders_by_wnid(run, tiny_model, class_folder, tmp_path):
+    """What stands before the names in the label file goes with the model into the artefact."""
+    keys = ("n01484850", "n01491361", "n01440764", "n01443537")
+    save_file(to_transformers(to_timm(tiny_model), "vit.", "vit"), tmp_path / "model.safetensors")
+    write_json(tmp_path / "config.json", transformers_config(tiny_model))
+    (tmp_path / "labels.txt").write_text("".join(f"{key}\t{name}\n" for key, name in zip(keys, LABELS, strict=True)))
+    model, artefact = tmp_path / "x.keras", tmp_path / "x.tflite"
+    words = ("--labels", tmp_path / "labels.txt", "-o", model)
+    code, _, err = run("import", tmp_path / "model.safetensors", *words)
+    assert code == 0, err
+    assert run("convert", model, "-o", artefact, "--resolutions", "64")[0] == 0
+    by_name = evaluate(artefact, class_folder, against=model)
+    for key, name in zip(keys, LABELS, strict=True):
+        (class_folder / name).rename(class_folder / key)
+    by_wnid = evaluate(artefact, class_folder, against=model)
+    assert by_wnid["results"] == by_name["results"]
+    assert by_wnid["against"] == by_name["against"]
+    assert evaluate(model, class_folder)["results"][0]["top1"] == by_wnid["against"]["results"][0]["top1"]
+    assert read_manifest(artefact).label_keys == keys
+    (class_folder / keys[0]).rename(class_folder / "n99999999")
+    with pytest.raises(DataError, match=r"has no class 'n99999999' \(it knows ash, birch, cedar, elm\)$"):
+        evaluate(artefact, class_folder)
+
+
+def test_wnids_that_a_model_does_not_know(tiny_tflite, class_folder):
+    (class_folder / "ash").rename(class_folder / "n01440764")
+    with pytest.raises(DataError, match=r"no class 'n01440764' .*; for WNIDs give `edgevit import` --labels that have"):
+        evaluate(tiny_tflite, class_folder)

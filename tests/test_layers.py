@@ -27,10 +27,12 @@ MAY_IMPORT = {
     "latency": {"devices", "margin"},
     "training": {"model", "data", "checkpoints", "converters"},
     "converters": {"model", "data", "checkpoints", "latency"},
+    "keras_file": set(),
     "margin": set(),
     "evaluation": {"model", "data", "margin"},
     "report": {"latency", "margin"},
-    "cli": {"report", "latency", "devices", "training", "converters", "checkpoints", "data", "model", "evaluation"},
+    "cli": {"report", "latency", "devices", "training", "converters", "checkpoints", "data", "model", "evaluation"}
+    | {"keras_file"},
 }
 
 

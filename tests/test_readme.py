@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from edgevit.converters.recipes import RECIPES
+from samples import LABELS
 
 from edgevit.cli.main import COMMANDS, _group
 
@@ -30,6 +31,21 @@ def test_commands_and_options_exist():
         parameters = _group.get_command(None, words[1]).params
         known = {name for option in parameters for name in (*option.opts, *option.secondary_opts)}
         assert {word for word in words if word.startswith("-")} <= known, words
+
+
+def test_the_python_lines_run(tiny_keras, class_folder, tmp_path, monkeypatch, capsys):
+    lines = [line.strip() for line in README.splitlines() if line.startswith("    from edgevit")]
+    assert len(lines) == 3
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    Path("deit.keras").symlink_to(tiny_keras)
+    Path("val").symlink_to(class_folder)
+    Path("rose.jpg").symlink_to(class_folder / LABELS[0] / "0.jpg")
+    names = {}
+    for line in lines:
+        exec(line, names)
+    assert [each["resolution"] for each in names["document"]["against"]["results"]] == [128, 160, 224]
+    assert capsys.readouterr().out.strip() in LABELS
 
 
 def test_pictures_exist():

@@ -70,6 +70,7 @@ def import_checkpoint(
     variant: str | None = None,
     *,
     labels: tuple[str, ...] = (),
+    label_keys: tuple[str, ...] = (),
     classes: int | None = None,
     name: str | None = None,
     on_note: Callable[[str], None] = lambda _line: None,
@@ -77,7 +78,7 @@ def import_checkpoint(
     """A checkpoint, file or folder, as a model; the format is told by its content.
 
     variant: what it must be, `custom` for whatever it is; None to tell it from the shape.
-    labels: class names, before those that lie beside the checkpoint.
+    labels: class names, before those that lie beside the checkpoint; label_keys: `ViTConfig.label_keys`.
     classes: make a new head of so many classes, all zeros, in the place of the checkpoint's.
     name: what to call it where two variants have its shape, the path's own if None: `facebook/deit-tiny-patch16-224`.
     on_note: told what was recognised, left out and folded.
@@ -103,7 +104,7 @@ def import_checkpoint(
     try:
         config = config_for(facts, source, variant, variant_of(name or str(path)))
         names = labels or (() if classes else facts.labels)
-        config = config.with_(classes=known).with_(labels=names)
+        config = config.with_(classes=known).with_(labels=names, label_keys=label_keys)
     except ConfigError as error:
         raise CheckpointError(f"{path}: {error}") from error
     rules, dropped = importer.rules(config, source), dict(importer.dropped)
@@ -122,9 +123,17 @@ def import_checkpoint(
                 f"{path}: {ours} holds NaN or infinity (it comes from {', '.join(rules[ours].names)})"
             )
         variables[ours].assign(value)
-    for line in (f"{source.path}: {importer.what}; {facts}", *facts.notes, *_account(source, rules, dropped)):
+    recognised = f"{source.path}: {importer.what}; {facts}"
+    for line in (recognised, *facts.notes, _resizing(facts, config.resize), *_account(source, rules, dropped)):
         on_note(line)
     return model
+
+
+def _resizing(facts: Facts, policy: str) -> str:
+    """How pictures are brought to a resolution, and whether the checkpoint said so."""
+    if facts.resize is None:
+        return f"pictures: {policy} is assumed, for the checkpoint does not say; another by `edgevit convert --resize`"
+    return f"pictures: {policy}, which the checkpoint was made for"
 
 
 def _account(source: Source, rules: Mapping[str, Rule], dropped: Mapping[str, str]) -> list[str]:

@@ -25,7 +25,8 @@ def command(
 ) -> None:
     """Take one resolution out of ARTEFACT: the file that converting it alone would have made.
 
-    For tools that know one subgraph only, such as MediaPipe Tasks. It is tested and sealed before it is put in place.
+    For tools that know one subgraph only, such as MediaPipe Tasks (which take no int8 at the ends, as int8-full has
+    it). It is tested and sealed before it is put in place.
     """
     console = console_for(json_target, quiet)
     from edgevit.converters import inspect
@@ -36,6 +37,12 @@ def command(
     inspection = inspect(output)
     console.print(inspection_table(inspection))
     emit_json(inspection, json_target)
+    if inspection["manifest"]["signatures"][0]["input"]["dtype"] == "int8":
+        click.echo(
+            f"edgevit: {output} has int8 at both ends ({inspection['recipe']}): it is for LiteRT's and tf.lite's "
+            "interpreters and for accelerators; MediaPipe Tasks refuse it",
+            err=True,
+        )
     if sign is None and inspect(artefact)["signed_by"]:
         click.echo(
             f"edgevit: {artefact} is signed, {output} is not: a signature holds for the whole file. "

@@ -29,7 +29,11 @@ LADDER = (128, 160, 192, 224, 256)
     help="Which variant it must be, such as deit-tiny or vit-small/32; `custom`: whatever it is. Told from its shape "
     "if left out.",
 )
-@click.option("--labels", type=click.Path(path_type=Path), help="Class names, one a line in index order.")
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    help="Class names, one a line in index order; or WNID<TAB>name, for folders that are named by WNIDs.",
+)
 @click.option(
     "--classes",
     type=click.IntRange(min=1),
@@ -58,7 +62,7 @@ def command(
     shape are named and stop the import. JSON files beside the weights say heads, normalisation and labels.
     """
     from edgevit.checkpoints import hub
-    from edgevit.data.labels import read_labels
+    from edgevit.data.labels import read_label_keys, read_labels
     from edgevit.report.commands import command_line
 
     console = console_for(json_target, quiet)
@@ -67,7 +71,7 @@ def command(
     if variant not in (None, "custom"):
         variant_config(str(variant))
     check_output(output, ".keras")
-    names = read_labels(labels) if labels else ()
+    names, keys = (read_labels(labels), read_label_keys(labels)) if labels else ((), ())
     path = Path(checkpoint)
     if not path.exists() and hub.is_name(checkpoint):
         path = hub.download(checkpoint)
@@ -77,7 +81,9 @@ def command(
     from edgevit.model import save
 
     notes: list[str] = []
-    model = import_checkpoint(path, variant, labels=names, classes=classes, name=checkpoint, on_note=notes.append)
+    model = import_checkpoint(
+        path, variant, labels=names, label_keys=keys, classes=classes, name=checkpoint, on_note=notes.append
+    )
     save(model, output)
     config = model.config
     if classes is None:

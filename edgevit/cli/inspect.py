@@ -1,4 +1,4 @@
-"""`edgevit inspect`: what an artefact holds."""
+"""`edgevit inspect`: what an artefact or a model holds."""
 
 from __future__ import annotations
 
@@ -8,18 +8,29 @@ import click
 
 from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, quiet_option
 from edgevit.converters import inspect
-from edgevit.report.inspection import inspection_table, manifest_lines
+from edgevit.keras_file import inspect_model
+from edgevit.report.inspection import inspection_table, manifest_lines, model_lines
 
 
 @click.command("inspect", cls=JsonCommand)
-@click.argument("artefact", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
 @json_option
 @quiet_option
-def command(artefact: Path, json_target: str | None, quiet: bool) -> None:
-    """Show what ARTEFACT holds: size, ops, partitions and MACs by resolution, and its manifest."""
-    inspection = inspect(artefact)
+def command(file: Path, json_target: str | None, quiet: bool) -> None:
+    """Show what FILE holds.
+
+    \b
+    an artefact (.tflite)       size, ops, partitions and MACs by resolution, and its manifest
+    an edgevit model (.keras)   variant and shape, classes, what pixels and pictures mean, resolutions, calibration
+
+    An artefact whose bytes are not those that were sealed is refused.
+    """
     console = console_for(json_target, quiet)
-    console.print(inspection_table(inspection))
-    for line in manifest_lines(inspection):
+    if file.suffix == ".keras":
+        inspection, lines = inspect_model(file), model_lines
+    else:
+        inspection, lines = inspect(file), manifest_lines
+        console.print(inspection_table(inspection))
+    for line in lines(inspection):
         console.print(line, markup=False, soft_wrap=True)
     emit_json(inspection, json_target)

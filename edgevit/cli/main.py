@@ -26,7 +26,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "extract": ("edgevit.cli.extract", "Take one resolution out of an artefact, as a file of its own."),
     "recipes": ("edgevit.cli.recipes", "List the recipes: what each does to which ops, why, and what it costs."),
-    "inspect": ("edgevit.cli.inspect", "Show what an artefact holds: size, ops, partitions, MACs, manifest."),
+    "inspect": (
+        "edgevit.cli.inspect",
+        "Show what an artefact or a model holds: shape, size, labels, preprocessing.",
+    ),
     "evaluate": ("edgevit.cli.evaluate", "Measure accuracy at each resolution, float against int8."),
     "sensitivity": ("edgevit.cli.sensitivity", "Measure which ops of which blocks a recipe loses accuracy by."),
     "profile": ("edgevit.cli.profile", "Measure latency at each resolution and fit t(N) = a + bN + cN²."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,6 +26,8 @@ SPLIT_HEADER = ("file", "class_index", "part")
 DECODERS = 2
 AHEAD = 32
 """Pictures decoded before they are asked for."""
+_WNID = re.compile(r"n\d{8}")
+"""What ImageNet's own folders are called: WordNet's numbers."""
 
 OnSkip = Callable[[Path, PictureError], None]
 
@@ -49,13 +52,16 @@ class PictureSet:
         return {int(index): int(number) for index, number in zip(present, numbers, strict=True)}
 
 
-def read_folder(path: str | Path, labels: Sequence[str] = (), *, min_classes: int = 1) -> PictureSet:
+def read_folder(
+    path: str | Path, labels: Sequence[str] = (), keys: Sequence[str] = (), *, min_classes: int = 1
+) -> PictureSet:
     """The pictures of a folder with `labels.csv` (`file,class_index` or `file,label`), or else of its class folders.
 
     path may also be the `split.csv` of a training run: the pictures that it validated on.
 
     labels: the class names that a model knows; names found on disk are then mapped to their indices, and one that the
         model does not know is an error. Without them, class folders count in sorted order.
+    keys: what else the classes may be called on disk, in the order of the labels, such as ImageNet's WNIDs.
     min_classes: how many different classes there have to be; a training needs two.
     Raises `DataError`.
     """
@@ -68,14 +74,15 @@ def read_folder(path: str | Path, labels: Sequence[str] = (), *, min_classes: in
     elif not root.is_dir():
         raise DataError(f"no such picture folder: {root}")
     else:
-        found = _from_csv(root, labels) if (root / LABELS_FILE).is_file() else _from_folders(root, labels)
+        read = _from_csv if (root / LABELS_FILE).is_file() else _from_folders
+        found = read(root, labels, keys)
     present = len(set(found.classes))
     if present < min_classes:
         raise DataError(f"{root} holds pictures of {present} class only; at least {min_classes} are needed")
     return found
 
 
-def _from_folders(root: Path, labels: Sequence[str]) -> PictureSet:
+def _from_folders(root: Path, labels: Sequence[str], keys: Sequence[str]) -> PictureSet:
     folders = sorted(each for each in root.iterdir() if each.is_dir() and not each.name.startswith("."))
     _check_utf8(folders)
     pictures = {folder: _pictures(folder) for folder in folders}
@@ -85,7 +92,7 @@ def _from_folders(root: Path, labels: Sequence[str]) -> PictureSet:
     if empty:
         raise DataError(f"{root} has class folders without a picture: {', '.join(empty)}")
     names = tuple(folder.name for folder in folders)
-    index = _index(names, labels, root)
+    index = _index(names, labels, keys, root)
     files = [(file, index[folder.name]) for folder, inside in pictures.items() for file in inside]
     return PictureSet(root, tuple(file for file, _ in files), tuple(each for _, each in files), tuple(labels) or names)
 
@@ -104,24 +111,28 @@ def _pictures(folder: Path) -> list[Path]:
     return sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
 
 
-def _index(names: Sequence[str], labels: Sequence[str], root: Path) -> dict[str, int]:
+def _index(names: Sequence[str], labels: Sequence[str], keys: Sequence[str], root: Path) -> dict[str, int]:
     """Name -> class index: the model's where it has names, the order of the names otherwise."""
     if not labels:
         return {name: index for index, name in enumerate(names)}
-    known: dict[str, list[int]] = {}
-    for index, label in enumerate(labels):
-        known.setdefault(label, []).append(index)
+    known: dict[str, set[int]] = {}
+    for words in (labels, keys):
+        for index, word in enumerate(words):
+            known.setdefault(word, set()).add(index)
     for name in names:
         if name not in known:
             shown = ", ".join(list(labels)[:10]) + (", …" if len(labels) > 10 else "")
-            raise DataError(f"{root}: the model has no class {name!r} (it knows {shown})")
+            hint = ""
+            if _WNID.fullmatch(name) and not keys:
+                hint = "; for WNIDs give `edgevit import` --labels that have them: n01440764<TAB>tench"
+            raise DataError(f"{root}: the model has no class {name!r} (it knows {shown}){hint}")
         if len(known[name]) > 1:  # ImageNet has two cranes: a bird and a machine
-            indices = " and ".join(map(str, known[name]))
+            indices = " and ".join(map(str, sorted(known[name])))
             raise DataError(
                 f"{root}: {name!r} names the classes {indices} of the model: say which each picture is, by a "
                 f"{LABELS_FILE} with the columns file,class_index"
             )
-    return {name: known[name][0] for name in names}
+    return {name: min(known[name]) for name in names}
 
 
 def _rows(path: Path) -> list[list[str]]:
@@ -146,7 +157,7 @@ def _from_split(path: Path, labels: Sequence[str]) -> PictureSet:
     return PictureSet(path, tuple(file for file, _ in held_out), tuple(index for _, index in held_out), tuple(labels))
 
 
-def _from_csv(root: Path, labels: Sequence[str]) -> PictureSet:
+def _from_csv(root: Path, labels: Sequence[str], keys: Sequence[str]) -> PictureSet:
     path = root / LABELS_FILE
     rows = _rows(path)
     header = [cell.strip() for cell in rows[0]] if rows else []
@@ -161,7 +172,7 @@ def _from_csv(root: Path, labels: Sequence[str]) -> PictureSet:
     values = [row[1].strip() for _, row in entries]
     if header[1] == "label":
         names = tuple(labels) or tuple(sorted(set(values)))
-        index = _index(sorted(set(values)), labels, path) if labels else _index(names, (), path)
+        index = _index(sorted(set(values)), labels, keys, path) if labels else _index(names, (), (), path)
         classes = tuple(index[value] for value in values)
     else:
         names = tuple(labels)

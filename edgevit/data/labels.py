@@ -12,7 +12,20 @@ def read_labels(path: str | Path) -> tuple[str, ...]:
 
     Raises `DataError` for a missing, empty or unreadable file.
     """
-    path = Path(path)
+    return tuple(row[-1] for row in _rows(Path(path)))
+
+
+def read_label_keys(path: str | Path) -> tuple[str, ...]:
+    """What stands before each name, `n01440764` of `n01440764<TAB>tench`; nothing where not every line has tabs.
+
+    Raises `DataError` as `read_labels` does.
+    """
+    rows = _rows(Path(path))
+    return tuple(row[-2] for row in rows) if len(rows[0]) > 1 else ()
+
+
+def _rows(path: Path) -> list[list[str]]:
+    """The columns of each line; one where not every line has tabs."""
     if not path.is_file():
         raise DataError(f"no such label file: {path}")
     try:
@@ -26,6 +39,5 @@ def read_labels(path: str | Path) -> tuple[str, ...]:
     blank = next((number for number, line in enumerate(lines, start=1) if not line), None)
     if blank is not None:
         raise DataError(f"the label file {path} has an empty line {blank}")
-    if all("\t" in line for line in lines):
-        lines = [line.rsplit("\t", 1)[1].strip() for line in lines]
-    return tuple(lines)
+    tabs = all("\t" in line for line in lines)
+    return [[word.strip() for word in line.split("\t")] if tabs else [line] for line in lines]

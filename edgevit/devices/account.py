@@ -143,10 +143,12 @@ class Account:
         }
 
     def commands(self, place: str) -> tuple[str, str]:
-        """See `Home`. They begin in the home folder."""
-        place = place.removeprefix(f"{self.machine.home}/")
-        command = f"{self.device.by_hand} {shlex.join([f'{TOP}/edgevit-run', 'classify', place])}"
-        return f"{command} - < picture.jpg", f"{command} PICTURE.jpg"
+        """See `Home`. Paths are from the root: where a server sets $HOME, sessions begin elsewhere."""
+        words = [f"{self.top}/edgevit-run", "classify", place]
+        pictures = ["-"], [f"{self.machine.home.rstrip('/')}/PICTURE.jpg"]
+        # Quoted twice: this machine's shell takes one off, the shell there the other.
+        stdin, there = (f"{self.device.by_hand} {shlex.join(map(shlex.quote, words + each))}" for each in pictures)
+        return f"{stdin} < picture.jpg", there
 
     @cached_property
     def shelf(self) -> Shelf:

@@ -64,7 +64,7 @@ class Home(Protocol):
 
     def commands(self, place: str) -> tuple[str, str]:
         """What a user types to run the artefact at `place` there, with a picture of this machine (by standard input),
-        and with one that lies there."""
+        and with one that lies there; paths from the root."""
 
     @property
     def shelf(self) -> Shelf:

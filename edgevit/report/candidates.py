@@ -189,7 +189,7 @@ def _predicted(
     group: Predictor, config: ViTConfig, label: str, model: str, scores: Sequence[tuple[int, float | None]]
 ) -> list[Candidate]:
     first = group.profiles[0]
-    config = config.with_(classes=group.shapes[0].classes, labels=())
+    config = config.with_(classes=group.shapes[0].classes, labels=(), label_keys=())
     made = []
     for resolution, top1 in scores:
         if resolution % config.patch:

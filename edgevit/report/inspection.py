@@ -1,8 +1,8 @@
-"""An inspection as a table and a few lines."""
+"""An inspection, of an artefact as a table and a few lines, of a model as lines."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from edgevit_runtime.plural import counted
@@ -46,11 +46,9 @@ def inspection_table(inspection: Mapping[str, Any]) -> Table:
 def manifest_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
     """The rest of the manifest, a line a fact."""
     manifest = inspection["manifest"]
-    labels = manifest["labels"]
-    shown = ", ".join(labels[:6]) + (f", … ({len(labels)})" if len(labels) > 6 else "")
     first = manifest["signatures"][0]
     outputs = ", ".join(f"{each['name']} {each['dtype']}" for each in first["outputs"])
-    yield f"labels         {shown or 'none'}"
+    yield f"labels         {_labels(manifest['labels'])}"
     resize = manifest["preprocessing"]["resize"]
     interpolation = manifest["preprocessing"]["interpolation"]
     taken = f"{first['input']['name']} {first['input']['dtype']} RGB"
@@ -74,3 +72,27 @@ def manifest_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
     if inspection["signed_by"]:
         yield f"signed by      {inspection['signed_by']} (Ed25519 public key)"
     yield f"sha256         {inspection['sha256']}"
+
+
+def model_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
+    """An `edgevit.model/1` document, a line a fact."""
+    config, learned = inspection["config"], inspection["calibration"]
+    mean, std = (", ".join(f"{each:g}" for each in config[name]) for name in ("mean", "std"))
+    heads = f"{config['heads']} head{'' if config['heads'] == 1 else 's'}"
+    token = ", a distillation token" if config["distilled"] else ""
+    yield f"{inspection['model']}  {inspection['variant']}  {inspection['size_bytes'] / 1e6:.2f} MB"
+    yield f"shape          width {config['width']}, depth {config['depth']}, {heads}, patch {config['patch']}{token}"
+    yield f"classes        {config['classes']}"
+    yield f"labels         {_labels(config['labels'])}"
+    yield f"pixels         RGB, 0 to 255, to (pixel / 255 - mean) / std inside: mean {mean}, std {std}"
+    yield f"resize         {config['resize']}"
+    yield f"positions      learned at {config['base_resolution']} px"
+    ladder = ", ".join(map(str, config["ladder"]))
+    yield f"trained for    {f'{ladder} px' if ladder else 'no ladder: `edgevit convert --resolutions` names one'}"
+    learned = f"{learned['ranges']} ranges learned for {learned['recipe']}" if learned else "none learned"
+    yield f"calibration    {learned}"
+    yield f"sha256         {inspection['sha256']}"
+
+
+def _labels(labels: Sequence[str]) -> str:
+    return ", ".join(labels[:6]) + (f", … ({len(labels)})" if len(labels) > 6 else "") or "none"

@@ -103,7 +103,7 @@ class Request:
         preset: Preset = get_preset(self.preset_name())
         depth = preset.stochastic_depth if self.stochastic_depth is None else self.stochastic_depth
         # The old labels go first: their count need not be the new one's.
-        config = start.with_(labels=()).with_(
+        config = start.with_(labels=(), label_keys=()).with_(
             classes=classes,
             labels=labels,
             ladder=ladder,

@@ -58,8 +58,13 @@ def read(folder: Path) -> State | None:
 
 
 def first_difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
-    """`learning_rate was 0.001 and is 0.01`, for the first entry that differs; None where all is the same."""
+    """`learning_rate was 0.001 and is 0.01`, for the first entry that differs; None where all is the same.
+
+    A list that a run of an older edgevit did not know, and that is empty, is the same.
+    """
     for key in {**before, **now}:
+        if key not in before and now[key] == []:
+            continue
         if before.get(key) != now.get(key):
             return f"{key} was {before.get(key)!r} and is {now.get(key)!r}"
     return None

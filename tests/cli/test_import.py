@@ -7,7 +7,7 @@ import pytest
 from foreign import to_timm, to_transformers, transformers_config, write_json
 from safetensors.numpy import load_file, save_file
 
-from edgevit.config import ViTConfig
+from edgevit.config import IMAGENET_MEAN, IMAGENET_STD, ViTConfig
 from edgevit.model import build, load, named_weights
 
 
@@ -55,6 +55,11 @@ def test_what_was_recognised_is_said(dinov2, tmp_path, run):
     assert code == 0, err
     assert "Hugging Face transformers' ViT, DeiT and DINOv2 (.safetensors); width 24, depth 2, MLP 48, 3 heads" in out
     assert "3 classes, 84 px; its head is new and knows nothing yet" in out
+    assert "pictures: crop:0.875 is assumed, for the checkpoint does not say" in out
+    processor = {"image_mean": IMAGENET_MEAN, "image_std": IMAGENET_STD, "size": 84, "do_center_crop": False}
+    write_json(dinov2 / "preprocessor_config.json", processor)
+    code, out, err = run("import", dinov2, "-o", tmp_path / "x.keras", "--classes", 3)
+    assert (code, "pictures: squash, which the checkpoint was made for\n" in out) == (0, True), err
 
 
 def test_the_ladder_it_proposes_is_one_of_its_patches(dinov2, tmp_path, run):

@@ -12,7 +12,7 @@ from edgevit.converters.recipes import RECIPES
 from edgevit_runtime import Model, read_manifest
 from samples import LABELS, LADDER, pictures_in
 
-from edgevit.errors import AuditError, ConfigError, ConversionError, DataError, ResolutionError
+from edgevit.errors import AuditError, ConfigError, ConversionError, DataError, ModelError, ResolutionError
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -103,6 +103,24 @@ def test_inspection_is_the_contract(tiny_tflite):
     json.dumps(inspection)
 
 
+def test_a_path_is_a_model(tiny_tflite, tiny_keras, tmp_path):
+    """And the manifest names it as the source."""
+    convert(str(tiny_keras), tmp_path / "x.tflite")
+    assert (tmp_path / "x.tflite").read_bytes() == tiny_tflite.read_bytes()
+    with pytest.raises(ModelError, match=r"no such model: none\.keras"):
+        convert("none.keras", tmp_path / "y.tflite")
+
+
+def test_inspect_refuses_what_was_changed(run, tiny_tflite, tmp_path):
+    content = bytearray(tiny_tflite.read_bytes())
+    content[len(content) // 2] ^= 1  # among the weights
+    (tmp_path / "changed.tflite").write_bytes(content)
+    code, out, err = run("inspect", tmp_path / "changed.tflite")
+    assert (code, out) == (1, "")
+    assert err.startswith(f"edgevit: {tmp_path / 'changed.tflite'}: its bytes are not those that were sealed")
+    assert err.count("\n") == 1
+
+
 def test_given_labels_and_resize_replace_the_models(tiny_model, tmp_path):
     path = tmp_path / "x.tflite"
     convert(tiny_model, path, resolutions=[32], labels=["a", "b", "c", "d"], resize="crop:0.9")
@@ -117,6 +135,8 @@ REFUSED = [
         ResolutionError,
         "resolution 100 is not a multiple of the patch size 16; the nearest valid one is 96",
     ),
+    ({"resolutions": 32}, ResolutionError, "resolutions are a list of whole numbers, such as .*, not 32"),
+    ({"resolutions": "32,64"}, ResolutionError, "resolutions are a list of whole numbers, such as .*, not '32,64'"),
     ({"labels": ["a", "b"]}, ConversionError, "2 labels for a model with 4 classes"),
     ({"recipe": "int8-static"}, ConversionError, "needs pictures to calibrate with: --calibration DIR"),
     ({"recipe": "float16", "calibration": "."}, ConversionError, "the recipe float16 uses no calibration"),

@@ -41,6 +41,14 @@ def test_on_the_command_line(tiny_tflite, tmp_path, run):
     assert document["size_bytes"] == path.stat().st_size
 
 
+def test_int8_at_the_ends_is_not_for_mediapipe(artefact, tmp_path, run):
+    path = tmp_path / "x.tflite"
+    code, _, err = run("extract", artefact("int8-full"), "--resolution", 48, "-o", path)
+    assert (code, err.count("\n")) == (0, 1)
+    assert f"{path} has int8 at both ends (int8-full): it is for LiteRT's and tf.lite's interpreters" in err
+    assert run("extract", artefact("int8"), "--resolution", 48, "-o", path)[2] == ""
+
+
 def test_what_cannot_be_taken_out(tiny_tflite, tmp_path, run):
     code, _, err = run("extract", tiny_tflite, "--resolution", 50, "-o", tmp_path / "x.tflite")
     assert code == 1

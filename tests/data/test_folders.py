@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from edgevit_runtime.preprocess import prepare
-from samples import random_picture
+from samples import LABELS, random_picture
 
 from edgevit.data.folders import PictureSet, decode, read_folder, split, training_sets
+from edgevit.data.labels import read_label_keys, read_labels
 from edgevit.errors import DataError, PictureError
 
 
@@ -253,3 +254,30 @@ def test_decode_can_be_left_early(tmp_path):
     assert next(pictures)[1] == 0
     pictures.close()
     assert next(pictures, None) is None
+
+
+def test_keys_name_classes_too(class_folder):
+    keys = ("n04", "n01", "n03", "n02")
+    for key, name in zip(keys[1:], LABELS[1:], strict=True):  # the first keeps its name
+        (class_folder / name).rename(class_folder / key)
+    pictures = read_folder(class_folder, LABELS, keys)
+    named = ("ash", *keys[1:])
+    assert [named[index] for index in pictures.classes] == [file.parent.name for file in pictures.files]
+    assert pictures.labels == LABELS
+    table(class_folder, "file,label\nn03/0.jpg,n03\nash/0.jpg,ash\n")
+    assert read_folder(class_folder, LABELS, keys).classes == (2, 0)
+    table(class_folder, "file,label\nn01/0.jpg,n01\n")
+    with pytest.raises(DataError, match="'n01' names the classes 0 and 1 of the model"):
+        read_folder(class_folder, ("n01", *LABELS[1:]), keys)
+
+
+def test_what_stands_before_the_names(tmp_path):
+    path = tmp_path / "labels.txt"
+    for text, names, keys in (
+        ("n01\ttench\nn02\tgoldfish\n", ("tench", "goldfish"), ("n01", "n02")),
+        ("0\tn01\ttench\n1\tn02\tgoldfish\n", ("tench", "goldfish"), ("n01", "n02")),
+        ("tench\ngoldfish\n", ("tench", "goldfish"), ()),
+        ("n01\ttench\ngoldfish\n", ("n01\ttench", "goldfish"), ()),
+    ):
+        path.write_text(text)
+        assert (read_labels(path), read_label_keys(path)) == (names, keys)

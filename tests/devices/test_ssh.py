@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -21,7 +22,7 @@ from samples import random_picture
 from edgevit.devices import account, ssh
 from edgevit.devices.account import Account
 from edgevit.devices.home import locked
-from edgevit.devices.machine import Python
+from edgevit.devices.machine import Machine, Python
 from edgevit.devices.registry import device as device_named
 from edgevit.devices.shelf import Shelf
 from edgevit.devices.ssh import SshDevice, ssh_device
@@ -249,7 +250,7 @@ def test_deploy_profile_uninstall(make_server, run, tiny_tflite):
     assert deployment["device"]["python"] == "3.11"
     assert deployment["sent_bytes"] > 20e6
     assert names(pi.home) == [".local"]
-    info = deployment["command"].replace("classify", "info").replace("PICTURE.jpg", "--json").split()
+    info = deployment["command"].replace("classify", "info").replace(f"{pi.home}/PICTURE.jpg", "--json").split()
     printed = subprocess.run(info, capture_output=True, text=True)
     assert printed.returncode == 0, printed.stderr
     assert json.loads(printed.stdout)["recipe"] == "int8"
@@ -288,6 +289,17 @@ def test_deploy_profile_uninstall(make_server, run, tiny_tflite):
     assert "there was no edgevit" in run("deploy", "--uninstall", pi.name)[1]
 
 
+def test_printed_commands_are_for_two_shells():
+    account = Account(SshDevice("pi", "anna"))
+    account.__dict__["machine"] = Machine("Linux", "6.1", "aarch64", 64, "/home/an na", "glibc", (2, 36), ())
+    top = "/home/an na/.local/share/edgevit"
+    pictures = ("-", "/home/an na/PICTURE.jpg")
+    for command, picture in zip(account.commands(f"{top}/models/x.tflite"), pictures, strict=True):
+        first, where, *sent = shlex.split(command.removesuffix(" < picture.jpg"))
+        assert (first, where) == ("ssh", "anna@pi")
+        assert shlex.split(" ".join(sent)) == [f"{top}/edgevit-run", "classify", f"{top}/models/x.tflite", picture]
+
+
 @pytest.mark.slow
 def test_names_that_stay(make_server, run, tiny_tflite, tmp_path):
     """A name leads to what was deployed last under it; what is there is listed, and goes one by one."""
@@ -307,6 +319,12 @@ def test_names_that_stay(make_server, run, tiny_tflite, tmp_path):
         for key in ("command", "command_stdin")
     ]
     assert answers[0].splitlines()[1:] == answers[1].splitlines()[1:] != []
+    pi.limit("cd() { command cd /; }")  # sessions begin elsewhere than in $HOME, as where a server sets that
+    for key, there in (("command", str(pi.home / "PICTURE.jpg")), ("command_stdin", "-")):
+        done = subprocess.run(deployment[key], shell=True, cwd=tmp_path, capture_output=True, text=True)
+        assert done.stdout.splitlines()[1:] == answers[0].splitlines()[1:], done.stderr
+        assert f" {there}" in deployment[key]
+    pi.limit("")
 
     # What is only measured does not take the name.
     assert run("profile", new, "--device", pi.name, "--seconds", "0.2", "--json")[0] == 0

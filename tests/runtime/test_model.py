@@ -72,6 +72,14 @@ def test_backends_agree(artefact, recipe):
     np.testing.assert_allclose(scores["native"], scores["interpreter"], atol=0.05 if recipe == "int8-full" else 1e-6)
 
 
+def test_a_class_that_is_not_there(tiny_tflite):
+    with Model(tiny_tflite) as model:
+        assert model.label(3) == LABELS[3]
+        for index in (4, -1):
+            with pytest.raises(EdgeViTError, match=f"has no class {index}: its classes are numbered from 0 to 3"):
+                model.label(index)
+
+
 def test_closed_models_and_things_that_are_no_pictures(tiny_tflite, tmp_path):
     with Model(tiny_tflite) as model:
         for wrong in (5, None, ["p.jpg"]):

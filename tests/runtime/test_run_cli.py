@@ -4,7 +4,7 @@ import json
 
 import pytest
 from edgevit_runtime import cli
-from samples import LABELS, random_picture
+from samples import LABELS, pictures_in, random_picture
 
 
 @pytest.fixture
@@ -25,6 +25,22 @@ def edgevit_run(capfd, monkeypatch, tmp_path):
 def picture(tmp_path):
     random_picture(1).save(tmp_path / "p.jpg")
     return tmp_path / "p.jpg"
+
+
+@pytest.fixture(scope="module")
+def sure(tiny_model, workshop):
+    """An artefact with int8 ends whose model is sure of its second class, whatever it sees."""
+    from edgevit.converters import convert
+
+    from edgevit.model import build, named_weights
+
+    model = build(tiny_model.config, seed=1)
+    for name, variable in named_weights(model).items():
+        variable.assign(named_weights(tiny_model)[name])
+    named_weights(model)["head/linear/bias"].assign([0.0, 100.0, 0.0, 0.0])
+    path = workshop / "sure.tflite"
+    convert(model, path, recipe="int8-full", resolutions=[32], calibration=pictures_in(workshop / "calibration"))
+    return path
 
 
 def test_classify_prints_names(edgevit_run, tiny_tflite, picture):
@@ -52,6 +68,35 @@ def test_classify_json_is_one_object_a_line(edgevit_run, tiny_tflite, picture, t
     assert "no such picture" in lines[1]["error"]
 
 
+def test_classes_without_a_score_are_not_listed(edgevit_run, sure, picture):
+    """int8 scores are steps of 1/256, and this model is sure of one class."""
+    lines = edgevit_run("classify", sure, picture)[1].splitlines()
+    assert [line.split()[1] for line in lines[1:]] == [LABELS[1]]
+    top = json.loads(edgevit_run("classify", sure, picture, "--json")[1])["top"]
+    assert [each["score"] > 0 for each in top] == [True, False, False, False]
+
+
+def test_options_may_stand_among_the_words(edgevit_run, tiny_tflite, picture, tmp_path, monkeypatch):
+    code, out, err = edgevit_run("classify", tiny_tflite, "--resolution", 96, picture, "--top", 1, picture)
+    assert (code, err) == (0, "")
+    assert [line.split("  (")[0] for line in out.splitlines()[::2]] == [str(picture), str(picture)]
+    assert out.count("(96 px, ") == 2
+    code, out, _ = edgevit_run("classify", "--top", 1, tiny_tflite, "--json", picture)
+    assert (code, json.loads(out)["file"]) == (0, str(picture))
+    monkeypatch.chdir(tmp_path)
+    picture.rename("--top")
+    code, out, _ = edgevit_run("classify", tiny_tflite, "--top", 1, "--", "--top")
+    assert (code, out.splitlines()[0].split("  (")[0]) == (0, "--top")
+    code, out, _ = edgevit_run("self-test", "--threads", 2, tiny_tflite, "--json")
+    assert (code, json.loads(out)["passed"]) == (0, True)
+    code, _, err = edgevit_run("watch", tiny_tflite, "--every", 1, tmp_path / "none", "--existing")
+    assert (code, "no such folder" in err) == (1, True)
+    code, _, err = edgevit_run("classify", tiny_tflite, "--resolutoin", 96, "p.jpg")
+    assert (code, "--resolutoin" in err) == (2, True)
+    code, _, err = edgevit_run("classify", "--top", 1)
+    assert (code, "required: model" in err) == (2, True)
+
+
 def test_info(edgevit_run, tiny_tflite):
     code, out, _ = edgevit_run("info", tiny_tflite)
     assert code == 0
@@ -64,8 +109,11 @@ def test_self_test(edgevit_run, tiny_tflite):
     code, out, _ = edgevit_run("self-test", tiny_tflite)
     assert code == 0
     assert out.count("ok  ") == 5
+    shown = out
     code, out, _ = edgevit_run("self-test", tiny_tflite, "--json")
     report = json.loads(out)
+    for each, line in zip(report["signatures"], shown.splitlines(), strict=False):  # behind them, the verdict
+        assert line.endswith(f"difference {each['max_error']:.2e} (tolerance {each['tolerance']:.2e})")
     assert report["passed"] is True
     assert set(report["signatures"][0]) == {"name", "max_error", "tolerance", "passed"}
     assert report["backend"]

@@ -51,3 +51,9 @@ def test_the_first_difference_is_named():
     assert first_difference({"a": 1, "b": 2}, {"a": 1, "b": 2}) is None
     assert first_difference({"a": 1, "b": 2}, {"a": 1, "b": 3}) == "b was 2 and is 3"
     assert first_difference({"a": 1}, {"a": 1, "c": 3}) == "c was None and is 3"
+
+
+def test_a_run_of_an_older_edgevit_goes_on():
+    assert first_difference({"seed": 0}, {"seed": 0, "label_keys": []}) is None
+    assert first_difference({"seed": 0}, {"seed": 0, "label_keys": ["n01"]}) == "label_keys was None and is ['n01']"
+    assert first_difference({"seed": 0, "ladder": [32]}, {"seed": 0, "ladder": []}) == "ladder was [32] and is []"

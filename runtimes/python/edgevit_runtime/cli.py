@@ -16,7 +16,7 @@ from edgevit_runtime.native import silence_exit
 
 def main(args: list[str] | None = None) -> None:
     """Runs the command line."""
-    options = _parser().parse_args(_with_json_file(sys.argv[1:] if args is None else args))
+    options = _parse(_with_json_file(sys.argv[1:] if args is None else args))
     try:
         code = options.run(options)
     except EdgeViTError as error:
@@ -31,6 +31,14 @@ def main(args: list[str] | None = None) -> None:
     sys.exit(code)
 
 
+def _parse(args: list[str]) -> argparse.Namespace:
+    """A command's options may stand anywhere among its words: argparse alone wants all pictures on one side of them."""
+    parser, commands = _parsers()
+    if args and args[0] in commands:
+        return commands[args[0]].parse_intermixed_args(args[1:])
+    return parser.parse_args(args)
+
+
 def _with_json_file(args: list[str]) -> list[str]:
     """`profile --json` takes a file only when the next word ends in .json: it must not be written over the artefact."""
     if args[:1] != ["profile"]:
@@ -41,7 +49,8 @@ def _with_json_file(args: list[str]) -> list[str]:
     ]
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser of the whole line, and each command's own."""
     parser = argparse.ArgumentParser(
         prog="edgevit-run", description="Run an edgevit artefact on this machine.", allow_abbrev=False
     )
@@ -106,4 +115,4 @@ def _parser() -> argparse.ArgumentParser:
     profile.add_argument("--json", metavar="[FILE.json]", help="print JSON, or write it to a file")
     for sub in (classify, watch, info, test):
         sub.add_argument("--json", action="store_true", help="print JSON")
-    return parser
+    return parser, subparsers.choices

@@ -77,7 +77,8 @@ def _answer(options: argparse.Namespace, pictures: Iterable[Named], *, lazy: boo
             else:
                 late = "" if result.budget_met in (None, True) else ", over the budget"
                 print(f"{name}  ({result.resolution} px, {result.latency_ms:.1f} ms{late})")
-                for each in result.top:
+                # int8 scores are steps of 1/256: where all the rest are 0, those that come first by index mean nothing.
+                for each in [each for each in result.top if each.score > 0.0] or result.top[:1]:
                     print(f"  {each.score:6.1%}  {each.label}", flush=True)
     return 1 if failed else 0
 
@@ -171,7 +172,7 @@ def self_test(options: argparse.Namespace) -> int:
     else:
         for check in result.checks:
             verdict = "ok  " if check.passed else "FAIL"
-            print(f"{verdict} {check.name}  largest difference {check.max_error:.2e} (tolerance {check.tolerance:.0e})")
+            print(f"{verdict} {check.name}  largest difference {check.max_error:.2e} (tolerance {check.tolerance:.2e})")
         print(f"self-test {'passed' if result.passed else 'FAILED'} with {result.backend} {result.version}")
     return 0 if result.passed else 1
 

@@ -73,6 +73,8 @@ class Manifest:
     patch: int
     classes: int
     labels: tuple[str, ...]
+    label_keys: tuple[str, ...]
+    """What else the classes are called, such as ImageNet's WNIDs; or empty."""
     resize: str
     default_resolution: int
     signatures: tuple[Signature, ...]
@@ -163,6 +165,7 @@ def parse_manifest(text: bytes) -> Manifest:
             patch=int(raw["model"]["config"]["patch"]),
             classes=int(raw["classes"]),
             labels=tuple(map(str, raw["labels"])),
+            label_keys=tuple(map(str, raw.get("label_keys", ()))),
             resize=str(raw["preprocessing"]["resize"]),
             default_resolution=int(raw["default_resolution"]),
             signatures=tuple(sorted(map(_signature, raw["signatures"]), key=lambda each: each.resolution)),
@@ -171,6 +174,8 @@ def parse_manifest(text: bytes) -> Manifest:
         parse_policy(manifest.resize)
         if manifest.labels and len(manifest.labels) != manifest.classes:
             raise ValueError(f"{len(manifest.labels)} labels for {manifest.classes} classes")
+        if manifest.label_keys and len(manifest.label_keys) != manifest.classes:
+            raise ValueError(f"{len(manifest.label_keys)} label keys for {manifest.classes} classes")
         manifest.signature(manifest.default_resolution)
     except (ValueError, KeyError, TypeError, EdgeViTError) as error:
         raise ArtefactError(f"its manifest is damaged: {error}") from error

@@ -206,7 +206,10 @@ class Model:
         return Result(top, resolution, latency_ms, met)
 
     def label(self, index: int) -> str:
-        """The class's name, or its index as text."""
+        """The class's name, or its index as text. Raises `EdgeViTError` for an index that no class has."""
+        if not 0 <= index < self.manifest.classes:
+            last = self.manifest.classes - 1
+            raise EdgeViTError(f"{self.path} has no class {index}: its classes are numbered from 0 to {last}")
         return self.manifest.labels[index] if self.manifest.labels else str(index)
 
     def outputs(self, image: Array) -> dict[str, Array]:

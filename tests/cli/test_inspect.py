@@ -1,0 +1,57 @@
+"""`edgevit inspect` of a model; of artefacts: tests/converters/test_artefact.py."""
+
+import json
+
+from cnn import tiny_cnn
+from samples import LABELS, LADDER
+
+from edgevit.calibration import Calibration
+from edgevit.model import build, save
+
+
+def test_a_model_says_what_it_is(run, tiny_keras, tiny_config):
+    code, out, err = run("inspect", tiny_keras)
+    assert (code, err) == (0, "")
+    lines = dict(line.split("  ", 1) for line in out.splitlines())
+    assert out.splitlines()[0].startswith(f"{tiny_keras}  custom  ")
+    assert lines["shape"].strip() == "width 32, depth 3, 2 heads, patch 16"
+    assert lines["classes"].strip() == "4"
+    assert lines["labels"].strip() == ", ".join(LABELS)
+    assert lines["pixels"].endswith("mean 0.485, 0.456, 0.406, std 0.229, 0.224, 0.225")
+    assert lines["resize"].strip() == "squash"
+    assert lines["trained for"].strip() == f"{', '.join(map(str, LADDER))} px"
+    assert lines["calibration"].strip() == "none learned"
+    code, out, _ = run("inspect", tiny_keras, "--json")
+    document = json.loads(out)
+    assert document["schema"] == "edgevit.model/1"
+    assert document["config"] == json.loads(json.dumps(tiny_config.to_dict()))
+    assert document["size_bytes"] == tiny_keras.stat().st_size
+
+
+def test_what_fine_tuning_learned(run, tiny_config, tmp_path):
+    model = build(tiny_config.with_(ladder=(), labels=()))
+    model.calibration = Calibration("int8-static", {"block0/norm1/squares": (0.0, 2.0), "image": (-1.0, 1.0)})
+    save(model, tmp_path / "x.keras")
+    out = run("inspect", tmp_path / "x.keras")[1]
+    assert "2 ranges learned for int8-static" in out
+    assert "no ladder: `edgevit convert --resolutions` names one" in out
+    document = json.loads(run("inspect", tmp_path / "x.keras", "--json")[1])
+    assert document["calibration"] == {"recipe": "int8-static", "ranges": 2}
+
+
+def test_files_that_are_no_models_of_ours(run, tiny_keras, tmp_path):
+    def refused(path):
+        code, out, err = run("inspect", path)
+        assert (code, out, err.count("\n")) == (1, "", 1)
+        return err
+
+    assert "no such model: none.keras" in refused("none.keras")
+    path, content = tmp_path / "x.keras", tiny_keras.read_bytes()
+    path.write_bytes(content[:-100])
+    assert "x.keras is not a .keras model, or is cut short" in refused(path)
+    changed = bytearray(content)
+    changed[len(content) // 2] ^= 1  # among the weights
+    path.write_bytes(changed)
+    assert "x.keras is damaged: model.weights.h5 in it is not what was written" in refused(path)
+    tiny_cnn().save(path)
+    assert "holds a Keras Functional, not an edgevit ViT: `edgevit convert` takes it" in refused(path)
