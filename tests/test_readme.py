@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 from edgevit.converters.recipes import RECIPES
@@ -34,16 +35,16 @@ def test_commands_and_options_exist():
 
 
 def test_the_python_lines_run(tiny_keras, class_folder, tmp_path, monkeypatch, capsys):
-    lines = [line.strip() for line in README.splitlines() if line.startswith("    from edgevit")]
-    assert len(lines) == 3
+    (block,) = re.findall(r"In Python, .*:\n\n((?:(?: {4}.*)?\n)+)", README)
+    code = textwrap.dedent(block)
+    assert code.count("import") == 3
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     Path("deit.keras").symlink_to(tiny_keras)
     Path("val").symlink_to(class_folder)
     Path("rose.jpg").symlink_to(class_folder / LABELS[0] / "0.jpg")
     names = {}
-    for line in lines:
-        exec(line, names)
+    exec(code, names)
     assert [each["resolution"] for each in names["document"]["against"]["results"]] == [128, 160, 224]
     assert capsys.readouterr().out.strip() in LABELS
 
