@@ -21,7 +21,7 @@ from edgevit.converters.packing import pack
 from edgevit.converters.posttraining import Prepared, look, without_pictures
 from edgevit.converters.quantize import quantize
 from edgevit.converters.recipes import RECIPES, Recipe
-from edgevit.converters.writing import check_target, write
+from edgevit.converters.writing import OnStep, check_finite, check_target, write
 from numpy.typing import NDArray
 
 from edgevit.calibration import Calibration
@@ -36,8 +36,6 @@ JUDGES_OURS = (
     "--validation and --max-drop judge edgevit's own models; of another, convert first, then "
     "`edgevit evaluate MODEL.keras DIR --against MODEL.tflite`"
 )
-OnStep = Callable[[str, int, int], None]
-"""Told (what is being done, steps done, steps in all)."""
 
 
 def convert(
@@ -104,7 +102,7 @@ def convert(
     check_target(path, sign)
 
     arrays = model_arrays(model)
-    _check_finite(arrays)
+    check_finite(arrays.items())
     if ranges.files:
         on_step("calibration", 0, len(ladder) + 1)
         seen = selection.seen if selection else None
@@ -234,9 +232,3 @@ def find_ladder(config: ViTConfig, resolutions: Sequence[int]) -> tuple[int, ...
     for resolution in ladder:
         check_resolution(resolution, config.patch)
     return ladder
-
-
-def _check_finite(arrays: dict[str, Any]) -> None:
-    for name, values in arrays.items():
-        if not np.isfinite(values).all():
-            raise ConversionError(f"the model's weight {name} holds NaN or infinity; it cannot be converted")

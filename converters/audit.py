@@ -117,6 +117,11 @@ def _names(enum: Any) -> dict[int, str]:
     return {value: name for name, value in vars(enum).items() if isinstance(value, int)}
 
 
+def tensor_name(tensor: Any) -> str:
+    """As text, of one that was read from a file or made here."""
+    return tensor.name.decode() if isinstance(tensor.name, bytes) else str(tensor.name)
+
+
 def op_name(code: Any) -> str:
     if code.customCode:
         return str(code.customCode)

@@ -5,7 +5,7 @@ The artefact is of the same kind: what runs, measures or compares one of ours do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,16 +20,13 @@ from edgevit.converters.packing import pack
 from edgevit.converters.quantize import Seen, observed, quantize_seen
 from edgevit.converters.recipes import ANY, RECIPES, Recipe, Rule, get_recipe
 from edgevit.converters.tracing import total_stride, trace
-from edgevit.converters.writing import check_target, write
+from edgevit.converters.writing import OnStep, check_finite, check_target, write
 from edgevit_runtime.flatbuffer import DamagedError
 from edgevit_runtime.verify import verify_graphs
 
 from edgevit.errors import ConversionError
 from edgevit.model.other import OtherModel
 from edgevit.other_config import OtherConfig
-
-OnStep = Callable[[str, int, int], None]
-"""Told (what is being done, steps done, steps in all)."""
 
 RULES: dict[str, tuple[Rule, ...]] = {
     "float32": (),
@@ -80,7 +77,7 @@ def convert_other(
     ladder = _ladder(model, resolutions)
     files = _files(chosen, calibration)
     check_target(path, sign)
-    _check_finite(model)
+    check_finite((each.path, np.asarray(each)) for each in model.model.weights)
     for resolution in ladder:  # all of them, before minutes of work for some
         model.at(resolution)
 
@@ -185,10 +182,3 @@ def _seen(config: OtherConfig, recipe: Recipe, plain: dict[int, bytes], files: S
                 "max": np.maximum(before["max"], ends["max"]),
             }
     return widest
-
-
-def _check_finite(model: OtherModel) -> None:
-    for variable in model.model.weights:
-        values = np.asarray(variable)
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise ConversionError(f"the model's weight {variable.path} holds NaN or infinity; it cannot be converted")

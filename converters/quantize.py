@@ -13,7 +13,7 @@ import numpy as np
 from ai_edge_litert.tools import flatbuffer_utils
 from ai_edge_quantizer import qtyping, quantizer
 from ai_edge_quantizer.recipe import AlgorithmName
-from edgevit.converters.audit import op_name
+from edgevit.converters.audit import op_name, tensor_name
 from edgevit.converters.correction import check_block
 from edgevit.converters.ladder import INPUT_NAME
 from edgevit.converters.lowering import POSITIONS
@@ -150,7 +150,7 @@ def _check_blocks(flatbuffer: bytes, recipe: Recipe) -> None:
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer))
     subgraph = model.subgraphs[0]
     for each in subgraph.operators:
-        made = _name(subgraph.tensors[each.outputs[0]])
+        made = tensor_name(subgraph.tensors[each.outputs[0]])
         rule = rule_for(op_name(model.operatorCodes[each.opcodeIndex]), made, recipe)
         if rule is not None and rule.weight == "int4":
             check_block(made, int(subgraph.tensors[each.inputs[1]].shape[-1]))
@@ -160,11 +160,7 @@ def _inputs_of(flatbuffer: bytes, op: str) -> list[str]:
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer))
     subgraph = model.subgraphs[0]
     found = [each for each in subgraph.operators if op_name(model.operatorCodes[each.opcodeIndex]) == op]
-    return [_name(subgraph.tensors[each.inputs[0]]) for each in found]
-
-
-def _name(tensor: Any) -> str:
-    return tensor.name.decode() if isinstance(tensor.name, bytes) else str(tensor.name)
+    return [tensor_name(subgraph.tensors[each.inputs[0]]) for each in found]
 
 
 @contextlib.contextmanager

@@ -20,7 +20,8 @@ from edgevit.converters.posttraining import Seen
 from edgevit.converters.recipes import LINEAR, OUTSIDE, Recipe
 from edgevit.converters.sensitivity import group_losses
 from edgevit.converters.sites import activation, block_of
-from edgevit.converters.variants import PARTS, Group, OnStep, Variants
+from edgevit.converters.variants import PARTS, Group, Variants
+from edgevit.converters.writing import OnStep
 
 from edgevit.errors import ConfigError, ConversionError
 from edgevit.model import ViT

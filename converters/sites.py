@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
-from edgevit.converters.audit import op_name
+from edgevit.converters.audit import op_name, tensor_name
 from edgevit.converters.recipes import OPS, OUTSIDE, Recipe, Rule
 
 from edgevit.calibration import Calibration
@@ -156,7 +156,9 @@ def _static_tensors(flatbuffer: bytes, recipe: Recipe) -> Iterator[tuple[str, in
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer))
     subgraph = model.subgraphs[0]
     for op in subgraph.operators:
-        rule = rule_for(op_name(model.operatorCodes[op.opcodeIndex]), _name(subgraph.tensors[op.outputs[0]]), recipe)
+        rule = rule_for(
+            op_name(model.operatorCodes[op.opcodeIndex]), tensor_name(subgraph.tensors[op.outputs[0]]), recipe
+        )
         if rule is None or not rule.is_static:
             continue
         for index in (*op.inputs, *op.outputs):
@@ -165,19 +167,15 @@ def _static_tensors(flatbuffer: bytes, recipe: Recipe) -> Iterator[tuple[str, in
             tensor = subgraph.tensors[index]
             constant = model.buffers[tensor.buffer].data is not None
             if tensor.type == schema.TensorType.FLOAT32 and not constant:
-                yield _name(tensor), len(tensor.shape)
+                yield tensor_name(tensor), len(tensor.shape)
     for op_word, ends in (("INPUT", subgraph.inputs), ("OUTPUT", subgraph.outputs)):  # ops too, to the quantizer
         for tensor in (subgraph.tensors[index] for index in ends):
-            rule = rule_for(op_word, _name(tensor), recipe)
+            rule = rule_for(op_word, tensor_name(tensor), recipe)
             if rule is not None and rule.is_static and tensor.type == schema.TensorType.FLOAT32:
-                yield _name(tensor), len(tensor.shape)
+                yield tensor_name(tensor), len(tensor.shape)
 
 
 def rule_for(op: str, output: str, recipe: Recipe) -> Rule | None:
     """The rule that ai-edge-quantizer will find for an op, by its name and that of what it puts out: the last."""
     matching = [rule for rule in recipe.rules if rule.reaches(op) and re.match(rule.pattern, output)]
     return matching[-1] if matching else None
-
-
-def _name(tensor: Any) -> str:
-    return tensor.name.decode() if isinstance(tensor.name, bytes) else str(tensor.name)

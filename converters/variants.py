@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from edgevit.converters.accuracy import Answers, Validation
@@ -13,6 +13,7 @@ from edgevit.converters.lowering import model_arrays
 from edgevit.converters.manifest import default_resolution, with_choices
 from edgevit.converters.posttraining import Prepared, Seen, look
 from edgevit.converters.recipes import ANY, NORM, OUTSIDE, RECIPES, STREAM, Recipe, Rule, sites_in
+from edgevit.converters.writing import OnStep
 from edgevit_runtime.selftest import GENERATOR, draw_picture
 from edgevit_runtime.timing import measure
 
@@ -43,8 +44,6 @@ SECONDS = 1.5
 
 Group = tuple[int | str, str]
 """A block, or `OUTSIDE` of all, and a class of ops."""
-OnStep = Callable[[str, int, int], None]
-"""Told (what is being done, steps done, steps in all)."""
 
 
 def fastest(model: ViT, *, calibrated: bool) -> Recipe:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from edgevit.converters import metadata
 from edgevit.converters.ladder import add_metadata
 from edgevit.converters.manifest import stamp_size
@@ -16,6 +18,16 @@ from edgevit_runtime.seal import SIZE_BYTES, make_seal
 
 from edgevit.errors import AuditError, ConversionError
 from edgevit.files import check_writable, replacing
+
+OnStep = Callable[[str, int, int], None]
+"""Told (what is being done, steps done, steps in all)."""
+
+
+def check_finite(weights: Iterable[tuple[str, Any]]) -> None:
+    """Raises `ConversionError` naming the first weight, of (name, array), that holds NaN or infinity."""
+    for name, values in weights:
+        if np.asarray(values).dtype.kind == "f" and not np.isfinite(values).all():
+            raise ConversionError(f"the model's weight {name} holds NaN or infinity; it cannot be converted")
 
 
 def check_target(path: Path, sign: str | Path | None) -> None:

@@ -48,7 +48,7 @@ def verify_graphs(data: bytes | memoryview) -> None:
     """The same for a flatbuffer that has no manifest yet. Raises `DamagedError`."""
     verifier = _Verifier(data)
     for each in verifier.model.get("subgraphs", ()):
-        verifier._subgraph(each)
+        verifier.subgraph(each)
 
 
 def _demand(holds: bool, what: str) -> None:
@@ -73,7 +73,7 @@ class _Verifier:
             self._index(entry.get("buffer", 0), self.buffers, "metadata buffer")
 
     def check(self, manifest: Manifest) -> None:
-        subgraphs = [self._subgraph(each) for each in self.model.get("subgraphs", ())]
+        subgraphs = [self.subgraph(each) for each in self.model.get("subgraphs", ())]
         signatures: dict[str, Values] = {}
         for each in self.model.get("signatures", ()):
             key = each.get("key", b"").decode("utf-8", "replace")
@@ -115,7 +115,7 @@ class _Verifier:
         _demand(count == 0 or start % ALIGNMENT == 0, "a buffer is not aligned")
         return start, count
 
-    def _subgraph(self, graph: Values) -> list[Operand]:
+    def subgraph(self, graph: Values) -> list[Operand]:
         """Its tensors, after every check that needs nothing but the subgraph."""
         tensors = [self._tensor(tensor) for tensor in graph.get("tensors", ())]
         for values, operand in zip(graph.get("tensors", ()), tensors):
