@@ -16,7 +16,7 @@ NAMES = {
 }
 
 
-def latency() -> Iterator[str]:
+def latency(kind: str = DOT_PRODUCTS) -> Iterator[str]:
     rows = [
         [
             str(row["resolution"]),
@@ -26,7 +26,7 @@ def latency() -> Iterator[str]:
             f"{row['ours_over_theirs']['int8']['openvino']:.2f}",
         ]
         for row in result("peers")["latency"]
-        if row["int8_dot_products"] == DOT_PRODUCTS
+        if row["int8_dot_products"] == kind
     ]
     ratios = [f"`int8-attention` / {NAMES[name]}" for name in NAMES if name.startswith("o")]
     head = ["resolution", "threads", *(f"{name}, ms" for name in NAMES.values()), *ratios, "`int8` / OpenVINO"]

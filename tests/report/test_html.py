@@ -88,7 +88,7 @@ def test_points_lost_have_their_interval_where_the_evaluation_has(
 ) -> None:
     found = accuracies()
     (pair,) = found.agreements
-    whole = replace(found, comparisons=(replace(pair, drops=tuple((each, -0.0071, 0.003) for each in FLOAT)),))
+    whole = replace(found, agreements=(replace(pair, drops=tuple((each, -0.0071, 0.003) for each in FLOAT)),))
     text, older = (Text(render(measured(deit_tiny_ms), each)).text for each in (whole, found))
     assert "resolution points lost float · deit_tiny.keras int8 · deit_tiny.tflite" in text
     assert "224 -0.20 (-0.71 to 0.30) 82.3 % ± 2.1 82.1 % ± 2.1 98.7 %" in text
