@@ -59,7 +59,7 @@ def slow(tmp_path_factory):
     @cache
     def make(recipe):
         config = ViTConfig(
-            width=96, depth=1, heads=3, classes=4, mlp_width=384, patch=8, base_resolution=96, ladder=(96, 144)
+            width=96, depth=2, heads=3, classes=4, mlp_width=384, patch=8, base_resolution=96, ladder=(96, 144)
         )
         path, pictures = folder / f"{recipe}.tflite", pictures_in(folder / "pictures")
         calibration = pictures if get_recipe(recipe).needs_calibration else None
@@ -77,7 +77,7 @@ def test_real_operators(slow, recipe):
     for point in points:
         spent = point["ops_ms"]
         assert set(spent) == {"attention", "quadratic", "mlp", "norm", "rest"}
-        assert 0 < spent["quadratic"] < spent["attention"]
+        assert 0 < spent["quadratic"] <= spent["attention"]
         assert all(milliseconds > 0 for milliseconds in spent.values())
         whole = sum(spent.values()) - spent["quadratic"]
         assert 0.1 < whole / point["latency_ms"]["median"] < 20  # in the same unit, on a machine that is busy

@@ -137,7 +137,7 @@ def test_cli_trains_converts_and_goes_on_from_there(run, folder, tmp_path):
     path = tmp_path / "m.keras"
     code, out, err = run("train", folder, "-o", path, "--variant", "vit-nano", *OPTIONS)
     assert (code, err) == (0, "")
-    assert "skipped 1 pictures that cannot be read" in out
+    assert "skipped 1 picture that cannot be read" in out
     assert "24 pictures to train on, 8 to validate, 2 classes" in out
     assert f"next: edgevit convert {path}" in out.replace("\n", "")
     config = load(path).config
