@@ -131,6 +131,21 @@ def accelerators() -> Iterator[str]:
     yield f"DeiT-Tiny, {vela}; the CPU's operators are not in its estimate."
 
 
+def ladder() -> Iterator[str]:
+    figures = result("ladder")
+    rows = [
+        [
+            f"`{row['recipe']}`",
+            *(f"{row[f'{count}_bytes'] / 1e6:.2f}" for count in ("one", "eight", "sixteen")),
+            *(f"{row[f'{count}_over_one']:.3f}" for count in ("eight", "sixteen")),
+        ]
+        for row in figures["by_recipe"]
+    ]
+    yield from table(["recipe", "one, MB", "eight, MB", "sixteen, MB", "eight / one", "sixteen / one"], rows)
+    yield ""
+    yield f"DeiT-Tiny; eight: {', '.join(map(str, figures['resolutions']))}; {figures['date']}."
+
+
 SECTIONS = {
     "accelerators": accelerators,
     "quantization": quantization,

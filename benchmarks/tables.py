@@ -14,6 +14,7 @@ from measuring_tables import SECTIONS as MEASURING
 from other_tables import SECTIONS as OTHER
 from prediction_tables import SECTIONS as PREDICTION
 from quantization_tables import SECTIONS as QUANTIZATION
+from quantization_tables import ladder
 from record import ROOT
 from runtime_tables import SECTIONS as RUNTIME
 from speed_tables import SECTIONS as SPEED
@@ -201,7 +202,7 @@ PAGES = {
     "docs/devices.md": {"devices": devices},
     "docs/checkpoints.md": {"checkpoints": checkpoints},
     "docs/comparing.md": PREDICTION,
-    "docs/artefact.md": {"others": others},
+    "docs/artefact.md": {"others": others, "ladder": ladder},
     "docs/other_models.md": OTHER,
     "docs/measuring.md": MEASURING,
     "docs/quantization.md": QUANTIZATION,
