@@ -156,7 +156,11 @@ class Validation:
             **Drop.between(exact, ours).to_dict(),
         }
 
+    @property
+    def count(self) -> int:
+        """Of the pictures that could be read, once a model was asked."""
+        return len(self.pictures.files) - len(self.skipped)
+
     def described(self, results: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """The manifest's `accuracy`."""
-        count = len(self.pictures.files) - len(self.skipped)
-        return {"set": self.name, "pictures": count, "resize": self.resize, "results": list(results)}
+        return {"set": self.name, "pictures": self.count, "resize": self.resize, "results": list(results)}

@@ -153,7 +153,7 @@ def _hardware(base: Recipe, rules: Sequence[Rule]) -> str:
     if base.integer_io and not all(rule.is_static for rule in rules):
         return f"what computes in floats, too: its own rules leave some, where {base.name} has none"
     wide = {"all ops" if op == ANY else op for rule in rules if rule.activation == "int16-static" for op in _ops(rule)}
-    return f"{base.hardware}{f'; by its own rules in 16 bits {chr(44).join(sorted(wide))}' if wide else ''}"
+    return "; by its own rules in 16 bits ".join([base.hardware, *([", ".join(sorted(wide))] if wide else [])])
 
 
 def _takes_integers(rules: Sequence[Rule]) -> bool:

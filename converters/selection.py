@@ -55,6 +55,9 @@ class Trial:
     top1: float
     drop: Drop
 
+    def to_dict(self) -> dict[str, Any]:
+        return {"parts": self.parts, "top1": self.top1, **self.drop.to_dict()}
+
 
 OnTrial = Callable[[Recipe, Trial, bool], None]
 """Told each mix as it was measured, and whether it keeps within the drop."""
@@ -91,14 +94,10 @@ class Selection:
             "recipe": self.recipe.name,
             "base": self.base.name,
             **{key: value for key, value in vars(self).items() if key in plain},
-            "chosen": _entry(self.chosen),
-            "trials": [_entry(each) for each in self.trials],
+            "chosen": self.chosen.to_dict(),
+            "trials": [each.to_dict() for each in self.trials],
             "parts": [asdict(each) for each in self.parts],
         }
-
-
-def _entry(trial: Trial) -> dict[str, Any]:
-    return {"parts": trial.parts, "top1": trial.top1, **trial.drop.to_dict()}
 
 
 def find_parts(variants: Variants, on_step: OnStep, losses: Mapping[Group, float] | None = None) -> tuple[Part, ...]:

@@ -12,7 +12,7 @@ from edgevit.converters.custom import check_depth, find_recipe, with_rules
 from edgevit.converters.lowering import model_arrays
 from edgevit.converters.manifest import default_resolution, with_choices
 from edgevit.converters.posttraining import Prepared, Seen, look
-from edgevit.converters.recipes import ANY, NORM, OUTSIDE, RECIPES, STREAM, Recipe, Rule, sites_in
+from edgevit.converters.recipes import ANY, NORM, OP_CLASSES, OUTSIDE, RECIPES, STREAM, Recipe, Rule, sites_in
 from edgevit.converters.writing import OnStep
 from edgevit_runtime.selftest import GENERATOR, draw_picture
 from edgevit_runtime.timing import measure
@@ -22,15 +22,10 @@ from edgevit.errors import ConfigError, unknown_key
 from edgevit.model import ViT
 
 PARTS: dict[str, tuple[str, ...]] = {
-    "qkv": ("qkv", "queries"),
+    "qkv": OP_CLASSES["qkv"],
     "products": ("products",),
     "softmax": ("weights", "mixed"),  # the step of its int8 results is what the product behind reads
-    "output": ("output",),
-    "expand": ("expand",),
-    "gelu": ("gelu",),
-    "contract": ("contract",),
-    "patches": ("patches",),
-    "head": ("logits",),
+    **{name: OP_CLASSES[name] for name in ("output", "expand", "gelu", "contract", "patches", "head")},
     "norm": NORM,
     "stream": STREAM,
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -129,7 +128,9 @@ def command(
 
     def tell(mix: Recipe, trial: Trial, kept: bool) -> None:
         """A line for each mix that was measured; what is good enough is saved: who ends the search keeps it."""
-        console.print(trial_line(mix.name, asdict(trial), kept=kept), markup=False, soft_wrap=True)
+        if judged is not None:
+            line = trial_line(mix.name, trial.to_dict(), judged.count, kept=kept)
+            console.print(line, markup=False, soft_wrap=True)
         if kept and save_recipe is not None:
             write_recipe(mix, save_recipe)
 

@@ -47,12 +47,10 @@ def selection_table(document: Mapping[str, Any]) -> Table | str:
     return table
 
 
-def trial_line(name: str, trial: Mapping[str, Any], *, kept: bool) -> str:
-    """A mix that was measured; trial: `parts` taken out, `top1`, and of the `drop` its `top1` and `standard_error`."""
-    parts, drop = trial["parts"], trial["drop"]
-    what = f"{name} with {parts} part{'' if parts == 1 else 's'} taken out" if parts else f"{name} as it is"
-    drops = f"drop {drop['top1'] * 100:.2f} ± {Z_95 * drop['standard_error'] * 100:.2f} points"
-    return f"{what}: {drops}: {'kept within' if kept else 'too much'}"
+def trial_line(name: str, trial: Mapping[str, Any], pictures: int, *, kept: bool) -> str:
+    """A mix that was measured, as `edgevit.selection/1` has its trials."""
+    what = f"{name} with {counted(trial['parts'], 'part')} taken out" if trial["parts"] else f"{name} as it is"
+    return f"{what}: drop {_drop_words(trial, pictures)}: {'kept within' if kept else 'too much'}"
 
 
 def result_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
@@ -102,7 +100,7 @@ def accuracy_lines(accuracy: Mapping[str, Any]) -> Iterator[str]:
         worst = (here["drop"] + Z_95 * here["drop_standard_error"]) * 100
         if here["drop_standard_error"] and worst > asked["points"]:
             yield (
-                f"{accuracy['pictures']} pictures do not tell that drop from a larger one: by chance it may be "
+                f"{words.not_told(accuracy['pictures'])} that drop from a larger one: by chance it may be "
                 f"{worst:.2f} points at {asked['resolution']} px, where {points_words(asked['points'])} "
                 f"{'is' if asked['points'] == 1 else 'are'} permitted"
             )

@@ -42,11 +42,11 @@ def test_what_the_pictures_do_not_decide():
 
 
 def test_each_mix_has_a_line():
-    drop = {"top1": 0.01, "standard_error": 0.005}
-    assert trial_line("int8", {"parts": 0, "drop": drop}, kept=False) == (
+    drop = {"drop": 0.01, "drop_standard_error": 0.005}
+    assert trial_line("int8", {"parts": 0, **drop}, 200, kept=False) == (
         "int8 as it is: drop 1.00 ± 0.98 points: too much"
     )
-    assert trial_line("int8-mixed", {"parts": 1, "drop": drop}, kept=True) == (
+    assert trial_line("int8-mixed", {"parts": 1, **drop}, 200, kept=True) == (
         "int8-mixed with 1 part taken out: drop 1.00 ± 0.98 points: kept within"
     )
 
