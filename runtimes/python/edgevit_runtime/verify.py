@@ -189,9 +189,14 @@ class _Verifier:
         place = self.buffers[values[index].get("buffer", 0)]
         if place not in self._block_scales:
             self._block_scales.add(place)
-            bits = np.frombuffer(self.data, "<u2", place[1] // 2, place[0])
+            least, most = self._halves(*place)
             # Positive and finite: kernels look at the rest for themselves, and end the process.
-            _demand(int(bits.min()) > 0 and int(bits.max()) < 0x7C00, "a scale that is no positive number")
+            _demand(least > 0 and most < 0x7C00, "a scale that is no positive number")
+
+    def _halves(self, start: int, count: int) -> tuple[int, int]:
+        """The smallest and largest bits of float16 numbers. Here, for an error keeps its frame's view of the file."""
+        bits = np.frombuffer(self.data, "<u2", count // 2, start)
+        return int(bits.min()), int(bits.max())
 
     def _operand(self, *fields: Any) -> Operand:
         """Equal tensors are one object."""
