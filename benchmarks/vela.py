@@ -22,7 +22,8 @@ from edgevit.converters.calibration import calibration_files, calibration_images
 from record import BUILD, real_data, write
 
 ACCELERATORS = ("ethos-u55-256", "ethos-u65-512", "ethos-u85-512")
-RESOLUTIONS = (96, 224)
+RESOLUTIONS = (96, 224, 320)
+"""The last with resampled positions."""
 PICTURES = 32
 
 

@@ -18,6 +18,7 @@ from edgevit.converters.ladder import Rung, merge
 from edgevit.converters.lowering import Arrays, Folded, lower, model_arrays, output_names
 from edgevit.converters.manifest import manifest_bytes, signature_entry, source_entry, with_choices
 from edgevit.converters.packing import pack
+from edgevit.converters.positions import InFloats, InIntegers
 from edgevit.converters.posttraining import Prepared, look, without_pictures
 from edgevit.converters.quantize import quantize
 from edgevit.converters.recipes import RECIPES, Recipe
@@ -198,7 +199,6 @@ class Lowered:
 
     def plain(self, adjust: Callable[[Folded], Folded]) -> tuple[bytes, RungAudit]:
         """The float graph; audited, which every one passes."""
-        # Integer positions are small as they are, and resampling would round them twice more.
         integer = self.recipe.integer_io
         graph = lower(
             self.config,
@@ -206,7 +206,7 @@ class Lowered:
             self.resolution,
             with_logits=self.with_logits,
             float_input=integer,
-            resample=integer,
+            resampling=InIntegers if integer else InFloats,
             adjust=adjust,
         )
         packed = pack(merge([Rung(self.name, graph, self.outputs)]))

@@ -35,6 +35,7 @@ import numpy as np
 import tensorflow as tf
 from edgevit.converters.arithmetic import Arithmetic, Linear
 from edgevit.converters.ladder import set_inputs
+from edgevit.converters.positions import POSITIONS, InFloats, Resampling, resample_positions
 from edgevit_runtime.native import quiet
 from numpy.typing import NDArray
 
@@ -43,8 +44,6 @@ from edgevit.errors import unknown_key
 from edgevit.model import ViT, named_weights
 from edgevit.model.position import bicubic_matrix
 
-POSITIONS = "positions"
-"""What comes before the slash in the names of the sites that resample positions: no recipe rounds them."""
 Arrays = Mapping[str, Any]
 """The model's weights by name, as numpy arrays or TensorFlow tensors."""
 
@@ -67,8 +66,8 @@ class Folded:
 
     patches: Linear
     front: Any  # [prefix, width]: the class token (and a distillation token), their positions added
-    positions: Any  # [N - prefix, width]; as they were learned [base, base * width], where the graph resamples them
-    resampling: Any | None  # [grid, base], which the graph resamples both axes with; None where it need not
+    positions: Any  # [N - prefix, width]; where the graph resamples them, as they were learned: `resampling.table`
+    resampling: Resampling | None  # None where it need not
     blocks: tuple[Block, ...]
     head: Linear  # [classes, prefix * width]
 
@@ -78,20 +77,19 @@ def model_arrays(model: ViT) -> dict[str, NDArray[Any]]:
     return {name: np.asarray(variable) for name, variable in named_weights(model).items()}
 
 
-def resample_positions(positions: Any, base: int, grid: int) -> Any:
-    """Learned positions [base², width] -> [grid², width], bicubic, exactly as the Keras model does it."""
-    matrix = tf.cast(bicubic_matrix(grid, base), positions.dtype)
-    plane = tf.reshape(positions, [base, base, -1])
-    return tf.reshape(tf.einsum("ri,cj,ijw->rcw", matrix, matrix, plane), [grid * grid, -1])
-
-
 def fold(
-    config: ViTConfig, arrays: Arrays, resolution: int, precision: Any = tf.float64, *, resample: bool = True
+    config: ViTConfig,
+    arrays: Arrays,
+    resolution: int,
+    precision: Any = tf.float64,
+    *,
+    resampling: type[Resampling] | None = None,
 ) -> Folded:
     """Folds the model's arrays for one resolution. See the module's text for what goes where.
 
     Differentiable: variables go in as they are, with `precision` float32 where float64 costs too much.
-    resample: the positions here, so that the graph has them as one constant; otherwise the graph does it.
+    resampling: how the graph resamples positions, where there is anything to save by it; None: they are resampled here,
+        and the graph has them as one constant.
     """
 
     def get(name: str) -> Any:
@@ -125,16 +123,15 @@ def fold(
     prefix, positions = config.prefix, to_stream(get("positions/positions"))
     front, learned = positions[:prefix], positions[prefix:]
     # Half as many or fewer are quicker to read as they are than the learned ones (at 96, 2 % of the inference).
-    here = resample or grid == base or 2 * grid**2 <= base**2
+    saves = grid != base and 2 * grid**2 > base**2
+    there = resampling(bicubic_matrix(grid, base)) if resampling and saves else None
     fronts = ["positions/class_token", "positions/distillation_token"][:prefix]
     query_scale = tf.constant([config.head_width**-0.5] * config.width + [1.0] * (2 * config.width), precision)
     return Folded(
         patches=linear(tf.transpose(kernel / (255.0 * std[:, None]), [3, 0, 1, 2]), bias),
         front=tf.cast(to_stream(tf.concat([get(name) for name in fronts], axis=0)) + front, tf.float32),
-        positions=tf.cast(
-            resample_positions(learned, base, grid) if here else tf.reshape(learned, [base, -1]), tf.float32
-        ),
-        resampling=None if here else bicubic_matrix(grid, base),
+        positions=tf.cast(there.table(learned) if there else resample_positions(learned, base, grid), tf.float32),
+        resampling=there,
         blocks=tuple(
             Block(
                 qkv=after_norm(f"{name}/norm1", f"{name}/attention/qkv", scale=query_scale),
@@ -162,7 +159,10 @@ def graph(
     def classify(image: Any) -> dict[str, Any]:
         pixels = do.compute("pixels", tf.cast, image, tf.float32)
         patches = do.linear("patches", _convolve, pixels, folded.patches)
-        positions = _positions(do, folded, config)
+        if folded.resampling is None:
+            positions = do.constant(folded.positions, own_range=True)
+        else:
+            positions = folded.resampling.compute(do, folded.positions)
         patches = do.view("patches", tf.reshape, patches, [*do.lead, *positions.shape])
         # Concatenated parts have one range: what is put together here has that of `tokens`.
         patches = do.view("tokens", tf.add, patches, positions)
@@ -193,19 +193,6 @@ def graph(
 def _convolve(pixels: Any, weight: Any) -> Any:
     """[b, R, R, 3] -> [b, R/P, R/P, width]: each patch by itself."""
     return tf.nn.conv2d(pixels, tf.transpose(weight, [1, 2, 3, 0]), weight.shape[1], "VALID")
-
-
-def _positions(do: Arithmetic, folded: Folded, config: ViTConfig) -> Any:
-    """[N - prefix, width]: a constant, or resampled by two small products that no input has a part in."""
-    positions = do.constant(folded.positions, own_range=True)
-    if folded.resampling is None:
-        return positions
-    matrix = do.constant(folded.resampling)
-    grid, base = matrix.shape
-    rows = do.compute(f"{POSITIONS}/rows", tf.matmul, matrix, positions)
-    rows = do.view(f"{POSITIONS}/rows", tf.reshape, rows, [grid, base, config.width])
-    columns = do.compute(f"{POSITIONS}/columns", tf.matmul, matrix, rows)
-    return do.view(f"{POSITIONS}/columns", tf.reshape, columns, [grid * grid, config.width])
 
 
 def _multiply(tokens: Any, weight: Any) -> Any:
@@ -286,22 +273,23 @@ def lower(
     *,
     with_logits: bool = False,
     float_input: bool = False,
-    resample: bool = False,
+    resampling: type[Resampling] | None = InFloats,
     adjust: Callable[[Folded], Folded] = lambda folded: folded,
 ) -> bytes:
     """The float32 TFLite flatbuffer of one resolution: a single subgraph, not yet named by a signature.
 
     float_input: take the pixels, 0 to 255, as float32, for a quantizer that turns the input into int8 itself.
-    resample: the positions now, into a constant of each resolution's own.
+    resampling: how the graph resamples positions; None: they are a constant of each resolution's own.
     adjust: what is done to the folded weights before (`posttraining`).
     """
-    folded = adjust(fold(config, arrays, resolution, resample=resample))
-    constants: dict[str, Any] = {}
-    if folded.resampling is not None:
-        constants = {"positions": folded.positions.numpy(), "resampling": folded.resampling}
+    folded = adjust(fold(config, arrays, resolution, resampling=resampling))
+    there, constants = folded.resampling, {}
+    if there is not None:
+        constants = {POSITIONS: folded.positions.numpy(), **there.inputs}
 
-    def classify(image: Any, **given: Any) -> dict[str, Any]:
-        return graph(config, replace(folded, **given), with_logits=with_logits)(image)
+    def classify(image: Any, positions: Any = None, **given: Any) -> dict[str, Any]:
+        here = folded if there is None else replace(folded, positions=positions, resampling=there.given(**given))
+        return graph(config, here, with_logits=with_logits)(image)
 
     image = tf.TensorSpec([1, resolution, resolution, 3], tf.float32 if float_input else tf.uint8, name="image")
     given = {name: tf.TensorSpec(values.shape, tf.float32, name=name) for name, values in constants.items()}

@@ -17,8 +17,9 @@ from edgevit.converters.ladder import Rung, merge
 from edgevit.converters.lowering import output_names
 from edgevit.converters.manifest import manifest_bytes, signature_entry, source_entry, with_choices
 from edgevit.converters.packing import pack
-from edgevit.converters.quantize import Seen, observed, quantize_seen
+from edgevit.converters.quantize import observed, quantize_seen
 from edgevit.converters.recipes import ANY, RECIPES, Recipe, Rule, get_recipe
+from edgevit.converters.sites import Ranges
 from edgevit.converters.tracing import total_stride, trace
 from edgevit.converters.writing import OnStep, check_finite, check_target, write
 from edgevit_runtime.flatbuffer import DamagedError
@@ -168,11 +169,11 @@ def _files(recipe: Recipe, folder: str | Path | None) -> tuple[Path, ...]:
     return calibration_files(Path(folder))
 
 
-def _seen(config: OtherConfig, recipe: Recipe, plain: dict[int, bytes], files: Sequence[Path]) -> Seen | None:
+def _seen(config: OtherConfig, recipe: Recipe, plain: dict[int, bytes], files: Sequence[Path]) -> Ranges | None:
     """Ranges for the whole ladder: the widest of all resolutions', so that biases are stored once."""
     if not files:
         return None
-    widest: Seen = {}
+    widest: Ranges = {}
     for resolution, flatbuffer in plain.items():
         images = calibration_images(files, resolution, config.resize)
         for tensor, ends in observed(flatbuffer, recipe, images).items():

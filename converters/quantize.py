@@ -7,6 +7,7 @@ import io
 import logging
 import warnings
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,10 @@ from ai_edge_quantizer.recipe import AlgorithmName
 from edgevit.converters.audit import op_name, tensor_name
 from edgevit.converters.correction import check_block
 from edgevit.converters.ladder import INPUT_NAME
-from edgevit.converters.lowering import POSITIONS
+from edgevit.converters.positions import POSITIONS, ranges_of, widened
 from edgevit.converters.recipes import ANY, Recipe, Rule
 from edgevit.converters.rounding import BLOCK
-from edgevit.converters.sites import PIXELS, SHARES, rule_for, tensor_ranges
+from edgevit.converters.sites import PIXELS, SHARES, Ranges, activation, rule_for, tensor_ranges
 from edgevit_runtime.native import quiet
 from numpy.typing import NDArray
 
@@ -45,25 +46,31 @@ def quantize(
     if not recipe.rules:
         return flatbuffer
     _check_blocks(flatbuffer, recipe)
+    recipe = replace(recipe, rules=(*recipe.rules, _resampled(recipe)))
     with _silent():
         engine = _engine(flatbuffer, recipe)
-        engine.update_quantization_recipe(
-            regex=f"^{POSITIONS}/", operation_name=_OPS.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE
-        )
         ranges = None
         if recipe.needs_calibration:
             if calibration is None:
                 raise ConversionError(f"the recipe {recipe.name} needs pictures to calibrate with: --calibration DIR")
-            ranges = tensor_ranges(flatbuffer, recipe, calibration)
+            exact = ranges_of(flatbuffer) if _is_integer("tokens", recipe) else {}
+            ranges = tensor_ranges(flatbuffer, recipe, calibration, exact)
             _widen(ranges, _inputs_of(flatbuffer, "SOFTMAX"), _SOFTMAX_SPAN)
-        return bytes(engine.quantize(ranges).quantized_model)
+        return widened(bytes(engine.quantize(ranges).quantized_model), flatbuffer)
 
 
-Seen = dict[str, dict[str, Any]]
-"""Tensor -> its smallest and largest number, "min" and "max", each with as many dimensions as the tensor."""
+def _resampled(recipe: Recipe) -> Rule:
+    """How positions are resampled: in 16 bits where all is integer and so is the stream that they are added to."""
+    integer = recipe.integer_io and _is_integer("tokens", recipe)
+    kind = ("int8", "int16-static") if integer else ("float32", "float32")
+    return Rule(ANY, *kind, sites=(POSITIONS,))
 
 
-def observed(flatbuffer: bytes, recipe: Recipe, images: Iterable[NDArray[np.uint8]]) -> Seen:
+def _is_integer(site: str, recipe: Recipe) -> bool:
+    return activation(site, recipe) in ("int8-static", "int16-static")
+
+
+def observed(flatbuffer: bytes, recipe: Recipe, images: Iterable[NDArray[np.uint8]]) -> Ranges:
     """What pictures [1, R, R, 3] show of a float32 flatbuffer that takes float32 pixels, where nobody knows its sites.
 
     As ai-edge-quantizer sees it: an average over the pictures that follows slowly, so that one alone widens nothing.
@@ -71,11 +78,11 @@ def observed(flatbuffer: bytes, recipe: Recipe, images: Iterable[NDArray[np.uint
     name = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer)).signatureDefs[0].signatureKey.decode()
     with _silent():
         fed = [{INPUT_NAME: image.astype(np.float32)} for image in images]
-        ranges: Seen = _engine(flatbuffer, recipe).calibrate({name: fed}, num_threads=1)
+        ranges: Ranges = _engine(flatbuffer, recipe).calibrate({name: fed}, num_threads=1)
     return ranges
 
 
-def quantize_seen(flatbuffer: bytes, recipe: Recipe, seen: Seen | None) -> bytes:
+def quantize_seen(flatbuffer: bytes, recipe: Recipe, seen: Ranges | None) -> bytes:
     """Applies `recipe` to a float32 flatbuffer with one signature, by its tensors' ranges where it asks for them."""
     if not recipe.rules:
         return flatbuffer

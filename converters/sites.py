@@ -130,16 +130,24 @@ def _site_above(name: str, known: Collection[str]) -> str | None:
     return None
 
 
-def tensor_ranges(flatbuffer: bytes, recipe: Recipe, calibration: Calibration) -> dict[str, dict[str, Any]]:
-    """Each float tensor that `recipe` gives a static range -> its range, as ai-edge-quantizer takes them.
+Ranges = dict[str, dict[str, Any]]
+"""Tensor -> its ends, "min" and "max", each with as many dimensions as the tensor: as ai-edge-quantizer takes them."""
+
+
+def tensor_ranges(flatbuffer: bytes, recipe: Recipe, calibration: Calibration, exact: Ranges) -> Ranges:
+    """The ranges of all float tensors that `recipe` gives one.
+
+    exact: of tensors that belong to no site, because no picture has a part in them.
 
     Raises `ConversionError` naming the first tensor that has none.
     """
     if calibration.recipe != recipe.name:
         raise ConversionError(f"the model's ranges were learned for {calibration.recipe}, not for {recipe.name}")
     check_sites(calibration)
-    ranges = {}
+    ranges = dict(exact)
     for tensor, rank in _static_tensors(flatbuffer, recipe):
+        if tensor in exact:
+            continue
         site = site_of(tensor, calibration.ranges)
         if site is None:
             raise ConversionError(

@@ -139,7 +139,8 @@ def test_a_rule_about_the_last_blocks_queries_elsewhere(tiny_model, tmp_path):
         ),
         (
             '[[rules]]\nsites = ["weights"]\nweight = "int8"\nactivation = "int16-static"',
-            "accelerators without floats; of 16 bits they need ADD, MUL, MEAN, RSQRT; by its own rules in 16 bits SOFT",
+            "accelerators without floats; of 16 bits they need ADD, MUL, MEAN, RSQRT, FULLY_CONNECTED; by its own "
+            "rules in 16 bits SOFT",
         ),
     ],
 )

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from edgevit.converters.ladder import Rung, merge
-from edgevit.converters.lowering import fold, graph, lower, model_arrays, resample_positions
+from edgevit.converters.lowering import fold, graph, lower, model_arrays
 from edgevit.converters.packing import pack
+from edgevit.converters.positions import InFloats, InIntegers, resample_positions
 
 from edgevit.model import build, named_weights, transfer
 
@@ -20,15 +21,15 @@ def with_distillation_token(model):
     return twin
 
 
-@pytest.mark.parametrize("resample", [False, True])
+@pytest.mark.parametrize("resampling", [InFloats, InIntegers, None])
 @pytest.mark.parametrize("distilled", [False, True])
 @pytest.mark.parametrize("resolution", [32, 48, 64, 80, 96])
-def test_graph_equals_the_model(tiny_model, resolution, distilled, resample):
+def test_graph_equals_the_model(tiny_model, resolution, distilled, resampling):
     if distilled:
         tiny_model = with_distillation_token(tiny_model)
     images = np.random.default_rng(resolution).integers(0, 256, (1, resolution, resolution, 3)).astype(np.uint8)
-    folded = fold(tiny_model.config, model_arrays(tiny_model), resolution, resample=resample)
-    assert (folded.resampling is None) == (resample or resolution in (32, 64))  # few, or as learned
+    folded = fold(tiny_model.config, model_arrays(tiny_model), resolution, resampling=resampling)
+    assert (folded.resampling is None) == (resampling is None or resolution in (32, 64))  # few, or as learned
     lowered = graph(tiny_model.config, folded, with_logits=True)(images)
     expected = np.asarray(tiny_model(images))
     assert np.abs(expected).max() > 0.5  # there is something to be wrong about
@@ -85,7 +86,8 @@ def test_last_block_computes_one_row(tiny_model):
     """The saving is real: the last block's MLP sees one token, the others' see all."""
     from ai_edge_litert.tools import flatbuffer_utils
 
-    flatbuffer = lower(tiny_model.config, model_arrays(tiny_model), 96, resample=True)  # or there are rows of positions
+    # resampled here: or there are rows of positions, too
+    flatbuffer = lower(tiny_model.config, model_arrays(tiny_model), 96, resampling=None)
     subgraph = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer)).subgraphs[0]
     rows = [
         int(tensor.shape[0])
