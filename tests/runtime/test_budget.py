@@ -104,9 +104,10 @@ def test_model_measures_once_and_uses_it(tiny_tflite, tmp_path, monkeypatch):
     assert {result.resolution for result in results} == {32}
     assert not results[-1].budget_met
     assert kept.stat().st_mtime_ns == before  # not measured again
-    kept.write_text("nonsense")
-    with Model(tiny_tflite, budget_ms=1000.0) as model:
-        assert model.classify(picture).resolution == 96
+    for text in ("nonsense", '{"32": null}', f'{{"32": 1{400 * "0"}}}'):
+        kept.write_text(text)
+        with Model(tiny_tflite, budget_ms=1000.0) as model:
+            assert model.classify(picture).resolution == 96
     with Model(tiny_tflite) as model:
         assert model.classify(picture).budget_met is None
 

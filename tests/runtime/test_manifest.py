@@ -1,6 +1,7 @@
 """Reading the manifest out of a .tflite, and refusing what is none."""
 
 import json
+import re
 from importlib.resources import files
 
 import pytest
@@ -79,6 +80,22 @@ def test_manifest_with_something_missing(tiny_tflite, key):
     raw = {name: value for name, value in read_manifest(tiny_tflite).raw.items() if name != key}
     with pytest.raises(ArtefactError, match="its manifest is damaged"):
         parse_manifest(json.dumps(raw).encode())
+
+
+@pytest.mark.parametrize(
+    ("field", "number"),
+    [
+        *((field, number) for field in ("size_bytes", "resolution", "zero_point") for number in ("1e999", "NaN")),
+        *((field, "1" + "0" * 400) for field in ("tolerance", "scale")),
+    ],
+)
+def test_numbers_that_are_none(artefact, field, number):
+    """JSON knows numbers that no integer is, and integers that no float is."""
+    text = json.dumps(read_manifest(artefact("int8-full")).raw, separators=(",", ":"))
+    changed = re.sub(f'"{field}":[-0-9.e]+', f'"{field}":{number}', text, count=1)
+    assert changed != text
+    with pytest.raises(ArtefactError, match="its manifest is damaged: "):
+        parse_manifest(changed.encode())
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{}", b"\xff\xfe", b'{"schema_version": []}', b"[" * 100_000])

@@ -27,7 +27,7 @@ def test_crop_of_one_keeps_the_short_side():
     assert prepare(random_picture(2, (33, 47)), 64, "crop:1").shape == (64, 64, 3)
 
 
-@pytest.mark.parametrize("policy", ["crop", "crop:0", "crop:1.2", "crop:x", "stretch", ""])
+@pytest.mark.parametrize("policy", ["crop", "crop:0", "crop:1e-3", "crop:nan", "crop:1.2", "crop:x", "stretch", ""])
 def test_unknown_policies(policy):
     with pytest.raises(PictureError, match="unknown resize policy"):
         parse_policy(policy)

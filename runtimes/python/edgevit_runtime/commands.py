@@ -160,7 +160,7 @@ def _accuracy_lines(accuracy: Any) -> Iterator[str]:
         for each in accuracy["results"]:
             exact, ours = float(each["float"]["top1"]), float(each["top1"])
             yield f"{int(each['resolution'])} px: top-1 {ours:.2%} (float {exact:.2%}), {where}"
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return
 
 

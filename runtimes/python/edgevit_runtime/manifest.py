@@ -177,7 +177,7 @@ def parse_manifest(text: bytes) -> Manifest:
         if manifest.label_keys and len(manifest.label_keys) != manifest.classes:
             raise ValueError(f"{len(manifest.label_keys)} label keys for {manifest.classes} classes")
         manifest.signature(manifest.default_resolution)
-    except (ValueError, KeyError, TypeError, EdgeViTError) as error:
+    except (ValueError, OverflowError, KeyError, TypeError, EdgeViTError) as error:  # JSON's 1e999 is infinite
         raise ArtefactError(f"its manifest is damaged: {error}") from error
     return manifest
 

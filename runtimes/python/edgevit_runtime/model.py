@@ -311,7 +311,7 @@ class Model:
         """What was measured before, or nothing where the file is not there or not right."""
         try:
             kept = {int(key): float(value) for key, value in json.loads(cache.read(name) or b"").items()}
-        except (ValueError, AttributeError):
+        except (ValueError, OverflowError, TypeError, AttributeError):
             return {}
         known = self._remember and set(kept) <= set(self.resolutions) and all(each > 0 for each in kept.values())
         return kept if known else {}

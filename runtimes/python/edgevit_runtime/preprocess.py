@@ -33,6 +33,10 @@ MAX_PIXELS = 89_000_000
 this size on Pillow itself warns."""
 
 
+SMALLEST_CROP = 0.05
+"""What a policy may keep of the short side at least: to keep less, pictures would be enlarged beyond all measure."""
+
+
 class Policy(NamedTuple):
     """How a picture is fitted into the square. `crop` is the share of the short side that stays, None for squash."""
 
@@ -50,12 +54,12 @@ def parse_policy(policy: str) -> Policy:
             crop = float(number)
         except ValueError:
             crop = 0.0
-    if (crop is not None and (kind != "crop" or not 0.0 < crop <= 1.0)) or (
+    if (crop is not None and (kind != "crop" or not SMALLEST_CROP <= crop <= 1.0)) or (
         comma and interpolation not in ("bicubic", "bilinear")
     ):
         raise PictureError(
-            f"unknown resize policy {policy!r} (known: squash, crop:F with F in (0, 1], such as {DEFAULT_POLICY}; "
-            "either may end in ,bilinear)"
+            f"unknown resize policy {policy!r} (known: squash, crop:F with F from {SMALLEST_CROP} to 1, "
+            f"such as {DEFAULT_POLICY}; either may end in ,bilinear)"
         )
     return Policy(crop, interpolation or "bicubic")
 
