@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import datetime
 import importlib.metadata
 import json
 import signal
@@ -31,7 +32,7 @@ from record import RESULTS, kind_of_processor, real_data, write
 
 RESOLUTIONS = (96, 128, 160, 192, 224, 256, 320, 384, 448, 512)
 PEERS = [name for name, engine in ENGINES.items() if engine.needs]
-OURS = ["int8", "int8-attention"]
+OURS = ["float32", "int8", "int8-attention"]
 COMPARED = [*OURS, *PEERS]
 ROUNDS = 15
 BURST_MS = 120.0
@@ -130,7 +131,7 @@ def keep(table: str, row: dict[str, Any]) -> None:
     def key(each: dict[str, Any]) -> tuple[str, int, int]:
         return each["int8_dot_products"], each.get("threads", 0), each["resolution"]
 
-    row = {"int8_dot_products": kind_of_processor(), **row}
+    row = {"int8_dot_products": kind_of_processor(), "date": datetime.date.today().isoformat(), **row}
     print(row)
     path = RESULTS / "peers.json"
     kept = json.loads(path.read_text()) if path.exists() else {}

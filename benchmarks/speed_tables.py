@@ -8,6 +8,7 @@ from training_tables import DOT_PRODUCTS, processor, result, table
 
 TIMES = (("median_ms", 1), ("times_faster_than_float32", 2))
 NAMES = {
+    "float32": "`float32`",
     "int8": "`int8`",
     "int8-attention": "`int8-attention`",
     "openvino": "OpenVINO",
@@ -16,20 +17,36 @@ NAMES = {
 }
 
 
-def latency(kind: str = DOT_PRODUCTS) -> Iterator[str]:
+PEERS = [name for name in NAMES if name.startswith("o")]
+ON_DOT_PRODUCTS = ["int8", "int8-attention", *PEERS]
+
+
+def latency() -> Iterator[str]:
+    yield from beside_peers(DOT_PRODUCTS, ON_DOT_PRODUCTS, best="int8-attention")
+
+
+def latency_without() -> Iterator[str]:
+    yield from beside_peers("none", ["float32", "int8", *PEERS], best="float32")
+    yield ""
+    (date,) = {row["date"] for row in result("peers")["latency"] if row["int8_dot_products"] == "none"}
+    yield f"An x86-64 with AVX2 and no VNNI, {date}."
+
+
+def beside_peers(kind: str, names: list[str], *, best: str) -> Iterator[str]:
+    """On processors of a kind. best: of ours, the one that is held against all."""
     rows = [
         [
             str(row["resolution"]),
             str(row["threads"]),
-            *(f"{row['median_ms'][name]:.1f}" for name in NAMES),
-            *(f"{row['ours_over_theirs']['int8-attention'][name]:.2f}" for name in NAMES if name.startswith("o")),
+            *(f"{row['median_ms'][name]:.1f}" for name in names),
+            *(f"{row['ours_over_theirs'][best][name]:.2f}" for name in PEERS),
             f"{row['ours_over_theirs']['int8']['openvino']:.2f}",
         ]
         for row in result("peers")["latency"]
         if row["int8_dot_products"] == kind
     ]
-    ratios = [f"`int8-attention` / {NAMES[name]}" for name in NAMES if name.startswith("o")]
-    head = ["resolution", "threads", *(f"{name}, ms" for name in NAMES.values()), *ratios, "`int8` / OpenVINO"]
+    ratios = [f"`{best}` / {NAMES[name]}" for name in PEERS]
+    head = ["resolution", "threads", *(f"{NAMES[name]}, ms" for name in names), *ratios, "`int8` / OpenVINO"]
     yield from table(head, rows)
 
 
@@ -87,20 +104,20 @@ def agreement() -> Iterator[str]:
         [
             str(row["resolution"]),
             str(row["pictures"]),
-            *(f"{row['with_float'][name]:.1%}" for name in NAMES),
-            *(f"{single[row['resolution']][name] / 1e6:.0f}" for name in NAMES),
+            *(f"{row['with_float'][name]:.1%}" for name in ON_DOT_PRODUCTS),
+            *(f"{single[row['resolution']][name] / 1e6:.0f}" for name in ON_DOT_PRODUCTS),
         ]
         for row in figures["agreement"]
         if row["int8_dot_products"] == DOT_PRODUCTS
     ]
-    agrees = [f"{name} agrees" for name in NAMES.values()]
-    memory = [f"{name}, MB" for name in NAMES.values()]
+    agrees = [f"{NAMES[name]} agrees" for name in ON_DOT_PRODUCTS]
+    memory = [f"{NAMES[name]}, MB" for name in ON_DOT_PRODUCTS]
     yield from table(["resolution", "pictures", *agrees, *memory], rows)
     yield ""
     peers = ", ".join(f"{name} {version}" for name, version in figures["peers"].items())
     yield (
         f"{figures['machine']['cores']} cores of an {figures['machine']['cpu']}, LiteRT "
-        f"{figures['versions']['ai-edge-litert']}, {peers}; {figures['date']}."
+        f"{figures['versions']['ai-edge-litert']}, {peers}; {measured[0]['date']}."
     )
 
 
@@ -144,6 +161,7 @@ def tried() -> Iterator[str]:
 
 SECTIONS = {
     "latency": latency,
+    "latency without": latency_without,
     "by recipe": by_recipe,
     "dot products": dot_products,
     "norms": norms,
