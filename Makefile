@@ -42,8 +42,6 @@ lint: setup ## Check style (ruff)
 	$(BIN)/ruff format --check .
 
 type: setup ## Check types (mypy, strict)
-	rm -rf build/types && mkdir -p build/types/edgevit
-	ln -s $(CURDIR)/edgevit/* build/types/edgevit/ && ln -s $(CURDIR)/converters build/types/edgevit/converters
 	$(BIN)/mypy
 
 bench: setup ## Measure what the docs claim; writes benchmarks/results/*.json (needs the real data)

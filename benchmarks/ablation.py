@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from record import BUILD, RESULTS, write
 
-from edgevit.training.request import Request
+from converters.quantize.fake_quantization import simulating
 from edgevit.training.run import run
+from edgevit.training.training_request import TrainingRequest
+from record import BUILD, RESULTS, write
 
 LADDER = (48, 64, 80)
 SEEDS = (0, 1, 2)
@@ -74,7 +75,7 @@ def top1(name: str, seed: int) -> dict[str, Any]:
     start = folder / f"{fields['start']}-{seed}.keras" if "start" in fields else None
     if "teacher" in fields:
         fields = {**fields, "teacher": str(teacher(seed))}
-    request = Request(
+    request = TrainingRequest(
         "synthetic",
         output,
         options={**PLAIN, **options, "seed": seed},
@@ -82,7 +83,7 @@ def top1(name: str, seed: int) -> dict[str, Any]:
         restart=True,
         **{"ladder": LADDER, **fields, "start": start},
     )
-    document = run(request, Silent())
+    document = run(request, Silent(), fake_quantization=simulating)
     result = {
         "top1": _validated(output, seed),
         "seconds": document["seconds"],

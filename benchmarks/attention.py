@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
-from deit_tiny import keras_model
-from edgevit.converters.ladder import Rung, merge, pack
-from edgevit.converters.lowering import lower, model_arrays
-from edgevit.converters.quantize import quantize
-from edgevit.converters.recipes import ANY, Recipe, Rule
-from edgevit_runtime.preprocess import prepare
-from record import real_data, write
 
+from converters.artefact.ladder import Rung, merge, pack
+from converters.graph.lowering import lower, model_arrays
+from converters.quantize.quantizer import quantize
+from converters.quantize.recipes import ANY, Recipe, Rule
+from deit_tiny import keras_model
 from edgevit.model import load
+from edgevit_runtime.preprocess.pipeline import prepare
+from record import real_data, write
 
 HEADS, HEAD_WIDTH = 3, 64
 TOKENS = (197, 401, 1025)

@@ -14,7 +14,7 @@ from record import ROOT, write
 
 sys.path.insert(0, str(ROOT / "tests"))
 
-from references import REFERENCES, original
+from support.library_references import REFERENCES, original
 
 VARIANTS = {"timm: ViT": "vit-tiny", "timm: DeiT": "deit-tiny"}  # of one shape
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from deit_tiny import LADDER, artefact
+from edgevit.devices.profile_request import ProfileRequest
+from edgevit.latency.measurement import measure
 from record import write
-
-from edgevit.latency.profile import measure
-from edgevit.latency.request import ProfileRequest
 
 SECONDS = 10.0
 

@@ -33,9 +33,8 @@ def artefact(
     name = f"{recipe}-without-pictures" if without_pictures else recipe
     path = BUILD / f"deit_tiny-{name}-{span}{'-logits' if with_logits else ''}.tflite"
     if not path.exists():
-        from edgevit.converters import convert
-        from edgevit.converters.recipes import get_recipe
-
+        from converters import convert
+        from converters.quantize.recipes import get_recipe
         from edgevit.model import load
 
         wanted = get_recipe(recipe).wants_calibration and not without_pictures

@@ -15,7 +15,7 @@ from phone import in_turns
 from record import ROOT, write
 
 sys.path.insert(0, str(ROOT / "tests"))
-from servers import Server
+from support.ssh_servers import Server
 
 
 def main() -> None:

@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from deit_tiny import keras_model
+from edgevit.report.charts.training_charts import confusion_png, curves_png
+from edgevit.report.text.training_history import history_csv
 from record import BUILD, RESULTS, real_data, write
-
-from edgevit.report.history import history_csv
-from edgevit.report.training_plots import confusion_png, curves_png
 
 MEASURED = "96,128,160,192,224,256"
 LADDER = "128,160,192,224"

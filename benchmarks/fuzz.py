@@ -18,18 +18,17 @@ from record import write
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from fuzzing import artefact_trial, outcomes, picture_trial, summary
-from mutations import Artefacts, Pictures
-from samples import LABELS, pictures_in
+from support.fuzzing import artefact_trial, outcomes, picture_trial, summary
+from support.mutations import Artefacts, Pictures
+from support.sample_pictures import LABELS, pictures_in
 
 ARTEFACTS, UNVERIFIED, PICTURES = 120_000, 2_000, 20_000
 
 
 def tiny_artefacts(folder: Path) -> dict[str, Path]:
     """One block, two resolutions, in each recipe."""
-    from edgevit.converters import convert
-    from edgevit.converters.recipes import RECIPES
-
+    from converters import convert
+    from converters.quantize.recipes import RECIPES
     from edgevit.config import ViTConfig
     from edgevit.model import build
 

@@ -13,11 +13,12 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+
+from converters.artefact.extraction import extract
+from converters.quantize.recipes import RECIPES
 from deit_tiny import LADDER, SIXTEEN, artefact
-from edgevit.converters.extract import extract
-from edgevit.converters.recipes import RECIPES
 from edgevit_runtime import Model
-from edgevit_runtime.preprocess import prepare
+from edgevit_runtime.preprocess.pipeline import prepare
 from record import BUILD, real_data, write
 
 PICTURES = 20
@@ -65,8 +66,7 @@ def empty() -> Path:
     """The smallest artefact there can be: the empty interpreter to compare with."""
     path = BUILD / "empty.tflite"
     if not path.exists():
-        from edgevit.converters import convert
-
+        from converters import convert
         from edgevit.config import ViTConfig
         from edgevit.model import build
 

@@ -13,14 +13,15 @@ import sys
 from typing import Any
 
 import numpy as np
+
+from converters import convert
+from converters.search.mixed_precision import choose, find_losses, find_parts
+from converters.search.recipe_variants import Variants
+from converters.search.validation import Answers, Drop, Validation
 from deit_tiny import artefact, keras_model
-from edgevit.converters import convert
-from edgevit.converters.accuracy import Answers, Drop, Validation
-from edgevit.converters.selection import choose, find_losses, find_parts
-from edgevit.converters.variants import Variants
 from edgevit_runtime import Model
-from edgevit_runtime.selftest import GENERATOR, draw_picture
-from edgevit_runtime.timing import measure
+from edgevit_runtime.measure.timing import measure
+from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
 from record import BUILD, real_data, write
 
 MAX_DROP_POINTS = 0.3

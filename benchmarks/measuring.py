@@ -14,15 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from deit_tiny import LADDER, artefact
+from edgevit.devices.profile_request import ProfileRequest
+from edgevit.latency.measurement import Profile, measure
 from record import ROOT, write
 
-from edgevit.latency.profile import Profile, measure
-from edgevit.latency.request import ProfileRequest
-
 sys.path.insert(0, str(ROOT / "tests"))
-from edgevit_runtime import timing
-from edgevit_runtime.conditions import Watch
-from machines import SimulatedMachine
+from edgevit_runtime.measure import timing
+from edgevit_runtime.measure.conditions import Watch
+from support.simulated_machines import SimulatedMachine
 
 COOL_MS = {96: 8.0, 128: 13.2, 160: 20.8, 192: 32.0, 224: 48.0, 256: 66.4}
 HOG = "while True: pass"

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from deit_tiny import LADDER, artefact
-from edgevit_runtime import Model
-from edgevit_runtime.selftest import GENERATOR, draw_picture
-from edgevit_runtime.timing import measure
-from record import BUILD, write
 
+from deit_tiny import LADDER, artefact
 from edgevit.data.dials import LABELS, dial_set, write_dial_folder
 from edgevit.latency.curve import fit
+from edgevit_runtime import Model
+from edgevit_runtime.measure.timing import measure
+from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
+from record import BUILD, write
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
@@ -36,7 +36,8 @@ def timed(name: str, recipe: str) -> Path:
     path = BUILD / f"other-mobilenet-{recipe}.tflite"
     if not path.exists():
         import keras
-        from edgevit.converters import convert
+
+        from converters import convert
 
         BUILD.mkdir(parents=True, exist_ok=True)
         keras.utils.set_random_seed(1)
@@ -47,8 +48,9 @@ def timed(name: str, recipe: str) -> Path:
 def trained() -> dict[str, Path]:
     """The small CNN's artefacts; its model lies beside them."""
     import keras
-    from cnn import tiny_cnn
-    from edgevit.converters import convert
+
+    from converters import convert
+    from support.cnn import tiny_cnn
 
     paths = {recipe: BUILD / f"other-dials-{recipe}.tflite" for recipe in JUDGED}
     keras_path, size = BUILD / "other-dials.keras", DIALS["size_px"]
@@ -78,11 +80,11 @@ def prepare() -> None:
 
 def agreement() -> list[dict[str, Any]]:
     """Each recipe against the trained Keras model, on dials that it has not seen."""
-    from edgevit.model import OtherModel, load_any
+    from edgevit.model import ForeignModel, load_any
 
     paths = trained()
     model = load_any(BUILD / "other-dials.keras")
-    assert isinstance(model, OtherModel)
+    assert isinstance(model, ForeignModel)
     images, classes = dial_set(DIALS["pictures"], DIALS["size_px"], seed=2)
     expected = model.scores(images)
     rows = [{"recipe": "Keras", "top1": float((expected.argmax(1) == classes).mean())}]

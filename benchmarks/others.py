@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from deit_tiny import artefact
-from edgevit.converters.recipes import RECIPES
-from edgevit_runtime import Model
-from edgevit_runtime.preprocess import prepare
 from numpy.typing import NDArray
+
+from converters.quantize.recipes import RECIPES
+from deit_tiny import artefact
+from edgevit_runtime import Model
+from edgevit_runtime.preprocess.pipeline import prepare
 from record import RESULTS, ROOT, real_data, write
 
 RESOLUTION = 224

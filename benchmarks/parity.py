@@ -6,12 +6,12 @@ The reference are PyTorch's float32 logits that come with the pictures; preproce
 from __future__ import annotations
 
 import numpy as np
-from deit_tiny import artefact, keras_model
-from edgevit_runtime import Model
-from edgevit_runtime.preprocess import prepare
-from record import real_data, write
 
+from deit_tiny import artefact, keras_model
 from edgevit.model import load
+from edgevit_runtime import Model
+from edgevit_runtime.preprocess.pipeline import prepare
+from record import real_data, write
 
 BATCH = 50
 

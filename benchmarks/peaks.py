@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
+
+from converters.quantize.quantizer import quantize
+from converters.quantize.recipes import get_recipe
 from deit_tiny import artefact
-from edgevit.converters.quantize import quantize
-from edgevit.converters.recipes import get_recipe
 from edgevit_runtime import read_manifest
-from edgevit_runtime.litert_profiler import profile_nodes
+from edgevit_runtime.measure.operator_times import profile_nodes
 from record import write
 
 SIZES = ((197, 192, 768), (256, 1024, 1024), (512, 1024, 1024), (512, 2048, 1024))

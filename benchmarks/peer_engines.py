@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from deit_tiny import artefact, keras_model
 from record import BUILD, real_data
 
@@ -51,9 +52,9 @@ def calibration_pictures(resolution: int) -> int:
 def _float_graph(resolution: int) -> Any:
     """The lowered graph as a function: float32 [1, R, R, 3] -> logits [1, classes]."""
     import tensorflow as tf
-    from edgevit.converters.arithmetic import Arithmetic
-    from edgevit.converters.lowering import fold, graph, model_arrays
 
+    from converters.graph.arithmetic import Arithmetic
+    from converters.graph.lowering import fold, graph, model_arrays
     from edgevit.model import load
 
     class ErfGelu(Arithmetic):
@@ -74,7 +75,8 @@ def _openvino(resolution: int) -> Path:
     if not path.exists():
         import nncf
         import openvino
-        from edgevit_runtime.preprocess import prepare
+
+        from edgevit_runtime.preprocess.pipeline import prepare
 
         files = sorted((real_data() / "imagenet_calibration").rglob("*.[Jj][Pp]*[Gg]"))
         count = calibration_pictures(resolution)
@@ -158,8 +160,8 @@ def serve(name: str, path: Path, threads: int) -> None:
     `time N`: N runs of a drawn picture, in ms. `votes FILE`: the classes of uint8 [n, R, R, 3] in an .npy file.
     `peak`: the most resident memory that this process had, in bytes.
     """
-    from edgevit_runtime.selftest import GENERATOR, draw_picture
-    from edgevit_runtime.timing import peak_rss_bytes
+    from edgevit_runtime.measure.timing import peak_rss_bytes
+    from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
 
     call = ENGINES[name].open(path, threads)
     picture = draw_picture(GENERATOR, 1, int(path.stem.rpartition("-")[2]))

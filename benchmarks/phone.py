@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from deit_tiny import LADDER, artefact
+from edgevit.devices.profile_request import ProfileRequest
+from edgevit.latency.measurement import measure
 from record import ROOT, write
 
-from edgevit.latency.profile import measure
-from edgevit.latency.request import ProfileRequest
-
 sys.path.insert(0, str(ROOT / "tests"))
-from phones import Network
+from support.adb_phones import Network
 
 ROUNDS = 5
 SECONDS = 0.8

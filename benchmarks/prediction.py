@@ -1,7 +1,8 @@
 """How well one profile predicts other shapes: fitted on DeiT-Tiny's shape alone, held against what others really take.
 
 Random weights: latency does not depend on their values. Everything is timed in one process, in turn, in short bursts
-round after round (`edgevit_runtime.timing`), so that a slow minute falls on all; the machine should do nothing else.
+round after round (`edgevit_runtime.measure.timing`), so that a slow minute falls on all; the machine should do
+nothing else.
 
     python benchmarks/prediction.py --build      # makes the artefacts under build/benchmarks, minutes
     python benchmarks/prediction.py              # measures and writes results/prediction.json
@@ -17,14 +18,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from edgevit_runtime import Model, profile, timing
-from edgevit_runtime.machine import describe
-from record import BUILD, RESULTS, write
-
 from edgevit.config import ViTConfig, variant_config
 from edgevit.documents import Record
-from edgevit.latency.profile import assemble
-from edgevit.latency.rates import Predictor
+from edgevit.latency.measurement import assemble
+from edgevit.latency.prediction import Predictor
+from edgevit_runtime import Model
+from edgevit_runtime.measure import profile, timing
+from edgevit_runtime.measure.machine import describe
+from record import BUILD, RESULTS, write
 
 RECIPES = ("int8", "float32")
 FITTED = "vit-tiny"
@@ -58,8 +59,7 @@ UNSEEN = ("vit-nano/8", "12 blocks of 96", "10 blocks of 320", "vit-small/32")
 def artefact(name: str, recipe: str) -> Path:
     path = BUILD / f"shape-{name.replace('/', '-').replace(' ', '_')}-{recipe}.tflite"
     if not path.exists():
-        from edgevit.converters import convert
-
+        from converters import convert
         from edgevit.model import build
 
         BUILD.mkdir(parents=True, exist_ok=True)

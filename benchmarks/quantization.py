@@ -8,21 +8,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import deit_tiny
 import numpy as np
-from edgevit.converters import convert
-from edgevit.converters.calibration import calibration_files, calibration_images
-from edgevit.converters.correction import correct
-from edgevit.converters.equalize import BEHIND_NORMS, equalize
-from edgevit.converters.lowering import fold, graph, model_arrays
-from edgevit.converters.ranges import choose, observe
-from edgevit.converters.recipes import ANY, RECIPES, Recipe, Rule
-from edgevit.converters.simulation import Rounded
+from scipy.special import log_softmax
+
+import deit_tiny
+from converters import convert
+from converters.graph.lowering import fold, graph, model_arrays
+from converters.quantize.calibration import calibration_files, calibration_images
+from converters.quantize.equalization import BEHIND_NORMS, equalize
+from converters.quantize.fake_quantization import Rounded
+from converters.quantize.gptq import correct
+from converters.quantize.ranges import choose, observe
+from converters.quantize.recipes import ANY, RECIPES, Recipe, Rule
 from edgevit_runtime import Model
-from edgevit_runtime.preprocess import prepare
+from edgevit_runtime.preprocess.pipeline import prepare
 from outliers import with_outliers
 from record import BUILD, real_data, write
-from scipy.special import log_softmax
 
 EVERY = 20
 """Of the validation pictures the simulation sees one in so many."""

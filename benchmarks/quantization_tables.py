@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from edgevit.statistics import Z_95
 from training_tables import DOT_PRODUCTS, processor, result, table
-
-from edgevit.margin import Z_95
 
 MODELS = {"deit_tiny": "DeiT-Tiny", "deit_tiny_outliers": "with outliers"}
 STEPS = {

@@ -19,10 +19,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from converters.quantize.recipes import RECIPES
 from deit_tiny import artefact, keras_model
-from edgevit.converters.recipes import RECIPES
 from edgevit_runtime import Model
-from edgevit_runtime.selftest import GENERATOR, draw_picture
+from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
 from record import BUILD, RESULTS, ROOT, real_data, write
 
 BEFORE = "0c9752e"
@@ -33,7 +33,7 @@ ROUNDS = 12
 SCRIPT = """
 import sys
 from pathlib import Path
-from edgevit.converters import convert
+from converters import convert
 from edgevit.model import load
 model, calibration = load(Path(sys.argv[1])), Path(sys.argv[2])
 resolutions = [int(each) for each in sys.argv[3].split(",")]

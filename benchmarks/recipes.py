@@ -13,12 +13,13 @@ import sys
 from typing import Any
 
 import numpy as np
+
+from converters.quantize.recipes import RECIPES
 from deit_tiny import artefact
-from edgevit.converters.recipes import RECIPES
 from edgevit_runtime import Model
-from edgevit_runtime.machine import describe
-from edgevit_runtime.preprocess import prepare
-from edgevit_runtime.timing import measure
+from edgevit_runtime.measure.machine import describe
+from edgevit_runtime.measure.timing import measure
+from edgevit_runtime.preprocess.pipeline import prepare
 from record import RESULTS, kind_of_processor, real_data, write
 
 SECONDS = 6.0

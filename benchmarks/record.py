@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from edgevit_runtime.machine import describe, int8_dot_products
+from edgevit_runtime.measure.machine import describe, int8_dot_products
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"

@@ -16,6 +16,7 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
+
 from deit_tiny import LADDER, artefact
 from edgevit_runtime import Model, Result
 from record import write

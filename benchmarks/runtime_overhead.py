@@ -19,9 +19,10 @@ from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
+
 from deit_tiny import artefact, keras_model
 from edgevit_runtime import Model
-from edgevit_runtime.preprocess import fit_square, load_picture
+from edgevit_runtime.preprocess.pipeline import fit_square, load_picture
 from record import BUILD, real_data, write
 
 ROUNDS = 400
@@ -69,8 +70,7 @@ def squashing() -> Path:
     """The artefact with the policy under which a picture of 224 x 224 goes in as it is."""
     path = BUILD / "deit_tiny-int8-224-squash.tflite"
     if not path.exists():
-        from edgevit.converters import convert
-
+        from converters import convert
         from edgevit.model import load
 
         convert(load(keras_model()), path, recipe="int8", resolutions=(224,), resize="squash", source=keras_model())

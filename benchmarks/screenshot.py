@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from record import RESULTS, ROOT
 
 from edgevit.documents import Record
-from edgevit.latency.profile import Profile, profile_from
-from edgevit.report.accuracy import read_accuracies
-from edgevit.report.html import render
+from edgevit.latency.measurement import Profile, profile_from
+from edgevit.report.accuracies import read_accuracies
+from edgevit.report.html.page import render
+from record import RESULTS, ROOT
 
 DESK, PHONE, HEIGHT = 900, 340, 1360
 PAGE = (

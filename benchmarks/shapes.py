@@ -17,17 +17,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-import deit_tiny
 import numpy as np
-from edgevit.converters.calibration import calibration_files, calibration_images
-from edgevit.converters.correction import Known, correct
-from edgevit.converters.equalize import equalize
-from edgevit.converters.lowering import fold, graph, model_arrays
-from edgevit.converters.posttraining import BATCH, eased
-from edgevit.converters.ranges import choose, observe
-from edgevit.converters.recipes import get_recipe
-from edgevit.converters.simulation import Rounded
-from edgevit_runtime.preprocess import prepare
+
+import deit_tiny
+from converters.graph.lowering import fold, graph, model_arrays
+from converters.quantize.calibration import calibration_files, calibration_images
+from converters.quantize.equalization import equalize
+from converters.quantize.fake_quantization import Rounded
+from converters.quantize.gptq import Known, correct
+from converters.quantize.post_training import BATCH, eased
+from converters.quantize.ranges import choose, observe
+from converters.quantize.recipes import get_recipe
+from edgevit_runtime.preprocess.pipeline import prepare
 from outliers import widened, with_outliers
 from quantization import PLAIN, losses
 from record import RESULTS, real_data, write

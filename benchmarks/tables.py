@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Iterator
 
-from edgevit.converters.recipes import RECIPES
+from converters.quantize.recipes import RECIPES
 from measuring_tables import SECTIONS as MEASURING
 from other_tables import SECTIONS as OTHER
 from prediction_tables import SECTIONS as PREDICTION

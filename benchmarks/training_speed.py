@@ -12,13 +12,13 @@ from functools import partial
 
 import keras
 import numpy as np
-from record import write
 
 from edgevit.config import variant_config
 from edgevit.model import build
 from edgevit.training import ArrayExamples, TrainSpec
-from edgevit.training.batches import Batch, MixedBatches
+from edgevit.training.batches import MixedBatches, TrainingBatch
 from edgevit.training.learner import Learner
+from record import write
 
 ROUNDS, STEPS, BATCH, CLASSES = 7, 4, 32, 5
 
@@ -44,7 +44,7 @@ def plain_vit(resolution: int) -> keras.Model:
     return model
 
 
-def _steps(learner: Learner, batches: Iterator[Batch]) -> None:
+def _steps(learner: Learner, batches: Iterator[TrainingBatch]) -> None:
     for _ in range(STEPS):
         learner.step(next(batches))
 

@@ -6,10 +6,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from record import RESULTS
-
 from edgevit.training.presets import PRESETS
 from edgevit.training.spec import TrainSpec
+from record import RESULTS
 
 DOT_PRODUCTS = "avx512_vnni"
 """Times are those on processors with it, where nothing else is said."""

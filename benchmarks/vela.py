@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from converters.quantize.calibration import calibration_files, calibration_images
 from deit_tiny import artefact, keras_model
-from edgevit.converters.calibration import calibration_files, calibration_images
 from record import BUILD, real_data, write
 
 ACCELERATORS = ("ethos-u55-256", "ethos-u65-512", "ethos-u85-512")

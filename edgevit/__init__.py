@@ -1,6 +1,6 @@
 """edgevit: a Vision Transformer, compiled once for the edge.
 
-Nothing heavy is imported here: `edgevit.model` brings Keras, `edgevit.converters` brings TensorFlow.
+Nothing heavy is imported here: `edgevit.model` brings Keras, `converters` brings TensorFlow.
 """
 
 from edgevit.config import VARIANTS, ViTConfig, variant_config

@@ -48,7 +48,7 @@ class ViTConfig:
     base_resolution: int = 224
     """The resolution whose patch grid the learned positions lie on; other resolutions resample them."""
     attention: str = "global"
-    """A key of `edgevit.model.attention.ATTENTIONS`."""
+    """A key of `edgevit.model.attention.global_attention.ATTENTIONS`."""
     stochastic_depth: float = 0.0
     """The chance that the last block's residual branch is dropped in training; grows linearly from 0."""
     layer_norm_epsilon: float = 1e-6
@@ -56,7 +56,7 @@ class ViTConfig:
     std: tuple[float, float, float] = IMAGENET_STD
     """Pixel normalisation (pixel / 255 - mean) / std, done inside the model: it takes raw pixels, 0 to 255."""
     resize: str = "crop:0.875"
-    """How pictures are brought to R x R: a policy of `edgevit_runtime.preprocess`."""
+    """How pictures are brought to R x R: a policy of `edgevit_runtime.preprocess.pipeline`."""
     ladder: tuple[int, ...] = ()
     """The resolutions it was trained for: what `convert` takes where nobody names others."""
     labels: tuple[str, ...] = ()

@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from edgevit_runtime import Model, read_manifest
-from edgevit_runtime.preprocess import DEFAULT_POLICY
-from edgevit_runtime.seal import file_sha256
 from numpy.typing import NDArray
 
 from edgevit.config import ascending
 from edgevit.data.folders import PictureSet, decode_batches, read_folder
 from edgevit.errors import ConfigError, DataError, ModelError
-from edgevit.margin import margin, paired_interval
+from edgevit.statistics import margin, paired_interval
+from edgevit_runtime import Model, read_manifest
+from edgevit_runtime.preprocess.pipeline import DEFAULT_POLICY
+from edgevit_runtime.verify.integrity import file_sha256
 
 if TYPE_CHECKING:
-    from edgevit.model import OtherModel, ViT
+    from edgevit.model import ForeignModel, ViT
 
 Scores = NDArray[np.float32]
 OnPicture = Callable[[int, int], None]
@@ -73,14 +73,14 @@ class KerasClassifier:
         """A Keras model needs no closing."""
 
 
-class OtherClassifier:
+class ForeignClassifier:
     """A `.keras` model that is not ours: its own resolution, or any that it runs at."""
 
     labels: tuple[str, ...] = ()
     label_keys: tuple[str, ...] = ()
     resize = DEFAULT_POLICY
 
-    def __init__(self, path: Path, model: OtherModel) -> None:
+    def __init__(self, path: Path, model: ForeignModel) -> None:
         self.path, self._model = path, model
         self.classes = model.classes
         self.resolutions: tuple[int, ...] = () if model.resolution is None else (model.resolution,)
@@ -129,7 +129,7 @@ def open_classifier(
         from edgevit.model import ViT, load_any
 
         model = load_any(path, pixels=pixels, otherwise=otherwise)
-        return KerasClassifier(path, model) if isinstance(model, ViT) else OtherClassifier(path, model)
+        return KerasClassifier(path, model) if isinstance(model, ViT) else ForeignClassifier(path, model)
     if path.suffix == ".tflite":
         return ArtefactClassifier(path, threads)
     raise ModelError(f"{path} is neither a .keras model nor a .tflite artefact")

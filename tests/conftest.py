@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from samples import LABELS, LADDER, pictures_in, random_picture
 
 from edgevit.cli.main import main
 from edgevit.config import ViTConfig
+from support.sample_pictures import LABELS, LADDER, pictures_in, random_picture
 
 
 @pytest.fixture(scope="session")
@@ -91,8 +91,8 @@ def tiny_keras(tiny_model, workshop) -> Path:
 @pytest.fixture(scope="session")
 def artefact(tiny_model, tiny_keras, workshop) -> Callable[..., Path]:
     """The tiny model as an artefact under a recipe: the whole ladder, or one resolution converted alone."""
-    from edgevit.converters import convert
-    from edgevit.converters.recipes import get_recipe
+    from converters import convert
+    from converters.quantize.recipes import get_recipe
 
     def make(recipe: str, resolution: int | None = None) -> Path:
         def converted(path: Path) -> None:
@@ -121,9 +121,9 @@ def tiny_tflite(artefact) -> Path:
 @pytest.fixture(scope="session")
 def cnn_artefact(workshop) -> Callable[[str], Path]:
     """A small CNN as an artefact under a recipe, with two resolutions; made when first asked for."""
-    from cnn import tiny_cnn
-    from edgevit.converters import convert
-    from edgevit.converters.recipes import get_recipe
+    from converters import convert
+    from converters.quantize.recipes import get_recipe
+    from support.cnn import tiny_cnn
 
     def make(recipe: str) -> Path:
         def converted(path: Path) -> None:
@@ -186,8 +186,8 @@ def deit(real_data):
 @pytest.fixture(scope="session")
 def deit_artefact(deit, real_data, workshop) -> Callable[..., Path]:
     """An artefact of it, made when first asked for."""
-    from edgevit.converters import convert
-    from edgevit.converters.recipes import get_recipe
+    from converters import convert
+    from converters.quantize.recipes import get_recipe
 
     def call(recipe: str, resolutions: tuple[int, ...], with_logits: bool = False) -> Path:
         def converted(path: Path) -> None:

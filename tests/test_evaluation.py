@@ -7,20 +7,20 @@ from math import factorial
 
 import numpy as np
 import pytest
-from edgevit_runtime import read_manifest
-from edgevit_runtime.plural import counted
-from edgevit_runtime.preprocess import prepare
-from foreign import to_timm, to_transformers, transformers_config, write_json
 from safetensors.numpy import save_file
-from samples import LABELS
 
 from edgevit import evaluation
 from edgevit.errors import ConfigError, DataError, EdgeViTError, ModelError, PictureError, ResolutionError
 from edgevit.evaluation import ArtefactClassifier, evaluate, open_classifier
-from edgevit.margin import interval, margin, paired_interval
-from edgevit.report import words
-from edgevit.report.accuracy import read_accuracies
-from edgevit.report.evaluation import evaluation_notes, evaluation_table
+from edgevit.report.accuracies import read_accuracies
+from edgevit.report.text import formatting
+from edgevit.report.text.evaluation_table import evaluation_notes, evaluation_table
+from edgevit.statistics import interval, margin, paired_interval
+from edgevit_runtime import read_manifest
+from edgevit_runtime.preprocess.pipeline import prepare
+from edgevit_runtime.wording import counted
+from support.foreign_checkpoints import to_timm, to_transformers, transformers_config, write_json
+from support.sample_pictures import LABELS
 
 
 def expected_top1(model, folder, resolution):
@@ -185,7 +185,7 @@ def test_against_several(run, tiny_keras, tiny_tflite, artefact, class_folder, t
     ]
     assert f"Points of top-1 lost against {tiny_keras.name}, and their 95 % interval" in " ".join(out.split())
     ends = (lost[1][0]["drop_low"], lost[1][0]["drop_high"])
-    assert words.lost(lost[1][0]["drop"], ends) in out
+    assert formatting.lost(lost[1][0]["drop"], ends) in out
     code, _, err = run("evaluate", tiny_keras, class_folder, "--against", tiny_tflite, "--against", tiny_tflite)
     assert (code, err) == (1, f"edgevit: {tiny_tflite} is named twice: evaluate against each model once\n")
 
@@ -215,14 +215,14 @@ def test_a_paired_interval_holds_the_difference_as_often_as_it_says(only):
                 held += ways * first**a * second**b * (1.0 - first - second) ** (count - a - b)
     assert held > 0.94
     assert paired_interval(0, 60, 60) == (-1.0, pytest.approx(-0.93, abs=0.03))
-    assert words.lost(-0.00001, (-0.002, 0.0031)) == "0.00 (-0.20 to 0.31)"
+    assert formatting.lost(-0.00001, (-0.002, 0.0031)) == "0.00 (-0.20 to 0.31)"
 
 
 def test_an_interval_that_is_not_centred_has_two_ends():
     low, high = interval(0.0, 4)
     assert (low, high) == (0.0, pytest.approx(1.959964**2 / (4 + 1.959964**2)))  # Wilson's, of no hit at all
     assert interval(1.0, 4) == pytest.approx((1.0 - high, 1.0))
-    assert [words.top1(*each) for each in ((0.825, 40), (0.0, 4), (1.0, 4), (0.82, 1300), (0.5, None))] == [
+    assert [formatting.top1(*each) for each in ((0.825, 40), (0.0, 4), (1.0, 4), (0.82, 1300), (0.5, None))] == [
         "82.5 % ± 12",
         "0.0 % (0.0–49.0 %)",
         "100.0 % (51.0–100.0 %)",
@@ -239,8 +239,8 @@ def test_one_picture_is_no_pictures():
     one = {"model": "x.tflite", "images": 1, "data": "val", "results": results, "skipped": 0}
     assert evaluation_table(one).title == "1 picture of val"
     assert "of a top-1 counted on 1 picture, where" in " ".join(evaluation_notes(one))
-    assert words.untold(1.0, 0.9, 1) == "; 1 picture does not tell the two apart"
-    assert words.untold(1.0, 0.9, 2) == "; 2 pictures do not tell the two apart"
+    assert formatting.untold(1.0, 0.9, 1) == "; 1 picture does not tell the two apart"
+    assert formatting.untold(1.0, 0.9, 2) == "; 2 pictures do not tell the two apart"
     assert (counted(0, "epoch"), counted(1, "epoch"), counted(2, "epoch")) == ("0 epochs", "1 epoch", "2 epochs")
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edgevit_runtime import Model
 
 from edgevit.data.dials import LABELS, dial_set
+from edgevit_runtime import Model
 
 GOLDEN = Path(__file__).parent / "golden" / "dials-int8.tflite"
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from edgevit_runtime import Model
-from edgevit_runtime.preprocess import prepare
-from samples import random_picture
+from edgevit_runtime.preprocess.pipeline import prepare
+from support.sample_pictures import random_picture
 
 ROOT = Path(__file__).resolve().parents[1]
 RESOLUTION = 96
@@ -21,7 +22,7 @@ RECIPES = ("float32", "float16", "int8", "int8-static", "int4")
 @pytest.fixture(scope="module")
 def single(artefact, tmp_path_factory):
     """The recipe's artefact at one resolution, out of the ladder; without logits, as most are."""
-    from edgevit.converters.extract import extract
+    from converters.artefact.extraction import extract
 
     folder = tmp_path_factory.mktemp("single")
 

@@ -7,10 +7,9 @@ import sys
 import textwrap
 from pathlib import Path
 
-from edgevit.converters.recipes import RECIPES
-from samples import LABELS
-
+from converters.quantize.recipes import RECIPES
 from edgevit.cli.main import COMMANDS, _group
+from support.sample_pictures import LABELS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -6,8 +6,9 @@ import sys
 
 import numpy as np
 import pytest
+
 from edgevit_runtime import Model
-from edgevit_runtime.preprocess import prepare
+from edgevit_runtime.preprocess.pipeline import prepare
 
 pytestmark = [pytest.mark.realdata, pytest.mark.slow]
 

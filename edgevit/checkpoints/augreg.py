@@ -6,8 +6,9 @@ normalisation, which is the same in all of them. GELU is exact here, as in timm,
 
 from __future__ import annotations
 
+from edgevit.checkpoints.checkpoint_file import NPZ, CheckpointFile
 from edgevit.checkpoints.facts import NO_HEAD, Facts
-from edgevit.checkpoints.rules import (
+from edgevit.checkpoints.weight_mapping import (
     FROM_HEADS,
     HEAD_BIAS,
     SAME_1D,
@@ -15,10 +16,9 @@ from edgevit.checkpoints.rules import (
     SAME_4D,
     TO_HEADS,
     TOKENS,
-    Layout,
-    Rule,
+    TensorLayout,
+    WeightRule,
 )
-from edgevit.checkpoints.source import NPZ, Source
 from edgevit.config import HALF, ViTConfig
 from edgevit.errors import CheckpointError
 
@@ -33,15 +33,15 @@ DROPPED = {
 }
 
 
-def recognise(source: Source) -> bool:
+def recognise(source: CheckpointFile) -> bool:
     return source.container == NPZ and any(f"{prefix}{KERNEL}" in source.tensors for prefix in PREFIXES)
 
 
-def _prefix(source: Source) -> str:
+def _prefix(source: CheckpointFile) -> str:
     return next(prefix for prefix in PREFIXES if f"{prefix}{KERNEL}" in source.tensors)
 
 
-def facts(source: Source) -> Facts:
+def facts(source: CheckpointFile) -> Facts:
     prefix = _prefix(source)
     if f"{prefix}conv_root/kernel" in source.tensors:
         raise CheckpointError(f"{source.path}: a hybrid with a ResNet in front of the ViT; edgevit has ViTs alone")
@@ -67,13 +67,13 @@ def facts(source: Source) -> Facts:
     )
 
 
-def rules(config: ViTConfig, source: Source) -> dict[str, Rule]:
+def rules(config: ViTConfig, source: CheckpointFile) -> dict[str, WeightRule]:
     """A rule for each weight of a model of this shape."""
     prefix = _prefix(source)
     encoder = f"{prefix}Transformer"
     table = {
-        "positions/class_token": Rule((f"{prefix}cls",), TOKENS),
-        "positions/positions": Rule((f"{encoder}/posembed_input/pos_embedding",), TOKENS),
+        "positions/class_token": WeightRule((f"{prefix}cls",), TOKENS),
+        "positions/positions": WeightRule((f"{encoder}/posembed_input/pos_embedding",), TOKENS),
         **_layer("patches/projection", f"{prefix}embedding", SAME_4D),
         **_norm("norm", f"{encoder}/encoder_norm"),
         **_layer("head/linear", f"{prefix}head"),
@@ -83,8 +83,8 @@ def rules(config: ViTConfig, source: Source) -> dict[str, Rule]:
         parts = [f"{theirs}/{ATTENTION}/{part}" for part in ("query", "key", "value")]
         table |= {
             **_norm(f"{ours}/norm1", f"{theirs}/LayerNorm_0"),
-            f"{ours}/attention/qkv/kernel": Rule(tuple(f"{part}/kernel" for part in parts), TO_HEADS),
-            f"{ours}/attention/qkv/bias": Rule(tuple(f"{part}/bias" for part in parts), HEAD_BIAS),
+            f"{ours}/attention/qkv/kernel": WeightRule(tuple(f"{part}/kernel" for part in parts), TO_HEADS),
+            f"{ours}/attention/qkv/bias": WeightRule(tuple(f"{part}/bias" for part in parts), HEAD_BIAS),
             **_layer(f"{ours}/attention/output", f"{theirs}/{ATTENTION}/out", FROM_HEADS),
             **_norm(f"{ours}/norm2", f"{theirs}/LayerNorm_2"),
             **_layer(f"{ours}/expand", f"{theirs}/MlpBlock_3/Dense_0"),
@@ -93,15 +93,15 @@ def rules(config: ViTConfig, source: Source) -> dict[str, Rule]:
     return table
 
 
-def _layer(ours: str, theirs: str, kernel: Layout = SAME_2D) -> dict[str, Rule]:
+def _layer(ours: str, theirs: str, kernel: TensorLayout = SAME_2D) -> dict[str, WeightRule]:
     return {
-        f"{ours}/kernel": Rule((f"{theirs}/kernel",), kernel),
-        f"{ours}/bias": Rule((f"{theirs}/bias",), SAME_1D),
+        f"{ours}/kernel": WeightRule((f"{theirs}/kernel",), kernel),
+        f"{ours}/bias": WeightRule((f"{theirs}/bias",), SAME_1D),
     }
 
 
-def _norm(ours: str, theirs: str) -> dict[str, Rule]:
+def _norm(ours: str, theirs: str) -> dict[str, WeightRule]:
     return {
-        f"{ours}/gamma": Rule((f"{theirs}/scale",), SAME_1D),
-        f"{ours}/beta": Rule((f"{theirs}/bias",), SAME_1D),
+        f"{ours}/gamma": WeightRule((f"{theirs}/scale",), SAME_1D),
+        f"{ours}/beta": WeightRule((f"{theirs}/bias",), SAME_1D),
     }

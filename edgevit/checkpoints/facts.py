@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from edgevit.checkpoints.source import Source
+from edgevit.checkpoints.checkpoint_file import CheckpointFile
 from edgevit.config import PATCH_SIZES, VARIANTS, ViTConfig, variant_config
 from edgevit.errors import CheckpointError
 
@@ -72,7 +72,7 @@ def _near(left: Colour, right: Colour) -> bool:
     return all(abs(a - b) < 1e-4 for a, b in zip(left, right, strict=True))
 
 
-def config_for(facts: Facts, source: Source, variant: str | None, hint: str | None) -> ViTConfig:
+def config_for(facts: Facts, source: CheckpointFile, variant: str | None, hint: str | None) -> ViTConfig:
     """The variant's config with what the checkpoint decides: classes, position grid, normalisation, epsilon.
 
     variant: what the user says, `custom` included; None to tell it from the shape.
@@ -107,7 +107,7 @@ def config_for(facts: Facts, source: Source, variant: str | None, hint: str | No
     return config.with_(**changes, **({"base_resolution": grid * config.patch} if grid else {}))
 
 
-def _custom(facts: Facts, source: Source, changes: dict[str, Any]) -> ViTConfig:
+def _custom(facts: Facts, source: CheckpointFile, changes: dict[str, Any]) -> ViTConfig:
     if facts.heads is None:
         raise CheckpointError(
             f"{source.path}: no variant has its shape ({facts}), and tensors do not tell the number of heads: put "

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from edgevit.checkpoints import augreg, keras_hub, timm, transformers
+from edgevit.checkpoints.checkpoint_file import KERAS_H5, CheckpointFile, read
 from edgevit.checkpoints.facts import CUSTOM, Facts, config_for, variants_of
 from edgevit.checkpoints.hub import variant_of
-from edgevit.checkpoints.rules import Rule, apply, left_out, without_head
-from edgevit.checkpoints.source import KERAS_H5, Source, read
+from edgevit.checkpoints.weight_mapping import WeightRule, apply, left_out, without_head
 from edgevit.config import ViTConfig, variant_config
 from edgevit.errors import CheckpointError, ConfigError
 from edgevit.model import ViT, build, named_weights
@@ -23,9 +23,9 @@ class Format:
     """One importer: the functions of its module."""
 
     what: str
-    recognise: Callable[[Source], bool]
-    facts: Callable[[Source], Facts]
-    rules: Callable[[ViTConfig, Source], dict[str, Rule]]
+    recognise: Callable[[CheckpointFile], bool]
+    facts: Callable[[CheckpointFile], Facts]
+    rules: Callable[[ViTConfig, CheckpointFile], dict[str, WeightRule]]
     dropped: Mapping[str, str]
     """Patterns of tensor names that the model does without, and why."""
 
@@ -50,7 +50,7 @@ FORMATS: dict[str, Format] = {
 }  # fmt: skip
 
 
-def format_of(source: Source) -> str:
+def format_of(source: CheckpointFile) -> str:
     """The key of the format whose names the tensors have. Raises `CheckpointError` that lists them all."""
     for name, each in FORMATS.items():
         if each.recognise(source):
@@ -136,7 +136,7 @@ def _resizing(facts: Facts, policy: str) -> str:
     return f"pictures: {policy}, which the checkpoint was made for"
 
 
-def _account(source: Source, rules: Mapping[str, Rule], dropped: Mapping[str, str]) -> list[str]:
+def _account(source: CheckpointFile, rules: Mapping[str, WeightRule], dropped: Mapping[str, str]) -> list[str]:
     """A line for each reason that tensors were left out, and for what was folded."""
     used = {name for rule in rules.values() for name in rule.names}
     reasons: dict[str, list[str]] = {}

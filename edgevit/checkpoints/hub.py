@@ -7,7 +7,8 @@ from pathlib import Path
 from edgevit.config import PATCH_SIZES, VARIANTS
 from edgevit.errors import CheckpointError
 
-# What `edgevit.checkpoints.source` reads, weights first. A repository's pickles and other copies stay where they are.
+# What `edgevit.checkpoints.checkpoint_file` reads, weights first. A repository's pickles
+# and other copies stay where they are.
 WEIGHTS = ("model.safetensors", "model.weights.h5")
 PATTERNS = (*WEIGHTS, "task.weights.h5", "*.json")
 

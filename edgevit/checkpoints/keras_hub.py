@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from edgevit.checkpoints.checkpoint_file import KERAS_H5, CheckpointFile
 from edgevit.checkpoints.facts import NO_HEAD, Colour, Facts
-from edgevit.checkpoints.rules import (
+from edgevit.checkpoints.weight_mapping import (
     FROM_HEADS,
     HEAD_BIAS,
     SAME_1D,
@@ -18,11 +19,10 @@ from edgevit.checkpoints.rules import (
     SAME_4D,
     TO_HEADS,
     TOKENS,
-    Layout,
-    Rule,
+    TensorLayout,
+    WeightRule,
     alone,
 )
-from edgevit.checkpoints.source import KERAS_H5, Source
 from edgevit.config import ViTConfig
 from edgevit.documents import Record
 from edgevit.errors import CheckpointError
@@ -98,17 +98,17 @@ DROPPED = {
 }
 
 
-def recognise(source: Source) -> bool:
+def recognise(source: CheckpointFile) -> bool:
     config = source.documents.get("config.json")
     return source.container == KERAS_H5 and config is not None and config.values.get("class_name") in BACKBONES
 
 
-def _backbone(source: Source) -> tuple[Backbone, Record]:
+def _backbone(source: CheckpointFile) -> tuple[Backbone, Record]:
     config = source.documents["config.json"]
     return BACKBONES[config.values["class_name"]], config.record("config")
 
 
-def _positions(source: Source) -> str:
+def _positions(source: CheckpointFile) -> str:
     """The name of the learned positions that the backbone adds."""
     names, config = _backbone(source)
     if names.family == "vit":
@@ -118,7 +118,7 @@ def _positions(source: Source) -> str:
     return f"{names.embedding}/vars/{2 if config.values.get('use_mask_token', True) else 1}"
 
 
-def facts(source: Source) -> Facts:
+def facts(source: CheckpointFile) -> Facts:
     names, config = _backbone(source)
     for key, only in (("use_class_token", True), ("num_register_tokens", 0), ("use_swiglu_ffn", False)):
         if (said := config.values.get(key, only)) != only:
@@ -148,7 +148,7 @@ def facts(source: Source) -> Facts:
     )
 
 
-def _classes(source: Source) -> tuple[int | None, str]:
+def _classes(source: CheckpointFile) -> tuple[int | None, str]:
     """The number of classes in task.json, or None and why there is no head to take over."""
     if "task.json" not in source.documents or f"{HEAD}/vars/0" not in source.tensors:
         return None, NO_HEAD
@@ -160,7 +160,7 @@ def _classes(source: Source) -> tuple[int | None, str]:
     return task.whole("num_classes", least=1), ""
 
 
-def _preprocessing(source: Source) -> dict[str, Any]:
+def _preprocessing(source: CheckpointFile) -> dict[str, Any]:
     """pixel * scale + offset of image_converter.json as (pixel / 255 - mean) / std, and its resizing as a policy."""
     if "image_converter.json" not in source.documents:
         return {}
@@ -185,20 +185,20 @@ def _colour(converter: Record, key: str, otherwise: float) -> Colour:
     return float(numbers[0]), float(numbers[1]), float(numbers[2])
 
 
-def rules(config: ViTConfig, source: Source) -> dict[str, Rule]:
+def rules(config: ViTConfig, source: CheckpointFile) -> dict[str, WeightRule]:
     """A rule for each weight of a model of this shape."""
     names, theirs = _backbone(source)
     biased = {key: theirs.values.get(key, True) for key in ("use_mha_bias", "use_mlp_bias", "use_patch_bias")}
     tokens, positions = f"{names.embedding}/vars", SAME_2D if names.family == "vit" else TOKENS
     table = {
-        "positions/class_token": Rule((f"{tokens}/0",), TOKENS),
-        "positions/positions": Rule((_positions(source),), positions),
+        "positions/class_token": WeightRule((f"{tokens}/0",), TOKENS),
+        "positions/positions": WeightRule((_positions(source),), positions),
         **_layer("patches/projection", f"{names.embedding}/{names.projection}", SAME_4D, biased["use_patch_bias"]),
         **_norm("norm", names.norm),
     }
     head = _layer("head/linear", HEAD)
     if config.distilled:
-        table["positions/distillation_token"] = Rule((f"{tokens}/1",), TOKENS)
+        table["positions/distillation_token"] = WeightRule((f"{tokens}/1",), TOKENS)
         head = alone(head)  # KerasHub's DeiT has a distillation token, and one head, on the class token
     table |= head
     for index in range(config.depth):
@@ -208,8 +208,8 @@ def rules(config: ViTConfig, source: Source) -> dict[str, Rule]:
         parts = [f"{attention}/{part}_dense/vars" for part in ("query", "key", "value")]
         table |= {
             **_norm(f"{ours}/norm1", f"{block}/{names.norm1}"),
-            f"{ours}/attention/qkv/kernel": Rule(tuple(f"{part}/0" for part in parts), TO_HEADS),
-            f"{ours}/attention/qkv/bias": Rule(tuple(f"{part}/1" for part in parts) if heads else (), HEAD_BIAS),
+            f"{ours}/attention/qkv/kernel": WeightRule(tuple(f"{part}/0" for part in parts), TO_HEADS),
+            f"{ours}/attention/qkv/bias": WeightRule(tuple(f"{part}/1" for part in parts) if heads else (), HEAD_BIAS),
             **_layer(f"{ours}/attention/output", f"{attention}/output_dense", FROM_HEADS, heads, mix),
             **_norm(f"{ours}/norm2", f"{block}/{names.norm2}"),
             **_layer(f"{ours}/expand", f"{block}/{names.expand}", SAME_2D, biased["use_mlp_bias"]),
@@ -219,16 +219,16 @@ def rules(config: ViTConfig, source: Source) -> dict[str, Rule]:
 
 
 def _layer(
-    ours: str, theirs: str, kernel: Layout = SAME_2D, biased: bool = True, scale: str | None = None
-) -> dict[str, Rule]:
+    ours: str, theirs: str, kernel: TensorLayout = SAME_2D, biased: bool = True, scale: str | None = None
+) -> dict[str, WeightRule]:
     return {
-        f"{ours}/kernel": Rule((f"{theirs}/vars/0",), kernel, scale),
-        f"{ours}/bias": Rule((f"{theirs}/vars/1",) if biased else (), SAME_1D, scale if biased else None),
+        f"{ours}/kernel": WeightRule((f"{theirs}/vars/0",), kernel, scale),
+        f"{ours}/bias": WeightRule((f"{theirs}/vars/1",) if biased else (), SAME_1D, scale if biased else None),
     }
 
 
-def _norm(ours: str, theirs: str) -> dict[str, Rule]:
+def _norm(ours: str, theirs: str) -> dict[str, WeightRule]:
     return {
-        f"{ours}/gamma": Rule((f"{theirs}/vars/0",), SAME_1D),
-        f"{ours}/beta": Rule((f"{theirs}/vars/1",), SAME_1D),
+        f"{ours}/gamma": WeightRule((f"{theirs}/vars/0",), SAME_1D),
+        f"{ours}/beta": WeightRule((f"{theirs}/vars/1",), SAME_1D),
     }

@@ -7,26 +7,26 @@ from __future__ import annotations
 
 from typing import Any
 
+from edgevit.checkpoints.checkpoint_file import SAFETENSORS, CheckpointFile
 from edgevit.checkpoints.facts import Facts
-from edgevit.checkpoints.rules import (
+from edgevit.checkpoints.weight_mapping import (
     SAME_1D,
     TOKENS,
     TORCH_CONV,
-    Rule,
+    WeightRule,
     torch_linear,
     torch_norm,
 )
-from edgevit.checkpoints.source import SAFETENSORS, Source
 from edgevit.config import ViTConfig
 
 DROPPED = {"mask_token": "for masked pretraining only"}
 
 
-def recognise(source: Source) -> bool:
+def recognise(source: CheckpointFile) -> bool:
     return source.container == SAFETENSORS and "patch_embed.proj.weight" in source.tensors
 
 
-def facts(source: Source) -> Facts:
+def facts(source: CheckpointFile) -> Facts:
     width, _, patch, _ = source.shape("patch_embed.proj.weight", "width", "3", "P", "P")
     distilled = "dist_token" in source.tensors
     _, positions, _ = source.shape("pos_embed", "1", "N", "width")
@@ -44,12 +44,12 @@ def facts(source: Source) -> Facts:
     )
 
 
-def _scaled(source: Source) -> bool:
+def _scaled(source: CheckpointFile) -> bool:
     """Whether its blocks have LayerScale."""
     return "blocks.0.ls1.gamma" in source.tensors
 
 
-def _preprocessing(source: Source) -> dict[str, Any]:
+def _preprocessing(source: CheckpointFile) -> dict[str, Any]:
     """mean, std and resize from config.json's `pretrained_cfg`, if timm wrote it."""
     config = source.documents.get("config.json")
     if config is None or not config.has("pretrained_cfg"):
@@ -68,19 +68,19 @@ def _preprocessing(source: Source) -> dict[str, Any]:
     return found
 
 
-def rules(config: ViTConfig, source: Source) -> dict[str, Rule]:
+def rules(config: ViTConfig, source: CheckpointFile) -> dict[str, WeightRule]:
     """A rule for each weight of a model of this shape."""
     scaled = _scaled(source)
     table = {
-        "positions/class_token": Rule(("cls_token",), TOKENS),
-        "positions/positions": Rule(("pos_embed",), TOKENS),
-        "patches/projection/kernel": Rule(("patch_embed.proj.weight",), TORCH_CONV),
-        "patches/projection/bias": Rule(("patch_embed.proj.bias",), SAME_1D),
+        "positions/class_token": WeightRule(("cls_token",), TOKENS),
+        "positions/positions": WeightRule(("pos_embed",), TOKENS),
+        "patches/projection/kernel": WeightRule(("patch_embed.proj.weight",), TORCH_CONV),
+        "patches/projection/bias": WeightRule(("patch_embed.proj.bias",), SAME_1D),
         **torch_norm("norm", "norm"),
         **torch_linear("head/linear", "head"),
     }
     if config.distilled:
-        table["positions/distillation_token"] = Rule(("dist_token",), TOKENS)
+        table["positions/distillation_token"] = WeightRule(("dist_token",), TOKENS)
         table |= torch_linear("distillation_head/linear", "head_dist")
     for index in range(config.depth):
         ours, theirs = f"block{index}", f"blocks.{index}"

@@ -8,9 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from edgevit.checkpoints.checkpoint_file import SAFETENSORS, CheckpointFile
 from edgevit.checkpoints.facts import NO_HEAD, Facts
-from edgevit.checkpoints.rules import SAME_1D, TOKENS, TORCH_CONV, TORCH_LINEAR, Rule, alone, torch_linear, torch_norm
-from edgevit.checkpoints.source import SAFETENSORS, Source
+from edgevit.checkpoints.weight_mapping import (
+    SAME_1D,
+    TOKENS,
+    TORCH_CONV,
+    TORCH_LINEAR,
+    WeightRule,
+    alone,
+    torch_linear,
+    torch_norm,
+)
 from edgevit.config import ViTConfig
 from edgevit.documents import Record
 from edgevit.errors import CheckpointError
@@ -26,15 +35,15 @@ EPSILON = {"vit": 1e-12, "deit": 1e-12, "dinov2": 1e-6}  # defaults of ViTConfig
 BILINEAR, BICUBIC = 2, 3  # Pillow's numbers, which preprocessor_config.json gives
 
 
-def recognise(source: Source) -> bool:
+def recognise(source: CheckpointFile) -> bool:
     return source.container == SAFETENSORS and any(f"{prefix}{KERNEL}" in source.tensors for prefix in PREFIXES)
 
 
-def _prefix(source: Source) -> str:
+def _prefix(source: CheckpointFile) -> str:
     return next(prefix for prefix in PREFIXES if f"{prefix}{KERNEL}" in source.tensors)
 
 
-def _kind(source: Source) -> str:
+def _kind(source: CheckpointFile) -> str:
     """`vit`, `deit` or `dinov2`, which name their tensors differently."""
     prefix = _prefix(source)
     if f"{prefix}encoder.layer.0.norm1.weight" in source.tensors:
@@ -42,7 +51,7 @@ def _kind(source: Source) -> str:
     return "deit" if f"{prefix}embeddings.distillation_token" in source.tensors else "vit"
 
 
-def facts(source: Source) -> Facts:
+def facts(source: CheckpointFile) -> Facts:
     prefix, kind = _prefix(source), _kind(source)
     for name, what in (("embeddings.register_tokens", "register tokens"), ("encoder.layer.0.mlp.weights_in", "SwiGLU")):
         if any(each.startswith(f"{prefix}{name}") for each in source.tensors):
@@ -77,7 +86,7 @@ def facts(source: Source) -> Facts:
     return found
 
 
-def _classes(source: Source, kind: str) -> tuple[int | None, str]:
+def _classes(source: CheckpointFile, kind: str) -> tuple[int | None, str]:
     """The number of classes, or None and why there is no head to take over."""
     for name in ("classifier.weight", "cls_classifier.weight"):
         if name not in source.tensors:
@@ -100,7 +109,7 @@ def _labels(config: Record, classes: int) -> tuple[str, ...]:
     return labels
 
 
-def _preprocessing(source: Source) -> dict[str, Any]:
+def _preprocessing(source: CheckpointFile) -> dict[str, Any]:
     """mean, std and resize as preprocessor_config.json gives them."""
     record = source.documents.get("preprocessor_config.json")
     if record is None:
@@ -141,19 +150,19 @@ def _side(size: Any) -> int | None:
     return size if isinstance(size, int) and size > 0 else None
 
 
-def rules(config: ViTConfig, source: Source) -> dict[str, Rule]:
+def rules(config: ViTConfig, source: CheckpointFile) -> dict[str, WeightRule]:
     """A rule for each weight of a model of this shape."""
     prefix, kind = _prefix(source), _kind(source)
     table = {
-        "positions/class_token": Rule((f"{prefix}embeddings.cls_token",), TOKENS),
-        "positions/positions": Rule((f"{prefix}embeddings.position_embeddings",), TOKENS),
-        "patches/projection/kernel": Rule((f"{prefix}{KERNEL}",), TORCH_CONV),
-        "patches/projection/bias": Rule((f"{prefix}embeddings.patch_embeddings.projection.bias",), SAME_1D),
+        "positions/class_token": WeightRule((f"{prefix}embeddings.cls_token",), TOKENS),
+        "positions/positions": WeightRule((f"{prefix}embeddings.position_embeddings",), TOKENS),
+        "patches/projection/kernel": WeightRule((f"{prefix}{KERNEL}",), TORCH_CONV),
+        "patches/projection/bias": WeightRule((f"{prefix}embeddings.patch_embeddings.projection.bias",), SAME_1D),
         **torch_norm("norm", f"{prefix}layernorm"),
         **torch_linear("head/linear", "classifier"),
     }
     if config.distilled:
-        table["positions/distillation_token"] = Rule((f"{prefix}embeddings.distillation_token",), TOKENS)
+        table["positions/distillation_token"] = WeightRule((f"{prefix}embeddings.distillation_token",), TOKENS)
         table |= _distilled_heads(source)
     for index in range(config.depth):
         ours, theirs = f"block{index}", f"{prefix}encoder.layer.{index}"
@@ -179,18 +188,18 @@ def rules(config: ViTConfig, source: Source) -> dict[str, Rule]:
     return table
 
 
-def _attention(source: Source, ours: str, theirs: str) -> dict[str, Rule]:
+def _attention(source: CheckpointFile, ours: str, theirs: str) -> dict[str, WeightRule]:
     """Q, K and V, which are three layers there. config.json says where they have no bias."""
     config = source.documents.get("config.json")
     biased = config is None or config.values.get("qkv_bias", True)
     names = tuple(f"{theirs}.{part}" for part in ("query", "key", "value"))
     return {
-        f"{ours}/kernel": Rule(tuple(f"{name}.weight" for name in names), TORCH_LINEAR),
-        f"{ours}/bias": Rule(tuple(f"{name}.bias" for name in names) if biased else (), SAME_1D),
+        f"{ours}/kernel": WeightRule(tuple(f"{name}.weight" for name in names), TORCH_LINEAR),
+        f"{ours}/bias": WeightRule(tuple(f"{name}.bias" for name in names) if biased else (), SAME_1D),
     }
 
 
-def _distilled_heads(source: Source) -> dict[str, Rule]:
+def _distilled_heads(source: CheckpointFile) -> dict[str, WeightRule]:
     """Both heads of DeiT; or the one that DeiTForImageClassification has, on the class token."""
     if "cls_classifier.weight" in source.tensors:
         return {

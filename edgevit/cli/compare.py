@@ -42,7 +42,7 @@ def command(
     from edgevit.errors import ConfigError
     from edgevit.files import write_text
     from edgevit.latency.comparison import Comparison, read_profiles
-    from edgevit.report.comparison import comparison_view
+    from edgevit.report.text.comparison_table import comparison_view
 
     limit = None if fail_slower is None else parse_share(fail_slower)
     console = console_for(json_target, quiet)
@@ -52,8 +52,8 @@ def command(
         raise ConfigError(f"a comparison needs two profiles or more, and {paths[0]} holds one: name another beside it")
     page = None
     if output:
-        from edgevit.report.accuracy import Accuracies
-        from edgevit.report.html import render
+        from edgevit.report.accuracies import Accuracies
+        from edgevit.report.html.page import render
 
         page = render(comparison.profiles, Accuracies())
     console.print(comparison_view(comparison))

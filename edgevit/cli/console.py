@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from edgevit_runtime.native import quiet
 from rich.console import Console
 from rich.progress import Progress, ProgressColumn
 
 from edgevit.errors import ConfigError
 from edgevit.files import check_writable, write_text
+from edgevit_runtime.engines.quiet import quiet
 
 _NO_JSON = (".txt", ".log", ".jsonl", ".yaml", ".yml", ".html")
 """What no command takes as an input: after `--json` it is meant as the file to write."""

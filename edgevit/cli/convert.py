@@ -22,8 +22,8 @@ from edgevit.errors import ConversionError
 from edgevit.files import check_writable
 
 if TYPE_CHECKING:
-    from edgevit.converters.recipes import Recipe
-    from edgevit.converters.selection import Trial
+    from converters.quantize.recipes import Recipe
+    from converters.search.mixed_precision import Trial
 
 
 @click.command("convert", cls=JsonCommand)
@@ -105,12 +105,12 @@ def command(
             raise click.UsageError(f"{name} says what becomes of --max-drop, which is not there")
     console = console_for(json_target, quiet)
     check_writable(output)  # once more than `convert` does, before Keras is loaded
-    from edgevit.converters.custom import check_writable_recipe, find_recipe, write_recipe
+    from converters.quantize.recipe_files import check_writable_recipe, find_recipe, write_recipe
     from edgevit.data.labels import read_labels
     from edgevit.latency.curve import LEAST_RESOLUTIONS
     from edgevit.pixels import parse_pixels
-    from edgevit.report.commands import command_line
-    from edgevit.report.selection import result_lines, selection_table, trial_line
+    from edgevit.report.text.command_lines import command_line
+    from edgevit.report.text.mixed_precision_table import result_lines, selection_table, trial_line
 
     chosen = find_recipe(recipe or "int8")
     if pixels is not None:
@@ -137,21 +137,21 @@ def command(
     with bar:
         task = bar.add_task("…", total=None)
         load_keras()
-        from edgevit.converters import convert
+        from converters import convert
         from edgevit.model import ViT, load_any
 
         loaded, judged, selection = load_any(model, pixels=pixels), None, None
         if validation is not None:
-            from edgevit.converters.accuracy import Validation
-            from edgevit.converters.artefact import JUDGES_OURS
+            from converters.conversion import JUDGES_OURS
+            from converters.search.validation import Validation
 
             if not isinstance(loaded, ViT):
                 raise ConversionError(JUDGES_OURS)
 
             judged = Validation(loaded, validation, labels=names, resize=resize, on_picture=show)
         if judged is not None and max_drop is not None and isinstance(loaded, ViT):
-            from edgevit.converters.selection import select
-            from edgevit.converters.writing import check_target
+            from converters.artefact.file_writer import check_target
+            from converters.search.mixed_precision import select
 
             check_target(output, sign)
             selection = select(
@@ -183,8 +183,8 @@ def command(
             on_step=show,
         )
 
-    from edgevit.converters import inspect
-    from edgevit.report.inspection import inspection_table
+    from converters import inspect
+    from edgevit.report.text.inspection_table import inspection_table
 
     inspection = inspect(output)
     if save_recipe is not None:

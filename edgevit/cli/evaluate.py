@@ -60,7 +60,7 @@ def command(
     if ".keras" in {each.suffix for each in (model, *against)}:
         load_keras()
     from edgevit.evaluation import evaluate
-    from edgevit.report.evaluation import drop_table, evaluation_notes, evaluation_table
+    from edgevit.report.text.evaluation_table import drop_table, evaluation_notes, evaluation_table
 
     pictures = TextColumn("{task.completed}/{task.total} pictures")
     bar = progress_bar(console, "evaluating", BarColumn(), pictures, TimeRemainingColumn())

@@ -29,9 +29,9 @@ def command(
     it). It is tested and sealed before it is put in place.
     """
     console = console_for(json_target, quiet)
-    from edgevit.converters import inspect
-    from edgevit.converters.extract import extract
-    from edgevit.report.inspection import inspection_table
+    from converters import inspect
+    from converters.artefact.extraction import extract
+    from edgevit.report.text.inspection_table import inspection_table
 
     extract(artefact, output, resolution, sign=sign)
     inspection = inspect(output)

@@ -63,7 +63,7 @@ def command(
     """
     from edgevit.checkpoints import hub
     from edgevit.data.labels import read_label_keys, read_labels
-    from edgevit.report.commands import command_line
+    from edgevit.report.text.command_lines import command_line
 
     console = console_for(json_target, quiet)
     if checkpoint.endswith(".keras"):

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
+from converters import inspect
 from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, quiet_option
-from edgevit.converters import inspect
-from edgevit.keras_file import inspect_model
-from edgevit.report.inspection import inspection_table, manifest_lines, model_lines
+from edgevit.model_inspection import inspect_model
+from edgevit.report.text.inspection_table import inspection_table, manifest_lines, model_lines
 
 
 @click.command("inspect", cls=JsonCommand)

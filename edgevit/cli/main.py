@@ -131,6 +131,6 @@ def _run(call: Callable[[], Any]) -> None:
     finally:
         if ours:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if "edgevit_runtime.native" in sys.modules:  # only where an interpreter may have been at work
-        sys.modules["edgevit_runtime.native"].silence_exit()
+    if "edgevit_runtime.engines.quiet" in sys.modules:  # only where an interpreter may have been at work
+        sys.modules["edgevit_runtime.engines.quiet"].silence_exit()
     sys.exit(code)

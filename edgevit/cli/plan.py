@@ -42,8 +42,8 @@ def command(
     from edgevit.files import write_bytes
     from edgevit.latency.plan import plans_document
     from edgevit.report.candidates import make_plans
-    from edgevit.report.documents import check_evaluations, check_profiles, read_documents
-    from edgevit.report.plan import plan_view
+    from edgevit.report.input_documents import check_evaluations, check_profiles, read_documents
+    from edgevit.report.text.plan_table import plan_view
 
     console = console_for(json_target, quiet)
     check_output(png_path, ".png")
@@ -58,8 +58,8 @@ def command(
         devices = ", ".join(plan.device for plan in plans)
         raise ConfigError(f"--png is for one device, and these profiles are of {len(plans)}: {devices}")
     if png_path:
-        from edgevit.report.canvas import png
-        from edgevit.report.plan_plot import plan_figure
+        from edgevit.report.charts.canvas import png
+        from edgevit.report.charts.plan_chart import plan_figure
 
         write_bytes(png_path, png(plan_figure(plans[0])))
     console.print(plan_view(plans))

@@ -41,10 +41,10 @@ def command(
     Each latency comes with the range that it is believed in; docs/comparing.md says how often that held.
     """
     from edgevit.latency.comparison import read_profiles
-    from edgevit.latency.rates import Predictor, of_threads, of_vits
-    from edgevit.latency.shapes import reshaped
-    from edgevit.report import words
-    from edgevit.report.prediction import prediction_view
+    from edgevit.latency.prediction import Predictor, of_threads, of_vits
+    from edgevit.latency.shape_options import reshaped
+    from edgevit.report.text import formatting
+    from edgevit.report.text.prediction_table import prediction_view
 
     console = console_for(json_target, quiet)
     kept, left_out = of_vits(read_profiles(paths))
@@ -63,7 +63,9 @@ def command(
     first = predictor.profiles[0]
     if other_threads and threads is None:
         also = ", ".join(map(str, other_threads))
-        console.print(f"On {words.threads(first)}, as measured first; there are profiles on {also}, too: --threads N.")
+        console.print(
+            f"On {formatting.threads(first)}, as measured first; there are profiles on {also}, too: --threads N."
+        )
     document: dict[str, Any] = {
         "schema": "edgevit.prediction/1",
         "profiles": [profile.model for profile in predictor.profiles],

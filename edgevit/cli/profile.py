@@ -70,9 +70,9 @@ def command(
     Runs the runtime in a process of its own. The curve needs at least five resolutions. Several artefacts are measured
     in turns and put side by side; their --json is what `edgevit compare --json` prints.
     """
-    from edgevit.latency.profile import measure, unmet
-    from edgevit.latency.request import ProfileRequest, parse_cpus, parse_threads
-    from edgevit.report.tables import profile_view
+    from edgevit.devices.profile_request import ProfileRequest, parse_cpus, parse_threads
+    from edgevit.latency.measurement import measure, unmet
+    from edgevit.report.text.profile_tables import profile_view
 
     request = ProfileRequest(
         resolutions=() if resolutions is None else parse_resolutions(resolutions),
@@ -89,7 +89,7 @@ def command(
     console = console_for(json_target, quiet)
     _check_patches(artefacts, unseen)
     if len(artefacts) > 1:
-        from edgevit.cli.several import profile_several
+        from edgevit.cli.profile_several import profile_several
 
         profile_several(artefacts, request, device, benchmark_model, unseen, budget_ms, console, json_target)
         return
@@ -107,9 +107,8 @@ def command(
 
 def _check_patches(artefacts: Sequence[Path], unseen: Sequence[int]) -> None:
     """Raises `ResolutionError` for a resolution to predict that a model cannot have: before minutes of measuring."""
-    from edgevit_runtime import read_manifest
-
     from edgevit.config import check_resolution
+    from edgevit_runtime import read_manifest
 
     for artefact in artefacts:
         if unseen and artefact.is_file():  # what is not there is the device's to report, as without --predict

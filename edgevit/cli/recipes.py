@@ -10,7 +10,7 @@ import click
 from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, quiet_option
 
 if TYPE_CHECKING:
-    from edgevit.converters.recipes import Recipe
+    from converters.quantize.recipes import Recipe
 
 
 @click.command("recipes", cls=JsonCommand)
@@ -23,9 +23,9 @@ def command(recipe: str | None, json_target: str | None, quiet: bool) -> None:
     With RECIPE that one alone. With FILE.toml in its place check and show a custom one; docs/quantization.md says
     what stands in it.
     """
-    from edgevit.converters.custom import find_recipe
-    from edgevit.converters.recipes import RECIPES
-    from edgevit.report.recipes import recipes_table, rule_lines
+    from converters.quantize.recipe_files import find_recipe
+    from converters.quantize.recipes import RECIPES
+    from edgevit.report.text.recipe_tables import recipes_table, rule_lines
 
     console = console_for(json_target, quiet)
     recipes = list(RECIPES.values()) if recipe is None else [find_recipe(recipe)]

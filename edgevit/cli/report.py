@@ -36,11 +36,11 @@ def command(
     """
     from edgevit.files import write_bytes, write_text
     from edgevit.latency.comparison import Comparison
-    from edgevit.report.canvas import png
-    from edgevit.report.documents import read_documents
-    from edgevit.report.html import render
-    from edgevit.report.overlay import latency_overlay
-    from edgevit.report.plots import combined_figure
+    from edgevit.report.charts.canvas import png
+    from edgevit.report.charts.curve_charts import combined_figure
+    from edgevit.report.charts.overlay_charts import latency_overlay
+    from edgevit.report.html.page import render
+    from edgevit.report.input_documents import read_documents
 
     check_output(output, ".html")
     check_output(png_path, ".png")

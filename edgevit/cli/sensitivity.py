@@ -40,10 +40,11 @@ def command(
     It runs all pictures once for each class of each block: minutes for 32, a quarter of that for 8.
     """
     console = console_for(json_target, quiet)
-    from edgevit.converters.custom import find_recipe
+    from converters.quantize.recipe_files import find_recipe
     from edgevit.files import check_writable, write_bytes
-    from edgevit.report.canvas import png as draw
-    from edgevit.report.sensitivity import next_step, sensitivity_figure, sensitivity_notes, sensitivity_table
+    from edgevit.report.charts.canvas import png as draw
+    from edgevit.report.charts.sensitivity_chart import sensitivity_figure
+    from edgevit.report.text.sensitivity_table import next_step, sensitivity_notes, sensitivity_table
 
     chosen = find_recipe(recipe)
     if png is not None:
@@ -52,7 +53,7 @@ def command(
     with bar:
         task = bar.add_task("", total=None)
         load_keras()
-        from edgevit.converters.sensitivity import island, sensitivity
+        from converters.search.sensitivity import island, sensitivity
         from edgevit.model import load
 
         document = sensitivity(

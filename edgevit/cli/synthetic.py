@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from edgevit_runtime.plural import counted
 
 from edgevit.cli.console import console_for, quiet_option
+from edgevit_runtime.wording import counted
 
 
 @click.command("synthetic")

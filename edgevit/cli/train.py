@@ -104,16 +104,17 @@ def command(
     console = console_for(json_target, quiet)
     ladder = () if resolutions is None else parse_resolutions(resolutions)
     load_keras()
+    from converters.quantize.fake_quantization import simulating
     from edgevit.report.run_folder import RunFolder
-    from edgevit.report.training import epoch_line, imbalance_note, summary
-    from edgevit.training.request import Request
+    from edgevit.report.text.training_tables import epoch_line, imbalance_note, summary
     from edgevit.training.run import run
+    from edgevit.training.training_request import TrainingRequest
 
     names = [
         name.replace("-", "_") for name in (*(each[0] for each in SPEC_OPTIONS), *(each[0] for each in SPEC_FLAGS))
     ]
     given = {name: value for name in names if (value := options.pop(name)) is not None}
-    request = Request(data=data, output=output, ladder=ladder, options=given, **options)
+    request = TrainingRequest(data=data, output=output, ladder=ladder, options=given, **options)
     folder, log = RunFolder(request.folder), None
     if tensorboard:
         from edgevit.training.tensorboard import TensorBoardLog
@@ -144,7 +145,7 @@ def command(
                     log.epoch(epochs[-1].to_dict())
                 self.note(epoch_line(epochs[-1], total))
 
-        document = run(request, Screen())
+        document = run(request, Screen(), fake_quantization=simulating)
     folder.finish(document)
     if log is not None:
         log.close()

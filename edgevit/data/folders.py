@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from edgevit_runtime.preprocess import SUFFIXES, parse_policy, prepare
 from numpy.typing import NDArray
 
 from edgevit.errors import DataError, PictureError
+from edgevit_runtime.preprocess.pipeline import SUFFIXES, parse_policy, prepare
 
 __all__ = ["PictureSet", "decode", "decode_batches", "read_folder", "split", "training_sets"]
 

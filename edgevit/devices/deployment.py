@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgevit_runtime import read_manifest
-from edgevit_runtime.plural import counted
-from edgevit_runtime.selftest import GENERATOR, draw_picture
 from PIL import Image
 
-from edgevit.devices.home import Installed
+from edgevit.devices.artefact_store import StoredArtefact, plain
+from edgevit.devices.installation import InstalledRuntime
 from edgevit.devices.registry import home
-from edgevit.devices.shelf import Stored, plain
 from edgevit.errors import DeviceError
+from edgevit_runtime import read_manifest
+from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
+from edgevit_runtime.wording import counted
 
 __all__ = ["Contents", "Deployment", "contents", "deploy", "remove", "remove_artefact"]
 
@@ -25,9 +25,9 @@ class Deployment:
     """An artefact on a device, tried."""
 
     device: dict[str, str]
-    """What it is, see `Home.describe`."""
+    """What it is, see `Installation.describe`."""
     artefact: Path
-    installed: Installed
+    installed: InstalledRuntime
     first: dict[str, Any]
     """The first classification, of a picture that edgevit drew."""
     model: str
@@ -76,7 +76,7 @@ class Contents:
     device: str
     runtime: str | None
     """`edgevit-run 0.1.0`; None where there is none that runs."""
-    artefacts: tuple[Stored, ...]
+    artefacts: tuple[StoredArtefact, ...]
 
     def text(self) -> str:
         """For people."""
@@ -125,7 +125,7 @@ def remove(name: str) -> bool:
     return home(name).uninstall()
 
 
-def remove_artefact(name: str, artefact: Path) -> tuple[Stored, ...]:
+def remove_artefact(name: str, artefact: Path) -> tuple[StoredArtefact, ...]:
     """Takes away what lies on the device under the artefact's file name, or under the digest that is given instead.
 
     Raises `DeviceError` where nothing does.

@@ -21,7 +21,7 @@ class Finished:
 
 
 class Device(Protocol):
-    """A machine that runs commands. `edgevit.devices.machine.describe` tells what any of them is.
+    """A machine that runs commands. `edgevit.devices.remote_machine.describe` tells what any of them is.
 
     Each method raises `DeviceError`, which names the device, the command, what was said and what to try. A connection
     that drops is tried once more; what a call left on the device goes before that, and when it fails.

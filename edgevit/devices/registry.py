@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edgevit.devices.account import Account
-from edgevit.devices.adb import adb_device
+from edgevit.devices.adb.adb_device import adb_device
+from edgevit.devices.adb.phone_installation import PhoneInstallation
 from edgevit.devices.device import Device
-from edgevit.devices.home import Home
-from edgevit.devices.local import LocalDevice
-from edgevit.devices.phone import Phone
-from edgevit.devices.ssh import ssh_device
+from edgevit.devices.installation import Installation
+from edgevit.devices.local_device import LocalDevice
+from edgevit.devices.ssh.linux_installation import LinuxInstallation
+from edgevit.devices.ssh.ssh_device import ssh_device
 from edgevit.errors import ConfigError, unknown_key
 
 __all__ = ["SCHEMES", "device", "home", "scheme"]
@@ -37,16 +37,16 @@ def device(name: str) -> Device:
     return LocalDevice() if kind == "local" else SCHEMES[kind](name.partition("://")[2])
 
 
-def home(name: str, *, online: bool = False) -> Home:
+def home(name: str, *, online: bool = False) -> Installation:
     """edgevit's folder on the device of that name. `online`: what it needs is fetched by the device itself.
 
     Raises `ConfigError` for a device that has none, else as `device`.
     """
     kind, address = scheme(name), name.partition("://")[2]
     if kind == "ssh":
-        return Account(ssh_device(address), online)
+        return LinuxInstallation(ssh_device(address), online)
     if online:
         raise ConfigError(f"--online is for ssh://, not for {name}")
     if kind == "adb":
-        return Phone(adb_device(address))
+        return PhoneInstallation(adb_device(address))
     raise ConfigError("local is this machine: `edgevit-run` is here already")

@@ -13,9 +13,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import edgevit_runtime
-
-from edgevit.devices.failure import said
-from edgevit.devices.layers import Entry
+from edgevit.devices.archives import Entry
+from edgevit.devices.command_errors import said
 from edgevit.errors import DeviceError
 
 __all__ = [
@@ -108,8 +107,8 @@ def no_index(stderr: str) -> str:
 def runtime_files() -> Iterator[Entry]:
     """edgevit_runtime as it is installed here, from a wheel or from its source folder."""
     folder = Path(edgevit_runtime.__file__).parent
-    for file in folder.glob("*.py"):
-        yield f"{folder.name}/{file.name}", file.read_bytes()
+    for file in sorted(folder.rglob("*.py")):
+        yield f"{folder.name}/{file.relative_to(folder).as_posix()}", file.read_bytes()
 
 
 def wanted(path: str) -> bool:

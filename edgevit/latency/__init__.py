@@ -3,17 +3,17 @@
 The functions `cost` and `predict` stay in their modules, `edgevit.latency.cost` and `edgevit.latency.budget`.
 """
 
-from edgevit.latency.budget import Prediction, Recommendation, recommend
+from edgevit.devices.profile_request import ProfileRequest
+from edgevit.devices.profiling import DEVICES
+from edgevit.latency.budget import LatencyPrediction, Recommendation, recommend
 from edgevit.latency.comparison import Comparison
 from edgevit.latency.cost import Cost
 from edgevit.latency.curve import LEAST_RESOLUTIONS, Curve, fit
-from edgevit.latency.devices import DEVICES
+from edgevit.latency.interleaving import measure_together
+from edgevit.latency.measurement import Profile, assemble, measure, read_profile
 from edgevit.latency.plan import Candidate, Plan
 from edgevit.latency.point import Point
-from edgevit.latency.profile import Profile, assemble, measure, read_profile
-from edgevit.latency.rates import Estimate, Predictor
-from edgevit.latency.request import ProfileRequest
-from edgevit.latency.together import measure_together
+from edgevit.latency.prediction import Estimate, Predictor
 
 __all__ = [
     "DEVICES",
@@ -23,9 +23,9 @@ __all__ = [
     "Cost",
     "Curve",
     "Estimate",
+    "LatencyPrediction",
     "Plan",
     "Point",
-    "Prediction",
     "Predictor",
     "Profile",
     "ProfileRequest",

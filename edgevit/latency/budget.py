@@ -8,16 +8,16 @@ from typing import Any
 from edgevit.errors import BudgetError
 from edgevit.latency.curve import Curve
 from edgevit.latency.point import Point
-from edgevit.latency.trust import SURE, Trust
+from edgevit.latency.reliability import SURE, Reliability
 
-__all__ = ["Prediction", "Recommendation", "predicted_resolution", "recommend"]
+__all__ = ["LatencyPrediction", "Recommendation", "predicted_resolution", "recommend"]
 
 FURTHEST = 1.5
 """How far beyond the largest measured resolution the curve is believed: past that it is a guess."""
 
 
 @dataclass(frozen=True)
-class Prediction:
+class LatencyPrediction:
     """What the curve says of a resolution (pixels) that was not run."""
 
     resolution: int
@@ -25,7 +25,7 @@ class Prediction:
     predicted_ms: float
     extrapolated: bool
     """Whether it lies outside the measured resolutions."""
-    trust: Trust = SURE
+    trust: Reliability = SURE
     """What speaks against any of the points that the curve was fitted to."""
 
     def to_dict(self) -> dict[str, Any]:
@@ -48,7 +48,7 @@ class Recommendation:
 
     budget_ms: float
     point: Point | None
-    predicted: Prediction | None = None
+    predicted: LatencyPrediction | None = None
     """A larger resolution, not measured, that the curve would allow. Never the recommendation itself."""
 
     def to_dict(self) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def recommend(points: tuple[Point, ...], budget_ms: float) -> Recommendation:
 
 def predicted_resolution(
     points: tuple[Point, ...], curve: Curve, budget_ms: float, chosen: Point | None
-) -> Prediction | None:
+) -> LatencyPrediction | None:
     """The largest resolution the curve allows above `chosen` and below whatever was measured as too slow.
 
     Or up to `FURTHEST` times the largest measured one; None where the patch leaves nothing in between.
@@ -98,10 +98,10 @@ def predicted_resolution(
     return None
 
 
-def predict(points: tuple[Point, ...], curve: Curve, resolution: int) -> Prediction:
+def predict(points: tuple[Point, ...], curve: Curve, resolution: int) -> LatencyPrediction:
     """The curve's latency at a resolution that the points' patch divides."""
     tokens = (resolution // points[0].patch) ** 2 + points[0].prefix
     measured = [point.resolution for point in points]
     outside = not min(measured) <= resolution <= max(measured)
-    trust = Trust.of_all(point.trust for point in points)
-    return Prediction(resolution, tokens, curve.predict(tokens), outside, trust)
+    trust = Reliability.of_all(point.trust for point in points)
+    return LatencyPrediction(resolution, tokens, curve.predict(tokens), outside, trust)

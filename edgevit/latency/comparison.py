@@ -14,14 +14,13 @@ from math import exp, log
 from pathlib import Path, PurePath
 from typing import Any
 
-from edgevit_runtime.plural import counted
-
 from edgevit.documents import Record, check_each_once, read_json
 from edgevit.errors import DocumentError, ProfileError, SlowerError
+from edgevit.latency.measurement import SCHEMA as PROFILE_SCHEMA
+from edgevit.latency.measurement import Profile, profile_from
 from edgevit.latency.point import Point
-from edgevit.latency.profile import SCHEMA as PROFILE_SCHEMA
-from edgevit.latency.profile import Profile, profile_from
-from edgevit.latency.trust import Trust
+from edgevit.latency.reliability import Reliability
+from edgevit_runtime.wording import counted
 
 __all__ = ["SCHEMA", "Compared", "Comparison", "apart", "device_names", "profiles_in", "read_profiles"]
 
@@ -41,9 +40,9 @@ class Compared:
         return self.point.median_ms / self.base.median_ms
 
     @property
-    def trust(self) -> Trust:
+    def trust(self) -> Reliability:
         """What speaks against either side."""
-        return Trust.of_all((self.base.trust, self.point.trust))
+        return Reliability.of_all((self.base.trust, self.point.trust))
 
     @property
     def apart(self) -> bool:
@@ -125,7 +124,7 @@ class Comparison:
                 for index, each in sorted(found, key=lambda item: -item[1].ratio)
             ]
             more = f" and {len(told) - 4} more" if len(told) > 4 else ""
-            reason = Trust.of_all(each.trust for _, each in found).reason
+            reason = Reliability.of_all(each.trust for _, each in found).reason
             again = f"; {reason}: measure again before you believe it" if reason else ""
             raise SlowerError(
                 f"more than {100 * self.limit:g} % slower than {labels[0]}: {'; '.join(told[:4])}{more}{again}"

@@ -13,8 +13,8 @@ from typing import Any
 
 from edgevit.errors import BudgetError, ProfileError
 from edgevit.latency.cost import Cost
-from edgevit.latency.trust import SURE, Trust
-from edgevit.margin import margin
+from edgevit.latency.reliability import SURE, Reliability
+from edgevit.statistics import margin
 
 __all__ = ["SCHEMA", "SEVERAL", "Candidate", "Plan", "plans_document"]
 
@@ -50,7 +50,7 @@ class Candidate:
     """Of the artefact's file; None where it is not known, as of one that is only predicted."""
     extrapolated: bool = False
     """Whether it is predicted outside the measured resolutions."""
-    trust: Trust = SURE
+    trust: Reliability = SURE
     """What speaks against its latency, or against what that is predicted from."""
 
     @property

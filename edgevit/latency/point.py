@@ -10,9 +10,9 @@ from typing import Any
 
 from edgevit.documents import Record
 from edgevit.errors import ProfileError
-from edgevit.latency.conditions import Conditions, Doubt
 from edgevit.latency.cost import Cost
-from edgevit.latency.trust import Trust
+from edgevit.latency.measuring_conditions import Conditions, Doubt, read_doubt
+from edgevit.latency.reliability import Reliability
 
 __all__ = ["TENTHS", "Point", "common_patch"]
 
@@ -72,9 +72,9 @@ class Point:
         return self.resolution // self._grid
 
     @property
-    def trust(self) -> Trust:
+    def trust(self) -> Reliability:
         """What speaks against it: an unsettled median, a device that was not as it should be."""
-        return Trust(tuple(dict.fromkeys(each.why for each in self.doubtful)), self.stable)
+        return Reliability(tuple(dict.fromkeys(each.why for each in self.doubtful)), self.stable)
 
     @property
     def trusted(self) -> bool:
@@ -117,7 +117,7 @@ class Point:
             peak_rss_bytes=record.whole("peak_rss_bytes") if record.has("peak_rss_bytes") else None,
             spread=latency.text("spread") if latency.has("spread") else TENTHS,
             stable=latency.flag("stable") if latency.has("stable") else True,
-            doubtful=tuple(map(Doubt.from_record, record.records("doubtful"))) if record.has("doubtful") else (),
+            doubtful=tuple(map(read_doubt, record.records("doubtful"))) if record.has("doubtful") else (),
             conditions=Conditions.from_record(record.record("conditions")) if record.has("conditions") else None,
             ops_ms=_read_ops(record.record("ops_ms")) if record.has("ops_ms") else None,
         )

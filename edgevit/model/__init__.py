@@ -1,7 +1,7 @@
 """The Vision Transformer in Keras 3 (`keras.ops` only, so that any Keras backend trains it)."""
 
-from edgevit.model.other import OtherModel, load_any
-from edgevit.model.transfer import transfer
+from edgevit.model.foreign import ForeignModel, load_any
 from edgevit.model.vit import ViT, build, load, named_weights, save
+from edgevit.model.weights import transfer
 
-__all__ = ["OtherModel", "ViT", "build", "load", "load_any", "named_weights", "save", "transfer"]
+__all__ = ["ForeignModel", "ViT", "build", "load", "load_any", "named_weights", "save", "transfer"]

@@ -8,14 +8,14 @@ from typing import Any
 
 import keras
 
-from edgevit.calibration import Calibration
+from edgevit.activation_ranges import ActivationRanges
 from edgevit.config import ViTConfig
 from edgevit.errors import ConfigError, ModelError, ResolutionError
 from edgevit.files import replacing
 from edgevit.model.encoder import EncoderBlock
 from edgevit.model.heads import ClassificationHead
 from edgevit.model.patches import PatchEmbedding
-from edgevit.model.position import Positions
+from edgevit.model.positions import Positions
 
 
 @keras.saving.register_keras_serializable("edgevit")
@@ -25,7 +25,7 @@ class ViT(keras.Model):
     Dosovitskiy et al. 2021 (https://arxiv.org/abs/2010.11929). One set of weights serves every resolution.
     """
 
-    def __init__(self, config: ViTConfig, calibration: Calibration | None = None, **kwargs: Any) -> None:
+    def __init__(self, config: ViTConfig, calibration: ActivationRanges | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.config = config
         self.calibration = calibration
@@ -91,7 +91,7 @@ class ViT(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> ViT:
         values = config.get("calibration")
-        calibration = None if values is None else Calibration.from_dict(values)
+        calibration = None if values is None else ActivationRanges.from_dict(values)
         return cls(ViTConfig.from_dict(config["vit"]), calibration, name=config.get("name"))
 
 

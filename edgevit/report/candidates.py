@@ -7,20 +7,19 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import PurePath
 
-from edgevit_runtime.plural import counted
-
 from edgevit.config import VARIANTS, ViTConfig, variant_config
 from edgevit.errors import ConfigError, ProfileError
 from edgevit.latency.budget import predict
 from edgevit.latency.comparison import device_names
 from edgevit.latency.cost import Cost
+from edgevit.latency.measurement import Profile
 from edgevit.latency.plan import Candidate, Plan
-from edgevit.latency.profile import Profile
-from edgevit.latency.rates import Predictor
-from edgevit.latency.trust import Trust
-from edgevit.latency.work import shape_of
-from edgevit.report import words
-from edgevit.report.accuracy import Accuracies, Series
+from edgevit.latency.prediction import Predictor
+from edgevit.latency.reliability import Reliability
+from edgevit.latency.workload import shape_of
+from edgevit.report.accuracies import Accuracies, Series
+from edgevit.report.text import formatting
+from edgevit_runtime.wording import counted
 
 __all__ = ["make_plans"]
 
@@ -89,7 +88,7 @@ def _found(
 def _labels(profiles: Sequence[Profile]) -> list[str]:
     """The artefacts' names, with threads where those differ; the recipe has a column of its own."""
     several = len({each.threads for each in profiles}) > 1
-    return [" · ".join([words.artefact(each)] + [words.threads(each)] * several) for each in profiles]
+    return [" · ".join([formatting.artefact(each)] + [formatting.threads(each)] * several) for each in profiles]
 
 
 def _check_same_pictures(accuracies: Accuracies) -> None:
@@ -104,7 +103,13 @@ def _profiled(label: str, profile: Profile, series: Series | None) -> list[Candi
     """The measured points with their top-1; and evaluated resolutions that were not measured, by the curve."""
 
     def candidate(
-        resolution: int, tokens: int, ms: float, late_ms: float, macs: Cost | None, trust: Trust, outside: bool = False
+        resolution: int,
+        tokens: int,
+        ms: float,
+        late_ms: float,
+        macs: Cost | None,
+        trust: Reliability,
+        outside: bool = False,
     ) -> Candidate:
         return Candidate(
             label=label,

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from edgevit.files import write_bytes, write_text
-from edgevit.report.history import history_csv
-from edgevit.report.training_plots import confusion_png, curves_png
+from edgevit.report.charts.training_charts import confusion_png, curves_png
+from edgevit.report.text.training_history import history_csv
 
 __all__ = ["RunFolder"]
 

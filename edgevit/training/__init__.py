@@ -1,7 +1,7 @@
 """Training: `start_model` and `train`, on `Examples` from a folder or from memory; `run` does what the command does."""
 
 from edgevit.training.examples import ArrayExamples, FolderExamples
-from edgevit.training.fit import Epoch, Resumption, TrainResult, start_model, train
+from edgevit.training.loop import Epoch, Resumption, TrainResult, start_model, train
 from edgevit.training.presets import PRESETS
 from edgevit.training.spec import TrainSpec
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgevit.errors import unknown_key
-from edgevit.training.trivial import apply_operation, draw_operation
+from edgevit.training.trivial_augment import apply_operation, draw_operation
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class View:
     gain: float
     offset: float
     operation: tuple[str, float] | None = None
-    """A name of `edgevit.training.trivial` and its strength."""
+    """A name of `edgevit.training.trivial_augment` and its strength."""
 
 
 def draw_view(augmentation: Augmentation, random: Generator, *, trivial: bool = False) -> View:

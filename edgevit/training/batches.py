@@ -31,7 +31,7 @@ ORDER, LADDER, VIEW = range(3)
 
 
 @dataclass(frozen=True)
-class Batch:
+class TrainingBatch:
     """images uint8 [batch, size, size, 3], classes int32 [batch], and the resolution that the model is to see.
 
     `size` is that resolution, or the top of the ladder where something else (a teacher) looks at the same pictures.
@@ -85,7 +85,7 @@ class MixedBatches(keras.utils.PyDataset):
         round_number, place = divmod(number - self.single, len(self._ladder))
         return int(self._random(LADDER, round_number).permutation(self._ladder)[place])
 
-    def __getitem__(self, number: int) -> Batch:
+    def __getitem__(self, number: int) -> TrainingBatch:
         epoch, step = divmod(number, self.steps_per_epoch)
         order = self._random(ORDER, epoch).permutation(len(self._examples.classes))
         resolution = self.resolution(number)
@@ -97,9 +97,9 @@ class MixedBatches(keras.utils.PyDataset):
             index, picture = self._picture(int(wanted))
             images.append(apply_view(picture, view, size))
             indices.append(index)
-        return Batch(np.stack(images), self._examples.classes[indices], resolution)
+        return TrainingBatch(np.stack(images), self._examples.classes[indices], resolution)
 
-    def from_step(self, number: int) -> Iterator[Batch]:
+    def from_step(self, number: int) -> Iterator[TrainingBatch]:
         """The batches from `number` to the end, made a little ahead in threads."""
         with ThreadPoolExecutor(WORKERS) as pool:
             numbers = iter(range(number, self.total))

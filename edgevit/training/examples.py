@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from edgevit_runtime.preprocess import fit_square, load_picture
 from numpy.typing import NDArray
 from PIL import Image
 
 from edgevit.data.folders import PictureSet, decode
 from edgevit.errors import DataError, PictureError
+from edgevit_runtime.preprocess.pipeline import fit_square, load_picture
 
 MEMORY_LIMIT_BYTES = 3_000_000_000
 """Decoded pictures are kept up to this much; a larger set is read from disk again in each epoch."""
 
-Batch = tuple[NDArray[np.uint8], NDArray[np.int32]]
+LabelledBatch = tuple[NDArray[np.uint8], NDArray[np.int32]]
 
 
 class Examples(Protocol):
@@ -32,7 +32,7 @@ class Examples(Protocol):
     def picture(self, index: int) -> Image.Image:
         """The picture, RGB, at any size."""
 
-    def prepared(self, resolution: int, policy: str, batch: int) -> Iterator[Batch]:
+    def prepared(self, resolution: int, policy: str, batch: int) -> Iterator[LabelledBatch]:
         """All pictures in order, uint8 [batch, R, R, 3], as `evaluate` would show them."""
 
 
@@ -47,7 +47,7 @@ class ArrayExamples:
     def picture(self, index: int) -> Image.Image:
         return Image.fromarray(self._images[index])
 
-    def prepared(self, resolution: int, policy: str, batch: int) -> Iterator[Batch]:
+    def prepared(self, resolution: int, policy: str, batch: int) -> Iterator[LabelledBatch]:
         for start in range(0, len(self.classes), batch):
             chosen = range(start, min(start + batch, len(self.classes)))
             images = np.stack([fit_square(self._images[index], resolution, policy) for index in chosen])
@@ -97,7 +97,7 @@ class FolderExamples:
     def picture(self, index: int) -> Image.Image:
         return self._read(self.files[index]) if self._kept is None else self._kept[index]
 
-    def prepared(self, resolution: int, policy: str, batch: int) -> Iterator[Batch]:
+    def prepared(self, resolution: int, policy: str, batch: int) -> Iterator[LabelledBatch]:
         images: list[NDArray[np.uint8]] = []
         classes: list[int] = []
         for image, index in decode(self._pictures, resolution, policy, strict=True):

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from edgevit.errors import ConfigError
 from edgevit.model import ViT, build, named_weights
-from edgevit.training.batches import Batch
+from edgevit.training.batches import TrainingBatch
+from edgevit.training.losses import cross_entropy, distillation, divergence, smooth
 from edgevit.training.mixing import Mixing
-from edgevit.training.objective import cross_entropy, distillation, divergence, smooth
 from edgevit.training.optimizer import RANGES, make_optimizer
 from edgevit.training.spec import TrainSpec
 
@@ -33,7 +33,7 @@ class TeacherLike(Protocol):
 
 
 class SimulationLike(Protocol):
-    """What quantization-aware training needs of a fake-quantized model (`edgevit.converters.simulation`)."""
+    """What quantization-aware training needs of a fake-quantized model (`converters.quantize.fake_quantization`)."""
 
     variables: list[Any]
 
@@ -102,7 +102,7 @@ class Learner:
             self._simulation.calibrate(pictures)
             _copy({name: self._learning[name] for name in self._average}, self._average)
 
-    def step(self, batch: Batch) -> float:
+    def step(self, batch: TrainingBatch) -> float:
         """One step on a batch; the loss."""
         key = batch.size, batch.resolution
         if key not in self._steps:

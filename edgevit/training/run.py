@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from edgevit_runtime.plural import counted
 from numpy.typing import NDArray
 
 from edgevit.config import ViTConfig
@@ -22,11 +21,12 @@ from edgevit.errors import ConfigError, PictureError
 from edgevit.files import replacing, write_text
 from edgevit.model import ViT, load
 from edgevit.training.examples import ArrayExamples, Examples, FolderExamples
-from edgevit.training.fit import Epoch, Resumption, TrainResult, start_model, train
-from edgevit.training.request import Request
+from edgevit.training.loop import Epoch, Resumption, TrainResult, start_model, train
 from edgevit.training.spec import TrainSpec
 from edgevit.training.state import FILE, State, first_difference, read
 from edgevit.training.teacher import Teacher, build_cnn, check_teacher, open_teacher, train_cnn
+from edgevit.training.training_request import TrainingRequest
+from edgevit_runtime.wording import counted
 
 SYNTHETIC_VALIDATION = 1000
 SHRINK_FOR = 0.875
@@ -42,13 +42,22 @@ class Listener(Protocol):
     def epoch(self, epochs: Sequence[Epoch], total: int) -> None: ...
 
 
-def run(request: Request, listener: Listener) -> dict[str, Any]:
+FakeQuantization = Callable[[str], Callable[[ViT], Any]]
+"""A recipe's name or file -> what makes a model's fake-quantized form: `converters.quantize.fake_quantization`."""
+
+
+def run(
+    request: TrainingRequest, listener: Listener, *, fake_quantization: FakeQuantization | None = None
+) -> dict[str, Any]:
     """Trains as requested and returns the `edgevit.training/1` document.
+
+    fake_quantization: needed where the request is quantization-aware; it is handed in because training knows nothing
+        of converters.
 
     Everything that can be wrong in the request is found before the pictures are read.
     """
     request.check()
-    spec, simulate = request.spec(), _simulation(request)
+    spec, simulate = request.spec(), _simulation(request, fake_quantization)
     if request.teacher is not None:
         check_teacher(request.teacher, request.teacher_weights)
     start = None if request.start is None else load(request.start)
@@ -111,18 +120,16 @@ def run(request: Request, listener: Listener) -> dict[str, Any]:
     return {**document, "teacher": taught} if taught else document
 
 
-def _simulation(request: Request) -> Callable[[ViT], Any] | None:
+def _simulation(request: TrainingRequest, fake_quantization: FakeQuantization | None) -> Callable[[ViT], Any] | None:
     """What makes a model's fake-quantized form. Raises `ConfigError` for a recipe that has none."""
     if request.qat is None:
         return None
-    from edgevit.converters.custom import find_recipe
-    from edgevit.converters.simulation import Simulation
-
-    recipe = find_recipe(request.qat)
-    return lambda model: Simulation(model, recipe)
+    if fake_quantization is None:
+        raise ConfigError(f"to train for the recipe {request.qat}, `run` needs its fake_quantization")
+    return fake_quantization(request.qat)
 
 
-def _unfinished(request: Request) -> State | None:
+def _unfinished(request: TrainingRequest) -> State | None:
     """The state to go on from. Raises `ConfigError` where there is one and the user has not said what to do with it."""
     state = None if request.restart else read(request.folder)
     if state is None:
@@ -135,7 +142,7 @@ def _unfinished(request: Request) -> State | None:
     return state
 
 
-def _asked(request: Request, spec: TrainSpec, config: ViTConfig, examples: Examples) -> dict[str, Any]:
+def _asked(request: TrainingRequest, spec: TrainSpec, config: ViTConfig, examples: Examples) -> dict[str, Any]:
     """What decides a run's result, as JSON: a run is resumed only under the same."""
     files = "\n".join(f"{file.name} {index}" for file, index in zip(examples.files, examples.classes, strict=False))
     start = hashlib.sha256(request.start.read_bytes()).hexdigest() if request.start else None
@@ -150,7 +157,7 @@ def _asked(request: Request, spec: TrainSpec, config: ViTConfig, examples: Examp
     }
 
 
-def _synthetic(request: Request, spec: TrainSpec, ladder: tuple[int, ...]) -> tuple[Examples, Examples]:
+def _synthetic(request: TrainingRequest, spec: TrainSpec, ladder: tuple[int, ...]) -> tuple[Examples, Examples]:
     """Dials drawn at the ladder's largest resolution; the validation set has a seed of its own."""
     size = max(ladder)
     return (
@@ -160,7 +167,7 @@ def _synthetic(request: Request, spec: TrainSpec, ladder: tuple[int, ...]) -> tu
 
 
 def _folder(
-    request: Request, spec: TrainSpec, ladder: tuple[int, ...], listener: Listener
+    request: TrainingRequest, spec: TrainSpec, ladder: tuple[int, ...], listener: Listener
 ) -> tuple[FolderExamples, FolderExamples]:
     train_pictures, val_pictures = training_sets(request.data, share=request.val_share, seed=spec.seed)
     shrink_to = round(max(ladder) / SHRINK_FOR)
@@ -187,7 +194,7 @@ def _record_split(folder: Path, train_set: Examples, val_set: Examples) -> None:
 
 
 def _taught_cnn(
-    request: Request, name: str, spec: TrainSpec, examples: Examples, config: ViTConfig, listener: Listener
+    request: TrainingRequest, name: str, spec: TrainSpec, examples: Examples, config: ViTConfig, listener: Listener
 ) -> Teacher:
     """A CNN by name: it learns the pictures first, and is kept in the run's folder."""
     path = request.folder / f"teacher-{name}.keras"
@@ -208,7 +215,7 @@ def _taught_cnn(
 
 
 def _document(
-    request: Request, model: ViT, spec: TrainSpec, train_set: Examples, val_set: Examples, result: TrainResult
+    request: TrainingRequest, model: ViT, spec: TrainSpec, train_set: Examples, val_set: Examples, result: TrainResult
 ) -> dict[str, Any]:
     shown = (
         model.config.base_resolution if model.config.base_resolution in result.predictions else max(result.predictions)

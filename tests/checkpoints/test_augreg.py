@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from foreign import to_flax, to_timm
 
 from edgevit.checkpoints import import_checkpoint
 from edgevit.errors import CheckpointError
+from support.foreign_checkpoints import to_flax, to_timm
 
 
 def test_it_is_the_same_model(make_model, images, tmp_path):

@@ -5,7 +5,6 @@ import zipfile
 
 import numpy as np
 import pytest
-from foreign import to_flax, to_timm, to_transformers, transformers_config, write_json
 from safetensors.numpy import save_file
 
 from edgevit.checkpoints import import_checkpoint
@@ -13,6 +12,7 @@ from edgevit.checkpoints.formats import FORMATS
 from edgevit.config import HALF, IMAGENET_MEAN, IMAGENET_STD, VARIANTS, variant_config
 from edgevit.errors import CheckpointError, ConfigError
 from edgevit.model import build
+from support.foreign_checkpoints import to_flax, to_timm, to_transformers, transformers_config, write_json
 
 IMAGENET = {"image_mean": IMAGENET_MEAN, "image_std": IMAGENET_STD}
 

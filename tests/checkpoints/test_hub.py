@@ -12,12 +12,12 @@ import sys
 import threading
 
 import pytest
-from foreign import to_flax, to_keras_hub, to_timm, to_transformers, transformers_config, write_json
 from safetensors.numpy import save_file
 
 from edgevit.checkpoints.hub import download, is_name, variant_of
 from edgevit.errors import CheckpointError
 from edgevit.model import load
+from support.foreign_checkpoints import to_flax, to_keras_hub, to_timm, to_transformers, transformers_config, write_json
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 

@@ -5,11 +5,11 @@ import json
 import h5py
 import numpy as np
 import pytest
-from foreign import to_flax, to_keras_hub, to_timm, write_json
 
 from edgevit.checkpoints import import_checkpoint
 from edgevit.config import IMAGENET_MEAN, IMAGENET_STD
 from edgevit.errors import CheckpointError
+from support.foreign_checkpoints import to_flax, to_keras_hub, to_timm, write_json
 
 
 @pytest.fixture

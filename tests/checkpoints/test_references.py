@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from references import NAMES, REFERENCES
 
 from edgevit.checkpoints import import_checkpoint
+from support.library_references import NAMES, REFERENCES
 
 
 @pytest.mark.parametrize("name", REFERENCES)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from foreign import to_timm
 from safetensors.numpy import load_file, save_file
 
 from edgevit.checkpoints import import_checkpoint
@@ -10,6 +9,7 @@ from edgevit.checkpoints.hub import variant_of
 from edgevit.config import variant_config
 from edgevit.errors import CheckpointError
 from edgevit.model import build, named_weights
+from support.foreign_checkpoints import to_timm
 
 
 @pytest.fixture

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from foreign import to_timm, to_transformers, transformers_config, write_json
 from safetensors.numpy import save_file
 
 from edgevit.checkpoints import import_checkpoint
 from edgevit.config import HALF, IMAGENET_MEAN, IMAGENET_STD
 from edgevit.errors import CheckpointError, EdgeViTError
 from edgevit.model import named_weights
+from support.foreign_checkpoints import to_timm, to_transformers, transformers_config, write_json
 
 SQUASH = {"image_mean": HALF, "image_std": HALF, "resample": 2, "size": {"height": 48, "width": 48}}
 

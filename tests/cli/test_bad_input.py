@@ -4,16 +4,16 @@ import shutil
 
 import numpy as np
 import pytest
-from foreign import to_flax, to_timm
 from safetensors.numpy import save_file
-from samples import random_picture
+
+from support.foreign_checkpoints import to_flax, to_timm
+from support.sample_pictures import random_picture
 
 
 @pytest.fixture
 def place(tmp_path, tiny_keras, tiny_tflite, class_folder, tiny_model):
     """A folder with good files and with every kind of bad one."""
-    from edgevit.converters.lowering import lower, model_arrays
-
+    from converters.graph.lowering import lower, model_arrays
     from edgevit.config import variant_config
     from edgevit.model import build
 

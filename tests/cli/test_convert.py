@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgevit.calibration import Calibration
+from edgevit.activation_ranges import ActivationRanges
 from edgevit.model import build, save
 
 HINT = "loses less when pictures say how to round: --calibration DIR"
@@ -16,7 +16,7 @@ def test_pictures_are_advised_unless_the_recipe_or_its_base_was_learned(
     tiny_config, tmp_path, run, learned, asked, advised
 ):
     model = build(tiny_config, seed=1)
-    model.calibration = None if learned is None else Calibration(learned, {})
+    model.calibration = None if learned is None else ActivationRanges(learned, {})
     save(model, tmp_path / "x.keras")
     if asked == "mine.toml":
         asked = tmp_path / asked

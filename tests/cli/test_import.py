@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from foreign import to_timm, to_transformers, transformers_config, write_json
 from safetensors.numpy import load_file, save_file
 
 from edgevit.config import IMAGENET_MEAN, IMAGENET_STD, ViTConfig
 from edgevit.model import build, load, named_weights
+from support.foreign_checkpoints import to_timm, to_transformers, transformers_config, write_json
 
 
 @pytest.fixture

@@ -2,11 +2,10 @@
 
 import json
 
-from cnn import tiny_cnn
-from samples import LABELS, LADDER
-
-from edgevit.calibration import Calibration
+from edgevit.activation_ranges import ActivationRanges
 from edgevit.model import build, save
+from support.cnn import tiny_cnn
+from support.sample_pictures import LABELS, LADDER
 
 
 def test_a_model_says_what_it_is(run, tiny_keras, tiny_config):
@@ -30,7 +29,7 @@ def test_a_model_says_what_it_is(run, tiny_keras, tiny_config):
 
 def test_what_fine_tuning_learned(run, tiny_config, tmp_path):
     model = build(tiny_config.with_(ladder=(), labels=()))
-    model.calibration = Calibration("int8-static", {"block0/norm1/squares": (0.0, 2.0), "image": (-1.0, 1.0)})
+    model.calibration = ActivationRanges("int8-static", {"block0/norm1/squares": (0.0, 2.0), "image": (-1.0, 1.0)})
     save(model, tmp_path / "x.keras")
     out = run("inspect", tmp_path / "x.keras")[1]
     assert "2 ranges learned for int8-static" in out

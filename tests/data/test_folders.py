@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edgevit_runtime.preprocess import prepare
-from samples import LABELS, random_picture
 
 from edgevit.data.folders import PictureSet, decode, read_folder, split, training_sets
 from edgevit.data.labels import read_label_keys, read_labels
 from edgevit.errors import DataError, PictureError
+from edgevit_runtime.preprocess.pipeline import prepare
+from support.sample_pictures import LABELS, random_picture
 
 
 def fill(folder: Path, count: int, seed: int = 0, suffix: str = ".png") -> None:

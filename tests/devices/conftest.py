@@ -1,4 +1,4 @@
-"""Phones and ssh servers for the tests of one module: see `phones` and `servers`."""
+"""Phones and ssh servers for the tests of one module: see support/adb_phones and ssh_servers."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import phones
 import pytest
-import servers
+
+from support import adb_phones, ssh_servers
 
 
 @pytest.fixture(scope="session")
 def phone_root(request, tmp_path_factory) -> Callable[[str], Path]:
     """A fresh phone's folder, for an ABI. The first of each is built, and kept in pytest's cache."""
-    script = phones.ROOT / "tools" / "adbd-root.sh"
+    script = adb_phones.ROOT / "tools" / "adbd-root.sh"
 
     def make(abi: str) -> Path:
         digest = hashlib.sha256(script.read_bytes()).hexdigest()[:12]
@@ -31,11 +31,11 @@ def phone_root(request, tmp_path_factory) -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="module")
-def network(request, tmp_path_factory) -> Iterator[phones.Network]:
+def network(request, tmp_path_factory) -> Iterator[adb_phones.Network]:
     """The adb server in its sandbox; `adb` of this process asks it. What a bundle needs is fetched once."""
-    if reason := phones.missing():
+    if reason := adb_phones.missing():
         pytest.skip(reason)
-    made = phones.Network(tmp_path_factory.mktemp("network"))
+    made = adb_phones.Network(tmp_path_factory.mktemp("network"))
     with pytest.MonkeyPatch.context() as patch:
         for name, value in made.environment.items():
             if name != "HOME":
@@ -55,15 +55,17 @@ def cache(request) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def make_server(cache, tmp_path_factory) -> Iterator[Callable[..., servers.Server]]:
+def make_server(cache, tmp_path_factory) -> Iterator[Callable[..., ssh_servers.Server]]:
     """Starts a machine that this user calls ssh://pi, the latest one."""
-    if reason := servers.missing():
+    if reason := ssh_servers.missing():
         pytest.skip(reason)
-    made: list[servers.Server] = []
+    made: list[ssh_servers.Server] = []
     with pytest.MonkeyPatch.context() as patch:
 
-        def start(**options: Any) -> servers.Server:
-            made.append(servers.Server(options.pop("folder", None) or tmp_path_factory.mktemp("pi") / "pi", **options))
+        def start(**options: Any) -> ssh_servers.Server:
+            made.append(
+                ssh_servers.Server(options.pop("folder", None) or tmp_path_factory.mktemp("pi") / "pi", **options)
+            )
             patch.setenv("PATH", str(made[-1].bin), prepend=":")
             return made[-1]
 
@@ -73,20 +75,20 @@ def make_server(cache, tmp_path_factory) -> Iterator[Callable[..., servers.Serve
 
 
 @pytest.fixture(scope="module")
-def make_arm64_server(make_server, request, tmp_path_factory) -> Callable[[], servers.Server]:
+def make_arm64_server(make_server, request, tmp_path_factory) -> Callable[[], ssh_servers.Server]:
     """As `make_server`: a Debian for arm64, by qemu. It is built once, and kept in pytest's cache."""
     if shutil.which("mmdebstrap") is None:
         pytest.skip("no mmdebstrap (apt install mmdebstrap)")
-    if reason := phones.missing_arm64():
+    if reason := adb_phones.missing_arm64():
         pytest.skip(reason)
 
-    def start() -> servers.Server:
-        digest = hashlib.sha256(inspect.getsource(servers.arm64_root).encode()).hexdigest()[:12]
+    def start() -> ssh_servers.Server:
+        digest = hashlib.sha256(inspect.getsource(ssh_servers.arm64_root).encode()).hexdigest()[:12]
         kept = Path(request.config.cache.mkdir("arm64")) / digest
         if not kept.exists():
-            servers.arm64_root(kept)
+            ssh_servers.arm64_root(kept)
         folder = tmp_path_factory.mktemp("pi") / "pi"
-        through = servers.arm64_through(folder / "arm64", kept, folder / "home")
+        through = ssh_servers.arm64_through(folder / "arm64", kept, folder / "home")
         return make_server(folder=folder, through=through)
 
     return start

@@ -1,3 +1,3 @@
-from profiles import answer, deit_tiny_ms, measured
+from support.profiles import answer, deit_tiny_ms, measured
 
 __all__ = ["answer", "deit_tiny_ms", "measured"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from profiles import profile_of
 
 from edgevit import variant_config
 from edgevit.errors import BudgetError
 from edgevit.latency.budget import predict, predicted_resolution, recommend
 from edgevit.latency.curve import fit
-from edgevit.latency.profile import Profile
+from edgevit.latency.measurement import Profile
+from support.profiles import profile_of
 
 Measured = Callable[[dict[int, float]], Profile]
 

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from profiles import cnn_profile
 
 from edgevit.errors import BudgetError, ConfigError, ProfileError
 from edgevit.latency.cost import Cost
+from edgevit.latency.measurement import Profile
 from edgevit.latency.plan import Candidate, Plan
-from edgevit.latency.profile import Profile
-from edgevit.latency.trust import Trust
-from edgevit.report.canvas import ROLES, SERIES
-from edgevit.report.plan import choice
-from edgevit.report.plan_plot import plan_figure
+from edgevit.latency.reliability import Reliability
+from edgevit.report.charts.canvas import ROLES, SERIES
+from edgevit.report.charts.plan_chart import plan_figure
+from edgevit.report.text.plan_table import choice
+from support.profiles import cnn_profile
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -71,7 +71,7 @@ def test_what_fits_by_its_median_alone_is_told() -> None:
 
 
 def test_marked_points_are_hollow_in_its_picture() -> None:
-    doubtful = Trust(("steal",))
+    doubtful = Reliability(("steal",))
     every = (candidate(1.0, 0.5), *(replace(candidate(ms, 0.1 * ms), trust=doubtful) for ms in (6.0, 7.0)))
     lines = plan_figure(Plan(every, 7.0)).axes[0].get_lines()
     points = {tuple(each.get_xdata()): each for each in lines if each.get_marker() == SERIES[0][1]}
@@ -378,7 +378,7 @@ class TestPredictCommand:
 
 
 def test_evaluations_of_different_pictures_are_not_mixed() -> None:
-    from edgevit.report.accuracy import Accuracies, Score, Series
+    from edgevit.report.accuracies import Accuracies, Score, Series
     from edgevit.report.candidates import make_plans
 
     series = tuple(Series("x", data, 10, 0, (Score(96, 0.5, None),)) for data in ("a/val", "b/test"))

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edgevit.converters.recipes import ANY, RECIPES, Recipe, Rule
+
+from converters.quantize.recipes import ANY, RECIPES, Recipe, Rule
 from edgevit_runtime import Model
-from samples import random_picture
+from support.sample_pictures import random_picture
 
 ROOT = Path(__file__).resolve().parents[2]
 ARRAY = """
@@ -22,9 +23,10 @@ from edgevit_runtime import Model
 print(Model(sys.argv[1]).classify(np.load(sys.argv[2])).top[0].label)
 """
 UNCHECKED = """
-from edgevit_runtime import backends, cli
-backends.litert_version = lambda: "2.1.2"
-cli.main()
+from edgevit_runtime.cli import main
+from edgevit_runtime.engines import interpreters
+interpreters.litert_version = lambda: "2.1.2"
+main.main()
 """
 
 
@@ -138,9 +140,9 @@ def all_int8(deit, real_data, tmp_path, monkeypatch):
 
     `int8-full` itself LiteRT 2.1.2 does not run (int16), and centred keys, as calibration makes them, hide its fault.
     """
-    from edgevit.converters import convert
-    from edgevit.converters.calibration import calibration_files, calibration_images
-    from edgevit.converters.simulation import Simulation
+    from converters import convert
+    from converters.quantize.calibration import calibration_files, calibration_images
+    from converters.quantize.fake_quantization import Simulation
 
     recipe = Recipe("all-int8", (Rule(ANY, "int8", "int8-static"),), False, 0.5, integer_io=True)
     monkeypatch.setitem(RECIPES, recipe.name, recipe)

@@ -7,9 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from edgevit.converters.recipes import RECIPES
+
+from converters.quantize.recipes import RECIPES
 from edgevit_runtime import Model
-from samples import random_picture
+from support.sample_pictures import random_picture
 
 ROOT = Path(__file__).resolve().parents[2]
 CPUS = ("cortex-a72", "cortex-a76")

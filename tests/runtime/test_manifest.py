@@ -5,6 +5,7 @@ import re
 from importlib.resources import files
 
 import pytest
+
 from edgevit_runtime.errors import ArtefactError, ResolutionError
 from edgevit_runtime.manifest import BUFFER_NAME, find_manifest, parse_manifest, read_manifest
 
@@ -47,7 +48,7 @@ def test_missing_empty_and_foreign_files(tmp_path):
 
 
 def test_tflite_without_manifest(tiny_model, tmp_path):
-    from edgevit.converters.lowering import lower, model_arrays
+    from converters.graph.lowering import lower, model_arrays
 
     path = tmp_path / "plain.tflite"
     path.write_bytes(lower(tiny_model.config, model_arrays(tiny_model), 32))

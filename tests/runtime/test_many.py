@@ -4,8 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
+
 from edgevit_runtime import Model, PictureError, ResolutionError
-from samples import random_picture
+from support.sample_pictures import random_picture
 
 
 def test_in_order_with_errors_in_their_places(tiny_tflite, tmp_path):

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from edgevit_runtime import EdgeViTError, Model, PictureError, ResolutionError
-from edgevit_runtime import backends as backends_module
-from edgevit_runtime.backends import weight_cache_path
+from edgevit_runtime.engines import interpreters as backends_module
+from edgevit_runtime.engines.interpreters import weight_cache_path
 from edgevit_runtime.manifest import read_manifest
-from edgevit_runtime.selftest import GENERATOR, draw_picture
-from samples import LABELS, random_picture
+from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
+from support.sample_pictures import LABELS, random_picture
 
 
 @pytest.fixture(autouse=True)

@@ -4,12 +4,12 @@ import inspect
 from dataclasses import fields
 
 import edgevit_runtime
-from edgevit_runtime import Model, Prediction, Result
+from edgevit_runtime import ClassScore, Model, Result
 
 
 def test_names():
     assert sorted(edgevit_runtime.__all__) == [
-        "ArtefactError", "BackendError", "EdgeViTError", "Manifest", "Model", "PictureError", "Prediction",
+        "ArtefactError", "BackendError", "EdgeViTError", "Manifest", "Model", "PictureError", "ClassScore",
         "ResolutionError", "Result", "SelfTestResult", "SignatureCheck", "__version__", "read_manifest",
     ]  # fmt: skip
     assert all(hasattr(edgevit_runtime, name) for name in edgevit_runtime.__all__)
@@ -31,7 +31,7 @@ def test_model():
 
 def test_results():
     assert [each.name for each in fields(Result)] == ["top", "resolution", "latency_ms", "budget_met"]
-    assert [each.name for each in fields(Prediction)] == ["index", "label", "score"]
+    assert [each.name for each in fields(ClassScore)] == ["index", "label", "score"]
 
 
 def test_everything_public_is_explained():

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from samples import LABELS
 
 from edgevit.training import ArrayExamples
+from support.sample_pictures import LABELS
 
 
 def quarters(count: int, seed: int, size: int = 48) -> ArrayExamples:

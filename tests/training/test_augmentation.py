@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from PIL import Image
-from samples import random_picture
 
 from edgevit.errors import ConfigError
 from edgevit.training.augmentation import AUGMENTATIONS, View, apply_view, draw_view, get_augmentation
+from support.sample_pictures import random_picture
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 

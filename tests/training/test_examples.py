@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from edgevit_runtime.preprocess import prepare
 from PIL import Image
-from samples import LABELS, random_picture
 
 from edgevit.data.folders import decode, read_folder
 from edgevit.errors import DataError
 from edgevit.training import ArrayExamples, FolderExamples, examples
+from edgevit_runtime.preprocess.pipeline import prepare
+from support.sample_pictures import LABELS, random_picture
 
 
 def joined(parts):

@@ -6,7 +6,7 @@ import pytest
 from edgevit.errors import ConfigError
 from edgevit.model import build, named_weights
 from edgevit.training import TrainSpec
-from edgevit.training.batches import Batch
+from edgevit.training.batches import TrainingBatch
 from edgevit.training.learner import Learner, _resize
 
 
@@ -19,7 +19,7 @@ def batch(resolution=48, size=None, seed=0, count=8):
     random = np.random.default_rng(seed)
     size = size or resolution
     images = random.integers(0, 256, (count, size, size, 3), np.uint8)
-    return Batch(images, (np.arange(count) % 4).astype(np.int32), resolution)
+    return TrainingBatch(images, (np.arange(count) % 4).astype(np.int32), resolution)
 
 
 def learner(config, seed=0, **options):
@@ -105,7 +105,7 @@ def test_a_teacher_sees_the_tall_pictures_or_its_own_size(config):
 
 def test_self_distillation_pulls_small_towards_tall(config):
     """The divergence between what it says of small and of tall pictures, trained with and without."""
-    from edgevit.training.objective import divergence
+    from edgevit.training.losses import divergence
 
     def gap(weight):
         made = learner(config, self_distillation=weight, seed=1)
@@ -123,8 +123,8 @@ def test_class_weights_weigh(config):
     plain = learner(config)
     weighed = learner(config, weights=np.array([4.0, 0.0, 0.0, 0.0], np.float32))
     images = batch()
-    only_first = Batch(images.images[:1].repeat(8, 0), np.zeros(8, np.int32), 48)
-    others = Batch(images.images[:1].repeat(8, 0), np.full(8, 2, np.int32), 48)
+    only_first = TrainingBatch(images.images[:1].repeat(8, 0), np.zeros(8, np.int32), 48)
+    others = TrainingBatch(images.images[:1].repeat(8, 0), np.full(8, 2, np.int32), 48)
     assert weighed.step(others) == 0.0
     assert learner(config, weights=np.array([4.0, 0, 0, 0], np.float32)).step(only_first) == pytest.approx(
         4 * plain.step(only_first),

@@ -7,7 +7,7 @@ import pytest
 
 from edgevit.model import load, named_weights, save
 from edgevit.training import TrainSpec, start_model, train
-from edgevit.training.fit import Learner
+from edgevit.training.loop import Learner
 
 
 @pytest.mark.slow
@@ -35,7 +35,7 @@ def test_train_then_convert_needs_no_pictures(run, class_folder, tiny_keras, tmp
 
 
 def test_ranges_learn_and_are_kept(tiny_model, train_quarters, val_quarters, tmp_path, monkeypatch):
-    from edgevit.converters.simulation import Simulation
+    from converters.quantize.fake_quantization import Simulation
 
     starts = []
     calibrate = Learner.calibrate
@@ -61,7 +61,7 @@ def test_ranges_learn_and_are_kept(tiny_model, train_quarters, val_quarters, tmp
 
 
 def test_a_start_with_ranges_goes_on_from_those(tiny_model, tmp_path):
-    from edgevit.converters.simulation import Simulation
+    from converters.quantize.fake_quantization import Simulation
 
     images = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3)).astype(np.uint8)
     simulation = Simulation(tiny_model, "int8-full")

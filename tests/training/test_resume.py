@@ -9,10 +9,10 @@ import time
 
 import numpy as np
 import pytest
-from samples import LABELS, random_picture
 
 from edgevit.model import load, named_weights
 from edgevit.training.state import FILE, read
+from support.sample_pictures import LABELS, random_picture
 
 OPTIONS = [
     *("--variant", "vit-nano", "--resolutions", "32,48", "--epochs", "3", "--batch", "8", "--seed", "4", "--quiet"),
@@ -21,7 +21,7 @@ OPTIONS = [
 ]
 QUIET = "from edgevit.cli.console import load_keras; load_keras(); "
 EAGER = QUIET + (
-    "import edgevit.training.fit as fit; fit.SAVE_EVERY_S = fit.SAVING_SHARE = 0.0; "
+    "import edgevit.training.loop as fit; fit.SAVE_EVERY_S = fit.SAVING_SHARE = 0.0; "
     "from edgevit.cli.main import main; main()"
 )
 """The command, but a state is written after each step."""
@@ -118,7 +118,7 @@ def test_a_full_disk_stops_with_one_line_and_leaves_nothing_half_written(picture
 @pytest.mark.slow
 def test_a_model_that_cannot_be_written_is_an_error_in_one_line(pictures, tmp_path):
     """Without states: the model is what does not fit."""
-    script = QUIET + "import edgevit.training.fit as fit; fit._Run._save = lambda self: None; " + EAGER
+    script = QUIET + "import edgevit.training.loop as fit; fit._Run._save = lambda self: None; " + EAGER
     output = tmp_path / "m.keras"
 
     def limit():

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from samples import LABELS, random_picture
 
 from edgevit.errors import PictureError
 from edgevit.training import examples
-from edgevit.training.request import Request
 from edgevit.training.run import run
 from edgevit.training.state import read
+from edgevit.training.training_request import TrainingRequest
+from support.sample_pictures import LABELS, random_picture
 
 OPTIONS = {"epochs": 1, "batch": 8}
 
@@ -25,7 +25,7 @@ def folder(tmp_path):
 class Vandal:
     """A listener that spoils a picture of the second half when the first step is done."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: TrainingRequest) -> None:
         self._split = request.folder / "split.csv"
         self.notes: list[str] = []
         self.spoilt = ""
@@ -47,7 +47,7 @@ class Vandal:
 
 
 def request(folder, output, **more):
-    return Request(str(folder), output, variant="vit-nano", ladder=(32, 48), options=dict(OPTIONS), **more)
+    return TrainingRequest(str(folder), output, variant="vit-nano", ladder=(32, 48), options=dict(OPTIONS), **more)
 
 
 @pytest.mark.slow

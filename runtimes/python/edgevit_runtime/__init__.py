@@ -14,19 +14,19 @@ from edgevit_runtime.errors import ArtefactError, BackendError, EdgeViTError, Pi
 
 if TYPE_CHECKING:
     from edgevit_runtime.manifest import Manifest, read_manifest
-    from edgevit_runtime.model import Model, Prediction, Result
-    from edgevit_runtime.selftest import SelfTestResult, SignatureCheck
+    from edgevit_runtime.model import ClassScore, Model, Result
+    from edgevit_runtime.verify.self_test import SelfTestResult, SignatureCheck
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ArtefactError",
     "BackendError",
+    "ClassScore",
     "EdgeViTError",
     "Manifest",
     "Model",
     "PictureError",
-    "Prediction",
     "ResolutionError",
     "Result",
     "SelfTestResult",
@@ -39,7 +39,7 @@ __all__ = [
 _HOMES = {
     "Manifest": "manifest",
     "Model": "model",
-    "Prediction": "model",
+    "ClassScore": "model",
     "Result": "model",
     "SelfTestResult": "selftest",
     "SignatureCheck": "selftest",

@@ -1,5 +1,5 @@
 """`python -m edgevit_runtime` is `edgevit-run`."""
 
-from edgevit_runtime.cli import main
+from edgevit_runtime.cli.main import main
 
 main()

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from edgevit_runtime.errors import ArtefactError, EdgeViTError, ResolutionError
-from edgevit_runtime.flatbuffer import DamagedError, Fields, Parser
-from edgevit_runtime.preprocess import parse_policy
-from edgevit_runtime.schema import TABLES
-from edgevit_runtime.seal import SIZE_BYTES as SEAL_BYTES
+from edgevit_runtime.preprocess.pipeline import parse_policy
+from edgevit_runtime.verify.flatbuffer import DamagedError, Fields, Parser
+from edgevit_runtime.verify.integrity import SIZE_BYTES as SEAL_BYTES
+from edgevit_runtime.verify.tflite_schema import TABLES
 
 BUFFER_NAME = "EDGEVIT_MANIFEST"
 SCHEMA_VERSION = (1, 0)

@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgevit_runtime import cache
-from edgevit_runtime.backends import Array, check_int4, open_backend
+from edgevit_runtime.engines import cache
+from edgevit_runtime.engines.interpreters import Array, check_int4, open_backend
 from edgevit_runtime.errors import ArtefactError, BackendError, EdgeViTError, PictureError
 from edgevit_runtime.manifest import Manifest, Signature, Tensor, read_manifest
-from edgevit_runtime.preprocess import MAX_PIXELS, Picture, prepare
-from edgevit_runtime.seal import check_seal
+from edgevit_runtime.preprocess.pipeline import MAX_PIXELS, Picture, prepare
+from edgevit_runtime.verify.integrity import check_seal
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from edgevit_runtime.budget import Budget
-    from edgevit_runtime.selftest import SelfTestResult, SignatureCheck
+    from edgevit_runtime.adaptive_resolution import Budget
+    from edgevit_runtime.verify.self_test import SelfTestResult, SignatureCheck
 
 # A process's first answer should not wait: what only some calls need is imported by them, and most specs are named
 # tuples, which Python makes eight times as fast as a frozen dataclass.
@@ -40,7 +40,7 @@ AHEAD = 4
 
 
 @dataclass(frozen=True)
-class Prediction:
+class ClassScore:
     """One class and its probability. `label` is the index as text where the artefact holds no labels."""
 
     index: int
@@ -55,7 +55,7 @@ class Result:
     budget_met: with `budget_ms`, whether 19 of 20 inferences are within it, by what was seen lately; otherwise None.
     """
 
-    top: tuple[Prediction, ...]
+    top: tuple[ClassScore, ...]
     resolution: int
     latency_ms: float
     budget_met: bool | None = None
@@ -76,7 +76,7 @@ class Model:
             print(model.classify("rose.jpg").top[0].label)
 
     threads: how many threads one inference uses.
-    backend: a name from `edgevit_runtime.backends.BACKENDS`, or None for the first that works.
+    backend: a name from `edgevit_runtime.engines.interpreters.BACKENDS`, or None for the first that works.
     weight_cache: keep XNNPACK's packed weights (LiteRT's C library and CompiledModel only), the proof that the artefact
         was verified and the latencies for a budget in the user's cache folder. False: keep nothing there.
     budget_ms: classify at the largest resolution whose inferences stay within it, 19 of 20. The ladder is measured at
@@ -196,7 +196,7 @@ class Model:
         scores = self.outputs(image)["scores"]
         latency_ms = (time.perf_counter() - start) * 1e3
         best = np.argsort(-scores, kind="stable")[:top_k]
-        top = tuple(Prediction(int(index), self.label(int(index)), float(scores[index])) for index in best)
+        top = tuple(ClassScore(int(index), self.label(int(index)), float(scores[index])) for index in best)
         met = None
         if self._budget is not None:
             with self._lock:
@@ -244,12 +244,12 @@ class Model:
 
     def self_test(self) -> SelfTestResult:
         """Replays the artefact's own test on every resolution, through this interpreter."""
-        from edgevit_runtime.selftest import SelfTestResult
+        from edgevit_runtime.verify.self_test import SelfTestResult
 
         return SelfTestResult(tuple(map(self._check, self.manifest.signatures)), *self.backend)
 
     def _check(self, signature: Signature) -> SignatureCheck:
-        from edgevit_runtime.selftest import SignatureCheck, draw_picture
+        from edgevit_runtime.verify.self_test import SignatureCheck, draw_picture
 
         test = signature.self_test
         scores = self.outputs(draw_picture(test.generator, test.seed, signature.resolution))["scores"]
@@ -282,9 +282,9 @@ class Model:
         ops: also where the time goes, by kind of operator (LiteRT 2.3's C library only; others raise `BackendError`).
         `peak_rss_bytes` is the process's peak while that resolution ran, with the whole ladder loaded.
         """
-        from edgevit_runtime.profile import Plan, measure
+        from edgevit_runtime.measure.profile import MeasurementPlan, measure
 
-        return measure([self], Plan(resolutions, seconds, ops=ops), on_progress)
+        return measure([self], MeasurementPlan(resolutions, seconds, ops=ops), on_progress)
 
     def _signature(self, resolution: int | None) -> Signature:
         if resolution is None and self.budget_ms is not None:
@@ -293,7 +293,7 @@ class Model:
 
     def _within_budget(self) -> Budget:
         """The budget's state; measures the ladder the first time that this device sees the artefact."""
-        from edgevit_runtime.budget import Budget
+        from edgevit_runtime.adaptive_resolution import Budget
 
         with self._measuring:
             if self._budget is None:
@@ -317,11 +317,12 @@ class Model:
         return kept if known else {}
 
     def _measure_ladder(self) -> dict[int, float]:
-        from edgevit_runtime import selftest, timing
+        from edgevit_runtime.measure import timing
+        from edgevit_runtime.verify import self_test
 
         calls = {}
         for resolution in self.resolutions:
-            image = selftest.draw_picture(selftest.GENERATOR, 1, resolution)
+            image = self_test.draw_picture(self_test.GENERATOR, 1, resolution)
             calls[resolution] = lambda image=image: self.outputs(image)
         return timing.medians_ms(calls, seconds=BUDGET_SECONDS)
 
@@ -338,7 +339,7 @@ def examine(path: str, manifest: Manifest, trust: str | os.PathLike[str] | None,
             # Verifying takes longer than loading: what was found in order once is known by its checksum.
             proof = f"{digest.hex()[:32]}.verified"
             if not remember or cache.read(proof) != b"%d" % VERIFIER:
-                from edgevit_runtime.verify import verify
+                from edgevit_runtime.verify.verifier import verify
 
                 verify(data, manifest)
                 if remember:

@@ -1,0 +1,212 @@
+"""What is really in an artefact, measured on the artefact: ops, dtypes, partitions, and whether it computes rightly."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from ai_edge_litert.tools import flatbuffer_utils
+from numpy.typing import NDArray
+
+from converters.graph.macs import count
+from converters.quantize.recipes import Recipe
+from edgevit.errors import AuditError
+from edgevit.latency.cost import Cost
+from edgevit_runtime.engines.quiet import quiet
+from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
+
+BEST = 16
+"""How many of the best classes' scores a self-test keeps."""
+SEEDS = range(1, 17)
+LOWERING_TOLERANCE = 1e-4
+"""How far a float32 graph's score may be from the Keras model's; both round in float32, in another order."""
+
+
+@dataclass(frozen=True)
+class TensorAudit:
+    """An input or output as it stands in the file."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    scale: float
+    zero_point: int
+
+    def to_dict(self) -> dict[str, Any]:
+        entry: dict[str, Any] = {"name": self.name, "dtype": self.dtype, "shape": list(self.shape)}
+        return entry if self.scale == 0.0 else {**entry, "scale": self.scale, "zero_point": self.zero_point}
+
+
+@dataclass(frozen=True)
+class RungAudit:
+    """One resolution: `ops` in its graph by name, `partitions` that XNNPACK takes, and the ops it leaves."""
+
+    ops: dict[str, int]
+    dtypes: dict[str, int]
+    partitions: int
+    ops_outside: int
+    input: TensorAudit
+    outputs: tuple[TensorAudit, ...]
+    macs: Cost
+
+
+def audit(flatbuffer: bytes, recipe: Recipe, name: str, *, most: int | None = 1) -> RungAudit:
+    """Audits a single-signature flatbuffer.
+
+    most: how many XNNPACK partitions a CPU recipe may fall into; None where it is only to be told.
+
+    Raises `AuditError` where it falls into more, or XNNPACK takes nothing.
+    """
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer))
+    subgraph = model.subgraphs[0]
+    with quiet():
+        interpreter = Interpreter(model_content=flatbuffer, num_threads=1)
+        interpreter.allocate_tensors()
+        # The delegate's nodes are listed behind the ops that they replace.
+        placed = [op["op_name"] for op in interpreter._get_ops_details()]
+    partitions = placed.count("DELEGATE")
+    result = RungAudit(
+        ops=dict(Counter(op_name(model.operatorCodes[op.opcodeIndex]) for op in subgraph.operators)),
+        dtypes=dict(Counter(_names(schema.TensorType)[tensor.type] for tensor in subgraph.tensors)),
+        partitions=partitions,
+        ops_outside=_ops_outside(interpreter, len(subgraph.operators)),
+        input=_tensor(subgraph.tensors[subgraph.inputs[0]]),
+        outputs=tuple(_tensor(subgraph.tensors[index]) for index in subgraph.outputs),
+        macs=count(model, subgraph),
+    )
+    if recipe.for_cpu and most is not None and not 1 <= partitions <= most:
+        raise AuditError(
+            f"{name} falls into {partitions} XNNPACK partitions, and the recipe {recipe.name} promises {most}; "
+            f"ops: {result.ops}"
+        )
+    return result
+
+
+def _ops_outside(interpreter: Any, graph_ops: int) -> int:
+    """How many of the graph's ops no delegate node took.
+
+    A delegate node's inputs and outputs do not say which ops it replaced, so count those whose outputs it hides: a
+    tensor inside a partition is never allocated.
+    """
+    details = interpreter._get_ops_details()
+    produced = {int(tensor) for op in details[graph_ops:] for tensor in op["outputs"]}
+    outside = 0
+    for op in details[:graph_ops]:
+        outputs = [int(tensor) for tensor in op["outputs"]]
+        if all(_is_allocated(interpreter, tensor) and tensor not in produced for tensor in outputs):
+            outside += 1
+    return outside
+
+
+def _is_allocated(interpreter: Any, tensor: int) -> bool:
+    try:
+        interpreter.get_tensor(tensor)
+    except ValueError:
+        return False
+    return True
+
+
+@cache
+def _names(enum: Any) -> dict[int, str]:
+    return {value: name for name, value in vars(enum).items() if isinstance(value, int)}
+
+
+def tensor_name(tensor: Any) -> str:
+    """As text, of one that was read from a file or made here."""
+    return tensor.name.decode() if isinstance(tensor.name, bytes) else str(tensor.name)
+
+
+def op_name(code: Any) -> str:
+    if code.customCode:
+        return str(code.customCode)
+    return _names(schema.BuiltinOperator)[flatbuffer_utils.get_builtin_code_from_operator_code(code)]
+
+
+def _tensor(tensor: Any) -> TensorAudit:
+    quantization = tensor.quantization
+    quantized = quantization is not None and quantization.scale is not None and len(quantization.scale)
+    name = tensor.name.decode() if isinstance(tensor.name, bytes) else str(tensor.name)
+    return TensorAudit(
+        name=name,
+        dtype=_names(schema.TensorType)[tensor.type].lower(),
+        shape=tuple(map(int, tensor.shape)),
+        scale=float(quantization.scale[0]) if quantized else 0.0,
+        zero_point=int(quantization.zeroPoint[0]) if quantized else 0,
+    )
+
+
+class Runner:
+    """Runs a single-signature flatbuffer, on the default kernels or on the reference ones.
+
+    The reference kernels of LiteRT 2.3 know no int4 scales by blocks, and compute something else without a word: where
+    there are such, it is the kernels of TFLite itself.
+    """
+
+    def __init__(self, flatbuffer: bytes, audited: RungAudit, *, reference: bool = False) -> None:
+        plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        exact = plain if "INT4" in audited.dtypes else OpResolverType.BUILTIN_REF
+        resolver = exact if reference else OpResolverType.AUTO
+        self._audited = audited
+        with quiet():
+            interpreter = Interpreter(model_content=flatbuffer, num_threads=1, experimental_op_resolver_type=resolver)
+            self._runner = interpreter.get_signature_runner()
+
+    def scores(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """uint8 [R, R, 3] -> probabilities [classes]."""
+        dtype = self._audited.input.dtype
+        pixels: NDArray[Any] = (image ^ 0x80).view(np.int8) if dtype == "int8" else image.astype(dtype)
+        values = self._runner(**{self._audited.input.name: pixels[None]})["scores"][0]
+        tensor = next(each for each in self._audited.outputs if each.name == "scores")
+        real: NDArray[np.float32] = values.astype(np.float32)
+        if tensor.scale != 0.0:
+            real = (real - np.float32(tensor.zero_point)) * np.float32(tensor.scale)
+        return real
+
+
+Scores = Callable[[NDArray[np.uint8]], Any]
+"""uint8 [1, R, R, 3] -> probabilities [1, classes], as the Keras model has them."""
+
+
+def check_lowering(flatbuffer: bytes, audited: RungAudit, scores: Scores, name: str) -> None:
+    """Holds a float32 rung against the Keras model it came from, on a test picture.
+
+    Raises `AuditError` when a score differs by more than `LOWERING_TOLERANCE`: weights lost, or a graph that is wrong.
+    """
+    image = draw_picture(GENERATOR, SEEDS[0], audited.input.shape[1])
+    error = float(np.max(np.abs(Runner(flatbuffer, audited).scores(image) - np.asarray(scores(image[None]))[0])))
+    if not error <= LOWERING_TOLERANCE:
+        raise AuditError(f"{name} does not compute what the model does: a score differs by {error:.2g}")
+
+
+def self_test_entry(flatbuffer: bytes, audited: RungAudit, recipe: Recipe) -> dict[str, Any]:
+    """The manifest's self-test of one signature.
+
+    Of a few test pictures it takes the one that the model is surest of, so that a wrong kernel has something to
+    change; the expected scores come from the reference kernels.
+
+    Raises `AuditError` where integer scores are too coarse for the model.
+    """
+    fast, resolution = Runner(flatbuffer, audited), audited.input.shape[1]
+    best_scores = {seed: float(fast.scores(draw_picture(GENERATOR, seed, resolution)).max()) for seed in SEEDS}
+    seed = max(SEEDS, key=best_scores.__getitem__)
+    step = next(each for each in audited.outputs if each.name == "scores").scale
+    if best_scores[seed] < 2.0 * step:  # and the reference SOFTMAX ends the process below half a step
+        raise AuditError(
+            f"the recipe {recipe.name} has scores in steps of 1/{1 / step:.0f}, and the model gives no class of any "
+            "test picture two of them: train it, or choose a recipe with float scores, such as int8"
+        )
+    expected = Runner(flatbuffer, audited, reference=True).scores(draw_picture(GENERATOR, seed, resolution))
+    best = np.argsort(-expected, kind="stable")[:BEST]
+    return {
+        "generator": GENERATOR,
+        "seed": seed,
+        "indices": [int(index) for index in best],
+        "scores": [round(float(expected[index]), 7) for index in best],
+        "tolerance": round(recipe.self_test_tolerance * float(expected.max()), 7),
+    }

@@ -1,0 +1,50 @@
+"""What an artefact is, read from the file: the `edgevit.inspection/1` document."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from edgevit_runtime import read_manifest
+from edgevit_runtime.model import examine
+from edgevit_runtime.verify.integrity import read_seal
+
+
+def inspect(path: str | Path) -> dict[str, Any]:
+    """Reads an artefact's manifest and size.
+
+    Raises `ArtefactError` for anything that is none, and for one that was damaged or changed: what it says of itself
+    is not to be believed then.
+    """
+    path = Path(path)
+    manifest = read_manifest(path)
+    examine(str(path), manifest, None, remember=False)
+    content = path.read_bytes()
+    seal = read_seal(memoryview(content), manifest.size_bytes)
+    return {
+        "schema": "edgevit.inspection/1",
+        "model": str(path),
+        "size_bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "signed_by": seal.key.hex() if seal and seal.signed else None,
+        "recipe": manifest.recipe,
+        "variant": manifest.variant,
+        "classes": manifest.classes,
+        "labels": len(manifest.labels),
+        "default_resolution": manifest.default_resolution,
+        "accuracy": manifest.raw.get("accuracy"),
+        "signatures": [
+            {
+                "name": signature.name,
+                "task": signature.task,
+                "resolution": signature.resolution,
+                "tokens": signature.tokens,
+                "ops": signature.ops,
+                "partitions": signature.partitions,
+                "macs": dict(signature.macs),
+            }
+            for signature in manifest.signatures
+        ],
+        "manifest": dict(manifest.raw),
+    }

@@ -1,0 +1,146 @@
+"""Writes the manifest. Its reader is the runtime's: `edgevit_runtime.manifest`, which also owns the schema version."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from converters.artefact.audit import RungAudit
+from converters.quantize.recipe_files import described
+from converters.quantize.recipes import Recipe
+from edgevit.config import ViTConfig
+from edgevit.errors import ConversionError
+from edgevit.foreign_config import ForeignConfig
+from edgevit_runtime.manifest import SCHEMA_VERSION, Manifest, Signature, parse_manifest
+from edgevit_runtime.preprocess.pipeline import parse_policy
+from edgevit_runtime.verify.integrity import file_sha256
+
+Config = ViTConfig | ForeignConfig
+ConfigT = TypeVar("ConfigT", ViTConfig, ForeignConfig)
+
+TOOLS = ("edgevit", "tensorflow", "keras", "ai-edge-quantizer", "ai-edge-litert")
+
+
+def with_choices(config: ConfigT, labels: Sequence[str] | None, resize: str | None) -> ConfigT:
+    """`config` with the labels and the preprocessing that were asked for. Raises `ConversionError`, `ConfigError`."""
+    if labels is not None:
+        if len(labels) != config.classes:
+            raise ConversionError(f"{len(labels)} labels for a model with {config.classes} classes")
+        config = config.with_(labels=tuple(labels))
+    if resize is not None:
+        parse_policy(resize)
+        config = config.with_(resize=resize)
+    return config
+
+
+def source_entry(path: str | Path | None) -> dict[str, Any] | None:
+    """What the manifest says of the file that a model came from."""
+    if path is None:
+        return None
+    return {"file": Path(path).name, "sha256": file_sha256(path)}
+
+
+def signature_entry(
+    config: Config, name: str, resolution: int, audited: RungAudit, self_test: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What the manifest says of one signature."""
+    return {
+        "name": name,
+        "task": "classify",
+        "resolution": resolution,
+        "tokens": config.tokens(resolution),
+        "ops": sum(audited.ops.values()),
+        "partitions": audited.partitions,
+        "ops_outside": audited.ops_outside,
+        "dtypes": audited.dtypes,
+        "macs": {"linear": audited.macs.linear_macs, "attention": audited.macs.attention_macs},
+        "input": audited.input.to_dict(),
+        "outputs": [output.to_dict() for output in audited.outputs],
+        "self_test": dict(self_test),
+    }
+
+
+def default_resolution(config: Config, resolutions: Sequence[int]) -> int:
+    """The resolution the model was made for if the ladder holds it, otherwise the nearest to it."""
+    return min(sorted(resolutions, reverse=True), key=lambda each: abs(each - config.base_resolution))
+
+
+def manifest_bytes(
+    config: Config,
+    recipe: Recipe,
+    signatures: Sequence[Mapping[str, Any]],
+    *,
+    calibration: Mapping[str, Any] | None,
+    accuracy: Mapping[str, Any] | None = None,
+    source: Mapping[str, Any] | None,
+) -> bytes:
+    """The manifest as JSON, already read back once by the runtime's reader.
+
+    Nothing in it depends on when or where it was written: the same model and versions give the same bytes.
+    """
+    variant = config.to_dict()
+    labels, keys = variant.pop("labels"), variant.pop("label_keys", ())
+    manifest = {
+        "schema": "edgevit.manifest",
+        "schema_version": list(SCHEMA_VERSION),
+        "size_bytes": 0,
+        "sealed": True,
+        "recipe": recipe.name,
+        **({"custom_recipe": described(recipe)} if recipe.is_custom else {}),
+        "model": {"variant": config.variant, "config": variant, "source": source},
+        "classes": config.classes,
+        "labels": list(labels),
+        **({"label_keys": list(keys)} if keys else {}),
+        "preprocessing": {
+            "resize": config.resize,
+            "interpolation": parse_policy(config.resize).interpolation,
+            "pixels": "RGB, 0 to 255",
+        },
+        "default_resolution": default_resolution(config, [each["resolution"] for each in signatures]),
+        "tasks": ["classify"],
+        "signatures": list(signatures),
+        "accuracy": accuracy,
+        "calibration": calibration,
+        "versions": {name: importlib.metadata.version(name) for name in TOOLS},
+    }
+    return _to_bytes(manifest)
+
+
+def single_manifest(manifest: Manifest, signature: Signature) -> bytes:
+    """The manifest of an artefact that holds only this signature of a ladder."""
+    entries = [entry for entry in manifest.raw["signatures"] if entry["name"] == signature.name]
+    accuracy = manifest.raw.get("accuracy")
+    if accuracy is not None:
+        results = [each for each in accuracy["results"] if each["resolution"] == signature.resolution]
+        accuracy = {**accuracy, "results": results}
+    return _to_bytes(
+        {
+            **manifest.raw,
+            "size_bytes": 0,
+            "sealed": True,
+            "default_resolution": signature.resolution,
+            "signatures": entries,
+            "accuracy": accuracy,
+        }
+    )
+
+
+def _to_bytes(manifest: Mapping[str, Any]) -> bytes:
+    text = json.dumps(manifest, ensure_ascii=False, separators=(",", ":")).encode()
+    text = text.replace(b'"size_bytes":0', _SIZE_PLACE, 1)
+    parse_manifest(text)
+    return text
+
+
+_SIZE_PLACE = b'"size_bytes":0              '
+
+
+def stamp_size(artefact: bytes) -> bytes:
+    """Writes the packed file's size into its manifest, in the room left for it, so that a cut file is known as one."""
+    size = b'"size_bytes":%d' % len(artefact)
+    if artefact.count(_SIZE_PLACE) != 1:
+        raise ConversionError("the packed file does not hold its manifest exactly once")
+    return artefact.replace(_SIZE_PLACE, size.ljust(len(_SIZE_PLACE)))

@@ -1,0 +1,1 @@
+"""A float graph becomes a quantized one: recipes, the ranges of activations, and how weights are rounded."""

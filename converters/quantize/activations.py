@@ -1,0 +1,191 @@
+"""Sites, the named numbers of the lowered graph: how a recipe rounds each, and which tensor belongs to which."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
+
+from converters.artefact.audit import op_name, tensor_name
+from converters.quantize.recipes import OPS, OUTSIDE, Recipe, Rule
+from edgevit.activation_ranges import ActivationRanges
+from edgevit.errors import ConversionError
+
+PIXELS = (0.0, 255.0)  # scale 1, zero point -128
+SHARES = (0.0, 255.0 / 256.0)  # scale 1/256, zero point -128: what TFLite's int8 SOFTMAX puts out, always
+
+FIXED = {"image": PIXELS, "pixels": PIXELS, "weights": SHARES, "scores": SHARES}
+"""By the last word of a site's name: ranges that nobody has to learn."""
+
+LINEAR_INPUTS = {"pixels", "normalised", "mixed", "gelu"}
+"""What they read, by the last word."""
+
+READERS: dict[str, tuple[str, ...]] = {
+    "pixels": ("patches",),
+    "norm1/normalised": ("qkv", "queries"),
+    "norm2/normalised": ("expand",),
+    "norm/normalised": ("logits",),
+    "qkv": ("products", "mixed"),
+    "queries": ("products",),
+    "products": ("weights",),
+    "weights": ("mixed",),
+    "mixed": ("output",),
+    "expand": ("gelu",),
+    "gelu": ("contract",),
+    "patches": ("tokens",),
+    "output": ("attended",),
+    "contract": ("tokens",),
+    "logits": ("scores",),
+    "attended": ("squares", "scaled", "normalised", "tokens"),
+    "squares": ("variance",),
+    "variance": ("stabilised",),
+    "stabilised": ("scale",),
+    "scale": ("normalised",),
+    "scaled": ("normalised",),
+}
+"""Sites, by the end of their names, and those that the ops make that read them, in the same block."""
+READ_BY_NEXT = ("squares", "scaled", "normalised", "attended")
+"""What the next block makes of a block's `tokens`."""
+
+
+def word(site: str) -> str:
+    """`block3/norm1/squares` -> `squares`."""
+    return site.rpartition("/")[2]
+
+
+def block_of(site: str) -> int | str:
+    """`block3/norm1/squares` -> 3; `OUTSIDE` for what is in no block."""
+    first = site.partition("/")[0]
+    return int(first[5:]) if first.startswith("block") and first[5:].isdecimal() else OUTSIDE
+
+
+def readers(site: str) -> tuple[str, ...]:
+    """What the ops make that read a site, by the last word."""
+    return next((made for end, made in READERS.items() if f"/{site}".endswith(f"/{end}")), ())
+
+
+def rule_of(made: str, block: int | str, recipe: Recipe) -> Rule | None:
+    """The rule for the op that puts out a site, by its last word and where it is."""
+    for rule in reversed(recipe.rules):
+        if rule.reaches(OPS.get(made)) and made in (rule.sites or [made]) and block in (rule.blocks or [block]):
+            return rule
+    return None
+
+
+def activation(site: str, recipe: Recipe) -> str:
+    """How the op that puts out a site computes: `Rule.activation`."""
+    rule = rule_of(word(site), block_of(site), recipe)
+    return rule.activation if rule else "float32"
+
+
+def weight(site: str, recipe: Recipe) -> str:
+    """What the weights of the op that puts out a site become: `Rule.weight`."""
+    rule = rule_of(word(site), block_of(site), recipe)
+    return rule.weight if rule else "float32"
+
+
+def roundings(site: str, recipe: Recipe) -> tuple[str, ...]:
+    """How the recipe rounds a site with one range for all pictures, in order: `int8`, `int16`.
+
+    First as the op that makes it, then as those that read it, where they do otherwise.
+    """
+    block, name = block_of(site), word(site)
+    ops: list[tuple[str, int | str]] = [(made, block) for made in (name, *readers(site))]
+    if name == "tokens":
+        # The last block's are read by the last norm.
+        after: list[int | str] = [0] if block == OUTSIDE else [int(block) + 1, OUTSIDE]
+        ops += [(made, each) for each in after for made in READ_BY_NEXT]
+    rules = [rule_of(made, where, recipe) for made, where in ops]
+    return tuple(dict.fromkeys(rule.activation.partition("-")[0] for rule in rules if rule and rule.is_static))
+
+
+def check_sites(calibration: ActivationRanges) -> None:
+    """Raises `ConversionError` naming the first site that the graph does not have: it had others once."""
+    for site in calibration.ranges:
+        if word(site) not in (*OPS, *FIXED):
+            raise ConversionError(
+                f"the model's ranges for {calibration.recipe} are from another edgevit, whose graph had {site}: "
+                "fine-tune the model again, or calibrate with pictures: --calibration DIR"
+            )
+
+
+def site_of(tensor: str, known: Collection[str]) -> str | None:
+    """The site, `known` or fixed, that a TFLite tensor was named after; None where there is none.
+
+    Ops are named `site/Op`, the converter joins the names of those it fuses with semicolons.
+    """
+    sites = {_site_above(part, known) for part in tensor.split(";")}
+    return sites.pop() if len(sites) == 1 else None
+
+
+def _site_above(name: str, known: Collection[str]) -> str | None:
+    while name:
+        if name in known or word(name) in FIXED:
+            return name
+        name = name.rpartition("/")[0]
+    return None
+
+
+TensorRanges = dict[str, dict[str, Any]]
+"""Tensor -> its ends, "min" and "max", each with as many dimensions as the tensor: as ai-edge-quantizer takes them."""
+
+
+def tensor_ranges(
+    flatbuffer: bytes, recipe: Recipe, calibration: ActivationRanges, exact: TensorRanges
+) -> TensorRanges:
+    """The ranges of all float tensors that `recipe` gives one.
+
+    exact: of tensors that belong to no site, because no picture has a part in them.
+
+    Raises `ConversionError` naming the first tensor that has none.
+    """
+    if calibration.recipe != recipe.name:
+        raise ConversionError(f"the model's ranges were learned for {calibration.recipe}, not for {recipe.name}")
+    check_sites(calibration)
+    ranges = dict(exact)
+    for tensor, rank in _static_tensors(flatbuffer, recipe):
+        if tensor in exact:
+            continue
+        site = site_of(tensor, calibration.ranges)
+        if site is None:
+            raise ConversionError(
+                f"no range was learned for the tensor {tensor}, which {recipe.name} quantizes: fine-tune the model "
+                f"again for {recipe.name}, or calibrate with pictures: --calibration DIR"
+            )
+        low, high = FIXED[word(site)] if word(site) in FIXED else calibration.ranges[site]
+        ranges[tensor] = {"min": np.full((1,) * rank, low), "max": np.full((1,) * rank, high)}
+    return ranges
+
+
+def _static_tensors(flatbuffer: bytes, recipe: Recipe) -> Iterator[tuple[str, int]]:
+    """Name and rank of each float activation at an op with static ranges."""
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer))
+    subgraph = model.subgraphs[0]
+    for op in subgraph.operators:
+        rule = rule_for(
+            op_name(model.operatorCodes[op.opcodeIndex]), tensor_name(subgraph.tensors[op.outputs[0]]), recipe
+        )
+        if rule is None or not rule.is_static:
+            continue
+        for index in (*op.inputs, *op.outputs):
+            if index < 0:  # an input left out
+                continue
+            tensor = subgraph.tensors[index]
+            constant = model.buffers[tensor.buffer].data is not None
+            if tensor.type == schema.TensorType.FLOAT32 and not constant:
+                yield tensor_name(tensor), len(tensor.shape)
+    for op_word, ends in (("INPUT", subgraph.inputs), ("OUTPUT", subgraph.outputs)):  # ops too, to the quantizer
+        for tensor in (subgraph.tensors[index] for index in ends):
+            rule = rule_for(op_word, tensor_name(tensor), recipe)
+            if rule is not None and rule.is_static and tensor.type == schema.TensorType.FLOAT32:
+                yield tensor_name(tensor), len(tensor.shape)
+
+
+def rule_for(op: str, output: str, recipe: Recipe) -> Rule | None:
+    """The rule that ai-edge-quantizer will find for an op, by its name and that of what it puts out: the last."""
+    matching = [rule for rule in recipe.rules if rule.reaches(op) and re.match(rule.pattern, output)]
+    return matching[-1] if matching else None

@@ -1,0 +1,46 @@
+"""Pictures that show the quantizer what ranges the activations take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgevit.errors import DataError, PictureError
+from edgevit_runtime.preprocess.pipeline import SUFFIXES, load_picture, prepare
+
+DEFAULT_COUNT = 64
+
+
+def calibration_files(folder: Path, count: int = DEFAULT_COUNT) -> tuple[Path, ...]:
+    """`count` pictures spread evenly over all that can be read below `folder`, or all where there are fewer.
+
+    Raises `DataError` for a missing folder or one without pictures.
+    """
+    if not folder.is_dir():
+        raise DataError(f"no such calibration folder: {folder}")
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not files:
+        raise DataError(f"the calibration folder {folder} holds no pictures ({', '.join(sorted(SUFFIXES))})")
+    picks = np.unique(np.linspace(0, len(files) - 1, min(count, len(files))).round().astype(int))
+    readable = tuple(files[index] for index in picks if _is_readable(files[index]))
+    if not readable:
+        raise DataError(f"none of the {len(picks)} pictures taken from {folder} to calibrate with can be read")
+    return readable
+
+
+def _is_readable(file: Path) -> bool:
+    try:
+        load_picture(file)
+    except PictureError:
+        return False
+    return True
+
+
+def calibration_images(files: Sequence[Path], resolution: int, policy: str) -> Iterator[NDArray[Any]]:
+    """The pictures as the artefact will see them: uint8 [1, R, R, 3] each."""
+    for file in files:
+        yield prepare(file, resolution, policy)[None]

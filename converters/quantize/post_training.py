@@ -1,0 +1,122 @@
+"""Post-training quantization: what pictures say of a model before it is lowered and quantized.
+
+fold -> observe -> equalize (exact) -> observe again -> ranges, and weights rounded by what their layers put out. One
+result serves all resolutions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converters.graph.lowering import Arrays, Folded, fold
+from converters.quantize.activations import roundings, weight
+from converters.quantize.calibration import calibration_images
+from converters.quantize.equalization import BEHIND_NORMS, equalize
+from converters.quantize.gptq import Known, correct, snapped
+from converters.quantize.ranges import ActivationSample, Moments, choose, observe
+from converters.quantize.recipes import Recipe
+from edgevit.activation_ranges import ActivationRanges
+from edgevit.config import ViTConfig
+
+BATCH = 8
+LEAST = 16
+"""Of the calibration's pictures, how many at least are looked at in each resolution; together all of them."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `lower` and `quantize` are given for every resolution."""
+
+    equal: Folded | None = None
+    """Whose linear layers compute the same as those that were folded, and are easier to round."""
+    rounded: Folded | None = None
+    """Whose linear layers are those of `equal`, rounded so that what they put out errs least."""
+    calibration: ActivationRanges | None = None
+
+    def equalized(self, folded: Folded) -> Folded:
+        """With the linear layers of `equal`."""
+        return _with_layers(folded, self.equal)
+
+    def finished(self, folded: Folded) -> Folded:
+        """With the linear layers of `rounded`, which all resolutions share."""
+        return _with_layers(folded, self.rounded)
+
+
+def _with_layers(folded: Folded, layers: Folded | None) -> Folded:
+    if layers is None:
+        return folded
+    return replace(folded, patches=layers.patches, blocks=layers.blocks, head=layers.head)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the pictures said, from which a recipe and others like it are prepared."""
+
+    equal: Folded
+    samples: Mapping[str, ActivationSample]
+    moments: Mapping[str, Moments]
+    rounded: Known
+    """Layers that were rounded already: a quarter of a minute for all of a small model's."""
+
+    def prepared(self, recipe: Recipe) -> Prepared:
+        rounded = correct(self.equal, self.moments, recipe, self.rounded)
+        return Prepared(self.equal, rounded, ActivationRanges(recipe.name, choose(self.equal, recipe, self.samples)))
+
+
+def prepare(
+    config: ViTConfig, arrays: Arrays, recipe: Recipe, ladder: Sequence[int], files: Sequence[Path]
+) -> Prepared:
+    """Layers and ranges for a recipe, from pictures at the ladder's resolutions."""
+    return look(config, arrays, recipe, ladder, files).prepared(recipe)
+
+
+def look(config: ViTConfig, arrays: Arrays, recipe: Recipe, ladder: Sequence[int], files: Sequence[Path]) -> Seen:
+    """Layers that are easier to round, and what they compute on pictures at the ladder's resolutions."""
+    rungs = [(resolution, fold(config, arrays, resolution)) for resolution in ladder]
+    images = list(_images(config, ladder, files))
+
+    def batches(prepared: Prepared) -> Iterator[tuple[Folded, NDArray[np.uint8]]]:
+        for (_, folded), pictures in zip(rungs, images, strict=True):
+            for start in range(0, len(pictures), BATCH):
+                yield prepared.equalized(folded), pictures[start : start + BATCH]
+
+    first = rungs[0][1]
+    seen = observe(config, batches(Prepared()))
+    equal = replace(first, blocks=equalize(config, first.blocks, seen.samples, eased(config, recipe)))
+    seen = observe(config, batches(Prepared(equal)), moments=True)
+    return Seen(equal, seen.samples, seen.moments, {})
+
+
+def eased(config: ViTConfig, recipe: Recipe) -> set[str]:
+    """Of `BEHIND_NORMS`, those whose inputs have one int8 range for all pictures, or whose weights have 4 bits.
+
+    They gain by a factor (`equalize`); all others would have an op more for nothing.
+    """
+    return {
+        layer
+        for layer, norm in zip(BEHIND_NORMS, ("norm1", "norm2"), strict=True)
+        for block in (f"block{index}" for index in range(config.depth))
+        if "int8" in roundings(f"{block}/{norm}/normalised", recipe) or weight(f"{block}/{layer}", recipe) == "int4"
+    }
+
+
+def without_pictures(
+    config: ViTConfig, arrays: Arrays, recipe: Recipe, resolution: int, calibration: ActivationRanges | None
+) -> Prepared:
+    """What there is to do without: int4 weights are put on their grid. calibration: what the model learned."""
+    if not any(rule.weight == "int4" for rule in recipe.rules):
+        return Prepared(calibration=calibration)
+    return Prepared(rounded=snapped(fold(config, arrays, resolution), recipe), calibration=calibration)
+
+
+def _images(config: ViTConfig, ladder: Sequence[int], files: Sequence[Path]) -> Iterator[NDArray[np.uint8]]:
+    """For each resolution the pictures that show it its ranges, [n, R, R, 3]: all files shared out, or `LEAST`."""
+    count = min(len(files), max(LEAST, -(-len(files) // len(ladder))))
+    for rung, resolution in enumerate(ladder):
+        picks = [files[(rung + index * len(files) // count) % len(files)] for index in range(count)]
+        yield np.concatenate(list(calibration_images(picks, resolution, config.resize)))

@@ -1,0 +1,225 @@
+"""One range a site, from pictures: the ends that cost least where the site's numbers go, not the widest seen.
+
+A range is for all resolutions of the ladder, so that what depends on it (biases, positions) is equal on all rungs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from scipy.special import erf
+
+from converters.graph.arithmetic import Linear
+from converters.graph.lowering import Folded, graph
+from converters.quantize.activations import FIXED, readers, roundings, word
+from converters.quantize.fake_quantization import HEADROOM, NEAREST, Batched
+from converters.quantize.fake_rounding import LEVELS, rsqrt_by_table
+from converters.quantize.recipes import Recipe
+from edgevit.config import ViTConfig
+from edgevit.errors import ConversionError
+
+ROWS = 8
+"""Sampled of each picture's tokens in front, and as many of its patches, head by head: what a ViT answers from are
+the few tokens in front, and among all they would count for nothing."""
+READ_BY_RSQRT = ("variance", "stabilised")
+RSQRT_HEADROOM = 1.1
+"""Less than others have: its table begins with the range's end, and a row with still less variance may be clipped."""
+SHRINKING = np.geomspace(1.0, 0.15, 12)
+"""Shares of the widest end that are tried."""
+NUMBERS = 100_000
+"""The most that a range is chosen by."""
+
+Batches = Iterable[tuple[Folded, NDArray[np.uint8]]]
+"""Folded for a resolution, and pictures of it, [b, R, R, 3]."""
+
+
+@dataclass
+class ActivationSample:
+    """What was seen of one site."""
+
+    rows: list[NDArray[np.float32]]  # each [n, width]
+    low: float = 0.0
+    high: float = 0.0
+
+    def joined(self) -> NDArray[np.float32]:
+        """[n, width]; of a site whose width depends on the resolution [n, 1]."""
+        if len({each.shape[1] for each in self.rows}) == 1:
+            return np.concatenate(self.rows)
+        return np.concatenate([each.reshape(-1, 1) for each in self.rows])
+
+
+@dataclass
+class Moments:
+    """Of what a linear layer reads: the tokens in front weigh as much as all patches together."""
+
+    second: Any = 0.0  # [in, in], E[x xᵀ] times `weight`
+    first: Any = 0.0  # [in]
+    weight: float = 0.0
+
+    def add(self, rows: Any) -> None:
+        """rows: [n, in]."""
+        count = float(rows.shape[0])
+        if count:
+            self.second += tf.matmul(rows, rows, transpose_a=True).numpy().astype(np.float64) / count
+            self.first += tf.reduce_mean(rows, axis=0).numpy().astype(np.float64)
+            self.weight += 1.0
+
+
+@dataclass(frozen=True)
+class Observed:
+    samples: dict[str, ActivationSample]
+    moments: dict[str, Moments]
+    """By the site that the linear layer puts out."""
+
+
+def observe(config: ViTConfig, batches: Batches, *, moments: bool = False) -> Observed:
+    """Each site -> a sample of what the float graph computes there; with the moments of linear layers' inputs.
+
+    Raises `ConversionError` where it computes NaN or infinity, naming the site.
+    """
+    watch = _Watch(config.prefix, moments)
+    for folded, images in batches:
+        graph(config, folded, with_logits=True, do=watch)(tf.constant(images))
+    for site, sample in watch.samples.items():
+        if not np.isfinite([sample.low, sample.high]).all():
+            raise ConversionError(f"the model computes NaN or infinity at {site} on these pictures")
+    return Observed(watch.samples, watch.moments)
+
+
+class _Watch(Batched):
+    def __init__(self, prefix: int, with_moments: bool) -> None:
+        self.prefix, self.with_moments = prefix, with_moments
+        self.moments: dict[str, Moments] = {}
+        self.samples: dict[str, ActivationSample] = {}
+        self.random = np.random.default_rng(0)
+
+    def linear(
+        self,
+        site: str,
+        product: Callable[[Any, Any], Any],
+        inputs: Any,
+        layer: Linear,
+        rows: slice = slice(None),
+    ) -> Any:
+        if self.with_moments and word(site) != "queries":  # whose layer is `qkv`'s
+            seen = self.moments.setdefault(site, Moments())
+            if len(layer.weight.shape) == 4:
+                size = layer.weight.shape[1]
+                inputs_by_patch = tf.image.extract_patches(
+                    inputs, [1, size, size, 1], [1, size, size, 1], [1] * 4, "VALID"
+                )
+                seen.add(tf.reshape(inputs_by_patch, [-1, inputs_by_patch.shape[-1]]))
+            else:
+                for part in (inputs[:, : self.prefix], inputs[:, self.prefix :]):
+                    seen.add(tf.reshape(part, [-1, part.shape[-1]]))
+        return super().linear(site, product, inputs, layer, rows)
+
+    def result(self, site: str, values: Any) -> Any:
+        sample = self.samples.setdefault(site, ActivationSample([]))
+        sample.low = min(sample.low, float(tf.reduce_min(values)))
+        sample.high = max(sample.high, float(tf.reduce_max(values)))
+        if word(site) not in FIXED:
+            for part in (values[..., : self.prefix, :], values[..., self.prefix :, :]):
+                rows = tf.reshape(part, [-1, part.shape[-1]])
+                if rows.shape[0]:
+                    picks = self.random.integers(0, rows.shape[0], min(rows.shape[0], ROWS * values.shape[0]))
+                    sample.rows.append(tf.gather(rows, picks).numpy())
+        return values
+
+
+def choose(folded: Folded, recipe: Recipe, samples: Mapping[str, ActivationSample]) -> dict[str, tuple[float, float]]:
+    """A range for each site that the recipe rounds. `folded`: what `samples` were computed with."""
+    ranges = {}
+    for site, sample in samples.items():
+        kinds = roundings(site, recipe)
+        if not kinds or word(site) in FIXED:
+            continue
+        if kinds == ("int16",):
+            # The variance has the range of what RSQRT reads, a little further on.
+            reader = samples.get(f"{site.rpartition('/')[0]}/stabilised") if word(site) in READ_BY_RSQRT else None
+            headroom = RSQRT_HEADROOM if word(site) == "scale" else HEADROOM
+            bound = headroom * max(-sample.low, sample.high, NEAREST) if reader is None else rsqrt_bound(reader)
+            ranges[site] = (-bound, bound)
+        else:
+            ranges[site] = least_costly(sample.joined(), sample.low, sample.high, *_reading(site, folded))
+    return ranges
+
+
+def least_costly(
+    rows: NDArray[np.float32],
+    low: float,
+    high: float,
+    weight: Any = 1.0,
+    through: Callable[[Any], Any] = lambda values: values,
+) -> tuple[float, float]:
+    """The ends between [low, high] and 0 with the least squared error of `rows`, [n, width], rounded to int8.
+
+    weight: of each column's error, [width] or one for all; through: what the numbers go through before it counts.
+    """
+    high = max(high, low + NEAREST)
+    rows = rows[:: -(-rows.size // NUMBERS)]
+    exact = through(rows)
+
+    def error(low: float, high: float) -> float:
+        step = (high - low) / LEVELS
+        zero = np.floor(0.5 - low / step)
+        rounded = (np.clip(np.round(rows / step) + zero, 0, LEVELS) - zero) * step
+        return float(np.mean(np.square(through(rounded) - exact) * weight))
+
+    shares, best = [1.0, 1.0], error(low, high)
+    for _ in range(2):
+        for end in (0, 1):
+            for share in SHRINKING:
+                tried = [share, shares[1]] if end == 0 else [shares[0], share]
+                if tried[1] * high - tried[0] * low >= NEAREST:
+                    cost = error(low * tried[0], high * tried[1])
+                    if cost < best:
+                        best, shares = cost, tried
+    return float(low * shares[0]), float(high * shares[1])
+
+
+def rsqrt_bound(sample: ActivationSample) -> float:
+    """The int16 range for an RSQRT with the least squared error, as a share of the result.
+
+    Its kernel tells nothing apart below a 256th of the range, so that one token with a huge variance must not set it.
+    """
+    values = sample.joined()
+    exact = 1.0 / np.sqrt(values)
+    widest = HEADROOM * max(sample.high, NEAREST)
+
+    def error(bound: float) -> float:
+        found = rsqrt_by_table(np.minimum(values, bound), np.float32(bound), np.float32(RSQRT_HEADROOM * exact.max()))
+        return float(np.mean(np.square(found / exact - 1.0)))
+
+    errors = {widest / 2.0**halvings: error(widest / 2.0**halvings) for halvings in range(12)}
+    allowed = 1.1 * min(errors.values()) + 1e-5  # of two about as good the wider, for other pictures
+    return float(max(bound for bound in errors if errors[bound] <= allowed))
+
+
+def _reading(site: str, folded: Folded) -> tuple[Any, Callable[[Any], Any]]:
+    """How the error at a site counts for the op that reads it: by a linear layer's columns, behind the GELU."""
+    name = word(site)
+    if name == "expand":
+        return 1.0, gelu
+    reader = next(iter(readers(site)), None)
+    if reader == "logits":
+        columns = np.square(np.asarray(folded.head.weight)).sum(axis=0)
+        return columns.reshape(-1, folded.front.shape[1]).sum(axis=0), _same  # a token's after another's
+    if reader in ("qkv", "expand", "contract"):
+        block = folded.blocks[int(site.partition("/")[0].removeprefix("block"))]
+        return np.square(np.asarray(getattr(block, reader).weight)).sum(axis=0), _same
+    return 1.0, _same
+
+
+def _same(values: Any) -> Any:
+    return values
+
+
+def gelu(values: Any) -> Any:
+    """Exact, as the graph has it."""
+    return values * 0.5 * (1.0 + erf(values * np.float32(0.5**0.5)))

@@ -1,0 +1,305 @@
+"""How an artefact is quantized: each recipe as data, with what it is for and where its numbers come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from edgevit.activation_ranges import ActivationRanges
+from edgevit.errors import unknown_key
+
+ANY = "*"
+OUTSIDE = "outside"
+"""Stands among the blocks for what is before and behind them."""
+
+STREAM = ("tokens", "attended")
+NORM = ("squares", "variance", "stabilised", "scale", "scaled", "normalised")
+"""Sites by the last word of their names: the residual stream, and what a LayerNorm computes (`lowering`)."""
+
+LINEAR: Mapping[str, str] = {
+    "patches": "CONV_2D",
+    **dict.fromkeys(("qkv", "queries", "output", "expand", "contract", "logits"), "FULLY_CONNECTED"),
+}
+"""Linear layers by the last word of the site they put out, and the op that each becomes."""
+
+OPS: Mapping[str, str] = {
+    **LINEAR,
+    **dict.fromkeys(("products", "mixed"), "BATCH_MATMUL"),
+    **dict.fromkeys(("weights", "scores"), "SOFTMAX"),
+    **dict.fromkeys((*STREAM, "stabilised"), "ADD"),
+    "variance": "MEAN",
+    **dict.fromkeys(("squares", "scaled", "normalised"), "MUL"),
+    "scale": "RSQRT",
+    "gelu": "GELU",
+}
+"""Sites by the last word of their names, and the op that makes each."""
+
+OP_CLASSES: Mapping[str, tuple[str, ...]] = {
+    "qkv": ("qkv", "queries"),
+    "attention": ("products", "mixed"),
+    "softmax": ("weights", "scores"),
+    "output": ("output",),
+    "expand": ("expand",),
+    "gelu": ("gelu",),
+    "contract": ("contract",),
+    "patches": ("patches",),
+    "head": ("logits",),
+    "norm": tuple(each for each in NORM if each != "normalised"),
+    "normalised": ("normalised",),
+    "stream": STREAM,
+}
+"""What `sensitivity` looks at together, by the sites that the ops put out; a linear layer's weights go with it."""
+
+BEFORE_AND_BEHIND = ("patches", "tokens", *NORM, "logits", "scores")
+IN_BLOCKS = tuple(site for site in OPS if site not in ("patches", "logits", "scores"))
+"""Which of them there are outside of the encoder's blocks, and which in each (`queries` in the last alone)."""
+
+WITH_WEIGHTS = ("FULLY_CONNECTED", "CONV_2D", "BATCH_MATMUL")
+"""The ops that a rule for all ops reaches where it says nothing of ranges: the quantizer knows it for no others."""
+
+
+def sites_in(block: int | str) -> tuple[str, ...]:
+    """The sites that a block has, or what is `OUTSIDE` of all."""
+    return BEFORE_AND_BEHIND if block == OUTSIDE else IN_BLOCKS
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What happens to one class of ops. A later rule overrides an earlier one."""
+
+    op: str
+    """A TFLite op (`FULLY_CONNECTED`), or `*` for every op that can do what the rule says."""
+    weight: str
+    """`int8` per channel, symmetric; `int4` per 32 inputs of a channel, of FULLY_CONNECTED only; `float16`; `float32`:
+    left as it is."""
+    activation: str = "float32"
+    """`float32`; `int8-dynamic`: per row, as it runs; `int8-static`, `int16-static`: one range from calibration."""
+    sites: tuple[str, ...] = ()
+    """Only ops whose result is at such a site, by the last word of its name (`expand`); all where empty."""
+    why: str = ""
+    blocks: tuple[int | str, ...] = ()
+    """Only ops in these encoder blocks, from 0, or `OUTSIDE` of all; all where empty."""
+
+    @property
+    def pattern(self) -> str:
+        """For the names of the tensors that the ops put out."""
+        numbers = "|".join(str(each) for each in self.blocks if each != OUTSIDE)
+        places = [f"block({numbers})/"] if numbers else []
+        places += [r"(?!block\d)"] if OUTSIDE in self.blocks else []
+        end = f"({'|'.join(self.sites)})/" if self.sites else ""
+        return f"^({'|'.join(places)})(.*/)?{end}.*" if places or end else ".*"
+
+    @property
+    def is_static(self) -> bool:
+        return self.activation in ("int8-static", "int16-static")
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether any op that it is for has some: not what only computes with activations."""
+        at_sites = {OPS[site] for site in self.sites}
+        return bool((at_sites if self.op == ANY and at_sites else {self.op}) & {ANY, *LINEAR.values()})
+
+    @property
+    def misses(self) -> str | None:
+        """A site that is in none of its blocks, or a block that has none of its sites; None where there is no such."""
+        named = [site for site in self.sites or OPS if self.op in (ANY, OPS[site])]
+        blocks = self.blocks or (OUTSIDE, 0)
+        for site in self.sites:
+            if not any(site in sites_in(block) for block in blocks):
+                return f"site {site!r} is {'in the blocks' if site in IN_BLOCKS else f'not in a block but {OUTSIDE!r}'}"
+        for block in blocks:
+            if self.blocks and not any(site in sites_in(block) for site in named):
+                return f"{'nothing outside of the blocks' if block == OUTSIDE else f'nothing in block {block}'} is that"
+        return None
+
+    def reaches(self, op: str | None) -> bool:
+        """Whether it says how `op` computes, wherever the op stands."""
+        every = self.is_static or self.weight == "float32" or op in WITH_WEIGHTS
+        return self.op == op or (self.op == ANY and every)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Of DeiT-Tiny at 224, one thread, 1300 ImageNet pictures: benchmarks/results/recipes.json, rounded."""
+
+    size_mb: float
+    times_faster: float
+    """Than `float32`, on an x86-64 CPU with AVX512-VNNI."""
+    top1: float
+    agreement: float
+    """The share of pictures on which it names the class that float does."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    name: str
+    rules: tuple[Rule, ...]
+    for_cpu: bool
+    """Whether the artefact must be one XNNPACK partition: `convert` fails otherwise."""
+    self_test_tolerance: float
+    """How far a score may be from the reference kernels', as a share of the best class's score."""
+    integer_io: bool = False
+    summary: str = ""
+    source: str = ""
+    hardware: str = ""
+    measured: Measured | None = None
+    base: str = ""
+    """Of a custom recipe (`recipe_files`): the one in this table that its rules begin with."""
+
+    @property
+    def needs_calibration(self) -> bool:
+        return any(rule.is_static for rule in self.rules)
+
+    @property
+    def is_custom(self) -> bool:
+        return RECIPES.get(self.name) != self
+
+    @property
+    def uses_calibration(self) -> bool:
+        """Whether it gains by pictures: they say how to round weights, too."""
+        return any(rule.weight in ("int8", "int4") for rule in self.rules)
+
+    @property
+    def wants_calibration(self) -> bool:
+        """Whether it needs pictures, or loses several points without: it is measured with some."""
+        return self.needs_calibration or any(rule.weight == "int4" for rule in self.rules)
+
+    def is_learned(self, calibration: ActivationRanges | None) -> bool:
+        """Whether a model that brings `calibration` was fine-tuned for it, or for the recipe that it is based on."""
+        return calibration is not None and calibration.recipe in (self.name, self.base)
+
+
+_STATIC_RULES = (
+    Rule(
+        "FULLY_CONNECTED",
+        "int8",
+        "int8-static",
+        why="QKV and the head: a norm in front of them, and channels that can be evened out exactly behind",
+    ),
+    Rule(
+        "FULLY_CONNECTED",
+        "int8",
+        "int8-dynamic",
+        sites=("output", "expand", "contract"),
+        why="what they read or put out has no such freedom; row by row they lose less, at no cost",
+    ),
+    Rule("CONV_2D", "int8", "int8-dynamic", why="an int8 result would cost more than all of its weights"),
+    *(
+        Rule(op, "int8", "int8-static", sites=("qkv", "queries"), why="QKV is sorted by heads while it is still int8")
+        for op in ("RESHAPE", "TRANSPOSE", "SPLIT")
+    ),
+)
+
+RECIPES: dict[str, Recipe] = {
+    "float32": Recipe(
+        "float32",
+        (),
+        for_cpu=True,
+        self_test_tolerance=1e-3,
+        summary="nothing is quantized: the yardstick for the others",
+        source="IEEE 754",
+        hardware="all hardware",
+        measured=Measured(22.9, 1.0, 0.8015, 1.0),
+    ),
+    "float16": Recipe(
+        "float16",
+        (Rule(ANY, "float16"),),
+        for_cpu=True,
+        self_test_tolerance=1e-2,
+        summary="weights in half precision: half the size, the same speed on most CPUs",
+        source="https://ai.google.dev/edge/litert/conversion/tensorflow/quantization/post_training_float16_quant",
+        hardware="any CPU; GPUs and NPUs that compute in half precision",
+        measured=Measured(11.6, 1.0, 0.8015, 1.0),
+    ),
+    "int8": Recipe(
+        "int8",
+        (Rule(ANY, "int8", "int8-dynamic"),),
+        for_cpu=True,
+        self_test_tolerance=0.25,
+        summary="int8 weights per channel; each row of activations is quantized as it runs; no calibration",
+        source="XNNPACK qd8-f32-qc8w kernels, https://github.com/google/XNNPACK",
+        hardware="CPUs with int8 dot products (VNNI, Arm DotProd, i8mm), by XNNPACK",
+        measured=Measured(6.1, 2.21, 0.8062, 0.9885),
+    ),
+    "int8-static": Recipe(
+        "int8-static",
+        _STATIC_RULES,
+        for_cpu=True,
+        self_test_tolerance=0.25,
+        summary="int8 linear layers, QKV with calibrated ranges; softmax, norms and products stay float",
+        source="Jacob et al. 2018, https://arxiv.org/abs/1712.05877",
+        hardware="CPUs with int8 dot products, as `int8`",
+        measured=Measured(6.1, 2.21, 0.8008, 0.9885),
+    ),
+    "int8-attention": Recipe(
+        "int8-attention",
+        (
+            *_STATIC_RULES,
+            Rule(
+                "BATCH_MATMUL",
+                "int8",
+                "int8-static",
+                sites=("products",),
+                why="the softmax behind forgives much; weights times values, which go on as they are, stay float",
+            ),
+        ),
+        for_cpu=True,
+        self_test_tolerance=0.25,
+        summary="as `int8-static`, and queries times keys in int8, too: the more it saves, the more tokens",
+        source="XNNPACK qs8 batch matrix multiply; benchmarks/attention.py for what else was tried",
+        hardware="CPUs with int8 dot products, as `int8`",
+        measured=Measured(6.1, 2.49, 0.8054, 0.99),
+    ),
+    "int4": Recipe(
+        "int4",
+        (
+            Rule(
+                "FULLY_CONNECTED",
+                "int4",
+                "int8-dynamic",
+                why="nearly all of the weights; a scale for every 32 of them costs an eighth and halves the loss",
+            ),
+            Rule(
+                "FULLY_CONNECTED",
+                "int8",
+                "int8-dynamic",
+                sites=("output", "logits"),
+                why="a tenth of the weights: of all layers they lose most by 4 bits for what they save",
+            ),
+            Rule("CONV_2D", "int8", "int8-dynamic", why="few weights, and all that follows reads what they put out"),
+        ),
+        for_cpu=True,
+        self_test_tolerance=0.5,
+        summary="4-bit weights, a scale for every 32, rounded by pictures (`--calibration`): for who counts megabytes",
+        source="XNNPACK qd8-f32-qb4w kernels; GPTQ, https://arxiv.org/abs/2210.17323",
+        hardware="CPUs with int8 dot products, by XNNPACK; nothing else",
+        measured=Measured(3.9, 1.89, 0.7962, 0.9531),
+    ),
+    "int8-full": Recipe(
+        "int8-full",
+        (
+            Rule(ANY, "int8", "int8-static"),
+            Rule(
+                ANY,
+                "int8",
+                "int16-static",
+                sites=(*STREAM, *NORM),
+                why="in 256 steps a stream with outliers loses its small channels, and their squares everything",
+            ),
+        ),
+        for_cpu=False,
+        self_test_tolerance=0.5,
+        integer_io=True,
+        summary="every op integer, residual stream and norms in 16 bits: for accelerators; slower on a CPU",
+        source="Jacob et al. 2018, https://arxiv.org/abs/1712.05877",
+        hardware="accelerators without floats; of 16 bits they need ADD, MUL, MEAN, RSQRT, FULLY_CONNECTED",
+        measured=Measured(6.1, 0.41, 0.8008, 0.9708),
+    ),
+}
+
+
+def get_recipe(name: str) -> Recipe:
+    """The named recipe. Raises `ConfigError` that lists the names."""
+    if name not in RECIPES:
+        raise unknown_key("recipe", name, RECIPES)
+    return RECIPES[name]

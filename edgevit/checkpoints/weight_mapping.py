@@ -1,0 +1,164 @@
+"""How a checkpoint's tensors become the model's weights: one rule a weight, and an account of what does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgevit.checkpoints.checkpoint_file import Arrays
+from edgevit.config import ViTConfig
+from edgevit.errors import CheckpointError
+
+Shape = tuple[int, ...]
+LISTED = 8
+"""How many names an error lists of each kind before it counts the rest."""
+
+
+@dataclass(frozen=True)
+class TensorLayout:
+    """How a format lays a tensor out: transposed by `axes`, theirs has the numbers of ours in ours' order."""
+
+    axes: Shape
+    shape: Callable[[Shape, ViTConfig], Shape]
+    """Our shape -> theirs."""
+
+    def read(self, value: NDArray[Any], shape: Shape) -> NDArray[np.float64]:
+        """Theirs as ours, of `shape`, in float64 so that what is folded is rounded once."""
+        return value.astype(np.float64).transpose(self.axes).reshape(shape)
+
+
+SAME_1D = TensorLayout((0,), lambda ours, _: ours)
+SAME_2D = TensorLayout((0, 1), lambda ours, _: ours)
+SAME_4D = TensorLayout((0, 1, 2, 3), lambda ours, _: ours)
+TOKENS = TensorLayout((0, 1, 2), lambda ours, _: (1, *ours))
+"""[1, n, width]: learned tokens and positions with a batch of one."""
+TORCH_LINEAR = TensorLayout((1, 0), lambda ours, _: (ours[1], ours[0]))
+"""[out, in], as PyTorch's Linear has it."""
+TORCH_CONV = TensorLayout((2, 3, 1, 0), lambda ours, _: (ours[3], ours[2], ours[0], ours[1]))
+"""[out, in, h, w], as PyTorch's Conv2d has it."""
+TO_HEADS = TensorLayout((0, 1, 2), lambda ours, config: (ours[0], config.heads, ours[1] // config.heads))
+"""[width, heads, head]: Q, K and V in Flax and Keras."""
+FROM_HEADS = TensorLayout((0, 1, 2), lambda ours, config: (config.heads, ours[0] // config.heads, ours[1]))
+"""[heads, head, width]: the projection behind attention in Flax and Keras."""
+HEAD_BIAS = TensorLayout((0, 1), lambda ours, config: (config.heads, ours[0] // config.heads))
+"""[heads, head]."""
+
+
+@dataclass(frozen=True)
+class WeightRule:
+    """One weight of the model: one tensor; or several, side by side along the last axis; or none, which is zeros."""
+
+    theirs: tuple[str, ...]
+    layout: TensorLayout
+    scale: str | None = None
+    """A tensor [out] that multiplies the outputs (LayerScale, Touvron et al. 2021, https://arxiv.org/abs/2103.17239):
+    folded into the layer in front of it."""
+    factor: float = 1.0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All tensors that it takes."""
+        return (*self.theirs, self.scale) if self.scale else self.theirs
+
+
+Rules = Mapping[str, WeightRule]
+
+
+def torch_linear(ours: str, theirs: str, scale: str | None = None) -> dict[str, WeightRule]:
+    """Kernel and bias of a Linear `theirs` -> Dense `ours`."""
+    return {
+        f"{ours}/kernel": WeightRule((f"{theirs}.weight",), TORCH_LINEAR, scale),
+        f"{ours}/bias": WeightRule((f"{theirs}.bias",), SAME_1D, scale),
+    }
+
+
+def torch_norm(ours: str, theirs: str) -> dict[str, WeightRule]:
+    """Weight and bias of a LayerNorm."""
+    return {
+        f"{ours}/gamma": WeightRule((f"{theirs}.weight",), SAME_1D),
+        f"{ours}/beta": WeightRule((f"{theirs}.bias",), SAME_1D),
+    }
+
+
+def alone(head: Rules) -> dict[str, WeightRule]:
+    """The rules of both heads of a distilled model that answers with `head`, on the class token, alone.
+
+    A distilled model answers with the mean of two: here twice `head` and zeros.
+    """
+    doubled = {ours: WeightRule(rule.theirs, rule.layout, factor=2.0) for ours, rule in head.items()}
+    return doubled | {f"distillation_{ours}": WeightRule((), rule.layout) for ours, rule in head.items()}
+
+
+def without_head(rules: Rules) -> dict[str, WeightRule]:
+    """The rules of all but the classifier heads, which stay as they were made."""
+    return {ours: rule for ours, rule in rules.items() if "head/" not in ours}
+
+
+def apply(
+    rules: Rules, config: ViTConfig, tensors: Arrays, shapes: Mapping[str, Shape], dropped: Mapping[str, str], like: str
+) -> dict[str, NDArray[np.float32]]:
+    """The checkpoint's tensors as the model's weights, by the model's names.
+
+    shapes: the model's weight shapes by name. dropped: patterns of names that need no rule.
+    like: the variants that have the checkpoint's shape, for the error.
+    Raises `CheckpointError` that accounts for every tensor that does not fit.
+    """
+    used = {name: None for rule in rules.values() for name in rule.names}  # a set that keeps the order
+    missing = [name for name in used if name not in tensors]
+    unexpected = sorted(name for name in tensors if name not in used and left_out(name, dropped) is None)
+    weights, misshapen = {}, []
+    for ours, rule in rules.items():
+        if not all(name in tensors for name in rule.names):
+            continue
+        wrong = _misshapen(rule, shapes[ours], config, tensors)
+        misshapen += wrong
+        if not wrong:
+            weights[ours] = _weight(rule, shapes[ours], tensors)
+    if missing or unexpected or misshapen:
+        parts = [f"the checkpoint is not a {config.variant}{f', its shape is that of {like}' if like else ''}"]
+        for what, entries in (("missing", missing), ("unexpected", unexpected), ("wrong shape", misshapen)):
+            if entries:
+                parts.append(f"{what} ({len(entries)}): {_listed(entries)}")
+        raise CheckpointError("; ".join(parts))
+    return weights
+
+
+def left_out(name: str, dropped: Mapping[str, str]) -> str | None:
+    """Why a tensor is not needed, or None where it is."""
+    return next((why for pattern, why in dropped.items() if fnmatchcase(name, pattern)), None)
+
+
+def _part(shape: Shape, count: int) -> Shape:
+    """The shape of one of `count` parts of ours."""
+    return (*shape[:-1], shape[-1] // count)
+
+
+def _misshapen(rule: WeightRule, shape: Shape, config: ViTConfig, tensors: Arrays) -> list[str]:
+    wanted = {name: rule.layout.shape(_part(shape, len(rule.theirs)), config) for name in rule.theirs}
+    if rule.scale:
+        wanted[rule.scale] = shape[-1:]
+    return [
+        f"{name} {list(tensors[name].shape)}, wanted {list(each)}"
+        for name, each in wanted.items()
+        if tuple(tensors[name].shape) != tuple(each)
+    ]
+
+
+def _weight(rule: WeightRule, shape: Shape, tensors: Arrays) -> NDArray[np.float32]:
+    if not rule.theirs:
+        return np.zeros(shape, np.float32)
+    part = _part(shape, len(rule.theirs))
+    value = np.concatenate([rule.layout.read(tensors[name], part) for name in rule.theirs], axis=-1)
+    if rule.scale:
+        value = value * tensors[rule.scale].astype(np.float64)
+    return (value * rule.factor).astype(np.float32)
+
+
+def _listed(entries: list[str]) -> str:
+    more = len(entries) - LISTED
+    return ", ".join(entries[:LISTED]) + (f", and {more} more" if more > 0 else "")

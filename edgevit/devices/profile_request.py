@@ -1,0 +1,114 @@
+"""What is asked of a device: one `edgevit-run profile`, whichever way it is reached."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from edgevit.errors import ConfigError
+from edgevit_runtime.measure.conditions import COOL_DOWN_SECONDS
+from edgevit_runtime.measure.profile import SECONDS
+
+__all__ = ["ProfileRequest", "parse_cpus", "parse_threads"]
+
+_RANGE = re.compile(r"(\d+)(?:-(\d+))?")
+_MOST_CPUS = 4096
+
+
+@dataclass(frozen=True)
+class ProfileRequest:
+    """How a ladder is to be measured; None and empty leave it to the runtime on the device.
+
+    Raises `ConfigError` for values that no device could follow.
+    """
+
+    resolutions: tuple[int, ...] = ()
+    """Pixels; empty: the artefact's whole ladder."""
+    threads: tuple[int, ...] = (1,)
+    """Each of these numbers of threads is measured, in turns with the others."""
+    cpus: tuple[int, ...] = ()
+    """The only ones to run on, by the numbers that the device gives them; empty: as the system likes."""
+    seconds: float | None = None
+    """The most that one resolution may run."""
+    duration_s: float | None = None
+    """The most that all of them may take together, pauses for cooling included."""
+    cool_down_s: float | None = None
+    """The most that may be spent on waiting until the device is cool again; 0: never wait."""
+    sustained_s: float | None = None
+    """Afterwards run one resolution for so long without a pause, to see the heat."""
+    sustained_at: int | None = None
+    """Which resolution (pixels) that is; None: the artefact's default, or else the largest measured one."""
+    ops: bool = False
+    """Also where the time goes, by kind of operator."""
+
+    def __post_init__(self) -> None:
+        for name, values, least in (("resolutions", self.resolutions, 1), ("threads", self.threads, 1)):
+            if any(value < least for value in values):
+                raise ConfigError(f"{name} must be {least} or more, not {', '.join(map(str, values))}")
+        if not self.threads:
+            raise ConfigError("threads: name at least one number of threads, such as 1 or 1,2,4")
+        if len(set(self.threads)) < len(self.threads):
+            raise ConfigError(f"threads names a number twice: {', '.join(map(str, self.threads))}")
+        for name in ("seconds", "duration_s", "sustained_s"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigError(f"{name} must be above 0, not {value:g}")
+        if self.cool_down_s is not None and not self.cool_down_s >= 0:
+            raise ConfigError(f"cool_down_s must be 0 or more, not {self.cool_down_s:g}")
+        if self.sustained_at is not None and self.sustained_s is None:
+            raise ConfigError(
+                f"sustained_at {self.sustained_at} says where, but not for how long: give sustained_s (--sustained) too"
+            )
+
+    def arguments(self) -> list[str]:
+        """What stands after `edgevit-run profile ARTEFACT --json`; nothing in it needs quoting for a shell."""
+        words = ["--threads", ",".join(map(str, self.threads))]
+        for option, numbers in (("--resolutions", self.resolutions), ("--cpus", self.cpus)):
+            if numbers:
+                words += [option, ",".join(map(str, numbers))]
+        for option, value in (
+            ("--seconds", self.seconds),
+            ("--duration", self.duration_s),
+            ("--cool-down", self.cool_down_s),
+            ("--sustained", self.sustained_s),
+            ("--sustained-at", self.sustained_at),
+        ):
+            if value is not None:
+                words += [option, f"{value:.10g}"]
+        return [*words, "--ops"] if self.ops else words
+
+    def longest_s(self, ladder: int) -> float:
+        """What the timing may take at most, in seconds, for an artefact of `ladder` resolutions.
+
+        Loading, the first runs and the operators' times come on top: whoever waits for an answer waits a while longer.
+        """
+        points = (len(self.resolutions) or ladder) * len(self.threads)
+        each = SECONDS if self.seconds is None else self.seconds
+        cooling = COOL_DOWN_SECONDS if self.cool_down_s is None else self.cool_down_s
+        if self.duration_s is None:
+            return points * each + cooling + (self.sustained_s or 0.0)
+        # The duration has an end of its own, pauses included; before a sustained run it may still have to cool.
+        return self.duration_s + (self.sustained_s + cooling if self.sustained_s else 0.0)
+
+
+def parse_threads(text: str) -> tuple[int, ...]:
+    """`"1,2,4"` -> (1, 2, 4), in that order: the first is the profile's own. Raises `ConfigError` for anything else."""
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isdecimal() and int(word) > 0 for word in words):
+        raise ConfigError(f"threads are whole numbers above 0 with commas between, such as 1,2,4; not {text!r}")
+    numbers = tuple(int(word) for word in words)
+    if len(set(numbers)) < len(numbers):
+        raise ConfigError(f"threads names a number twice: {text}")
+    return numbers
+
+
+def parse_cpus(text: str) -> tuple[int, ...]:
+    """`"0,4-7"` -> (0, 4, 5, 6, 7), ascending, each once. Raises `ConfigError` for anything else."""
+    found: set[int] = set()
+    for word in text.split(","):
+        match = _RANGE.fullmatch(word.strip())
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if not first <= last < _MOST_CPUS:
+            raise ConfigError(f"cpus are numbers and ranges with commas between, such as 4-7 or 0,2; not {text!r}")
+        found |= set(range(first, last + 1))
+    return tuple(sorted(found))

@@ -1,0 +1,55 @@
+"""What speaks against a latency: the mark that stands before it wherever it is shown, and the reason in few words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["SURE", "Reliability"]
+
+_WORDS = {
+    "governor": "the governor held the clock down",
+    "clock": "the clock was lower than it can be",
+    "throttled": "the device throttled",
+    "heat": "the device was hot",
+    "load": "other processes wanted the processor",
+    "steal": "the virtual machine had to share its processor",
+}
+"""The reasons of `edgevit_runtime.measure.conditions` in words."""
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Of one latency, measured or predicted; a prediction is worth no more than the points that it stands on."""
+
+    whys: tuple[str, ...] = ()
+    """Why it may not be the device's own, as `Doubt.why`."""
+    settled: bool = True
+    """Whether its median had settled in the time given."""
+
+    @property
+    def mark(self) -> str:
+        """`?` where it is doubtful, `~` where it had not settled, both or nothing."""
+        return f"{'?' if self.whys else ''}{'' if self.settled else '~'}"
+
+    @property
+    def reason(self) -> str | None:
+        """What the mark means here, without a full stop; None where there is no mark."""
+        told = [f"? doubtful: {', '.join(_WORDS.get(why, why) for why in self.whys)}"] if self.whys else []
+        return "; ".join([*told, *([] if self.settled else ["~ not settled in the time given"])]) or None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Keys for a document's row; empty where nothing speaks against it."""
+        return {"doubtful": list(self.whys), "stable": self.settled} if self.mark else {}
+
+    @classmethod
+    def of_all(cls, several: Iterable[Reliability]) -> Reliability:
+        """What speaks against any of several, each reason once."""
+        found = tuple(several)
+        whys = dict.fromkeys(why for each in found for why in each.whys)
+        return cls(tuple(whys), all(each.settled for each in found))
+
+
+SURE = Reliability()
+"""Nothing speaks against it."""

@@ -1,0 +1,40 @@
+"""Every token looks at every token: the attention of the plain ViT."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("edgevit")
+class GlobalAttention(keras.layers.Layer):
+    """Multi-head self-attention of every token over every token: the O(N²) of a ViT.
+
+    [batch, N, width] -> [batch, N, width]. Vaswani et al. 2017 (https://arxiv.org/abs/1706.03762), section 3.2;
+    Q, K and V come from one matrix, Q first, as in timm.
+    """
+
+    def __init__(self, width: int, heads: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.width, self.heads = width, heads
+        self.qkv = keras.layers.Dense(3 * width, name="qkv")
+        self.output_projection = keras.layers.Dense(width, name="output")
+
+    def build(self, input_shape: Any) -> None:
+        self.qkv.build((None, None, self.width))
+        self.output_projection.build((None, None, self.width))
+        self.built = True
+
+    def call(self, tokens: Any) -> Any:
+        count, head_width = tokens.shape[1], self.width // self.heads
+        qkv = ops.reshape(self.qkv(tokens), (-1, count, 3 * self.heads, head_width))
+        queries, keys, values = ops.split(ops.transpose(qkv, (0, 2, 1, 3)), 3, axis=1)  # each [batch, heads, N, head]
+        scores = ops.matmul(queries * head_width**-0.5, ops.transpose(keys, (0, 1, 3, 2)))
+        mixed = ops.matmul(ops.softmax(scores, axis=-1), values)
+        mixed = ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (-1, count, self.width))
+        return self.output_projection(mixed)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "width": self.width, "heads": self.heads}

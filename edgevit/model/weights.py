@@ -1,0 +1,47 @@
+"""One model's weights for another of the same shape: what fine-tuning starts from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from edgevit.errors import ConfigError
+from edgevit.model.positions import bicubic_matrix
+from edgevit.model.vit import ViT, named_weights
+
+SHAPE = ("width", "depth", "heads", "mlp_width", "patch", "attention")
+HEADS = ("head/", "distillation_head/")
+
+
+def transfer(source: ViT, target: ViT, *, keep_head: bool) -> None:
+    """Copies `source`'s weights into `target`; without `keep_head` the target's heads stay as they are.
+
+    Positions are resampled where the base resolutions differ. A target with a distillation token that the source
+    lacks starts it, its position and its head as the class token's; one that lacks the source's drops it.
+    Raises `ConfigError` where the models differ in shape.
+    """
+    for name in SHAPE:
+        ours, theirs = getattr(target.config, name), getattr(source.config, name)
+        if ours != theirs:
+            raise ConfigError(f"cannot start from a model with {name} {theirs!r}: this one has {ours!r}")
+    weights = {name: np.asarray(variable) for name, variable in named_weights(source).items()}
+    weights["positions/positions"] = _positions(weights["positions/positions"], source, target)
+    if target.config.distilled and not source.config.distilled:
+        weights["positions/distillation_token"] = weights["positions/class_token"]
+        for part in ("kernel", "bias"):
+            weights[f"distillation_head/linear/{part}"] = weights[f"head/linear/{part}"]
+    for name, variable in named_weights(target).items():
+        if keep_head or not name.startswith(HEADS):
+            variable.assign(weights[name])
+
+
+def _positions(values: Any, source: ViT, target: ViT) -> Any:
+    """[prefix + base², width] of the source -> the same of the target."""
+    base = source.config.grid(source.config.base_resolution)
+    grid = target.config.grid(target.config.base_resolution)
+    front, patches = values[: source.config.prefix], values[source.config.prefix :]
+    front = front[[0, -1]] if target.config.distilled else front[:1]
+    matrix = bicubic_matrix(grid, base)
+    plane = np.einsum("ri,cj,ijw->rcw", matrix, matrix, patches.reshape(base, base, -1))
+    return np.concatenate([front, plane.reshape(grid * grid, -1)])

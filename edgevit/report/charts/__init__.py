@@ -1,0 +1,1 @@
+"""Results as pictures: PNG files, and SVG in the report."""

@@ -1,0 +1,232 @@
+"""The pictures: latency over tokens with its linear and quadratic parts, and accuracy over resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgevit.latency.curve import Curve
+from edgevit.latency.measurement import Profile
+from edgevit.report.accuracies import Accuracies
+from edgevit.report.charts.canvas import ROLES, WIDE, drawable, frame, legend, named_ticks, style
+from edgevit.report.text import formatting
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["accuracy_figure", "combined_figure", "curve_figure"]
+
+_HEIGHT = 4.7  # inches, one panel
+_OTHERS = (("other", "o", "--"), ("linear", "D", "-."), ("quadratic", "^", ":"), ("budget", "v", "--"))
+_DASHES, _DOTS = (0, (5, 3)), (0, (1, 2))
+
+
+def curve_figure(profile: Profile, width: float = WIDE) -> Figure:
+    """Latency over tokens, `width` inches wide."""
+    from matplotlib.figure import Figure
+
+    with style():
+        figure = Figure(figsize=(width, _HEIGHT), layout="constrained")
+        _draw_curve(figure.add_subplot(), profile)
+    return figure
+
+
+def accuracy_figure(profiles: Sequence[Profile], accuracies: Accuracies, width: float = WIDE) -> Figure:
+    """Top-1 over resolution, a line for each model; with one profile, what it recommends."""
+    from matplotlib.figure import Figure
+
+    with style():
+        figure = Figure(figsize=(width, 0.75 * _HEIGHT), layout="constrained")
+        _draw_accuracy(figure.add_subplot(), profiles, accuracies)
+    return figure
+
+
+def combined_figure(profile: Profile, accuracies: Accuracies) -> Figure:
+    """Both side by side under a line that says of what; latency alone where nothing was evaluated."""
+    from matplotlib.figure import Figure
+
+    panels = 2 if accuracies.series else 1
+    with style():
+        figure = Figure(figsize=((1.72 if panels == 2 else 1.0) * WIDE, _HEIGHT + 0.35), layout="constrained")
+        title = fill(drawable(formatting.subject(profile)), 140 if panels == 2 else 78)
+        figure.suptitle(title, x=0.012, ha="left", color=ROLES["ink"], fontsize=10.5, weight="bold")
+        grid = figure.add_gridspec(1, panels, width_ratios=(1.25, 1.0)[:panels], wspace=0.06)
+        _draw_curve(figure.add_subplot(grid[0]), profile)
+        if panels == 2:
+            _draw_accuracy(figure.add_subplot(grid[1]), (profile,), accuracies)
+    return figure
+
+
+def _draw_curve(axes: Axes, profile: Profile) -> None:
+    """Measured points over the fitted curve's parts a, b·N and c·N²; tokens below, resolutions above."""
+    points = profile.points
+    tokens, median = [point.tokens for point in points], [point.median_ms for point in points]
+    right, top = 1.05 * max(tokens), 1.12 * max(point.p90_ms for point in points)
+    frame(axes, "tokens N", "latency, ms")
+    if profile.curve:
+        _draw_parts(axes, profile, profile.curve, right)
+        _mark_crossover(axes, profile.curve, profile.patch, right)
+    axes.errorbar(
+        tokens,
+        median,
+        yerr=(
+            [point.median_ms - point.p10_ms for point in points],
+            [point.p90_ms - point.median_ms for point in points],
+        ),
+        fmt="o",
+        color=ROLES["ink"],
+        markersize=5.5,
+        markeredgecolor=ROLES["paper"],
+        markeredgewidth=0.8,
+        elinewidth=1.2,
+        capsize=2.5,
+        label=f"measured: median, {formatting.spread(points)}",
+        zorder=5,
+    )
+    if marked := [point for point in points if not point.trusted]:
+        axes.plot(
+            [point.tokens for point in marked],
+            [point.median_ms for point in marked],
+            "o",
+            markersize=5.5,
+            markerfacecolor=ROLES["paper"],
+            markeredgecolor=ROLES["ink"],
+            zorder=5.5,
+            label=formatting.short_marks(marked),
+        )
+    _mark_budget(axes, profile, top)
+    axes.set_xlim(0.0, right)
+    axes.set_ylim(0.0, top)
+    _resolutions_above(axes, profile)
+    legend(axes, "upper left", first="measured")
+
+
+def _draw_parts(axes: Axes, profile: Profile, curve: Curve, right: float) -> None:
+    tokens = np.linspace(0.0, right, 240)
+    constant = np.full_like(tokens, curve.a_ms)
+    linear = constant + curve.b_ms_per_token * tokens
+    whole = linear + curve.c_ms_per_token2 * tokens**2
+    axes.plot(tokens, whole, color=ROLES["quadratic"], linewidth=1.8, label=formatting.equation(curve, profile))
+    axes.plot(tokens, linear, color=ROLES["linear"], linewidth=1.0)
+    for role, low, high, label in (
+        ("quadratic", linear, whole, "c·N²: pairs of tokens (attention)"),
+        ("linear", constant, linear, "b·N: token by token (linear layers, norms, GELU)"),
+        ("constant", np.zeros_like(tokens), constant, "a: once a picture"),
+    ):
+        axes.fill_between(tokens, low, high, color=ROLES[role], alpha=0.3, linewidth=0, label=label)
+
+
+def _mark_crossover(axes: Axes, curve: Curve, patch: int, right: float) -> None:
+    crossing, resolution = curve.crossover_tokens, curve.crossover_resolution(patch)
+    if crossing is None or resolution is None or crossing >= right:
+        return
+    height = curve.predict(crossing)
+    late = crossing > 0.6 * right  # then the text stands before the line, so that it stays inside
+    axes.plot([crossing, crossing], [0.0, height], color=ROLES["ink"], linewidth=1.0, linestyle=_DOTS)
+    axes.annotate(
+        f"b·N = c·N² at N = {crossing:.0f} (≈ {resolution:.0f} px)",
+        (crossing, 0.0),
+        xytext=(-5 if late else 5, 4),
+        textcoords="offset points",
+        color=ROLES["ink"],
+        fontsize=8.5,
+        ha="right" if late else "left",
+        va="bottom",
+    )
+
+
+def _mark_budget(axes: Axes, profile: Profile, top: float) -> None:
+    found = profile.recommendation
+    if found is None:
+        return
+    if found.budget_ms < top:
+        left = found.budget_ms < 0.5 * top  # there the curve is low; above, the legend has that place
+        axes.axhline(found.budget_ms, color=ROLES["budget"], linewidth=1.3, linestyle=_DASHES, gid="budget-line")
+        axes.annotate(
+            f"budget {found.budget_ms:g} ms",
+            (0.0 if left else 1.0, found.budget_ms),
+            xycoords=("axes fraction", "data"),
+            xytext=(5 if left else -5, 3),
+            textcoords="offset points",
+            ha="left" if left else "right",
+            va="bottom",
+            color=ROLES["budget"],
+            fontsize=9,
+            gid="budget-text",
+        )
+    if found.point:
+        chosen = f"{found.point.resolution}, {formatting.ms(found.point.median_ms)} ms"
+        axes.plot(
+            [found.point.tokens],
+            [found.point.median_ms],
+            "o",
+            markersize=12,
+            markerfacecolor="none",
+            markeredgecolor=ROLES["pick"],
+            markeredgewidth=2.0,
+            zorder=6,
+            gid="budget-mark",
+            label=f"largest under {found.budget_ms:g} ms: {chosen}",
+        )
+
+
+def _resolutions_above(axes: Axes, profile: Profile) -> None:
+    """The measured resolutions on the upper edge; names that would touch are left out, the ends are kept."""
+    above = axes.secondary_xaxis("top")
+    named = named_ticks([point.tokens for point in profile.points], axes)
+    labels = [str(point.resolution) if point.tokens in named else "" for point in profile.points]
+    above.set_xticks([point.tokens for point in profile.points], labels)
+    above.set_xlabel("resolution, pixels", color=ROLES["muted"])
+    above.tick_params(color=ROLES["muted"], labelcolor=ROLES["muted"], labelsize=8.5, length=3)
+    above.spines["top"].set_visible(False)
+
+
+def _draw_accuracy(axes: Axes, profiles: Sequence[Profile], accuracies: Accuracies) -> None:
+    frame(axes, "resolution, pixels", "top-1 accuracy, %")
+    artefact = accuracies.of(profiles[0])
+    others = 0
+    # The artefact last and solid, the others hollow and larger: where two agree, both are seen.
+    for series in sorted(accuracies.series, key=lambda each: each == artefact):
+        role, marker, line, size, inside = "ink", "s", "-", 4.5, "ink"
+        if series != artefact:
+            (role, marker, line), size, inside = _OTHERS[others % len(_OTHERS)], 8.0, "paper"
+            others += 1
+        axes.plot(
+            [score.resolution for score in series.scores],
+            [100.0 * score.top1 for score in series.scores],
+            marker=marker,
+            linestyle=line,
+            color=ROLES[role],
+            markersize=size,
+            markerfacecolor=ROLES[inside],
+            linewidth=1.5,
+            label=drawable(accuracies.label(series, *profiles)),
+        )
+    scores = [score for series in accuracies.series for score in series.scores]
+    low, high = 100.0 * min(score.top1 for score in scores), 100.0 * max(score.top1 for score in scores)
+    margin = 0.08 * (high - low) + 1.0
+    axes.set_ylim(max(0.0, low - margin), min(100.5, high + margin))
+    axes.set_xticks(named_ticks(sorted({score.resolution for score in scores}), axes))
+    found = profiles[0].recommendation if len(profiles) == 1 else None
+    if found and found.point:
+        axes.axvline(
+            found.point.resolution, color=ROLES["pick"], linewidth=1.3, linestyle=_DOTS, zorder=0, gid="budget-line"
+        )
+        axes.annotate(
+            f"largest under {found.budget_ms:g} ms",
+            (found.point.resolution, 0.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(-4, 6),
+            textcoords="offset points",
+            rotation=90,
+            ha="right",
+            va="bottom",
+            color=ROLES["pick"],
+            fontsize=8.5,
+            gid="budget-text",
+        )
+    legend(axes, "best")

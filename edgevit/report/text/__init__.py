@@ -1,0 +1,1 @@
+"""Results in the terminal: tables, lines, and how figures are written."""

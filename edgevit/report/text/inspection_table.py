@@ -1,0 +1,98 @@
+"""An inspection, of an artefact as a table and a few lines, of a model as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+
+from edgevit.report.text.mixed_precision_table import accuracy_lines
+from edgevit.report.text.recipe_tables import recipe_lines
+from edgevit_runtime.wording import counted
+
+
+def inspection_table(inspection: Mapping[str, Any]) -> Table:
+    """One row a resolution of an `edgevit.inspection/1` document."""
+    size_mb = inspection["size_bytes"] / 1e6
+    table = Table(
+        title=f"{inspection['model']}  {inspection['variant']}  {inspection['recipe']}  {size_mb:.2f} MB",
+        title_justify="left",
+    )
+    for heading in (
+        "resolution",
+        "tokens",
+        "ops",
+        "partitions",
+        "linear MMACs",
+        "attention MMACs",
+        "attention share",
+    ):
+        table.add_column(heading, justify="right")
+    for each in inspection["signatures"]:
+        linear, attention = each["macs"]["linear"], each["macs"]["attention"]
+        table.add_row(
+            str(each["resolution"]),
+            str(each["tokens"]),
+            str(each["ops"]),
+            str(each["partitions"]),
+            f"{linear / 1e6:.1f}",
+            f"{attention / 1e6:.1f}",
+            f"{attention / (linear + attention):.0%}",
+        )
+    return table
+
+
+def manifest_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
+    """The rest of the manifest, a line a fact."""
+    manifest = inspection["manifest"]
+    first = manifest["signatures"][0]
+    outputs = ", ".join(f"{each['name']} {each['dtype']}" for each in first["outputs"])
+    yield f"labels         {_labels(manifest['labels'])}"
+    resize = manifest["preprocessing"]["resize"]
+    interpolation = manifest["preprocessing"]["interpolation"]
+    taken = f"{first['input']['name']} {first['input']['dtype']} RGB"
+    yield f"input          {taken}, {resize.partition(',')[0]}, {interpolation}"
+    yield f"outputs        {outputs}"
+    yield f"default        {manifest['default_resolution']} px"
+    source = manifest["model"]["source"]
+    if source:
+        yield f"made from      {source['file']} (sha256 {source['sha256'][:12]}…)"
+    for line in recipe_lines(manifest["custom_recipe"]) if "custom_recipe" in manifest else ():
+        yield f"recipe         {line}"
+    if manifest["accuracy"]:
+        for line in accuracy_lines(manifest["accuracy"]):
+            yield f"accuracy       {line}"
+    calibration = manifest["calibration"]
+    if calibration and "folder" in calibration:
+        yield f"calibrated on  {counted(calibration['pictures'], 'picture')} of {calibration['folder']}"
+    elif calibration:
+        yield f"calibrated by  fine-tuning for {calibration['learned_for']}: {calibration['ranges']} ranges"
+    yield f"versions       {', '.join(f'{name} {version}' for name, version in manifest['versions'].items())}"
+    if inspection["signed_by"]:
+        yield f"signed by      {inspection['signed_by']} (Ed25519 public key)"
+    yield f"sha256         {inspection['sha256']}"
+
+
+def model_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
+    """An `edgevit.model/1` document, a line a fact."""
+    config, learned = inspection["config"], inspection["calibration"]
+    mean, std = (", ".join(f"{each:g}" for each in config[name]) for name in ("mean", "std"))
+    heads = f"{config['heads']} head{'' if config['heads'] == 1 else 's'}"
+    token = ", a distillation token" if config["distilled"] else ""
+    yield f"{inspection['model']}  {inspection['variant']}  {inspection['size_bytes'] / 1e6:.2f} MB"
+    yield f"shape          width {config['width']}, depth {config['depth']}, {heads}, patch {config['patch']}{token}"
+    yield f"classes        {config['classes']}"
+    yield f"labels         {_labels(config['labels'])}"
+    yield f"pixels         RGB, 0 to 255, to (pixel / 255 - mean) / std inside: mean {mean}, std {std}"
+    yield f"resize         {config['resize']}"
+    yield f"positions      learned at {config['base_resolution']} px"
+    ladder = ", ".join(map(str, config["ladder"]))
+    yield f"trained for    {f'{ladder} px' if ladder else 'no ladder: `edgevit convert --resolutions` names one'}"
+    learned = f"{learned['ranges']} ranges learned for {learned['recipe']}" if learned else "none learned"
+    yield f"calibration    {learned}"
+    yield f"sha256         {inspection['sha256']}"
+
+
+def _labels(labels: Sequence[str]) -> str:
+    return ", ".join(labels[:6]) + (f", … ({len(labels)})" if len(labels) > 6 else "") or "none"

@@ -1,0 +1,120 @@
+"""A profile in the terminal."""
+
+from __future__ import annotations
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from edgevit.latency.curve import Curve
+from edgevit.latency.measurement import Profile
+from edgevit.latency.point import Point
+from edgevit.report.operator_shares import operator_rows, operators_doubt
+from edgevit.report.text import formatting
+
+__all__ = ["operators_view", "profile_table", "profile_view"]
+
+
+def profile_view(profile: Profile) -> RenderableType:
+    """For each number of threads the table, and under it the curve, the crossover, predictions and the recommendation.
+
+    Then why there is no curve, the pauses for cooling, the sustained run, and what to know of the device, a line each.
+    """
+    rendered = [_series_view(each) for each in profile.series]
+    lines = [f"No curve: {profile.curve_note}." if profile.curve_note else None]
+    lines += [f"{paused}." if (paused := formatting.cooling(profile)) else None]
+    lines += [f"{formatting.sustained(profile.sustained)}." if profile.sustained else None]
+    lines += [f"{remark}." for remark in formatting.remarks(profile)]
+    return Group(*rendered, *(Text(line) for line in lines if line))
+
+
+def _series_view(profile: Profile) -> RenderableType:
+    lines = [f"{line}." for line in formatting.doubts(profile)]
+    if unstable := formatting.unstable(profile):
+        lines.append(f"{unstable}.")
+    if curve := profile.curve:
+        lines += [f"{formatting.equation(curve, profile)}   ({formatting.fit_quality(curve, profile)})"]
+        lines += [f"{formatting.crossover(curve, profile)}."]
+        lines += [f"{formatting.shares(curve, profile)}."] if curve.crossover_tokens is not None else []
+    for each in profile.predictions:
+        where = ", outside the measured resolutions" if each.extrapolated else ""
+        predicted = formatting.marked(each.predicted_ms, each.trust)
+        lines.append(f"Predicted at {each.resolution} (N = {each.tokens}): {predicted} ms{where}.")
+    if stands := formatting.curve_trust(profile):
+        lines.append(f"{stands}.")
+    rendered: list[RenderableType] = [profile_table(profile), *map(Text, lines), *operators_view(profile)]
+    if found := profile.recommendation:
+        rendered.append(Text(f"{formatting.recommendation(found)}.", style="bold green" if found.point else "bold red"))
+    return Group(*rendered)
+
+
+def operators_view(profile: Profile) -> list[RenderableType]:
+    """Where the time goes at the smallest and the largest resolution, the kind that takes most first.
+
+    Nothing where it was not asked for; a line below where the operators' sum is off the median.
+    """
+    rows = operator_rows(profile)
+    if not rows:
+        return []
+    ends = rows[:1] if len(rows) == 1 else [rows[0], rows[-1]]
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("where the time goes")
+    for end in ends:
+        table.add_column(f"at {end.resolution}\nms", justify="right", no_wrap=True)
+        table.add_column("\nshare", justify="right", no_wrap=True)
+    spent = [{name: (took, f"{share:.0f} %") for _, name, share, took in end.parts} for end in ends]
+    for _, name, _, _ in sorted(ends[-1].parts, key=lambda part: -part[2]):
+        table.add_row(name, *(cell for each in spent for cell in each.get(name, ("–", "–"))))
+    table.add_section()
+    table.add_row("together", *(cell for end in ends for cell in (f"{end.mark}{formatting.ms(end.sum_ms)}", "")))
+    doubt = operators_doubt(rows)
+    return [table, *([Text(f"{doubt}.")] if doubt else [])]
+
+
+def profile_table(profile: Profile) -> Table:
+    """One row a resolution; the columns of the curve only where there is one. The recommended row is bold."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title_justify="left", title_style="bold")
+    table.title = formatting.subject(profile)
+    headers = ["res.", "N", "MMACs\nlinear", "MMACs\nattention", f"median ({formatting.spread(profile.points)})\nms"]
+    if profile.curve:
+        headers += ["fitted\nms", "N²\nshare", "left-out\nerror"]
+    if heat := any(point.conditions and point.conditions.hottest_c is not None for point in profile.points):
+        headers += ["before → after\n°C"]
+    if clock := any(point.conditions and point.conditions.busy_mhz is not None for point in profile.points):
+        headers += ["MHz"]
+    for header in [*headers, "peak\nMB"]:
+        table.add_column(header, justify="right", overflow="fold")
+    chosen = profile.recommendation.point if profile.recommendation else None
+    for point in profile.points:
+        cells = [*_row(point, profile.curve)]
+        cells += [_heat(point)] if heat else []
+        cells += [_clock(point)] if clock else []
+        cells += ["–" if point.peak_rss_bytes is None else formatting.mega(point.peak_rss_bytes)]
+        table.add_row(*cells, style="bold green" if point == chosen else None)
+    return table
+
+
+def _row(point: Point, curve: Curve | None) -> list[str]:
+    spread = f"{formatting.ms(point.p10_ms)}–{formatting.ms(point.p90_ms)}"
+    median = f"{formatting.marked(point.median_ms, point.trust)} ({spread})"
+    row = [str(point.resolution), str(point.tokens)]
+    row += [formatting.mega(point.macs.linear_macs), formatting.mega(point.macs.attention_macs), median]
+    if curve:
+        error = curve.left_out_error(point.tokens)
+        row += [formatting.ms(curve.predict(point.tokens)), formatting.percent(curve.quadratic_share(point.tokens))]
+        row += ["–" if error is None else f"{100 * error:+.1f} %"]
+    return row
+
+
+def _heat(point: Point) -> str:
+    """°C before and after its runs, and the most between them where that was more."""
+    seen = point.conditions
+    if seen is None or seen.before_c is None or seen.after_c is None or seen.hottest_c is None:
+        return "–"
+    span = f"{seen.before_c:.0f} → {seen.after_c:.0f}"
+    return span if seen.hottest_c <= max(seen.before_c, seen.after_c) else f"{span} ({seen.hottest_c:.0f})"
+
+
+def _clock(point: Point) -> str:
+    return f"{point.conditions.busy_mhz:.0f}" if point.conditions and point.conditions.busy_mhz is not None else "–"

@@ -1,0 +1,138 @@
+"""A training run as lines and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from edgevit.report.text.command_lines import command_line
+from edgevit_runtime.wording import counted
+
+MOST_CLASSES = 20
+IMBALANCE = 2.0
+"""From this ratio of the largest class to the smallest the user is told."""
+
+
+class EpochLike(Protocol):
+    """What `epoch_line` needs of an epoch."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def loss(self) -> float: ...
+    @property
+    def images_per_s(self) -> float: ...
+    @property
+    def top1(self) -> Mapping[int, float]: ...
+
+
+def epoch_line(epoch: EpochLike, total: int) -> str:
+    """`epoch 3/30  loss 1.234  450 images/s  val 64: 71.2%  128: 88.0%`"""
+    accuracies = "  ".join(f"{resolution}: {top1:.1%}" for resolution, top1 in epoch.top1.items())
+    speed = f"{epoch.images_per_s:.0f} images/s"
+    return f"epoch {epoch.number}/{total}  loss {epoch.loss:.3f}  {speed}  val {accuracies}"
+
+
+def training_table(document: Mapping[str, Any]) -> Table:
+    """Validation top-1 by resolution of the weights that were kept."""
+    table = Table(title="validation, the weights that were kept", title_justify="left")
+    table.add_column("resolution", justify="right")
+    table.add_column("val top-1", justify="right")
+    for each in document["results"]:
+        table.add_row(str(each["resolution"]), f"{each['top1']:.1%}")
+    return table
+
+
+def imbalance_note(counts: Sequence[int], labels: Sequence[str]) -> str | None:
+    """A line where one class has at least twice as many pictures as another; `labels` may be empty."""
+    present = [(count, index) for index, count in enumerate(counts) if count]
+    if not present:
+        return None
+    (few, rare), (many, common) = min(present), max(present)
+    if many < IMBALANCE * few:
+        return None
+    names = labels or [str(index) for index in range(len(counts))]
+    return (
+        f"classes are uneven: {names[common]} has {counted(many, 'picture')}, {names[rare]} has {few}; "
+        "--class-weights lets each class count the same"
+    )
+
+
+def class_table(document: Mapping[str, Any]) -> Table:
+    """Each class's pictures, precision and recall, the worst recall first; the worst twenty of more.
+
+    Last come the classes without a validation picture: of those nothing is known.
+    """
+    rows = sorted(document["classes"], key=lambda row: 2.0 if row["recall"] is None else row["recall"])
+    where = f", at {document['confusion']['resolution']} px" if "confusion" in document else ""
+    table = Table(title=f"by class{where}", title_justify="left", caption_justify="left")
+    table.add_column("class", overflow="fold")
+    for header in ("train", "val", "precision", "recall"):
+        table.add_column(header, justify="right")
+    for row in rows[:MOST_CLASSES]:
+        figures = ("–" if row[key] is None else f"{row[key]:.1%}" for key in ("precision", "recall"))
+        table.add_row(Text(_plain(row["label"])), str(row["train"]), str(row["val"]), *figures)
+    if len(rows) > MOST_CLASSES:
+        file = Path(document.get("run", ""), "summary.json")
+        table.caption = Text(f"{len(rows) - MOST_CLASSES} more in {file}")
+    return table
+
+
+def most_confused(document: Mapping[str, Any], n: int = 3) -> list[str]:
+    """`roses taken for tulips: 14 of 129`, the most frequent first; fewer than `n` where fewer were confused."""
+    matrix = np.array(document["confusion"]["matrix"])
+    names = [_plain(row["label"]) for row in document["classes"]]
+    wrong = matrix - np.diag(np.diag(matrix))
+    places = np.argsort(-wrong, axis=None, kind="stable")[:n]
+    pairs = [divmod(int(place), len(names)) for place in places]
+    return [
+        f"{names[truth]} taken for {names[named]}: {wrong[truth, named]} of {matrix[truth].sum()}"
+        for truth, named in pairs
+        if wrong[truth, named]
+    ]
+
+
+def summary(document: Mapping[str, Any]) -> Group:
+    """What a user wants to know when a run has ended, and what to type next.
+
+    Print it with `soft_wrap=True`: the commands are there to be copied.
+    """
+    model = document["model"]
+    artefact = model.removesuffix(".keras") + ".tflite"
+    preset = f", preset {document['preset']}" if document.get("preset") else ""
+    headline = (
+        f"{model}: {document['variant']}, {document['parameters']:,} parameters{preset}, "
+        f"epoch {document['best_epoch']} of {len(document['epochs'])}, {document['seconds']:.0f} s"
+    )
+    parts: list[RenderableType] = [Text(headline), training_table(document)]
+    if "classes" in document:
+        parts.append(class_table(document))
+    if "classes" in document and "confusion" in document:
+        parts += map(Text, most_confused(document))
+    if "run" in document:
+        confusion = "confusion.png, " if "confusion" in document else ""
+        parts.append(Text(f"in {document['run']}: history.csv, curves.png, {confusion}summary.json, split.csv"))
+    qat = document.get("spec", {}).get("qat")
+    recipe = ("--recipe", qat) if qat else ()
+    parts.append(Text(f"next: {command_line('convert', model, '-o', artefact, *recipe)}"))
+    if document["data"] != "synthetic":
+        parts.append(Text(f"then: {command_line('evaluate', model, _validation(document), '--against', artefact)}"))
+    return Group(*parts)
+
+
+def _validation(document: Mapping[str, Any]) -> str:
+    """What to evaluate on: val/ where there is one, else what was held out; pictures that trained would flatter."""
+    val = Path(document["data"]) / "val"
+    held_out = Path(document["run"], "split.csv") if "run" in document else "PICTURES_IT_NEVER_SAW"
+    return str(val if val.is_dir() else held_out)
+
+
+def _plain(label: str) -> str:
+    """A label on one line of a terminal: what is not printable in a folder's name would break it, or colour it."""
+    return "".join(each if each.isprintable() else " " for each in label)

@@ -1,0 +1,272 @@
+"""The training run: mixed resolutions, validation after each epoch, the best weights kept, a state to resume from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from edgevit.config import ViTConfig
+from edgevit.errors import TrainingError
+from edgevit.model import ViT, build, save, transfer
+from edgevit.training.batches import MixedBatches
+from edgevit.training.examples import Examples
+from edgevit.training.learner import Learner, TeacherLike
+from edgevit.training.losses import class_weights
+from edgevit.training.spec import TrainSpec
+from edgevit.training.state import State
+
+VALIDATION_BATCH = 64
+CALIBRATION_BATCH, CALIBRATION_BATCHES = 8, 16
+SAVE_EVERY_S = 60.0
+SAVING_SHARE = 20.0
+"""At most a twentieth of the time goes into saving states."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch's means and what it left: validation top-1 by resolution, fractions."""
+
+    number: int
+    loss: float
+    learning_rate: float
+    images_per_s: float
+    seconds: float
+    top1: Mapping[int, float]
+
+    @property
+    def mean_top1(self) -> float:
+        return float(np.mean(list(self.top1.values())))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON, where keys are text."""
+        return {
+            "epoch": self.number,
+            "loss": self.loss,
+            "learning_rate": self.learning_rate,
+            "images_per_s": round(self.images_per_s, 1),
+            "seconds": round(self.seconds, 1),
+            "top1": {str(resolution): top1 for resolution, top1 in self.top1.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Epoch:
+        top1 = {int(resolution): top1 for resolution, top1 in values["top1"].items()}
+        return cls(
+            values["epoch"], values["loss"], values["learning_rate"], values["images_per_s"], values["seconds"], top1
+        )
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """The epochs of a run, the one whose weights were kept, and the classes that it named for the validation set."""
+
+    epochs: tuple[Epoch, ...]
+    best: Epoch
+    seconds: float
+    predictions: Mapping[int, NDArray[np.int64]]
+    """Resolution -> [n]."""
+
+
+OnStep = Callable[[int, int, float, float], None]
+"""Told (steps done, steps in all, loss, images per second)."""
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """The folder that holds the run's state, what was asked for, and the state to go on from."""
+
+    folder: Path
+    request: Mapping[str, Any]
+    state: State | None = None
+
+
+def start_model(config: ViTConfig, start: ViT | None, seed: int) -> ViT:
+    """A fresh model, or `start`'s weights under `config`: a new head where the classes differ, the rest as it was.
+
+    Classes differ in number or in name; a start without names is taken at its number.
+    """
+    model = build(config, seed=seed)
+    if start is None:
+        return model
+    same_classes = start.config.classes == config.classes and start.config.labels in ((), config.labels)
+    transfer(start, model, keep_head=same_classes)
+    return model
+
+
+def _strategy() -> Any:
+    """All GPUs that TensorFlow sees, where there are several."""
+    return tf.distribute.MirroredStrategy() if len(tf.config.list_physical_devices("GPU")) > 1 else None
+
+
+def train(
+    model: ViT,
+    train_set: Examples,
+    val_set: Examples,
+    spec: TrainSpec,
+    path: Path,
+    *,
+    teacher: TeacherLike | None = None,
+    simulate: Any = None,
+    resumption: Resumption | None = None,
+    strict: bool = True,
+    on_step: OnStep = lambda _done, _total, _loss, _speed: None,
+    on_epoch: Callable[[Epoch], None] = lambda _epoch: None,
+    on_note: Callable[[str], None] = lambda _line: None,
+) -> TrainResult:
+    """Trains `model` on all resolutions of its config's ladder and writes the best weights to `path` as they come.
+
+    The best epoch has the highest mean validation top-1 over the ladder.
+    simulate: makes a fake-quantized form of a model, for quantization-aware training.
+    strict: stop at a training picture that cannot be read any more, instead of taking the next one.
+    Raises `TrainingError` when the loss is no longer finite; the best weights so far stay in `path`.
+    """
+    return _Run(model, train_set, val_set, spec, path, teacher, simulate, resumption, strict).go(
+        on_step, on_epoch, on_note
+    )
+
+
+class _Run:
+    """One run: the learner, its batches, and where it stands."""
+
+    def __init__(
+        self,
+        model: ViT,
+        train_set: Examples,
+        val_set: Examples,
+        spec: TrainSpec,
+        path: Path,
+        teacher: TeacherLike | None,
+        simulate: Any,
+        resumption: Resumption | None,
+        strict: bool,
+    ) -> None:
+        self.model, self.val_set, self.spec, self.path, self.resumption = model, val_set, spec, path, resumption
+        base = model.config.base_resolution
+        self.train_set, self.simulated = train_set, simulate is not None
+        self.ladder = model.config.ladder or (base,)
+        tall = teacher is not None or spec.self_distillation > 0.0
+        self.batches = MixedBatches(train_set, self.ladder, base, spec, tall=tall, strict=strict)
+        weights = class_weights(train_set.classes, model.config.classes) if spec.class_weights else None
+        self.learner = Learner(
+            model, spec, self.batches.total, weights=weights, teacher=teacher, simulate=simulate, strategy=_strategy()
+        )
+        self.state = State(dict(resumption.request) if resumption else {})
+        self.predictions: dict[int, NDArray[np.int64]] = {}
+        self.saved_at, self.save_seconds = time.perf_counter(), 0.0
+
+    def go(self, on_step: OnStep, on_epoch: Callable[[Epoch], None], on_note: Callable[[str], None]) -> TrainResult:
+        self._resume()
+        state, batches = self.state, self.batches
+        noted = len(batches.unreadable)
+        begun = since = time.perf_counter()
+        before = state.seconds
+        for batch in batches.from_step(state.step):
+            loss = self.learner.step(batch)
+            state.step += 1
+            state.losses.append(loss)
+            if not np.isfinite(loss):
+                raise TrainingError(self._not_finite(loss))
+            now = time.perf_counter()
+            state.epoch_seconds += now - since
+            since = now
+            speed = len(state.losses) * batches.batch / state.epoch_seconds
+            on_step(state.step, batches.total, loss, speed)
+            if state.step % batches.steps_per_epoch == 0:
+                epoch = self._end_epoch(speed)
+                state.seconds = before + time.perf_counter() - begun
+                self._save()
+                for index, error in list(batches.unreadable.items())[noted:]:
+                    on_note(f"training picture {index} cannot be read any more, the next one stood in: {error}")
+                noted = len(batches.unreadable)
+                on_epoch(epoch)
+                since = time.perf_counter()
+            elif self.resumption and now - self.saved_at > max(SAVE_EVERY_S, SAVING_SHARE * self.save_seconds):
+                state.seconds = before + now - begun
+                self._save()
+                since = time.perf_counter()
+        epochs = tuple(map(Epoch.from_dict, state.epochs))
+        assert state.best is not None  # there is at least one epoch
+        seconds = before + time.perf_counter() - begun
+        return TrainResult(epochs, epochs[state.best - 1], seconds, self.predictions)
+
+    def _resume(self) -> None:
+        found = self.resumption.state if self.resumption else None
+        if found is None:
+            if self.simulated:
+                self.learner.calibrate(self._calibration_pictures())
+            self._save()  # from here on, `--resume` knows what was asked for
+            return
+        arrays = dict(found.arrays)
+        self.predictions = {
+            int(name.partition("/")[2]): arrays.pop(name) for name in list(arrays) if name.startswith("predictions/")
+        }
+        self.learner.restore(arrays)
+        self.state = found
+        if found.best is not None and not self.path.is_file():
+            raise TrainingError(f"{self.path}, the best weights of the unfinished run, is gone; --restart begins anew")
+
+    def _calibration_pictures(self) -> Iterator[NDArray[np.uint8]]:
+        """Training pictures as they will be judged, not varied: some at each resolution."""
+        for resolution in self.ladder:
+            prepared = self.train_set.prepared(resolution, self.model.config.resize, CALIBRATION_BATCH)
+            # Sets are ordered by class: every n-th batch sees them all.
+            count = -(-len(self.train_set.classes) // CALIBRATION_BATCH)
+            step = max(1, count // CALIBRATION_BATCHES)
+            yield from (images for images, _ in islice(prepared, 0, step * CALIBRATION_BATCHES, step))
+
+    def _save(self) -> None:
+        if self.resumption is None:
+            return
+        begun = time.perf_counter()
+        named = {f"predictions/{resolution}": values for resolution, values in self.predictions.items()}
+        self.state.arrays = {**self.learner.arrays(), **named}
+        self.state.write(self.resumption.folder)
+        self.saved_at = time.perf_counter()
+        self.save_seconds = self.saved_at - begun
+
+    def _end_epoch(self, speed: float) -> Epoch:
+        """Validates what the epoch left and keeps it if it is the best so far."""
+        state, batches = self.state, self.batches
+        # While one resolution is trained, the others would only tell how far it is from them.
+        mixed = state.step > batches.single or state.step == batches.total
+        self.learner.keep()
+        predictions = {
+            resolution: self._predict(resolution)
+            for resolution in (self.ladder if mixed else (self.model.config.base_resolution,))
+        }
+        top1 = {resolution: float((named == self.val_set.classes).mean()) for resolution, named in predictions.items()}
+        epoch = Epoch(
+            number=len(state.epochs) + 1,
+            loss=float(np.mean(state.losses)),
+            learning_rate=float(self.learner.learning_rate),
+            images_per_s=speed,
+            seconds=state.epoch_seconds,
+            top1=top1,
+        )
+        state.epochs.append(epoch.to_dict())
+        best = None if state.best is None else Epoch.from_dict(state.epochs[state.best - 1])
+        if mixed and (best is None or epoch.mean_top1 > best.mean_top1):
+            self.learner.keep_ranges()
+            save(self.model, self.path)
+            state.best, self.predictions = epoch.number, predictions
+        state.losses, state.epoch_seconds = [], 0.0
+        return epoch
+
+    def _predict(self, resolution: int) -> NDArray[np.int64]:
+        batches = self.val_set.prepared(resolution, self.model.config.resize, VALIDATION_BATCH)
+        return np.concatenate([self.learner.predict(images) for images, _ in batches])
+
+    def _not_finite(self, loss: float) -> str:
+        kept = f"the best weights so far are in {self.path}" if self.state.best else "nothing was written"
+        advice = f"try a lower --learning-rate than {self.spec.learning_rate:g}"
+        if self.spec.precision != "float32":
+            advice += " or --precision float32"
+        return f"the loss is {loss} after {self.state.step} steps; {advice} ({kept})"

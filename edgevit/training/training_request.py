@@ -1,0 +1,129 @@
+"""What a user asks of a training run, and what follows from it: the spec and the model's config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgevit.config import ViTConfig, check_resolution, nearest_resolution, variant_config
+from edgevit.errors import ConfigError
+from edgevit.files import check_writable
+from edgevit.training.presets import Preset, get_preset
+from edgevit.training.spec import TrainSpec
+from edgevit_runtime.preprocess.pipeline import DEFAULT_POLICY, parse_policy
+
+SYNTHETIC = "synthetic"
+PHOTO_LADDER = (128, 160, 192, 224)
+SYNTHETIC_LADDER = (48, 64, 80, 96, 112, 128)
+
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """What the command line says; None and () stand for the defaults that depend on the rest."""
+
+    data: str
+    output: Path
+    preset: str | None = None
+    variant: str | None = None
+    start: Path | None = None
+    ladder: tuple[int, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Values for `TrainSpec` that go before the preset's."""
+    stochastic_depth: float | None = None
+    resize: str | None = None
+    val_share: float = 0.1
+    """How much of each class validates, where the folder has no val/ of its own."""
+    pictures: int = 6000
+    """For `synthetic`."""
+    teacher: str | None = None
+    teacher_weights: str = "imagenet"
+    distillation_token: bool = False
+    qat: str | None = None
+    resume: bool = False
+    restart: bool = False
+    strict: bool = False
+
+    @property
+    def synthetic(self) -> bool:
+        return self.data == SYNTHETIC
+
+    @property
+    def folder(self) -> Path:
+        """The run's own folder, beside the model: `plants.run` for `plants.keras`."""
+        return self.output.with_suffix(".run")
+
+    def check(self) -> None:
+        """Finds what is wrong in the request alone, before anything is read. Raises `ConfigError`."""
+        check_writable(self.output)
+        if self.output.suffix != ".keras":
+            raise ConfigError(f"a model is saved as a .keras file, not {self.output.name!r}")
+        if self.folder.exists() and not self.folder.is_dir():
+            raise ConfigError(f"the run's folder {self.folder} is a file; move it away, or choose another --output")
+        if self.start is not None and self.variant is not None:
+            raise ConfigError(f"--from {self.start} brings its own variant; leave --variant out")
+        if self.start is None:
+            for given, option in ((self.qat, "--qat"), (self.options.get("freeze"), "--freeze")):
+                if given:
+                    raise ConfigError(f"{option} needs weights to start from: --from MODEL.keras")
+        if self.resume and self.restart:
+            raise ConfigError("--resume goes on with the unfinished run and --restart drops it; give one of them")
+        if not 0.0 < self.val_share < 1.0:
+            raise ConfigError(f"--val-share must lie between 0 and 1, not {self.val_share}")
+        if self.distillation_token and self.teacher is None:
+            raise ConfigError("--distillation-token listens to a teacher: give one with --teacher")
+        if self.resize is not None:
+            parse_policy(self.resize)
+
+    def preset_name(self) -> str:
+        if self.preset is not None:
+            return self.preset
+        if self.qat is not None:
+            return "qat"
+        return "scratch" if self.start is None else "fine-tune"
+
+    def spec(self) -> TrainSpec:
+        """The preset's values under the options'."""
+        values = dict(get_preset(self.preset_name()).values)
+        values["augmentation"] = "shift" if self.synthetic else "photo"
+        if self.options.get("freeze"):
+            # One linear layer: it takes a higher rate, and there is nothing below it to protect.
+            values |= {"layer_decay": 1.0, "learning_rate": 3e-3, "self_distillation": 0.0}
+        return TrainSpec(**{**values, **self.options})
+
+    def config(self, base: ViTConfig | None, classes: int, labels: tuple[str, ...]) -> ViTConfig:
+        """`base` (of the model to start from) or the variant, for these classes.
+
+        A fresh model's positions are learned on the grid of the ladder's middle.
+        """
+        start = base or self.variant_config()
+        ladder = self.resolutions(start)
+        preset: Preset = get_preset(self.preset_name())
+        depth = preset.stochastic_depth if self.stochastic_depth is None else self.stochastic_depth
+        # The old labels go first: their count need not be the new one's.
+        config = start.with_(labels=(), label_keys=()).with_(
+            classes=classes,
+            labels=labels,
+            ladder=ladder,
+            resize=self.resize or (start.resize if base and base.ladder else self.default_resize()),
+            stochastic_depth=0.0 if self.options.get("freeze") else depth,
+        )
+        if self.distillation_token:
+            config = config.with_(distilled=True)
+        return config if base else config.with_(base_resolution=ladder[len(ladder) // 2])
+
+    def variant_config(self) -> ViTConfig:
+        return variant_config(self.variant or ("vit-nano" if self.synthetic else "vit-tiny"))
+
+    def resolutions(self, base: ViTConfig) -> tuple[int, ...]:
+        """The ladder. Raises `ResolutionError` for one that the patch does not divide."""
+        default = SYNTHETIC_LADDER if self.synthetic else PHOTO_LADDER
+        # With patches of 14: 126, 154, 196, 224. What somebody asked for is not touched.
+        ladder = self.ladder or base.ladder or tuple(sorted({nearest_resolution(each, base.patch) for each in default}))
+        for resolution in ladder:
+            check_resolution(resolution, base.patch)
+        return ladder
+
+    def default_resize(self) -> str:
+        return "squash" if self.synthetic else DEFAULT_POLICY

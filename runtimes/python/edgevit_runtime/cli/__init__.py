@@ -1,0 +1,1 @@
+"""The `edgevit-run` command."""

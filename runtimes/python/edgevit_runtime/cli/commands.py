@@ -1,0 +1,188 @@
+"""What the commands of `edgevit-run` do. Each takes the parsed options and gives the exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from edgevit_runtime.cli.picture_sources import Named, camera, named_pictures
+from edgevit_runtime.cli.picture_sources import watch as watch_folder
+from edgevit_runtime.engines.interpreters import BACKENDS as BACKENDS
+from edgevit_runtime.errors import EdgeViTError, PictureError
+from edgevit_runtime.manifest import read_manifest
+from edgevit_runtime.model import Model, Result
+from edgevit_runtime.wording import counted
+
+
+def _open(options: argparse.Namespace, **more: Any) -> Model:
+    return Model(
+        options.model,
+        threads=options.threads,
+        backend=options.backend,
+        weight_cache=not options.no_weight_cache,
+        budget_ms=getattr(options, "budget_ms", None),
+        trust=options.trust,
+        **more,
+    )
+
+
+def classify(options: argparse.Namespace) -> int:
+    if options.camera is None:
+        if not options.pictures:
+            raise EdgeViTError("nothing to classify: name pictures or folders, - for standard input, or --camera 0")
+        return _answer(options, named_pictures(options.pictures))
+    if options.pictures:
+        raise EdgeViTError("either pictures or --camera, not both")
+    _check_positive("--every", options.every)
+    if options.count is not None:
+        _check_positive("--count", options.count)
+    return _answer(options, camera(options.camera, options.every, options.count), lazy=True)
+
+
+def watch(options: argparse.Namespace) -> int:
+    _check_positive("--every", options.every)
+    folder = Path(options.folder)
+    if not folder.is_dir():
+        raise PictureError(f"cannot watch {folder}: no such folder")
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())  # systemd's way to ask
+    pictures = watch_folder(folder, options.every, existing=options.existing, stopped=stop.is_set)
+    _answer(options, pictures, lazy=True)
+    return 0
+
+
+def _answer(options: argparse.Namespace, pictures: Iterable[Named], *, lazy: bool = False) -> int:
+    """Prints an answer for each picture. lazy: one by one as they come, rather than decoding some ahead."""
+    failed = 0
+    with _open(options) as model:
+        if options.top < 1:
+            raise EdgeViTError(f"top_k must be 1 or more, not {options.top}")
+        if options.resolution is not None:
+            model.manifest.signature(options.resolution)  # a wrong one would fail them all
+        for name, result in _lazily(model, pictures, options) if lazy else _ahead(model, pictures, options):
+            if isinstance(result, PictureError):
+                failed += 1
+                if options.json:
+                    print(json.dumps({"file": name, "error": str(result)}), flush=True)
+                else:
+                    print(f"edgevit-run: {result}", file=sys.stderr)
+            elif options.json:
+                print(json.dumps({"file": name, **result.to_dict()}), flush=True)
+            else:
+                late = "" if result.budget_met in (None, True) else ", over the budget"
+                print(f"{name}  ({result.resolution} px, {result.latency_ms:.1f} ms{late})")
+                # int8 scores are steps of 1/256: where all the rest are 0, those that come first by index mean nothing.
+                for each in [each for each in result.top if each.score > 0.0] or result.top[:1]:
+                    print(f"  {each.score:6.1%}  {each.label}", flush=True)
+    return 1 if failed else 0
+
+
+def _lazily(model: Model, pictures: Iterable[Named], options: argparse.Namespace) -> Iterable[tuple[str, Any]]:
+    for name, picture in pictures:
+        result: Result | PictureError
+        try:
+            result = model.classify(picture, options.resolution, options.top)
+        except PictureError as error:
+            result = error
+        yield name, result
+
+
+def _ahead(model: Model, pictures: Iterable[Named], options: argparse.Namespace) -> Iterable[tuple[str, Any]]:
+    names: list[str] = []
+
+    def sources() -> Iterable[Any]:
+        for name, picture in pictures:
+            names.append(name)
+            yield picture
+
+    for result in model.classify_many(sources(), options.resolution, options.top):
+        yield names.pop(0), result
+
+
+def serve(options: argparse.Namespace) -> int:
+    from edgevit_runtime.serve.server import Limits, PictureServer
+
+    for name in ("queue", "max_mb", "max_megapixels"):
+        _check_positive(f"--{name.replace('_', '-')}", getattr(options, name))
+    if not 0 <= options.port < 65536:
+        raise EdgeViTError(f"--port is a number from 0 to 65535, not {options.port}")
+    with _open(options, max_pixels=int(options.max_megapixels * 1e6)) as model:
+        limits = Limits(body_bytes=int(options.max_mb * 1e6), queue=options.queue)
+        try:
+            server = PictureServer((options.host, options.port), model, limits)
+        except OSError as error:
+            raise EdgeViTError(f"cannot listen on {options.host} port {options.port}: {error.strerror}") from error
+        asked = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: asked.set())
+        running = threading.Thread(target=server.serve_forever)
+        running.start()
+        host, port = options.host, server.server_address[1]
+        print(f"edgevit-run: {options.model} on http://{host}:{port}/classify", file=sys.stderr, flush=True)
+        asked.wait()
+        server.stop()
+        running.join()
+    return 0
+
+
+def info(options: argparse.Namespace) -> int:
+    from edgevit_runtime.model import examine
+    from edgevit_runtime.verify.integrity import read_seal
+
+    manifest = read_manifest(options.model)
+    examine(options.model, manifest, options.trust, remember=False)
+    if options.json:
+        print(json.dumps(dict(manifest.raw), indent=2))
+        return 0
+    content = Path(options.model).read_bytes()
+    seal = read_seal(memoryview(content), manifest.size_bytes)
+    labels = ", ".join(manifest.labels[:8]) + (", …" if len(manifest.labels) > 8 else "")
+    print(f"{options.model}: {manifest.variant}, {manifest.recipe}, {len(content) / 1e6:.2f} MB")
+    print(f"classes        {manifest.classes}  {labels}")
+    print(f"preprocessing  {manifest.resize}, {manifest.raw['preprocessing']['interpolation']}, uint8 RGB")
+    print(f"resolutions    {', '.join(map(str, manifest.resolutions))} (default {manifest.default_resolution})")
+    for line in _accuracy_lines(manifest.raw.get("accuracy")):
+        print(f"accuracy       {line}")
+    print(f"signed by      {seal.key.hex() if seal and seal.signed else 'nobody'}")
+    return 0
+
+
+def _accuracy_lines(accuracy: Any) -> Iterator[str]:
+    """What the converter measured, where it did: nobody reads it but people, so that nothing else is an error."""
+    try:
+        where = f"{counted(int(accuracy['pictures']), 'picture')} of {accuracy['set']}"
+        for each in accuracy["results"]:
+            exact, ours = float(each["float"]["top1"]), float(each["top1"])
+            yield f"{int(each['resolution'])} px: top-1 {ours:.2%} (float {exact:.2%}), {where}"
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return
+
+
+def self_test(options: argparse.Namespace) -> int:
+    with _open(options) as model:
+        result = model.self_test()
+    if options.json:
+        print(json.dumps(result.to_dict(), indent=2))
+    else:
+        for check in result.checks:
+            verdict = "ok  " if check.passed else "FAIL"
+            print(f"{verdict} {check.name}  largest difference {check.max_error:.2e} (tolerance {check.tolerance:.2e})")
+        print(f"self-test {'passed' if result.passed else 'FAILED'} with {result.backend} {result.version}")
+    return 0 if result.passed else 1
+
+
+def profile(options: argparse.Namespace) -> int:
+    from edgevit_runtime.cli import profile_command
+
+    return profile_command.run(options, _open)
+
+
+def _check_positive(option: str, value: float) -> None:
+    if not value > 0:
+        raise EdgeViTError(f"{option} must be above 0, not {value}")

@@ -1,0 +1,119 @@
+"""`edgevit-run`: an artefact at work on the device. What each command does is in `commands`.
+
+Exit codes: 0 done, 1 an error or a failed self-test, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from edgevit_runtime import __version__
+from edgevit_runtime.cli import commands
+from edgevit_runtime.engines.quiet import silence_exit
+from edgevit_runtime.errors import EdgeViTError
+
+
+def main(args: list[str] | None = None) -> None:
+    """Runs the command line."""
+    options = _parse(_with_json_file(sys.argv[1:] if args is None else args))
+    try:
+        code = options.run(options)
+    except EdgeViTError as error:
+        print(f"edgevit-run: {error}", file=sys.stderr)
+        code = 1
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:  # `edgevit-run … | head`
+        sys.stderr.close()
+        code = 1
+    silence_exit()
+    sys.exit(code)
+
+
+def _parse(args: list[str]) -> argparse.Namespace:
+    """A command's options may stand anywhere among its words: argparse alone wants all pictures on one side of them."""
+    parser, commands = _parsers()
+    if args and args[0] in commands:
+        return commands[args[0]].parse_intermixed_args(args[1:])
+    return parser.parse_args(args)
+
+
+def _with_json_file(args: list[str]) -> list[str]:
+    """`profile --json` takes a file only when the next word ends in .json: it must not be written over the artefact."""
+    if args[:1] != ["profile"]:
+        return args
+    following = [*args[1:], ""]
+    return [
+        "--json=-" if word == "--json" and not after.endswith(".json") else word for word, after in zip(args, following)
+    ]
+
+
+def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser of the whole line, and each command's own."""
+    parser = argparse.ArgumentParser(
+        prog="edgevit-run", description="Run an edgevit artefact on this machine.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"edgevit-run {__version__}")
+    subparsers = parser.add_subparsers(dest="command", required=True)
+
+    def command(
+        name: str, run: Any, text: str, *, engine: bool = True, classifies: bool = False, several: bool = False
+    ) -> Any:
+        sub = subparsers.add_parser(name, help=text, description=text, allow_abbrev=False)
+        sub.set_defaults(run=run)
+        sub.add_argument("model", help="the artefact (.tflite)")
+        sub.add_argument("--trust", metavar="PUB", help="run only what this Ed25519 public key (PEM) signed")
+        if engine:
+            if several:
+                sub.add_argument("--threads", default="1", help="threads for one inference; 1,2,4 measures each")
+            else:
+                sub.add_argument("--threads", type=int, default=1, help="threads for one inference (default 1)")
+            sub.add_argument("--backend", help=f"{', '.join(commands.BACKENDS)} (default: the first that works)")
+            sub.add_argument("--no-weight-cache", action="store_true", help="keep nothing in the cache folder")
+        if classifies:
+            sub.add_argument("--resolution", type=int, help="which of the artefact's resolutions to use")
+            sub.add_argument("--budget-ms", type=float, help="use the largest resolution that stays within this")
+            sub.add_argument("--top", type=int, default=5, help="how many classes to show (default 5)")
+        return sub
+
+    classify = command("classify", commands.classify, "Name what pictures show.", classifies=True)
+    classify.add_argument("pictures", nargs="*", metavar="picture", help="files, folders, or - for standard input")
+    classify.add_argument("--camera", type=int, metavar="N", help="take pictures with this camera")
+    classify.add_argument("--every", type=float, default=1.0, help="seconds between a camera's pictures (default 1)")
+    classify.add_argument("--count", type=int, help="so many pictures of a camera (default: no end)")
+    watch = command("watch", commands.watch, "Name the pictures that appear in a folder.", classifies=True)
+    watch.add_argument("folder")
+    watch.add_argument("--every", type=float, default=0.5, help="seconds between two looks (default 0.5)")
+    watch.add_argument("--existing", action="store_true", help="name those that are there already, too")
+    serve = command("serve", commands.serve, "Answer over HTTP: POST a picture, get JSON.", classifies=False)
+    serve.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine only)"
+    )
+    serve.add_argument("--port", type=int, default=8400, help="port (default 8400; 0 takes a free one)")
+    serve.add_argument("--budget-ms", type=float, help="use the largest resolution that stays within this")
+    serve.add_argument("--queue", type=int, default=16, help="requests that may wait; more get 503 (default 16)")
+    serve.add_argument("--max-mb", type=float, default=20.0, help="largest picture file in MB (default 20)")
+    serve.add_argument("--max-megapixels", type=float, default=25.0, help="largest picture (default 25)")
+    info = command("info", commands.info, "Show what an artefact holds.", engine=False)
+    test = command("self-test", commands.self_test, "Check that this machine computes what the artefact's author saw.")
+    profile = command(
+        "profile", commands.profile, "Measure the latency of each resolution on this machine.", several=True
+    )
+    profile.add_argument("--resolutions", help="some of the ladder, such as 96,224 (default: all of it)")
+    profile.add_argument("--seconds", type=float, help="the most one resolution may take (default 3)")
+    profile.add_argument("--duration", type=float, help="the most for timing all, pauses included, in seconds")
+    profile.add_argument("--cpus", help="run on these processors only, such as 4-7")
+    profile.add_argument(
+        "--cool-down", type=float, default=60.0, help="the most to wait for a hot device, in seconds (default 60)"
+    )
+    profile.add_argument(
+        "--sustained", type=float, metavar="SECONDS", help="then run one for so long, beyond --duration"
+    )
+    profile.add_argument("--sustained-at", type=int, metavar="RESOLUTION", help="which one (default: the artefact's)")
+    profile.add_argument("--ops", action="store_true", help="where the time goes, beyond --duration")
+    profile.add_argument("--json", metavar="[FILE.json]", help="print JSON, or write it to a file")
+    for sub in (classify, watch, info, test):
+        sub.add_argument("--json", action="store_true", help="print JSON")
+    return parser, subparsers.choices

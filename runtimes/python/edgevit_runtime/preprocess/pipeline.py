@@ -1,0 +1,200 @@
+"""Any picture becomes the uint8 RGB square that an artefact takes. Host and device both run this code.
+
+Policies, by name:
+
+    crop:F    short side to R / F, then the centre R x R (F = 0.875 is the usual ImageNet evaluation)
+    squash    straight to R x R, aspect ratio not kept
+
+Both resample as Pillow's BICUBIC does, on uint8, or as its BILINEAR with `,bilinear` behind: `crop:0.875,bilinear`.
+Arrays need no Pillow; files do. With or without it, the same pixels come out, byte for byte.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Union
+
+import numpy as np
+
+from edgevit_runtime.errors import PictureError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Pixels = np.ndarray[Any, Any]
+Picture = Union[str, "os.PathLike[str]", bytes, "np.ndarray[Any, Any]", "Image"]
+DEFAULT_POLICY = "crop:0.875"
+EXIF_ORIENTATION = 0x0112
+SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+"""What a picture's file name ends in, lower case."""
+MAX_PIXELS = 89_000_000
+"""A picture that says it is larger is refused before it is decoded: a file of a few kB can unfold to gigabytes. From
+this size on Pillow itself warns."""
+
+
+SMALLEST_CROP = 0.05
+"""What a policy may keep of the short side at least: to keep less, pictures would be enlarged beyond all measure."""
+
+
+class Policy(NamedTuple):
+    """How a picture is fitted into the square. `crop` is the share of the short side that stays, None for squash."""
+
+    crop: float | None
+    interpolation: str
+
+
+def parse_policy(policy: str) -> Policy:
+    """`crop:F` or `squash`, each with `,bilinear` behind it or not. Raises `PictureError` for any other policy."""
+    name, comma, interpolation = policy.partition(",")
+    kind, _, number = name.partition(":")
+    crop: float | None = None
+    if name != "squash":
+        try:
+            crop = float(number)
+        except ValueError:
+            crop = 0.0
+    if (crop is not None and (kind != "crop" or not SMALLEST_CROP <= crop <= 1.0)) or (
+        comma and interpolation not in ("bicubic", "bilinear")
+    ):
+        raise PictureError(
+            f"unknown resize policy {policy!r} (known: squash, crop:F with F from {SMALLEST_CROP} to 1, "
+            f"such as {DEFAULT_POLICY}; either may end in ,bilinear)"
+        )
+    return Policy(crop, interpolation or "bicubic")
+
+
+def load_picture(source: Picture, max_pixels: int = MAX_PIXELS) -> Pixels:
+    """A path, a picture file's bytes, an array or a Pillow picture as uint8 RGB [height, width, 3], upright.
+
+    EXIF rotation is applied; grey, palette and CMYK are converted; 16-bit is scaled down; transparent parts are laid
+    on white. Arrays are uint8 or uint16, [height, width], [height, width, 1], 3 (RGB) or 4 (RGBA).
+    Raises `PictureError`, which names the file.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    if isinstance(source, bytes):
+        return _decoded(io.BytesIO(source), "the picture", max_pixels)
+    if isinstance(source, (str, os.PathLike)):
+        path = os.fspath(source)
+        if os.path.isdir(path):
+            raise PictureError(f"{path} is a folder, not a picture")
+        if not os.path.isfile(path):
+            raise PictureError(f"no such picture: {path}")
+        # By its name, Pillow finds the decoder without loading the others.
+        return _decoded(path, f"picture {path}", max_pixels)
+    if type(source).__module__.startswith("PIL."):
+        return _to_rgb(_upright(source))
+    raise PictureError(
+        f"a picture is a path, a file's bytes, a Pillow picture or a numpy array, not {type(source).__name__}"
+    )
+
+
+def _decoded(file: str | BinaryIO, name: str, max_pixels: int) -> Pixels:
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ImportError:
+        raise PictureError(
+            f"cannot decode {name} without Pillow: `pip install 'edgevit-runtime[pictures]'`, or give an array"
+        ) from None
+    try:
+        # Only a picture's own frame is wanted, and its size is looked at before anything is unfolded.
+        with Image.open(file) as picture:
+            if picture.width * picture.height > max_pixels:
+                raise PictureError(f"{picture.width} x {picture.height} pixels are more than the {max_pixels} allowed")
+            picture.load()
+            return _to_rgb(_upright(picture))
+    except PictureError as error:
+        raise PictureError(f"{name.removeprefix('picture ')}: {error}") from error
+    except UnidentifiedImageError:
+        raise PictureError(f"cannot read {name}: it is no picture of a kind that Pillow knows") from None
+    except Exception as error:  # Pillow's decoders raise whatever the damage meets first
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise PictureError(f"cannot read {name}: {reason}") from error
+
+
+def _from_array(pixels: Pixels) -> Pixels:
+    if pixels.ndim == 2:
+        pixels = pixels[:, :, None]
+    if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4) or 0 in pixels.shape:
+        raise PictureError(
+            f"a picture array is [height, width] or [height, width, 1, 3 or 4], not {list(pixels.shape)}"
+        )
+    if pixels.dtype == np.uint16:
+        pixels = _to_8_bit(pixels)
+    if pixels.dtype != np.uint8:
+        raise PictureError(f"a picture array holds uint8 in 0..255 (or uint16), not {pixels.dtype}")
+    if pixels.shape[2] == 1:
+        return np.repeat(pixels, 3, axis=2)
+    return pixels if pixels.shape[2] == 3 else _on_white(pixels)
+
+
+def _to_8_bit(pixels: Pixels) -> Pixels:
+    """0..65535 -> 0..255, rounded: 65535 = 255 * 257."""
+    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _on_white(pixels: Pixels) -> Pixels:
+    """RGBA [height, width, 4] laid on white, [height, width, 3], as Pillow's `alpha_composite` rounds it."""
+    alpha = pixels[:, :, 3:].astype(np.uint32)
+    blended = pixels[:, :, :3] * alpha * 128 + 255 * (255 - alpha) * 128 + (128 << 7)
+    return ((((blended >> 8) + blended) >> 8) >> 7).astype(np.uint8)
+
+
+def _upright(picture: Image) -> Image:
+    """Turned as its EXIF says; most are upright, and need no more of Pillow."""
+    if picture.getexif().get(EXIF_ORIENTATION, 1) == 1:
+        return picture
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(picture)
+
+
+def _to_rgb(picture: Image) -> Pixels:
+    """A Pillow picture of any mode: uint8 [height, width, 3]."""
+    if picture.mode.startswith("I"):  # 16-bit grey; Pillow's own convert() would clip it to 255
+        grey = np.asarray(picture).astype(np.int64)
+        return _from_array(_to_8_bit(np.clip(grey, 0, 65535)))
+    if picture.mode == "F":
+        raise PictureError("floating-point pictures are not supported: their range is not known")
+    if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
+        return _on_white(np.asarray(picture.convert("RGBA")))
+    return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
+
+
+def fit_square(pixels: Pixels, resolution: int, policy: str = DEFAULT_POLICY) -> Pixels:
+    """An RGB picture, uint8 [height, width, 3], under `policy`: uint8 [resolution, resolution, 3]."""
+    parsed = parse_policy(policy)
+    height, width = pixels.shape[:2]
+    if parsed.crop is None:
+        size = (resolution, resolution)
+    else:
+        short = max(resolution, int(resolution / parsed.crop))
+        if width <= height:
+            size = (short, max(short, int(short * height / width)))
+        else:
+            size = (max(short, int(short * width / height)), short)
+    left, top = (size[0] - resolution) // 2, (size[1] - resolution) // 2
+    return _resized(pixels, size, (left, top, left + resolution, top + resolution), parsed.interpolation)
+
+
+def _resized(pixels: Pixels, size: tuple[int, int], box: tuple[int, int, int, int], interpolation: str) -> Pixels:
+    """By Pillow where it is installed, which is faster; by numpy otherwise, with equal bytes."""
+    if size == (pixels.shape[1], pixels.shape[0]):
+        return np.ascontiguousarray(pixels[box[1] : box[3], box[0] : box[2]])
+    try:
+        from PIL import Image
+    except ImportError:
+        from edgevit_runtime.preprocess.resample import resize
+
+        return resize(pixels, size, box, interpolation)
+    # Two steps, rows first: in one, the order is Pillow's choice (13.0 began to choose), and the rounding with it.
+    filter_ = Image.Resampling[interpolation.upper()]
+    rows = Image.fromarray(np.ascontiguousarray(pixels)).resize((size[0], pixels.shape[0]), filter_)
+    rows = rows.crop((box[0], 0, box[2], pixels.shape[0]))
+    return np.asarray(rows.resize((rows.width, size[1]), filter_).crop((0, box[1], rows.width, box[3])))
+
+
+def prepare(source: Picture, resolution: int, policy: str = DEFAULT_POLICY, max_pixels: int = MAX_PIXELS) -> Pixels:
+    """Any picture -> uint8 [resolution, resolution, 3], as the artefact's input `image` wants it."""
+    return fit_square(load_picture(source, max_pixels), resolution, policy)

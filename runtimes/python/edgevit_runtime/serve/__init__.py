@@ -1,0 +1,1 @@
+"""A picture in, JSON out, over HTTP."""

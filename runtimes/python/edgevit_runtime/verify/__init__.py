@@ -1,0 +1,1 @@
+"""Is this artefact whole, safe to hand to native code, and computed rightly here?"""

@@ -1,0 +1,161 @@
+"""The marks of doubtful points go wherever their figures go: choices, predictions, failures, the report's headlines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgevit.latency.comparison import Comparison
+from edgevit.latency.measurement import Profile
+from edgevit.latency.measuring_conditions import Doubt
+from edgevit.latency.reliability import SURE, Reliability
+from edgevit.report.accuracies import Accuracies, Score, Series
+from edgevit.report.charts.canvas import ROLES
+from edgevit.report.html.page import render
+
+Run = Callable[..., tuple[int, str, str]]
+Measured = Callable[[dict[int, float]], Profile]
+
+WHY = "? doubtful: other processes wanted the processor; ~ not settled in the time given"
+
+
+@pytest.fixture
+def busy(measured: Callable[[dict[int, float]], Profile], deit_tiny_ms: dict[int, float]) -> Profile:
+    """Measured beside another program, and not settled at 288."""
+    profile = measured(deit_tiny_ms)
+    load = (Doubt("load", "others used 1.0 of 2 processors"),)
+    points = (replace(each, doubtful=load, stable=each.resolution != 288) for each in profile.points)
+    return replace(profile, points=tuple(points), variant="deit-tiny")
+
+
+@pytest.fixture
+def file(busy: Profile, tmp_path: Path) -> Path:
+    path = tmp_path / "busy.json"
+    path.write_text(json.dumps(busy.to_dict()))
+    return path
+
+
+def test_of_several_each_reason_once() -> None:
+    together = Reliability.of_all((Reliability(("load",)), SURE, Reliability(("load", "heat"), settled=False)))
+    assert together == Reliability(("load", "heat"), settled=False)
+    assert together.mark == "?~"
+    assert together.reason == (
+        "? doubtful: other processes wanted the processor, the device was hot; ~ not settled in the time given"
+    )
+    assert (SURE.mark, SURE.reason, SURE.to_dict()) == ("", None, {})
+
+
+def test_plan(run: Run, file: Path, tmp_path: Path) -> None:
+    code, out, _ = run("plan", file, "--budget-ms", "30", "--variants", "vit-micro", "--json", tmp_path / "plan.json")
+    words = " ".join(out.split())
+    assert code == 0
+    assert "288 325 ?~22.9 25.2" in words
+    assert f"deit_tiny.tflite at 288 (?~22.9 ms median, p90 25.2 ms); {WHY}." in words
+    assert f"{WHY}; of a prediction: what it stands on." in words
+    document = json.loads((tmp_path / "plan.json").read_text())
+    assert (document["chosen"]["doubtful"], document["chosen"]["stable"]) == (["load"], False)
+    assert all(each["doubtful"] == ["load"] for each in document["candidates"])
+    assert "of a prediction" not in run("plan", file)[1]
+    code, _, err = run("plan", file, "--budget-ms", "1")
+    assert code == 1
+    assert "takes ?2 ms (? doubtful: other processes wanted the processor); allow more" in err
+
+
+def test_predict(run: Run, file: Path, tmp_path: Path) -> None:
+    target = tmp_path / "prediction.json"
+    code, out, _ = run("predict", file, "--variant", "vit-micro", "--resolutions", "96,640", "--json", target)
+    words = " ".join(out.split())
+    assert code == 0
+    assert f"It stands on points that are marked: {WHY}." in words
+    assert "Extrapolated, beyond the tokens that were measured: 640." in words
+    document = json.loads(target.read_text())
+    assert (document["doubtful"], document["stable"]) == (["load"], False)
+    assert [each["extrapolated"] for each in document["points"]] == [False, True]
+    assert f"?~{document['points'][0]['predicted_ms']:.3f}" in words
+
+
+def test_the_recommendation_and_the_curves_predictions(busy: Profile) -> None:
+    from edgevit.report.text import formatting
+
+    found = busy.within(30.0).predicting([352])
+    assert found.recommendation is not None
+    said = formatting.recommendation(found.recommendation)
+    assert f"288 (?~22.9 ms median, p90 25.2 ms); {WHY}. By the curve 304 would take ?~26.8 ms" in said
+    document = found.to_dict()
+    assert document["recommendation"]["doubtful"] == document["predictions"][0]["doubtful"] == ["load"]
+    error = busy.within(1.0).over_budget
+    assert "takes ?2 ms (median, ? doubtful: other processes wanted the processor); allow more" in str(error)
+
+
+def test_what_fails_says_that_it_is_doubtful(run: Run, busy: Profile, file: Path, tmp_path: Path) -> None:
+    def slower(point_factor: float) -> Profile:
+        points = tuple(
+            replace(
+                each,
+                median_ms=point_factor * each.median_ms,
+                p10_ms=point_factor * each.p10_ms,
+                p90_ms=point_factor * each.p90_ms,
+                doubtful=(),
+                stable=True,
+            )
+            for each in busy.points
+        )
+        return replace(busy, points=points, recipe="int8-static")
+
+    (tmp_path / "slow.json").write_text(json.dumps(slower(2.0).to_dict()))
+    (tmp_path / "slower.json").write_text(json.dumps(slower(4.0).to_dict()))
+    code, out, err = run("compare", file, tmp_path / "slow.json", "--fail-slower", "10%", "--json")
+    assert code == 1
+    assert "at 96 by 100% (?2 to 4 ms)" in err
+    assert err.rstrip().endswith(f"{WHY}: measure again before you believe it")
+    assert json.loads(out)["slower"][0]["doubtful"] == ["load"]
+    code, _, err = run("compare", tmp_path / "slow.json", tmp_path / "slower.json", "--fail-slower", "10%", "--quiet")
+    assert (code, "?" in err, "believe" in err) == (1, False, False)
+
+
+def test_the_reports_headlines(busy: Profile) -> None:
+    series = Series("out/deit_tiny.tflite", "val", 500, 0, tuple(Score(each, 0.5, None) for each in (224, 288)))
+    other = replace(busy, recipe="float32", points=busy.points[:5], curve=None)
+    page = render([busy.within(30.0), other.within(30.0)], Accuracies((series,)))
+    assert '<p class="note">?~22.9 ms median; the slowest tenth takes 25.2 ms or more.</p>' in page
+    assert f'<p class="note">{WHY}.</p>' in page
+    card = page.split('<section class="headline')[1]
+    assert "By the curve 304 would take ?~26.8 ms" in card
+    assert card.count(WHY) == 1
+    unsure = replace(busy, points=(busy.points[0], *(replace(p, doubtful=(), stable=True) for p in busy.points[1:])))
+    assert (
+        "The curve stands on points that are marked" in render(unsure.within(30.0), Accuracies()).split("<section")[1]
+    )
+    assert f"(?12.0 ms median, p90 13.2 ms, top-1 50.0 % ± 4.4); {WHY.partition(';')[0]}." in page  # What to take
+    assert '<div class="big long" style="flex: 0 0 auto">?2.00 – ?142 ms</div>' in render(busy, Accuracies())
+
+
+def test_the_curve_has_the_marks_of_its_points(busy: Profile, measured: Measured) -> None:
+    from edgevit.report.charts.curve_charts import curve_figure
+    from edgevit.report.charts.overlay_charts import latency_overlay
+    from edgevit.report.text import formatting
+
+    stands = f"The curve stands on points that are marked, and so do its predictions: {WHY}."
+    page = render(busy, Accuracies())
+    assert '<p class="equation">?~ t(N) = 0.453 ms' in page
+    assert f"<p>{stands}</p>" in page
+    assert "<p>?~ The quadratic part outweighs" in page
+    level = {each: 0.01 * ((each // 16) ** 2 + 1) for each in (96, 128, 160, 192, 224)}
+    linear = replace(measured(level), points=tuple(replace(each, stable=False) for each in measured(level).points))
+    assert linear.curve
+    assert formatting.crossover(replace(linear.curve, c_ms_per_token2=0.0), linear).startswith(
+        "~ No quadratic part was"
+    )
+    (axes,) = curve_figure(busy).axes
+    drawn = {line.get_label(): list(line.get_xdata()) for line in axes.get_lines()}
+    assert drawn["? doubtful; ~ not settled in the time given"] == [point.tokens for point in busy.points]
+    sure = replace(busy, points=tuple(replace(each, doubtful=(), stable=True) for each in busy.points))
+    assert not {"?", "~"} & set("".join(line.get_label() for line in curve_figure(sure).axes[0].get_lines()))
+    assert "stands on points" not in render(sure, Accuracies())
+    together = latency_overlay(Comparison((sure, replace(busy, recipe="float32"))))
+    hollow = [line for line in together.axes[0].get_lines() if line.get_markerfacecolor() == ROLES["paper"]]
+    assert [list(line.get_xdata()) for line in hollow] == [[], [point.resolution for point in busy.points]]

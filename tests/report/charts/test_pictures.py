@@ -1,0 +1,115 @@
+"""PNG and SVG: that they are what they say, and that they hold no more than they should."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edgevit.latency.measurement import Profile
+from edgevit.report.accuracies import Accuracies, Score, Series
+from edgevit.report.charts.canvas import DARK, ROLES, png, svg
+from edgevit.report.charts.curve_charts import accuracy_figure, combined_figure, curve_figure
+
+Measured = Callable[[dict[int, float]], Profile]
+
+
+@pytest.fixture
+def accuracies(deit_tiny_ms: dict[int, float]) -> Accuracies:
+    def series(model: str, less: float) -> Series:
+        scores = tuple(Score(r, min(0.8, 0.4 + r / 1000) - less, None) for r in deit_tiny_ms)
+        return Series(model, "pictures", 100, 0, scores)
+
+    return Accuracies((series("out/deit_tiny.tflite", 0.01), series("deit_tiny.keras", 0.0)))
+
+
+def test_png(measured: Measured, deit_tiny_ms: dict[int, float], accuracies: Accuracies) -> None:
+    profile = measured(deit_tiny_ms).within(30.0)
+    for found, wide in ((accuracies, True), (Accuracies(), False)):
+        content = png(combined_figure(profile, found))
+        picture = Image.open(io.BytesIO(content))
+        picture.load()
+        assert picture.format == "PNG"
+        assert (picture.width > 2 * picture.height) == wide
+        pixels = np.asarray(picture.convert("RGB"))
+        assert (pixels[0, 0] == 255).all()
+        assert pixels.std() > 10.0
+
+
+@pytest.mark.parametrize(
+    "latency_ms",
+    [
+        {224: 12.0},
+        {96: 2.0, 128: 3.3},
+        {r: 0.01 * r**2 for r in (64, 96, 128, 160, 192)},
+        dict.fromkeys((64, 96, 128, 160, 192), 5.0),
+    ],
+)
+@pytest.mark.parametrize("budget_ms", [None, 0.001, 4.0, 1e6])
+def test_any_profile_can_be_drawn(measured: Measured, latency_ms: dict[int, float], budget_ms: float | None) -> None:
+    profile = measured(latency_ms)
+    profile = profile if budget_ms is None else profile.within(budget_ms)
+    assert png(curve_figure(profile), dots_per_inch=40).startswith(b"\x89PNG")
+
+
+def test_svg_is_one_element_without_links_and_ids_of_its_own(
+    measured: Measured, deit_tiny_ms: dict[int, float], accuracies: Accuracies
+) -> None:
+    profile = measured(deit_tiny_ms).within(30.0)
+    text = svg(curve_figure(profile), name="latency", description='so "called" <curve> & more')
+    other = svg(accuracy_figure((profile,), accuracies), name="accuracy", description="accuracy")
+    for each in (text, other):
+        root = ElementTree.fromstring(each)
+        assert root.tag == "svg"
+        assert "viewBox" in root.attrib
+        assert "://" not in each
+        assert "<style" not in each
+        assert not re.search(r"#[0-9a-f]{6}\b", each), "a colour that no page can change"
+    assert ElementTree.fromstring(text).attrib["aria-label"] == 'so "called" <curve> & more'
+    ids = [re.findall(r'\bid="([^"]*)"', each) for each in (text, other)]
+    assert not set(ids[0]) & set(ids[1])
+    for each, own in zip((text, other), ids, strict=True):
+        assert set(re.findall(r'href="#([^"]*)"|url\(#([^)]*)\)', each)) <= {
+            pair for name in own for pair in ((name, ""), ("", name))
+        }
+    assert "t(N) = 0.453 ms + 38.0 µs · N + 96.2 ns · N²" in text
+    assert "largest under 30 ms: 288, 22.9 ms" in text
+    assert "N = 395 (≈ 317 px)" in text
+
+
+def test_pictures_do_not_change_from_run_to_run(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    profile = measured(deit_tiny_ms)
+    assert svg(curve_figure(profile), name="a", description="a") == svg(
+        curve_figure(profile), name="a", description="a"
+    )
+
+
+def test_a_dollar_in_a_name_is_no_formula(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    profile = replace(measured(deit_tiny_ms), model="out/a$b_{c$.tflite")
+    assert png(combined_figure(profile, Accuracies()), dots_per_inch=40)
+
+
+def test_what_the_font_lacks_is_left_out_of_names(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    """matplotlib would draw boxes, and warn: into what a command prints."""
+    profile = replace(measured(deit_tiny_ms), model="out/植物 rose\n🌼.tflite")
+    scores = tuple(Score(each, 0.5, None) for each in deit_tiny_ms)
+    accuracies = Accuracies((Series("out/日本 oak.keras", "pictures", 100, 0, scores),))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure = combined_figure(profile, accuracies)
+        assert png(figure, dots_per_inch=40)
+    assert figure.get_suptitle().startswith("rose .tflite · int8")
+    (shown,) = figure.axes[-1].get_legend().get_texts()
+    assert shown.get_text() == "float · oak.keras"
+
+
+def test_roles_are_the_same_by_day_and_night_and_apart() -> None:
+    assert set(DARK) == set(ROLES)
+    assert len(set(ROLES.values())) == len(ROLES)

@@ -1,0 +1,170 @@
+"""`edgevit-run`, as a user types it."""
+
+import json
+
+import pytest
+
+from edgevit_runtime.cli import main
+from support.sample_pictures import LABELS, pictures_in, random_picture
+
+
+@pytest.fixture
+def edgevit_run(capfd, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(main, "silence_exit", lambda: None)  # this process still has something to say
+
+    def call(*args):
+        with pytest.raises(SystemExit) as stop:
+            main.main([str(arg) for arg in args])
+        captured = capfd.readouterr()
+        return int(stop.value.code or 0), captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def picture(tmp_path):
+    random_picture(1).save(tmp_path / "p.jpg")
+    return tmp_path / "p.jpg"
+
+
+@pytest.fixture(scope="module")
+def sure(tiny_model, workshop):
+    """An artefact with int8 ends whose model is sure of its second class, whatever it sees."""
+    from converters import convert
+    from edgevit.model import build, named_weights
+
+    model = build(tiny_model.config, seed=1)
+    for name, variable in named_weights(model).items():
+        variable.assign(named_weights(tiny_model)[name])
+    named_weights(model)["head/linear/bias"].assign([0.0, 100.0, 0.0, 0.0])
+    path = workshop / "sure.tflite"
+    convert(model, path, recipe="int8-full", resolutions=[32], calibration=pictures_in(workshop / "calibration"))
+    return path
+
+
+def test_classify_prints_names(edgevit_run, tiny_tflite, picture):
+    code, out, err = edgevit_run("classify", tiny_tflite, picture, "--top", 2)
+    assert code == 0
+    assert err == ""
+    assert out.splitlines()[0].startswith(f"{picture}  (64 px, ")
+    assert all(line.split("%")[1].strip() in LABELS for line in out.splitlines()[1:])
+    assert len(out.splitlines()) == 3
+
+
+def test_classify_json_is_one_object_a_line(edgevit_run, tiny_tflite, picture, tmp_path):
+    code, out, _ = edgevit_run(
+        "classify", tiny_tflite, picture, tmp_path / "none.jpg", picture, "--json", "--resolution", 96
+    )
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert code == 1
+    assert [set(line) for line in lines] == [
+        {"file", "resolution", "latency_ms", "top"},
+        {"file", "error"},
+        {"file", "resolution", "latency_ms", "top"},
+    ]
+    assert lines[0]["resolution"] == 96
+    assert set(lines[0]["top"][0]) == {"index", "label", "score"}
+    assert "no such picture" in lines[1]["error"]
+
+
+def test_classes_without_a_score_are_not_listed(edgevit_run, sure, picture):
+    """int8 scores are steps of 1/256, and this model is sure of one class."""
+    lines = edgevit_run("classify", sure, picture)[1].splitlines()
+    assert [line.split()[1] for line in lines[1:]] == [LABELS[1]]
+    top = json.loads(edgevit_run("classify", sure, picture, "--json")[1])["top"]
+    assert [each["score"] > 0 for each in top] == [True, False, False, False]
+
+
+def test_options_may_stand_among_the_words(edgevit_run, tiny_tflite, picture, tmp_path, monkeypatch):
+    code, out, err = edgevit_run("classify", tiny_tflite, "--resolution", 96, picture, "--top", 1, picture)
+    assert (code, err) == (0, "")
+    assert [line.split("  (")[0] for line in out.splitlines()[::2]] == [str(picture), str(picture)]
+    assert out.count("(96 px, ") == 2
+    code, out, _ = edgevit_run("classify", "--top", 1, tiny_tflite, "--json", picture)
+    assert (code, json.loads(out)["file"]) == (0, str(picture))
+    monkeypatch.chdir(tmp_path)
+    picture.rename("--top")
+    code, out, _ = edgevit_run("classify", tiny_tflite, "--top", 1, "--", "--top")
+    assert (code, out.splitlines()[0].split("  (")[0]) == (0, "--top")
+    code, out, _ = edgevit_run("self-test", "--threads", 2, tiny_tflite, "--json")
+    assert (code, json.loads(out)["passed"]) == (0, True)
+    code, _, err = edgevit_run("watch", tiny_tflite, "--every", 1, tmp_path / "none", "--existing")
+    assert (code, "no such folder" in err) == (1, True)
+    code, _, err = edgevit_run("classify", tiny_tflite, "--resolutoin", 96, "p.jpg")
+    assert (code, "--resolutoin" in err) == (2, True)
+    code, _, err = edgevit_run("classify", "--top", 1)
+    assert (code, "required: model" in err) == (2, True)
+
+
+def test_info(edgevit_run, tiny_tflite):
+    code, out, _ = edgevit_run("info", tiny_tflite)
+    assert code == 0
+    assert "32, 48, 64, 80, 96 (default 64)" in out
+    code, out, _ = edgevit_run("info", tiny_tflite, "--json")
+    assert json.loads(out)["recipe"] == "int8"
+
+
+def test_self_test(edgevit_run, tiny_tflite):
+    code, out, _ = edgevit_run("self-test", tiny_tflite)
+    assert code == 0
+    assert out.count("ok  ") == 5
+    shown = out
+    code, out, _ = edgevit_run("self-test", tiny_tflite, "--json")
+    report = json.loads(out)
+    for each, line in zip(report["signatures"], shown.splitlines(), strict=False):  # behind them, the verdict
+        assert line.endswith(f"difference {each['max_error']:.2e} (tolerance {each['tolerance']:.2e})")
+    assert report["passed"] is True
+    assert set(report["signatures"][0]) == {"name", "max_error", "tolerance", "passed"}
+    assert report["backend"]
+    assert report["version"]
+
+
+def test_profile(edgevit_run, tiny_tflite):
+    code, out, _ = edgevit_run("profile", tiny_tflite, "--resolutions", "32,64", "--seconds", 0.1, "--json")
+    assert code == 0
+    assert [point["resolution"] for point in json.loads(out)["points"]] == [32, 64]
+    assert json.loads(out)["size_bytes"] == tiny_tflite.stat().st_size
+    code, out, _ = edgevit_run("profile", tiny_tflite, "--resolutions", "32", "--seconds", 0.1)
+    assert "median ms" in out
+
+
+def test_profile_writes_a_file(edgevit_run, tiny_tflite, tmp_path):
+    target = tmp_path / ("x" * 249 + "p.json")  # as long as a name can be
+    words = ("profile", tiny_tflite, "--resolutions", "32", "--seconds", 0.1)
+    code, out, err = edgevit_run(*words, "--json", target)
+    assert (code, err) == (0, "")
+    assert "median ms" in out
+    assert [point["resolution"] for point in json.loads(target.read_text())["points"]] == [32]
+    assert [each.name for each in tmp_path.iterdir() if each.name.endswith((".part", ".json"))] == [target.name]
+    before = tiny_tflite.read_bytes()
+    code, out, _ = edgevit_run("profile", "--json", *words[1:])
+    assert (code, json.loads(out)["schema"]) == (0, "edgevit.profile/1")
+    assert tiny_tflite.read_bytes() == before
+
+
+BAD = [
+    (["profile", "{model}", "--json", "no/where.json"], "edgevit-run: cannot write no/where.json: name a file in"),
+    (["profile", "{model}", "--json", "/proc/p.json"], "edgevit-run: cannot write /proc/p.json: name a file in"),
+    (["classify", "none.tflite", "p.jpg"], "edgevit-run: no such artefact: none.tflite"),
+    (
+        ["classify", "{model}", "{picture}", "--resolution", "100"],
+        "edgevit-run: the artefact has no resolution 100",
+    ),
+    (["classify", "{model}", "{picture}", "--top", "0"], "edgevit-run: top_k must be 1 or more, not 0"),
+    (["classify", "{model}", "{picture}", "--threads", "0"], "edgevit-run: threads must be 1 or more, not 0"),
+    (["classify", "{picture}", "{picture}"], "p.jpg: not a TFLite file"),
+    (["profile", "{model}", "--seconds", "0"], "edgevit-run: --seconds must be above 0"),
+    (["profile", "{model}", "--resolutions", "big"], "edgevit-run: resolutions are whole numbers"),
+    (["self-test", "{model}", "--backend", "gpu"], "edgevit-run: unknown backend 'gpu'"),
+]
+
+
+@pytest.mark.parametrize(("args", "message"), BAD)
+def test_bad_input_is_one_line(edgevit_run, tiny_tflite, picture, args, message):
+    filled = [arg.format(model=tiny_tflite, picture=picture) for arg in args]
+    code, out, err = edgevit_run(*filled)
+    assert code == 1
+    assert out == ""
+    assert message in err
+    assert err.count("\n") == 1

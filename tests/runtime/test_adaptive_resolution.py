@@ -1,0 +1,119 @@
+"""The largest resolution within a budget, on devices that heat up and are interrupted."""
+
+import random
+
+import numpy as np
+import pytest
+
+from edgevit_runtime import EdgeViTError, Model
+from edgevit_runtime.adaptive_resolution import Budget
+from support.sample_pictures import random_picture
+
+MEDIANS = {96: 2.0, 128: 3.3, 160: 5.2, 192: 8.0, 224: 12.0}
+
+
+class Device:
+    """Answers as a machine would: so long for each resolution, times its slowness, interrupted now and then."""
+
+    def __init__(self, budget_ms, seed=0):
+        self.now = 0.0
+        self.budget = Budget(budget_ms, MEDIANS, clock=lambda: self.now)
+        self.slowness, self.interrupted, self.draw = 1.0, 0.0, random.Random(seed)
+
+    def run(self, count):
+        """[(resolution, ms)] of so many inferences, a camera's 30 a second at most."""
+        seen = []
+        for _ in range(count):
+            resolution = self.budget.resolution
+            latency = MEDIANS[resolution] * self.slowness * self.draw.uniform(0.98, 1.05)
+            if self.draw.random() < self.interrupted:
+                latency += self.draw.uniform(3, 8)
+            self.now += max(latency / 1e3, 1 / 30)
+            self.budget.record(resolution, latency)
+            seen.append((resolution, latency))
+        return seen
+
+
+def test_takes_the_largest_that_fits():
+    assert Budget(14.0, MEDIANS).resolution == 224
+    assert Budget(9.0, MEDIANS).resolution == 192
+    assert Budget(2.1, MEDIANS).resolution == 96
+    assert {resolution for resolution, _ in Device(9.0).run(300)} == {192}
+
+
+def test_gives_way_to_heat_and_comes_back():
+    device = Device(14.0)
+    assert device.run(100)[-1][0] == 224
+    device.slowness = 2.0  # a Pi without a fan
+    hot = device.run(600)
+    assert hot[20][0] < 224
+    assert np.mean([latency > 14.0 for _, latency in hot[20:]]) <= 0.05
+    assert max(resolution for resolution, _ in hot[100:]) >= 160  # and no lower than it must
+    device.slowness = 1.0
+    assert device.run(1500)[-1][0] == 224
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_interrupted_by_others(seed):
+    """One inference in eight takes 3 to 8 ms longer: 19 of 20 must still be within the budget."""
+    device = Device(14.0, seed)
+    device.interrupted = 0.125
+    seen = device.run(2000)
+    assert np.mean([latency > 14.0 for _, latency in seen[50:]]) <= 0.05
+    assert device.budget.met
+    assert np.median([resolution for resolution, _ in seen[50:]]) >= 160
+
+
+@pytest.mark.parametrize(("late", "kept"), [(0, True), (1, True), (2, False)])
+def test_one_in_twenty_may_be_late(late, kept):
+    device = Device(14.0)
+    for latency in [12.0] * (20 - late) + [15.0] * late:
+        device.budget.record(224, latency)
+    assert (device.budget.resolution == 224) == kept
+    if kept:
+        assert device.budget.expected_ms(224) == 12.0
+        assert device.budget.met
+
+
+def test_a_resolution_too_slow_to_be_measured():
+    """Larger ones are left out where the device is slow (`medians_ms`); who names one all the same gets an answer."""
+    budget = Budget(14.0, MEDIANS)
+    budget.record(384, 50.0)
+    assert budget.resolution == 224
+    assert budget.expected_ms(224) == MEDIANS[224]
+
+
+def test_says_that_it_cannot():
+    device = Device(1.0)
+    assert device.budget.resolution == 96
+    with pytest.warns(RuntimeWarning, match="not even the smallest resolution, 96, stays within 1 ms"):
+        device.run(50)
+    assert not device.budget.met
+
+
+def test_model_measures_once_and_uses_it(tiny_tflite, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    picture = random_picture(1)
+    with Model(tiny_tflite, budget_ms=1000.0) as model:
+        result = model.classify(picture)
+        assert (result.resolution, result.budget_met) == (96, True)
+        assert model.classify(picture, 48).resolution == 48  # a named resolution wins
+    (kept,) = (tmp_path / "edgevit").glob("*.latency.json")
+    before = kept.stat().st_mtime_ns
+    with Model(tiny_tflite, budget_ms=1e-4) as model, pytest.warns(RuntimeWarning, match="not even the smallest"):
+        results = [model.classify(picture) for _ in range(30)]
+    assert {result.resolution for result in results} == {32}
+    assert not results[-1].budget_met
+    assert kept.stat().st_mtime_ns == before  # not measured again
+    for text in ("nonsense", '{"32": null}', f'{{"32": 1{400 * "0"}}}'):
+        kept.write_text(text)
+        with Model(tiny_tflite, budget_ms=1000.0) as model:
+            assert model.classify(picture).resolution == 96
+    with Model(tiny_tflite) as model:
+        assert model.classify(picture).budget_met is None
+
+
+@pytest.mark.parametrize("budget", [0, -1.0, float("nan")])
+def test_budgets_that_are_none(tiny_tflite, budget):
+    with pytest.raises(EdgeViTError, match="budget_ms must be above 0, not"):
+        Model(tiny_tflite, budget_ms=budget)

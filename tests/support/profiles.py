@@ -1,0 +1,91 @@
+"""Profiles without a device: fixtures for the tests of latency/ and report/."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from edgevit import variant_config
+from edgevit.config import ViTConfig
+from edgevit.documents import Record
+from edgevit.latency.cost import Cost, cost
+from edgevit.latency.curve import fit
+from edgevit.latency.measurement import Profile, assemble
+from edgevit.latency.point import Point
+
+# DeiT-Tiny/16, `int8`, 1 thread, milliseconds (design page, section 5).
+DEIT_TINY_MS = {
+    96: 2.0, 128: 3.3, 160: 5.2, 192: 8.0, 224: 12.0, 256: 16.6, 288: 22.9,
+    320: 30.8, 384: 54.0, 448: 89.0, 512: 142.0,
+}  # fmt: skip
+
+
+def device_answer(latency_ms: dict[int, float]) -> dict[str, Any]:
+    """edgevit.profile/1 as a runtime prints it: no curve."""
+    config = variant_config("deit-tiny")
+    costs = {resolution: cost(config, resolution) for resolution in latency_ms}
+    return {
+        "schema": "edgevit.profile/1",
+        "device": {
+            "name": "bench",
+            "machine": "x86_64",
+            "cpu": "Test CPU",
+            "cores": 2,
+            "memory_bytes": 2**33,
+        },
+        "model": "out/deit_tiny.tflite",
+        "recipe": "int8",
+        "threads": 1,
+        "load_ms": 28.0,
+        "points": [
+            {
+                "resolution": resolution,
+                "tokens": config.tokens(resolution),
+                "macs": {
+                    "linear": costs[resolution].linear_macs,
+                    "attention": costs[resolution].attention_macs,
+                },
+                "latency_ms": {"median": median, "p10": 0.98 * median, "p90": 1.1 * median, "runs": 100},
+                "peak_rss_bytes": 60_000_000,
+            }
+            for resolution, median in latency_ms.items()
+        ],
+    }
+
+
+@pytest.fixture
+def deit_tiny_ms() -> dict[int, float]:
+    return dict(DEIT_TINY_MS)
+
+
+@pytest.fixture
+def answer() -> Callable[[dict[int, float]], dict[str, Any]]:
+    return device_answer
+
+
+@pytest.fixture
+def measured() -> Callable[[dict[int, float]], Profile]:
+    """Latencies by resolution -> the profile they make."""
+    return lambda latency_ms: assemble(Record(device_answer(latency_ms), "the test"))
+
+
+def profile_of(config: ViTConfig, resolutions: tuple[int, ...], variant: str | None = "custom") -> Profile:
+    """A profile with this shape's MACs; its latencies are made up."""
+    points = tuple(
+        Point(each, config.tokens(each), cost(config, each), 1.0 * each, 0.9 * each, 1.1 * each, 50, None)
+        for each in resolutions
+    )
+    return Profile({"name": "bench"}, "x.tflite", "int8", 1, points, variant=variant)
+
+
+def cnn_profile(latency_ms: dict[int, float]) -> Profile:
+    """Of a convolutional network: its total stride stands for the patch, and nothing in it is attention."""
+    points = tuple(
+        Point(each, (each // 32) ** 2 + 1, Cost(1000 * each**2, 0), ms, 0.98 * ms, 1.1 * ms, 50, 60_000_000)
+        for each, ms in latency_ms.items()
+    )
+    counts, medians = [point.tokens for point in points], [point.median_ms for point in points]
+    device = device_answer({})["device"]
+    return Profile(device, "mobilenet.tflite", "int8", 1, points, variant="other", curve=fit(counts, medians))
