@@ -1,4 +1,4 @@
-"""Android phones over the real adb: real adbds of Debian, with mksh and toybox as Android has them (see support/adb_phones)."""
+"""Android phones over the real adb: real adbds of Debian, with mksh and toybox as Android has them."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A machine over the real ssh: a real OpenSSH server on loopback, with an account that has nothing (see support/ssh_servers)."""
+"""A machine over the real ssh: a real OpenSSH server on loopback, with an account that has nothing."""
 
 import json
 import os
