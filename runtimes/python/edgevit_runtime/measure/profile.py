@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edgevit_runtime import __version__
 from edgevit_runtime.errors import EdgeViTError
-from edgevit_runtime.manifest import Signature
+from edgevit_runtime.signature import Signature
 from edgevit_runtime.measure import machine, sustained, timing
 from edgevit_runtime.measure.conditions import COOL_DOWN_SECONDS, Watch
 from edgevit_runtime.measure.processors import as_ranges
