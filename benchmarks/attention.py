@@ -17,7 +17,8 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from converters.artefact.ladder import Rung, merge, pack
-from converters.graph.lowering import lower, model_arrays
+from converters.graph.folded import model_arrays
+from converters.graph.lowering import lower
 from converters.quantize.quantizer import quantize
 from converters.quantize.recipes import ANY, Recipe, Rule
 from deit_tiny import keras_model

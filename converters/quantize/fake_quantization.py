@@ -21,7 +21,8 @@ import numpy as np
 import tensorflow as tf
 
 from converters.graph.arithmetic import Arithmetic, Linear
-from converters.graph.lowering import fold, graph
+from converters.graph.folded import fold
+from converters.graph.lowering import graph
 from converters.quantize.activations import FIXED, LINEAR_INPUTS, activation, check_sites, roundings, weight, word
 from converters.quantize.fake_rounding import (
     BITS,
@@ -233,7 +234,7 @@ def batch_logits(model: ViT, images: Any, arithmetic: Batched) -> Any:
     """[b, R, R, 3] -> [b, classes], by way of the lowered graph."""
     arrays = {name: tf.convert_to_tensor(variable) for name, variable in named_weights(model).items()}
     folded = fold(model.config, arrays, images.shape[1], tf.float32)
-    return graph(model.config, folded, with_logits=True, do=arithmetic)(images)["logits"][:, 0]
+    return graph(model.config, folded, do=arithmetic)(images)["logits"][:, 0]
 
 
 def _typical(ends: Any) -> tuple[float, float]:

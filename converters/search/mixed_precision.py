@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from converters.artefact.file_writer import OnStep
-from converters.graph.lowering import fold
+from converters.graph.folded import fold
 from converters.quantize.activations import activation, block_of
 from converters.quantize.calibration import calibration_images
 from converters.quantize.post_training import Seen

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax
 
 from converters.graph.arithmetic import Linear
-from converters.graph.lowering import Folded, fold, graph, model_arrays
+from converters.graph.folded import Folded, fold, model_arrays
+from converters.graph.lowering import graph
 from converters.quantize.activations import LINEAR_INPUTS, activation, block_of, roundings, word
 from converters.quantize.calibration import calibration_files, calibration_images
 from converters.quantize.fake_quantization import Batched, Rounded
@@ -111,7 +112,7 @@ def group_losses(
 
     def logits(groups: Collection[OpGroup]) -> NDArray[Any]:
         partial.groups = groups
-        run = graph(config, folded, with_logits=True, do=partial)
+        run = graph(config, folded, do=partial)
         starts = range(0, len(images), BATCH)
         return np.concatenate([run(tf.constant(images[at : at + BATCH]))["logits"][:, 0].numpy() for at in starts])
 

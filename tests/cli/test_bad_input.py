@@ -13,7 +13,8 @@ from support.sample_pictures import random_picture
 @pytest.fixture
 def place(tmp_path, tiny_keras, tiny_tflite, class_folder, tiny_model):
     """A folder with good files and with every kind of bad one."""
-    from converters.graph.lowering import lower, model_arrays
+    from converters.graph.folded import model_arrays
+    from converters.graph.lowering import lower
     from edgevit.config import variant_config
     from edgevit.model import build
 

@@ -10,7 +10,8 @@ from converters.artefact.audit import tensor_name
 from converters.artefact.ladder import Rung, merge
 from converters.artefact.packing import pack
 from converters.graph.arithmetic import Arithmetic
-from converters.graph.lowering import lower, model_arrays
+from converters.graph.folded import model_arrays
+from converters.graph.lowering import lower
 from converters.graph.positions import InIntegers, ranges_of, resample_positions
 from edgevit.model.positions import bicubic_matrix
 from edgevit_runtime import Model
