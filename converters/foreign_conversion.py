@@ -5,14 +5,16 @@ The artefact is of the same kind: what runs, measures or compares one of ours do
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from converters.artefact.audit import RungAudit, audit, check_lowering, self_test_entry
+from converters.artefact.audit import audit, check_lowering, self_test_entry
 from converters.artefact.file_writer import OnStep, check_finite, check_target, write
 from converters.artefact.ladder import Rung, merge
 from converters.artefact.manifest_writer import manifest_bytes, signature_entry, source_entry, with_choices
@@ -25,6 +27,7 @@ from converters.quantize.recipes import ANY, RECIPES, Recipe, Rule, get_recipe
 from edgevit.errors import ConversionError
 from edgevit.foreign_config import ForeignConfig
 from edgevit.model.foreign import ForeignModel
+from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.verify.flatbuffer import DamagedError
 from edgevit_runtime.verify.verifier import verify_graphs
 
@@ -98,6 +101,8 @@ def convert_other(
         check_lowering(plain[resolution], audited, partial(_expected, model, logits), name)
         partitions[resolution] = audited.partitions
     assert config is not None
+    from converters.conversion import choose_tasks
+
     (answered,) = choose_tasks(config, task, task_options)
     seen = _seen(config, chosen, plain, files)
 
@@ -171,7 +176,9 @@ def _files(recipe: Recipe, folder: str | Path | None) -> tuple[Path, ...]:
     return calibration_files(Path(folder))
 
 
-def _seen(config: ForeignConfig, recipe: Recipe, plain: dict[Resolution, bytes], files: Sequence[Path]) -> TensorRanges | None:
+def _seen(
+    config: ForeignConfig, recipe: Recipe, plain: dict[Resolution, bytes], files: Sequence[Path]
+) -> TensorRanges | None:
     """Ranges for the whole ladder: the widest of all resolutions', so that biases are stored once."""
     if not files:
         return None

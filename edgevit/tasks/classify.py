@@ -14,21 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgevit.accuracy import Answers, classes_named
-from edgevit.config import ViTConfig
+from edgevit.config import SCORES
 from edgevit.errors import ConfigError
 from edgevit.statistics import margin, paired_interval
-from edgevit.tasks.task import Option, Output, Outputs, Reads
+from edgevit.tasks.task import Config, Option, Output, Outputs, Reads
 
 if TYPE_CHECKING:
     from edgevit.model import ViT
-
-MEANINGS = {
-    "softmax": "probabilities of the classes, which sum to 1",
-    "sigmoid": "the probability of each label, by itself",
-    "regression": "the values themselves",
-}
-"""What `scores` are, by `ViTConfig.scores`."""
-
 
 @dataclass(frozen=True)
 class Classify:
@@ -50,7 +42,7 @@ class Classify:
         return ClassJudge([[] for _ in range(models)])
 
     @classmethod
-    def of(cls, config: ViTConfig, options: Mapping[str, Any]) -> Classify:
+    def of(cls, config: Config, options: Mapping[str, Any]) -> Classify:
         if not config.classes:
             raise ConfigError(
                 "this model is a backbone without a head: train one onto it (`edgevit train DIR --from MODEL`), or "
@@ -64,7 +56,7 @@ class Classify:
 
     @property
     def outputs(self) -> tuple[Output, ...]:
-        scores = Output("scores", MEANINGS[self.scores])
+        scores = Output("scores", SCORES[self.scores])
         return (Output("logits", "what the scores are made of"), scores) if self.logits else (scores,)
 
     def entry(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from edgevit.accuracy import Answers
 from edgevit.config import ViTConfig
 from edgevit.errors import ConfigError
 from edgevit.statistics import margin
-from edgevit.tasks.task import Option, Output, Outputs, Reads
+from edgevit.tasks.task import Config, Option, Output, Outputs, Reads
 
 if TYPE_CHECKING:
     from edgevit.model import ViT
@@ -66,7 +66,9 @@ class Features:
         return NeighbourJudge(models, NEIGHBOURS if neighbours is None else neighbours)
 
     @classmethod
-    def of(cls, config: ViTConfig, options: Mapping[str, Any]) -> Features:
+    def of(cls, config: Config, options: Mapping[str, Any]) -> Features:
+        if not isinstance(config, ViTConfig):
+            raise ConfigError(f"features are the tokens of edgevit's own ViTs; {config.variant} can only classify")
         layers = tuple(sorted(set(options.get("layers") or ())))
         wrong = [each for each in layers if not 1 <= each <= config.depth]
         if wrong:

@@ -10,9 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgevit.config import ViTConfig
+from edgevit.foreign_config import ForeignConfig
 
 if TYPE_CHECKING:
     from edgevit.model import ViT
+
+
+Config = ViTConfig | ForeignConfig
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ class Task(Protocol):
         """For so many models. neighbours: how many of the gallery vote, where the task has a gallery."""
 
     @classmethod
-    def of(cls, config: ViTConfig, options: Mapping[str, Any]) -> Task:
+    def of(cls, config: Config, options: Mapping[str, Any]) -> Task:
         """The task for a model, with what was asked for. Raises `ConfigError` where that cannot be."""
 
     @property

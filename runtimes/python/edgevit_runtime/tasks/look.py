@@ -32,8 +32,8 @@ def overlay(pixels: Array, attention: Array, found: PictureFeatures) -> Array:
 
     height, width = pixels.shape[:2]
     fitting = fitting_of((width, height), found.resolution, found.policy)
-    left, top = fitting.to_picture(0.0, 0.0)
-    right, bottom = fitting.to_picture(float(found.resolution.width), float(found.resolution.height))
+    corners = fitting.to_picture([(0.0, 0.0), (found.resolution.width, found.resolution.height)])
+    (left, top), (right, bottom) = corners.tolist()
     # Each pixel's place among the patches, in pixels of a picture with one pixel a patch.
     mask = Image.fromarray((_relative(attention) * 255.0).round().astype(np.uint8))
     rows, columns = attention.shape
