@@ -134,8 +134,7 @@ def _single(rung: Rung) -> bytes:
 
 def _expected(model: ForeignModel, logits: bool, images: NDArray[np.uint8]) -> dict[str, Any]:
     """What the Keras model gives, by output."""
-    scores = model.scores(images)
-    return {"scores": scores, **({"logits": model.logits(images)} if logits else {})}
+    return {"scores": model.scores(images), **({"logits": np.asarray(model.raw(images))} if logits else {})}
 
 
 def _ladder(model: ForeignModel, resolutions: Sequence[Resolution]) -> tuple[Resolution, ...]:

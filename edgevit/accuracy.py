@@ -50,7 +50,9 @@ class Answers:
         """Of the pictures of all parts, in order; of none where there are no parts."""
         if not parts:
             return cls(np.zeros(0, np.int64), np.zeros(0, np.bool_), np.zeros(0, np.bool_))
-        return cls(*(np.concatenate(column) for column in zip(*((p.votes, p.right, p.right5) for p in parts), strict=True)))
+        return cls(
+            *(np.concatenate(column) for column in zip(*((p.votes, p.right, p.right5) for p in parts), strict=True))
+        )
 
 
 def classes_named(scores: NDArray[Any], truths: NDArray[Any]) -> Answers:

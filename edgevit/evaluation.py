@@ -126,7 +126,8 @@ class _Shown:
     ) -> None:
         self.task, self.predictors, self.policy = task, predictors, policy
         self.strict, self.on_picture = strict, on_picture
-        self.pictures, self.gallery = PictureSet(Path(), (), (), ()), None
+        self.pictures = PictureSet(Path(), (), (), ())
+        self.gallery: PictureSet | None = None
         self.skipped: set[Path] = set()
         self.count = self.done = self.total = 0
 

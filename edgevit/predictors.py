@@ -89,7 +89,7 @@ class ForeignPredictor:
     def __init__(self, path: Path, model: ForeignModel) -> None:
         self.path, self._model = path, model
         self.classes = model.classes
-        self.resolutions = () if model.resolution is None else (Resolution(model.resolution),)
+        self.resolutions = () if model.resolution is None else (model.resolution,)
 
     def check(self, task: str, resolution: Resolution) -> None:
         if task != "classify":
@@ -116,9 +116,9 @@ class ArtefactPredictor:
         self._model = Model(path, threads=threads)
         manifest = self._model.manifest
         classify: Any = manifest.tasks.get("classify")
-        self.classes, self.labels, self.label_keys = (
-            (classify.classes, classify.labels, classify.label_keys) if classify else (0, (), ())
-        )
+        self.classes: int = classify.classes if classify else 0
+        self.labels: tuple[str, ...] = classify.labels if classify else ()
+        self.label_keys: tuple[str, ...] = classify.label_keys if classify else ()
         self.policy, self.fill = manifest.signatures[0].preprocessing
         self.resolutions = manifest.resolutions
 

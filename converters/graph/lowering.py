@@ -33,7 +33,7 @@ from converters.graph.heads import classifying, heads_of
 from converters.graph.heads.head import Head, Tokens
 from converters.graph.norms import convolve, front_rows, multiply, normalise, put_in_front
 from converters.graph.positions import POSITIONS, InFloats, Resampling
-from edgevit.config import ViTConfig
+from edgevit.config import Grid, ViTConfig
 from edgevit.errors import unknown_key
 from edgevit.tasks import Classify
 from edgevit_runtime.engines.quiet import quiet
@@ -85,12 +85,12 @@ def graph(
             stream = f"{name}/tokens"
             tokens = do.compute(stream, tf.add, tokens, branch)
             if folded.means is not None:
-                for site, read, layer in zip(("output", "contract"), (mixed, hidden), folded.means.blocks[number - 1]):
+                for site, read, layer in zip(("output", "contract"), (mixed, hidden), folded.means.blocks[number - 1], strict=True):
                     added = do.linear(f"{name}/mean/{site}", multiply, read, layer)
                     mean = do.compute(f"{name}/mean/tokens", tf.add, mean, added)
             if number in tapped or last:
                 after[number], means[number] = tokens, mean
-        given = Tokens((rows, columns), tokens, after, means, weights)
+        given = Tokens(Grid(rows, columns), tokens, after, means, weights)
         return {
             name: values
             for head in heads

@@ -5,7 +5,7 @@ A range is for all resolutions of the ladder, so that what depends on it (biases
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 

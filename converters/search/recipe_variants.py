@@ -8,12 +8,14 @@ from pathlib import Path
 from converters.artefact.audit import Runner
 from converters.artefact.file_writer import OnStep
 from converters.artefact.manifest_writer import default_resolution, with_choices
-from converters.conversion import Lowered, Quantized, find_ladder, find_ranges
+from converters.conversion import choose_tasks, Lowered, Quantized, find_ladder, find_ranges
+from converters.graph.heads import heads_of
 from converters.graph.folded import model_arrays
 from converters.quantize.post_training import Prepared, Seen, look
 from converters.quantize.recipe_files import check_depth, find_recipe, with_rules
 from converters.quantize.recipes import ANY, NORM, OP_CLASSES, OUTSIDE, RECIPES, STREAM, Recipe, Rule, sites_in
-from converters.search.validation import Answers, Validation
+from converters.search.validation import Validation
+from edgevit.accuracy import Answers
 from edgevit.activation_ranges import ActivationRanges
 from edgevit.errors import ConfigError, unknown_key
 from edgevit.model import ViT
@@ -97,7 +99,8 @@ class Variants:
         return Prepared(calibration=self.learned and ActivationRanges(recipe.name, self.learned.ranges))
 
     def build(self, recipe: Recipe) -> Quantized:
-        lowered = Lowered(self.config, self.arrays, recipe, f"classify_{self.resolution}", self.resolution)
+        (head,) = heads_of(choose_tasks(self.config, "classify", {}))
+        lowered = Lowered(self.config, self.arrays, recipe, head, self.resolution)
         return lowered.quantized(self.prepared(recipe))
 
     def answers(self, recipe: Recipe) -> Answers:
@@ -110,7 +113,7 @@ class Variants:
 
     def latencies_ms(self, built: Sequence[Quantized]) -> list[float]:
         """Medians, one thread, interleaved."""
-        image = draw_picture(GENERATOR, 1, self.resolution.width)
+        image = draw_picture(GENERATOR, 1, self.resolution)
         runners = [Runner(each.single, each.audited) for each in built]
         calls = {index: (lambda runner=runner: runner.scores(image)) for index, runner in enumerate(runners)}
         return [each.median_ms for each in measure(calls, seconds=SECONDS).values()]

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from edgevit.errors import ConfigError, unknown_key
 from edgevit.tasks.classify import Classify
 from edgevit.tasks.features import Features
@@ -16,7 +18,7 @@ TASKS: dict[str, type[Task]] = {
 }
 
 
-def find_tasks(names: str | list[str] | tuple[str, ...]) -> tuple[type[Task], ...]:
+def find_tasks(names: str | Sequence[str]) -> tuple[type[Task], ...]:
     """`"classify,features"` or a list of names -> the tasks, in that order. Raises `ConfigError`."""
     listed = [each.strip() for each in names.split(",")] if isinstance(names, str) else list(names)
     for name in listed:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,14 @@ from edgevit.accuracy import Answers, classes_named
 from edgevit.config import SCORES
 from edgevit.errors import ConfigError
 from edgevit.statistics import margin, paired_interval
-from edgevit.tasks.task import Config, Option, Output, Outputs, Reads
+from edgevit.tasks.task import Config, Option, Output, Outputs, Reads, Task
 
 if TYPE_CHECKING:
     from edgevit.model import ViT
 
+
 @dataclass(frozen=True)
-class Classify:
+class Classify(Task):
     """See the module. logits: put them out beside the scores."""
 
     classes: int
@@ -32,10 +33,10 @@ class Classify:
     label_keys: tuple[str, ...] = ()
     logits: bool = False
 
-    name = "classify"
-    metric = "top1"
-    options = (Option("logits", "classify: put the logits out too, beside the scores."),)
-    takes_gallery = False
+    name: ClassVar[str] = "classify"
+    metric: ClassVar[str] = "top1"
+    options: ClassVar[tuple[Option, ...]] = (Option("logits", "classify: put the logits out too, beside the scores."),)
+    takes_gallery: ClassVar[bool] = False
 
     @classmethod
     def judge(cls, models: int, *, neighbours: int | None = None) -> ClassJudge:

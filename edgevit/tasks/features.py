@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from edgevit.accuracy import Answers
 from edgevit.config import ViTConfig
 from edgevit.errors import ConfigError
 from edgevit.statistics import margin
-from edgevit.tasks.task import Config, Option, Output, Outputs, Reads
+from edgevit.tasks.task import Config, Option, Output, Outputs, Reads, Task
 
 if TYPE_CHECKING:
     from edgevit.model import ViT
@@ -38,7 +38,7 @@ def parse_layers(text: str) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True)
-class Features:
+class Features(Task):
     """See the module.
 
     layers: blocks, counted from 1, whose tokens are put out besides the last one's.
@@ -51,15 +51,15 @@ class Features:
     normed: bool = True
     attention: bool = False
 
-    name = "features"
-    metric = "knn_top1"
-    options = (
+    name: ClassVar[str] = "features"
+    metric: ClassVar[str] = "knn_top1"
+    options: ClassVar[tuple[Option, ...]] = (
         Option("layers", "features: tokens after these blocks, too, counted from 1, such as 4,8,12.", parse_layers),
         Option("unnormed", "features: tokens as the residual stream has them, without the last norm."),
         Option("attention", "features: where the class token looks, head by head."),
     )
 
-    takes_gallery = True
+    takes_gallery: ClassVar[bool] = True
 
     @classmethod
     def judge(cls, models: int, *, neighbours: int | None = None) -> NeighbourJudge:
@@ -171,7 +171,9 @@ def nearest_classes(
     queries: [n, width]; gallery: [m, width] with its classes [m]. leave_one_out: both are the same pictures, of which
     none is its own neighbour.
     """
-    ours, theirs = (each / np.maximum(np.linalg.norm(each, axis=1, keepdims=True), 1e-12) for each in (queries, gallery))
+    ours, theirs = (
+        each / np.maximum(np.linalg.norm(each, axis=1, keepdims=True), 1e-12) for each in (queries, gallery)
+    )
     k = min(k, len(gallery) - leave_one_out)
     votes = np.zeros((len(ours), int(classes.max()) + 1))
     for start in range(0, len(ours), 1024):  # a bounded piece of the matrix of all cosines at a time

@@ -44,7 +44,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Option:
-    """An option of `edgevit convert` that belongs to a task: `--layers 4,8,12`. `convert` in Python takes it by `name`."""
+    """An option of `edgevit convert` that belongs to a task, such as `--layers 4,8,12`; in Python it goes by `name`."""
 
     name: str
     help: str

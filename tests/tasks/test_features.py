@@ -69,9 +69,8 @@ def test_two_tasks_in_one_file_share_the_weights(tiny_model, tmp_path, pictures)
 
 @pytest.mark.parametrize("recipe", ["float16", "int8", "int8-static", "int8-attention", "int4", "int8-full"])
 def test_every_recipe_keeps_close(tiny_model, tmp_path, pictures, recipe, workshop):
-    from support.sample_pictures import pictures_in
-
     from converters.quantize.recipes import get_recipe
+    from support.sample_pictures import pictures_in
 
     needs = get_recipe(recipe).needs_calibration
     convert(

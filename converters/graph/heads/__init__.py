@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from converters.graph.heads.classify import ClassifyHead
 from converters.graph.heads.features import FeaturesHead
@@ -12,7 +13,7 @@ from edgevit.tasks import Classify, Task
 
 __all__ = ["HEADS", "classifying", "heads_of"]
 
-HEADS: dict[str, type[Head]] = {
+HEADS: dict[str, Callable[[Any], Head]] = {
     "classify": ClassifyHead,
     "features": FeaturesHead,
 }

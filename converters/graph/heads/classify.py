@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from converters.graph.arithmetic import Arithmetic
 from converters.graph.folding import Folding
-from converters.graph.heads.head import HeadWeights, Tokens
+from converters.graph.heads.head import Head, HeadWeights, Tokens
 from converters.graph.norms import front_rows, multiply, normalise
 from edgevit.config import ViTConfig
 from edgevit.tasks import Classify, Reads
@@ -18,7 +18,7 @@ ACTIVATIONS = {"softmax": tf.nn.softmax, "sigmoid": tf.nn.sigmoid}
 
 
 @dataclass(frozen=True)
-class ClassifyHead:
+class ClassifyHead(Head):
     task: Classify
 
     @property

@@ -13,14 +13,14 @@ import tensorflow as tf
 
 from converters.graph.arithmetic import Arithmetic
 from converters.graph.folding import Folding
-from converters.graph.heads.head import HeadWeights, Tokens
+from converters.graph.heads.head import Head, HeadWeights, Tokens
 from converters.graph.norms import normalise
 from edgevit.config import ViTConfig
 from edgevit.tasks import Features, Reads
 
 
 @dataclass(frozen=True)
-class FeaturesHead:
+class FeaturesHead(Head):
     task: Features
 
     @property
@@ -43,18 +43,25 @@ class FeaturesHead:
             site = "norm" if last else f"norm_{layer}"
             if self.task.normed:
                 values = normalise(do, site, stream, config)
-                values = do.compute(f"{site}/scaled_by_gamma", tf.multiply, values, do.constant(weights.constants["gamma"]))
+                values = do.compute(
+                    f"{site}/scaled_by_gamma", tf.multiply, values, do.constant(weights.constants["gamma"])
+                )
                 values = do.compute(f"{site}/features", tf.add, values, do.constant(weights.constants["beta"]))
             else:
                 values = do.compute(f"{site}/features", tf.add, stream, tokens.means[layer])
             of_class, patches = do.view(f"{site}/features", self._parts, values, config.prefix)
-            found[f"class_token{suffix}"] = do.view(f"{site}/features", tf.reshape, of_class, [*self._batch(do), config.width])
+            found[f"class_token{suffix}"] = do.view(
+                f"{site}/features", tf.reshape, of_class, [*self._batch(do), config.width]
+            )
             found[f"patch_tokens{suffix}"] = do.view(
                 f"{site}/features", tf.reshape, patches, [*self._batch(do), rows, columns, config.width]
             )
             if last:
                 found["patch_mean"] = do.compute(
-                    "patch_mean", tf.reduce_mean, tf.reshape(patches, [*self._batch(do), rows * columns, config.width]), axis=1
+                    "patch_mean",
+                    tf.reduce_mean,
+                    tf.reshape(patches, [*self._batch(do), rows * columns, config.width]),
+                    axis=1,
                 )
         if self.task.attention:
             look = do.view("look", lambda: tokens.attention[..., :1, config.prefix :])

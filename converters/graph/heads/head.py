@@ -42,8 +42,6 @@ class Head(Protocol):
 
     task: Task
 
-    def __init__(self, task: Any) -> None: ...
-
     @property
     def reads(self) -> Reads:
         """What it needs of the backbone."""

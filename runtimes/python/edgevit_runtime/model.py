@@ -339,7 +339,9 @@ def _listed(pictures: Iterable[Picture] | str) -> Iterable[Picture]:
     """The pictures themselves; of a folder those in it and below, in order of their names."""
     if isinstance(pictures, (str, os.PathLike)):
         if not os.path.isdir(pictures):
-            raise PictureError(f"many pictures are a list or a folder; {os.fspath(pictures)} is neither: put it in a list")
+            raise PictureError(
+                f"many pictures are a list or a folder; {os.fspath(pictures)} is neither: put it in a list"
+            )
         found = pictures_below(pictures)
         if not found:
             raise PictureError(f"the folder {os.fspath(pictures)} holds no pictures ({', '.join(sorted(SUFFIXES))})")

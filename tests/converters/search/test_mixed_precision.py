@@ -11,7 +11,8 @@ from PIL import Image
 from converters import convert
 from converters.quantize.recipes import OUTSIDE
 from converters.search.mixed_precision import Part, _fewest, select
-from converters.search.validation import Answers, Drop, Validation
+from converters.search.validation import Drop, Validation
+from edgevit.accuracy import Answers
 from edgevit.errors import ConfigError, ConversionError, DataError
 from edgevit.evaluation import evaluate
 from edgevit.model import save

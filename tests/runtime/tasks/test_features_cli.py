@@ -14,9 +14,7 @@ from support.sample_pictures import pictures_in, random_picture
 @pytest.fixture(scope="module")
 def features_artefact(tiny_model, tmp_path_factory):
     path = tmp_path_factory.mktemp("features") / "f.tflite"
-    convert(
-        tiny_model, path, recipe="float32", task="classify,features", resolutions=(32, "96x48"), attention=True
-    )
+    convert(tiny_model, path, recipe="float32", task="classify,features", resolutions=(32, "96x48"), attention=True)
     return path
 
 
@@ -36,7 +34,9 @@ def edgevit_run(capsys, monkeypatch):
 def test_arrays_of_a_folder(features_artefact, tmp_path, edgevit_run):
     folder = pictures_in(tmp_path / "pics", 3)
     (folder / "9.png").write_bytes(b"no picture")
-    code, out, err = edgevit_run("features", features_artefact, folder, "-o", tmp_path / "o.npz", "--resolution", "96x48")
+    code, out, err = edgevit_run(
+        "features", features_artefact, folder, "-o", tmp_path / "o.npz", "--resolution", "96x48"
+    )
     assert code == 1  # one of them could not be read
     assert "9.png" in err
     assert "3 pictures at 96x48 px" in out
@@ -51,7 +51,9 @@ def test_arrays_of_a_folder(features_artefact, tmp_path, edgevit_run):
 def test_where_it_looks(features_artefact, tmp_path, edgevit_run):
     random_picture(1, (200, 120)).save(tmp_path / "p.png")
     out_path = tmp_path / "look.png"
-    code, out, err = edgevit_run("look", features_artefact, tmp_path / "p.png", "--draw", out_path, "--resolution", "32")
+    code, out, err = edgevit_run(
+        "look", features_artefact, tmp_path / "p.png", "--draw", out_path, "--resolution", "32"
+    )
     assert code == 0, err
     assert "mean of 2 heads" in out
     assert Image.open(out_path).size == (200, 120)  # the picture's own

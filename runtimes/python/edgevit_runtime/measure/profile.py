@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edgevit_runtime import __version__
 from edgevit_runtime.errors import EdgeViTError
-from edgevit_runtime.signature import Signature
 from edgevit_runtime.measure import machine, sustained, timing
 from edgevit_runtime.measure.conditions import COOL_DOWN_SECONDS, Watch
 from edgevit_runtime.measure.processors import as_ranges
 from edgevit_runtime.measure.sensors import Sensors
+from edgevit_runtime.signature import Signature
 from edgevit_runtime.verify import self_test
 from edgevit_runtime.verify.integrity import file_sha256
 

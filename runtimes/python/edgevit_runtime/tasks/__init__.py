@@ -1,4 +1,4 @@
-"""What an artefact's outputs mean: one file a task, with its entry in the manifest, its result and `Model`'s methods."""
+"""What an artefact's outputs mean: one file a task, with its manifest entry, its result and `Model`'s methods."""
 
 from __future__ import annotations
 

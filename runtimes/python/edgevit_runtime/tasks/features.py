@@ -213,9 +213,7 @@ def _run_look(options: argparse.Namespace, open_model: Callable[..., Any]) -> in
     with open_model(options) as model:
         task = model.task(Features)
         if not task.attention:
-            raise EdgeViTError(
-                f"{model.path} puts out no attention: convert it again with --task features --attention"
-            )
+            raise EdgeViTError(f"{model.path} puts out no attention: convert it again with --task features --attention")
         pixels = load_picture(source)
         found = model.features(pixels, options.resolution)
     heads = found["attention"]

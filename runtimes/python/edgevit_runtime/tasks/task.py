@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -35,7 +35,7 @@ class Answer(NamedTuple):
     budget_met: with a budget, whether 19 of 20 inferences are within it; otherwise None.
     """
 
-    outputs: Mapping[str, "np.ndarray[Any, Any]"]
+    outputs: Mapping[str, np.ndarray[Any, Any]]
     signature: Signature
     picture_size: tuple[int, int]
     latency_ms: float
@@ -67,7 +67,7 @@ class Answering(Protocol):
         resolution: ResolutionLike | None = None,
         *,
         decoders: int = 2,
-    ) -> Iterator[Union[Answer, PictureError]]:
+    ) -> Iterator[Answer | PictureError]:
         """`answer` for each picture, in order."""
 
 
