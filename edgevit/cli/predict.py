@@ -43,7 +43,7 @@ def command(
     from edgevit.latency.comparison import read_profiles
     from edgevit.latency.prediction import Predictor, of_threads, of_vits
     from edgevit.latency.shape_options import reshaped
-    from edgevit.report.text import formatting
+    from edgevit.report.text import sentences
     from edgevit.report.text.prediction_table import prediction_view
 
     console = console_for(json_target, quiet)
@@ -64,7 +64,7 @@ def command(
     if other_threads and threads is None:
         also = ", ".join(map(str, other_threads))
         console.print(
-            f"On {formatting.threads(first)}, as measured first; there are profiles on {also}, too: --threads N."
+            f"On {sentences.threads(first)}, as measured first; there are profiles on {also}, too: --threads N."
         )
     document: dict[str, Any] = {
         "schema": "edgevit.prediction/1",

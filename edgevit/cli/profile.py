@@ -71,7 +71,8 @@ def command(
     in turns and put side by side; their --json is what `edgevit compare --json` prints.
     """
     from edgevit.devices.profile_request import ProfileRequest, parse_cpus, parse_threads
-    from edgevit.latency.measurement import measure, unmet
+    from edgevit.latency.measurement import measure
+    from edgevit.latency.profile import unmet
     from edgevit.report.text.profile_tables import profile_view
 
     request = ProfileRequest(

@@ -16,9 +16,10 @@ from typing import Any
 
 from edgevit.documents import Record, check_each_once, read_json
 from edgevit.errors import DocumentError, ProfileError, SlowerError
-from edgevit.latency.measurement import SCHEMA as PROFILE_SCHEMA
-from edgevit.latency.measurement import Profile, profile_from
 from edgevit.latency.point import Point
+from edgevit.latency.profile import SCHEMA as PROFILE_SCHEMA
+from edgevit.latency.profile import Profile
+from edgevit.latency.profile_document import profile_from
 from edgevit.latency.reliability import Reliability
 from edgevit_runtime.wording import counted
 

@@ -11,9 +11,10 @@ from edgevit.devices.profile_request import ProfileRequest
 from edgevit.errors import ConfigError, ProfileError
 from edgevit.latency.comparison import apart
 from edgevit.latency.curve import fit
-from edgevit.latency.measurement import Profile, measure
+from edgevit.latency.measurement import measure
 from edgevit.latency.measuring_conditions import Conditions, Cooling
 from edgevit.latency.point import Point
+from edgevit.latency.profile import Profile
 from edgevit_runtime.measure.conditions import COOL_DOWN_SECONDS
 from edgevit_runtime.measure.profile import SECONDS
 

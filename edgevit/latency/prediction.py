@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edgevit.config import ViTConfig
 from edgevit.errors import ProfileError
 from edgevit.latency.curve import LEAST_RESOLUTIONS
-from edgevit.latency.measurement import Profile
+from edgevit.latency.profile import Profile
 from edgevit.latency.reliability import Reliability
 from edgevit.latency.workload import KINDS, Workload, shape_of, work
 

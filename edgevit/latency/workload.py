@@ -14,7 +14,7 @@ from edgevit.errors import EdgeViTError, ProfileError
 from edgevit.latency.cost import cost, parameters
 
 if TYPE_CHECKING:
-    from edgevit.latency.measurement import Profile
+    from edgevit.latency.profile import Profile
 
 __all__ = ["KINDS", "Workload", "shape_of", "work"]
 

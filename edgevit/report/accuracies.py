@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 
 from edgevit.documents import Record, read_document
 from edgevit.errors import DocumentError
-from edgevit.latency.measurement import Profile
+from edgevit.latency.profile import Profile
 
 __all__ = ["SCHEMA", "Accuracies", "Agreement", "Score", "Series", "read_accuracies"]
 

@@ -12,13 +12,13 @@ from edgevit.errors import ConfigError, ProfileError
 from edgevit.latency.budget import predict
 from edgevit.latency.comparison import device_names
 from edgevit.latency.cost import Cost
-from edgevit.latency.measurement import Profile
 from edgevit.latency.plan import Candidate, Plan
 from edgevit.latency.prediction import Predictor
+from edgevit.latency.profile import Profile
 from edgevit.latency.reliability import Reliability
 from edgevit.latency.workload import shape_of
 from edgevit.report.accuracies import Accuracies, Series
-from edgevit.report.text import formatting
+from edgevit.report.text import sentences
 from edgevit_runtime.wording import counted
 
 __all__ = ["make_plans"]
@@ -88,7 +88,7 @@ def _found(
 def _labels(profiles: Sequence[Profile]) -> list[str]:
     """The artefacts' names, with threads where those differ; the recipe has a column of its own."""
     several = len({each.threads for each in profiles}) > 1
-    return [" · ".join([formatting.artefact(each)] + [formatting.threads(each)] * several) for each in profiles]
+    return [" · ".join([sentences.artefact(each)] + [sentences.threads(each)] * several) for each in profiles]
 
 
 def _check_same_pictures(accuracies: Accuracies) -> None:

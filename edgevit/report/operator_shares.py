@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 
-from edgevit.latency.measurement import Profile
+from edgevit.latency.profile import Profile
 from edgevit.report.text import formatting
 
 __all__ = ["OperatorRow", "operator_rows", "operators_doubt"]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgevit.latency.curve import Curve
-from edgevit.latency.measurement import Profile
+from edgevit.latency.profile import Profile
 from edgevit.report.accuracies import Accuracies
 from edgevit.report.charts.canvas import ROLES, WIDE, drawable, frame, legend, named_ticks, style
-from edgevit.report.text import formatting
+from edgevit.report.text import formatting, marks, sentences
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +52,7 @@ def combined_figure(profile: Profile, accuracies: Accuracies) -> Figure:
     panels = 2 if accuracies.series else 1
     with style():
         figure = Figure(figsize=((1.72 if panels == 2 else 1.0) * WIDE, _HEIGHT + 0.35), layout="constrained")
-        title = fill(drawable(formatting.subject(profile)), 140 if panels == 2 else 78)
+        title = fill(drawable(sentences.subject(profile)), 140 if panels == 2 else 78)
         figure.suptitle(title, x=0.012, ha="left", color=ROLES["ink"], fontsize=10.5, weight="bold")
         grid = figure.add_gridspec(1, panels, width_ratios=(1.25, 1.0)[:panels], wspace=0.06)
         _draw_curve(figure.add_subplot(grid[0]), profile)
@@ -84,7 +84,7 @@ def _draw_curve(axes: Axes, profile: Profile) -> None:
         markeredgewidth=0.8,
         elinewidth=1.2,
         capsize=2.5,
-        label=f"measured: median, {formatting.spread(points)}",
+        label=f"measured: median, {marks.spread(points)}",
         zorder=5,
     )
     if marked := [point for point in points if not point.trusted]:
@@ -96,7 +96,7 @@ def _draw_curve(axes: Axes, profile: Profile) -> None:
             markerfacecolor=ROLES["paper"],
             markeredgecolor=ROLES["ink"],
             zorder=5.5,
-            label=formatting.short_marks(marked),
+            label=marks.short_marks(marked),
         )
     _mark_budget(axes, profile, top)
     axes.set_xlim(0.0, right)
@@ -110,7 +110,7 @@ def _draw_parts(axes: Axes, profile: Profile, curve: Curve, right: float) -> Non
     constant = np.full_like(tokens, curve.a_ms)
     linear = constant + curve.b_ms_per_token * tokens
     whole = linear + curve.c_ms_per_token2 * tokens**2
-    axes.plot(tokens, whole, color=ROLES["quadratic"], linewidth=1.8, label=formatting.equation(curve, profile))
+    axes.plot(tokens, whole, color=ROLES["quadratic"], linewidth=1.8, label=sentences.equation(curve, profile))
     axes.plot(tokens, linear, color=ROLES["linear"], linewidth=1.0)
     for role, low, high, label in (
         ("quadratic", linear, whole, "c·N²: pairs of tokens (attention)"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgevit.latency.comparison import Comparison
-from edgevit.latency.measurement import Profile
+from edgevit.latency.profile import Profile
 from edgevit.report.charts.canvas import ROLES, SERIES, WIDE, drawable, frame, legend, named_ticks, style
 
 if TYPE_CHECKING:
