@@ -81,15 +81,15 @@ class KerasPredictor:
 class ForeignPredictor:
     """A `.keras` classifier that is not ours: its own resolution, or any that it runs at."""
 
-    labels: tuple[str, ...] = ()
-    label_keys: tuple[str, ...] = ()
-    policy, fill = DEFAULT_POLICY, DEFAULT_FILL
     is_artefact = False
 
     def __init__(self, path: Path, model: ForeignModel) -> None:
         self.path, self._model = path, model
         self.classes = model.classes
-        self.resolutions = () if model.resolution is None else (model.resolution,)
+        self.labels: tuple[str, ...] = ()
+        self.label_keys: tuple[str, ...] = ()
+        self.policy, self.fill = DEFAULT_POLICY, DEFAULT_FILL
+        self.resolutions: tuple[Resolution, ...] = () if model.resolution is None else (model.resolution,)
 
     def check(self, task: str, resolution: Resolution) -> None:
         if task != "classify":

@@ -85,7 +85,9 @@ def graph(
             stream = f"{name}/tokens"
             tokens = do.compute(stream, tf.add, tokens, branch)
             if folded.means is not None:
-                for site, read, layer in zip(("output", "contract"), (mixed, hidden), folded.means.blocks[number - 1], strict=True):
+                for site, read, layer in zip(
+                    ("output", "contract"), (mixed, hidden), folded.means.blocks[number - 1], strict=True
+                ):
                     added = do.linear(f"{name}/mean/{site}", multiply, read, layer)
                     mean = do.compute(f"{name}/mean/tokens", tf.add, mean, added)
             if number in tapped or last:

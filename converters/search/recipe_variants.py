@@ -8,9 +8,9 @@ from pathlib import Path
 from converters.artefact.audit import Runner
 from converters.artefact.file_writer import OnStep
 from converters.artefact.manifest_writer import default_resolution, with_choices
-from converters.conversion import choose_tasks, Lowered, Quantized, find_ladder, find_ranges
-from converters.graph.heads import heads_of
+from converters.conversion import Lowered, Quantized, choose_tasks, find_ladder, find_ranges
 from converters.graph.folded import model_arrays
+from converters.graph.heads import heads_of
 from converters.quantize.post_training import Prepared, Seen, look
 from converters.quantize.recipe_files import check_depth, find_recipe, with_rules
 from converters.quantize.recipes import ANY, NORM, OP_CLASSES, OUTSIDE, RECIPES, STREAM, Recipe, Rule, sites_in

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import mmap
 import os
 import threading
@@ -16,11 +15,11 @@ import numpy as np
 
 from edgevit_runtime.engines import cache
 from edgevit_runtime.engines.interpreters import Array, check_int4, open_backend
-from edgevit_runtime.errors import ArtefactError, BackendError, EdgeViTError, PictureError, ResolutionError
+from edgevit_runtime.errors import ArtefactError, BackendError, EdgeViTError, PictureError
 from edgevit_runtime.manifest import Manifest, read_manifest
 from edgevit_runtime.preprocess.fitting import fit
 from edgevit_runtime.preprocess.pictures import MAX_PIXELS, SUFFIXES, Picture, load_picture, pictures_below
-from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
+from edgevit_runtime.resolution import Resolution, ResolutionLike
 from edgevit_runtime.signature import Signature, Tensor
 from edgevit_runtime.tasks.classify import Classifies
 from edgevit_runtime.tasks.features import GivesFeatures
@@ -289,7 +288,7 @@ class Model(Classifies, GivesFeatures):
 
     def _within_budget(self, task: str) -> Budget:
         """The budget's state for a task; measures its ladder the first time that this device sees the artefact."""
-        from edgevit_runtime.adaptive_resolution import Budget
+        from edgevit_runtime.adaptive_resolution import Budget, latencies_to_json
 
         with self._measuring:
             if task not in self._budgets:
@@ -298,23 +297,20 @@ class Model(Classifies, GivesFeatures):
                 if not kept:
                     kept = self._measure_ladder(task)
                     if self._remember:
-                        content = {str(resolution): median for resolution, median in kept.items()}
-                        cache.write(name, json.dumps(content).encode())
+                        cache.write(name, latencies_to_json(kept).encode())
                 assert self.budget_ms is not None
                 self._budgets[task] = Budget(self.budget_ms, kept)
             return self._budgets[task]
 
     def _kept_latencies(self, task: str, name: str) -> dict[Resolution, float]:
         """What was measured before, or nothing where the file is not there or not right."""
-        if not self._remember:
-            return {}
+        from edgevit_runtime.adaptive_resolution import latencies_from_json
+
         try:
-            content = json.loads(cache.read(name) or b"")
-            kept = {as_resolution(key): float(value) for key, value in content.items()}
-        except (ValueError, OverflowError, TypeError, AttributeError, ResolutionError):
+            kept = latencies_from_json(cache.read(name) or b"")
+        except ValueError:
             return {}
-        known = set(kept) <= set(self.manifest.ladder(task)) and all(each > 0 for each in kept.values())
-        return kept if known else {}
+        return kept if self._remember and set(kept) <= set(self.manifest.ladder(task)) else {}
 
     def _measure_ladder(self, task: str) -> dict[Resolution, float]:
         from edgevit_runtime.measure import timing
