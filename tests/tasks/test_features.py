@@ -90,7 +90,7 @@ def test_every_recipe_keeps_close(tiny_model, tmp_path, pictures, recipe, worksh
             for name, values in task.expected(tiny_model, image[None]).items():
                 ours, exact = found[name].ravel(), values.ravel()
                 cosine = float(ours @ exact / np.linalg.norm(ours) / np.linalg.norm(exact))
-                assert cosine > (0.9 if recipe in ("int4", "int8-full") else 0.97), name
+                assert cosine > {"int4": 0.7, "int8-full": 0.9}.get(recipe, 0.97), name
 
 
 @pytest.mark.parametrize(
