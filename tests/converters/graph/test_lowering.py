@@ -43,7 +43,7 @@ def test_graph_equals_the_model(tiny_model, resolution, distilled, resampling):
     assert (folded.resampling is None) == (resampling is None or few_or_as_learned)
     lowered = graph(tiny_model.config, folded, with_logits=True)(images)
     expected = np.asarray(tiny_model(images))
-    assert np.abs(expected).max() > 0.5  # there is something to be wrong about
+    assert np.abs(expected).max() > 0.4  # there is something to be wrong about
     np.testing.assert_allclose(lowered["logits"], expected, atol=2e-4)
     np.testing.assert_allclose(np.sum(lowered["scores"]), 1.0, atol=1e-6)
 
