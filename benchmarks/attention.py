@@ -22,7 +22,7 @@ from converters.quantize.quantizer import quantize
 from converters.quantize.recipes import ANY, Recipe, Rule
 from deit_tiny import keras_model
 from edgevit.model import load
-from edgevit_runtime.preprocess.pipeline import prepare
+from edgevit_runtime.preprocess.fitting import prepare
 from record import real_data, write
 
 HEADS, HEAD_WIDTH = 3, 64

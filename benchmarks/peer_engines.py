@@ -76,7 +76,7 @@ def _openvino(resolution: int) -> Path:
         import nncf
         import openvino
 
-        from edgevit_runtime.preprocess.pipeline import prepare
+        from edgevit_runtime.preprocess.fitting import prepare
 
         files = sorted((real_data() / "imagenet_calibration").rglob("*.[Jj][Pp]*[Gg]"))
         count = calibration_pictures(resolution)

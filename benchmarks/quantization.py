@@ -21,7 +21,7 @@ from converters.quantize.gptq import correct
 from converters.quantize.ranges import choose, observe
 from converters.quantize.recipes import ANY, RECIPES, Recipe, Rule
 from edgevit_runtime import Model
-from edgevit_runtime.preprocess.pipeline import prepare
+from edgevit_runtime.preprocess.fitting import prepare
 from outliers import with_outliers
 from record import BUILD, real_data, write
 

@@ -28,7 +28,7 @@ from converters.quantize.gptq import Known, correct
 from converters.quantize.post_training import BATCH, eased
 from converters.quantize.ranges import choose, observe
 from converters.quantize.recipes import get_recipe
-from edgevit_runtime.preprocess.pipeline import prepare
+from edgevit_runtime.preprocess.fitting import prepare
 from outliers import widened, with_outliers
 from quantization import PLAIN, losses
 from record import RESULTS, real_data, write

@@ -26,9 +26,10 @@ from converters.quantize.recipe_files import check_depth, find_recipe
 from converters.quantize.recipes import RECIPES, Recipe
 from converters.search.validation import Validation
 from edgevit.activation_ranges import ActivationRanges
-from edgevit.config import ViTConfig, ascending, check_resolution
+from edgevit.config import ViTConfig, check_resolution
 from edgevit.errors import ConversionError
 from edgevit.model import ForeignModel, ViT, load_any
+from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolutions
 
 if TYPE_CHECKING:
     from converters.search.mixed_precision import Selection
@@ -44,7 +45,7 @@ def convert(
     path: str | Path,
     *,
     recipe: str | Path | Recipe = "int8",
-    resolutions: Sequence[int] = (),
+    resolutions: Sequence[ResolutionLike] = (),
     labels: Sequence[str] | None = None,
     resize: str | None = None,
     calibration: str | Path | None = None,
@@ -72,7 +73,7 @@ def convert(
 
     Raises `ModelError`, `ConfigError`, `ResolutionError`, `DataError`, `ConversionError` or its child `AuditError`.
     """
-    resolutions = ascending(resolutions)
+    wanted = as_resolutions(resolutions)
     if isinstance(model, str | Path):
         source = source or model
         model = load_any(model)
@@ -85,7 +86,7 @@ def convert(
             model if isinstance(model, ForeignModel) else ForeignModel(model),
             Path(path),
             recipe=find_recipe(recipe),
-            resolutions=resolutions,
+            resolutions=wanted,
             labels=labels,
             resize=resize,
             calibration=calibration,
@@ -98,7 +99,7 @@ def convert(
     chosen, path = find_recipe(recipe), Path(path)
     config = with_choices(model.config, labels, resize)
     check_depth(chosen, config.depth)
-    ladder = find_ladder(config, resolutions)
+    ladder = find_ladder(config, wanted)
     ranges = find_ranges(model, chosen, calibration)
     check_target(path, sign)
 
@@ -190,7 +191,7 @@ class Lowered:
     arrays: Arrays
     recipe: Recipe
     name: str
-    resolution: int
+    resolution: Resolution
     with_logits: bool = False
 
     @property
@@ -226,7 +227,7 @@ class Lowered:
         return Quantized(self.recipe, flatbuffer, single, audit(single, self.recipe, self.name))
 
 
-def find_ladder(config: ViTConfig, resolutions: Sequence[int]) -> tuple[int, ...]:
+def find_ladder(config: ViTConfig, resolutions: Sequence[Resolution]) -> tuple[Resolution, ...]:
     """These resolutions ascending, or those that the model was trained for. Raises `ResolutionError`."""
     ladder = tuple(sorted(set(resolutions))) or config.ladder or (config.base_resolution,)
     for resolution in ladder:

@@ -26,6 +26,7 @@ from converters.quantize.recipes import ANY, RECIPES, Recipe, Rule, get_recipe
 from edgevit.errors import ConversionError
 from edgevit.foreign_config import ForeignConfig
 from edgevit.model.foreign import ForeignModel
+from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.verify.flatbuffer import DamagedError
 from edgevit_runtime.verify.verifier import verify_graphs
 
@@ -61,7 +62,7 @@ def convert_other(
     path: Path,
     *,
     recipe: Recipe,
-    resolutions: Sequence[int],
+    resolutions: Sequence[Resolution],
     labels: Sequence[str] | None,
     resize: str | None,
     calibration: str | Path | None,
@@ -85,8 +86,8 @@ def convert_other(
     steps = 2 * len(ladder) + 1
     outputs = output_names(with_logits=with_logits)
     config: ForeignConfig | None = None
-    plain: dict[int, bytes] = {}
-    partitions: dict[int, int] = {}
+    plain: dict[Resolution, bytes] = {}
+    partitions: dict[Resolution, int] = {}
     for done, resolution in enumerate(reversed(ladder)):  # from the largest: it shows the strides best
         on_step(f"{resolution} px", done, steps)
         name = f"classify_{resolution}"
@@ -126,12 +127,12 @@ def _single(rung: Rung) -> bytes:
 
 
 def _entry(
-    config: ForeignConfig, name: str, resolution: int, audited: RungAudit, single: bytes, recipe: Recipe
+    config: ForeignConfig, name: str, resolution: Resolution, audited: RungAudit, single: bytes, recipe: Recipe
 ) -> dict[str, Any]:
     return signature_entry(config, name, resolution, audited, self_test_entry(single, audited, recipe))
 
 
-def _ladder(model: ForeignModel, resolutions: Sequence[int]) -> tuple[int, ...]:
+def _ladder(model: ForeignModel, resolutions: Sequence[Resolution]) -> tuple[Resolution, ...]:
     if resolutions:
         return tuple(sorted(set(resolutions)))
     if model.resolution is None:
@@ -141,7 +142,7 @@ def _ladder(model: ForeignModel, resolutions: Sequence[int]) -> tuple[int, ...]:
     return (model.resolution,)
 
 
-def _config(model: ForeignModel, ladder: Sequence[int], patch: int) -> ForeignConfig:
+def _config(model: ForeignModel, ladder: Sequence[Resolution], patch: int) -> ForeignConfig:
     config = ForeignConfig(
         variant=model.name,
         classes=model.classes,
@@ -169,7 +170,9 @@ def _files(recipe: Recipe, folder: str | Path | None) -> tuple[Path, ...]:
     return calibration_files(Path(folder))
 
 
-def _seen(config: ForeignConfig, recipe: Recipe, plain: dict[int, bytes], files: Sequence[Path]) -> TensorRanges | None:
+def _seen(
+    config: ForeignConfig, recipe: Recipe, plain: dict[Resolution, bytes], files: Sequence[Path]
+) -> TensorRanges | None:
     """Ranges for the whole ladder: the widest of all resolutions', so that biases are stored once."""
     if not files:
         return None

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edgevit.config import ascending
 from edgevit.data.folders import PictureSet, decode_batches, read_folder
 from edgevit.errors import ConfigError, DataError, ModelError
 from edgevit.statistics import margin, paired_interval
 from edgevit_runtime import Model, read_manifest
-from edgevit_runtime.preprocess.pipeline import DEFAULT_POLICY
+from edgevit_runtime.preprocess.policy import DEFAULT_POLICY
+from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution, as_resolutions
 from edgevit_runtime.verify.integrity import file_sha256
 
 if TYPE_CHECKING:
@@ -38,10 +38,10 @@ class Classifier(Protocol):
     label_keys: tuple[str, ...]
     """What else folders of the classes may be called."""
     resize: str
-    resolutions: tuple[int, ...]
+    resolutions: tuple[Resolution, ...]
     """Those it is evaluated at where nobody names others."""
 
-    def check(self, resolution: int) -> None:
+    def check(self, resolution: Resolution) -> None:
         """Raises `ResolutionError` for a resolution that it cannot take."""
 
     def scores(self, images: NDArray[np.uint8]) -> Scores:
@@ -62,7 +62,7 @@ class KerasClassifier:
         self.variant, self.patch, self.recipe = config.variant, config.patch, "float32"
         self.resolutions = config.ladder or (config.base_resolution,)
 
-    def check(self, resolution: int) -> None:
+    def check(self, resolution: Resolution) -> None:
         self._model.config.grid(resolution)
 
     def scores(self, images: NDArray[np.uint8]) -> Scores:
@@ -83,9 +83,9 @@ class ForeignClassifier:
     def __init__(self, path: Path, model: ForeignModel) -> None:
         self.path, self._model = path, model
         self.classes = model.classes
-        self.resolutions: tuple[int, ...] = () if model.resolution is None else (model.resolution,)
+        self.resolutions: tuple[Resolution, ...] = () if model.resolution is None else (model.resolution,)
 
-    def check(self, resolution: int) -> None:
+    def check(self, resolution: Resolution) -> None:
         self._model.at(resolution)
 
     def scores(self, images: NDArray[np.uint8]) -> Scores:
@@ -105,10 +105,10 @@ class ArtefactClassifier:
         self.classes, self.labels, self.resize = manifest.classes, manifest.labels, manifest.resize
         self.label_keys = manifest.label_keys
         self.variant, self.patch, self.recipe = manifest.variant, manifest.patch, manifest.recipe
-        self.resolutions = manifest.resolutions
+        self.resolutions = tuple(map(as_resolution, manifest.resolutions))
 
-    def check(self, resolution: int) -> None:
-        self._model.manifest.signature(resolution)
+    def check(self, resolution: Resolution) -> None:
+        self._model.manifest.signature(resolution.width)
 
     def scores(self, images: NDArray[np.uint8]) -> Scores:
         return np.stack([self._model.outputs(image)["scores"] for image in images])
@@ -150,7 +150,7 @@ def evaluate(
     data: str | Path,
     *,
     against: str | Path | Sequence[str | Path] | None = None,
-    resolutions: Sequence[int] = (),
+    resolutions: Sequence[ResolutionLike] = (),
     resize: str | None = None,
     pixels: str | None = None,
     threads: int = 1,
@@ -174,7 +174,7 @@ def evaluate(
     pictures or with classes that the first model does not know, `PictureError` also for an unknown policy, and
     `ConfigError` for models with different classes, without a resolution in common, or named twice.
     """
-    resolutions = ascending(resolutions)
+    wanted = as_resolutions(resolutions)
     others = [against] if isinstance(against, str | Path) else list(against or ())
     twice = [str(each) for each in others if [Path(other) for other in others].count(Path(each)) > 1]
     if twice:
@@ -189,7 +189,7 @@ def evaluate(
         for other in classifiers[1:]:
             if other.classes != first.classes:
                 raise ConfigError(f"{first.path} has {first.classes} classes and {other.path} {other.classes}")
-        ladder = _resolutions(classifiers, resolutions)
+        ladder = _resolutions(classifiers, wanted)
         pictures = _pictures(Path(data), first, limit)
 
         tallies = [[_Tally() for _ in ladder] for _ in classifiers]
@@ -227,7 +227,8 @@ def evaluate(
         "skipped_files": sorted(str(file) for file in skipped),
         "resize": resize or first.resize,
         "results": [
-            {"resolution": resolution, **tally.to_dict()} for resolution, tally in zip(ladder, tallies[0], strict=True)
+            {"resolution": resolution.to_json(), **tally.to_dict()}
+            for resolution, tally in zip(ladder, tallies[0], strict=True)
         ],
     }
     beside = [
@@ -235,7 +236,7 @@ def evaluate(
             "model": str(each),
             **_shape(classifier),
             "results": [
-                {"resolution": resolution, **tally.to_dict(), **pair.to_dict(counted)}
+                {"resolution": resolution.to_json(), **tally.to_dict(), **pair.to_dict(counted)}
                 for resolution, tally, pair in zip(ladder, row, paired, strict=True)
             ],
         }
@@ -302,7 +303,7 @@ class _Pair:
         }
 
 
-def _resolutions(classifiers: Sequence[Classifier], wanted: Sequence[int]) -> tuple[int, ...]:
+def _resolutions(classifiers: Sequence[Classifier], wanted: Sequence[Resolution]) -> tuple[Resolution, ...]:
     if wanted:
         for resolution in wanted:
             for classifier in classifiers:

@@ -9,11 +9,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# What each part may import besides itself. Everything may use edgevit_runtime, config, errors, files, documents,
-# activation_ranges, pixels and foreign_config.
-BASE = {"config", "errors", "files", "documents", "activation_ranges", "pixels", "foreign_config"}
+# What each part may import besides itself. Everything may use edgevit_runtime, config, variants, errors, files,
+# documents, activation_ranges, pixels and foreign_config.
+BASE = {"config", "variants", "errors", "files", "documents", "activation_ranges", "pixels", "foreign_config"}
 MAY_IMPORT = {
     "config": {"errors"},
+    "variants": {"config", "errors"},
     "errors": set(),
     "activation_ranges": {"errors"},
     "foreign_config": {"config", "errors"},

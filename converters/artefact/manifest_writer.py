@@ -15,7 +15,8 @@ from edgevit.config import ViTConfig
 from edgevit.errors import ConversionError
 from edgevit.foreign_config import ForeignConfig
 from edgevit_runtime.manifest import SCHEMA_VERSION, Manifest, Signature, parse_manifest
-from edgevit_runtime.preprocess.pipeline import parse_policy
+from edgevit_runtime.preprocess.policy import parse_policy
+from edgevit_runtime.resolution import Resolution, as_resolution
 from edgevit_runtime.verify.integrity import file_sha256
 
 Config = ViTConfig | ForeignConfig
@@ -44,13 +45,13 @@ def source_entry(path: str | Path | None) -> dict[str, Any] | None:
 
 
 def signature_entry(
-    config: Config, name: str, resolution: int, audited: RungAudit, self_test: Mapping[str, Any]
+    config: Config, name: str, resolution: Resolution, audited: RungAudit, self_test: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What the manifest says of one signature."""
     return {
         "name": name,
         "task": "classify",
-        "resolution": resolution,
+        "resolution": resolution.to_json(),
         "tokens": config.tokens(resolution),
         "ops": sum(audited.ops.values()),
         "partitions": audited.partitions,
@@ -63,9 +64,14 @@ def signature_entry(
     }
 
 
-def default_resolution(config: Config, resolutions: Sequence[int]) -> int:
+def default_resolution(config: Config, resolutions: Sequence[Resolution]) -> Resolution:
     """The resolution the model was made for if the ladder holds it, otherwise the nearest to it."""
-    return min(sorted(resolutions, reverse=True), key=lambda each: abs(each - config.base_resolution))
+    base = config.base_resolution
+
+    def distance(each: Resolution) -> int:
+        return abs(each.width - base.width) + abs(each.height - base.height)
+
+    return min(sorted(resolutions, reverse=True), key=distance)
 
 
 def manifest_bytes(
@@ -99,7 +105,9 @@ def manifest_bytes(
             "interpolation": parse_policy(config.resize).interpolation,
             "pixels": "RGB, 0 to 255",
         },
-        "default_resolution": default_resolution(config, [each["resolution"] for each in signatures]),
+        "default_resolution": default_resolution(
+            config, [as_resolution(each["resolution"]) for each in signatures]
+        ).to_json(),
         "tasks": ["classify"],
         "signatures": list(signatures),
         "accuracy": accuracy,

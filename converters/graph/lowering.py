@@ -11,7 +11,7 @@ Two steps, both plain functions over the model's arrays:
          - 1/sqrt(head width) goes into the query rows of QKV;
          - the tokens in front are added to their positions;
          - positions are resampled to the resolution, or left as they were learned, for the graph to resample: then
-           a ladder stores them once, and each resolution its small matrix.
+           a ladder stores them once, and each resolution its small matrices.
 `graph`  spells out the arithmetic in TensorFlow ops that each become one TFLite op. Batch is 1, so tokens are a
          matrix [N, width] and no tensor has more than four dimensions; every shape is a constant.
 
@@ -37,12 +37,12 @@ from numpy.typing import NDArray
 
 from converters.artefact.ladder import set_inputs
 from converters.graph.arithmetic import Arithmetic, Linear
-from converters.graph.positions import POSITIONS, InFloats, Resampling, resample_positions
+from converters.graph.positions import POSITIONS, InFloats, Resampling, matrices, resample_positions
 from edgevit.config import ViTConfig
 from edgevit.errors import unknown_key
 from edgevit.model import ViT, named_weights
-from edgevit.model.positions import bicubic_matrix
 from edgevit_runtime.engines.quiet import quiet
+from edgevit_runtime.resolution import ResolutionLike, as_resolution
 
 Arrays = Mapping[str, Any]
 """The model's weights by name, as numpy arrays or TensorFlow tensors."""
@@ -66,7 +66,7 @@ class Folded:
 
     patches: Linear
     front: Any  # [prefix, width]: the class token (and a distillation token), their positions added
-    positions: Any  # [N - prefix, width]; where the graph resamples them, as they were learned: `resampling.table`
+    positions: Any  # [patches, width]; where the graph resamples them, as they were learned: `resampling.table`
     resampling: Resampling | None  # None where it need not
     blocks: tuple[Block, ...]
     head: Linear  # [classes, prefix * width]
@@ -80,7 +80,7 @@ def model_arrays(model: ViT) -> dict[str, NDArray[Any]]:
 def fold(
     config: ViTConfig,
     arrays: Arrays,
-    resolution: int,
+    resolution: ResolutionLike,
     precision: Any = tf.float64,
     *,
     resampling: type[Resampling] | None = None,
@@ -123,8 +123,8 @@ def fold(
     prefix, positions = config.prefix, to_stream(get("positions/positions"))
     front, learned = positions[:prefix], positions[prefix:]
     # Half as many or fewer are quicker to read as they are than the learned ones (at 96, 2 % of the inference).
-    saves = grid != base and 2 * grid**2 > base**2
-    there = resampling(bicubic_matrix(grid, base)) if resampling and saves else None
+    saves = grid != base and 2 * grid.patches > base.patches
+    there = resampling(*matrices(base, grid)) if resampling and saves else None
     fronts = ["positions/class_token", "positions/distillation_token"][:prefix]
     query_scale = tf.constant([config.head_width**-0.5] * config.width + [1.0] * (2 * config.width), precision)
     return Folded(
@@ -148,7 +148,7 @@ def fold(
 def graph(
     config: ViTConfig, folded: Folded, *, with_logits: bool = False, do: Arithmetic | None = None
 ) -> Callable[[Any], dict[str, Any]]:
-    """The inference graph as a function: image uint8 [1, R, R, 3] -> scores [1, classes] (and logits, if asked for).
+    """The inference graph as a function: image uint8 [1, H, W, 3] -> scores [1, classes] (and logits, if asked for).
 
     Runs eagerly too, which is how the tests hold it against the Keras model.
     """
@@ -191,7 +191,7 @@ def graph(
 
 
 def _convolve(pixels: Any, weight: Any) -> Any:
-    """[b, R, R, 3] -> [b, R/P, R/P, width]: each patch by itself."""
+    """[b, H, W, 3] -> [b, H/P, W/P, width]: each patch by itself."""
     return tf.nn.conv2d(pixels, tf.transpose(weight, [1, 2, 3, 0]), weight.shape[1], "VALID")
 
 
@@ -269,7 +269,7 @@ def output_names(*, with_logits: bool = False) -> tuple[str, ...]:
 def lower(
     config: ViTConfig,
     arrays: Arrays,
-    resolution: int,
+    resolution: ResolutionLike,
     *,
     with_logits: bool = False,
     float_input: bool = False,
@@ -291,7 +291,9 @@ def lower(
         here = folded if there is None else replace(folded, positions=positions, resampling=there.given(**given))
         return graph(config, here, with_logits=with_logits)(image)
 
-    image = tf.TensorSpec([1, resolution, resolution, 3], tf.float32 if float_input else tf.uint8, name="image")
+    resolution = as_resolution(resolution)
+    shape = [1, resolution.height, resolution.width, 3]
+    image = tf.TensorSpec(shape, tf.float32 if float_input else tf.uint8, name="image")
     given = {name: tf.TensorSpec(values.shape, tf.float32, name=name) for name, values in constants.items()}
     function = tf.function(classify, autograph=False).get_concrete_function(image, **given)
     # Without a trackable object the converter skips writing and reading a SavedModel: 2 s instead of 5 for

@@ -22,6 +22,7 @@ from converters.quantize.ranges import ActivationSample, Moments, choose, observ
 from converters.quantize.recipes import Recipe
 from edgevit.activation_ranges import ActivationRanges
 from edgevit.config import ViTConfig
+from edgevit_runtime.resolution import ResolutionLike
 
 BATCH = 8
 LEAST = 16
@@ -69,13 +70,15 @@ class Seen:
 
 
 def prepare(
-    config: ViTConfig, arrays: Arrays, recipe: Recipe, ladder: Sequence[int], files: Sequence[Path]
+    config: ViTConfig, arrays: Arrays, recipe: Recipe, ladder: Sequence[ResolutionLike], files: Sequence[Path]
 ) -> Prepared:
     """Layers and ranges for a recipe, from pictures at the ladder's resolutions."""
     return look(config, arrays, recipe, ladder, files).prepared(recipe)
 
 
-def look(config: ViTConfig, arrays: Arrays, recipe: Recipe, ladder: Sequence[int], files: Sequence[Path]) -> Seen:
+def look(
+    config: ViTConfig, arrays: Arrays, recipe: Recipe, ladder: Sequence[ResolutionLike], files: Sequence[Path]
+) -> Seen:
     """Layers that are easier to round, and what they compute on pictures at the ladder's resolutions."""
     rungs = [(resolution, fold(config, arrays, resolution)) for resolution in ladder]
     images = list(_images(config, ladder, files))
@@ -106,7 +109,7 @@ def eased(config: ViTConfig, recipe: Recipe) -> set[str]:
 
 
 def without_pictures(
-    config: ViTConfig, arrays: Arrays, recipe: Recipe, resolution: int, calibration: ActivationRanges | None
+    config: ViTConfig, arrays: Arrays, recipe: Recipe, resolution: ResolutionLike, calibration: ActivationRanges | None
 ) -> Prepared:
     """What there is to do without: int4 weights are put on their grid. calibration: what the model learned."""
     if not any(rule.weight == "int4" for rule in recipe.rules):
@@ -114,7 +117,7 @@ def without_pictures(
     return Prepared(rounded=snapped(fold(config, arrays, resolution), recipe), calibration=calibration)
 
 
-def _images(config: ViTConfig, ladder: Sequence[int], files: Sequence[Path]) -> Iterator[NDArray[np.uint8]]:
+def _images(config: ViTConfig, ladder: Sequence[ResolutionLike], files: Sequence[Path]) -> Iterator[NDArray[np.uint8]]:
     """For each resolution the pictures that show it its ranges, [n, R, R, 3]: all files shared out, or `LEAST`."""
     count = min(len(files), max(LEAST, -(-len(files) // len(ladder))))
     for rung, resolution in enumerate(ladder):

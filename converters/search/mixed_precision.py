@@ -25,6 +25,7 @@ from converters.search.sensitivity import group_losses
 from converters.search.validation import Drop, Validation
 from edgevit.errors import ConfigError, ConversionError
 from edgevit.model import ViT
+from edgevit_runtime.resolution import Resolution, ResolutionLike
 
 LOOKED_AT = 16
 """Pictures to compute the parts' losses on."""
@@ -69,7 +70,7 @@ class Selection:
     base: Recipe
     islands: str
     max_drop_points: float
-    resolution: int
+    resolution: Resolution
     parts: tuple[Part, ...]
     """In the order in which they are taken out."""
     trials: tuple[Trial, ...]
@@ -82,18 +83,19 @@ class Selection:
     seen: Seen | None = None
 
     @property
-    def asked(self) -> dict[str, float]:
+    def asked(self) -> dict[str, float | str]:
         """For the manifest."""
-        return {"points": self.max_drop_points, "resolution": self.resolution}
+        return {"points": self.max_drop_points, "resolution": self.resolution.to_json()}
 
     def to_dict(self) -> dict[str, Any]:
         """The `edgevit.selection/1` document; drops in fractions (0.003 is 0.3 points)."""
-        plain = {"max_drop_points", "islands", "resolution", "float_top1", "before_ms", "after_ms", "set", "pictures"}
+        plain = {"max_drop_points", "islands", "float_top1", "before_ms", "after_ms", "set", "pictures"}
         return {
             "schema": "edgevit.selection/1",
             "recipe": self.recipe.name,
             "base": self.base.name,
             **{key: value for key, value in vars(self).items() if key in plain},
+            "resolution": self.resolution.to_json(),
             "chosen": self.chosen.to_dict(),
             "trials": [each.to_dict() for each in self.trials],
             "parts": [asdict(each) for each in self.parts],
@@ -169,7 +171,7 @@ def select(
     max_drop_points: float,
     *,
     recipe: str | Path | Recipe | None = None,
-    resolutions: Sequence[int] = (),
+    resolutions: Sequence[ResolutionLike] = (),
     resize: str | None = None,
     calibration: str | Path | None = None,
     islands: str | None = None,

@@ -18,6 +18,7 @@ from edgevit.activation_ranges import ActivationRanges
 from edgevit.errors import ConfigError, unknown_key
 from edgevit.model import ViT
 from edgevit_runtime.measure.timing import measure
+from edgevit_runtime.resolution import ResolutionLike, as_resolutions
 from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
 
 PARTS: dict[str, tuple[str, ...]] = {
@@ -59,7 +60,7 @@ class Variants:
         validation: Validation,
         *,
         recipe: str | Path | Recipe | None = None,
-        resolutions: Sequence[int] = (),
+        resolutions: Sequence[ResolutionLike] = (),
         resize: str | None = None,
         calibration: str | Path | None = None,
         islands: str | None = None,
@@ -79,7 +80,7 @@ class Variants:
             raise ConfigError(f"int16 islands need ranges, and {self.base.name} has none: --islands float32")
         self.config = with_choices(model.config, None, resize)
         check_depth(self.base, self.config.depth)
-        ladder = find_ladder(self.config, resolutions)
+        ladder = find_ladder(self.config, as_resolutions(resolutions))
         self.resolution = default_resolution(self.config, ladder)
         self.arrays = model_arrays(model)
         ranges = find_ranges(model, self.base, calibration)
@@ -109,7 +110,7 @@ class Variants:
 
     def latencies_ms(self, built: Sequence[Quantized]) -> list[float]:
         """Medians, one thread, interleaved."""
-        image = draw_picture(GENERATOR, 1, self.resolution)
+        image = draw_picture(GENERATOR, 1, self.resolution.width)
         runners = [Runner(each.single, each.audited) for each in built]
         calls = {index: (lambda runner=runner: runner.scores(image)) for index, runner in enumerate(runners)}
         return [each.median_ms for each in measure(calls, seconds=SECONDS).values()]

@@ -18,7 +18,8 @@ from edgevit.config import ViTConfig
 from edgevit.data.folders import decode_batches, read_folder
 from edgevit.errors import DataError
 from edgevit.model import ViT
-from edgevit_runtime.preprocess.pipeline import parse_policy
+from edgevit_runtime.preprocess.policy import parse_policy
+from edgevit_runtime.resolution import Resolution
 
 BATCH = 32
 RUNNERS = 4
@@ -89,14 +90,14 @@ class Validation:
         if max(self.pictures.classes) >= config.classes:
             raise DataError(f"{data} has a class {max(self.pictures.classes)}, and the model knows {config.classes}")
         self.skipped: set[Path] = set()
-        self._exact: dict[int, Answers] = {}
+        self._exact: dict[Resolution, Answers] = {}
 
     @property
     def name(self) -> str:
         """The folder's."""
         return self.data.resolve().name
 
-    def exact(self, resolution: int) -> Answers:
+    def exact(self, resolution: Resolution) -> Answers:
         """The float model's. Raises `DataError` where it is never right: then the labels are another model's."""
         if resolution not in self._exact:
 
@@ -126,10 +127,12 @@ class Validation:
             finally:
                 runners.put(runner)
 
+        _, height, width, _ = audited.input.shape
         with ThreadPoolExecutor(workers) as pool:
-            return self._answers(what, lambda images: np.stack(list(pool.map(one, images))), audited.input.shape[1])
+            asked = Resolution(width, height)
+            return self._answers(what, lambda images: np.stack(list(pool.map(one, images))), asked)
 
-    def _answers(self, what: str, scores: Callable[[Any], NDArray[Any]], resolution: int) -> Answers:
+    def _answers(self, what: str, scores: Callable[[Any], NDArray[Any]], resolution: Resolution) -> Answers:
         votes, right, right5, done = [], [], [], 0
         batches = decode_batches(
             self.pictures, resolution, self.resize, BATCH, on_skip=lambda file, _error: self.skipped.add(file)
@@ -145,11 +148,11 @@ class Validation:
             raise DataError(f"none of the {len(self.pictures.files)} pictures in {self.data} can be read")
         return Answers(np.concatenate(votes), np.concatenate(right), np.concatenate(right5))
 
-    def entry(self, resolution: int, ours: Answers) -> dict[str, Any]:
+    def entry(self, resolution: Resolution, ours: Answers) -> dict[str, Any]:
         """What the manifest says of an artefact's accuracy at one resolution, in fractions."""
         exact = self.exact(resolution)
         return {
-            "resolution": resolution,
+            "resolution": resolution.to_json(),
             "top1": ours.top1,
             "top5": ours.top5,
             "float": {"top1": exact.top1, "top5": exact.top5},

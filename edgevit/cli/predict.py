@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, parse_resolutions, quiet_option
+from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, quiet_option
+from edgevit_runtime.resolution import parse_resolutions
 
 _POSITIVE = click.IntRange(min=1)
 

@@ -12,9 +12,9 @@ from edgevit.cli.console import (
     console_for,
     emit_json,
     json_option,
-    parse_resolutions,
     quiet_option,
 )
+from edgevit_runtime.resolution import parse_resolutions
 
 _SECONDS = click.FloatRange(min=0, min_open=True)
 

@@ -49,7 +49,7 @@ def cost(config: ViTConfig, resolution: int) -> Cost:
     computes that row: keys and values for all tokens, everything else for one. At MLP ratio 4 its linear MACs are
     about a sixth of a whole block's.
     """
-    patches, tokens = config.grid(resolution) ** 2, config.tokens(resolution)
+    patches, tokens = config.grid(resolution).patches, config.tokens(resolution)
     embedding = Cost(patches * 3 * config.patch**2 * config.width, 0)
     head = Cost(config.prefix * config.width * config.classes, 0)
     total = embedding + block_cost(config, tokens, read=config.prefix) + head

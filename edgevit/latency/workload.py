@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgevit.config import VARIANTS, ViTConfig, variant_config
+from edgevit.config import ViTConfig
 from edgevit.errors import EdgeViTError, ProfileError
 from edgevit.latency.cost import cost, parameters
+from edgevit.variants import VARIANTS, variant_config
+from edgevit_runtime.resolution import as_resolution
 
 if TYPE_CHECKING:
     from edgevit.latency.measurement import Profile
@@ -109,7 +111,7 @@ def _solved(profile: Profile) -> ViTConfig:
             classes=round(once / width),
             mlp_width=mlp,
             patch=patch,
-            base_resolution=low.resolution,
+            base_resolution=as_resolution(low.resolution),
             distilled=rows == 2,
         )
     except EdgeViTError as error:

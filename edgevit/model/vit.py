@@ -9,18 +9,19 @@ from typing import Any
 import keras
 
 from edgevit.activation_ranges import ActivationRanges
-from edgevit.config import ViTConfig
+from edgevit.config import ViTConfig, check_resolution
 from edgevit.errors import ConfigError, ModelError, ResolutionError
 from edgevit.files import replacing
 from edgevit.model.encoder import EncoderBlock
 from edgevit.model.heads import ClassificationHead
 from edgevit.model.patches import PatchEmbedding
 from edgevit.model.positions import Positions
+from edgevit_runtime.resolution import Resolution
 
 
 @keras.saving.register_keras_serializable("edgevit")
 class ViT(keras.Model):
-    """Raw pixels [batch, R, R, 3] in 0..255, any dtype, any R that the patch divides -> logits [batch, classes].
+    """Raw pixels [batch, H, W, 3] in 0..255, any dtype, any sides that the patch divides -> logits [batch, classes].
 
     Dosovitskiy et al. 2021 (https://arxiv.org/abs/2010.11929). One set of weights serves every resolution.
     """
@@ -52,7 +53,7 @@ class ViT(keras.Model):
         if config.distilled:
             self.distillation_head = ClassificationHead(config.width, config.classes, 1, name="distillation_head")
             self.heads.append(self.distillation_head)
-        self.build((None, config.base_resolution, config.base_resolution, 3))
+        self.build((None, config.base_resolution.height, config.base_resolution.width, 3))
 
     def build(self, input_shape: Any) -> None:
         tokens = (None, None, self.config.width)
@@ -63,12 +64,13 @@ class ViT(keras.Model):
 
     def features(self, images: Any, training: bool | None = None) -> Any:
         """All tokens after the last norm, the class token (and a distillation token) first: [batch, N, width]."""
-        if images.shape[1] is None or images.shape[1] != images.shape[2]:
+        _, height, width, _ = images.shape
+        if height is None or width is None:
             raise ResolutionError(
-                f"pictures must be square and their size known when a graph is traced, not {tuple(images.shape)}; "
+                f"the size of pictures must be known when a graph is traced, and it is not in {tuple(images.shape)}; "
                 "with model.fit and model.predict keep to one resolution, or call the model"
             )
-        self.config.grid(images.shape[1])
+        check_resolution(Resolution(width, height), self.config.patch)
         tokens = self.positions(self.patches(images))
         for block in self.blocks:
             tokens = block(tokens, training=training)
@@ -141,7 +143,7 @@ def read_keras(path: str | Path) -> keras.Model:
         )
     try:
         return keras.saving.load_model(path, compile=False)
-    except ConfigError as error:
+    except (ConfigError, ResolutionError) as error:
         raise ModelError(f"{path}: {error}") from error
     except Exception as error:  # Keras raises whatever the damage meets first
         raise ModelError(f"{path} is damaged or is not a Keras model: {first_line(error)}") from error

@@ -14,8 +14,8 @@ from support.sample_pictures import random_picture
 def place(tmp_path, tiny_keras, tiny_tflite, class_folder, tiny_model):
     """A folder with good files and with every kind of bad one."""
     from converters.graph.lowering import lower, model_arrays
-    from edgevit.config import variant_config
     from edgevit.model import build
+    from edgevit.variants import variant_config
 
     shutil.copy(tiny_keras, tmp_path / "good.keras")
     shutil.copy(tiny_tflite, tmp_path / "good.tflite")

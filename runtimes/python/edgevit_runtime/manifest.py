@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from edgevit_runtime.errors import ArtefactError, EdgeViTError, ResolutionError
-from edgevit_runtime.preprocess.pipeline import parse_policy
+from edgevit_runtime.preprocess.policy import parse_policy
 from edgevit_runtime.verify.flatbuffer import DamagedError, Fields, Parser
 from edgevit_runtime.verify.integrity import SIZE_BYTES as SEAL_BYTES
 from edgevit_runtime.verify.tflite_schema import TABLES

@@ -19,7 +19,8 @@ from edgevit_runtime.engines import cache
 from edgevit_runtime.engines.interpreters import Array, check_int4, open_backend
 from edgevit_runtime.errors import ArtefactError, BackendError, EdgeViTError, PictureError
 from edgevit_runtime.manifest import Manifest, Signature, Tensor, read_manifest
-from edgevit_runtime.preprocess.pipeline import MAX_PIXELS, Picture, prepare
+from edgevit_runtime.preprocess.fitting import prepare
+from edgevit_runtime.preprocess.pictures import MAX_PIXELS, Picture
 from edgevit_runtime.verify.integrity import check_seal
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from edgevit_runtime.errors import EdgeViTError, PictureError
-from edgevit_runtime.preprocess.pipeline import SUFFIXES, Picture
+from edgevit_runtime.preprocess.pictures import SUFFIXES, Picture
 
 Named = tuple[str, Picture]
 """(what to call it, the picture)"""
