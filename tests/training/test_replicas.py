@@ -21,10 +21,11 @@ from edgevit.model import build, named_weights
 from edgevit.training import TrainSpec
 from edgevit.training.batches import TrainingBatch
 from edgevit.training.learner import Learner
+from edgevit_runtime.resolution import Resolution
 
 config = ViTConfig(width=32, depth=2, heads=2, classes=4, mlp_width=64, patch=16, base_resolution=32)
 images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), np.uint8)
-batch = TrainingBatch(images, (np.arange(8) % 4).astype(np.int32), 32)
+batch = TrainingBatch(images, (np.arange(8) % 4).astype(np.int32), Resolution(32))
 results = []
 for strategy in (None, tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])):
     spec = TrainSpec(batch=8, learning_rate=1e-2, ema=0.9, warmup_share=0.0, clip_norm=1e6)
