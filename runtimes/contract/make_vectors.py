@@ -149,10 +149,10 @@ def fitting_vectors() -> dict[str, Any]:
     return {
         "format": (
             "Sizes are [width, height], points [x, y] of pixels' edges. A picture of size `picture` is brought to "
-            "`resolution` under `policy`: the whole of it becomes `scaled`, whose upper left corner lies at (left, top) "
-            "of the prepared picture, below 0 where it is cropped; all whole numbers. `points` of the prepared picture "
-            "lie at `in_picture` of the picture, and those back at `points`: x_picture = (x - left) * width / scaled "
-            "width; to 1e-6 relative."
+            "`resolution` under `policy`: the whole of it becomes `scaled`, whose upper left corner lies at (left, "
+            "top) of the prepared picture, below 0 where it is cropped; all whole numbers. `points` of the "
+            "prepared picture lie at `in_picture` of the picture, and those back at `points`: x_picture = "
+            "(x - left) * width / scaled width; to 1e-6 relative."
         ),
         "cases": list(fitting_cases()),
     }

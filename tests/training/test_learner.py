@@ -41,7 +41,8 @@ class Oracle:
     """A teacher that always names one class, and remembers what size it was shown."""
 
     def __init__(self, index, resolution=None):
-        self.index, self.resolution, self.sizes = index, resolution, []
+        self.index, self.sizes = index, []
+        self.resolution = None if resolution is None else as_resolution(resolution)
 
     def logits(self, images):
         from keras import ops
