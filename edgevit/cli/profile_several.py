@@ -16,6 +16,7 @@ from edgevit.latency.profile import unmet
 from edgevit.report.text import marks, sentences
 from edgevit.report.text.comparison_table import comparison_view
 from edgevit.report.text.profile_tables import operators_view
+from edgevit_runtime.resolution import Resolution
 
 
 def profile_several(
@@ -23,7 +24,7 @@ def profile_several(
     request: ProfileRequest,
     device: str,
     benchmark_model: Path | None,
-    unseen: Sequence[int],
+    unseen: Sequence[Resolution],
     budget_ms: float | None,
     console: Console,
     json_target: str | None,

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from edgevit.config import check_resolution
 from edgevit.errors import BudgetError, EdgeViTError, ProfileError
 from edgevit.latency.budget import LatencyPrediction, Recommendation, predict, predicted_resolution, recommend
-from edgevit.latency.curve import Curve
+from edgevit.latency.cost import patches_of
+from edgevit.latency.curve import Curve, fit
 from edgevit.latency.measuring_conditions import Cooling
 from edgevit.latency.point import Point, common_patch
 from edgevit.latency.sustained_run import Sustained
+from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
 
 __all__ = ["SCHEMA", "Profile", "unmet"]
 
@@ -21,7 +22,7 @@ SCHEMA = "edgevit.profile/1"
 
 @dataclass(frozen=True)
 class Profile:
-    """A whole edgevit.profile/1 document; points ascend by resolution."""
+    """A whole edgevit.profile/1 document; points ascend by resolution, and so by tokens."""
 
     device: Mapping[str, Any]
     """The machine and the interpreter, as the runtime describes them."""
@@ -76,7 +77,7 @@ class Profile:
         """How the device was reached: `local`, `ssh://pi`; nothing where the document does not say."""
         return str(self.device.get("name") or "")
 
-    def point(self, resolution: int) -> Point | None:
+    def point(self, resolution: Resolution) -> Point | None:
         """What was measured at a resolution; None where nothing was."""
         return next((point for point in self.points if point.resolution == resolution), None)
 
@@ -84,6 +85,16 @@ class Profile:
     def series(self) -> tuple[Profile, ...]:
         """A profile for each number of threads: this one, then the others."""
         return (self, *self.others)
+
+    def fitted(self) -> Profile:
+        """A copy with the curve through the points, or a note why there is none."""
+        points = self.points
+        try:
+            counts, medians = [point.tokens for point in points], [point.median_ms for point in points]
+            curve = fit(counts, medians, [point.resolution for point in points])
+        except ProfileError as error:
+            return replace(self, curve=None, curve_note=str(error))
+        return replace(self, curve=curve, curve_note=None)
 
     def within(self, budget_ms: float) -> Profile:
         """A copy with the recommendation for a budget, for each number of threads, or `over_budget`."""
@@ -99,18 +110,18 @@ class Profile:
             recommendation = replace(recommendation, predicted=predicted)
         return replace(self, recommendation=recommendation, over_budget=over_budget, others=others)
 
-    def predicting(self, resolutions: Sequence[int]) -> Profile:
+    def predicting(self, resolutions: Iterable[ResolutionLike]) -> Profile:
         """A copy with the curve's latency at `resolutions`; an error in `unanswered` for each it cannot tell."""
-        predictions, unanswered = [], []
-        for resolution in resolutions:
+        predictions, unanswered, wanted = [], [], [as_resolution(each) for each in resolutions]
+        for resolution in wanted:
             try:
-                check_resolution(resolution, self.patch)
+                patches_of(resolution, self.patch)
                 if self.curve is None:
                     raise ProfileError(f"cannot predict {resolution}: {self.curve_note}")
                 predictions.append(predict(self.points, self.curve, resolution))
             except EdgeViTError as error:
                 unanswered.append(error)
-        others = tuple(each.predicting(resolutions) for each in self.others)
+        others = tuple(each.predicting(wanted) for each in self.others)
         return replace(self, predictions=tuple(predictions), unanswered=tuple(unanswered), others=others)
 
     def to_dict(self) -> dict[str, Any]:
@@ -169,14 +180,14 @@ def _curve_document(curve: Curve, points: tuple[Point, ...]) -> dict[str, Any]:
         "crossover_resolution": curve.crossover_resolution(common_patch(points)),
         "points": [
             {
-                "resolution": point.resolution,
+                **point.resolution.to_fields(),
                 "tokens": point.tokens,
                 "fitted_ms": curve.predict(point.tokens),
                 "residual_ms": point.median_ms - curve.predict(point.tokens),
                 "linear_ms": curve.linear_ms(point.tokens),
                 "quadratic_ms": curve.quadratic_ms(point.tokens),
                 "quadratic_share": curve.quadratic_share(point.tokens),
-                "leave_one_out_error": curve.left_out_error(point.tokens),
+                "leave_one_out_error": curve.left_out_error(point.resolution),
             }
             for point in points
         ],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edgevit.documents import Record, read_document
 from edgevit.errors import DocumentError, ProfileError
-from edgevit.latency.curve import Curve, LeftOut, fit
+from edgevit.latency.curve import Curve, LeftOut
 from edgevit.latency.measuring_conditions import Cooling
 from edgevit.latency.point import Point
 from edgevit.latency.profile import SCHEMA, Profile
@@ -20,12 +20,7 @@ _OF_ONE_SERIES = ("points", "load_ms", "curve", "curve_note", "recommendation", 
 
 def assemble(measured: Record) -> Profile:
     """A device's answer, edgevit.profile/1 without a curve, becomes a profile with one, or a note why not."""
-    bare = replace(_read(measured), others=tuple(map(assemble, _series(measured))))
-    try:
-        curve = fit([point.tokens for point in bare.points], [point.median_ms for point in bare.points])
-    except ProfileError as error:
-        return replace(bare, curve=None, curve_note=str(error))
-    return replace(bare, curve=curve, curve_note=None)
+    return replace(_read(measured), others=tuple(map(assemble, _series(measured)))).fitted()
 
 
 def read_profile(path: Path) -> Profile:
@@ -47,7 +42,7 @@ def profile_from(record: Record) -> Profile:
     if record.has("recommendation"):
         stored = stored.within(record.record("recommendation").number("budget_ms"))
     if record.has("predictions"):
-        stored = stored.predicting([each.whole("resolution", least=1) for each in record.records("predictions")])
+        stored = stored.predicting([each.resolution() for each in record.records("predictions")])
     return stored
 
 
@@ -82,13 +77,13 @@ def _series(record: Record) -> list[Record]:
 
 def _read_curve(record: Record, points: tuple[Point, ...]) -> Curve:
     """The curve of a document; fitted times and shares follow from a, b and c, only the errors are read."""
-    tokens = {point.resolution: point for point in points}
+    measured = {point.resolution: point for point in points}
     left_out = []
     for each in record.records("points"):
-        point = tokens.get(each.whole("resolution", least=1))
+        point = measured.get(each.resolution())
         if point and each.has("leave_one_out_error"):
             error = each.number("leave_one_out_error", least=-1.0)
-            left_out.append(LeftOut(point.tokens, point.median_ms * (1.0 + error), error))
+            left_out.append(LeftOut(point.resolution, point.tokens, point.median_ms * (1.0 + error), error))
     return Curve(
         a_ms=record.number("a_ms"),
         b_ms_per_token=record.number("b_ms_per_token"),

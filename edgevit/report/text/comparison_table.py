@@ -16,6 +16,7 @@ from rich.text import Text
 from edgevit.latency.comparison import Comparison
 from edgevit.latency.point import TENTHS
 from edgevit.report.text import formatting, marks
+from edgevit_runtime.resolution import Resolution
 
 __all__ = ["comparison_view"]
 
@@ -95,7 +96,7 @@ def _lines(comparison: Comparison, first: str) -> list[str]:
     return lines
 
 
-def ratio(comparison: Comparison, index: int, resolution: int) -> str:
+def ratio(comparison: Comparison, index: int, resolution: Resolution) -> str:
     """The ratio as text; `!` where it is slower than allowed."""
     found = comparison.at(index, resolution)
     if found is None:

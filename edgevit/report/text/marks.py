@@ -10,6 +10,7 @@ from edgevit.latency.profile import Profile
 from edgevit.latency.reliability import Reliability
 from edgevit.report.text.formatting import ms
 from edgevit_runtime.measure.conditions import REASONS
+from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.wording import counted
 
 __all__ = [
@@ -67,7 +68,7 @@ def unstable(profile: Profile) -> str | None:
 
 def doubts(profile: Profile) -> list[str]:
     """Why points may not be the device's own latency: a line for each reason, with the resolutions it holds for."""
-    seen: dict[str, list[tuple[int, str]]] = {}
+    seen: dict[str, list[tuple[Resolution, str]]] = {}
     for point in profile.points:
         for doubt in point.doubtful:
             seen.setdefault(doubt.why, []).append((point.resolution, doubt.detail))
@@ -89,7 +90,7 @@ def _reason(why: str) -> str:
     return f"{REASONS[why]}: {REMEDIES[why]}" if why in REASONS else why
 
 
-def _listed(places: list[tuple[int, str]]) -> str:
+def _listed(places: list[tuple[Resolution, str]]) -> str:
     return ", ".join(str(each) for each in sorted({resolution for resolution, _ in places}))
 
 

@@ -107,7 +107,7 @@ def _row(point: Point, curve: Curve | None) -> list[str]:
     row = [str(point.resolution), str(point.tokens)]
     row += [formatting.mega(point.macs.linear_macs), formatting.mega(point.macs.attention_macs), median]
     if curve:
-        error = curve.left_out_error(point.tokens)
+        error = curve.left_out_error(point.resolution)
         row += [formatting.ms(curve.predict(point.tokens)), formatting.percent(curve.quadratic_share(point.tokens))]
         row += ["–" if error is None else f"{100 * error:+.1f} %"]
     return row

@@ -114,23 +114,22 @@ def remarks(profile: Profile) -> list[str]:
 def fit_quality(curve: Curve, profile: Profile) -> str:
     """R², and the worst that the curve does on a resolution it has not seen."""
     quality = f"R² {curve.r2:.4f}"
-    errors = {each.tokens: each.error for each in curve.left_out}
-    worst = max((p for p in profile.points if p.tokens in errors), key=lambda p: abs(errors[p.tokens]), default=None)
+    worst = max(curve.left_out, key=lambda each: abs(each.error), default=None)
     if worst is None:
         return quality
-    error = percent(abs(errors[worst.tokens]), 1)
+    error = percent(abs(worst.error), 1)
     return f"{quality}; a resolution left out of the fit is predicted within {error} (worst: {worst.resolution})"
 
 
 def crossover(curve: Curve, profile: Profile) -> str:
-    """Where the quadratic part overtakes the linear one, in tokens and as a resolution; marked as `equation` is."""
+    """Where the quadratic part overtakes the linear one, in tokens and as a square; marked as `equation` is."""
     tokens, resolution = curve.crossover_tokens, curve.crossover_resolution(profile.patch)
     mark = stands_on(profile)
     if tokens is None:
         return f"{mark}No quadratic part was found: over these resolutions time grows with N alone"
     if resolution is None:
         return f"{mark}The quadratic part outweighs the linear one at every resolution"
-    text = f"{mark}The quadratic part outweighs the linear one from N = {tokens:.0f} on (resolution {resolution:.0f})"
+    text = f"{mark}The quadratic part outweighs the linear one from N = {tokens:.0f} on (a square of {resolution:.0f})"
     smallest, largest = profile.points[0], profile.points[-1]
     if tokens > largest.tokens:
         return f"{text}, beyond what was measured: at every measured resolution the linear part is the larger"
@@ -166,4 +165,4 @@ def recommendation(found: Recommendation) -> str:
 def predicted(what: LatencyPrediction) -> str:
     """A resolution that the curve would allow beside the recommended one."""
     where = "beyond what was measured" if what.extrapolated else "not measured"
-    return f"By the curve {what.resolution} would take {marked(what.predicted_ms, what.trust)} ms ({where})"
+    return f"By the curve a square of {what.resolution} would take {marked(what.predicted_ms, what.trust)} ms ({where})"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import mmap
 import os
 import threading
@@ -20,6 +19,7 @@ from edgevit_runtime.engines.interpreters import Array, check_int4, open_backend
 from edgevit_runtime.errors import ArtefactError, BackendError, EdgeViTError, PictureError
 from edgevit_runtime.manifest import Manifest, Signature, Tensor, read_manifest
 from edgevit_runtime.preprocess.pipeline import MAX_PIXELS, Picture, prepare
+from edgevit_runtime.resolution import Resolution, as_resolution
 from edgevit_runtime.verify.integrity import check_seal
 
 if TYPE_CHECKING:
@@ -293,7 +293,7 @@ class Model:
 
     def _within_budget(self) -> Budget:
         """The budget's state; measures the ladder the first time that this device sees the artefact."""
-        from edgevit_runtime.adaptive_resolution import Budget
+        from edgevit_runtime.adaptive_resolution import Budget, latencies_to_json
 
         with self._measuring:
             if self._budget is None:
@@ -302,26 +302,27 @@ class Model:
                 if not kept:
                     kept = self._measure_ladder()
                     if self._remember:
-                        cache.write(name, json.dumps(kept).encode())
+                        cache.write(name, latencies_to_json(kept).encode())
                 assert self.budget_ms is not None
                 self._budget = Budget(self.budget_ms, kept)
             return self._budget
 
-    def _kept_latencies(self, name: str) -> dict[int, float]:
+    def _kept_latencies(self, name: str) -> dict[Resolution, float]:
         """What was measured before, or nothing where the file is not there or not right."""
-        try:
-            kept = {int(key): float(value) for key, value in json.loads(cache.read(name) or b"").items()}
-        except (ValueError, OverflowError, TypeError, AttributeError):
-            return {}
-        known = self._remember and set(kept) <= set(self.resolutions) and all(each > 0 for each in kept.values())
-        return kept if known else {}
+        from edgevit_runtime.adaptive_resolution import latencies_from_json
 
-    def _measure_ladder(self) -> dict[int, float]:
+        try:
+            kept = latencies_from_json(cache.read(name) or b"")
+        except ValueError:
+            return {}
+        return kept if self._remember and set(kept) <= set(self.resolutions) else {}
+
+    def _measure_ladder(self) -> dict[Resolution, float]:
         from edgevit_runtime.measure import timing
         from edgevit_runtime.verify import self_test
 
         calls = {}
-        for resolution in self.resolutions:
+        for resolution in map(as_resolution, self.resolutions):
             image = self_test.draw_picture(self_test.GENERATOR, 1, resolution)
             calls[resolution] = lambda image=image: self.outputs(image)
         return timing.medians_ms(calls, seconds=BUDGET_SECONDS)

@@ -101,7 +101,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     profile = command(
         "profile", commands.profile, "Measure the latency of each resolution on this machine.", several=True
     )
-    profile.add_argument("--resolutions", help="some of the ladder, such as 96,224 (default: all of it)")
+    profile.add_argument("--resolutions", help="some of the ladder, such as 96,640x384 (default: all of it)")
     profile.add_argument("--seconds", type=float, help="the most one resolution may take (default 3)")
     profile.add_argument("--duration", type=float, help="the most for timing all, pauses included, in seconds")
     profile.add_argument("--cpus", help="run on these processors only, such as 4-7")
@@ -111,7 +111,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     profile.add_argument(
         "--sustained", type=float, metavar="SECONDS", help="then run one for so long, beyond --duration"
     )
-    profile.add_argument("--sustained-at", type=int, metavar="RESOLUTION", help="which one (default: the artefact's)")
+    profile.add_argument("--sustained-at", metavar="RESOLUTION", help="which one (default: the artefact's)")
     profile.add_argument("--ops", action="store_true", help="where the time goes, beyond --duration")
     profile.add_argument("--json", metavar="[FILE.json]", help="print JSON, or write it to a file")
     for sub in (classify, watch, info, test):

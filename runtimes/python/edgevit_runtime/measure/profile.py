@@ -13,6 +13,7 @@ from edgevit_runtime.measure import machine, sustained, timing
 from edgevit_runtime.measure.conditions import COOL_DOWN_SECONDS, Watch
 from edgevit_runtime.measure.processors import as_ranges
 from edgevit_runtime.measure.sensors import Sensors
+from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution, as_resolutions
 from edgevit_runtime.verify import self_test
 from edgevit_runtime.verify.integrity import file_sha256
 
@@ -33,12 +34,12 @@ class MeasurementPlan(NamedTuple):
     sustained_at. cpus: what the process was kept on. ops: also where the time goes.
     """
 
-    resolutions: Iterable[int] | None = None
+    resolutions: Iterable[ResolutionLike] | None = None
     seconds: float | None = None
     duration_s: float | None = None
     cool_down_s: float = COOL_DOWN_SECONDS
     sustained_s: float | None = None
-    sustained_at: int | None = None
+    sustained_at: ResolutionLike | None = None
     cpus: Sequence[int] = ()
     ops: bool = False
 
@@ -54,7 +55,7 @@ def measure(
     """
     source = iter(models)
     first = next(source)
-    signatures = [first.manifest.signature(each) for each in sorted(set(plan.resolutions or first.resolutions))]
+    signatures = [first.manifest.signature(each) for each in as_resolutions(plan.resolutions or first.resolutions)]
     steady = _sustained_at(plan, first, signatures)
     sensors = sensors or Sensors(cpus=plan.cpus or _allowed())
     device = {**machine.describe(*first.backend), **sensors.describe(), "runtime": __version__}
@@ -64,7 +65,11 @@ def measure(
     device["temperature_c"] = watch.start.temperature_c
     peaks = _peaks(first, signatures)
     models = [first, *source]
-    calls = {(model.threads, each.resolution): _inference(model, each) for model in models for each in signatures}
+    calls = {
+        (model.threads, as_resolution(each.resolution)): _inference(model, each)
+        for model in models
+        for each in signatures
+    }
     latencies = timing.measure(
         calls,
         seconds=_seconds(plan, len(calls)),
@@ -74,10 +79,10 @@ def measure(
     )
     series: list[dict[str, Any]] = []
     for model in models:
-        keys = [(model.threads, each.resolution) for each in signatures]
+        keys = [(model.threads, as_resolution(each.resolution)) for each in signatures]
         points = [
             {
-                **_point(signature, latencies[key], peaks[signature.resolution] if model is first else None),
+                **_point(signature, latencies[key], peaks[key[1]] if model is first else None),
                 "conditions": watch.conditions(key),
                 "doubtful": [each._asdict() for each in watch.doubts(key, keys)],
             }
@@ -122,20 +127,20 @@ def _inference(model: Model, signature: Signature) -> Callable[[], object]:
     return lambda: model.outputs(image)
 
 
-def _peaks(model: Model, signatures: Sequence[Signature]) -> dict[int, int]:
+def _peaks(model: Model, signatures: Sequence[Signature]) -> dict[Resolution, int]:
     """Resolution -> the process's peak memory in its first inference, bytes."""
     peaks = {}
     for signature in signatures:
         run = _inference(model, signature)
         timing.reset_peak_rss()
         run()
-        peaks[signature.resolution] = timing.peak_rss_bytes()
+        peaks[as_resolution(signature.resolution)] = timing.peak_rss_bytes()
     return peaks
 
 
 def _point(signature: Signature, latency: timing.Latency, peak_bytes: int | None) -> dict[str, Any]:
     return {
-        "resolution": signature.resolution,
+        **as_resolution(signature.resolution).to_fields(),
         "tokens": signature.tokens,
         "macs": dict(signature.macs),
         "latency_ms": {
@@ -156,25 +161,24 @@ def _add_ops(model: Model, signatures: Sequence[Signature], points: Sequence[dic
         point["ops_ms"] = spent
 
 
-def _sustained_at(plan: MeasurementPlan, model: Model, signatures: Sequence[Signature]) -> int:
+def _sustained_at(plan: MeasurementPlan, model: Model, signatures: Sequence[Signature]) -> Resolution:
     """The resolution for the sustained run: the one asked for, the artefact's default, or the largest measured."""
-    measured = [each.resolution for each in signatures]
+    measured = [as_resolution(each.resolution) for each in signatures]
     if plan.sustained_at is None:
-        default = model.manifest.default_resolution
+        default = as_resolution(model.manifest.default_resolution)
         return default if default in measured else measured[-1]
-    if plan.sustained_at not in measured:
-        raise EdgeViTError(
-            f"--sustained-at {plan.sustained_at} is not among what is measured: {', '.join(map(str, measured))}"
-        )
-    return plan.sustained_at
+    wanted = as_resolution(plan.sustained_at)
+    if wanted not in measured:
+        raise EdgeViTError(f"--sustained-at {wanted} is not among what is measured: {', '.join(map(str, measured))}")
+    return wanted
 
 
 def _sustained(
     models: Sequence[Model],
-    resolution: int,
+    resolution: Resolution,
     seconds: float,
     watch: Watch,
-    calls: Mapping[tuple[int, int], Callable[[], object]],
+    calls: Mapping[tuple[int, Resolution], Callable[[], object]],
     on_progress: Progress | None,
 ) -> dict[str, Any]:
     """The sustained run, from a cool start, on the most threads of those asked for: they heat the most."""
@@ -186,4 +190,4 @@ def _sustained(
         watch.sensors,
         on_progress=on_progress,
     )
-    return {"resolution": resolution, "threads": threads, **found}
+    return {**resolution.to_fields(), "threads": threads, **found}

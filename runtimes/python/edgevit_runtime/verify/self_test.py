@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from edgevit_runtime.errors import ArtefactError
+from edgevit_runtime.resolution import ResolutionLike, as_resolution
 
 GENERATOR = "blocks/1"
 BLOCKS = 16
@@ -58,11 +59,11 @@ class SelfTestResult:
         }
 
 
-def draw_picture(generator: str, seed: int, resolution: int) -> np.ndarray[Any, Any]:
-    """uint8 [resolution, resolution, 3] of 16 x 16 coloured blocks; integers only, so equal on every platform.
+def draw_picture(generator: str, seed: int, resolution: ResolutionLike) -> np.ndarray[Any, Any]:
+    """uint8 [height, width, 3] of 16 x 16 coloured blocks; integers only, so equal on every platform.
 
     `blocks/1`: state = seed; for each of the 16 x 16 x 3 values, row by row, state = (state * 1664525 + 1013904223)
-    mod 2³² and the value is its top 8 bits; pixel (y, x) shows block (16 y // resolution, 16 x // resolution).
+    mod 2³² and the value is its top 8 bits; pixel (y, x) shows block (16 y // height, 16 x // width).
     """
     if generator != GENERATOR:
         raise ArtefactError(
@@ -73,5 +74,7 @@ def draw_picture(generator: str, seed: int, resolution: int) -> np.ndarray[Any, 
         state = (state * 1664525 + 1013904223) % 2**32
         values.append(state >> 24)
     blocks = np.array(values, np.uint8).reshape(BLOCKS, BLOCKS, 3)
-    index = np.arange(resolution) * BLOCKS // resolution
-    return np.ascontiguousarray(blocks[index][:, index])
+    size = as_resolution(resolution)
+    rows = np.arange(size.height) * BLOCKS // size.height
+    columns = np.arange(size.width) * BLOCKS // size.width
+    return np.ascontiguousarray(blocks[rows][:, columns])
