@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from support.waiting import LIMIT_S
+
 SCRIPT = """
 import json, sys
 import numpy as np
@@ -41,8 +43,7 @@ print(json.dumps({"replicas": [one, two], "losses": [losses, others], "error": e
 
 @pytest.mark.slow
 def test_two_replicas_learn_what_one_does():
-
-    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=LIMIT_S, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["replicas"] == [1, 2]
