@@ -16,8 +16,8 @@ from converters.artefact.audit import RungAudit, audit, check_lowering, self_tes
 from converters.artefact.file_writer import OnStep, check_finite, check_target, write
 from converters.artefact.ladder import Rung, merge
 from converters.artefact.manifest_writer import manifest_bytes, signature_entry, source_entry, with_choices
-from converters.artefact.packing import pack
 from converters.graph.lowering import Arrays, Folded, lower, model_arrays, output_names
+from converters.graph.packing import pack
 from converters.graph.positions import InFloats, InIntegers
 from converters.quantize.calibration import calibration_files
 from converters.quantize.post_training import Prepared, look, without_pictures
@@ -31,7 +31,7 @@ from edgevit.errors import ConversionError
 from edgevit.model import ForeignModel, ViT, load_any
 
 if TYPE_CHECKING:
-    from converters.search.mixed_precision import Selection
+    from converters.search.selection import Selection
 
 JUDGES_OURS = (
     "--validation and --max-drop judge edgevit's own models; of another, convert first, then "

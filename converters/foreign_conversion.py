@@ -16,8 +16,8 @@ from converters.artefact.audit import RungAudit, audit, check_lowering, self_tes
 from converters.artefact.file_writer import OnStep, check_finite, check_target, write
 from converters.artefact.ladder import Rung, merge
 from converters.artefact.manifest_writer import manifest_bytes, signature_entry, source_entry, with_choices
-from converters.artefact.packing import pack
 from converters.graph.lowering import output_names
+from converters.graph.packing import pack
 from converters.graph.tracing import total_stride, trace
 from converters.quantize.activations import TensorRanges
 from converters.quantize.calibration import calibration_files, calibration_images

@@ -35,9 +35,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from converters.artefact.ladder import set_inputs
 from converters.graph.arithmetic import Arithmetic, Linear
 from converters.graph.positions import POSITIONS, InFloats, Resampling, resample_positions
+from converters.graph.tflite_model import set_inputs
 from edgevit.config import ViTConfig
 from edgevit.errors import unknown_key
 from edgevit.model import ViT, named_weights

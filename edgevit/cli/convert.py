@@ -23,7 +23,7 @@ from edgevit.files import check_writable
 
 if TYPE_CHECKING:
     from converters.quantize.recipes import Recipe
-    from converters.search.mixed_precision import Trial
+    from converters.search.selection import Trial
 
 
 @click.command("convert", cls=JsonCommand)

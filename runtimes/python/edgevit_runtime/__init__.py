@@ -11,13 +11,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from edgevit_runtime.errors import ArtefactError, BackendError, EdgeViTError, PictureError, ResolutionError
+from edgevit_runtime.version import __version__
 
 if TYPE_CHECKING:
     from edgevit_runtime.manifest import Manifest, read_manifest
     from edgevit_runtime.model import ClassScore, Model, Result
     from edgevit_runtime.verify.self_test import SelfTestResult, SignatureCheck
-
-__version__ = "0.1.0"
 
 __all__ = [
     "ArtefactError",

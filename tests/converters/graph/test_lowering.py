@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from converters.artefact.ladder import Rung, merge
-from converters.artefact.packing import pack
 from converters.graph.lowering import fold, graph, lower, model_arrays
+from converters.graph.packing import pack
 from converters.graph.positions import InFloats, InIntegers, resample_positions
 from edgevit.model import build, named_weights, transfer
 

@@ -10,7 +10,8 @@ from PIL import Image
 
 from converters import convert
 from converters.quantize.recipes import OUTSIDE
-from converters.search.mixed_precision import Part, _fewest, select
+from converters.search.mixed_precision import _fewest, select
+from converters.search.selection import Part
 from converters.search.validation import Answers, Drop, Validation
 from edgevit.errors import ConfigError, ConversionError, DataError
 from edgevit.evaluation import evaluate

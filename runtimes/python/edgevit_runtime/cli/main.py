@@ -9,10 +9,10 @@ import argparse
 import sys
 from typing import Any
 
-from edgevit_runtime import __version__
 from edgevit_runtime.cli import commands
 from edgevit_runtime.engines.quiet import silence_exit
 from edgevit_runtime.errors import EdgeViTError
+from edgevit_runtime.version import __version__
 
 
 def main(args: list[str] | None = None) -> None:
