@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "devices": set(),
     "latency": {"devices", "statistics"},
     "training": {"model", "data", "checkpoints"},
-    "converters": {"model", "data", "checkpoints", "latency"},
+    "converters": {"model", "data", "checkpoints", "latency", "statistics"},
     "model_inspection": set(),
     "statistics": set(),
     "evaluation": {"model", "data", "statistics"},
