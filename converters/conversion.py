@@ -15,12 +15,12 @@ from converters.artefact.audit import RungAudit, audit, check_lowering, self_tes
 from converters.artefact.file_writer import OnStep, check_finite, check_target, write
 from converters.artefact.ladder import Rung, merge
 from converters.artefact.manifest_writer import manifest_bytes, signature_entry, source_entry, with_choices
-from converters.artefact.packing import pack
 from converters.graph.folded import Folded, model_arrays
 from converters.graph.folding import Arrays
 from converters.graph.heads import heads_of
 from converters.graph.heads.head import Head
 from converters.graph.lowering import lower
+from converters.graph.packing import pack
 from converters.graph.positions import InFloats, InIntegers
 from converters.quantize.calibration import calibration_files
 from converters.quantize.post_training import Prepared, look, without_pictures
@@ -37,7 +37,7 @@ from edgevit.tasks import TASKS, Task, find_tasks
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolutions
 
 if TYPE_CHECKING:
-    from converters.search.mixed_precision import Selection
+    from converters.search.selection import Selection
 
 JUDGES_OURS = (
     "--validation and --max-drop judge edgevit's own models; of another, convert first, then "

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from ai_edge_litert.tools import flatbuffer_utils
 from numpy.typing import NDArray
 
 from converters.graph.macs import count
+from converters.graph.tflite_model import names_of, op_name, tensor_name
 from converters.quantize.recipes import Recipe
 from edgevit.errors import AuditError
 from edgevit.latency.cost import Cost
@@ -74,7 +74,7 @@ def audit(flatbuffer: bytes, recipe: Recipe, name: str, *, most: int | None = 1)
     partitions = placed.count("DELEGATE")
     result = RungAudit(
         ops=dict(Counter(op_name(model.operatorCodes[op.opcodeIndex]) for op in subgraph.operators)),
-        dtypes=dict(Counter(_names(schema.TensorType)[tensor.type] for tensor in subgraph.tensors)),
+        dtypes=dict(Counter(names_of(schema.TensorType)[tensor.type] for tensor in subgraph.tensors)),
         partitions=partitions,
         ops_outside=_ops_outside(interpreter, len(subgraph.operators)),
         input=_tensor(subgraph.tensors[subgraph.inputs[0]]),
@@ -113,29 +113,12 @@ def _is_allocated(interpreter: Any, tensor: int) -> bool:
     return True
 
 
-@cache
-def _names(enum: Any) -> dict[int, str]:
-    return {value: name for name, value in vars(enum).items() if isinstance(value, int)}
-
-
-def tensor_name(tensor: Any) -> str:
-    """As text, of one that was read from a file or made here."""
-    return tensor.name.decode() if isinstance(tensor.name, bytes) else str(tensor.name)
-
-
-def op_name(code: Any) -> str:
-    if code.customCode:
-        return str(code.customCode)
-    return _names(schema.BuiltinOperator)[flatbuffer_utils.get_builtin_code_from_operator_code(code)]
-
-
 def _tensor(tensor: Any) -> TensorAudit:
     quantization = tensor.quantization
     quantized = quantization is not None and quantization.scale is not None and len(quantization.scale)
-    name = tensor.name.decode() if isinstance(tensor.name, bytes) else str(tensor.name)
     return TensorAudit(
-        name=name,
-        dtype=_names(schema.TensorType)[tensor.type].lower(),
+        name=tensor_name(tensor),
+        dtype=names_of(schema.TensorType)[tensor.type].lower(),
         shape=tuple(map(int, tensor.shape)),
         scale=float(quantization.scale[0]) if quantized else 0.0,
         zero_point=int(quantization.zeroPoint[0]) if quantized else 0,

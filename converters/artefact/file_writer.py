@@ -12,7 +12,7 @@ import numpy as np
 from converters.artefact import tflite_metadata
 from converters.artefact.ladder import add_metadata
 from converters.artefact.manifest_writer import stamp_size
-from converters.artefact.packing import pack
+from converters.graph.packing import pack
 from edgevit.errors import AuditError, ConversionError
 from edgevit.files import check_writable, replacing
 from edgevit_runtime import Model

@@ -24,7 +24,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from converters.artefact.ladder import set_inputs
 from converters.graph.arithmetic import Arithmetic
 from converters.graph.attention import ATTENTION_GRAPHS
 from converters.graph.folded import Folded, fold
@@ -33,6 +32,7 @@ from converters.graph.heads import classifying, heads_of
 from converters.graph.heads.head import Head, Tokens
 from converters.graph.norms import convolve, front_rows, multiply, normalise, put_in_front
 from converters.graph.positions import POSITIONS, InFloats, Resampling
+from converters.graph.tflite_model import set_inputs
 from edgevit.config import Grid, ViTConfig
 from edgevit.errors import unknown_key
 from edgevit.tasks import Classify

@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 from ai_edge_litert.tools import flatbuffer_utils
 
-from converters.artefact.audit import op_name
+from converters.graph.tflite_model import op_name
 from edgevit.errors import ConversionError
 from edgevit.model.foreign import ForeignModel
 from edgevit.pixels import Pixels

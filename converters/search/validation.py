@@ -19,6 +19,7 @@ from edgevit.config import ViTConfig
 from edgevit.data.folders import decode_batches, read_folder
 from edgevit.errors import DataError
 from edgevit.model import ViT
+from edgevit.statistics import Z_95, paired_interval
 from edgevit_runtime.preprocess.policy import parse_policy
 from edgevit_runtime.resolution import Resolution
 
@@ -35,18 +36,30 @@ class Drop:
 
     top1: float
     """Float's top-1 less the artefact's: negative where that is better."""
-    standard_error: float
-    """Of `top1`, paired: as if the pictures were drawn at random."""
+    low: float
+    high: float
+    """The ends of its 95 % interval, as if the pictures were drawn at random: `statistics.paired_interval`."""
     agreement: float
 
     @classmethod
     def between(cls, exact: Answers, ours: Answers) -> Drop:
-        differences = exact.right.astype(np.float64) - ours.right
-        error = float(differences.std() / np.sqrt(len(differences)))
-        return cls(float(differences.mean()), error, exact.agreement(ours))
+        only_exact, only_ours = int((exact.right & ~ours.right).sum()), int((ours.right & ~exact.right).sum())
+        ends = paired_interval(only_exact, only_ours, exact.count)
+        return cls((only_exact - only_ours) / exact.count, *ends, exact.agreement(ours))
+
+    @property
+    def standard_error(self) -> float:
+        """That the interval stands for."""
+        return (self.high - self.low) / (2.0 * Z_95)
 
     def to_dict(self) -> dict[str, float]:
-        return {"drop": self.top1, "drop_standard_error": self.standard_error, "agreement": self.agreement}
+        return {
+            "drop": self.top1,
+            "drop_low": self.low,
+            "drop_high": self.high,
+            "drop_standard_error": self.standard_error,
+            "agreement": self.agreement,
+        }
 
 
 class Validation:

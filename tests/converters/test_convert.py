@@ -8,7 +8,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from converters import convert, inspect
-from converters.artefact.audit import op_name
+from converters.graph.tflite_model import op_name
 from converters.quantize.recipes import RECIPES
 from edgevit.errors import AuditError, ConfigError, ConversionError, DataError, ModelError, ResolutionError
 from edgevit_runtime import Model, read_manifest

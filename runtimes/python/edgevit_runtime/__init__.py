@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from edgevit_runtime.errors import ArtefactError, BackendError, EdgeViTError, PictureError, ResolutionError
+from edgevit_runtime.version import __version__
 
 if TYPE_CHECKING:
     from edgevit_runtime.manifest import Manifest, read_manifest
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from edgevit_runtime.tasks.classify import Classification, ClassScore
     from edgevit_runtime.tasks.features import PictureFeatures
     from edgevit_runtime.verify.self_test import SelfTestResult, SignatureCheck
-
-__version__ = "0.1.0"
 
 __all__ = [
     "ArtefactError",

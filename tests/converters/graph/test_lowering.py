@@ -5,9 +5,9 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from converters.artefact.ladder import Rung, merge
-from converters.artefact.packing import pack
 from converters.graph.folded import fold, model_arrays
 from converters.graph.lowering import graph, lower
+from converters.graph.packing import pack
 from converters.graph.positions import InFloats, InIntegers, resample_positions
 from edgevit.config import Grid
 from edgevit.model import build, named_weights, transfer

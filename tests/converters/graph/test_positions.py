@@ -6,13 +6,14 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from converters import convert
-from converters.artefact.audit import tensor_name
 from converters.artefact.ladder import Rung, merge
-from converters.artefact.packing import pack
 from converters.graph.arithmetic import Arithmetic
 from converters.graph.folded import model_arrays
 from converters.graph.lowering import lower
-from converters.graph.positions import InFloats, InIntegers, in_8_bits, matrices, ranges_of, resample_positions
+from converters.graph.packing import pack
+from converters.graph.positions import InFloats, InIntegers, in_8_bits, matrices, resample_positions
+from converters.graph.tflite_model import tensor_name
+from converters.quantize.position_table import ranges_of
 from edgevit.config import Grid
 from edgevit.model.positions import bicubic_matrix
 from edgevit_runtime import Model

@@ -11,12 +11,12 @@ import sys
 from functools import partial
 from typing import Any
 
-from edgevit_runtime import __version__
 from edgevit_runtime.cli import commands
 from edgevit_runtime.engines.quiet import silence_exit
 from edgevit_runtime.errors import EdgeViTError
 from edgevit_runtime.tasks import TASKS
 from edgevit_runtime.tasks.task import Command
+from edgevit_runtime.version import __version__
 
 
 def main(args: list[str] | None = None) -> None:

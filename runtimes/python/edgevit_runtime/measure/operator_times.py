@@ -13,18 +13,16 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from edgevit_runtime.engines.litert_c import Compiled, Library
 from edgevit_runtime.errors import BackendError
 from edgevit_runtime.manifest import read_manifest
+from edgevit_runtime.measure.measured_model import MeasuredModel
 from edgevit_runtime.signature import Signature
 from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
-
-if TYPE_CHECKING:
-    from edgevit_runtime.model import Model
 
 WARM_UP, RUNS = 5, 30
 _LINE = re.compile(r"^\s*(\S.*?)\s+[\d.]+\s+[\d.]+\s+([\d.]+)\s+[\d.]+%\s+[\d.]+%\s+[\d.]+\s+(\d+)\s+\S+\s*$")
@@ -45,7 +43,7 @@ _PARTS = (
 )
 
 
-def ops_ms(model: Model, signatures: Sequence[Signature]) -> list[dict[str, float]]:
+def ops_ms(model: MeasuredModel, signatures: Sequence[Signature]) -> list[dict[str, float]]:
     """ms of one inference in each kind of operator, for each signature; see `by_part`.
 
     Raises `BackendError` where this LiteRT was not tried, or the profiler fails.

@@ -22,10 +22,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from edgevit_runtime import __version__
 from edgevit_runtime.errors import EdgeViTError, PictureError, ResolutionError
 from edgevit_runtime.model import Model
 from edgevit_runtime.serve.metrics import Metrics
+from edgevit_runtime.version import __version__
 
 FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 

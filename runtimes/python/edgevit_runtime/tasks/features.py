@@ -187,7 +187,7 @@ def _run_features(options: argparse.Namespace, open_model: Callable[..., Any]) -
 
 def _write_npz(path: str, arrays: Mapping[str, Array]) -> None:
     """Whole or not at all."""
-    from edgevit_runtime.engines.cache import replacing
+    from edgevit_runtime.atomic_write import replacing
 
     try:
         with replacing(path) as partial, open(partial, "wb") as file:
