@@ -193,9 +193,7 @@ def deit_artefact(deit, real_data, workshop) -> Callable[..., Path]:
     def call(recipe: str, resolutions: tuple[int, ...], logits: bool = False) -> Path:
         def converted(path: Path) -> None:
             calibration = real_data / "imagenet_calibration" if get_recipe(recipe).needs_calibration else None
-            convert(
-                deit, path, recipe=recipe, resolutions=resolutions, calibration=calibration, logits=logits
-            )
+            convert(deit, path, recipe=recipe, resolutions=resolutions, calibration=calibration, logits=logits)
 
         span = "-".join(map(str, resolutions))
         return once(workshop / f"deit-{recipe}-{span}{'-logits' if logits else ''}.tflite", converted)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -35,9 +35,9 @@ def _task_options(command: Callable[..., None]) -> Callable[..., None]:
         if parse is None:
             command = click.option(name, is_flag=True, help=option.help)(command)
         else:
-            command = click.option(name, callback=lambda _c, _p, text, parse=parse: text and parse(text), help=option.help)(
-                command
-            )
+            command = click.option(
+                name, callback=lambda _c, _p, text, parse=parse: text and parse(text), help=option.help
+            )(command)
     return command
 
 
@@ -85,7 +85,9 @@ def _task_options(command: Callable[..., None]) -> Callable[..., None]:
     type=click.Path(path_type=Path),
     help="Write what --max-drop chose as a .toml recipe, and what is good enough so far while it searches.",
 )
-@click.option("--task", help="What it is to answer: classify, features, or both: classify,features [default: classify].")
+@click.option(
+    "--task", help="What it is to answer: classify, features, or both: classify,features [default: classify]."
+)
 @_task_options
 @json_option
 @quiet_option

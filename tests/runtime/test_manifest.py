@@ -77,9 +77,7 @@ def test_newer_major_version_is_refused_and_newer_minor_read(tiny_tflite):
         parse_manifest(json.dumps({**raw, "schema_version": [1, 0]}).encode())
 
 
-@pytest.mark.parametrize(
-    "key", ["recipe", "model", "tasks", "signatures", "default_resolution"]
-)
+@pytest.mark.parametrize("key", ["recipe", "model", "tasks", "signatures", "default_resolution"])
 def test_manifest_with_something_missing(tiny_tflite, key):
     raw = {name: value for name, value in read_manifest(tiny_tflite).raw.items() if name != key}
     with pytest.raises(ArtefactError, match="its manifest is damaged"):
