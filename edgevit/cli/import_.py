@@ -38,8 +38,8 @@ LADDER = (128, 160, 192, 224, 256)
 @click.option(
     "--classes",
     type=click.IntRange(min=0),
-    help="A new head of so many classes, for `edgevit train --from`; 0: none, a backbone alone, as a checkpoint without "
-    "a head (DINOv2) becomes anyway.",
+    help="A new head of so many classes, for `edgevit train --from`; 0: none, a backbone alone, "
+    "as a checkpoint without a head (DINOv2) becomes anyway.",
 )
 @json_option
 @quiet_option

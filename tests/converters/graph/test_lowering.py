@@ -5,8 +5,8 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from converters.artefact.ladder import Rung, merge
-from converters.graph.heads import classifying
 from converters.graph.folded import fold, model_arrays
+from converters.graph.heads import classifying
 from converters.graph.lowering import graph, lower
 from converters.graph.packing import pack
 from converters.graph.positions import InFloats, InIntegers, resample_positions
@@ -61,7 +61,7 @@ def test_positions_may_be_learned_on_a_rectangle(tiny_model, resolution, resampl
     assert (folded.resampling is not None) == (resampling is not None and resolution in ("64", "48x96"))
     expected = np.asarray(model(images))
     np.testing.assert_allclose(graph(model.config, folded)(images)["logits"], expected, atol=2e-4)
-    flatbuffer = lower(model.config, arrays, wanted, resampling=resampling, classifying(model.config))
+    flatbuffer = lower(model.config, arrays, wanted, classifying(model.config), resampling=resampling)
     interpreter = Interpreter(model_content=flatbuffer)
     interpreter.allocate_tensors()
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], images)
