@@ -10,8 +10,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 # What each part may import besides itself. Everything may use edgevit_runtime, config, variants, errors, files,
-# documents, activation_ranges, pixels and foreign_config.
+# documents, activation_ranges, pixels, foreign_config and version.
 BASE = {"config", "variants", "errors", "files", "documents", "activation_ranges", "pixels", "foreign_config"}
+BASE |= {"version"}
 MAY_IMPORT = {
     "config": {"errors"},
     "variants": {"config", "errors"},
@@ -21,19 +22,26 @@ MAY_IMPORT = {
     "pixels": {"config", "errors"},
     "files": {"errors"},
     "documents": {"errors"},
+    "version": set(),
+    "quiet_keras": set(),
     "model": set(),
     "data": set(),
     "checkpoints": {"model"},
     "devices": set(),
     "latency": {"devices", "statistics"},
     "training": {"model", "data", "checkpoints"},
-    "converters": {"model", "data", "checkpoints", "latency", "statistics"},
+    "tasks": {"model", "accuracy", "statistics"},
+    "accuracy": {"statistics"},
+    "predictors": {"model", "tasks", "accuracy", "statistics"},
+    "converters": {"model", "data", "checkpoints", "latency", "tasks", "accuracy", "statistics"},
     "model_inspection": set(),
     "statistics": set(),
-    "evaluation": {"model", "data", "statistics"},
+    "evaluation": {"model", "data", "tasks", "predictors", "accuracy", "statistics"},
     "report": {"latency", "statistics"},
-    "cli": {"report", "latency", "devices", "training", "converters", "checkpoints", "data", "model", "evaluation"}
-    | {"model_inspection"},
+    "api": {"report", "latency", "devices", "training", "converters", "checkpoints", "data", "model", "evaluation"}
+    | {"model_inspection", "tasks", "quiet_keras"},
+    # What a command shows is made of what the api hands it; deploy and synthetic are one call each.
+    "cli": {"api", "report", "latency", "tasks", "devices", "data"},
 }
 
 
@@ -168,6 +176,9 @@ def fresh(code):
         "edgevit.cli.profile",
         "edgevit.cli.report",
         "edgevit.cli.inspect",
+        "edgevit.api.train",
+        "edgevit.api.convert",
+        "edgevit.api.evaluate",
         "edgevit_runtime",
         "edgevit_runtime.engines.interpreters",
         "edgevit_runtime.model",
