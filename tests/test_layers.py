@@ -9,9 +9,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# What each part may import besides itself. Everything may use edgevit_runtime, config, variants, errors, files,
-# documents, activation_ranges, pixels and foreign_config.
-BASE = {"config", "variants", "errors", "files", "documents", "activation_ranges", "pixels", "foreign_config"}
+# What each part may import besides itself. Everything may use edgevit_runtime, accuracy, config, variants,
+# errors, files, documents, activation_ranges, pixels and foreign_config.
+BASE = {
+    "accuracy",
+    "config",
+    "variants",
+    "errors",
+    "files",
+    "documents",
+    "activation_ranges",
+    "pixels",
+    "foreign_config",
+}
 MAY_IMPORT = {
     "config": {"errors"},
     "variants": {"config", "errors"},
@@ -21,19 +31,22 @@ MAY_IMPORT = {
     "pixels": {"config", "errors"},
     "files": {"errors"},
     "documents": {"errors"},
+    "accuracy": set(),
     "model": set(),
     "data": set(),
     "checkpoints": {"model"},
     "devices": set(),
     "latency": {"devices", "statistics"},
     "training": {"model", "data", "checkpoints"},
-    "converters": {"model", "data", "checkpoints", "latency", "statistics"},
+    "tasks": {"model", "statistics"},
+    "converters": {"tasks", "model", "data", "checkpoints", "latency", "statistics"},
     "model_inspection": set(),
     "statistics": set(),
-    "evaluation": {"model", "data", "statistics"},
+    "predictors": {"tasks", "model"},
+    "evaluation": {"predictors", "tasks", "data"},
     "report": {"latency", "statistics"},
     "cli": {"report", "latency", "devices", "training", "converters", "checkpoints", "data", "model", "evaluation"}
-    | {"model_inspection"},
+    | {"model_inspection", "tasks"},
 }
 
 

@@ -1,9 +1,9 @@
-"""Makes `vectors/damage.json`: changes of the golden artefact that every runtime must refuse before native code sees it.
+"""Makes `vectors/damage.json`: changes of the golden artefact that every runtime must refuse, before native code.
 
     python runtimes/contract/make_damage.py
 
-Most would be found by the seal alone, so it is taken off first: what is left must be found by what is wrong with it.
-A few hundred damaged copies are drawn from seeds, and of each reason for which the Python runtime refuses them, two stay.
+The seal alone would find most of them, so it is taken off first: what is left must be found by what is wrong with it.
+Some thousands of damaged copies are drawn from seeds, and of each reason for which the Python runtime refuses them, two stay.
 """
 
 from __future__ import annotations
@@ -81,10 +81,10 @@ def vectors() -> dict[str, Any]:
         if len(json.dumps(case)) < 1000:
             cases.append(case)
     return {
-        "format": "A case is the golden artefact, cut to its manifest's size_bytes and changed as `unseal` says, then cut "
-        "to `length` bytes, or changed as `patches` says: [offset, bytes in hex]. Each must be refused. `reason` is the "
-        "Python runtime's; another may find something else wrong first. The artefact without any case is in order; with "
-        "its seal any changed byte of it must be refused, too, and any cut.",
+        "format": "A case is the golden artefact, cut to its manifest's size_bytes and changed as `unseal` says, then "
+        "cut to `length` bytes, or changed as `patches` says: [offset, bytes in hex]. Each must be refused. `reason` is the "
+        "Python runtime's; another may find something else wrong first. The artefact without any case is in order; "
+        "with its seal any changed byte of it must be refused, too, and any cut.",
         "golden": "golden/dials-int8.tflite",
         "sealed_bytes": len(sealed),
         "unseal": patches(sealed[: len(whole)], whole),
