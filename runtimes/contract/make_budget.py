@@ -54,8 +54,8 @@ def vectors() -> dict[str, Any]:
         warnings.simplefilter("ignore")
         traces = [{"name": name, **trace(budget_ms, device)} for name, (budget_ms, device) in TRACES.items()]
     return {
-        "format": "Each step is [seconds when the inference ended, the resolution that the budget had chosen for it, its "
-        "latency in ms, whether the budget is met after it]. Give a budget that was made at 0 s with medians_ms "
+        "format": "Each step is [seconds when the inference ended, the resolution that was chosen for it before, "
+        "its latency in ms, whether the budget is met after it]. Give a budget that was made at 0 s with medians_ms "
         "the times and latencies one after the other: it must choose the same resolutions, and say the same.",
         "medians_ms": MEDIANS_MS,
         "traces": traces,

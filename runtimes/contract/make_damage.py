@@ -3,7 +3,8 @@
     python runtimes/contract/make_damage.py
 
 The seal alone would find most of them, so it is taken off first: what is left must be found by what is wrong with it.
-Some thousands of damaged copies are drawn from seeds, and of each reason for which the Python runtime refuses them, two stay.
+Some thousands of damaged copies are drawn from seeds, and of each reason for which the Python runtime refuses them,
+two stay.
 """
 
 from __future__ import annotations
@@ -82,8 +83,8 @@ def vectors() -> dict[str, Any]:
             cases.append(case)
     return {
         "format": "A case is the golden artefact, cut to its manifest's size_bytes and changed as `unseal` says, then "
-        "cut to `length` bytes, or changed as `patches` says: [offset, bytes in hex]. Each must be refused. `reason` is the "
-        "Python runtime's; another may find something else wrong first. The artefact without any case is in order; "
+        "cut to `length` bytes, or changed as `patches` says: [offset, bytes in hex]. Each must be refused. `reason` is "
+        "the Python runtime's; another may find something else wrong first. The artefact without any case is in order; "
         "with its seal any changed byte of it must be refused, too, and any cut.",
         "golden": "golden/dials-int8.tflite",
         "sealed_bytes": len(sealed),
