@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -30,10 +30,9 @@ from converters.quantize.recipes import RECIPES, Recipe
 from converters.search.validation import Validation
 from edgevit.activation_ranges import ActivationRanges
 from edgevit.config import ViTConfig, check_resolution
-from edgevit.errors import ConfigError, ConversionError, unknown_key
-from edgevit.foreign_config import ForeignConfig
+from edgevit.errors import ConversionError
 from edgevit.model import ForeignModel, ViT, load_any
-from edgevit.tasks import TASKS, Task, find_tasks
+from edgevit.tasks import choose_tasks
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolutions
 
 if TYPE_CHECKING:
@@ -153,22 +152,6 @@ def convert(
     )
     write(path, merge(rungs), text, sign)
     on_step("done", steps, steps)
-
-
-def choose_tasks(
-    config: ViTConfig | ForeignConfig, task: str | Sequence[str] | None, options: Mapping[str, Any]
-) -> tuple[Task, ...]:
-    """The tasks that an artefact is to hold. Raises `ConfigError` for what cannot be, or for options of no task."""
-    if task is None:
-        task = "classify" if config.classes else "features"
-    found = find_tasks(task)
-    known = {option.name: each.name for each in TASKS.values() for option in each.options}
-    for name in options:
-        if name not in known:
-            raise unknown_key("option", name, known)
-        if options[name] and known[name] not in [each.name for each in found]:
-            raise ConfigError(f"{name} is for the task {known[name]}, which is not asked for: --task {known[name]}")
-    return tuple(each.of(config, options) for each in found)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from converters.artefact.audit import Runner
 from converters.artefact.file_writer import OnStep
 from converters.artefact.manifest_writer import default_resolution, with_choices
-from converters.conversion import Lowered, Quantized, choose_tasks, find_ladder, find_ranges
+from converters.conversion import Lowered, Quantized, find_ladder, find_ranges
 from converters.graph.folded import model_arrays
 from converters.graph.heads import heads_of
 from converters.quantize.post_training import Prepared, Seen, look
@@ -19,6 +19,7 @@ from edgevit.accuracy import Answers
 from edgevit.activation_ranges import ActivationRanges
 from edgevit.errors import ConfigError, unknown_key
 from edgevit.model import ViT
+from edgevit.tasks import choose_tasks
 from edgevit_runtime.measure.timing import measure
 from edgevit_runtime.resolution import ResolutionLike, as_resolutions
 from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
