@@ -100,3 +100,10 @@ def cnn_profile(latency_ms: dict[int, float]) -> Profile:
     counts, medians = [point.tokens for point in points], [point.median_ms for point in points]
     device = device_answer({})["device"]
     return Profile(device, "mobilenet.tflite", "int8", 1, points, variant="other", curve=fit(counts, medians))
+
+
+# A ladder of squares and rectangles of DeiT-Tiny/16 with its own curve, t = 0.5 + 0.038 N + 1e-4 N²; the upright one of
+# two as large is a tenth slower.
+MIXED_MS: dict[int | str, float] = {
+    96: 2.04, "192x320": 12.04, "320x192": 10.95, 128: 3.39, "256x128": 6.77, 224: 11.87, "640x384": 129.86,
+}  # fmt: skip

@@ -155,7 +155,10 @@ BAD = [
     (["classify", "{model}", "{picture}", "--threads", "0"], "edgevit-run: threads must be 1 or more, not 0"),
     (["classify", "{picture}", "{picture}"], "p.jpg: not a TFLite file"),
     (["profile", "{model}", "--seconds", "0"], "edgevit-run: --seconds must be above 0"),
-    (["profile", "{model}", "--resolutions", "big"], "edgevit-run: resolutions are whole numbers"),
+    (
+        ["profile", "{model}", "--resolutions", "big"],
+        "edgevit-run: a resolution is a whole number of pixels",
+    ),
     (["self-test", "{model}", "--backend", "gpu"], "edgevit-run: unknown backend 'gpu'"),
 ]
 
