@@ -1,13 +1,13 @@
-"""Files written whole or not at all: beside their place first, then renamed."""
+"""Files written whole or not at all, as `atomic_write` does it, with errors that say which and why."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edgevit.errors import ConfigError
+from edgevit_runtime import atomic_write
 
 __all__ = ["check_writable", "replacing", "write_bytes", "write_text"]
 
@@ -21,7 +21,7 @@ def check_writable(path: Path) -> None:
     """
     try:
         _check_place(path)
-        partial = _beside(path)
+        partial = Path(atomic_write.beside(path))
         try:
             partial.write_bytes(_PAGE)
         finally:
@@ -38,12 +38,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     try:
         _check_place(path)
-        partial = _beside(path)
-        try:
-            yield partial
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with atomic_write.replacing(path) as partial:
+            yield Path(partial)
     except OSError as error:
         raise _cannot(path, error) from error
 
@@ -66,11 +62,6 @@ def _check_place(path: Path) -> None:
         path.lstat()  # a name that is too long: Python 3.13's is_dir() says no more than that it is no folder
     if path.is_dir():
         raise ConfigError(f"cannot write {path}: it is a folder")
-
-
-def _beside(path: Path) -> Path:
-    """A short name: with that of `path` in it, one that is as long as a file system allows would be too long."""
-    return path.parent / f".edgevit-{secrets.token_hex(4)}.partial{path.suffix}"
 
 
 def _cannot(path: Path, error: OSError) -> ConfigError:

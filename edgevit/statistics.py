@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import sqrt
 
 __all__ = ["Z_95", "centred", "interval", "margin", "paired_interval"]
@@ -11,18 +12,26 @@ Z_95 = 1.959964
 
 
 def margin(share: float, count: int) -> float:
-    """Half the width of the 95 % interval of a share (0..1) of `count` pictures (Wilson 1927).
-
-    Not the plain z·sqrt(p(1 - p) / n), which is 0 for a model that is right on all of its twelve pictures.
-    """
-    return Z_95 / (1.0 + Z_95**2 / count) * sqrt(share * (1.0 - share) / count + Z_95**2 / (4.0 * count**2))
+    """Half the width of the 95 % interval of a share (0..1) of `count` pictures."""
+    low, high = _wilson(round(share * count), count)
+    return (high - low) / 2.0
 
 
 def interval(share: float, count: int) -> tuple[float, float]:
     """The two ends of that interval, 0..1: its middle is not the share itself but lies towards one half."""
-    middle = (share + Z_95**2 / (2.0 * count)) / (1.0 + Z_95**2 / count)
-    half = margin(share, count)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return _wilson(round(share * count), count)
+
+
+@lru_cache(maxsize=4096)
+def _wilson(right: int, count: int) -> tuple[float, float]:
+    """Wilson 1927.
+
+    Not the plain z·sqrt(p(1 - p) / n), which is 0 wide for a model that is right on all of its twelve pictures.
+    """
+    from scipy.stats import binomtest  # a second, which only those pay who evaluated something
+
+    found = binomtest(right, count).proportion_ci(confidence_level=0.95, method="wilson")
+    return float(found.low), float(found.high)
 
 
 def centred(share: float, count: int) -> bool:
@@ -35,7 +44,7 @@ def paired_interval(only_first: int, only_second: int, count: int) -> tuple[floa
 
     `only_first`, `only_second`: on how many of `count` the one is right and the other is not; the rest tells nothing
     of the difference. Wald's interval with half a picture more in each of the four cells (Agresti and Min 2005), as
-    the plain one promises a difference of exactly 0 where no picture changed sides.
+    the plain one promises a difference of exactly 0 where no picture changed sides. scipy has none for pairs.
     """
     all_of_them = count + 2.0
     difference = (only_first - only_second) / all_of_them

@@ -13,6 +13,7 @@ import pytest
 from edgevit.cli.main import main
 from edgevit.config import ViTConfig
 from support.sample_pictures import LABELS, LADDER, pictures_in, random_picture
+from support.scheduling import pytest_addoption, pytest_collection_modifyitems, pytest_configure  # noqa: F401
 
 
 @pytest.fixture(scope="session")

@@ -9,11 +9,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# What each part may import besides itself. Everything may use edgevit_runtime, config, errors, files, documents,
-# activation_ranges, pixels and foreign_config.
-BASE = {"config", "errors", "files", "documents", "activation_ranges", "pixels", "foreign_config"}
+# What each part may import besides itself. Everything may use edgevit_runtime, config, variants, errors, files,
+# documents, activation_ranges, pixels and foreign_config.
+BASE = {"config", "variants", "errors", "files", "documents", "activation_ranges", "pixels", "foreign_config"}
 MAY_IMPORT = {
     "config": {"errors"},
+    "variants": {"config", "errors"},
     "errors": set(),
     "activation_ranges": {"errors"},
     "foreign_config": {"config", "errors"},
@@ -26,7 +27,7 @@ MAY_IMPORT = {
     "devices": set(),
     "latency": {"devices", "statistics"},
     "training": {"model", "data", "checkpoints"},
-    "converters": {"model", "data", "checkpoints", "latency"},
+    "converters": {"model", "data", "checkpoints", "latency", "statistics"},
     "model_inspection": set(),
     "statistics": set(),
     "evaluation": {"model", "data", "statistics"},
@@ -51,6 +52,70 @@ def imported(path):
             assert node.level == 0, f"{path}: imports are absolute"
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names if node.module == "edgevit")
+
+
+def import_graph(*packages):
+    """Module -> the modules of these packages that it imports, wherever: in functions and for type checkers, too."""
+    found = {}
+    for folder in packages:
+        for path in sorted(folder.rglob("*.py")):
+            parts = path.relative_to(folder.parent).with_suffix("").parts
+            found[".".join(part for part in parts if part != "__init__")] = path
+    graph = {}
+    for name, path in found.items():
+        wanted = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                wanted |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):  # of a package a module, or what the package itself says
+                whole = {alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+                wanted |= {each if each in found else node.module for each in whole.values()}
+        graph[name] = (wanted & set(found)) - {name}
+    return graph
+
+
+def circles(graph):
+    """The sets of modules that all reach each other: strongly connected components of more than one."""
+
+    def reached(start):
+        seen, waiting = set(), [start]
+        while waiting:
+            for other in graph[waiting.pop()] - seen:
+                seen.add(other)
+                waiting.append(other)
+        return seen
+
+    behind = {name: reached(name) for name in graph}
+    return {frozenset(other for other in behind[name] if name in behind[other]) for name in graph} - {frozenset()}
+
+
+RUNTIME = ROOT / "runtimes" / "python" / "edgevit_runtime"
+ROOMS = ("graph", "quantize", "artefact", "search")
+"""Of the converters: each may import those before it."""
+
+
+def test_circles_are_found():
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set(), "e": {"a"}}
+    assert circles(graph) == {frozenset({"b", "c"})}
+
+
+@pytest.mark.parametrize("folder", [RUNTIME, ROOT / "converters", ROOT / "edgevit"], ids=lambda folder: folder.name)
+def test_no_circle(folder):
+    graph = import_graph(folder)
+    assert sum(map(len, graph.values())) > len(graph) / 2  # it does see imports
+    assert [sorted(circle) for circle in circles(graph)] == []
+
+
+def test_rooms_of_the_converters_are_in_order():
+    wrong = []
+    for name, others in import_graph(ROOT / "converters").items():
+        room = name.split(".")[1] if name.count(".") > 1 else None
+        for other in others:
+            theirs = other.split(".")[1] if other.count(".") > 1 else None
+            if room in ROOMS and theirs in ROOMS and ROOMS.index(theirs) > ROOMS.index(room):
+                wrong.append(f"{name} imports {other}")
+    assert not wrong
+    assert {path.name for path in (ROOT / "converters").iterdir() if (path / "__init__.py").exists()} == set(ROOMS)
 
 
 def part_of(name):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edgevit_runtime import Model
-from edgevit_runtime.preprocess.pipeline import prepare
+from edgevit_runtime.preprocess.fitting import prepare
 from support.sample_pictures import random_picture
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -78,7 +78,7 @@ def test_benchmark_tool_of_litert(single, tmp_path):
     command = [sys.executable, "-m", "ai_edge_litert.tools.benchmark_litert_model", "--model", single("int8")]
     done = subprocess.run([*command, "--num_runs=5", f"--result_json={report}"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert float(re.search(r"Inference \(median\): +([0-9.]+) ms", done.stdout)[1]) > 0
+    assert re.search(r"Inference \(median\): +[0-9.]+ ms", done.stdout)
     assert json.loads(report.read_text())
 
 

@@ -6,19 +6,16 @@ resamples for itself, are shared by content; everything smaller is by `packing`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
-from numpy.typing import NDArray
 
-from converters.artefact.packing import pack
+from converters.graph.tflite_model import INPUT_NAME
 from edgevit.errors import ConversionError
-
-INPUT_NAME = "image"
 
 
 @dataclass(frozen=True)
@@ -78,19 +75,6 @@ class _Ladder:
         subgraph.name = name
         ladder.subgraphs.append(subgraph)
         ladder.signatureDefs.append(_signature(name, output_names, subgraph, len(ladder.subgraphs) - 1))
-
-
-def set_inputs(flatbuffer: bytes, constants: Mapping[str, NDArray[Any]]) -> bytes:
-    """A flatbuffer with one subgraph, whose inputs of these names have become constants."""
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer))
-    subgraph = model.subgraphs[0]
-    inputs = {subgraph.tensors[index].name.decode(): index for index in subgraph.inputs}
-    for name, values in constants.items():
-        subgraph.tensors[inputs[name]].buffer = len(model.buffers)
-        model.buffers.append(schema.BufferT(data=np.frombuffer(values.tobytes(), np.uint8)))
-    subgraph.inputs = [index for name, index in inputs.items() if name not in constants]
-    model.signatureDefs = []  # of the inputs as they were
-    return pack(model)
 
 
 def _buffer_index(ladder: Any, known: dict[bytes, int], buffer: Any) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
-from converters.artefact.audit import op_name, tensor_name
+from converters.graph.tflite_model import op_name, tensor_name
 from converters.quantize.recipes import OPS, OUTSIDE, Recipe, Rule
 from edgevit.activation_ranges import ActivationRanges
 from edgevit.errors import ConversionError

@@ -16,12 +16,12 @@ from ai_edge_quantizer import qtyping, quantizer
 from ai_edge_quantizer.recipe import AlgorithmName
 from numpy.typing import NDArray
 
-from converters.artefact.audit import op_name, tensor_name
-from converters.artefact.ladder import INPUT_NAME
-from converters.graph.positions import POSITIONS, ranges_of, widened
+from converters.graph.positions import POSITIONS
+from converters.graph.tflite_model import INPUT_NAME, op_name, tensor_name
 from converters.quantize.activations import PIXELS, SHARES, TensorRanges, activation, rule_for, tensor_ranges
 from converters.quantize.fake_rounding import BLOCK
 from converters.quantize.gptq import check_block
+from converters.quantize.position_table import ranges_of, widened
 from converters.quantize.recipes import ANY, Recipe, Rule
 from edgevit.activation_ranges import ActivationRanges
 from edgevit.errors import ConversionError

@@ -8,23 +8,23 @@ machine, class by class. Then the number of parts is searched for with artefacts
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from converters.artefact.file_writer import OnStep
-from converters.graph.lowering import fold
+from converters.graph.folded import fold
 from converters.quantize.activations import activation, block_of
 from converters.quantize.calibration import calibration_images
-from converters.quantize.post_training import Seen
 from converters.quantize.recipes import LINEAR, OUTSIDE, Recipe
 from converters.search.recipe_variants import PARTS, BlockPart, Variants
+from converters.search.selection import Part, Selection, Trial
 from converters.search.sensitivity import group_losses
 from converters.search.validation import Drop, Validation
 from edgevit.errors import ConfigError, ConversionError
 from edgevit.model import ViT
+from edgevit_runtime.resolution import ResolutionLike
 
 LOOKED_AT = 16
 """Pictures to compute the parts' losses on."""
@@ -34,70 +34,8 @@ FINENESS = 16
 """The number of parts is searched for to a sixteenth of them all."""
 
 
-@dataclass(frozen=True)
-class Part:
-    """One class of ops in one block, or outside of all."""
-
-    block: int | str
-    kind: str
-    loss: float
-    """KL divergence of the scores where this part alone is rounded."""
-    cost_ms: float
-    """What taking it out adds to the latency; negative where that makes it faster."""
-    taken_out: bool = False
-
-
-@dataclass(frozen=True)
-class Trial:
-    """An artefact with the first `parts` of the order taken out, on the validation pictures."""
-
-    parts: int
-    top1: float
-    drop: Drop
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"parts": self.parts, "top1": self.top1, **self.drop.to_dict()}
-
-
 OnTrial = Callable[[Recipe, Trial, bool], None]
 """Told each mix as it was measured, and whether it keeps within the drop."""
-
-
-@dataclass(frozen=True)
-class Selection:
-    recipe: Recipe
-    base: Recipe
-    islands: str
-    max_drop_points: float
-    resolution: int
-    parts: tuple[Part, ...]
-    """In the order in which they are taken out."""
-    trials: tuple[Trial, ...]
-    chosen: Trial
-    float_top1: float
-    before_ms: float
-    after_ms: float
-    set: str
-    pictures: int
-    seen: Seen | None = None
-
-    @property
-    def asked(self) -> dict[str, float]:
-        """For the manifest."""
-        return {"points": self.max_drop_points, "resolution": self.resolution}
-
-    def to_dict(self) -> dict[str, Any]:
-        """The `edgevit.selection/1` document; drops in fractions (0.003 is 0.3 points)."""
-        plain = {"max_drop_points", "islands", "resolution", "float_top1", "before_ms", "after_ms", "set", "pictures"}
-        return {
-            "schema": "edgevit.selection/1",
-            "recipe": self.recipe.name,
-            "base": self.base.name,
-            **{key: value for key, value in vars(self).items() if key in plain},
-            "chosen": self.chosen.to_dict(),
-            "trials": [each.to_dict() for each in self.trials],
-            "parts": [asdict(each) for each in self.parts],
-        }
 
 
 def find_parts(
@@ -169,7 +107,7 @@ def select(
     max_drop_points: float,
     *,
     recipe: str | Path | Recipe | None = None,
-    resolutions: Sequence[int] = (),
+    resolutions: Sequence[ResolutionLike] = (),
     resize: str | None = None,
     calibration: str | Path | None = None,
     islands: str | None = None,

@@ -14,11 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.artefact.audit import RungAudit, Runner
+from edgevit.accuracy import Answers, Scores, ask
 from edgevit.config import ViTConfig
 from edgevit.data.folders import decode_batches, read_folder
 from edgevit.errors import DataError
 from edgevit.model import ViT
-from edgevit_runtime.preprocess.pipeline import parse_policy
+from edgevit.statistics import Z_95, paired_interval
+from edgevit_runtime.preprocess.policy import parse_policy
+from edgevit_runtime.resolution import Resolution
 
 BATCH = 32
 RUNNERS = 4
@@ -28,44 +31,35 @@ OnPicture = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Answers:
-    """Of one model on one set: which class it names, [n], and whether it is right with one guess and with five."""
-
-    votes: NDArray[np.int64]
-    right: NDArray[np.bool_]
-    right5: NDArray[np.bool_]
-
-    @property
-    def top1(self) -> float:
-        return float(self.right.mean())
-
-    @property
-    def top5(self) -> float:
-        return float(self.right5.mean())
-
-    def pick(self, indices: Any) -> Answers:
-        """On some of the pictures."""
-        return Answers(self.votes[indices], self.right[indices], self.right5[indices])
-
-
-@dataclass(frozen=True)
 class Drop:
     """What an artefact loses against float on the same pictures, in fractions (0.003 is 0.3 points)."""
 
     top1: float
     """Float's top-1 less the artefact's: negative where that is better."""
-    standard_error: float
-    """Of `top1`, paired: as if the pictures were drawn at random."""
+    low: float
+    high: float
+    """The ends of its 95 % interval, as if the pictures were drawn at random: `statistics.paired_interval`."""
     agreement: float
 
     @classmethod
     def between(cls, exact: Answers, ours: Answers) -> Drop:
-        differences = exact.right.astype(np.float64) - ours.right
-        error = float(differences.std() / np.sqrt(len(differences)))
-        return cls(float(differences.mean()), error, float((exact.votes == ours.votes).mean()))
+        only_exact, only_ours = int((exact.right & ~ours.right).sum()), int((ours.right & ~exact.right).sum())
+        ends = paired_interval(only_exact, only_ours, exact.count)
+        return cls((only_exact - only_ours) / exact.count, *ends, exact.agreement(ours))
+
+    @property
+    def standard_error(self) -> float:
+        """That the interval stands for."""
+        return (self.high - self.low) / (2.0 * Z_95)
 
     def to_dict(self) -> dict[str, float]:
-        return {"drop": self.top1, "drop_standard_error": self.standard_error, "agreement": self.agreement}
+        return {
+            "drop": self.top1,
+            "drop_low": self.low,
+            "drop_high": self.high,
+            "drop_standard_error": self.standard_error,
+            "agreement": self.agreement,
+        }
 
 
 class Validation:
@@ -89,14 +83,14 @@ class Validation:
         if max(self.pictures.classes) >= config.classes:
             raise DataError(f"{data} has a class {max(self.pictures.classes)}, and the model knows {config.classes}")
         self.skipped: set[Path] = set()
-        self._exact: dict[int, Answers] = {}
+        self._exact: dict[Resolution, Answers] = {}
 
     @property
     def name(self) -> str:
         """The folder's."""
         return self.data.resolve().name
 
-    def exact(self, resolution: int) -> Answers:
+    def exact(self, resolution: Resolution) -> Answers:
         """The float model's. Raises `DataError` where it is never right: then the labels are another model's."""
         if resolution not in self._exact:
 
@@ -126,30 +120,37 @@ class Validation:
             finally:
                 runners.put(runner)
 
+        _, height, width, _ = audited.input.shape
         with ThreadPoolExecutor(workers) as pool:
-            return self._answers(what, lambda images: np.stack(list(pool.map(one, images))), audited.input.shape[1])
+            asked = Resolution(width, height)
+            return self._answers(what, lambda images: np.stack(list(pool.map(one, images))), asked)
 
-    def _answers(self, what: str, scores: Callable[[Any], NDArray[Any]], resolution: int) -> Answers:
-        votes, right, right5, done = [], [], [], 0
-        batches = decode_batches(
-            self.pictures, resolution, self.resize, BATCH, on_skip=lambda file, _error: self.skipped.add(file)
-        )
-        for images, truths in batches:
-            best = np.argsort(-scores(images), axis=1, kind="stable")[:, :5]
-            votes.append(best[:, 0])
-            right.append(best[:, 0] == truths)
-            right5.append((best == truths[:, None]).any(axis=1))
-            done += len(images)
+    def _answers(self, what: str, scores: Scores, resolution: Resolution) -> Answers:
+        done = 0
+
+        def told(count: int) -> None:
+            nonlocal done
+            done += count
             self.on_picture(what, done, len(self.pictures.files))
-        if not votes:
-            raise DataError(f"none of the {len(self.pictures.files)} pictures in {self.data} can be read")
-        return Answers(np.concatenate(votes), np.concatenate(right), np.concatenate(right5))
 
-    def entry(self, resolution: int, ours: Answers) -> dict[str, Any]:
+        batches = decode_batches(
+            self.pictures,
+            resolution,
+            self.resize,
+            BATCH,
+            fill=self.model.config.fill,
+            on_skip=lambda file, _error: self.skipped.add(file),
+        )
+        found = ask(scores, batches, told)
+        if not found.count:
+            raise DataError(f"none of the {len(self.pictures.files)} pictures in {self.data} can be read")
+        return found
+
+    def entry(self, resolution: Resolution, ours: Answers) -> dict[str, Any]:
         """What the manifest says of an artefact's accuracy at one resolution, in fractions."""
         exact = self.exact(resolution)
         return {
-            "resolution": resolution,
+            **resolution.to_fields(),
             "top1": ours.top1,
             "top5": ours.top5,
             "float": {"top1": exact.top1, "top5": exact.top5},

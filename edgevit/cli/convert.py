@@ -14,16 +14,16 @@ from edgevit.cli.console import (
     emit_json,
     json_option,
     load_keras,
-    parse_resolutions,
     progress_bar,
     quiet_option,
 )
 from edgevit.errors import ConversionError
 from edgevit.files import check_writable
+from edgevit_runtime.resolution import parse_resolutions
 
 if TYPE_CHECKING:
     from converters.quantize.recipes import Recipe
-    from converters.search.mixed_precision import Trial
+    from converters.search.selection import Trial
 
 
 @click.command("convert", cls=JsonCommand)
@@ -129,7 +129,7 @@ def command(
     def tell(mix: Recipe, trial: Trial, kept: bool) -> None:
         """A line for each mix that was measured; what is good enough is saved: who ends the search keeps it."""
         if judged is not None:
-            line = trial_line(mix.name, trial.to_dict(), judged.count, kept=kept)
+            line = trial_line(mix.name, trial.to_dict(), kept=kept)
             console.print(line, markup=False, soft_wrap=True)
         if kept and save_recipe is not None:
             write_recipe(mix, save_recipe)

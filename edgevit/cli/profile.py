@@ -70,10 +70,11 @@ def command(
     Runs the runtime in a process of its own. The curve needs at least five resolutions. Several artefacts are measured
     in turns and put side by side; their --json is what `edgevit compare --json` prints.
     """
-    from edgevit.devices.profile_request import ProfileRequest, parse_cpus, parse_threads
+    from edgevit.devices.profile_request import ProfileRequest, parse_threads
     from edgevit.latency.measurement import measure
     from edgevit.latency.profile import unmet
     from edgevit.report.text.profile_tables import profile_view
+    from edgevit_runtime.measure.processors import parse_cpus
     from edgevit_runtime.resolution import parse_resolutions
 
     request = ProfileRequest(

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import os
 import shutil
 import tarfile
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
+from edgevit_runtime.atomic_write import beside, replacing
 from edgevit_runtime.engines import cache
 
 __all__ = ["Archive", "Entry", "cache_folder", "kept_archive", "write_archive"]
@@ -36,10 +35,12 @@ class Archive:
         """The file in gzip, made once and kept beside it."""
         packed = self.file.with_suffix(".tar.gz")
         if not packed.exists():
-            partial = packed.with_name(f".{packed.name}.{os.getpid()}.partial")
-            with self.file.open("rb") as content, gzip.GzipFile(partial, "wb", compresslevel=6, mtime=0) as target:
+            with (
+                replacing(packed) as partial,
+                self.file.open("rb") as content,
+                gzip.GzipFile(partial, "wb", compresslevel=6, mtime=0) as target,
+            ):
                 shutil.copyfileobj(content, target, 2**20)
-            partial.replace(packed)
         return packed
 
 
@@ -55,9 +56,8 @@ def kept_archive(folder: Path, name: str, made_of: Iterable[str], make: Callable
     if note.is_file() and (file := folder / f"{note.read_text()}.tar").is_file():
         return Archive(file.stem, file)
     archive = write_archive(folder, name, make())
-    partial = note.with_name(f".{note.name}.{os.getpid()}.partial")
-    partial.write_bytes(archive.name.encode())
-    partial.replace(note)
+    with replacing(note) as partial:
+        Path(partial).write_bytes(archive.name.encode())
     return archive
 
 
@@ -67,9 +67,9 @@ def write_archive(folder: Path, name: str, entries: Iterable[Entry]) -> Archive:
     ELF files and scripts (`#!`) may be run.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor, partial = tempfile.mkstemp(dir=folder, suffix=".partial")
+    partial = Path(beside(folder / f"{name}.tar"))
     try:
-        with open(descriptor, "w+b") as file:
+        with partial.open("w+b") as file:
             with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as tree:
                 for path, content in sorted(entries):
                     member = tarfile.TarInfo(path)
@@ -83,7 +83,7 @@ def write_archive(folder: Path, name: str, entries: Iterable[Entry]) -> Archive:
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         archive = Archive(f"{name}-{digest[:12]}", folder / f"{name}-{digest[:12]}.tar")
-        os.replace(partial, archive.file)
+        partial.replace(archive.file)
     finally:
-        Path(partial).unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
     return archive

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import shlex
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from edgevit.devices.device import Finished
 from edgevit.errors import DeviceError
+from edgevit_runtime.atomic_write import replacing
 
 __all__ = ["LocalDevice"]
 
@@ -53,11 +53,8 @@ class LocalDevice:
 
 
 def _copy(source: Path, target: Path) -> None:
-    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
     try:
-        shutil.copyfile(source, partial)
-        partial.replace(target)
+        with replacing(target) as partial:
+            shutil.copyfile(source, partial)
     except OSError as error:
         raise DeviceError(f"local: cannot copy {source} to {target}: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from edgevit.errors import ConfigError
@@ -10,10 +9,7 @@ from edgevit_runtime.measure.conditions import COOL_DOWN_SECONDS
 from edgevit_runtime.measure.profile import SECONDS
 from edgevit_runtime.resolution import ResolutionLike, as_resolution
 
-__all__ = ["ProfileRequest", "parse_cpus", "parse_threads"]
-
-_RANGE = re.compile(r"(\d+)(?:-(\d+))?")
-_MOST_CPUS = 4096
+__all__ = ["ProfileRequest", "parse_threads"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +37,8 @@ class ProfileRequest:
     """Which resolution that is; None: the artefact's default, or else the largest measured one."""
     ops: bool = False
     """Also where the time goes, by kind of operator."""
+    task: str | None = None
+    """Whose signatures; None: the artefact's default one."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "resolutions", tuple(map(as_resolution, self.resolutions)))
@@ -104,15 +102,3 @@ def parse_threads(text: str) -> tuple[int, ...]:
     if len(set(numbers)) < len(numbers):
         raise ConfigError(f"threads names a number twice: {text}")
     return numbers
-
-
-def parse_cpus(text: str) -> tuple[int, ...]:
-    """`"0,4-7"` -> (0, 4, 5, 6, 7), ascending, each once. Raises `ConfigError` for anything else."""
-    found: set[int] = set()
-    for word in text.split(","):
-        match = _RANGE.fullmatch(word.strip())
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if not first <= last < _MOST_CPUS:
-            raise ConfigError(f"cpus are numbers and ranges with commas between, such as 4-7 or 0,2; not {text!r}")
-        found |= set(range(first, last + 1))
-    return tuple(sorted(found))

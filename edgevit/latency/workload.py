@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from math import isqrt
 from typing import TYPE_CHECKING
 
-from edgevit.config import VARIANTS, ViTConfig, nearest_resolution, variant_config
+from edgevit.config import ViTConfig, nearest_resolution
 from edgevit.errors import EdgeViTError, ProfileError
 from edgevit.latency.cost import cost, parameters, patches_of
+from edgevit.variants import VARIANTS, variant_config
 from edgevit_runtime.resolution import ResolutionLike, as_resolution
 
 if TYPE_CHECKING:

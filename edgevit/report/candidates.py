@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import PurePath
 
-from edgevit.config import VARIANTS, ViTConfig, variant_config
+from edgevit.config import ViTConfig
 from edgevit.errors import ConfigError, ProfileError
 from edgevit.latency.budget import predict
 from edgevit.latency.comparison import device_names
@@ -19,6 +19,7 @@ from edgevit.latency.reliability import Reliability
 from edgevit.latency.workload import shape_of
 from edgevit.report.accuracies import Accuracies, Series
 from edgevit.report.text import sentences
+from edgevit.variants import VARIANTS, variant_config
 from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.wording import counted
 

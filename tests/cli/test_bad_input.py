@@ -13,9 +13,10 @@ from support.sample_pictures import random_picture
 @pytest.fixture
 def place(tmp_path, tiny_keras, tiny_tflite, class_folder, tiny_model):
     """A folder with good files and with every kind of bad one."""
-    from converters.graph.lowering import lower, model_arrays
-    from edgevit.config import variant_config
+    from converters.graph.folded import model_arrays
+    from converters.graph.lowering import lower
     from edgevit.model import build
+    from edgevit.variants import variant_config
 
     shutil.copy(tiny_keras, tmp_path / "good.keras")
     shutil.copy(tiny_tflite, tmp_path / "good.tflite")
@@ -53,9 +54,9 @@ CASES = {
         CONVERT + " --resolutions 64,100",
         "resolution 100 is not a multiple of the patch size 16; the nearest valid one is 96",
     ),
-    "convert: resolutions that are none": (CONVERT + " --resolutions big", "resolutions are whole numbers"),
+    "convert: resolutions that are none": (CONVERT + " --resolutions big", "a resolution is a whole number of pixels"),
     "convert: huge": (CONVERT + " --resolutions 16000", "makes 1000001 tokens of patches of 16; at most 9217"),
-    "convert: no resolutions": (CONVERT + " --resolutions= ", "resolutions are whole numbers"),
+    "convert: no resolutions": (CONVERT + " --resolutions= ", "a resolution is a whole number of pixels"),
     "convert: JSON folder": (CONVERT + " --json {0}/no/c.json", "there is no folder"),
     "evaluate: JSON folder": ("evaluate {0}/good.tflite {0}/pictures --json {0}/no/e.json", "there is no folder"),
     "import: a model": ("import {0}/good.keras -o {0}/out.keras", "good.keras is a model already"),

@@ -8,7 +8,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from converters import convert, inspect
-from converters.artefact.audit import op_name
+from converters.graph.tflite_model import op_name
 from converters.quantize.recipes import RECIPES
 from edgevit.errors import AuditError, ConfigError, ConversionError, DataError, ModelError, ResolutionError
 from edgevit_runtime import Model, read_manifest
@@ -135,8 +135,8 @@ REFUSED = [
         ResolutionError,
         "resolution 100 is not a multiple of the patch size 16; the nearest valid one is 96",
     ),
-    ({"resolutions": 32}, ResolutionError, "resolutions are a list of whole numbers, such as .*, not 32"),
-    ({"resolutions": "32,64"}, ResolutionError, "resolutions are a list of whole numbers, such as .*, not '32,64'"),
+    ({"resolutions": 32}, ResolutionError, "resolutions are a list, such as .*, not 32"),
+    ({"resolutions": "32,64"}, ResolutionError, "resolutions are a list, such as .*, not '32,64'"),
     ({"labels": ["a", "b"]}, ConversionError, "2 labels for a model with 4 classes"),
     ({"recipe": "int8-static"}, ConversionError, "needs pictures to calibrate with: --calibration DIR"),
     ({"recipe": "float16", "calibration": "."}, ConversionError, "the recipe float16 uses no calibration"),

@@ -2,14 +2,17 @@
 
 import json
 import random
+from functools import partial
 
 import numpy as np
 import pytest
 
 from edgevit_runtime import EdgeViTError, Model
 from edgevit_runtime.adaptive_resolution import Budget, latencies_from_json, latencies_to_json
+from edgevit_runtime.measure import timing
 from edgevit_runtime.resolution import Resolution
 from support.sample_pictures import random_picture
+from support.simulated_machines import steady_clock
 
 MEDIANS = {Resolution(side): ms for side, ms in {96: 2.0, 128: 3.3, 160: 5.2, 192: 8.0, 224: 12.0}.items()}
 
@@ -95,8 +98,9 @@ def test_says_that_it_cannot():
 
 def test_model_measures_once_and_uses_it(tiny_tflite, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(timing, "medians_ms", partial(timing.medians_ms, clock=steady_clock()))
     picture = random_picture(1)
-    with Model(tiny_tflite, budget_ms=1000.0) as model:
+    with Model(tiny_tflite, budget_ms=1e6) as model:
         result = model.classify(picture)
         assert (result.resolution, result.budget_met) == (96, True)
         assert model.classify(picture, 48).resolution == 48  # a named resolution wins
@@ -109,7 +113,7 @@ def test_model_measures_once_and_uses_it(tiny_tflite, tmp_path, monkeypatch):
     assert kept.stat().st_mtime_ns == before  # not measured again
     for text in ("nonsense", '{"32": null}', f'{{"32": 1{400 * "0"}}}'):
         kept.write_text(text)
-        with Model(tiny_tflite, budget_ms=1000.0) as model:
+        with Model(tiny_tflite, budget_ms=1e6) as model:
             assert model.classify(picture).resolution == 96
     with Model(tiny_tflite) as model:
         assert model.classify(picture).budget_met is None

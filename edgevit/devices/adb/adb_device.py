@@ -20,6 +20,7 @@ from pathlib import Path
 from edgevit.devices.command_errors import hint, said, short
 from edgevit.devices.device import Finished
 from edgevit.errors import DeviceError
+from edgevit_runtime.atomic_write import replacing
 from edgevit_runtime.verify.integrity import file_sha256
 
 __all__ = ["SHORT_S", "AdbDevice", "adb_device"]
@@ -124,14 +125,11 @@ class AdbDevice:
 
     def get(self, source: str, target: Path) -> None:
         """Fetches a file; `target` is there whole or as it was before. Raises `DeviceError`."""
-        partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
         try:
-            self._transfer(["pull", source, str(partial)], limit_s=3600.0)
-            partial.replace(target)
+            with replacing(target) as partial:
+                self._transfer(["pull", source, partial], limit_s=3600.0)
         except OSError as error:
             raise DeviceError(f"cannot write {target}: {error.strerror or error}") from error
-        finally:
-            partial.unlink(missing_ok=True)
 
     def _forget(self, path: str) -> None:
         """Removes what an interrupted transfer left, if the phone still answers."""

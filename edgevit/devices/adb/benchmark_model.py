@@ -17,9 +17,9 @@ from edgevit.devices.adb.phone_installation import TOP, PhoneInstallation
 from edgevit.documents import Record
 from edgevit.errors import ConfigError, DeviceError, ProfileError
 from edgevit_runtime import read_manifest
-from edgevit_runtime.manifest import Signature
 from edgevit_runtime.measure.profile import SECONDS
 from edgevit_runtime.resolution import ResolutionLike, as_resolution, as_resolutions
+from edgevit_runtime.signature import Signature
 
 __all__ = ["measure", "parse"]
 

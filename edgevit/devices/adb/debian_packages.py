@@ -20,6 +20,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from edgevit.errors import DeviceError
+from edgevit_runtime.atomic_write import replacing
 
 __all__ = ["ARCHITECTURES", "PACKAGES", "fetch", "members", "mirror"]
 
@@ -103,9 +104,8 @@ def fetch(package: str, architecture: str, folder: Path) -> Path:
     if hashlib.sha256(content).hexdigest() != digest:
         raise DeviceError(f"{url} is not the package that edgevit knows: its SHA-256 is not {digest}; nothing was used")
     folder.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
-    partial.write_bytes(content)
-    partial.replace(file)
+    with replacing(file) as partial:
+        Path(partial).write_bytes(content)
     return file
 
 

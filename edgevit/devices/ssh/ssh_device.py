@@ -26,6 +26,7 @@ from edgevit.devices.device import Finished
 from edgevit.devices.installation import running
 from edgevit.devices.ssh.connection_errors import advice
 from edgevit.errors import ConfigError, DeviceError
+from edgevit_runtime.atomic_write import replacing
 from edgevit_runtime.verify.integrity import file_sha256
 
 __all__ = ["SHORT_S", "SshDevice", "ssh_device"]
@@ -98,14 +99,11 @@ class SshDevice:
     def get(self, source: str, target: Path) -> None:
         """See `Device`."""
         content = self._checked(["cat", source], _GET_S, b"")[1]
-        partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
         try:
-            partial.write_bytes(content)
-            partial.replace(target)
+            with replacing(target) as partial:
+                Path(partial).write_bytes(content)
         except OSError as error:
             raise DeviceError(f"cannot write {target}: {error.strerror or error}") from error
-        finally:
-            partial.unlink(missing_ok=True)
 
     def _checked(
         self, command: Sequence[str], timeout_s: float, stdin: bytes | IO[bytes], check: bool = True, told: str = ""

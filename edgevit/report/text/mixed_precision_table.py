@@ -9,7 +9,6 @@ from rich.table import Table
 
 from edgevit.report.text import formatting
 from edgevit.report.text.recipe_tables import block_words
-from edgevit.statistics import Z_95
 from edgevit_runtime.wording import counted
 
 _CLOCK = ", one thread of this machine while it converted (`edgevit profile` for a figure to rely on)"
@@ -47,10 +46,10 @@ def selection_table(document: Mapping[str, Any]) -> Table | str:
     return table
 
 
-def trial_line(name: str, trial: Mapping[str, Any], pictures: int, *, kept: bool) -> str:
+def trial_line(name: str, trial: Mapping[str, Any], *, kept: bool) -> str:
     """A mix that was measured, as `edgevit.selection/1` has its trials."""
     what = f"{name} with {counted(trial['parts'], 'part')} taken out" if trial["parts"] else f"{name} as it is"
-    return f"{what}: drop {_drop_words(trial, pictures)}: {'kept within' if kept else 'too much'}"
+    return f"{what}: drop {_drop_words(trial)}: {'kept within' if kept else 'too much'}"
 
 
 def result_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
@@ -76,7 +75,7 @@ def _selection_lines(document: Mapping[str, Any]) -> Iterator[str]:
     if tried > 1:
         yield (
             f"chosen among {tried} mixes by these very pictures: on others expect a larger drop; "
-            f"what lies within ± (95 %) says nothing"
+            f"what lies within the 95 % interval, in brackets, says nothing"
         )
 
 
@@ -86,7 +85,7 @@ def accuracy_lines(accuracy: Mapping[str, Any]) -> Iterator[str]:
     for each in accuracy["results"]:
         yield (
             f"{each['resolution']} px: top-1 {each['top1']:.2%}, float {each['float']['top1']:.2%}, "
-            f"drop {_drop_words(each, accuracy['pictures'])}, "
+            f"drop {_drop_words(each)}, "
             f"top-5 {each['top5']:.2%}, agreement {each['agreement']:.2%} ({head})"
         )
     asked = accuracy.get("max_drop")
@@ -98,8 +97,8 @@ def accuracy_lines(accuracy: Mapping[str, Any]) -> Iterator[str]:
                 f"one is {points_words(round(one, 2))}"
             )
         here = next(each for each in accuracy["results"] if each["resolution"] == asked["resolution"])
-        worst = (here["drop"] + Z_95 * here["drop_standard_error"]) * 100
-        if here["drop_standard_error"] and worst > asked["points"]:
+        worst = here["drop_high"] * 100
+        if worst > asked["points"] and not 0 < asked["points"] < one:
             yield (
                 f"{formatting.not_told(accuracy['pictures'])} that drop from a larger one: by chance it may be "
                 f"{worst:.2f} points at {asked['resolution']} px, where {points_words(asked['points'])} "
@@ -117,13 +116,6 @@ def accuracy_lines(accuracy: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
-def _drop_words(result: Mapping[str, Any], pictures: int) -> str:
-    """A drop with its 95 % interval, 1.96 paired standard errors to either side.
-
-    Where no picture changed sides that would be 0, and promise too much: there the bound stands that a drop passes in
-    one of twenty such sets only, 3 / pictures:
-    Hanley and Lippman-Hand 1983, "If nothing goes wrong, is everything all right?"
-    """
-    if result["drop"] == 0 and result["drop_standard_error"] == 0:
-        return f"0.00 points, at most {min(100.0, 300 / pictures):.2f} (none of {pictures} differs)"
-    return f"{result['drop'] * 100:.2f} ± {Z_95 * result['drop_standard_error'] * 100:.2f} points"
+def _drop_words(result: Mapping[str, Any]) -> str:
+    """A drop with the ends of its 95 % interval, as `edgevit evaluate --against` has them."""
+    return f"{formatting.lost(result['drop'], (result['drop_low'], result['drop_high']))} points"

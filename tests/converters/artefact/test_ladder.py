@@ -5,7 +5,7 @@ import pytest
 from ai_edge_litert.tools import flatbuffer_utils
 
 from converters.artefact.ladder import Rung, merge
-from converters.artefact.packing import pack
+from converters.graph.packing import pack
 from edgevit_runtime import Model
 
 

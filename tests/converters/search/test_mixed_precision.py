@@ -10,11 +10,14 @@ from PIL import Image
 
 from converters import convert
 from converters.quantize.recipes import OUTSIDE
-from converters.search.mixed_precision import Part, _fewest, select
-from converters.search.validation import Answers, Drop, Validation
+from converters.search.mixed_precision import _fewest, select
+from converters.search.selection import Part
+from converters.search.validation import Drop, Validation
+from edgevit.accuracy import Answers
 from edgevit.errors import ConfigError, ConversionError, DataError
 from edgevit.evaluation import evaluate
 from edgevit.model import save
+from edgevit.statistics import paired_interval
 from edgevit_runtime import read_manifest
 from support.sample_pictures import pictures_in, random_picture
 
@@ -100,7 +103,8 @@ def test_the_runtime_shows_it(tiny_model, folder, tmp_path, capsys):
     convert(tiny_model, tmp_path / "x.tflite", recipe="float32", resolutions=[32], validation=validation)
     accuracy = read_manifest(tmp_path / "x.tflite").raw["accuracy"]
     (result,) = accuracy["results"]
-    assert (result["agreement"], result["drop"], result["drop_standard_error"]) == (1.0, 0.0, 0.0)
+    assert (result["agreement"], result["drop"]) == (1.0, 0.0)
+    assert (result["drop_low"], result["drop_high"]) == paired_interval(0, 0, accuracy["pictures"])
     assert accuracy["max_drop"] is None
     with pytest.raises(SystemExit) as stop:
         main(["info", str(tmp_path / "x.tflite")])
@@ -191,5 +195,6 @@ def test_a_drop_and_its_error():
     drop = Drop.between(exact, ours)
     assert drop.top1 == pytest.approx(0.1)
     assert drop.agreement == pytest.approx(0.7)
-    # Three pictures of ten changed, two for the worse: sqrt((3/10 - 0.1²) / 10)
-    assert drop.standard_error == pytest.approx(np.sqrt(0.029))
+    # Three pictures of ten changed, two for the worse: sqrt((3/10 - 0.1²) / 10), with half a picture more in each cell.
+    assert (drop.low, drop.high) == paired_interval(2, 1, 10)
+    assert drop.standard_error == pytest.approx(np.sqrt((4 / 12 - (1 / 12) ** 2) / 12))

@@ -20,6 +20,7 @@ from edgevit.report.accuracies import Accuracies, Score, Series
 from edgevit.report.html.page import render
 from edgevit_runtime.resolution import Resolution
 from support.profiles import MIXED_MS
+from support.waiting import LIMIT_S
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = (
@@ -61,7 +62,7 @@ def page(tmp_path: Path, measured: Callable[[dict[int, float]], Profile], deit_t
 def chromium(tmp_path: Path, address: str, *options: str) -> str:
     assert CHROMIUM
     command = [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path / 'browser'}", *options, address]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -3,51 +3,61 @@
 import pytest
 
 from edgevit.report.text.mixed_precision_table import accuracy_lines, points_words, selection_table, trial_line
+from edgevit.statistics import paired_interval
 
 
-def accuracy(pictures, drop, error, points=None):
+def drop_of(only_float, only_artefact, pictures):
+    low, high = paired_interval(only_float, only_artefact, pictures)
+    return {"drop": (only_float - only_artefact) / pictures, "drop_low": low, "drop_high": high}
+
+
+def accuracy(pictures, changed=(0, 0), points=None):
+    """changed: on how many float alone is right, and the artefact alone."""
+    drop = drop_of(*changed, pictures)
     result = {
         "resolution": 64,
-        "top1": 0.8 - drop,
+        "top1": 0.8 - drop["drop"],
         "top5": 1.0,
         "float": {"top1": 0.8, "top5": 1.0},
-        "drop": drop,
-        "drop_standard_error": error,
+        **drop,
         "agreement": 1.0,
     }
     asked = None if points is None else {"points": points, "resolution": 64}
     return {"set": "val", "pictures": pictures, "results": [result], "max_drop": asked}
 
 
-@pytest.mark.parametrize(("pictures", "bound"), [(40, "7.50"), (1300, "0.23"), (2, "100.00")])
-def test_where_no_picture_differs_a_bound_stands(pictures, bound):
-    (line,) = accuracy_lines(accuracy(pictures, 0.0, 0.0))
-    assert f"drop 0.00 points, at most {bound} (none of {pictures} differs), top-5" in line
-
-
-def test_pictures_that_outweigh_each_other_have_an_interval():
-    """Of 95 %, as everywhere: 1.96 standard errors."""
-    (line,) = accuracy_lines(accuracy(40, 0.0, 0.035))
-    assert "drop 0.00 ± 6.86 points" in line
+@pytest.mark.parametrize(
+    ("pictures", "changed", "says"),
+    [
+        (40, (0, 0), "0.00 (-4.67 to 4.67)"),  # none differs, which promises nothing of the next
+        (1300, (0, 0), "0.00 (-0.15 to 0.15)"),
+        (2, (0, 0), "0.00 (-49.00 to 49.00)"),
+        (40, (1, 1), "0.00 (-8.08 to 8.08)"),
+        (1300, (9, 4), "0.38 (-0.18 to 0.95)"),
+    ],
+)
+def test_a_drop_has_the_interval_that_evaluate_gives_it(pictures, changed, says):
+    (line,) = accuracy_lines(accuracy(pictures, changed))
+    assert f"drop {says} points, top-5" in line
 
 
 def test_what_the_pictures_do_not_decide():
-    """200 pictures, six of which changed sides, three to each: within half a point, or three above it."""
-    said = "200 pictures do not tell that drop from a larger one: by chance it may be 2.40 points at 64 px"
-    _, line = accuracy_lines(accuracy(200, 0.0, 0.01225, 0.5))
+    """200 pictures, six of which changed sides, three to each: within half a point, or 2.6 above it."""
+    said = "200 pictures do not tell that drop from a larger one: by chance it may be 2.57 points at 64 px"
+    _, line = accuracy_lines(accuracy(200, (3, 3), 0.5))
     assert line.startswith(said)
     assert line.endswith("where 0.5 points are permitted")
-    assert len(list(accuracy_lines(accuracy(200, -0.03, 0.01225, 0.5)))) == 1  # it gained more than chance explains
-    assert len(list(accuracy_lines(accuracy(200, 0.0, 0.01225)))) == 1  # nothing was asked for
+    assert len(list(accuracy_lines(accuracy(200, (0, 6), 0.5)))) == 1  # it gained more than chance explains
+    assert len(list(accuracy_lines(accuracy(200, (3, 3))))) == 1  # nothing was asked for
 
 
 def test_each_mix_has_a_line():
-    drop = {"drop": 0.01, "drop_standard_error": 0.005}
-    assert trial_line("int8", {"parts": 0, **drop}, 200, kept=False) == (
-        "int8 as it is: drop 1.00 ± 0.98 points: too much"
+    drop = drop_of(3, 1, 200)
+    assert trial_line("int8", {"parts": 0, **drop}, kept=False) == (
+        "int8 as it is: drop 1.00 (-1.18 to 3.16) points: too much"
     )
-    assert trial_line("int8-mixed", {"parts": 1, **drop}, 200, kept=True) == (
-        "int8-mixed with 1 part taken out: drop 1.00 ± 0.98 points: kept within"
+    assert trial_line("int8-mixed", {"parts": 1, **drop}, kept=True) == (
+        "int8-mixed with 1 part taken out: drop 1.00 (-1.18 to 3.16) points: kept within"
     )
 
 
@@ -57,12 +67,11 @@ def test_each_mix_has_a_line():
         (40, 1.0, "40 pictures cannot tell 1 point: one is 2.5 points"),
         (40, 0.5, "40 pictures cannot tell 0.5 points: one is 2.5 points"),
         (1300, 0.05, "1300 pictures cannot tell 0.05 points: one is 0.08 points"),
-        (40, 2.5, None),
-        (40, 0.0, None),
+        (40, 5.0, None),
     ],
 )
 def test_a_drop_below_one_picture_cannot_be_told(pictures, points, said):
-    _, *more = accuracy_lines(accuracy(pictures, 0.0, 0.0, points))
+    _, *more = accuracy_lines(accuracy(pictures, points=points))
     assert more == ([said] if said else [])
 
 

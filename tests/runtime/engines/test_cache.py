@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from edgevit_runtime.atomic_write import beside
 from edgevit_runtime.engines import cache
+from support.waiting import LIMIT_S
 
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
 
@@ -55,7 +57,7 @@ def expected(tiny_tflite, tmp_path_factory):
 
 
 def answer(process):
-    out, errors = process.communicate(timeout=120)
+    out, errors = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 0, errors
     return json.loads(out)
 
@@ -101,7 +103,7 @@ def test_full_disks(tiny_tflite, tmp_path, expected, backend, room):
 
 def test_failed_writes_leave_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    stale = Path(cache.folder()) / "a.1-2.partial"
+    stale = Path(beside(os.path.join(cache.folder(), "a")))
     cache.write("a", b"first")
     stale.write_bytes(b"of a process that was killed")
     os.utime(stale, (0, 0))

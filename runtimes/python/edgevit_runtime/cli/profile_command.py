@@ -50,6 +50,7 @@ def run(options: argparse.Namespace, opened: Callable[[argparse.Namespace], Mode
         sustained_at=sustained_at,
         cpus=cpus,
         ops=options.ops,
+        task=options.task,
     )
     with contextlib.ExitStack() as stack:
         each = (argparse.Namespace(**{**vars(options), "threads": number}) for number in threads)

@@ -12,8 +12,9 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Iterator
 from typing import IO
+
+from edgevit_runtime.atomic_write import is_partial, replacing
 
 STALE_SECONDS = 3600
 """No process takes so long to write a file."""
@@ -55,7 +56,8 @@ def read(name: str) -> bytes | None:
 def write(name: str, content: bytes | IO[bytes]) -> None:
     """Puts the file there, or does nothing where that is not possible; what was not used for longest may go for it."""
     with contextlib.suppress(OSError):
-        with replacing(os.path.join(folder(), name)) as partial, open(partial, "wb") as file:
+        place = new_place(os.path.join(folder(), name))
+        with replacing(place) as partial, open(partial, "wb") as file:
             for chunk in [content] if isinstance(content, bytes) else iter(lambda: content.read(CHUNK_BYTES), b""):
                 file.write(chunk)
         _trim()
@@ -69,7 +71,7 @@ def used(place: str) -> None:
 
 def _trim() -> None:
     """Removes what is beyond `KEPT_BYTES`, all but the newest. A process that maps such a file keeps what it maps."""
-    files = [each for each in os.scandir(folder()) if each.is_file() and not each.name.endswith(".partial")]
+    files = [each for each in os.scandir(folder()) if each.is_file() and not is_partial(each.name)]
     kept = 0
     for place, entry in sorted(((each.path, each.stat()) for each in files), key=lambda each: -each[1].st_mtime):
         kept += entry.st_size
@@ -90,19 +92,12 @@ def write_behind(name: str, file: IO[bytes]) -> threading.Thread:
     return thread
 
 
-@contextlib.contextmanager
-def replacing(place: str) -> Iterator[str]:
-    """A name beside `place` that no other process or thread uses; what is made there takes its place at the end."""
-    partial = f"{place}.{os.getpid()}-{threading.get_ident()}.partial"
+def new_place(place: str) -> str:
+    """`place`, where a file is about to be made: there is a folder for it, and nothing in it that was given up."""
     beside = os.path.dirname(place)
     os.makedirs(beside, exist_ok=True)
     for each in os.scandir(beside):
         with contextlib.suppress(OSError):  # of a process that was killed
-            if each.name.endswith(".partial") and time.time() - each.stat().st_mtime > STALE_SECONDS:
+            if is_partial(each.name) and time.time() - each.stat().st_mtime > STALE_SECONDS:
                 os.unlink(each.path)
-    try:
-        yield partial
-        os.replace(partial, place)
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(partial)
+    return place

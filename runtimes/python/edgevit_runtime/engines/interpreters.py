@@ -19,10 +19,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from edgevit_runtime.atomic_write import replacing
 from edgevit_runtime.engines import cache
 from edgevit_runtime.engines.quiet import quiet
 from edgevit_runtime.errors import ArtefactError, BackendError
-from edgevit_runtime.manifest import Signature
+from edgevit_runtime.signature import Signature
 
 Array = np.ndarray[Any, Any]
 
@@ -233,7 +234,7 @@ def _load_cached(load: Callable[[str], Any], place: str | None) -> tuple[Any, Ca
             os.unlink(place)
     try:
         if not hasattr(os, "memfd_create"):  # not Linux
-            with cache.replacing(place) as partial:
+            with replacing(cache.new_place(place)) as partial:
                 return load(partial), _nothing
         # XNNPACK ends the process when a disk is full, so it packs into memory, and what it made is copied.
         with contextlib.ExitStack() as stack:

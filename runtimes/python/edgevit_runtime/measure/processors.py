@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 
 from edgevit_runtime.errors import EdgeViTError
 
-_MOST = 4096
+HIGHEST = 4095
+"""A list is bounded before it is spelled out; no machine that runs this has so many."""
+_SPAN = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?\Z")
 
 
 def pin(text: str) -> tuple[int, ...]:
@@ -15,12 +18,7 @@ def pin(text: str) -> tuple[int, ...]:
 
     Call it before an interpreter makes its threads: those that are there already stay where they are.
     """
-    try:
-        wanted = from_ranges(text)
-    except ValueError as error:
-        raise EdgeViTError(
-            f"cpus are numbers and ranges with commas between, such as 4-7 or 0,2; not {text!r}"
-        ) from error
+    wanted = parse_cpus(text)
     if not hasattr(os, "sched_setaffinity"):
         raise EdgeViTError(f"--cpus {text}: this system cannot keep a process on some processors; leave it out")
     allowed = os.sched_getaffinity(0)
@@ -34,15 +32,19 @@ def pin(text: str) -> tuple[int, ...]:
     return wanted
 
 
-def from_ranges(text: str) -> tuple[int, ...]:
-    """`"0-2,6"` -> (0, 1, 2, 6), ascending. Raises `ValueError` for what is no such list."""
+def parse_cpus(text: str) -> tuple[int, ...]:
+    """`"0-2,6"` -> (0, 1, 2, 6), ascending, each once. Raises `EdgeViTError` for what is no such list."""
     numbers: set[int] = set()
     for word in text.split(","):
-        first, dash, last = word.strip().partition("-")
-        span = range(int(first), int(last if dash else first) + 1)
-        if not 0 < len(span) <= _MOST:
-            raise ValueError(text)
-        numbers |= set(span)
+        found = _SPAN.match(word.strip())
+        first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+        if not found or not first <= last <= HIGHEST:
+            why = "" if not found else f" ({last} is before {first})" if last < first else f" (the last is {HIGHEST})"
+            said = text if len(text) <= 40 else f"{text[:40]}…"
+            raise EdgeViTError(
+                f"cpus are numbers and ranges with commas between, such as 4-7 or 0,2; not {said!r}{why}"
+            )
+        numbers |= set(range(first, last + 1))
     return tuple(sorted(numbers))
 
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from edgevit_runtime import __version__
 from edgevit_runtime.errors import EdgeViTError
-from edgevit_runtime.manifest import Signature
 from edgevit_runtime.measure import machine, sustained, timing
 from edgevit_runtime.measure.conditions import COOL_DOWN_SECONDS, Watch
+from edgevit_runtime.measure.measured_model import MeasuredModel
 from edgevit_runtime.measure.processors import as_ranges
 from edgevit_runtime.measure.sensors import Sensors
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution, as_resolutions
+from edgevit_runtime.signature import Signature
 from edgevit_runtime.verify import self_test
 from edgevit_runtime.verify.integrity import file_sha256
-
-if TYPE_CHECKING:
-    from edgevit_runtime.model import Model
+from edgevit_runtime.version import __version__
 
 SECONDS = 3.0
 """The most for one resolution, by default: also for what the host measures otherwise, so that profiles compare."""
@@ -31,7 +29,8 @@ class MeasurementPlan(NamedTuple):
 
     resolutions: some of the ladder (None: all of it). seconds: the most for one of them. duration_s: the most for all,
     pauses included. cool_down_s: the most to wait for a hot device. sustained_s: then one resolution for so long,
-    sustained_at. cpus: what the process was kept on. ops: also where the time goes.
+    sustained_at. cpus: what the process was kept on. ops: also where the time goes. task: whose signatures (None: the
+    artefact's default one).
     """
 
     resolutions: Iterable[ResolutionLike] | None = None
@@ -42,10 +41,14 @@ class MeasurementPlan(NamedTuple):
     sustained_at: ResolutionLike | None = None
     cpus: Sequence[int] = ()
     ops: bool = False
+    task: str | None = None
 
 
 def measure(
-    models: Iterable[Model], plan: MeasurementPlan, on_progress: Progress | None = None, sensors: Sensors | None = None
+    models: Iterable[MeasuredModel],
+    plan: MeasurementPlan,
+    on_progress: Progress | None = None,
+    sensors: Sensors | None = None,
 ) -> dict[str, Any]:
     """The document edgevit.profile/1 of one artefact, opened once for each number of threads to be measured.
 
@@ -55,7 +58,11 @@ def measure(
     """
     source = iter(models)
     first = next(source)
-    signatures = [first.manifest.signature(each) for each in as_resolutions(plan.resolutions or first.resolutions)]
+    task = plan.task or first.manifest.default_task
+    wanted = as_resolutions(plan.resolutions or first.manifest.ladder(task))
+    signatures = [first.manifest.signature(each, task) for each in wanted]
+    if not signatures:
+        raise EdgeViTError(f"{first.path} has no task {task!r} (it has {', '.join(first.manifest.tasks)})")
     steady = _sustained_at(plan, first, signatures)
     sensors = sensors or Sensors(cpus=plan.cpus or _allowed())
     device = {**machine.describe(*first.backend), **sensors.describe(), "runtime": __version__}
@@ -65,11 +72,7 @@ def measure(
     device["temperature_c"] = watch.start.temperature_c
     peaks = _peaks(first, signatures)
     models = [first, *source]
-    calls = {
-        (model.threads, as_resolution(each.resolution)): _inference(model, each)
-        for model in models
-        for each in signatures
-    }
+    calls = {(model.threads, each.resolution): _inference(model, each) for model in models for each in signatures}
     latencies = timing.measure(
         calls,
         seconds=_seconds(plan, len(calls)),
@@ -100,6 +103,7 @@ def measure(
         "variant": first.manifest.variant,
         "patch": first.manifest.patch,
         "recipe": first.manifest.recipe,
+        "task": task,
         **series[0],
         "cpus": as_ranges(plan.cpus) if plan.cpus else None,
     }
@@ -122,12 +126,12 @@ def _seconds(plan: MeasurementPlan, points: int) -> float:
     return SECONDS if plan.duration_s is None else plan.duration_s / points
 
 
-def _inference(model: Model, signature: Signature) -> Callable[[], object]:
+def _inference(model: MeasuredModel, signature: Signature) -> Callable[[], object]:
     image = self_test.draw_picture(self_test.GENERATOR, 1, signature.resolution)
-    return lambda: model.outputs(image)
+    return lambda: model.run(signature, image)
 
 
-def _peaks(model: Model, signatures: Sequence[Signature]) -> dict[Resolution, int]:
+def _peaks(model: MeasuredModel, signatures: Sequence[Signature]) -> dict[Resolution, int]:
     """Resolution -> the process's peak memory in its first inference, bytes."""
     peaks = {}
     for signature in signatures:
@@ -154,14 +158,14 @@ def _point(signature: Signature, latency: timing.Latency, peak_bytes: int | None
     }
 
 
-def _add_ops(model: Model, signatures: Sequence[Signature], points: Sequence[dict[str, Any]]) -> None:
+def _add_ops(model: MeasuredModel, signatures: Sequence[Signature], points: Sequence[dict[str, Any]]) -> None:
     from edgevit_runtime.measure.operator_times import ops_ms
 
     for point, spent in zip(points, ops_ms(model, signatures)):
         point["ops_ms"] = spent
 
 
-def _sustained_at(plan: MeasurementPlan, model: Model, signatures: Sequence[Signature]) -> Resolution:
+def _sustained_at(plan: MeasurementPlan, model: MeasuredModel, signatures: Sequence[Signature]) -> Resolution:
     """The resolution for the sustained run: the one asked for, the artefact's default, or the largest measured."""
     measured = [as_resolution(each.resolution) for each in signatures]
     if plan.sustained_at is None:
@@ -174,7 +178,7 @@ def _sustained_at(plan: MeasurementPlan, model: Model, signatures: Sequence[Sign
 
 
 def _sustained(
-    models: Sequence[Model],
+    models: Sequence[MeasuredModel],
     resolution: Resolution,
     seconds: float,
     watch: Watch,

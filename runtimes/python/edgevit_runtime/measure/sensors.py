@@ -19,7 +19,8 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from edgevit_runtime.measure.processors import as_ranges, from_ranges
+from edgevit_runtime.errors import EdgeViTError
+from edgevit_runtime.measure.processors import as_ranges, parse_cpus
 
 # What a zone's type must say to be the processor's. A phone's plain "soc" is the battery's state of charge.
 _CPU_ZONE = re.compile(r"cpu|x86_pkg|soc[-_]thermal|mtktssoc|^(big|mid|little)$", re.IGNORECASE)
@@ -176,8 +177,8 @@ class Sensors:
 
     def _online(self) -> tuple[int, ...]:
         listed = self._text("sys/devices/system/cpu/online")
-        with contextlib.suppress(ValueError):
-            return from_ranges(listed or "")
+        with contextlib.suppress(EdgeViTError):
+            return parse_cpus(listed or "")
         return tuple(range(os.cpu_count() or 1)) if self._root == "/" else ()
 
     def _find_clusters(self, online: Iterable[int]) -> tuple[Cluster, ...]:

@@ -6,7 +6,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
-from converters.artefact.packing import pack
+from converters.graph.packing import pack
 
 
 def plainly(model):

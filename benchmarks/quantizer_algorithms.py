@@ -1,0 +1,181 @@
+"""Our rounding of weights and choice of ranges against ai-edge-quantizer's: GPTQ, MSE, OCTAV and OSCAR.
+
+DeiT-Tiny at 224, and the same function with outliers; each artefact on all 1300 pictures, by the kernels that a device
+uses. `ours` is what `convert` writes. `layers` says whose linear layers an algorithm of theirs was given: `plain` ones,
+or those that `equalize` made easier to round.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from ai_edge_quantizer import calibrator, qtyping, quantizer
+from ai_edge_quantizer.recipe import AlgorithmName
+from edgevit_runtime.preprocess.pipeline import prepare
+
+import converters.quantize.quantizer as our_quantizer
+import deit_tiny
+from converters.artefact.audit import audit
+from converters.artefact.ladder import Rung, merge
+from converters.conversion import Lowered
+from converters.graph.lowering import model_arrays
+from converters.graph.packing import pack
+from converters.quantize.activations import tensor_ranges
+from converters.quantize.calibration import calibration_files, calibration_images
+from converters.quantize.post_training import Prepared, look
+from converters.quantize.quantizer import _silent, quantize
+from converters.quantize.recipes import RECIPES, Recipe, Rule
+from edgevit.activation_ranges import ActivationRanges
+from outliers import with_outliers
+from record import real_data, write
+
+RESOLUTION = 224
+NAME = f"classify_{RESOLUTION}"
+WITH_CONVOLUTIONS = ("MSE", "OCTAV")
+"""The others of theirs know FULLY_CONNECTED alone; the patches are then rounded to the nearest."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to an artefact: whose algorithm, and whose linear layers it was given."""
+
+    recipe: str
+    algorithm: str
+    layers: str
+
+
+VARIANTS = (
+    *(Variant("int8", each, "plain") for each in ("MIN_MAX_UNIFORM_QUANT", "GPTQ", "MSE", "OCTAV", "OSCAR")),
+    Variant("int8", "ours", "equalized"),
+    *(Variant("int4", each, "plain") for each in ("MIN_MAX_UNIFORM_QUANT", "GPTQ", "OCTAV", "OSCAR")),
+    *(Variant("int4", each, "equalized") for each in ("GPTQ", "OCTAV", "OSCAR")),  # MSE has no blocks
+    Variant("int4", "ours", "equalized"),
+    *(Variant("int8-static", "moving average", each) for each in ("plain", "equalized", "corrected")),
+    Variant("int8-static", "ours", "equalized"),
+)
+
+
+def engine_of(flatbuffer: bytes, recipe: Recipe, algorithm: str) -> Any:
+    """Their quantizer with our rules for linear layers, whose weights `algorithm` rounds."""
+    engine = quantizer.Quantizer(bytearray(flatbuffer))
+    for index, rule in enumerate(_linear(recipe)):
+        fits = rule.op == "FULLY_CONNECTED" or algorithm in WITH_CONVOLUTIONS
+        blocks = qtyping.QuantGranularity.BLOCKWISE_32
+        engine.update_quantization_recipe(
+            regex=f"(?#{index}){rule.pattern}",
+            operation_name=qtyping.TFLOperationName(rule.op),
+            algorithm_key=AlgorithmName[algorithm] if fits else AlgorithmName.MIN_MAX_UNIFORM_QUANT,
+            op_config=qtyping.OpQuantizationConfig(
+                weight_tensor_config=qtyping.TensorQuantizationConfig(
+                    num_bits=4 if rule.weight == "int4" else 8,
+                    granularity=blocks if rule.weight == "int4" else qtyping.QuantGranularity.CHANNELWISE,
+                ),
+                compute_precision=qtyping.ComputePrecision.INTEGER,
+            ),
+        )
+    return engine
+
+
+def _linear(recipe: Recipe) -> tuple[Rule, ...]:
+    if recipe.name == "int8":
+        return tuple(replace(recipe.rules[0], op=op) for op in ("FULLY_CONNECTED", "CONV_2D"))
+    return recipe.rules
+
+
+def seen_by_theirs(flatbuffer: bytes, engine: Any, images: Sequence[Any]) -> Any:
+    """Their calibration of every tensor. Not by `Quantizer.calibrate`, which passes OSCAR's dynamic recipes over."""
+    found = calibrator.Calibrator(bytearray(flatbuffer), num_threads=1)
+    found.calibrate({NAME: [{"image": image} for image in images]}, engine._recipe_manager)
+    return found.get_model_qsvs()
+
+
+def by_theirs(variant: Variant, lowered: Lowered, prepared: Prepared, images: Sequence[Any]) -> bytes:
+    """The quantized flatbuffer, with their weights or, for static ranges, their ranges."""
+    recipe = lowered.recipe
+    adjust = {"plain": Prepared().equalized, "equalized": prepared.equalized, "corrected": prepared.finished}
+    flatbuffer, _ = lowered.plain(adjust[variant.layers])
+    if not recipe.needs_calibration:
+        engine = engine_of(flatbuffer, recipe, variant.algorithm)
+        wants = variant.algorithm in ("GPTQ", "OSCAR")
+        return bytes(engine.quantize(seen_by_theirs(flatbuffer, engine, images) if wants else None).quantized_model)
+    engine = quantizer.Quantizer(bytearray(flatbuffer))
+    engine.add_static_config(".*", qtyping.TFLOperationName.ALL_SUPPORTED, 8, 8)
+    theirs = seen_by_theirs(flatbuffer, engine, images)
+    ours = ActivationRanges(recipe.name, prepared.calibration.ranges) if prepared.calibration else None
+    assert ours is not None
+    exact = {name: theirs[name] for name in tensor_ranges(flatbuffer, recipe, ours, {}) if "min" in theirs[name]}
+    exact = {name: {end: each[end] for end in ("min", "max")} for name, each in exact.items()}
+    return with_ranges(flatbuffer, recipe, ours, exact)
+
+
+def with_ranges(flatbuffer: bytes, recipe: Recipe, ours: ActivationRanges, theirs: Any) -> bytes:
+    """By our rules, with their ranges in place of ours."""
+    ranges = our_quantizer.tensor_ranges
+    our_quantizer.tensor_ranges = lambda *given: {**ranges(*given), **theirs}  # type: ignore[assignment]
+    try:
+        return quantize(flatbuffer, recipe, ours)
+    finally:
+        our_quantizer.tensor_ranges = ranges
+
+
+def answers(flatbuffer: bytes, pictures: Sequence[Any]) -> Iterator[Any]:
+    """Scores of each picture, by LiteRT with XNNPACK on one thread."""
+    run = Interpreter(model_content=flatbuffer, num_threads=1).get_signature_runner(NAME)
+    for picture in pictures:
+        yield run(image=picture[None])["scores"][0].copy()
+
+
+def rows_of(name: str, model: Any, pictures: Any, reference: Any) -> Iterator[dict[str, Any]]:
+    arrays, files = model_arrays(model), calibration_files(real_data() / "imagenet_calibration")
+    images = list(calibration_images(files, RESOLUTION, model.config.resize))
+    for recipe in dict.fromkeys(RECIPES[variant.recipe] for variant in VARIANTS):
+        lowered = Lowered(model.config, arrays, recipe, NAME, RESOLUTION)
+        start = time.process_time()
+        prepared = look(model.config, arrays, recipe, (RESOLUTION,), files).prepared(recipe)
+        looked = time.process_time() - start
+        for variant in (each for each in VARIANTS if each.recipe == recipe.name):
+            start = time.process_time()
+            if variant.algorithm == "ours":
+                flatbuffer, spent = lowered.quantized(prepared).single, looked
+            else:
+                with _silent():
+                    flatbuffer, spent = by_theirs(variant, lowered, prepared, images), 0.0
+                flatbuffer = pack(merge([Rung(NAME, flatbuffer, lowered.outputs)]))
+            spent += time.process_time() - start
+            scores = np.stack(list(answers(flatbuffer, pictures)))
+            votes = scores.argmax(1)
+            yield {
+                "model": name,
+                "recipe": variant.recipe,
+                "algorithm": variant.algorithm,
+                "layers": variant.layers,
+                "top1": round(float((votes == reference["labels"]).mean()), 4),
+                "agreement_with_float": round(float((votes == reference["logits"].argmax(1)).mean()), 4),
+                "partitions": audit(flatbuffer, recipe, NAME).partitions,
+                "size_bytes": len(flatbuffer),
+                "made_in_cpu_s": round(spent, 1),
+            }
+
+
+def main() -> None:
+    from edgevit.model import load
+
+    folder = real_data() / "imagenet_val"
+    reference = np.load(folder / "reference_logits.npz")
+    pictures = np.stack([prepare(folder / str(name), RESOLUTION, "squash") for name in reference["files"]])
+    model = load(deit_tiny.keras_model())
+    rows: list[dict[str, Any]] = []
+    for name, each in {"DeiT-Tiny": model, "DeiT-Tiny with outliers": with_outliers(model)}.items():
+        for row in rows_of(name, each, pictures, reference):
+            rows.append(row)
+            print(row, flush=True)
+        write("quantizer_algorithms", {"resolution": RESOLUTION, "pictures": len(pictures), "threads": 1, "rows": rows})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""What a model's tokens are read for: one file a task. A new task is a file here, a row in `TASKS`, its graph in
+`converters/graph/heads/`, and its results in the runtime's `tasks/`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgevit.errors import ConfigError, unknown_key
+from edgevit.tasks.classify import Classify
+from edgevit.tasks.features import Features
+from edgevit.tasks.task import Option, Output, Reads, Task
+
+__all__ = ["TASKS", "Classify", "Features", "Option", "Output", "Reads", "Task", "find_tasks", "task_options"]
+
+TASKS: dict[str, type[Task]] = {
+    "classify": Classify,  # Dosovitskiy et al. 2021, https://arxiv.org/abs/2010.11929, section 3.1
+    "features": Features,  # Caron et al. 2021, https://arxiv.org/abs/2104.14294; Oquab et al. 2023, arXiv 2304.07193
+}
+
+
+def find_tasks(names: str | Sequence[str]) -> tuple[type[Task], ...]:
+    """`"classify,features"` or a list of names -> the tasks, in that order. Raises `ConfigError`."""
+    listed = [each.strip() for each in names.split(",")] if isinstance(names, str) else list(names)
+    for name in listed:
+        if name not in TASKS:
+            raise unknown_key("task", name, TASKS)
+    if len(set(listed)) < len(listed) or not listed:
+        raise ConfigError(f"name each task once, such as classify,features; not {names!r}")
+    return tuple(TASKS[name] for name in listed)
+
+
+def task_options() -> tuple[Option, ...]:
+    """What `edgevit convert` can be told about any task."""
+    return tuple(option for task in TASKS.values() for option in task.options)

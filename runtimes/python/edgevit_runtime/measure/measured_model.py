@@ -1,0 +1,26 @@
+"""What measuring needs of a model: `edgevit_runtime.Model` has it, and so need not be known here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from edgevit_runtime.engines.interpreters import Array
+    from edgevit_runtime.manifest import Manifest
+    from edgevit_runtime.signature import Signature
+
+
+class MeasuredModel(Protocol):
+    """An open artefact."""
+
+    path: str
+    threads: int
+    load_ms: float
+    manifest: Manifest
+
+    @property
+    def backend(self) -> tuple[str, str]:
+        """(name, version) of the interpreter."""
+
+    def run(self, signature: Signature, image: Array) -> object:
+        """One inference of a signature, of uint8 [H, W, 3]."""
