@@ -11,7 +11,7 @@ import pytest
 from edgevit import variant_config
 from edgevit.config import ViTConfig
 from edgevit.documents import Record
-from edgevit.latency.cost import Cost, cost, patches_of
+from edgevit.latency.cost import Cost, cost
 from edgevit.latency.curve import fit
 from edgevit.latency.point import Point
 from edgevit.latency.profile import Profile
@@ -46,7 +46,7 @@ def device_answer(latency_ms: Mapping[Any, float]) -> dict[str, Any]:
         "points": [
             {
                 **resolution.to_fields(),
-                "tokens": patches_of(resolution, config.patch) + config.prefix,
+                "tokens": config.tokens(resolution),
                 "macs": {
                     "linear": costs[resolution].linear_macs,
                     "attention": costs[resolution].attention_macs,
@@ -80,7 +80,7 @@ def profile_of(config: ViTConfig, resolutions: tuple[ResolutionLike, ...], varia
     points = tuple(
         Point(
             each,
-            patches_of(each, config.patch) + config.prefix,
+            config.tokens(each),
             cost(config, each),
             *(factor * sqrt(each.pixels) for factor in (1.0, 0.9, 1.1)),
             50,
