@@ -42,7 +42,7 @@ def picture():
 
 def ours(path, picture):
     with Model(path, weight_cache=False) as model:
-        return model.outputs(picture)["scores"], model.manifest.labels
+        return model.outputs(picture)["scores"], model.labels
 
 
 @pytest.mark.parametrize("recipe", [name for name in RECIPES if name != "float32"])  # it has logits too: two heads

@@ -50,7 +50,7 @@ def test_keras_equals_the_reference(deit, pictures):
 
 def test_float32_artefact_equals_the_reference(deit_artefact, pictures):
     images, reference = pictures
-    with Model(deit_artefact("float32", (224,), with_logits=True)) as model:
+    with Model(deit_artefact("float32", (224,), logits=True)) as model:
         logits = np.stack([model.outputs(image)["logits"] for image in images])
     assert (logits.argmax(1) == reference["logits"].argmax(1)).all()
     assert np.abs(logits - reference["logits"]).max() <= 2e-3

@@ -113,7 +113,6 @@ CASES = {
         "import {0}/nano.safetensors --labels {0}/three.txt -o {0}/out.keras",
         "nano.safetensors has 4: one name for each, in order",
     ),
-    "import: headless": ("import {0}/headless.npz -o {0}/out.keras", "it has no classifier head; say --classes N"),
     "sensitivity: empty folder": ("sensitivity {0}/good.keras --data {0}/empty", "holds no pictures"),
     "sensitivity: resolution": (
         "sensitivity {0}/good.keras --data {0}/pictures --resolution 60",
