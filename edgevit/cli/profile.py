@@ -110,11 +110,11 @@ def command(
 
 def _check_patches(artefacts: Sequence[Path], unseen: Sequence[Resolution]) -> None:
     """Raises `ResolutionError` for a resolution to predict that a model cannot have: before minutes of measuring."""
-    from edgevit.latency.cost import patches_of
+    from edgevit.config import check_resolution
     from edgevit_runtime import read_manifest
 
     for artefact in artefacts:
         if unseen and artefact.is_file():  # what is not there is the device's to report, as without --predict
             patch = read_manifest(artefact).patch
             for resolution in unseen:
-                patches_of(resolution, patch)
+                check_resolution(resolution, patch)

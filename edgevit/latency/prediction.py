@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from edgevit.config import ViTConfig
 from edgevit.errors import ProfileError
-from edgevit.latency.cost import patches_of
 from edgevit.latency.curve import LEAST_RESOLUTIONS
 from edgevit.latency.profile import Profile
 from edgevit.latency.reliability import Reliability
@@ -242,7 +241,7 @@ class Predictor:
         expected = self.rates.predict_ms(amount)
         span = [expected, *(rates.predict_ms(amount) for rates in self._others)]
         band = max(LEAST_BAND, self.fit_error)
-        tokens = patches_of(resolution, config.patch) + config.prefix
+        tokens = config.tokens(resolution)
         measured = [point.tokens for profile in self.profiles for point in profile.points]
         return Estimate(
             as_resolution(resolution),

@@ -18,13 +18,14 @@ from edgevit.latency.prediction import PRIORS, Predictor, Rates, fit_rates
 from edgevit.latency.profile import Profile
 from edgevit.latency.profile_document import assemble
 from edgevit.latency.workload import shape_of, work
+from edgevit_runtime.resolution import ResolutionLike
 from support.profiles import profile_of
 
 LADDER = (96, 128, 160, 192, 224, 288)
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "prediction.json"
 
 
-def device(config: ViTConfig, rates: Rates, ladder: tuple[int, ...] = LADDER) -> Profile:
+def device(config: ViTConfig, rates: Rates, ladder: tuple[ResolutionLike, ...] = LADDER) -> Profile:
     """A profile as a device with these rates would give it."""
     profile = profile_of(config, ladder, variant=config.variant)
     points = []
@@ -117,3 +118,16 @@ def test_what_the_benchmark_measured_is_predicted(recipe: str) -> None:
     assert len(errors) >= 12
     assert median(errors) < 0.05
     assert max(errors) < 0.25
+
+
+def test_rectangles_predict_and_are_predicted() -> None:
+    """From a ladder of rectangles alone to a square and back: kinds of work go by patches and pixels."""
+    rates, config = as_expected(), variant_config("vit-tiny")
+    rectangles = Predictor([device(config, rates, ("96x128", "128x96", "320x192", "256x128", "160x224", "640x384"))])
+    assert rectangles.predict(config, 224).predicted_ms == pytest.approx(rates.predict_ms(work(config, 224)), rel=0.01)
+    squares = Predictor([device(config, rates)])
+    found = squares.predict(config, "384x96")
+    assert found.predicted_ms == pytest.approx(squares.predict(config, 192).predicted_ms)
+    assert found.to_dict().items() >= {"resolution": "384x96", "width": 384, "height": 96, "tokens": 145}.items()
+    with pytest.raises(ResolutionError, match="not a multiple of the patch size 16"):
+        squares.predict(config, "384x100")

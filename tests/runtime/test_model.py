@@ -12,6 +12,7 @@ from edgevit_runtime import EdgeViTError, Model, PictureError, ResolutionError
 from edgevit_runtime.engines import interpreters as backends_module
 from edgevit_runtime.engines.interpreters import weight_cache_path
 from edgevit_runtime.manifest import read_manifest
+from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
 from support.sample_pictures import LABELS, random_picture
 
@@ -229,3 +230,11 @@ def test_picture_is_pinned():
 
 
 PINNED_SUM = 100_645
+
+
+def test_self_test_pictures_may_be_rectangles():
+    wide = draw_picture(GENERATOR, 1, "64x32")
+    assert wide.shape == (32, 64, 3)
+    small = draw_picture(GENERATOR, 1, 16)
+    np.testing.assert_array_equal(wide[::2, ::4], small)
+    np.testing.assert_array_equal(draw_picture(GENERATOR, 1, Resolution(33, 100))[0, 32], small[0, 15])
