@@ -3,6 +3,7 @@
 EdgeViTError
 ├── ArtefactError, ResolutionError, PictureError, BackendError   (edgevit_runtime.errors)
 ├── ConfigError        a name or number that no model, recipe or option can have
+│   └── OptionError    ... or options that do not go together: wrong usage, to a command
 ├── ModelError         a .keras file that is missing or is not an edgevit model
 ├── CheckpointError    a checkpoint that does not fit the variant, tensor by tensor
 ├── DataError          a picture folder that cannot be used
@@ -42,6 +43,7 @@ __all__ = [
     "DocumentError",
     "EdgeViTError",
     "ModelError",
+    "OptionError",
     "PictureError",
     "ProfileError",
     "ResolutionError",
@@ -53,6 +55,10 @@ __all__ = [
 
 class ConfigError(EdgeViTError):
     """A name or number that no model, recipe or option can have."""
+
+
+class OptionError(ConfigError):
+    """Options do not go together."""
 
 
 class ModelError(EdgeViTError):

@@ -9,7 +9,7 @@ from pathlib import Path
 from edgevit.errors import ConfigError
 from edgevit_runtime import atomic_write
 
-__all__ = ["check_writable", "replacing", "write_bytes", "write_text"]
+__all__ = ["check_output", "check_writable", "replacing", "write_bytes", "write_text"]
 
 _PAGE = bytes(4096)
 
@@ -28,6 +28,13 @@ def check_writable(path: Path) -> None:
             partial.unlink(missing_ok=True)
     except OSError as error:
         raise _cannot(path, error) from error
+
+
+def check_output(path: Path, suffix: str) -> None:
+    """Raises `ConfigError` where `path` does not end in `suffix`, or cannot be written: no slip replaces a profile."""
+    check_writable(path)
+    if path.suffix.lower() != suffix:
+        raise ConfigError(f"{path} must end in {suffix}")
 
 
 @contextmanager

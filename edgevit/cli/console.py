@@ -15,9 +15,8 @@ import click
 from rich.console import Console
 from rich.progress import Progress, ProgressColumn
 
-from edgevit.errors import ConfigError
+from edgevit.errors import ConfigError, OptionError
 from edgevit.files import check_writable, write_text
-from edgevit_runtime.engines.quiet import quiet
 
 _NO_JSON = (".txt", ".log", ".jsonl", ".yaml", ".yml", ".html")
 """What no command takes as an input: after `--json` it is meant as the file to write."""
@@ -26,7 +25,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class JsonCommand(click.Command):
-    """A command whose `--json` takes a file only when the next word ends in .json.
+    """A command whose `--json` takes a file only when the next word ends in .json; options that clash are wrong usage.
 
     Otherwise `edgevit inspect --json model.tflite` would overwrite the artefact with its own description.
     """
@@ -41,6 +40,12 @@ class JsonCommand(click.Command):
             if word == "--json" and not following.endswith(".json"):
                 words.append("-")
         return super().parse_args(ctx, words)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except OptionError as error:
+            raise click.UsageError(str(error), ctx) from error
 
 
 def json_option(function: F) -> F:
@@ -85,37 +90,3 @@ def emit_json(payload: dict[str, Any], target: str | None) -> None:
         sys.stdout.write(text)
     else:
         write_text(Path(target), text)
-
-
-def parse_share(text: str) -> float:
-    """`"10%"` or `"0.1"` -> 0.1. Raises `ConfigError` for anything else; `10` alone could mean either."""
-    word = text.strip()
-    percent = word.endswith("%")
-    try:
-        share = float(word.removesuffix("%")) / (100.0 if percent else 1.0)
-    except ValueError:
-        share = -1.0
-    if not 0.0 <= share <= (10.0 if percent else 1.0):
-        raise ConfigError(f"a share is written such as 10% or 0.1, not {text!r}")
-    return share
-
-
-def check_output(path: Path | None, suffix: str) -> None:
-    """Raises `ConfigError` where `path` does not end in `suffix`, or cannot be written: no slip replaces a profile."""
-    if path is None:
-        return
-    check_writable(path)
-    if path.suffix.lower() != suffix:
-        raise ConfigError(f"{path} must end in {suffix}")
-
-
-def load_keras() -> None:
-    """Imports Keras and TensorFlow for a command, without the log of TensorFlow's start.
-
-    Its warnings go too: that a graph is traced once for each resolution is how mixed resolutions are trained.
-    """
-    with quiet():
-        import keras  # noqa: F401
-        import tensorflow
-
-        tensorflow.get_logger().setLevel("ERROR")

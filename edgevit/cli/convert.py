@@ -9,19 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
-from edgevit.cli.console import (
-    JsonCommand,
-    console_for,
-    emit_json,
-    json_option,
-    load_keras,
-    progress_bar,
-    quiet_option,
-)
-from edgevit.errors import ConversionError
-from edgevit.files import check_writable
+from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, progress_bar, quiet_option
 from edgevit.tasks import task_options
-from edgevit_runtime.resolution import parse_resolutions
 
 if TYPE_CHECKING:
     from converters.quantize.recipes import Recipe
@@ -31,13 +20,7 @@ if TYPE_CHECKING:
 def _task_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options of all tasks."""
     for option in reversed(task_options()):
-        name, parse = f"--{option.name}", option.parse
-        if parse is None:
-            command = click.option(name, is_flag=True, help=option.help)(command)
-        else:
-            command = click.option(
-                name, callback=lambda _c, _p, text, parse=parse: text and parse(text), help=option.help
-            )(command)
+        command = click.option(f"--{option.name}", is_flag=option.parse is None, help=option.help)(command)
     return command
 
 
@@ -108,7 +91,7 @@ def command(
     task: str | None,
     json_target: str | None,
     quiet: bool,
-    **task_options: Any,
+    **options_of_tasks: Any,
 ) -> None:
     """Compile MODEL.keras to one .tflite artefact that holds every resolution, weights stored once.
 
@@ -117,109 +100,46 @@ def command(
 
     --max-drop is judged at the default resolution; the others of the ladder are measured too.
     """
-    if max_drop is not None and validation is None:
-        raise click.UsageError("--max-drop needs labelled pictures to judge by: --validation DIR")
-    for name, value in (("--islands", islands), ("--save-recipe", save_recipe)):
-        if value is not None and max_drop is None:
-            raise click.UsageError(f"{name} says what becomes of --max-drop, which is not there")
-    console = console_for(json_target, quiet)
-    check_writable(output)  # once more than `convert` does, before Keras is loaded
-    from converters.quantize.recipe_files import check_writable_recipe, find_recipe, write_recipe
-    from edgevit.data.labels import read_labels
-    from edgevit.latency.curve import LEAST_RESOLUTIONS
-    from edgevit.pixels import parse_pixels
+    from edgevit.api.convert import convert
     from edgevit.report.text.command_lines import command_line
+    from edgevit.report.text.inspection_table import inspection_table
     from edgevit.report.text.mixed_precision_table import result_lines, selection_table, trial_line
 
-    chosen = find_recipe(recipe or "int8")
-    if pixels is not None:
-        parse_pixels(pixels)
-    if save_recipe is not None:
-        check_writable_recipe(save_recipe)
-    ladder = () if resolutions is None else parse_resolutions(resolutions)
-    names = read_labels(labels) if labels else None
-    bar = progress_bar(
-        console, TextColumn("converting {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    )
-
-    def show(what: str, done: int, total: int) -> None:
-        bar.update(bar_task, description=what, completed=done, total=total)
-
-    def tell(mix: Recipe, trial: Trial, kept: bool) -> None:
-        """A line for each mix that was measured; what is good enough is saved: who ends the search keeps it."""
-        if judged is not None:
-            line = trial_line(mix.name, trial.to_dict(), kept=kept)
-            console.print(line, markup=False, soft_wrap=True)
-        if kept and save_recipe is not None:
-            write_recipe(mix, save_recipe)
-
-    with bar:
+    console = console_for(json_target, quiet)
+    columns = TextColumn("converting {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    notes: list[str] = []
+    with progress_bar(console, *columns) as bar:
         bar_task = bar.add_task("…", total=None)
-        load_keras()
-        from converters import convert
-        from edgevit.model import ViT, load_any
 
-        loaded, judged, selection = load_any(model, pixels=pixels), None, None
-        if validation is not None:
-            from converters.conversion import JUDGES_OURS
-            from converters.search.validation import Validation
+        def show(what: str, done: int, total: int) -> None:
+            bar.update(bar_task, description=what, completed=done, total=total)
 
-            if not isinstance(loaded, ViT):
-                raise ConversionError(JUDGES_OURS)
+        def tell(mix: Recipe, trial: Trial, kept: bool) -> None:
+            console.print(trial_line(mix.name, trial.to_dict(), kept=kept), markup=False, soft_wrap=True)
 
-            judged = Validation(loaded, validation, labels=names, resize=resize, on_picture=show)
-        if judged is not None and max_drop is not None and isinstance(loaded, ViT):
-            from converters.artefact.file_writer import check_target
-            from converters.search.mixed_precision import select
-
-            check_target(output, sign)
-            selection = select(
-                loaded,
-                judged,
-                max_drop,
-                recipe=None if recipe is None else chosen,
-                resolutions=ladder,
-                resize=resize,
-                calibration=calibration,
-                islands=islands,
-                on_step=show,
-                on_trial=tell,
-            )
-            chosen = selection.recipe
-        convert(
-            loaded,
+        inspection = convert(
+            model,
             output,
-            recipe=chosen,
-            resolutions=ladder,
-            labels=names,
-            resize=resize,
-            calibration=calibration,
             task=task,
-            **task_options,
-            source=model,
+            resolutions=resolutions,
+            recipe=recipe,
+            labels=labels,
+            calibration=calibration,
+            resize=resize,
+            pixels=pixels,
             sign=sign,
-            validation=judged,
-            selection=selection,
+            validation=validation,
+            max_drop=max_drop,
+            islands=islands,
+            save_recipe=save_recipe,
             on_step=show,
+            on_trial=tell,
+            on_note=notes.append,
+            **options_of_tasks,
         )
-
-    from converters import inspect
-    from edgevit.report.text.inspection_table import inspection_table
-
-    inspection = inspect(output)
-    if save_recipe is not None:
-        write_recipe(chosen, save_recipe)
-    if selection is not None:
-        inspection["selection"] = selection.to_dict()
+    if "selection" in inspection:
         console.print(selection_table(inspection["selection"]))
     console.print(inspection_table(inspection))
-    learned = loaded.calibration if isinstance(loaded, ViT) else None
-    if chosen.wants_calibration and calibration is None and not chosen.is_learned(learned):
-        hint = f"{chosen.name} loses less when pictures say how to round: --calibration DIR"
-        console.print(hint, markup=False, soft_wrap=True)
-    for line in result_lines(inspection):
+    for line in (*result_lines(inspection), *notes, f"next: {command_line('profile', output)}"):
         console.print(line, markup=False, soft_wrap=True)
-    if 1 < len({each["resolution"] for each in inspection["signatures"]}) < LEAST_RESOLUTIONS:
-        console.print(f"{LEAST_RESOLUTIONS} resolutions or more give a latency curve: --resolutions", markup=False)
-    console.print(f"next: {command_line('profile', output)}", markup=False, soft_wrap=True)
     emit_json(inspection, json_target)

@@ -12,11 +12,9 @@ from edgevit.cli.console import (
     console_for,
     emit_json,
     json_option,
-    load_keras,
     progress_bar,
     quiet_option,
 )
-from edgevit_runtime.resolution import parse_resolutions
 
 
 @click.command("evaluate", cls=JsonCommand)
@@ -67,9 +65,7 @@ def command(
     of a training run: the pictures that it held out.
     """
     console = console_for(json_target, quiet)
-    if ".keras" in {each.suffix for each in (model, *against)}:
-        load_keras()
-    from edgevit.evaluation import evaluate
+    from edgevit.api.evaluate import evaluate
     from edgevit.report.text.evaluation_table import drop_table, evaluation_notes, evaluation_table
 
     pictures = TextColumn("{task.completed}/{task.total} pictures")
@@ -83,7 +79,7 @@ def command(
             against=against,
             gallery=gallery,
             neighbours=neighbours,
-            resolutions=() if resolutions is None else parse_resolutions(resolutions),
+            resolutions=resolutions,
             resize=resize,
             pixels=pixels,
             threads=threads,

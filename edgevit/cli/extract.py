@@ -36,12 +36,11 @@ def command(
     it). It is tested and sealed before it is put in place.
     """
     console = console_for(json_target, quiet)
-    from converters import inspect
-    from converters.artefact.extraction import extract
+    from edgevit.api.extract import extract
+    from edgevit.api.inspect import inspect
     from edgevit.report.text.inspection_table import inspection_table
 
-    extract(artefact, output, resolution, task=task, sign=sign)
-    inspection = inspect(output)
+    inspection = extract(artefact, output, resolution, task=task, sign=sign)
     console.print(inspection_table(inspection))
     emit_json(inspection, json_target)
     if inspection["manifest"]["signatures"][0]["input"]["dtype"] == "int8":

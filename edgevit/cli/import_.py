@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
-from edgevit.cli.console import (
-    JsonCommand,
-    check_output,
-    console_for,
-    emit_json,
-    json_option,
-    load_keras,
-    quiet_option,
-)
+from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, quiet_option
 from edgevit.config import nearest_resolution
-from edgevit.errors import ConfigError
-from edgevit.variants import variant_config
+from edgevit.report.text.command_lines import command_line
 
 LADDER = (128, 160, 192, 224, 256)
 
@@ -63,59 +56,31 @@ def command(
     The format is told by the content. Every tensor is accounted for: those that are missing, unexpected or of another
     shape are named and stop the import. JSON files beside the weights say heads, normalisation and labels.
     """
-    from edgevit.checkpoints import hub
-    from edgevit.data.labels import read_label_keys, read_labels
-    from edgevit.report.text.command_lines import command_line
+    from edgevit.api.import_ import import_
 
     console = console_for(json_target, quiet)
-    if checkpoint.endswith(".keras"):
-        raise ConfigError(f"{checkpoint} is a model already; `edgevit convert` takes it as it is")
-    if variant not in (None, "custom"):
-        variant_config(str(variant))
-    check_output(output, ".keras")
-    names, keys = (read_labels(labels), read_label_keys(labels)) if labels else ((), ())
-    path = Path(checkpoint)
-    if not path.exists() and hub.is_name(checkpoint):
-        path = hub.download(checkpoint)
-
-    load_keras()
-    from edgevit.checkpoints import import_checkpoint
-    from edgevit.model import save
-
-    notes: list[str] = []
-    model = import_checkpoint(
-        path, variant, labels=names, label_keys=keys, classes=classes, name=checkpoint, on_note=notes.append
-    )
-    save(model, output)
-    config = model.config
-    if not config.classes:
-        outputs = ("-o", output.with_suffix(".tflite"), "--task", "features")
-        following = command_line("convert", output, *outputs)
-    elif classes is None:
-        ladder = ",".join(str(nearest_resolution(each, config.patch)) for each in LADDER)
-        following = command_line("convert", output, "-o", output.with_suffix(".tflite"), "--resolutions", ladder)
-    else:
-        following = command_line("train", "photos/", "-o", "mine.keras", "--from", output)
-    if not config.classes:
-        head = "; a backbone without a head"
-    else:
-        head = "" if classes is None else "; its head is new and knows nothing yet"
-    made = (
-        f"{output}: {config.variant}, {model.count_params():,} parameters, {config.classes} classes, "
-        f"{config.base_resolution} px{head}"
-    )
-    for line in (*notes, made, f"next: {following}"):
+    document = import_(checkpoint, output, variant=variant, labels=labels, classes=classes)
+    for line in (*document["notes"], _made(document), f"next: {_following(document, output)}"):
         console.print(line, markup=False, soft_wrap=True)
-    emit_json(
-        {
-            "schema": "edgevit.import/1",
-            "model": str(output),
-            "variant": config.variant,
-            "parameters": model.count_params(),
-            "classes": config.classes,
-            "resolution": config.base_resolution.to_json(),
-            "new_head": bool(classes),
-            "notes": notes,
-        },
-        json_target,
+    emit_json(document, json_target)
+
+
+def _made(document: Mapping[str, Any]) -> str:
+    head = "; its head is new and knows nothing yet" if document["new_head"] else ""
+    if not document["classes"]:
+        head = "; a backbone without a head"
+    return (
+        f"{document['model']}: {document['variant']}, {document['parameters']:,} parameters, "
+        f"{document['classes']} classes, {document['resolution']} px{head}"
     )
+
+
+def _following(document: Mapping[str, Any], output: Path) -> str:
+    """The command to go on with."""
+    artefact = "-o", output.with_suffix(".tflite")
+    if not document["classes"]:
+        return command_line("convert", output, *artefact, "--task", "features")
+    if document["new_head"]:
+        return command_line("train", "photos/", "-o", "mine.keras", "--from", output)
+    ladder = ",".join(str(nearest_resolution(each, document["patch"])) for each in LADDER)
+    return command_line("convert", output, *artefact, "--resolutions", ladder)

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from converters import inspect
+from edgevit.api.inspect import inspect
 from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, quiet_option
-from edgevit.model_inspection import inspect_model
 from edgevit.report.text.inspection_table import inspection_table, manifest_lines, model_lines
 
 
@@ -26,11 +25,9 @@ def command(file: Path, json_target: str | None, quiet: bool) -> None:
     An artefact whose bytes are not those that were sealed is refused.
     """
     console = console_for(json_target, quiet)
-    if file.suffix == ".keras":
-        inspection, lines = inspect_model(file), model_lines
-    else:
-        inspection, lines = inspect(file), manifest_lines
+    inspection, is_model = inspect(file), file.suffix == ".keras"
+    if not is_model:
         console.print(inspection_table(inspection))
-    for line in lines(inspection):
+    for line in model_lines(inspection) if is_model else manifest_lines(inspection):
         console.print(line, markup=False, soft_wrap=True)
     emit_json(inspection, json_target)

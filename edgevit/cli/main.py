@@ -13,8 +13,8 @@ from typing import Any
 
 import click
 
-from edgevit import __version__
 from edgevit.errors import EdgeViTError, unknown_key
+from edgevit.version import __version__
 
 # Name -> (module, one line for --help). The line stands here so that --help imports none of them.
 COMMANDS: dict[str, tuple[str, str]] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -40,51 +39,28 @@ def command(
     The prediction is for the profile's device, recipe and threads. Profiles of several models there make it surer.
     Each latency comes with the range that it is believed in; docs/comparing.md says how often that held.
     """
-    from edgevit.latency.comparison import read_profiles
-    from edgevit.latency.cost import divides
-    from edgevit.latency.prediction import Predictor, of_threads, of_vits
-    from edgevit.latency.shape_options import reshaped
+    from edgevit.api.predict import ShapeEstimates, predict
     from edgevit.report.text import sentences
     from edgevit.report.text.prediction_table import prediction_view
-    from edgevit_runtime.resolution import as_resolution, parse_resolutions
 
     console = console_for(json_target, quiet)
-    kept, left_out = of_vits(read_profiles(paths))
-    kept, other_threads = of_threads(kept, threads)
-    predictor = Predictor(kept)
-    config = reshaped(predictor.shapes[0], variant, width=width, depth=depth, heads=heads, patch=patch)
-    if resolutions is not None:
-        wanted = parse_resolutions(resolutions)
-    else:
-        known = sorted({point.resolution for profile in predictor.profiles for point in profile.points})
-        wanted = tuple(each for each in known if divides(config.patch, each)) or (
-            as_resolution(config.base_resolution),
-        )
-    estimates = [predictor.predict(config, each) for each in wanted]
-    console.print(prediction_view(predictor, config, estimates))
-    for reason in left_out:
+    found: list[ShapeEstimates] = []
+    document = predict(
+        paths,
+        variant=variant,
+        width=width,
+        depth=depth,
+        heads=heads,
+        patch=patch,
+        resolutions=resolutions,
+        threads=threads,
+        on_result=found.append,
+    )
+    (made,) = found
+    console.print(prediction_view(made.predictor, made.config, made.estimates))
+    for reason in made.left_out:
         console.print(f"Left out: {reason}.", markup=False, soft_wrap=True)
-    first = predictor.profiles[0]
-    if other_threads and threads is None:
-        also = ", ".join(map(str, other_threads))
-        console.print(
-            f"On {sentences.threads(first)}, as measured first; there are profiles on {also}, too: --threads N."
-        )
-    document: dict[str, Any] = {
-        "schema": "edgevit.prediction/1",
-        "profiles": [profile.model for profile in predictor.profiles],
-        "left_out": list(left_out),
-        "device": dict(first.device),
-        "recipe": first.recipe,
-        "threads": first.threads,
-        "variant": config.variant,
-        "width": config.width,
-        "depth": config.depth,
-        "heads": config.heads,
-        "patch": config.patch,
-        "fit_error": predictor.fit_error,
-        "prior": predictor.prior.source,
-        **predictor.trust.to_dict(),
-        "points": [estimate.to_dict() for estimate in estimates],
-    }
+    if made.other_threads and threads is None:
+        on, also = sentences.threads(made.predictor.profiles[0]), ", ".join(map(str, made.other_threads))
+        console.print(f"On {on}, as measured first; there are profiles on {also}, too: --threads N.")
     emit_json(document, json_target)

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from edgevit.cli.console import (
-    JsonCommand,
-    console_for,
-    emit_json,
-    json_option,
-    quiet_option,
-)
-from edgevit_runtime.resolution import Resolution
+from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, quiet_option
 
 _SECONDS = click.FloatRange(min=0, min_open=True)
 
@@ -70,51 +62,40 @@ def command(
     Runs the runtime in a process of its own. The curve needs at least five resolutions. Several artefacts are measured
     in turns and put side by side; their --json is what `edgevit compare --json` prints.
     """
-    from edgevit.devices.profile_request import ProfileRequest, parse_threads
-    from edgevit.latency.measurement import measure
-    from edgevit.latency.profile import unmet
+    from edgevit.api.profile import profile
+    from edgevit.latency.comparison import Comparison
+    from edgevit.latency.profile import Profile, unmet
     from edgevit.report.text.profile_tables import profile_view
-    from edgevit_runtime.measure.processors import parse_cpus
-    from edgevit_runtime.resolution import parse_resolutions
+    from edgevit.report.text.several_profiles import several_view
 
-    request = ProfileRequest(
-        resolutions=() if resolutions is None else parse_resolutions(resolutions),
-        threads=parse_threads(threads),
-        cpus=() if cpus is None else parse_cpus(cpus),
-        seconds=seconds,
-        duration_s=duration,
-        cool_down_s=cool_down,
-        sustained_s=sustained,
-        sustained_at=sustained_at,
-        ops=ops,
-    )
-    unseen = () if predict is None else parse_resolutions(predict)
     console = console_for(json_target, quiet)
-    _check_patches(artefacts, unseen)
-    if len(artefacts) > 1:
-        from edgevit.cli.profile_several import profile_several
+    profiles: list[Profile] = []
+    with console.status("") as status:
 
-        profile_several(artefacts, request, device, benchmark_model, unseen, budget_ms, console, json_target)
-        return
-    (artefact,) = artefacts
-    with console.status(f"measuring {artefact.name} ({device})"):
-        profile = measure(artefact, request, device=device, benchmark_model=benchmark_model)
-    profile = profile.predicting(unseen)
-    if budget_ms is not None:
-        profile = profile.within(budget_ms)
-    console.print(profile_view(profile))
-    emit_json(profile.to_dict(), json_target)
-    for error in unmet([profile]):
+        def show(name: str, done: int, total: int) -> None:
+            turn = f", turn {done + 1} of {total}" if total > 1 else ""
+            status.update(f"measuring {name} ({device}){turn}")
+
+        document = profile(
+            artefacts,
+            resolutions=resolutions,
+            threads=threads,
+            cpus=cpus,
+            seconds=seconds,
+            duration=duration,
+            cool_down=cool_down,
+            sustained=sustained,
+            sustained_at=sustained_at,
+            ops=ops,
+            budget_ms=budget_ms,
+            predict=predict,
+            device=device,
+            benchmark_model=benchmark_model,
+            on_step=show,
+            on_result=profiles.extend,
+        )
+    for part in [profile_view(*profiles)] if len(artefacts) == 1 else several_view(Comparison(tuple(profiles))):
+        console.print(part)
+    emit_json(document, json_target)
+    for error in unmet(profiles):
         raise error
-
-
-def _check_patches(artefacts: Sequence[Path], unseen: Sequence[Resolution]) -> None:
-    """Raises `ResolutionError` for a resolution to predict that a model cannot have: before minutes of measuring."""
-    from edgevit.config import check_resolution
-    from edgevit_runtime import read_manifest
-
-    for artefact in artefacts:
-        if unseen and artefact.is_file():  # what is not there is the device's to report, as without --predict
-            patch = read_manifest(artefact).patch
-            for resolution in unseen:
-                check_resolution(resolution, patch)

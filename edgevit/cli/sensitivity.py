@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
-from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, load_keras, progress_bar, quiet_option
+from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, progress_bar, quiet_option
 
 
 @click.command("sensitivity", cls=JsonCommand)
@@ -17,7 +16,7 @@ from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option
 @click.option(
     "--recipe", default="int8-full", show_default=True, help="int8, int8-static, int8-full, int4, or a .toml file."
 )
-@click.option("--resolution", type=click.IntRange(min=1), help="[default: the one that the model was trained at].")
+@click.option("--resolution", help="Such as 224 or 640x384 [default: the one that the model was trained at].")
 @click.option("--resize", help="Preprocessing: crop:0.875 or squash [default: the model's own].")
 @click.option("--limit", type=click.IntRange(min=1), default=32, show_default=True, help="How many pictures to use.")
 @click.option("--png", type=click.Path(path_type=Path), help="Write the table as a picture, too.")
@@ -27,7 +26,7 @@ def command(
     model: Path,
     data: Path,
     recipe: str,
-    resolution: int | None,
+    resolution: str | None,
     resize: str | None,
     limit: int,
     png: Path | None,
@@ -40,35 +39,23 @@ def command(
     It runs all pictures once for each class of each block: minutes for 32, a quarter of that for 8.
     """
     console = console_for(json_target, quiet)
-    from converters.quantize.recipe_files import find_recipe
-    from edgevit.files import check_writable, write_bytes
-    from edgevit.report.charts.canvas import png as draw
-    from edgevit.report.charts.sensitivity_chart import sensitivity_figure
+    from edgevit.api.sensitivity import sensitivity
     from edgevit.report.text.sensitivity_table import next_step, sensitivity_notes, sensitivity_table
 
-    chosen = find_recipe(recipe)
-    if png is not None:
-        check_writable(png)
     bar = progress_bar(console, "measuring", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with bar:
         task = bar.add_task("", total=None)
-        load_keras()
-        from converters.search.sensitivity import island, sensitivity
-        from edgevit.model import load
-
         document = sensitivity(
-            load(model),
+            model,
             data,
             recipe=recipe,
             resolution=resolution,
             resize=resize,
-            count=limit,
+            limit=limit,
+            png=png,
             on_row=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    document = {"model": str(model), **document}
     console.print(sensitivity_table(document))
-    for line in (*sensitivity_notes(document), next_step(document, recipe, asdict(island(document, chosen)))):
+    for line in (*sensitivity_notes(document), next_step(document, recipe, document["island"])):
         console.print(line, markup=False, soft_wrap=True)
-    if png is not None:
-        write_bytes(png, draw(sensitivity_figure(document)))
     emit_json(document, json_target)

@@ -9,17 +9,8 @@ from typing import Any
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from edgevit.cli.console import (
-    JsonCommand,
-    console_for,
-    emit_json,
-    json_option,
-    load_keras,
-    progress_bar,
-    quiet_option,
-)
+from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, progress_bar, quiet_option
 from edgevit.variants import VARIANTS
-from edgevit_runtime.resolution import parse_resolutions
 
 # Options that are fields of TrainSpec: name, type, help. Left out, the preset decides.
 SPEC_OPTIONS: tuple[tuple[str, Any, str], ...] = (
@@ -61,7 +52,7 @@ def spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.command("train", cls=JsonCommand)
 @click.argument("data")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .keras file to write.")
-@click.option("--from", "start", type=click.Path(path_type=Path), help="Start from this .keras model.")
+@click.option("--from", "from_", type=click.Path(path_type=Path), help="Start from this .keras model.")
 @click.option("--variant", help=f"Without --from: {', '.join(VARIANTS)}; /8, /14 or /32 for other patches.")
 @click.option("--resolutions", help="The ladder, such as 128,160,192,224: batches are drawn at all of them.")
 @click.option("--preset", help="fine-tune, scratch or small-data [default: fine-tune with --from, else scratch].")
@@ -87,8 +78,6 @@ def spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def command(
     data: str,
     output: Path,
-    resolutions: str | None,
-    tensorboard: bool,
     json_target: str | None,
     quiet: bool,
     **options: Any,
@@ -101,32 +90,16 @@ def command(
     A preset decides all that is not given; what each sets is in docs/training.md. History, curves, confusion matrix
     and the state to resume from go to a folder beside the model: plants.run for plants.keras.
     """
-    console = console_for(json_target, quiet)
-    ladder = () if resolutions is None else parse_resolutions(resolutions)
-    load_keras()
-    from converters.quantize.fake_quantization import simulating
-    from edgevit.report.run_folder import RunFolder
+    from edgevit.api.train import train
     from edgevit.report.text.training_tables import epoch_line, imbalance_note, summary
-    from edgevit.training.run import run
-    from edgevit.training.training_request import TrainingRequest
 
-    names = [
-        name.replace("-", "_") for name in (*(each[0] for each in SPEC_OPTIONS), *(each[0] for each in SPEC_FLAGS))
-    ]
-    given = {name: value for name in names if (value := options.pop(name)) is not None}
-    request = TrainingRequest(data=data, output=output, ladder=ladder, options=given, **options)
-    folder, log = RunFolder(request.folder), None
-    if tensorboard:
-        from edgevit.training.tensorboard import TensorBoardLog
-
-        log = TensorBoardLog(request.folder / "tensorboard")
-
+    console = console_for(json_target, quiet)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with progress_bar(console, *columns) as bar:
         task = bar.add_task("reading pictures", total=None)
 
         class Screen:
-            """Tells the user, and writes down, how the run goes."""
+            """Tells the user how the run goes."""
 
             def note(self, line: str) -> None:
                 console.print(line, markup=False, soft_wrap=True)
@@ -140,14 +113,8 @@ def command(
                 bar.update(task, description=text, completed=done, total=total)
 
             def epoch(self, epochs: Any, total: int) -> None:
-                folder.history([epoch.to_dict() for epoch in epochs])
-                if log is not None:
-                    log.epoch(epochs[-1].to_dict())
                 self.note(epoch_line(epochs[-1], total))
 
-        document = run(request, Screen(), fake_quantization=simulating)
-    folder.finish(document)
-    if log is not None:
-        log.close()
+        document = train(data, output, listener=Screen(), **options)
     console.print(summary(document), soft_wrap=True)
     emit_json(document, json_target)

@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from edgevit import __version__
 from edgevit.devices.profile_request import ProfileRequest
 from edgevit.devices.profiling import device as device_named
 from edgevit.devices.profiling.by_benchmark_model import measure_by_benchmark_model
 from edgevit.latency.profile import Profile
 from edgevit.latency.profile_document import assemble
+from edgevit.version import __version__
 from edgevit_runtime.verify.integrity import file_sha256
 
 __all__ = ["measure"]

@@ -23,7 +23,7 @@ OPTIONS = [
 ]
 DIES = """
 import os, signal, sys
-from edgevit.cli.console import load_keras
+from edgevit.quiet_keras import load_keras
 load_keras()
 from edgevit.cli.main import main
 from edgevit.training import loop

@@ -1,0 +1,159 @@
+"""`edgevit.convert`: a model becomes an artefact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from converters.quantize.recipe_files import check_writable_recipe, find_recipe, write_recipe
+from edgevit.api.arguments import Labels, Resolutions, as_labels, as_ladder
+from edgevit.errors import ConversionError, OptionError
+from edgevit.files import check_writable
+from edgevit.latency.curve import LEAST_RESOLUTIONS
+from edgevit.pixels import parse_pixels
+from edgevit.quiet_keras import load_keras
+from edgevit.tasks import task_options
+
+if TYPE_CHECKING:
+    from converters.quantize.recipes import Recipe
+    from converters.search.selection import Trial
+
+__all__ = ["convert"]
+
+
+def convert(
+    model: str | Path,
+    output: str | Path,
+    *,
+    task: str | Sequence[str] | None = None,
+    resolutions: Resolutions | None = None,
+    recipe: str | Path | None = None,
+    labels: Labels | None = None,
+    calibration: str | Path | None = None,
+    resize: str | None = None,
+    pixels: str | None = None,
+    sign: str | Path | None = None,
+    validation: str | Path | None = None,
+    max_drop: float | None = None,
+    islands: str | None = None,
+    save_recipe: str | Path | None = None,
+    on_step: Callable[[str, int, int], None] = lambda _what, _done, _total: None,
+    on_trial: Callable[[Recipe, Trial, bool], None] = lambda _mix, _trial, _kept: None,
+    on_note: Callable[[str], None] = lambda _line: None,
+    **options_of_tasks: Any,
+) -> dict[str, Any]:
+    """Compiles a `.keras` model to one `.tflite` artefact, and returns the `edgevit.inspection/1` document of it.
+
+    task: what it is to answer: `classify`, `features`, or several, `"classify,features"` or a list. None: `classify`,
+        or for a model without a head `features`.
+    resolutions: the ladder: [96, 224, "640x384"] or "96,224,640x384"; None: the one that the model was trained for.
+    recipe: a name that `edgevit.recipes` lists, or your own `.toml` file; None: `int8`, with max_drop the fastest.
+    labels: class names in index order, or a file with one a line; None: the model's own.
+    calibration: a folder of pictures, for the recipes with static ranges; others round better with it.
+    resize: the preprocessing policy, such as `crop:0.875`, `squash`, `letterbox`; None: the model's own.
+    pixels: what a model that is not edgevit's own wants, where it does not say so itself.
+    sign: an Ed25519 private key in PEM: devices with its public half trust the artefact.
+    validation: labelled pictures, as for `edgevit.evaluate`: the manifest then says how right artefact and model are.
+    max_drop: points of top-1 on `validation` that may be lost at most: 0.5 is half a percent. What it takes to stay
+        within leaves int8, and becomes `islands`: float32 or int16 (None: int16 for int8-full). The document then has
+        the `edgevit.selection/1` document under `selection`.
+    save_recipe: the `.toml` file for what max_drop chose; while it searches, for what is good enough so far.
+    options_of_tasks: `logits` (classify: put them out, too); `layers` such as (4, 8), `unnormed`, `attention`
+        (features).
+    on_step: told (what, steps done, steps in all). on_trial: told each mix that max_drop tried, and whether it is good
+        enough. on_note: told what might be done better, a line at a time.
+
+    A failure leaves nothing at `output`. Raises `ModelError`, `OptionError` for options that do not go together,
+    `ConfigError`, `ResolutionError`, `DataError`, `ConversionError` or its child `AuditError`.
+    """
+    _check_together(validation, max_drop, islands, save_recipe)
+    output, kept_in = Path(output), Path(save_recipe) if save_recipe is not None else None
+    check_writable(output)  # once more than the conversion does, before Keras is loaded
+    chosen = find_recipe(recipe or "int8")
+    if pixels is not None:
+        parse_pixels(pixels)
+    if kept_in is not None:
+        check_writable_recipe(kept_in)
+    ladder, names = as_ladder(resolutions), as_labels(labels)
+    parsers = {option.name: option.parse for option in task_options() if option.parse is not None}
+    for name, value in options_of_tasks.items():
+        if isinstance(value, str) and name in parsers:
+            options_of_tasks[name] = parsers[name](value)
+
+    load_keras()
+    from converters.artefact.inspection import inspect
+    from converters.conversion import JUDGES_OURS
+    from converters.conversion import convert as compiled
+    from edgevit.model import ViT, load_any
+
+    loaded, judged, selection = load_any(model, pixels=pixels), None, None
+    if validation is not None:
+        from converters.search.validation import Validation
+
+        if not isinstance(loaded, ViT):
+            raise ConversionError(JUDGES_OURS)
+        judged = Validation(loaded, validation, labels=names, resize=resize, on_picture=on_step)
+    if judged is not None and max_drop is not None and isinstance(loaded, ViT):
+        from converters.artefact.file_writer import check_target
+        from converters.search.mixed_precision import select
+
+        def tell(mix: Recipe, trial: Trial, kept: bool) -> None:
+            """What is good enough is saved: who ends the search keeps it."""
+            on_trial(mix, trial, kept)
+            if kept and kept_in is not None:
+                write_recipe(mix, kept_in)
+
+        check_target(output, sign)
+        selection = select(
+            loaded,
+            judged,
+            max_drop,
+            recipe=None if recipe is None else chosen,
+            resolutions=ladder,
+            resize=resize,
+            calibration=calibration,
+            islands=islands,
+            on_step=on_step,
+            on_trial=tell,
+        )
+        chosen = selection.recipe
+    compiled(
+        loaded,
+        output,
+        recipe=chosen,
+        resolutions=ladder,
+        labels=names,
+        resize=resize,
+        calibration=calibration,
+        task=task,
+        **options_of_tasks,
+        source=model,
+        sign=sign,
+        validation=judged,
+        selection=selection,
+        on_step=on_step,
+    )
+    inspection = inspect(output)
+    if selection is not None:
+        inspection["selection"] = selection.to_dict()
+        if kept_in is not None:
+            write_recipe(chosen, kept_in)
+    learned = loaded.calibration if isinstance(loaded, ViT) else None
+    if chosen.wants_calibration and calibration is None and not chosen.is_learned(learned):
+        on_note(f"{chosen.name} loses less when pictures say how to round: --calibration DIR")
+    if 1 < len({each["resolution"] for each in inspection["signatures"]}) < LEAST_RESOLUTIONS:
+        on_note(f"{LEAST_RESOLUTIONS} resolutions or more give a latency curve: --resolutions")
+    return inspection
+
+
+def _check_together(
+    validation: str | Path | None, max_drop: float | None, islands: str | None, save_recipe: str | Path | None
+) -> None:
+    if max_drop is not None and validation is None:
+        raise OptionError("--max-drop needs labelled pictures to judge by: --validation DIR")
+    if max_drop is not None and not 0.0 <= max_drop <= 100.0:
+        raise OptionError(f"--max-drop is a number of points from 0 to 100, not {max_drop:g}")
+    for name, value in (("--islands", islands), ("--save-recipe", save_recipe)):
+        if value is not None and max_drop is None:
+            raise OptionError(f"{name} says what becomes of --max-drop, which is not there")

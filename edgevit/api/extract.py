@@ -1,0 +1,32 @@
+"""`edgevit.extract`: one resolution of an artefact as a file of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from converters.artefact.extraction import extract as extract_signature
+from converters.artefact.inspection import inspect
+from edgevit_runtime.resolution import ResolutionLike
+
+__all__ = ["extract"]
+
+
+def extract(
+    artefact: str | Path,
+    output: str | Path,
+    resolution: ResolutionLike,
+    *,
+    task: str | None = None,
+    sign: str | Path | None = None,
+) -> dict[str, Any]:
+    """Takes one resolution out of an artefact, tested and sealed anew; returns the `edgevit.inspection/1` of it.
+
+    resolution: one of the artefact's: 224, "640x384".
+    task: whose signature; None: `classify`, or the first that there is.
+    sign: an Ed25519 private key in PEM: the signature of `artefact` holds for the whole file and does not go along.
+
+    Raises `ArtefactError`, `ResolutionError` for one that is not on the ladder, `ConfigError`, `ConversionError`.
+    """
+    extract_signature(artefact, output, resolution, task=task, sign=sign)
+    return inspect(output)

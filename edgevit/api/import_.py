@@ -1,0 +1,80 @@
+"""`edgevit.import_`: somebody's checkpoint becomes a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from edgevit.api.arguments import Labels, as_labels
+from edgevit.checkpoints import hub
+from edgevit.data.labels import read_label_keys
+from edgevit.errors import ConfigError
+from edgevit.files import check_output
+from edgevit.quiet_keras import load_keras
+from edgevit.variants import variant_config
+
+__all__ = ["import_"]
+
+
+def import_(
+    checkpoint: str | Path,
+    output: str | Path,
+    *,
+    variant: str | None = None,
+    labels: Labels | None = None,
+    classes: int | None = None,
+    on_note: Callable[[str], None] = lambda _line: None,
+) -> dict[str, Any]:
+    """Makes a `.keras` model at `output` of a checkpoint, and returns the `edgevit.import/1` document.
+
+    checkpoint: a file, a folder, or a name on the Hugging Face hub; the format is told by the content.
+    variant: which it must be, such as `deit-tiny` or `vit-small/32`; `custom`: whatever it is. None: told from its
+        shape.
+    labels: class names in index order, or a file with one a line (`WNID<TAB>name` keeps the WNIDs, too).
+    classes: a new head of so many classes; 0: none, a backbone alone.
+    on_note: told what is worth knowing of the checkpoint, a line at a time; `notes` of the document has them, too.
+
+    Raises `CheckpointError` where a tensor is missing, unexpected or of another shape, `ConfigError` for an unknown
+    variant or a place that cannot be written, `DataError` for a file without labels.
+    """
+    checkpoint, output = str(checkpoint), Path(output)
+    if checkpoint.endswith(".keras"):
+        raise ConfigError(f"{checkpoint} is a model already; `edgevit convert` takes it as it is")
+    if variant not in (None, "custom"):
+        variant_config(str(variant))
+    if classes is not None and classes < 0:
+        raise ConfigError(f"classes must be 0 or more, not {classes}")
+    check_output(output, ".keras")
+    names = as_labels(labels) or ()
+    keys = read_label_keys(labels) if isinstance(labels, str | Path) else ()
+    path = Path(checkpoint)
+    if not path.exists() and hub.is_name(checkpoint):
+        path = hub.download(checkpoint)
+
+    load_keras()
+    from edgevit.checkpoints import import_checkpoint
+    from edgevit.model import save
+
+    notes: list[str] = []
+
+    def note(line: str) -> None:
+        notes.append(line)
+        on_note(line)
+
+    model = import_checkpoint(
+        path, variant, labels=names, label_keys=keys, classes=classes, name=checkpoint, on_note=note
+    )
+    save(model, output)
+    config = model.config
+    return {
+        "schema": "edgevit.import/1",
+        "model": str(output),
+        "variant": config.variant,
+        "parameters": model.count_params(),
+        "classes": config.classes,
+        "patch": config.patch,
+        "resolution": config.base_resolution.to_json(),
+        "new_head": bool(classes),
+        "notes": notes,
+    }

@@ -1,0 +1,27 @@
+"""`edgevit.recipes`: how artefacts can be quantized."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from converters.quantize.recipe_files import find_recipe
+from converters.quantize.recipes import RECIPES, Recipe
+
+__all__ = ["recipes"]
+
+
+def recipes(recipe: str | Path | None = None) -> dict[str, Any]:
+    """The `edgevit.recipes/1` document: what each does to which ops, why, and what it costs.
+
+    recipe: that one alone, by its name or its `.toml` file, which is checked; None: all built-in ones. Raises
+    `ConfigError` for one that there is not, or that cannot be.
+    """
+    found = list(RECIPES.values()) if recipe is None else [find_recipe(recipe)]
+    return {"schema": "edgevit.recipes/1", "recipes": [_entry(each) for each in found]}
+
+
+def _entry(recipe: Recipe) -> dict[str, Any]:
+    rules = [{**asdict(rule), "has_weights": rule.has_weights} for rule in recipe.rules]
+    return {**asdict(recipe), "rules": rules}

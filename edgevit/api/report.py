@@ -1,0 +1,63 @@
+"""`edgevit.report`: profiles and evaluations become one HTML file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from edgevit.api.arguments import OneOrMore, as_paths
+from edgevit.errors import ConfigError
+from edgevit.files import check_output, write_bytes, write_text
+from edgevit.latency.comparison import Comparison
+from edgevit.report.input_documents import read_documents
+
+__all__ = ["report"]
+
+
+def report(
+    paths: OneOrMore,
+    output: str | Path,
+    *,
+    png: str | Path | None = None,
+    budget_ms: float | None = None,
+    title: str | None = None,
+    on_note: Callable[[str], None] = lambda _line: None,
+) -> None:
+    """Writes one HTML file: curves, accuracy by resolution, and a recommendation.
+
+    paths: documents of `edgevit.profile` and `edgevit.evaluate`, in any order.
+    png: where the picture is written, too. title: the heading.
+    budget_ms: recommend for this budget, not the profile's own.
+    on_note: told what was written, and which evaluation is of no profile here, a line at a time.
+
+    Raises `DocumentError` for a file that is neither, `ConfigError` without a profile; and once all is written
+    `BudgetError`, where no resolution of any profile fits `budget_ms`.
+    """
+    from edgevit.report.charts.canvas import png as draw
+    from edgevit.report.charts.curve_charts import combined_figure
+    from edgevit.report.charts.overlay_charts import latency_overlay
+    from edgevit.report.html.page import render
+
+    page_path, picture_path = Path(output), None if png is None else Path(png)
+    check_output(page_path, ".html")
+    if picture_path is not None:
+        check_output(picture_path, ".png")
+    profiles, accuracies = read_documents(as_paths(paths))
+    if not profiles:
+        raise ConfigError("a report needs a profile: make one with `edgevit profile X.tflite --json profile.json`")
+    if budget_ms is not None:
+        profiles = tuple(profile.within(budget_ms) for profile in profiles)
+    # Both are made before either is written: an error leaves no half of a report.
+    page, picture = render(profiles, accuracies, title=title), b""
+    if picture_path is not None:
+        several = len(profiles) > 1
+        picture = draw(latency_overlay(Comparison(profiles)) if several else combined_figure(profiles[0], accuracies))
+    write_text(page_path, page)
+    if picture_path is not None:
+        write_bytes(picture_path, picture)
+    on_note(f"wrote {page_path}" + (f" and {picture_path}" if picture_path is not None else ""))
+    for line in dict.fromkeys(filter(None, map(accuracies.unjoined, profiles))):
+        on_note(f"not joined: {line}")
+    over_budget = [profile.over_budget for profile in profiles if profile.over_budget]
+    if budget_ms is not None and len(over_budget) == len(profiles):
+        raise over_budget[0]

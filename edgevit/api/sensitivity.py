@@ -1,0 +1,53 @@
+"""`edgevit.sensitivity`: where a recipe loses accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from converters.quantize.recipe_files import find_recipe
+from edgevit.files import check_writable, write_bytes
+from edgevit.quiet_keras import load_keras
+from edgevit_runtime.resolution import ResolutionLike, as_resolution
+
+__all__ = ["sensitivity"]
+
+
+def sensitivity(
+    model: str | Path,
+    data: str | Path,
+    *,
+    recipe: str | Path = "int8-full",
+    resolution: ResolutionLike | None = None,
+    resize: str | None = None,
+    limit: int = 32,
+    png: str | Path | None = None,
+    on_row: Callable[[int, int], None] = lambda _done, _total: None,
+) -> dict[str, Any]:
+    """The `edgevit.sensitivity/1` document: what rounding each class of ops of each block alone costs.
+
+    data: a folder of pictures; no labels needed, they calibrate, too. limit: how many of them to use.
+    recipe: int8, int8-static, int8-full, int4, or a `.toml` file. resolution: None: the one it was trained at.
+    resize: the preprocessing policy; None: the model's own. png: where the table is drawn, too.
+    on_row: told (groups measured, groups in all).
+
+    Raises `ModelError`, `ConfigError` for a recipe that rounds no activations, `ResolutionError`, `DataError`.
+    """
+    chosen = find_recipe(recipe)
+    wanted = None if resolution is None else as_resolution(resolution)
+    if png is not None:
+        check_writable(Path(png))
+    load_keras()
+    from converters.search.sensitivity import island
+    from converters.search.sensitivity import sensitivity as measured
+    from edgevit.model import load
+
+    document = measured(load(model), data, recipe=recipe, resolution=wanted, resize=resize, count=limit, on_row=on_row)
+    if png is not None:
+        from edgevit.report.charts.canvas import png as draw
+        from edgevit.report.charts.sensitivity_chart import sensitivity_figure
+
+        write_bytes(Path(png), draw(sensitivity_figure(document)))
+    return {"model": str(model), **document, "island": asdict(island(document, chosen))}

@@ -1,0 +1,152 @@
+"""`edgevit.train`: a model from a folder of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgevit.api.arguments import Resolutions, as_ladder
+from edgevit.quiet_keras import load_keras
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edgevit.report.run_folder import RunFolder
+    from edgevit.training.loop import Epoch
+    from edgevit.training.run import Listener
+    from edgevit.training.tensorboard import TensorBoardLog
+
+__all__ = ["train"]
+
+
+def train(
+    data: str | Path,
+    output: str | Path,
+    *,
+    from_: str | Path | None = None,
+    variant: str | None = None,
+    resolutions: Resolutions | None = None,
+    preset: str | None = None,
+    epochs: int | None = None,
+    batch: int | None = None,
+    learning_rate: float | None = None,
+    layer_decay: float | None = None,
+    weight_decay: float | None = None,
+    label_smoothing: float | None = None,
+    ema: float | None = None,
+    single_share: float | None = None,
+    self_distillation: float | None = None,
+    augmentation: str | None = None,
+    mixup: float | None = None,
+    cutmix: float | None = None,
+    erasing: float | None = None,
+    distillation: str | None = None,
+    distillation_weight: float | None = None,
+    temperature: float | None = None,
+    precision: str | None = None,
+    seed: int | None = None,
+    trivial_augment: bool | None = None,
+    class_weights: bool | None = None,
+    freeze: bool | None = None,
+    stochastic_depth: float | None = None,
+    teacher: str | Path | None = None,
+    teacher_weights: str = "imagenet",
+    distillation_token: bool = False,
+    qat: str | Path | None = None,
+    resize: str | None = None,
+    val_share: float = 0.1,
+    pictures: int = 6000,
+    resume: bool = False,
+    restart: bool = False,
+    tensorboard: bool = False,
+    strict: bool = False,
+    listener: Listener | None = None,
+) -> dict[str, Any]:
+    """Trains a ViT and writes it to `output`, a `.keras` file; returns the `edgevit.training/1` document.
+
+    History, curves, confusion matrix and the state to resume from go to a folder beside it: plants.run for
+    plants.keras.
+
+    data: a folder of class folders (or one with train/ and val/ in it, or with labels.csv), or the word `synthetic`.
+    from_: a `.keras` model to start from (`--from`; the word alone is Python's). variant: without it, which shape.
+    resolutions: the ladder, all of which batches are drawn at: [128, "320x192"] or "128,320x192".
+    preset: fine-tune, scratch or small-data; None: fine-tune with from_, else scratch. It decides what follows where
+        that is None: `edgevit.training.spec.TrainSpec` says what each is, docs/training.md what each preset sets.
+    stochastic_depth: 0 to 0.9, the chance that the last block is skipped.
+    teacher: distil from this `.keras` model, or from a CNN of keras.applications by name; teacher_weights: of the
+        latter, imagenet, none or a file. distillation_token: DeiT's second token and head, which listen to it.
+    qat: train through the rounding of this recipe. resize: the preprocessing policy of validation.
+    val_share: what validates of a folder without val/. pictures: how many, for synthetic.
+    resume: go on with the unfinished run; restart: drop it. tensorboard: log for it, too, to the run's folder.
+    strict: raise `PictureError` at a picture that cannot be read, instead of leaving it out.
+    listener: told how it goes.
+
+    Raises `ConfigError`, `DataError`, `ModelError`, `ResolutionError`, `TrainingError`.
+    """
+    asked = dict(locals())
+    ladder = as_ladder(resolutions)
+    load_keras()
+    from converters.quantize.fake_quantization import simulating
+    from edgevit.report.run_folder import RunFolder
+    from edgevit.training.run import run
+    from edgevit.training.spec import TrainSpec
+    from edgevit.training.training_request import TrainingRequest
+
+    options = {each.name: asked[each.name] for each in fields(TrainSpec) if asked.get(each.name) is not None}
+    request = TrainingRequest(
+        data=str(data),
+        output=Path(output),
+        preset=preset,
+        variant=variant,
+        start=None if from_ is None else Path(from_),
+        ladder=ladder,
+        options=options,
+        stochastic_depth=stochastic_depth,
+        resize=resize,
+        val_share=val_share,
+        pictures=pictures,
+        teacher=None if teacher is None else str(teacher),
+        teacher_weights=teacher_weights,
+        distillation_token=distillation_token,
+        qat=None if qat is None else str(qat),
+        resume=resume,
+        restart=restart,
+        strict=strict,
+    )
+    log = None
+    if tensorboard:
+        from edgevit.training.tensorboard import TensorBoardLog
+
+        log = TensorBoardLog(request.folder / "tensorboard")
+    folder = RunFolder(request.folder)
+    document = run(request, _Recording(folder, log, listener or _Silent()), fake_quantization=simulating)
+    folder.finish(document)
+    if log is not None:
+        log.close()
+    return document
+
+
+class _Silent:
+    """Tells nobody."""
+
+    def note(self, line: str) -> None: ...
+    def data(self, counts: NDArray[np.int64], labels: tuple[str, ...]) -> None: ...
+    def step(self, done: int, total: int, loss: float, images_per_s: float) -> None: ...
+    def epoch(self, epochs: Sequence[Epoch], total: int) -> None: ...
+
+
+class _Recording:
+    """Writes down how the run goes, and passes it on."""
+
+    def __init__(self, folder: RunFolder, log: TensorBoardLog | None, listener: Listener) -> None:
+        self._folder, self._log, self._listener = folder, log, listener
+        self.note, self.data, self.step = listener.note, listener.data, listener.step
+
+    def epoch(self, epochs: Sequence[Epoch], total: int) -> None:
+        self._folder.history([epoch.to_dict() for epoch in epochs])
+        if self._log is not None:
+            self._log.epoch(epochs[-1].to_dict())
+        self._listener.epoch(epochs, total)
