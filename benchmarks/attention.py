@@ -17,12 +17,13 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from converters.artefact.ladder import Rung, merge, pack
-from converters.graph.lowering import lower, model_arrays
+from converters.graph.folded import model_arrays
+from converters.graph.lowering import lower
 from converters.quantize.quantizer import quantize
 from converters.quantize.recipes import ANY, Recipe, Rule
 from deit_tiny import keras_model
 from edgevit.model import load
-from edgevit_runtime.preprocess.pipeline import prepare
+from edgevit_runtime.preprocess.fitting import prepare
 from record import real_data, write
 
 HEADS, HEAD_WIDTH = 3, 64

@@ -18,7 +18,7 @@ from converters.artefact.extraction import extract
 from converters.quantize.recipes import RECIPES
 from deit_tiny import LADDER, SIXTEEN, artefact
 from edgevit_runtime import Model
-from edgevit_runtime.preprocess.pipeline import prepare
+from edgevit_runtime.preprocess.fitting import prepare
 from record import BUILD, real_data, write
 
 PICTURES = 20

@@ -15,7 +15,8 @@ from typing import Any
 
 from deit_tiny import LADDER, artefact
 from edgevit.devices.profile_request import ProfileRequest
-from edgevit.latency.measurement import Profile, measure
+from edgevit.latency.measurement import measure
+from edgevit.latency.profile import Profile
 from record import ROOT, write
 
 sys.path.insert(0, str(ROOT / "tests"))

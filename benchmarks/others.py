@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from converters.quantize.recipes import RECIPES
 from deit_tiny import artefact
 from edgevit_runtime import Model
-from edgevit_runtime.preprocess.pipeline import prepare
+from edgevit_runtime.preprocess.fitting import prepare
 from record import RESULTS, ROOT, real_data, write
 
 RESOLUTION = 224

@@ -10,7 +10,7 @@ import numpy as np
 from deit_tiny import artefact, keras_model
 from edgevit.model import load
 from edgevit_runtime import Model
-from edgevit_runtime.preprocess.pipeline import prepare
+from edgevit_runtime.preprocess.fitting import prepare
 from record import real_data, write
 
 BATCH = 50

@@ -54,7 +54,8 @@ def _float_graph(resolution: int) -> Any:
     import tensorflow as tf
 
     from converters.graph.arithmetic import Arithmetic
-    from converters.graph.lowering import fold, graph, model_arrays
+    from converters.graph.folded import fold, model_arrays
+    from converters.graph.lowering import graph
     from edgevit.model import load
 
     class ErfGelu(Arithmetic):
@@ -65,7 +66,7 @@ def _float_graph(resolution: int) -> Any:
             return super().compute(site, op, *operands, **options)
 
     model = load(keras_model())
-    classify = graph(model.config, fold(model.config, model_arrays(model), resolution), with_logits=True, do=ErfGelu())
+    classify = graph(model.config, fold(model.config, model_arrays(model), resolution), do=ErfGelu())
     signature = [tf.TensorSpec([1, resolution, resolution, 3], tf.float32, name="image")]
     return tf.function(lambda image: classify(image)["logits"], input_signature=signature)
 
@@ -76,7 +77,7 @@ def _openvino(resolution: int) -> Path:
         import nncf
         import openvino
 
-        from edgevit_runtime.preprocess.pipeline import prepare
+        from edgevit_runtime.preprocess.fitting import prepare
 
         files = sorted((real_data() / "imagenet_calibration").rglob("*.[Jj][Pp]*[Gg]"))
         count = calibration_pictures(resolution)

@@ -109,7 +109,7 @@ def latency(resolution: int, threads: int) -> dict[str, Any]:
 
 def agreement(resolution: int, pictures: int) -> dict[str, Any]:
     """How often each names the class that float32 names, on pictures spread evenly over imagenet_val (squash)."""
-    from edgevit_runtime.preprocess.pipeline import prepare
+    from edgevit_runtime.preprocess.fitting import prepare
 
     files = sorted((real_data() / "imagenet_val").glob("*.JPEG"))
     chosen = [files[at] for at in np.linspace(0, len(files) - 1, min(pictures, len(files))).round().astype(int)]

@@ -18,10 +18,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from edgevit.config import ViTConfig, variant_config
+from edgevit.config import ViTConfig
 from edgevit.documents import Record
-from edgevit.latency.measurement import assemble
 from edgevit.latency.prediction import Predictor
+from edgevit.latency.profile_document import assemble
+from edgevit.variants import variant_config
 from edgevit_runtime import Model
 from edgevit_runtime.measure import profile, timing
 from edgevit_runtime.measure.machine import describe

@@ -13,7 +13,8 @@ from scipy.special import log_softmax
 
 import deit_tiny
 from converters import convert
-from converters.graph.lowering import fold, graph, model_arrays
+from converters.graph.folded import fold, model_arrays
+from converters.graph.lowering import graph
 from converters.quantize.calibration import calibration_files, calibration_images
 from converters.quantize.equalization import BEHIND_NORMS, equalize
 from converters.quantize.fake_quantization import Rounded
@@ -21,7 +22,7 @@ from converters.quantize.gptq import correct
 from converters.quantize.ranges import choose, observe
 from converters.quantize.recipes import ANY, RECIPES, Recipe, Rule
 from edgevit_runtime import Model
-from edgevit_runtime.preprocess.pipeline import prepare
+from edgevit_runtime.preprocess.fitting import prepare
 from outliers import with_outliers
 from record import BUILD, real_data, write
 
@@ -54,7 +55,7 @@ def steps(model: Any, recipe: Recipe, images: Any, reference: Any, calibration: 
         )
 
     def loss(folded: Any, recipe: Recipe, ranges: Any) -> dict[str, float]:
-        run = graph(config, folded, with_logits=True, do=Rounded(recipe, ranges))
+        run = graph(config, folded, do=Rounded(recipe, ranges))
         logits = [run(images[at : at + 16])["logits"][:, 0].numpy() for at in range(0, len(images), 16)]
         return losses(np.concatenate(logits), reference)
 

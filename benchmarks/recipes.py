@@ -19,7 +19,7 @@ from deit_tiny import artefact
 from edgevit_runtime import Model
 from edgevit_runtime.measure.machine import describe
 from edgevit_runtime.measure.timing import measure
-from edgevit_runtime.preprocess.pipeline import prepare
+from edgevit_runtime.preprocess.fitting import prepare
 from record import RESULTS, kind_of_processor, real_data, write
 
 SECONDS = 6.0

@@ -22,7 +22,8 @@ from ai_edge_litert.interpreter import Interpreter
 
 from deit_tiny import artefact, keras_model
 from edgevit_runtime import Model
-from edgevit_runtime.preprocess.pipeline import fit_square, load_picture
+from edgevit_runtime.preprocess.fitting import fit
+from edgevit_runtime.preprocess.pictures import load_picture
 from record import BUILD, real_data, write
 
 ROUNDS = 400
@@ -44,7 +45,7 @@ def overhead() -> dict[str, Any]:
             "classify, native": lambda: ours.classify(ready),
             "classify, interpreter": lambda: same.classify(ready),
             "classify, native, with resizing": lambda: cropping.classify(ready),
-            "resizing alone": lambda: fit_square(ready, 224, cropping.manifest.resize),
+            "resizing alone": lambda: fit(ready, 224, cropping.manifest.resize),
         }
         times: dict[str, list[float]] = {name: [] for name in calls}
         draw = random.Random(0)

@@ -17,7 +17,8 @@ from typing import Any
 from PIL import Image
 
 from edgevit.documents import Record
-from edgevit.latency.measurement import Profile, profile_from
+from edgevit.latency.profile import Profile
+from edgevit.latency.profile_document import profile_from
 from edgevit.report.accuracies import read_accuracies
 from edgevit.report.html.page import render
 from record import RESULTS, ROOT

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 import deit_tiny
-from converters.graph.lowering import fold, graph, model_arrays
+from converters.graph.folded import fold, model_arrays
+from converters.graph.lowering import graph
 from converters.quantize.calibration import calibration_files, calibration_images
 from converters.quantize.equalization import equalize
 from converters.quantize.fake_quantization import Rounded
@@ -28,7 +29,7 @@ from converters.quantize.gptq import Known, correct
 from converters.quantize.post_training import BATCH, eased
 from converters.quantize.ranges import choose, observe
 from converters.quantize.recipes import get_recipe
-from edgevit_runtime.preprocess.pipeline import prepare
+from edgevit_runtime.preprocess.fitting import prepare
 from outliers import widened, with_outliers
 from quantization import PLAIN, losses
 from record import RESULTS, real_data, write
@@ -50,7 +51,7 @@ def rows(model: Any, images: Any, reference: Any, calibration: Any, recipes: Seq
         return observe(config, [(folded, calibration[at : at + BATCH]) for at in starts], moments=moments)
 
     def loss(folded: Any, recipe: Any, ranges: Any) -> dict[str, float]:
-        run = graph(config, folded, with_logits=True, do=Rounded(recipe, ranges))
+        run = graph(config, folded, do=Rounded(recipe, ranges))
         logits = [run(images[at : at + BATCH])["logits"][:, 0].numpy() for at in range(0, len(images), BATCH)]
         return losses(np.concatenate(logits), reference)
 

@@ -13,11 +13,11 @@ from functools import partial
 import keras
 import numpy as np
 
-from edgevit.config import variant_config
 from edgevit.model import build
 from edgevit.training import ArrayExamples, TrainSpec
 from edgevit.training.batches import MixedBatches, TrainingBatch
 from edgevit.training.learner import Learner
+from edgevit.variants import variant_config
 from record import write
 
 ROUNDS, STEPS, BATCH, CLASSES = 7, 4, 32, 5

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
-import numpy as np
-from numpy.typing import NDArray
 
 from converters.artefact.audit import RungAudit, audit, check_lowering, self_test_entry
 from converters.artefact.file_writer import OnStep, check_finite, check_target, write
 from converters.artefact.ladder import Rung, merge
 from converters.artefact.manifest_writer import manifest_bytes, signature_entry, source_entry, with_choices
-from converters.graph.lowering import Arrays, Folded, lower, model_arrays, output_names
+from converters.graph.folded import Folded, model_arrays
+from converters.graph.folding import Arrays
+from converters.graph.heads import heads_of
+from converters.graph.heads.head import Head
+from converters.graph.lowering import lower
 from converters.graph.packing import pack
 from converters.graph.positions import InFloats, InIntegers
 from converters.quantize.calibration import calibration_files
@@ -26,9 +29,11 @@ from converters.quantize.recipe_files import check_depth, find_recipe
 from converters.quantize.recipes import RECIPES, Recipe
 from converters.search.validation import Validation
 from edgevit.activation_ranges import ActivationRanges
-from edgevit.config import ViTConfig, ascending, check_resolution
+from edgevit.config import ViTConfig, check_resolution
 from edgevit.errors import ConversionError
 from edgevit.model import ForeignModel, ViT, load_any
+from edgevit.tasks import choose_tasks
+from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolutions
 
 if TYPE_CHECKING:
     from converters.search.selection import Selection
@@ -44,23 +49,27 @@ def convert(
     path: str | Path,
     *,
     recipe: str | Path | Recipe = "int8",
-    resolutions: Sequence[int] = (),
+    task: str | Sequence[str] | None = None,
+    resolutions: Iterable[ResolutionLike] = (),
     labels: Sequence[str] | None = None,
     resize: str | None = None,
     calibration: str | Path | None = None,
-    with_logits: bool = False,
     source: str | Path | None = None,
     sign: str | Path | None = None,
     validation: Validation | None = None,
     selection: Selection | None = None,
     on_step: OnStep = lambda _what, _done, _total: None,
+    **task_options: Any,
 ) -> None:
     """Compiles `model` to one `.tflite` artefact at `path`; a failure leaves nothing there.
 
     model: ours, or its `.keras` file; or another Keras classifier in a `ForeignModel` where it does not say what
         pixels it wants (`foreign_conversion`).
     recipe: a built-in one's name, the `.toml` file of a custom one, or a `Recipe`.
-    resolutions: the ladder; where empty, the one that the model was trained for.
+    task: what it is to answer, `classify`, `features`, or several as `"classify,features"` or a list: a signature for
+        each at each resolution, the weights of the backbone stored once. None: `classify`, or where the model has no
+        head `features`.
+    resolutions: the ladder, such as [96, 224, "640x384"]; where empty, the one that the model was trained for.
     labels: class names in index order; None keeps the model's own.
     resize: the preprocessing policy; None keeps the model's own.
     calibration: a folder of pictures, for the recipes with static ranges; None takes the ranges that the model learned
@@ -68,11 +77,12 @@ def convert(
     source: the `.keras` file the model came from, named in the manifest with its hash; None: `model`, if a path.
     sign: an Ed25519 private key in PEM; devices that trust its public half run only what it signed.
     validation: labelled pictures; the manifest then says how right the artefact and the float model are on them.
-    selection: how the recipe was chosen on them (`selection.select`); the manifest says for which drop.
+    selection: how the recipe was chosen on them (`mixed_precision.select`); the manifest says for which drop.
+    task_options: those of the tasks (`edgevit.tasks`): logits; layers, unnormed, attention.
 
     Raises `ModelError`, `ConfigError`, `ResolutionError`, `DataError`, `ConversionError` or its child `AuditError`.
     """
-    resolutions = ascending(resolutions)
+    wanted = as_resolutions(resolutions)
     if isinstance(model, str | Path):
         source = source or model
         model = load_any(model)
@@ -85,59 +95,59 @@ def convert(
             model if isinstance(model, ForeignModel) else ForeignModel(model),
             Path(path),
             recipe=find_recipe(recipe),
-            resolutions=resolutions,
+            task=task,
+            resolutions=wanted,
             labels=labels,
             resize=resize,
             calibration=calibration,
-            with_logits=with_logits,
             source=source,
             sign=sign,
             on_step=on_step,
+            task_options=task_options,
         )
         return
     chosen, path = find_recipe(recipe), Path(path)
     config = with_choices(model.config, labels, resize)
+    tasks = choose_tasks(config, task, task_options)
+    if validation is not None and "classify" not in [each.name for each in tasks]:
+        raise ConversionError("--validation judges a classifier, and the artefact would hold none: add classify")
     check_depth(chosen, config.depth)
-    ladder = find_ladder(config, resolutions)
+    ladder = find_ladder(config, wanted)
     ranges = find_ranges(model, chosen, calibration)
     check_target(path, sign)
 
-    arrays = model_arrays(model)
+    arrays, heads = model_arrays(model), heads_of(tasks)
     check_finite(arrays.items())
+    steps = len(ladder) * len(tasks) + 1
     if ranges.files:
-        on_step("calibration", 0, len(ladder) + 1)
+        on_step("calibration", 0, steps)
         seen = selection.seen if selection else None
-        prepared = (seen or look(config, arrays, chosen, ladder, ranges.files)).prepared(chosen)
+        prepared = (seen or look(config, arrays, chosen, ladder, ranges.files, heads)).prepared(chosen)
     else:
-        prepared = without_pictures(config, arrays, chosen, ladder[0], ranges.learned)
+        prepared = without_pictures(config, arrays, chosen, ladder[0], ranges.learned, heads)
     rungs, entries, accuracies = [], [], []
-    for done, resolution in enumerate(ladder):
-        name = f"classify_{resolution}"
-        on_step(f"{resolution} px", done, len(ladder) + 1)
-        lowered = Lowered(config, arrays, chosen, name, resolution, with_logits)
+    for done, (head, resolution) in enumerate(product(heads, ladder)):
+        name = f"{head.task.name}_{resolution}"
+        on_step(name, done, steps)
+        lowered = Lowered(config, arrays, chosen, head, resolution)
         plain, audited = lowered.plain(prepared.equalized)
-        check_lowering(plain, audited, partial(_scores, model), name)
+        check_lowering(plain, audited, partial(head.task.expected, model), name)
         rung = lowered.quantized(prepared, plain)
         rungs.append(Rung(name, rung.flatbuffer, lowered.outputs))
-        entries.append(signature_entry(config, name, resolution, rung.audited, rung.self_test()))
-        if validation is not None:
-            on_step(f"{resolution} px on {validation.name}", done, len(ladder) + 1)
+        entries.append(signature_entry(config, head.task, resolution, rung.audited, rung.self_test()))
+        if validation is not None and head.task.name == "classify":
+            on_step(f"{name} on {validation.name}", done, steps)
             ours = validation.answers(name, rung.single, rung.audited)
             accuracies.append(validation.entry(resolution, ours))
-    on_step("self-test", len(ladder), len(ladder) + 1)
+    on_step("self-test", steps - 1, steps)
     accuracy = None
     if validation is not None:
         accuracy = {**validation.described(accuracies), "max_drop": selection and selection.asked}
     text = manifest_bytes(
-        config, chosen, entries, calibration=ranges.described, accuracy=accuracy, source=source_entry(source)
+        config, chosen, tasks, entries, calibration=ranges.described, accuracy=accuracy, source=source_entry(source)
     )
     write(path, merge(rungs), text, sign)
-    on_step("done", len(ladder) + 1, len(ladder) + 1)
-
-
-def _scores(model: ViT, images: NDArray[np.uint8]) -> Any:
-    """uint8 [batch, R, R, 3] -> probabilities [batch, classes]."""
-    return keras.ops.softmax(model(images, training=False))
+    on_step("done", steps, steps)
 
 
 @dataclass(frozen=True)
@@ -184,18 +194,21 @@ class Quantized:
 
 @dataclass(frozen=True)
 class Lowered:
-    """How one resolution becomes a flatbuffer, float or quantized."""
+    """How one task at one resolution becomes a flatbuffer, float or quantized."""
 
     config: ViTConfig
     arrays: Arrays
     recipe: Recipe
-    name: str
-    resolution: int
-    with_logits: bool = False
+    head: Head
+    resolution: Resolution
+
+    @property
+    def name(self) -> str:
+        return f"{self.head.task.name}_{self.resolution}"
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        return output_names(with_logits=self.with_logits)
+        return tuple(output.name for output in self.head.task.outputs)
 
     def plain(self, adjust: Callable[[Folded], Folded]) -> tuple[bytes, RungAudit]:
         """The float graph; audited, which every one passes."""
@@ -204,7 +217,7 @@ class Lowered:
             self.config,
             self.arrays,
             self.resolution,
-            with_logits=self.with_logits,
+            [self.head],
             float_input=integer,
             resampling=InIntegers if integer else InFloats,
             adjust=adjust,
@@ -226,7 +239,7 @@ class Lowered:
         return Quantized(self.recipe, flatbuffer, single, audit(single, self.recipe, self.name))
 
 
-def find_ladder(config: ViTConfig, resolutions: Sequence[int]) -> tuple[int, ...]:
+def find_ladder(config: ViTConfig, resolutions: Sequence[Resolution]) -> tuple[Resolution, ...]:
     """These resolutions ascending, or those that the model was trained for. Raises `ResolutionError`."""
     ladder = tuple(sorted(set(resolutions))) or config.ladder or (config.base_resolution,)
     for resolution in ladder:

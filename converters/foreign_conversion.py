@@ -5,18 +5,19 @@ The artefact is of the same kind: what runs, measures or compares one of ours do
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from converters.artefact.audit import RungAudit, audit, check_lowering, self_test_entry
+from converters.artefact.audit import audit, check_lowering, self_test_entry
 from converters.artefact.file_writer import OnStep, check_finite, check_target, write
 from converters.artefact.ladder import Rung, merge
 from converters.artefact.manifest_writer import manifest_bytes, signature_entry, source_entry, with_choices
-from converters.graph.lowering import output_names
 from converters.graph.packing import pack
 from converters.graph.tracing import total_stride, trace
 from converters.quantize.activations import TensorRanges
@@ -26,6 +27,8 @@ from converters.quantize.recipes import ANY, RECIPES, Recipe, Rule, get_recipe
 from edgevit.errors import ConversionError
 from edgevit.foreign_config import ForeignConfig
 from edgevit.model.foreign import ForeignModel
+from edgevit.tasks import choose_tasks
+from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.verify.flatbuffer import DamagedError
 from edgevit_runtime.verify.verifier import verify_graphs
 
@@ -61,16 +64,17 @@ def convert_other(
     path: Path,
     *,
     recipe: Recipe,
-    resolutions: Sequence[int],
+    task: str | Sequence[str] | None,
+    resolutions: Sequence[Resolution],
     labels: Sequence[str] | None,
     resize: str | None,
     calibration: str | Path | None,
-    with_logits: bool,
     source: str | Path | None,
     sign: str | Path | None,
     on_step: OnStep,
+    task_options: Mapping[str, Any],
 ) -> None:
-    """`artefact.convert` for a Keras classifier that is not ours; see there for what each is.
+    """`conversion.convert` for a Keras classifier that is not ours; see there for what each is.
 
     Raises `ResolutionError` for a resolution that the model does not run at.
     """
@@ -83,20 +87,22 @@ def convert_other(
         model.at(resolution)
 
     steps = 2 * len(ladder) + 1
-    outputs = output_names(with_logits=with_logits)
+    logits = bool(task_options.get("logits"))
+    outputs = ("logits", "scores") if logits else ("scores",)
     config: ForeignConfig | None = None
-    plain: dict[int, bytes] = {}
-    partitions: dict[int, int] = {}
+    plain: dict[Resolution, bytes] = {}
+    partitions: dict[Resolution, int] = {}
     for done, resolution in enumerate(reversed(ladder)):  # from the largest: it shows the strides best
         on_step(f"{resolution} px", done, steps)
         name = f"classify_{resolution}"
-        graph = trace(model, resolution, with_logits=with_logits, float_input=chosen.integer_io)
+        graph = trace(model, resolution, with_logits=logits, float_input=chosen.integer_io)
         config = config or with_choices(_config(model, ladder, total_stride(graph)), labels, resize)
         plain[resolution] = _single(Rung(name, graph, outputs))
         audited = audit(plain[resolution], get_recipe("float32"), name, most=None)
-        check_lowering(plain[resolution], audited, model.scores, name)
+        check_lowering(plain[resolution], audited, partial(_expected, model, logits), name)
         partitions[resolution] = audited.partitions
     assert config is not None
+    (answered,) = choose_tasks(config, task, task_options)
     seen = _seen(config, chosen, plain, files)
 
     rungs, entries = [], []
@@ -107,10 +113,10 @@ def convert_other(
         single = _single(rungs[-1])
         # The graph is not ours, so it may have what XNNPACK leaves to others; a recipe must not make it worse.
         audited = audit(single, chosen, name, most=max(1, partitions[resolution]))
-        entries.append(_entry(config, name, resolution, audited, single, chosen))
+        entries.append(signature_entry(config, answered, resolution, audited, self_test_entry(single, audited, chosen)))
     on_step("self-test", steps - 1, steps)
     pictures = None if seen is None else {"folder": Path(str(calibration)).name, "pictures": len(files)}
-    text = manifest_bytes(config, chosen, entries, calibration=pictures, source=source_entry(source))
+    text = manifest_bytes(config, chosen, [answered], entries, calibration=pictures, source=source_entry(source))
     write(path, merge(rungs), text, sign)
     on_step("done", steps, steps)
 
@@ -125,13 +131,12 @@ def _single(rung: Rung) -> bytes:
     return flatbuffer
 
 
-def _entry(
-    config: ForeignConfig, name: str, resolution: int, audited: RungAudit, single: bytes, recipe: Recipe
-) -> dict[str, Any]:
-    return signature_entry(config, name, resolution, audited, self_test_entry(single, audited, recipe))
+def _expected(model: ForeignModel, logits: bool, images: NDArray[np.uint8]) -> dict[str, Any]:
+    """What the Keras model gives, by output."""
+    return {"scores": model.scores(images), **({"logits": np.asarray(model.raw(images))} if logits else {})}
 
 
-def _ladder(model: ForeignModel, resolutions: Sequence[int]) -> tuple[int, ...]:
+def _ladder(model: ForeignModel, resolutions: Sequence[Resolution]) -> tuple[Resolution, ...]:
     if resolutions:
         return tuple(sorted(set(resolutions)))
     if model.resolution is None:
@@ -141,7 +146,7 @@ def _ladder(model: ForeignModel, resolutions: Sequence[int]) -> tuple[int, ...]:
     return (model.resolution,)
 
 
-def _config(model: ForeignModel, ladder: Sequence[int], patch: int) -> ForeignConfig:
+def _config(model: ForeignModel, ladder: Sequence[Resolution], patch: int) -> ForeignConfig:
     config = ForeignConfig(
         variant=model.name,
         classes=model.classes,
@@ -169,7 +174,9 @@ def _files(recipe: Recipe, folder: str | Path | None) -> tuple[Path, ...]:
     return calibration_files(Path(folder))
 
 
-def _seen(config: ForeignConfig, recipe: Recipe, plain: dict[int, bytes], files: Sequence[Path]) -> TensorRanges | None:
+def _seen(
+    config: ForeignConfig, recipe: Recipe, plain: dict[Resolution, bytes], files: Sequence[Path]
+) -> TensorRanges | None:
     """Ranges for the whole ladder: the widest of all resolutions', so that biases are stored once."""
     if not files:
         return None

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgevit.errors import DocumentError
+from edgevit.errors import DocumentError, ResolutionError
+from edgevit_runtime.resolution import Resolution, as_resolution
 
 __all__ = ["Record", "check_each_once", "parse_document", "read_document", "read_json"]
 
@@ -103,6 +104,17 @@ class Record:
         if value > _LARGEST:
             raise self._wrong(key, f"a whole number, at most {_LARGEST}")
         return value
+
+    def resolution(self, key: str = "resolution") -> Resolution:
+        """224 or "640x384"; `width` and `height` beside it, where they are there, must be the same."""
+        try:
+            found = as_resolution(self.values.get(key))  # type: ignore[arg-type]
+        except ResolutionError as error:
+            raise self._wrong(key, 'a whole number of pixels or WIDTHxHEIGHT, such as 224 or "640x384"') from error
+        for side in ("width", "height"):
+            if self.has(side) and self.whole(side, least=1) != getattr(found, side):
+                raise DocumentError(f"{self.where}: {key} {found} has not the {side} {self.values[side]} beside it")
+        return found
 
     def flag(self, key: str) -> bool:
         value = self.values.get(key)

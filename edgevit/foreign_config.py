@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from edgevit.config import check_resolution
+from edgevit_runtime.preprocess.policy import DEFAULT_FILL
+from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
 
 __all__ = ["ForeignConfig"]
 
@@ -18,20 +20,29 @@ class ForeignConfig:
     classes: int
     patch: int
     """The total stride, in pixels: of a ViT its patch, of a CNN a position of its last feature map."""
-    base_resolution: int
+    base_resolution: Resolution
     """The one that it was built for; where it was built for any, the largest of its ladder."""
     pixels: str
     resize: str = "crop:0.875"
-    ladder: tuple[int, ...] = ()
+    ladder: tuple[Resolution, ...] = ()
     labels: tuple[str, ...] = ()
+    label_keys: tuple[str, ...] = ()
+    scores: str = "softmax"
 
-    def tokens(self, resolution: int) -> int:
-        """N = (R / patch)² + 1, as of a ViT: the positions of the last feature map, and one for all of them."""
+    def tokens(self, resolution: ResolutionLike) -> int:
+        """N = (W / patch)(H / patch) + 1, as of a ViT: the positions of the last feature map, and one for all."""
+        resolution = as_resolution(resolution)
         check_resolution(resolution, self.patch)
-        return (resolution // self.patch) ** 2 + 1
+        return (resolution.width // self.patch) * (resolution.height // self.patch) + 1
+
+    @property
+    def fill(self) -> tuple[int, int, int]:
+        """What `letterbox` lays around a picture: nobody knows the mean colour of what it learned, so ImageNet's."""
+        return DEFAULT_FILL
 
     def with_(self, **changes: Any) -> ForeignConfig:
         return replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        ladder = tuple(each.to_json() for each in self.ladder)
+        return {**asdict(self), "base_resolution": self.base_resolution.to_json(), "ladder": ladder}

@@ -9,7 +9,7 @@ from typing import Any
 
 from edgevit.activation_ranges import ActivationRanges
 from edgevit.config import ViTConfig
-from edgevit.errors import ConfigError, ModelError
+from edgevit.errors import ConfigError, ModelError, ResolutionError
 from edgevit_runtime.verify.integrity import file_sha256
 
 __all__ = ["inspect_model"]
@@ -34,7 +34,7 @@ def inspect_model(path: str | Path) -> dict[str, Any]:
             config = ViTConfig.from_dict(saved["config"]["vit"])
             learned = saved["config"].get("calibration")
             calibration = None if learned is None else ActivationRanges.from_dict(learned)
-    except ConfigError as error:
+    except (ConfigError, ResolutionError) as error:
         raise ModelError(f"{path}: {error}") from error
     except (OSError, zipfile.BadZipFile, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(

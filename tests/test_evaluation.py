@@ -17,7 +17,7 @@ from edgevit.report.text import formatting
 from edgevit.report.text.evaluation_table import evaluation_notes, evaluation_table
 from edgevit.statistics import interval, margin, paired_interval
 from edgevit_runtime import read_manifest
-from edgevit_runtime.preprocess.pipeline import prepare
+from edgevit_runtime.preprocess.fitting import prepare
 from edgevit_runtime.wording import counted
 from support.foreign_checkpoints import to_timm, to_transformers, transformers_config, write_json
 from support.sample_pictures import LABELS

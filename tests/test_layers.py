@@ -9,11 +9,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# What each part may import besides itself. Everything may use edgevit_runtime, config, errors, files, documents,
-# activation_ranges, pixels and foreign_config.
-BASE = {"config", "errors", "files", "documents", "activation_ranges", "pixels", "foreign_config"}
+# What each part may import besides itself. Everything may use edgevit_runtime, config, variants, errors, files,
+# documents, activation_ranges, pixels and foreign_config.
+BASE = {"config", "variants", "errors", "files", "documents", "activation_ranges", "pixels", "foreign_config"}
 MAY_IMPORT = {
     "config": {"errors"},
+    "variants": {"config", "errors"},
     "errors": set(),
     "activation_ranges": {"errors"},
     "foreign_config": {"config", "errors"},
@@ -26,13 +27,16 @@ MAY_IMPORT = {
     "devices": set(),
     "latency": {"devices", "statistics"},
     "training": {"model", "data", "checkpoints"},
-    "converters": {"model", "data", "checkpoints", "latency", "statistics"},
+    "tasks": {"model", "accuracy", "statistics"},
+    "accuracy": {"statistics"},
+    "predictors": {"model", "tasks", "accuracy", "statistics"},
+    "converters": {"model", "data", "checkpoints", "latency", "tasks", "accuracy", "statistics"},
     "model_inspection": set(),
     "statistics": set(),
-    "evaluation": {"model", "data", "statistics"},
+    "evaluation": {"model", "data", "tasks", "predictors", "accuracy", "statistics"},
     "report": {"latency", "statistics"},
     "cli": {"report", "latency", "devices", "training", "converters", "checkpoints", "data", "model", "evaluation"}
-    | {"model_inspection"},
+    | {"model_inspection", "tasks"},
 }
 
 

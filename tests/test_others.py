@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edgevit_runtime import Model
-from edgevit_runtime.preprocess.pipeline import prepare
+from edgevit_runtime.preprocess.fitting import prepare
 from support.sample_pictures import random_picture
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgevit_runtime import Model
-from edgevit_runtime.preprocess.pipeline import prepare
+from edgevit_runtime.preprocess.fitting import prepare
 
 pytestmark = [pytest.mark.realdata, pytest.mark.slow]
 

@@ -16,7 +16,7 @@ from converters.graph.packing import pack
 from edgevit.errors import AuditError, ConversionError
 from edgevit.files import check_writable, replacing
 from edgevit_runtime import Model
-from edgevit_runtime.manifest import BUFFER_NAME, parse_manifest
+from edgevit_runtime.manifest import BUFFER_NAME, Manifest, parse_manifest
 from edgevit_runtime.verify.integrity import SIZE_BYTES, make_seal
 
 OnStep = Callable[[str, int, int], None]
@@ -50,9 +50,15 @@ def write(path: Path, model: Any, manifest: bytes, sign: str | Path | None) -> N
     described = parse_manifest(manifest)
     add_metadata(model, BUFFER_NAME, manifest)
     add_metadata(model, tflite_metadata.BUFFER_NAME, tflite_metadata.standard_metadata(described))
-    content = stamp_size(tflite_metadata.append_labels(pack(model), described.labels, SIZE_BYTES))
+    content = stamp_size(tflite_metadata.append_labels(pack(model), _labels(described), SIZE_BYTES))
     seal = make_seal(hashlib.sha256(content).digest(), sign)
     _write_tested(path, content + seal.to_bytes())
+
+
+def _labels(manifest: Manifest) -> tuple[str, ...]:
+    """The classes' names, where it classifies."""
+    task: Any = manifest.tasks.get("classify")
+    return task.labels if task else ()
 
 
 def _write_tested(path: Path, content: bytes) -> None:

@@ -30,15 +30,14 @@ def inspect(path: str | Path) -> dict[str, Any]:
         "signed_by": seal.key.hex() if seal and seal.signed else None,
         "recipe": manifest.recipe,
         "variant": manifest.variant,
-        "classes": manifest.classes,
-        "labels": len(manifest.labels),
-        "default_resolution": manifest.default_resolution,
+        "tasks": {name: task.summary for name, task in manifest.tasks.items()},
+        "default_resolution": manifest.default_resolution.to_json(),
         "accuracy": manifest.raw.get("accuracy"),
         "signatures": [
             {
                 "name": signature.name,
                 "task": signature.task,
-                "resolution": signature.resolution,
+                **signature.resolution.to_fields(),
                 "tokens": signature.tokens,
                 "ops": signature.ops,
                 "partitions": signature.partitions,

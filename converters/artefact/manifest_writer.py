@@ -14,8 +14,11 @@ from converters.quantize.recipes import Recipe
 from edgevit.config import ViTConfig
 from edgevit.errors import ConversionError
 from edgevit.foreign_config import ForeignConfig
-from edgevit_runtime.manifest import SCHEMA_VERSION, Manifest, Signature, parse_manifest
-from edgevit_runtime.preprocess.pipeline import parse_policy
+from edgevit.tasks import Task
+from edgevit_runtime.manifest import SCHEMA_VERSION, Manifest, parse_manifest
+from edgevit_runtime.preprocess.policy import parse_policy
+from edgevit_runtime.resolution import Resolution, as_resolution
+from edgevit_runtime.signature import Signature
 from edgevit_runtime.verify.integrity import file_sha256
 
 Config = ViTConfig | ForeignConfig
@@ -44,13 +47,14 @@ def source_entry(path: str | Path | None) -> dict[str, Any] | None:
 
 
 def signature_entry(
-    config: Config, name: str, resolution: int, audited: RungAudit, self_test: Mapping[str, Any]
+    config: Config, task: Task, resolution: Resolution, audited: RungAudit, self_test: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What the manifest says of one signature."""
+    meanings = {output.name: output.meaning for output in task.outputs}
     return {
-        "name": name,
-        "task": "classify",
-        "resolution": resolution,
+        "name": f"{task.name}_{resolution}",
+        "task": task.name,
+        **resolution.to_fields(),
         "tokens": config.tokens(resolution),
         "ops": sum(audited.ops.values()),
         "partitions": audited.partitions,
@@ -58,19 +62,29 @@ def signature_entry(
         "dtypes": audited.dtypes,
         "macs": {"linear": audited.macs.linear_macs, "attention": audited.macs.attention_macs},
         "input": audited.input.to_dict(),
-        "outputs": [output.to_dict() for output in audited.outputs],
+        "outputs": [{**output.to_dict(), "meaning": meanings[output.name]} for output in audited.outputs],
+        "preprocessing": {
+            "policy": config.resize,
+            "interpolation": parse_policy(config.resize).interpolation,
+            "pixels": "RGB, 0 to 255",
+            "fill": list(config.fill),
+        },
         "self_test": dict(self_test),
     }
 
 
-def default_resolution(config: Config, resolutions: Sequence[int]) -> int:
-    """The resolution the model was made for if the ladder holds it, otherwise the nearest to it."""
-    return min(sorted(resolutions, reverse=True), key=lambda each: abs(each - config.base_resolution))
+def default_resolution(config: Config, resolutions: Sequence[Resolution]) -> Resolution:
+    """The resolution the model was made for if the ladder holds it, otherwise the nearest to it, in pixels."""
+    base = config.base_resolution
+    if base in resolutions:
+        return base
+    return min(sorted(resolutions, reverse=True), key=lambda each: abs(each.pixels - base.pixels))
 
 
 def manifest_bytes(
     config: Config,
     recipe: Recipe,
+    tasks: Sequence[Task],
     signatures: Sequence[Mapping[str, Any]],
     *,
     calibration: Mapping[str, Any] | None,
@@ -82,7 +96,8 @@ def manifest_bytes(
     Nothing in it depends on when or where it was written: the same model and versions give the same bytes.
     """
     variant = config.to_dict()
-    labels, keys = variant.pop("labels"), variant.pop("label_keys", ())
+    for entry in ("classes", "scores", "labels", "label_keys"):  # they belong to the task
+        variant.pop(entry, None)
     manifest = {
         "schema": "edgevit.manifest",
         "schema_version": list(SCHEMA_VERSION),
@@ -91,16 +106,10 @@ def manifest_bytes(
         "recipe": recipe.name,
         **({"custom_recipe": described(recipe)} if recipe.is_custom else {}),
         "model": {"variant": config.variant, "config": variant, "source": source},
-        "classes": config.classes,
-        "labels": list(labels),
-        **({"label_keys": list(keys)} if keys else {}),
-        "preprocessing": {
-            "resize": config.resize,
-            "interpolation": parse_policy(config.resize).interpolation,
-            "pixels": "RGB, 0 to 255",
-        },
-        "default_resolution": default_resolution(config, [each["resolution"] for each in signatures]),
-        "tasks": ["classify"],
+        "default_resolution": default_resolution(
+            config, [as_resolution(each["resolution"]) for each in signatures]
+        ).to_json(),
+        "tasks": {task.name: task.entry() for task in tasks},
         "signatures": list(signatures),
         "accuracy": accuracy,
         "calibration": calibration,
@@ -109,20 +118,24 @@ def manifest_bytes(
     return _to_bytes(manifest)
 
 
-def single_manifest(manifest: Manifest, signature: Signature) -> bytes:
-    """The manifest of an artefact that holds only this signature of a ladder."""
-    entries = [entry for entry in manifest.raw["signatures"] if entry["name"] == signature.name]
+def part_manifest(manifest: Manifest, signatures: Sequence[Signature]) -> bytes:
+    """The manifest of an artefact that holds only these signatures of another."""
+    names = {signature.name for signature in signatures}
+    held = {signature.resolution for signature in signatures}
+    tasks = [name for name in manifest.tasks if name in {signature.task for signature in signatures}]
     accuracy = manifest.raw.get("accuracy")
     if accuracy is not None:
-        results = [each for each in accuracy["results"] if each["resolution"] == signature.resolution]
-        accuracy = {**accuracy, "results": results}
+        results = [each for each in accuracy["results"] if as_resolution(each["resolution"]) in held]
+        accuracy = {**accuracy, "results": results} if "classify" in tasks else None
+    default = manifest.default_resolution
     return _to_bytes(
         {
             **manifest.raw,
             "size_bytes": 0,
             "sealed": True,
-            "default_resolution": signature.resolution,
-            "signatures": entries,
+            "default_resolution": (default if default in held else max(held)).to_json(),
+            "tasks": {name: manifest.raw["tasks"][name] for name in tasks},
+            "signatures": [entry for entry in manifest.raw["signatures"] if entry["name"] in names],
             "accuracy": accuracy,
         }
     )

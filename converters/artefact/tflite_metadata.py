@@ -15,7 +15,8 @@ from typing import Any
 import flatbuffers
 import numpy as np
 
-from edgevit_runtime.manifest import Manifest, Signature, Tensor
+from edgevit_runtime.manifest import Manifest
+from edgevit_runtime.signature import Signature, Tensor
 
 BUFFER_NAME = "TFLITE_METADATA"
 LABEL_FILE = "labels.txt"
@@ -29,12 +30,14 @@ Table = Mapping[int, Any]
 
 
 def standard_metadata(manifest: Manifest) -> bytes:
-    """The metadata flatbuffer: a subgraph for each resolution, in the manifest's order."""
+    """The metadata flatbuffer: a subgraph for each signature, in the manifest's order."""
     builder = flatbuffers.Builder(1024)
+    classify: Any = manifest.tasks.get("classify")
+    labelled = bool(classify and classify.labels)
     model: Table = {
         0: manifest.variant,
         1: f"{manifest.variant}, {manifest.recipe}, by edgevit",
-        3: [_subgraph(signature, labelled=bool(manifest.labels)) for signature in manifest.signatures],
+        3: [_subgraph(signature, labelled=labelled) for signature in manifest.signatures],
         7: PARSER_VERSION,
     }
     builder.Finish(_write(builder, model), b"M001")
@@ -45,7 +48,7 @@ def _subgraph(signature: Signature, *, labelled: bool) -> Table:
     return {
         0: signature.name,
         2: [_image(signature.input)],
-        3: [_classes(output, labelled=labelled) for output in signature.outputs],
+        3: [_output(output, labelled=labelled and signature.task == "classify") for output in signature.outputs],
     }
 
 
@@ -61,7 +64,7 @@ def _image(tensor: Tensor) -> Table:
     }
 
 
-def _classes(tensor: Tensor, *, labelled: bool) -> Table:
+def _output(tensor: Tensor, *, labelled: bool) -> Table:
     described: dict[int, Any] = {0: tensor.name, 3: {0: _FEATURE, 1: {}}}
     if tensor.name == "scores":
         described |= {1: "probabilities", 5: {0: [1.0], 1: [0.0]}}

@@ -1,14 +1,15 @@
 """Learned positions on another grid than they were learned on: resampled here, or by the graph as it runs.
 
-Bicubic, a matrix [grid, base] along each axis, exactly as the Keras model does it. Where the graph resamples, a ladder
-stores the learned positions once, and each resolution its small matrix. In floats that is two products. An integer
+Bicubic, a matrix along each axis, exactly as the Keras model does it: [rows, base rows] down, [columns, base columns]
+across; one for both where squares become squares. Where the graph resamples, a ladder stores the learned positions
+once, and each resolution its small matrices. In floats that is two products. An integer
 linear layer has weights of 8 bits, which are too few for a matrix that reaches every token: `InIntegers` splits it into
 what 8 bits hold and what they leave, a linear layer each, whose sum is good to 16.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,58 +17,71 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from converters.graph.arithmetic import Arithmetic
+from edgevit.config import Grid
 from edgevit.model.positions import bicubic_matrix
 
 POSITIONS = "positions"
 """What comes before the slash in the names of the sites that resample, and what the learned ones are called."""
 
 
-def resample_positions(positions: Any, base: int, grid: int) -> Any:
-    """Learned positions [base², width] -> [grid², width], here."""
-    matrix = tf.cast(bicubic_matrix(grid, base), positions.dtype)
-    plane = tf.reshape(positions, [base, base, -1])
-    return tf.reshape(tf.einsum("ri,cj,ijw->rcw", matrix, matrix, plane), [grid * grid, -1])
+def matrices(base: Grid, grid: Grid) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Down [rows, base rows] and across [columns, base columns]; the same array where both are equal."""
+    down = bicubic_matrix(grid.rows, base.rows)
+    same = (grid.rows, base.rows) == (grid.columns, base.columns)
+    return down, down if same else bicubic_matrix(grid.columns, base.columns)
+
+
+def resample_positions(positions: Any, base: Grid, grid: Grid) -> Any:
+    """Learned positions [base patches, width] -> [grid patches, width], here."""
+    down, across = (tf.cast(matrix, positions.dtype) for matrix in matrices(base, grid))
+    plane = tf.reshape(positions, [*base, -1])
+    return tf.reshape(tf.einsum("ri,cj,ijw->rcw", down, across, plane), [grid.patches, -1])
 
 
 @dataclass(frozen=True)
 class InFloats:
     """The graph resamples by two products of float32, rows and then columns."""
 
-    matrix: Any  # [grid, base]
+    down: Any  # [rows, base rows]
+    across: Any  # [columns, base columns]
 
     def table(self, learned: Any) -> Any:
-        """[base², width] -> as the graph reads it: [base, base * width]."""
-        return tf.reshape(learned, [self.matrix.shape[1], -1])
+        """[base patches, width] -> as the graph reads it: [base rows, base columns * width]."""
+        return tf.reshape(learned, [self.down.shape[1], -1])
 
     @property
     def inputs(self) -> dict[str, Any]:
         """What the graph takes besides the table, until it is converted."""
-        return {"resampling": self.matrix}
+        if self.across is self.down:
+            return {"resampling": self.down}
+        return {"resampling": self.down, "resampling_across": self.across}
 
-    def given(self, resampling: Any) -> InFloats:
+    def given(self, resampling: Any, resampling_across: Any = None) -> InFloats:
         """With those as the graph has them."""
-        return replace(self, matrix=resampling)
+        return InFloats(resampling, resampling if resampling_across is None else resampling_across)
 
     def compute(self, do: Arithmetic, table: Any) -> Any:
-        """The positions [grid², width]."""
-        matrix, (grid, base) = do.constant(self.matrix), self.matrix.shape
-        width = table.shape[1] // base
-        rows = do.compute(f"{POSITIONS}/rows", tf.matmul, matrix, do.constant(table))
-        rows = do.view(f"{POSITIONS}/rows", tf.reshape, rows, [grid, base, width])
-        columns = do.compute(f"{POSITIONS}/columns", tf.matmul, matrix, rows)
-        return do.view(f"{POSITIONS}/columns", tf.reshape, columns, [grid * grid, width])
+        """The positions [patches, width]."""
+        (rows, _), (columns, base_columns) = self.down.shape, self.across.shape
+        down = do.constant(self.down)
+        across = down if self.across is self.down else do.constant(self.across)
+        width = table.shape[1] // base_columns
+        plane = do.compute(f"{POSITIONS}/rows", tf.matmul, down, do.constant(table))
+        plane = do.view(f"{POSITIONS}/rows", tf.reshape, plane, [rows, base_columns, width])
+        plane = do.compute(f"{POSITIONS}/columns", tf.matmul, across, plane)
+        return do.view(f"{POSITIONS}/columns", tf.reshape, plane, [rows * columns, width])
 
 
 @dataclass(frozen=True)
 class InIntegers:
     """The graph resamples by linear layers, columns and then rows, whose int8 weights together hold 16 bits."""
 
-    matrix: Any  # [grid, base]
+    down: Any  # [rows, base rows]
+    across: Any  # [columns, base columns]
 
     def table(self, learned: Any) -> Any:
-        """[base², width] -> as the graph reads it: [base, width, base], the columns last."""
-        base = self.matrix.shape[1]
-        return tf.transpose(tf.reshape(learned, [base, base, -1]), [0, 2, 1])
+        """[base patches, width] -> as the graph reads it: [base rows, width, base columns]."""
+        return tf.transpose(tf.reshape(learned, [self.down.shape[1], self.across.shape[1], -1]), [0, 2, 1])
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -77,31 +91,34 @@ class InIntegers:
         return self
 
     def compute(self, do: Arithmetic, table: Any) -> Any:
-        """The positions [grid², width]."""
-        grid, width = self.matrix.shape[0], table.shape[1]
-        columns = self._along_last(do, f"{POSITIONS}/columns", do.constant(table))  # [base, width, grid]
-        columns = do.view(f"{POSITIONS}/columns", tf.transpose, columns, [2, 1, 0])
-        rows = self._along_last(do, f"{POSITIONS}/rows", columns)  # [grid, width, grid], the columns first
-        rows = do.view(f"{POSITIONS}/rows", tf.transpose, rows, [2, 0, 1])
-        return do.view(f"{POSITIONS}/rows", tf.reshape, rows, [grid * grid, width])
+        """The positions [patches, width]."""
+        rows, columns, width = self.down.shape[0], self.across.shape[0], table.shape[1]
+        plane = _along_last(do, f"{POSITIONS}/columns", do.constant(table), self.across)  # [base rows, width, columns]
+        plane = do.view(f"{POSITIONS}/columns", tf.transpose, plane, [2, 1, 0])
+        plane = _along_last(do, f"{POSITIONS}/rows", plane, self.down)  # [columns, width, rows]
+        plane = do.view(f"{POSITIONS}/rows", tf.transpose, plane, [2, 0, 1])
+        return do.view(f"{POSITIONS}/rows", tf.reshape, plane, [rows * columns, width])
 
-    def _along_last(self, do: Arithmetic, site: str, values: Any) -> Any:
-        """[a, b, base] -> [a, b, grid]."""
-        (grid, base), (first, second) = self.matrix.shape, values.shape[:2]
-        flat = do.view(site, tf.reshape, values, [first * second, base])
-        parts = [
-            do.compute(f"{site}/{name}", tf.matmul, flat, part, transpose_b=True) for name, part in self.parts().items()
-        ]
-        summed = do.compute(site, tf.add, *parts) if len(parts) > 1 else parts[0]
-        return do.view(site, tf.reshape, summed, [first, second, grid])
 
-    def parts(self) -> dict[str, NDArray[np.float32]]:
-        """The matrix in parts [grid, base] that 8 bits hold; one where that is all."""
-        matrix = np.asarray(self.matrix, np.float32)
-        step = np.abs(matrix).max(axis=1, keepdims=True) / np.float32(127.0)  # as `rounding.weight_scale`: never zero
-        coarse = np.round(matrix / step) * step
-        fine = matrix - coarse
-        return {"coarse": coarse, "fine": fine} if np.abs(fine).max() > 1e-6 else {"coarse": coarse}
+def _along_last(do: Arithmetic, site: str, values: Any, matrix: Any) -> Any:
+    """[a, b, base] -> [a, b, size], with a matrix [size, base]."""
+    (size, base), (first, second) = matrix.shape, values.shape[:2]
+    flat = do.view(site, tf.reshape, values, [first * second, base])
+    parts = [
+        do.compute(f"{site}/{name}", tf.matmul, flat, part, transpose_b=True)
+        for name, part in in_8_bits(matrix).items()
+    ]
+    summed = do.compute(site, tf.add, *parts) if len(parts) > 1 else parts[0]
+    return do.view(site, tf.reshape, summed, [first, second, size])
+
+
+def in_8_bits(matrix: Any) -> dict[str, NDArray[np.float32]]:
+    """A matrix in parts, of its shape, that 8 bits hold; one where that is all."""
+    matrix = np.asarray(matrix, np.float32)
+    step = np.abs(matrix).max(axis=1, keepdims=True) / np.float32(127.0)  # as `rounding.weight_scale`: never zero
+    coarse = np.round(matrix / step) * step
+    fine = matrix - coarse
+    return {"coarse": coarse, "fine": fine} if np.abs(fine).max() > 1e-6 else {"coarse": coarse}
 
 
 Resampling = InFloats | InIntegers

@@ -17,20 +17,24 @@ from edgevit.errors import ConversionError
 from edgevit.model.foreign import ForeignModel
 from edgevit.pixels import Pixels
 from edgevit_runtime.engines.quiet import quiet
+from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.verify.operators import OPS
 
 STRIDING = ("CONV_2D", "DEPTHWISE_CONV_2D")
 POOLING = ("AVERAGE_POOL_2D", "MAX_POOL_2D")
 
 
-def trace(model: ForeignModel, resolution: int, *, with_logits: bool = False, float_input: bool = False) -> bytes:
+def trace(
+    model: ForeignModel, resolution: Resolution, *, with_logits: bool = False, float_input: bool = False
+) -> bytes:
     """The float32 TFLite flatbuffer of one resolution: a single subgraph, not yet named by a signature.
 
     float_input: take the pixels, 0 to 255, as float32, for a quantizer that turns the input into int8 itself.
 
     Raises `ResolutionError` where the model does not run at it, `ConversionError` where the runtime lacks an op.
     """
-    image = tf.TensorSpec([1, resolution, resolution, 3], tf.float32 if float_input else tf.uint8, name="image")
+    shape = [1, resolution.height, resolution.width, 3]
+    image = tf.TensorSpec(shape, tf.float32 if float_input else tf.uint8, name="image")
     function = tf.function(_classifier(model, resolution, with_logits)).get_concrete_function(image)
     try:
         with quiet():  # without a trackable object the variables are frozen; the model outlives the conversion
@@ -44,8 +48,8 @@ def trace(model: ForeignModel, resolution: int, *, with_logits: bool = False, fl
     return flatbuffer
 
 
-def _classifier(model: ForeignModel, resolution: int, with_logits: bool) -> Callable[[Any], dict[str, Any]]:
-    """image [1, R, R, 3] -> scores [1, classes] (and logits)."""
+def _classifier(model: ForeignModel, resolution: Resolution, with_logits: bool) -> Callable[[Any], dict[str, Any]]:
+    """image [1, H, W, 3] -> scores [1, classes] (and logits)."""
     keras_model, gives_logits = model.at(resolution), model.gives_logits
     if with_logits and not gives_logits:
         raise ConversionError(f"{model.name} puts out probabilities and has no logits; leave --logits out")
@@ -60,7 +64,7 @@ def _classifier(model: ForeignModel, resolution: int, with_logits: bool) -> Call
 
 
 def normalise(image: Any, pixels: Pixels) -> Any:
-    """[1, R, R, 3], 0 to 255 in RGB -> what the model wants."""
+    """[1, H, W, 3], 0 to 255 in RGB -> what the model wants."""
     if pixels.reversed_channels:  # two ops that every runtime has; a reversed slice is none of them
         image = tf.concat(tf.split(image, 3, axis=3)[::-1], axis=3)
     if pixels.scale != (1.0,) * 3:

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgevit.errors import DataError, PictureError
-from edgevit_runtime.preprocess.pipeline import SUFFIXES, load_picture, prepare
+from edgevit_runtime.preprocess.fitting import prepare
+from edgevit_runtime.preprocess.pictures import SUFFIXES, load_picture
+from edgevit_runtime.resolution import ResolutionLike
 
 DEFAULT_COUNT = 64
 
@@ -40,7 +42,7 @@ def _is_readable(file: Path) -> bool:
     return True
 
 
-def calibration_images(files: Sequence[Path], resolution: int, policy: str) -> Iterator[NDArray[Any]]:
-    """The pictures as the artefact will see them: uint8 [1, R, R, 3] each."""
+def calibration_images(files: Sequence[Path], resolution: ResolutionLike, policy: str) -> Iterator[NDArray[Any]]:
+    """The pictures as the artefact will see them: uint8 [1, H, W, 3] each."""
     for file in files:
         yield prepare(file, resolution, policy)[None]

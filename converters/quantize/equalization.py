@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.graph.arithmetic import Linear
-from converters.graph.lowering import Block
+from converters.graph.folded import Block
 from converters.quantize.ranges import ActivationSample
 from edgevit.config import ViTConfig
 

@@ -21,7 +21,8 @@ import numpy as np
 import tensorflow as tf
 
 from converters.graph.arithmetic import Arithmetic, Linear
-from converters.graph.lowering import fold, graph
+from converters.graph.folded import fold
+from converters.graph.lowering import graph
 from converters.quantize.activations import FIXED, LINEAR_INPUTS, activation, check_sites, roundings, weight, word
 from converters.quantize.fake_rounding import (
     BITS,
@@ -41,6 +42,7 @@ from converters.quantize.recipes import Recipe
 from edgevit.activation_ranges import ActivationRanges
 from edgevit.errors import ConfigError, ConversionError
 from edgevit.model import ViT, named_weights
+from edgevit_runtime.resolution import Resolution
 
 KEPT_SHARE = 0.9
 """Of the calibration's pictures."""
@@ -232,8 +234,8 @@ class Rounded(Batched):
 def batch_logits(model: ViT, images: Any, arithmetic: Batched) -> Any:
     """[b, R, R, 3] -> [b, classes], by way of the lowered graph."""
     arrays = {name: tf.convert_to_tensor(variable) for name, variable in named_weights(model).items()}
-    folded = fold(model.config, arrays, images.shape[1], tf.float32)
-    return graph(model.config, folded, with_logits=True, do=arithmetic)(images)["logits"][:, 0]
+    folded = fold(model.config, arrays, Resolution(images.shape[2], images.shape[1]), tf.float32)
+    return graph(model.config, folded, do=arithmetic)(images)["logits"][:, 0]
 
 
 def _typical(ends: Any) -> tuple[float, float]:
@@ -249,7 +251,7 @@ def _roomy(ends: Any) -> tuple[float, float]:
 
 def _learned_sites(model: ViT, recipe: Recipe) -> list[str]:
     """The sites whose ranges the recipe has to know, in the graph's order: traced, not run."""
-    seen, size = _Observed(), model.config.base_resolution
+    seen, base = _Observed(), model.config.base_resolution
     trace = tf.function(lambda images: batch_logits(model, images, seen), autograph=False)
-    trace.get_concrete_function(tf.TensorSpec([1, size, size, 3], tf.uint8))
+    trace.get_concrete_function(tf.TensorSpec([1, base.height, base.width, 3], tf.uint8))
     return [site for site in seen.ends if roundings(site, recipe) and word(site) not in FIXED]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.graph.arithmetic import Linear
-from converters.graph.lowering import Folded
+from converters.graph.folded import Folded
 from converters.quantize.activations import weight
 from converters.quantize.fake_rounding import BLOCK, SMALLEST_BOUND, int4_scale, round_weight
 from converters.quantize.ranges import Moments
@@ -86,12 +86,12 @@ def _replaced(folded: Folded, found: Mapping[str, Linear]) -> Folded:
         )
         for index, block in enumerate(folded.blocks)
     )
-    return replace(folded, patches=found["patches"], blocks=blocks, head=found["logits"])
+    return replace(folded, patches=found["patches"], blocks=blocks, heads=folded.with_head_layers(found))
 
 
 def layers(folded: Folded) -> dict[str, Linear]:
     """Linear layers by the site that they put out; the last block's queries are rows of its `qkv`."""
-    found = {"patches": folded.patches, "logits": folded.head}
+    found = {"patches": folded.patches, **folded.head_layers}
     for index, block in enumerate(folded.blocks):
         name = f"block{index}"
         found |= {f"{name}/attention/qkv": block.qkv, f"{name}/attention/queries": block.qkv}

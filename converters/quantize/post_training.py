@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.graph.lowering import Arrays, Folded, fold
+from converters.graph.folded import Folded, fold
+from converters.graph.folding import Arrays
+from converters.graph.heads.head import Head
 from converters.quantize.activations import roundings, weight
 from converters.quantize.calibration import calibration_images
 from converters.quantize.equalization import BEHIND_NORMS, equalize
@@ -22,6 +24,7 @@ from converters.quantize.ranges import ActivationSample, Moments, choose, observ
 from converters.quantize.recipes import Recipe
 from edgevit.activation_ranges import ActivationRanges
 from edgevit.config import ViTConfig
+from edgevit_runtime.resolution import Resolution
 
 BATCH = 8
 LEAST = 16
@@ -50,7 +53,8 @@ class Prepared:
 def _with_layers(folded: Folded, layers: Folded | None) -> Folded:
     if layers is None:
         return folded
-    return replace(folded, patches=layers.patches, blocks=layers.blocks, head=layers.head)
+    heads = folded.with_head_layers(layers.head_layers)
+    return replace(folded, patches=layers.patches, blocks=layers.blocks, heads=heads)
 
 
 @dataclass(frozen=True)
@@ -69,15 +73,30 @@ class Seen:
 
 
 def prepare(
-    config: ViTConfig, arrays: Arrays, recipe: Recipe, ladder: Sequence[int], files: Sequence[Path]
+    config: ViTConfig,
+    arrays: Arrays,
+    recipe: Recipe,
+    ladder: Sequence[Resolution],
+    files: Sequence[Path],
+    heads: Sequence[Head] | None = None,
 ) -> Prepared:
     """Layers and ranges for a recipe, from pictures at the ladder's resolutions."""
-    return look(config, arrays, recipe, ladder, files).prepared(recipe)
+    return look(config, arrays, recipe, ladder, files, heads).prepared(recipe)
 
 
-def look(config: ViTConfig, arrays: Arrays, recipe: Recipe, ladder: Sequence[int], files: Sequence[Path]) -> Seen:
-    """Layers that are easier to round, and what they compute on pictures at the ladder's resolutions."""
-    rungs = [(resolution, fold(config, arrays, resolution)) for resolution in ladder]
+def look(
+    config: ViTConfig,
+    arrays: Arrays,
+    recipe: Recipe,
+    ladder: Sequence[Resolution],
+    files: Sequence[Path],
+    heads: Sequence[Head] | None = None,
+) -> Seen:
+    """Layers that are easier to round, and what they compute on pictures at the ladder's resolutions.
+
+    heads: of the tasks that will be in the file, which share them; None: the classifier's.
+    """
+    rungs = [(resolution, fold(config, arrays, resolution, heads=heads)) for resolution in ladder]
     images = list(_images(config, ladder, files))
 
     def batches(prepared: Prepared) -> Iterator[tuple[Folded, NDArray[np.uint8]]]:
@@ -86,9 +105,9 @@ def look(config: ViTConfig, arrays: Arrays, recipe: Recipe, ladder: Sequence[int
                 yield prepared.equalized(folded), pictures[start : start + BATCH]
 
     first = rungs[0][1]
-    seen = observe(config, batches(Prepared()))
+    seen = observe(config, batches(Prepared()), heads)
     equal = replace(first, blocks=equalize(config, first.blocks, seen.samples, eased(config, recipe)))
-    seen = observe(config, batches(Prepared(equal)), moments=True)
+    seen = observe(config, batches(Prepared(equal)), heads, moments=True)
     return Seen(equal, seen.samples, seen.moments, {})
 
 
@@ -106,15 +125,20 @@ def eased(config: ViTConfig, recipe: Recipe) -> set[str]:
 
 
 def without_pictures(
-    config: ViTConfig, arrays: Arrays, recipe: Recipe, resolution: int, calibration: ActivationRanges | None
+    config: ViTConfig,
+    arrays: Arrays,
+    recipe: Recipe,
+    resolution: Resolution,
+    calibration: ActivationRanges | None,
+    heads: Sequence[Head] | None = None,
 ) -> Prepared:
     """What there is to do without: int4 weights are put on their grid. calibration: what the model learned."""
     if not any(rule.weight == "int4" for rule in recipe.rules):
         return Prepared(calibration=calibration)
-    return Prepared(rounded=snapped(fold(config, arrays, resolution), recipe), calibration=calibration)
+    return Prepared(rounded=snapped(fold(config, arrays, resolution, heads=heads), recipe), calibration=calibration)
 
 
-def _images(config: ViTConfig, ladder: Sequence[int], files: Sequence[Path]) -> Iterator[NDArray[np.uint8]]:
+def _images(config: ViTConfig, ladder: Sequence[Resolution], files: Sequence[Path]) -> Iterator[NDArray[np.uint8]]:
     """For each resolution the pictures that show it its ranges, [n, R, R, 3]: all files shared out, or `LEAST`."""
     count = min(len(files), max(LEAST, -(-len(files) // len(ladder))))
     for rung, resolution in enumerate(ladder):

@@ -5,7 +5,7 @@ A range is for all resolutions of the ladder, so that what depends on it (biases
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from scipy.special import erf
 
 from converters.graph.arithmetic import Linear
-from converters.graph.lowering import Folded, graph
+from converters.graph.folded import Folded
+from converters.graph.heads.head import Head
+from converters.graph.lowering import graph
 from converters.quantize.activations import FIXED, readers, roundings, word
 from converters.quantize.fake_quantization import HEADROOM, NEAREST, Batched
 from converters.quantize.fake_rounding import LEVELS, rsqrt_by_table
@@ -77,14 +79,18 @@ class Observed:
     """By the site that the linear layer puts out."""
 
 
-def observe(config: ViTConfig, batches: Batches, *, moments: bool = False) -> Observed:
+def observe(
+    config: ViTConfig, batches: Batches, heads: Sequence[Head] | None = None, *, moments: bool = False
+) -> Observed:
     """Each site -> a sample of what the float graph computes there; with the moments of linear layers' inputs.
+
+    heads: of the tasks that the graph is for; None: the classifier's.
 
     Raises `ConversionError` where it computes NaN or infinity, naming the site.
     """
     watch = _Watch(config.prefix, moments)
     for folded, images in batches:
-        graph(config, folded, with_logits=True, do=watch)(tf.constant(images))
+        graph(config, folded, heads, do=watch)(tf.constant(images))
     for site, sample in watch.samples.items():
         if not np.isfinite([sample.low, sample.high]).all():
             raise ConversionError(f"the model computes NaN or infinity at {site} on these pictures")
@@ -207,8 +213,9 @@ def _reading(site: str, folded: Folded) -> tuple[Any, Callable[[Any], Any]]:
     if name == "expand":
         return 1.0, gelu
     reader = next(iter(readers(site)), None)
-    if reader == "logits":
-        columns = np.square(np.asarray(folded.head.weight)).sum(axis=0)
+    head = folded.head_layers.get("logits")
+    if reader == "logits" and head is not None:
+        columns = np.square(np.asarray(head.weight)).sum(axis=0)
         return columns.reshape(-1, folded.front.shape[1]).sum(axis=0), _same  # a token's after another's
     if reader in ("qkv", "expand", "contract"):
         block = folded.blocks[int(site.partition("/")[0].removeprefix("block"))]

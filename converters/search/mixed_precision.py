@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from converters.artefact.file_writer import OnStep
-from converters.graph.lowering import fold
+from converters.graph.folded import fold
 from converters.quantize.activations import activation, block_of
 from converters.quantize.calibration import calibration_images
 from converters.quantize.recipes import LINEAR, OUTSIDE, Recipe
@@ -24,6 +24,7 @@ from converters.search.sensitivity import group_losses
 from converters.search.validation import Drop, Validation
 from edgevit.errors import ConfigError, ConversionError
 from edgevit.model import ViT
+from edgevit_runtime.resolution import ResolutionLike
 
 LOOKED_AT = 16
 """Pictures to compute the parts' losses on."""
@@ -106,7 +107,7 @@ def select(
     max_drop_points: float,
     *,
     recipe: str | Path | Recipe | None = None,
-    resolutions: Sequence[int] = (),
+    resolutions: Sequence[ResolutionLike] = (),
     resize: str | None = None,
     calibration: str | Path | None = None,
     islands: str | None = None,

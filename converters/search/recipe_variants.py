@@ -9,15 +9,19 @@ from converters.artefact.audit import Runner
 from converters.artefact.file_writer import OnStep
 from converters.artefact.manifest_writer import default_resolution, with_choices
 from converters.conversion import Lowered, Quantized, find_ladder, find_ranges
-from converters.graph.lowering import model_arrays
+from converters.graph.folded import model_arrays
+from converters.graph.heads import heads_of
 from converters.quantize.post_training import Prepared, Seen, look
 from converters.quantize.recipe_files import check_depth, find_recipe, with_rules
 from converters.quantize.recipes import ANY, NORM, OP_CLASSES, OUTSIDE, RECIPES, STREAM, Recipe, Rule, sites_in
-from converters.search.validation import Answers, Validation
+from converters.search.validation import Validation
+from edgevit.accuracy import Answers
 from edgevit.activation_ranges import ActivationRanges
 from edgevit.errors import ConfigError, unknown_key
 from edgevit.model import ViT
+from edgevit.tasks import choose_tasks
 from edgevit_runtime.measure.timing import measure
+from edgevit_runtime.resolution import ResolutionLike, as_resolutions
 from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
 
 PARTS: dict[str, tuple[str, ...]] = {
@@ -59,7 +63,7 @@ class Variants:
         validation: Validation,
         *,
         recipe: str | Path | Recipe | None = None,
-        resolutions: Sequence[int] = (),
+        resolutions: Sequence[ResolutionLike] = (),
         resize: str | None = None,
         calibration: str | Path | None = None,
         islands: str | None = None,
@@ -79,7 +83,7 @@ class Variants:
             raise ConfigError(f"int16 islands need ranges, and {self.base.name} has none: --islands float32")
         self.config = with_choices(model.config, None, resize)
         check_depth(self.base, self.config.depth)
-        ladder = find_ladder(self.config, resolutions)
+        ladder = find_ladder(self.config, as_resolutions(resolutions))
         self.resolution = default_resolution(self.config, ladder)
         self.arrays = model_arrays(model)
         ranges = find_ranges(model, self.base, calibration)
@@ -96,7 +100,8 @@ class Variants:
         return Prepared(calibration=self.learned and ActivationRanges(recipe.name, self.learned.ranges))
 
     def build(self, recipe: Recipe) -> Quantized:
-        lowered = Lowered(self.config, self.arrays, recipe, f"classify_{self.resolution}", self.resolution)
+        (head,) = heads_of(choose_tasks(self.config, "classify", {}))
+        lowered = Lowered(self.config, self.arrays, recipe, head, self.resolution)
         return lowered.quantized(self.prepared(recipe))
 
     def answers(self, recipe: Recipe) -> Answers:

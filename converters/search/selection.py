@@ -8,6 +8,7 @@ from typing import Any
 from converters.quantize.post_training import Seen
 from converters.quantize.recipes import Recipe
 from converters.search.validation import Drop
+from edgevit_runtime.resolution import Resolution
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Selection:
     base: Recipe
     islands: str
     max_drop_points: float
-    resolution: int
+    resolution: Resolution
     parts: tuple[Part, ...]
     """In the order in which they are taken out."""
     trials: tuple[Trial, ...]
@@ -54,18 +55,19 @@ class Selection:
     seen: Seen | None = None
 
     @property
-    def asked(self) -> dict[str, float]:
+    def asked(self) -> dict[str, float | str]:
         """For the manifest."""
-        return {"points": self.max_drop_points, "resolution": self.resolution}
+        return {"points": self.max_drop_points, "resolution": self.resolution.to_json()}
 
     def to_dict(self) -> dict[str, Any]:
         """The `edgevit.selection/1` document; drops in fractions (0.003 is 0.3 points)."""
-        plain = {"max_drop_points", "islands", "resolution", "float_top1", "before_ms", "after_ms", "set", "pictures"}
+        plain = {"max_drop_points", "islands", "float_top1", "before_ms", "after_ms", "set", "pictures"}
         return {
             "schema": "edgevit.selection/1",
             "recipe": self.recipe.name,
             "base": self.base.name,
             **{key: value for key, value in vars(self).items() if key in plain},
+            "resolution": self.resolution.to_json(),
             "chosen": self.chosen.to_dict(),
             "trials": [each.to_dict() for each in self.trials],
             "parts": [asdict(each) for each in self.parts],

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax
 
 from converters.graph.arithmetic import Linear
-from converters.graph.lowering import Folded, fold, graph, model_arrays
+from converters.graph.folded import Folded, fold, model_arrays
+from converters.graph.lowering import graph
 from converters.quantize.activations import LINEAR_INPUTS, activation, block_of, roundings, word
 from converters.quantize.calibration import calibration_files, calibration_images
 from converters.quantize.fake_quantization import Batched, Rounded
@@ -23,7 +24,8 @@ from converters.quantize.recipes import ANY, OP_CLASSES, OUTSIDE, Recipe, Rule, 
 from edgevit.config import ViTConfig, check_resolution
 from edgevit.errors import ConfigError
 from edgevit.model import ViT
-from edgevit_runtime.preprocess.pipeline import parse_policy
+from edgevit_runtime.preprocess.policy import parse_policy
+from edgevit_runtime.resolution import ResolutionLike, as_resolution
 
 CLASSES = {**OP_CLASSES, "patches": ("image", "pixels", *OP_CLASSES["patches"])}
 """With the picture itself, which no op puts out and no rule names."""
@@ -38,7 +40,7 @@ def sensitivity(
     data: str | Path,
     *,
     recipe: str | Path | Recipe = "int8-full",
-    resolution: int | None = None,
+    resolution: ResolutionLike | None = None,
     resize: str | None = None,
     count: int = 32,
     on_row: OnRow = lambda _done, _total: None,
@@ -58,7 +60,7 @@ def sensitivity(
     if resize is not None:
         parse_policy(resize)
         config = config.with_(resize=resize)
-    resolution = resolution or config.base_resolution
+    resolution = as_resolution(resolution or config.base_resolution)
     check_resolution(resolution, config.patch)
     files = calibration_files(Path(data), count)
     images = np.concatenate(list(calibration_images(files, resolution, config.resize)))
@@ -71,7 +73,7 @@ def sensitivity(
         "recipe": chosen.name,
         "data": str(data),
         "images": len(images),
-        "resolution": resolution,
+        "resolution": resolution.to_json(),
         "resize": config.resize,
         "whole": whole,
         "entries": [{"block": group[0], "class": group[1], **losses} for group, losses in alone.items()],
@@ -111,7 +113,7 @@ def group_losses(
 
     def logits(groups: Collection[OpGroup]) -> NDArray[Any]:
         partial.groups = groups
-        run = graph(config, folded, with_logits=True, do=partial)
+        run = graph(config, folded, do=partial)
         starts = range(0, len(images), BATCH)
         return np.concatenate([run(tf.constant(images[at : at + BATCH]))["logits"][:, 0].numpy() for at in starts])
 

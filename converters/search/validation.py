@@ -14,39 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.artefact.audit import RungAudit, Runner
+from edgevit.accuracy import Answers, Scores, ask
 from edgevit.config import ViTConfig
 from edgevit.data.folders import decode_batches, read_folder
 from edgevit.errors import DataError
 from edgevit.model import ViT
 from edgevit.statistics import Z_95, paired_interval
-from edgevit_runtime.preprocess.pipeline import parse_policy
+from edgevit_runtime.preprocess.policy import parse_policy
+from edgevit_runtime.resolution import Resolution
 
 BATCH = 32
 RUNNERS = 4
 """At most so many interpreters answer at a time, a thread each."""
 OnPicture = Callable[[str, int, int], None]
 """Told (what answers, pictures done, pictures in all)."""
-
-
-@dataclass(frozen=True)
-class Answers:
-    """Of one model on one set: which class it names, [n], and whether it is right with one guess and with five."""
-
-    votes: NDArray[np.int64]
-    right: NDArray[np.bool_]
-    right5: NDArray[np.bool_]
-
-    @property
-    def top1(self) -> float:
-        return float(self.right.mean())
-
-    @property
-    def top5(self) -> float:
-        return float(self.right5.mean())
-
-    def pick(self, indices: Any) -> Answers:
-        """On some of the pictures."""
-        return Answers(self.votes[indices], self.right[indices], self.right5[indices])
 
 
 @dataclass(frozen=True)
@@ -65,7 +46,7 @@ class Drop:
         count = len(exact.right)
         only_exact, only_ours = int((exact.right & ~ours.right).sum()), int((ours.right & ~exact.right).sum())
         ends = paired_interval(only_exact, only_ours, count)
-        return cls((only_exact - only_ours) / count, *ends, float((exact.votes == ours.votes).mean()))
+        return cls((only_exact - only_ours) / count, *ends, exact.agreement(ours))
 
     @property
     def standard_error(self) -> float:
@@ -103,14 +84,14 @@ class Validation:
         if max(self.pictures.classes) >= config.classes:
             raise DataError(f"{data} has a class {max(self.pictures.classes)}, and the model knows {config.classes}")
         self.skipped: set[Path] = set()
-        self._exact: dict[int, Answers] = {}
+        self._exact: dict[Resolution, Answers] = {}
 
     @property
     def name(self) -> str:
         """The folder's."""
         return self.data.resolve().name
 
-    def exact(self, resolution: int) -> Answers:
+    def exact(self, resolution: Resolution) -> Answers:
         """The float model's. Raises `DataError` where it is never right: then the labels are another model's."""
         if resolution not in self._exact:
 
@@ -140,30 +121,37 @@ class Validation:
             finally:
                 runners.put(runner)
 
+        _, height, width, _ = audited.input.shape
         with ThreadPoolExecutor(workers) as pool:
-            return self._answers(what, lambda images: np.stack(list(pool.map(one, images))), audited.input.shape[1])
+            asked = Resolution(width, height)
+            return self._answers(what, lambda images: np.stack(list(pool.map(one, images))), asked)
 
-    def _answers(self, what: str, scores: Callable[[Any], NDArray[Any]], resolution: int) -> Answers:
-        votes, right, right5, done = [], [], [], 0
-        batches = decode_batches(
-            self.pictures, resolution, self.resize, BATCH, on_skip=lambda file, _error: self.skipped.add(file)
-        )
-        for images, truths in batches:
-            best = np.argsort(-scores(images), axis=1, kind="stable")[:, :5]
-            votes.append(best[:, 0])
-            right.append(best[:, 0] == truths)
-            right5.append((best == truths[:, None]).any(axis=1))
-            done += len(images)
+    def _answers(self, what: str, scores: Scores, resolution: Resolution) -> Answers:
+        done = 0
+
+        def told(count: int) -> None:
+            nonlocal done
+            done += count
             self.on_picture(what, done, len(self.pictures.files))
-        if not votes:
-            raise DataError(f"none of the {len(self.pictures.files)} pictures in {self.data} can be read")
-        return Answers(np.concatenate(votes), np.concatenate(right), np.concatenate(right5))
 
-    def entry(self, resolution: int, ours: Answers) -> dict[str, Any]:
+        batches = decode_batches(
+            self.pictures,
+            resolution,
+            self.resize,
+            BATCH,
+            fill=self.model.config.fill,
+            on_skip=lambda file, _error: self.skipped.add(file),
+        )
+        found = ask(scores, batches, told)
+        if not found.count:
+            raise DataError(f"none of the {len(self.pictures.files)} pictures in {self.data} can be read")
+        return found
+
+    def entry(self, resolution: Resolution, ours: Answers) -> dict[str, Any]:
         """What the manifest says of an artefact's accuracy at one resolution, in fractions."""
         exact = self.exact(resolution)
         return {
-            "resolution": resolution,
+            **resolution.to_fields(),
             "top1": ours.top1,
             "top5": ours.top5,
             "float": {"top1": exact.top1, "top5": exact.top5},

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgevit.checkpoints.checkpoint_file import CheckpointFile
-from edgevit.config import PATCH_SIZES, VARIANTS, ViTConfig, variant_config
+from edgevit.config import ViTConfig
 from edgevit.errors import CheckpointError
+from edgevit.variants import PATCH_SIZES, VARIANTS, variant_config
+from edgevit_runtime.resolution import Resolution
 
 CUSTOM = "custom"
 """The variant of a model that no row of the table describes: all of it comes from the checkpoint."""
@@ -104,7 +106,7 @@ def config_for(facts: Facts, source: CheckpointFile, variant: str | None, hint: 
         )
     # Where the positions make no grid the account says so, against the variant's own.
     grid = grid_of(facts.positions, config.prefix)
-    return config.with_(**changes, **({"base_resolution": grid * config.patch} if grid else {}))
+    return config.with_(**changes, **({"base_resolution": Resolution(grid * config.patch)} if grid else {}))
 
 
 def _custom(facts: Facts, source: CheckpointFile, changes: dict[str, Any]) -> ViTConfig:
@@ -123,7 +125,7 @@ def _custom(facts: Facts, source: CheckpointFile, changes: dict[str, Any]) -> Vi
         heads=facts.heads,
         mlp_width=facts.mlp_width,
         patch=facts.patch,
-        base_resolution=grid * facts.patch,
+        base_resolution=Resolution(grid * facts.patch),
         distilled=facts.distilled,
         **{"classes": 1000, "mean": like.mean, "std": like.std, **changes},
     )

@@ -13,9 +13,10 @@ from edgevit.checkpoints.checkpoint_file import KERAS_H5, CheckpointFile, read
 from edgevit.checkpoints.facts import CUSTOM, Facts, config_for, variants_of
 from edgevit.checkpoints.hub import variant_of
 from edgevit.checkpoints.weight_mapping import WeightRule, apply, left_out, without_head
-from edgevit.config import ViTConfig, variant_config
+from edgevit.config import ViTConfig
 from edgevit.errors import CheckpointError, ConfigError
 from edgevit.model import ViT, build, named_weights
+from edgevit.variants import variant_config
 
 
 @dataclass(frozen=True)

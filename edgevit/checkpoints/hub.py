@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgevit.config import PATCH_SIZES, VARIANTS
 from edgevit.errors import CheckpointError
+from edgevit.variants import PATCH_SIZES, VARIANTS
 
 # What `edgevit.checkpoints.checkpoint_file` reads, weights first. A repository's pickles
 # and other copies stay where they are.

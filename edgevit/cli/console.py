@@ -87,14 +87,6 @@ def emit_json(payload: dict[str, Any], target: str | None) -> None:
         write_text(Path(target), text)
 
 
-def parse_resolutions(text: str) -> tuple[int, ...]:
-    """`"96,128,224"` -> (96, 128, 224), ascending, each once. Raises `ConfigError` for anything else."""
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    if not words or not all(word.isdecimal() and int(word) > 0 for word in words):
-        raise ConfigError(f"resolutions are whole numbers with commas between, such as 96,128,224; not {text!r}")
-    return tuple(sorted({int(word) for word in words}))
-
-
 def parse_share(text: str) -> float:
     """`"10%"` or `"0.1"` -> 0.1. Raises `ConfigError` for anything else; `10` alone could mean either."""
     word = text.strip()

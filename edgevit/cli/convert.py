@@ -14,12 +14,12 @@ from edgevit.cli.console import (
     emit_json,
     json_option,
     load_keras,
-    parse_resolutions,
     progress_bar,
     quiet_option,
 )
 from edgevit.errors import ConversionError
 from edgevit.files import check_writable
+from edgevit_runtime.resolution import parse_resolutions
 
 if TYPE_CHECKING:
     from converters.quantize.recipes import Recipe

@@ -13,10 +13,10 @@ from edgevit.cli.console import (
     emit_json,
     json_option,
     load_keras,
-    parse_resolutions,
     progress_bar,
     quiet_option,
 )
+from edgevit_runtime.resolution import parse_resolutions
 
 
 @click.command("evaluate", cls=JsonCommand)

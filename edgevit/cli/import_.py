@@ -15,8 +15,9 @@ from edgevit.cli.console import (
     load_keras,
     quiet_option,
 )
-from edgevit.config import nearest_resolution, variant_config
+from edgevit.config import nearest_resolution
 from edgevit.errors import ConfigError
+from edgevit.variants import variant_config
 
 LADDER = (128, 160, 192, 224, 256)
 
@@ -104,7 +105,7 @@ def command(
             "variant": config.variant,
             "parameters": model.count_params(),
             "classes": config.classes,
-            "resolution": config.base_resolution,
+            "resolution": config.base_resolution.to_json(),
             "new_head": classes is not None,
             "notes": notes,
         },

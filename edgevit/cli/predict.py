@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, parse_resolutions, quiet_option
+from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, quiet_option
 
 _POSITIVE = click.IntRange(min=1)
 
@@ -19,7 +19,7 @@ _POSITIVE = click.IntRange(min=1)
 @click.option("--depth", type=_POSITIVE, help="Encoder blocks, likewise.")
 @click.option("--heads", type=_POSITIVE, help="Attention heads, likewise; with another width: heads of the same width.")
 @click.option("--patch", type=_POSITIVE, help="Patch size, likewise.")
-@click.option("--resolutions", help="Such as 96,128,224. Default: the profile's, as far as the patch divides them.")
+@click.option("--resolutions", help="Such as 96,224,640x384. Default: the profile's, as far as the patch divides them.")
 @click.option("--threads", type=_POSITIVE, help="Of profiles on several numbers of threads. Default: the first.")
 @json_option
 @quiet_option
@@ -41,10 +41,12 @@ def command(
     Each latency comes with the range that it is believed in; docs/comparing.md says how often that held.
     """
     from edgevit.latency.comparison import read_profiles
+    from edgevit.latency.cost import divides
     from edgevit.latency.prediction import Predictor, of_threads, of_vits
     from edgevit.latency.shape_options import reshaped
-    from edgevit.report.text import formatting
+    from edgevit.report.text import sentences
     from edgevit.report.text.prediction_table import prediction_view
+    from edgevit_runtime.resolution import as_resolution, parse_resolutions
 
     console = console_for(json_target, quiet)
     kept, left_out = of_vits(read_profiles(paths))
@@ -55,7 +57,9 @@ def command(
         wanted = parse_resolutions(resolutions)
     else:
         known = sorted({point.resolution for profile in predictor.profiles for point in profile.points})
-        wanted = tuple(each for each in known if each % config.patch == 0) or (config.base_resolution,)
+        wanted = tuple(each for each in known if divides(config.patch, each)) or (
+            as_resolution(config.base_resolution),
+        )
     estimates = [predictor.predict(config, each) for each in wanted]
     console.print(prediction_view(predictor, config, estimates))
     for reason in left_out:
@@ -64,7 +68,7 @@ def command(
     if other_threads and threads is None:
         also = ", ".join(map(str, other_threads))
         console.print(
-            f"On {formatting.threads(first)}, as measured first; there are profiles on {also}, too: --threads N."
+            f"On {sentences.threads(first)}, as measured first; there are profiles on {also}, too: --threads N."
         )
     document: dict[str, Any] = {
         "schema": "edgevit.prediction/1",

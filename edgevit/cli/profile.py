@@ -12,23 +12,23 @@ from edgevit.cli.console import (
     console_for,
     emit_json,
     json_option,
-    parse_resolutions,
     quiet_option,
 )
+from edgevit_runtime.resolution import Resolution
 
 _SECONDS = click.FloatRange(min=0, min_open=True)
 
 
 @click.command("profile", cls=JsonCommand)
 @click.argument("artefacts", metavar="ARTEFACT ...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--resolutions", help="Which of the artefact's resolutions, such as 96,128,224. Default: all.")
+@click.option("--resolutions", help="Which of the artefact's resolutions, such as 96,224,640x384. Default: all.")
 @click.option("--threads", default="1", show_default=True, help="Threads to run on; 1,2,4 measures each, in turns.")
 @click.option("--cpus", help="Run on these processors only, such as 4-7: the fast cores of a phone, say.")
 @click.option("--seconds", type=_SECONDS, help="The most to spend on each resolution. Default: 3.")
 @click.option("--duration", type=_SECONDS, help="The most for timing all of them, pauses for cooling included.")
 @click.option("--cool-down", type=click.FloatRange(min=0), help="The most to wait for a hot device. Default: 60.")
 @click.option("--sustained", type=_SECONDS, help="Then run one for so long, beyond --duration, to see the heat.")
-@click.option("--sustained-at", type=click.IntRange(min=1), help="Which. Default: the artefact's default.")
+@click.option("--sustained-at", metavar="RESOLUTION", help="Which. Default: the artefact's default.")
 @click.option("--ops", is_flag=True, help="Print where the time goes, by kind of operator; beyond --duration.")
 @click.option(
     "--budget-ms",
@@ -37,7 +37,7 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
 )
 @click.option(
     "--predict",
-    help="Resolutions that were not run, to predict by the curve, such as 272,352; exit with 1 where there is none.",
+    help="Resolutions that were not run, to predict by the curve: 272,640x384; exit with 1 where there is none.",
 )
 @click.option("--device", default="local", show_default=True, help="Where: local, ssh://HOST, adb://SERIAL.")
 @click.option(
@@ -56,7 +56,7 @@ def command(
     duration: float | None,
     cool_down: float | None,
     sustained: float | None,
-    sustained_at: int | None,
+    sustained_at: str | None,
     ops: bool,
     budget_ms: float | None,
     predict: str | None,
@@ -71,9 +71,11 @@ def command(
     in turns and put side by side; their --json is what `edgevit compare --json` prints.
     """
     from edgevit.devices.profile_request import ProfileRequest, parse_threads
-    from edgevit.latency.measurement import measure, unmet
+    from edgevit.latency.measurement import measure
+    from edgevit.latency.profile import unmet
     from edgevit.report.text.profile_tables import profile_view
     from edgevit_runtime.measure.processors import parse_cpus
+    from edgevit_runtime.resolution import parse_resolutions
 
     request = ProfileRequest(
         resolutions=() if resolutions is None else parse_resolutions(resolutions),
@@ -106,13 +108,13 @@ def command(
         raise error
 
 
-def _check_patches(artefacts: Sequence[Path], unseen: Sequence[int]) -> None:
+def _check_patches(artefacts: Sequence[Path], unseen: Sequence[Resolution]) -> None:
     """Raises `ResolutionError` for a resolution to predict that a model cannot have: before minutes of measuring."""
-    from edgevit.config import check_resolution
+    from edgevit.latency.cost import patches_of
     from edgevit_runtime import read_manifest
 
     for artefact in artefacts:
         if unseen and artefact.is_file():  # what is not there is the device's to report, as without --predict
             patch = read_manifest(artefact).patch
             for resolution in unseen:
-                check_resolution(resolution, patch)
+                patches_of(resolution, patch)

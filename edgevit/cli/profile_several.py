@@ -12,10 +12,11 @@ from edgevit.cli.console import emit_json
 from edgevit.devices.profile_request import ProfileRequest
 from edgevit.latency.comparison import Comparison
 from edgevit.latency.interleaving import measure_together
-from edgevit.latency.measurement import unmet
-from edgevit.report.text import formatting
+from edgevit.latency.profile import unmet
+from edgevit.report.text import marks, sentences
 from edgevit.report.text.comparison_table import comparison_view
 from edgevit.report.text.profile_tables import operators_view
+from edgevit_runtime.resolution import Resolution
 
 
 def profile_several(
@@ -23,7 +24,7 @@ def profile_several(
     request: ProfileRequest,
     device: str,
     benchmark_model: Path | None,
-    unseen: Sequence[int],
+    unseen: Sequence[Resolution],
     budget_ms: float | None,
     console: Console,
     json_target: str | None,
@@ -43,14 +44,14 @@ def profile_several(
     comparison = Comparison(profiles)
     console.print(comparison_view(comparison))
     for label, profile in zip(comparison.labels, profiles, strict=True):
-        told = [f"{formatting.equation(profile.curve, profile)}"] if profile.curve else [str(profile.curve_note)]
+        told = [f"{sentences.equation(profile.curve, profile)}"] if profile.curve else [str(profile.curve_note)]
         told += [
-            f"at {each.resolution} it would take {formatting.marked(each.predicted_ms, each.trust)} ms"
+            f"at {each.resolution} it would take {marks.marked(each.predicted_ms, each.trust)} ms"
             for each in profile.predictions
         ]
-        told += [stands] if (stands := formatting.curve_trust(profile)) else []
-        told += [formatting.recommendation(profile.recommendation)] if profile.recommendation else []
-        told += [paused] if (paused := formatting.cooling(profile)) else []
+        told += [stands] if (stands := marks.curve_trust(profile)) else []
+        told += [sentences.recommendation(profile.recommendation)] if profile.recommendation else []
+        told += [paused] if (paused := sentences.cooling(profile)) else []
         console.print(Text(f"{label}: {'; '.join(told)}."))
         for part in operators_view(profile):
             console.print(part)

@@ -15,11 +15,11 @@ from edgevit.cli.console import (
     emit_json,
     json_option,
     load_keras,
-    parse_resolutions,
     progress_bar,
     quiet_option,
 )
-from edgevit.config import VARIANTS
+from edgevit.variants import VARIANTS
+from edgevit_runtime.resolution import parse_resolutions
 
 # Options that are fields of TrainSpec: name, type, help. Left out, the preset decides.
 SPEC_OPTIONS: tuple[tuple[str, Any, str], ...] = (

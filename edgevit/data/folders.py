@@ -16,7 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgevit.errors import DataError, PictureError
-from edgevit_runtime.preprocess.pipeline import SUFFIXES, parse_policy, prepare
+from edgevit_runtime.preprocess.fitting import prepare
+from edgevit_runtime.preprocess.pictures import SUFFIXES
+from edgevit_runtime.preprocess.policy import DEFAULT_FILL, parse_policy
+from edgevit_runtime.resolution import ResolutionLike
 
 __all__ = ["PictureSet", "decode", "decode_batches", "read_folder", "split", "training_sets"]
 
@@ -232,13 +235,16 @@ def _training_sets(root: Path, share: float, seed: int) -> tuple[PictureSet, Pic
 
 def decode(
     pictures: PictureSet,
-    resolution: int,
+    resolution: ResolutionLike,
     policy: str,
     *,
+    fill: tuple[int, int, int] = DEFAULT_FILL,
     strict: bool = False,
     on_skip: OnSkip = lambda _file, _error: None,
 ) -> Iterator[tuple[NDArray[np.uint8], int]]:
-    """Each picture as uint8 [R, R, 3] with its class index, in order, decoded a little ahead in threads.
+    """Each picture as uint8 [H, W, 3] with its class index, in order, decoded a little ahead in threads.
+
+    fill: the colour around pictures under `letterbox`.
 
     Raises `PictureError` for an unknown policy. A picture that cannot be read is passed to `on_skip` and left out, or
     raises its `PictureError` with `strict`.
@@ -250,7 +256,7 @@ def decode(
         try:
             while True:
                 while len(queue) < AHEAD and (entry := next(waiting, None)) is not None:
-                    queue.append((*entry, pool.submit(prepare, entry[0], resolution, policy)))
+                    queue.append((*entry, pool.submit(prepare, entry[0], resolution, policy, fill=fill)))
                 if not queue:
                     return
                 file, index, future = queue.popleft()
@@ -269,17 +275,18 @@ def decode(
 
 def decode_batches(
     pictures: PictureSet,
-    resolution: int,
+    resolution: ResolutionLike,
     policy: str,
     size: int,
     *,
+    fill: tuple[int, int, int] = DEFAULT_FILL,
     strict: bool = False,
     on_skip: OnSkip = lambda _file, _error: None,
 ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-    """As `decode`, by `size`: uint8 [size, R, R, 3] and classes [size]; the last batch holds what is left."""
+    """As `decode`, by `size`: uint8 [size, H, W, 3] and classes [size]; the last batch holds what is left."""
     images: list[NDArray[np.uint8]] = []
     truths: list[int] = []
-    for image, truth in decode(pictures, resolution, policy, strict=strict, on_skip=on_skip):
+    for image, truth in decode(pictures, resolution, policy, fill=fill, strict=strict, on_skip=on_skip):
         images.append(image)
         truths.append(truth)
         if len(images) == size:

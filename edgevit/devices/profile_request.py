@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from edgevit.errors import ConfigError
 from edgevit_runtime.measure.conditions import COOL_DOWN_SECONDS
 from edgevit_runtime.measure.profile import SECONDS
+from edgevit_runtime.resolution import ResolutionLike, as_resolution
 
 __all__ = ["ProfileRequest", "parse_threads"]
 
@@ -15,11 +16,11 @@ __all__ = ["ProfileRequest", "parse_threads"]
 class ProfileRequest:
     """How a ladder is to be measured; None and empty leave it to the runtime on the device.
 
-    Raises `ConfigError` for values that no device could follow.
+    Raises `ConfigError` and `ResolutionError` for values that no device could follow.
     """
 
-    resolutions: tuple[int, ...] = ()
-    """Pixels; empty: the artefact's whole ladder."""
+    resolutions: tuple[ResolutionLike, ...] = ()
+    """Such as 224 or "640x384", here as `Resolution`s; empty: the artefact's whole ladder."""
     threads: tuple[int, ...] = (1,)
     """Each of these numbers of threads is measured, in turns with the others."""
     cpus: tuple[int, ...] = ()
@@ -32,15 +33,19 @@ class ProfileRequest:
     """The most that may be spent on waiting until the device is cool again; 0: never wait."""
     sustained_s: float | None = None
     """Afterwards run one resolution for so long without a pause, to see the heat."""
-    sustained_at: int | None = None
-    """Which resolution (pixels) that is; None: the artefact's default, or else the largest measured one."""
+    sustained_at: ResolutionLike | None = None
+    """Which resolution that is; None: the artefact's default, or else the largest measured one."""
     ops: bool = False
     """Also where the time goes, by kind of operator."""
+    task: str | None = None
+    """Whose signatures; None: the artefact's default one."""
 
     def __post_init__(self) -> None:
-        for name, values, least in (("resolutions", self.resolutions, 1), ("threads", self.threads, 1)):
-            if any(value < least for value in values):
-                raise ConfigError(f"{name} must be {least} or more, not {', '.join(map(str, values))}")
+        object.__setattr__(self, "resolutions", tuple(map(as_resolution, self.resolutions)))
+        if self.sustained_at is not None:
+            object.__setattr__(self, "sustained_at", as_resolution(self.sustained_at))
+        if any(value < 1 for value in self.threads):
+            raise ConfigError(f"threads must be 1 or more, not {', '.join(map(str, self.threads))}")
         if not self.threads:
             raise ConfigError("threads: name at least one number of threads, such as 1 or 1,2,4")
         if len(set(self.threads)) < len(self.threads):
@@ -59,18 +64,19 @@ class ProfileRequest:
     def arguments(self) -> list[str]:
         """What stands after `edgevit-run profile ARTEFACT --json`; nothing in it needs quoting for a shell."""
         words = ["--threads", ",".join(map(str, self.threads))]
-        for option, numbers in (("--resolutions", self.resolutions), ("--cpus", self.cpus)):
-            if numbers:
-                words += [option, ",".join(map(str, numbers))]
+        for option, several in (("--resolutions", self.resolutions), ("--cpus", self.cpus)):
+            if several:
+                words += [option, ",".join(map(str, several))]
         for option, value in (
             ("--seconds", self.seconds),
             ("--duration", self.duration_s),
             ("--cool-down", self.cool_down_s),
             ("--sustained", self.sustained_s),
-            ("--sustained-at", self.sustained_at),
         ):
             if value is not None:
                 words += [option, f"{value:.10g}"]
+        if self.sustained_at is not None:
+            words += ["--sustained-at", str(self.sustained_at)]
         return [*words, "--ops"] if self.ops else words
 
     def longest_s(self, ladder: int) -> float:

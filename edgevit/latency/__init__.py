@@ -10,10 +10,12 @@ from edgevit.latency.comparison import Comparison
 from edgevit.latency.cost import Cost
 from edgevit.latency.curve import LEAST_RESOLUTIONS, Curve, fit
 from edgevit.latency.interleaving import measure_together
-from edgevit.latency.measurement import Profile, assemble, measure, read_profile
+from edgevit.latency.measurement import measure
 from edgevit.latency.plan import Candidate, Plan
 from edgevit.latency.point import Point
 from edgevit.latency.prediction import Estimate, Predictor
+from edgevit.latency.profile import Profile
+from edgevit.latency.profile_document import assemble, read_profile
 
 __all__ = [
     "DEVICES",

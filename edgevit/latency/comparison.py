@@ -16,10 +16,12 @@ from typing import Any
 
 from edgevit.documents import Record, check_each_once, read_json
 from edgevit.errors import DocumentError, ProfileError, SlowerError
-from edgevit.latency.measurement import SCHEMA as PROFILE_SCHEMA
-from edgevit.latency.measurement import Profile, profile_from
 from edgevit.latency.point import Point
+from edgevit.latency.profile import SCHEMA as PROFILE_SCHEMA
+from edgevit.latency.profile import Profile
+from edgevit.latency.profile_document import profile_from
 from edgevit.latency.reliability import Reliability
+from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.wording import counted
 
 __all__ = ["SCHEMA", "Compared", "Comparison", "apart", "device_names", "profiles_in", "read_profiles"]
@@ -84,11 +86,11 @@ class Comparison:
         )
 
     @property
-    def resolutions(self) -> tuple[int, ...]:
+    def resolutions(self) -> tuple[Resolution, ...]:
         """All that any profile has, ascending."""
         return tuple(sorted({point.resolution for profile in self.profiles for point in profile.points}))
 
-    def at(self, index: int, resolution: int) -> Compared | None:
+    def at(self, index: int, resolution: Resolution) -> Compared | None:
         """A profile's point there; None unless both it and the first one have it."""
         base, point = (profile.point(resolution) for profile in (self.profiles[0], self.profiles[index]))
         return Compared(base, point) if base and point else None
@@ -143,7 +145,7 @@ class Comparison:
             "slower": [
                 {
                     "label": self.labels[index],
-                    "resolution": each.point.resolution,
+                    **each.point.resolution.to_fields(),
                     "ratio": each.ratio,
                     **each.trust.to_dict(),
                 }
@@ -154,7 +156,7 @@ class Comparison:
     def _points(self, index: int) -> list[dict[str, Any]]:
         return [
             {
-                "resolution": point.resolution,
+                **point.resolution.to_fields(),
                 "median_ms": point.median_ms,
                 "ratio": found.ratio if (found := self.at(index, point.resolution)) else None,
                 "apart": found.apart if found else None,

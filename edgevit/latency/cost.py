@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgevit.config import ViTConfig
+from edgevit.config import ViTConfig, check_resolution
+from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
 
-__all__ = ["Cost", "block_cost", "cost", "parameters"]
+__all__ = ["Cost", "block_cost", "cost", "divides", "parameters", "patches_of"]
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,15 @@ def block_cost(config: ViTConfig, tokens: int, *, read: int | None = None) -> Co
     )
 
 
-def cost(config: ViTConfig, resolution: int) -> Cost:
-    """MACs of the classifier at `resolution` (pixels). Raises `ResolutionError` unless the patch divides it.
+def cost(config: ViTConfig, resolution: ResolutionLike) -> Cost:
+    """MACs of the classifier at `resolution`. Raises `ResolutionError` unless the patch divides its width and height.
 
     The head reads the class token alone (a distilled model's two heads read two), so the lowered last block
     computes that row: keys and values for all tokens, everything else for one. At MLP ratio 4 its linear MACs are
     about a sixth of a whole block's.
     """
-    patches, tokens = config.grid(resolution) ** 2, config.tokens(resolution)
+    patches = patches_of(resolution, config.patch)
+    tokens = patches + config.prefix
     embedding = Cost(patches * 3 * config.patch**2 * config.width, 0)
     head = Cost(config.prefix * config.width * config.classes, 0)
     total = embedding + block_cost(config, tokens, read=config.prefix) + head
@@ -58,11 +60,26 @@ def cost(config: ViTConfig, resolution: int) -> Cost:
     return total
 
 
+def patches_of(resolution: ResolutionLike, patch: int) -> int:
+    """Rows times columns of patches. Raises `ResolutionError` unless the patch divides width and height."""
+    resolution = as_resolution(resolution)
+    for side in (resolution.width, resolution.height):
+        check_resolution(side, patch)
+    return (resolution.height // patch) * (resolution.width // patch)
+
+
+def divides(patch: int, resolution: Resolution) -> bool:
+    """Whether a picture of that resolution is a whole number of patches across and down."""
+    return resolution.width % patch == 0 and resolution.height % patch == 0
+
+
 def parameters(config: ViTConfig) -> int:
     """Trainable numbers of the Keras model; about as many bytes in `int8`, four times that in `float32`."""
     width, hidden = config.width, config.mlp_width
     embedding = 3 * config.patch**2 * width + width
-    positions = (config.prefix + config.tokens(config.base_resolution)) * width  # tokens in front, one position each
+    positions = (
+        config.prefix + config.prefix + patches_of(config.base_resolution, config.patch)
+    ) * width  # tokens in front, one position each
     attention = 4 * (width * width + width)
     mlp = width * hidden + hidden + hidden * width + width
     block = attention + mlp + 4 * width  # and gamma and beta of two norms

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgevit.errors import ProfileError
+from edgevit_runtime.resolution import Resolution
 
 __all__ = ["LEAST_RESOLUTIONS", "Curve", "LeftOut", "fit"]
 
@@ -25,8 +26,10 @@ LEAST_RESOLUTIONS = 5
 
 @dataclass(frozen=True)
 class LeftOut:
-    """How well the other resolutions predict one that was left out of the fit."""
+    """How well the others predict a resolution that was left out of the fit, with all that have as many tokens."""
 
+    resolution: Resolution | None
+    """None where nobody said which it was."""
     tokens: int
     predicted_ms: float
     error: float
@@ -67,13 +70,13 @@ class Curve:
         return self.b_ms_per_token / self.c_ms_per_token2 if self.c_ms_per_token2 else None
 
     def crossover_resolution(self, patch: int) -> float | None:
-        """The crossover in pixels, R = patch · sqrt(N - 1); None without one or for no picture."""
+        """The crossover as a square's side in pixels, patch · sqrt(N - 1); None without one or for no picture."""
         tokens = self.crossover_tokens
         return None if tokens is None or tokens < 2 else float(patch * (tokens - 1) ** 0.5)
 
-    def left_out_error(self, tokens: int) -> float | None:
-        """The leave-one-out error at a fitted N; None where the curve does not come with one."""
-        return next((each.error for each in self.left_out if each.tokens == tokens), None)
+    def left_out_error(self, resolution: Resolution) -> float | None:
+        """The leave-one-out error at a fitted resolution; None where the curve does not come with one."""
+        return next((each.error for each in self.left_out if each.resolution == resolution), None)
 
     def parameters(self) -> dict[str, Any]:
         """The curve's own keys in edgevit.profile/1."""
@@ -86,17 +89,23 @@ class Curve:
         }
 
 
-def fit(tokens: Sequence[int], latency_ms: Sequence[float]) -> Curve:
+def fit(
+    tokens: Sequence[int], latency_ms: Sequence[float], resolutions: Sequence[Resolution | None] | None = None
+) -> Curve:
     """Fits the curve to latencies (milliseconds, above 0) at token counts, and judges it by leaving each out.
 
+    Resolutions of as many tokens, such as 320x192 and 192x320, all count in the fit, and are left out together: either
+    would tell the other. resolutions: whose latencies these are, for `Curve.left_out_error`.
     Raises `ProfileError` for fewer than `LEAST_RESOLUTIONS` distinct token counts.
     """
     distinct = len(set(tokens))
     if distinct < LEAST_RESOLUTIONS:
+        alike = " (those of as many tokens count once)" if distinct < len(tokens) else ""
         raise ProfileError(
-            f"a curve needs at least {LEAST_RESOLUTIONS} resolutions, this profile has {distinct}: "
+            f"a curve needs at least {LEAST_RESOLUTIONS} resolutions, this profile has {distinct}{alike}: "
             f"profile more of the ladder, or convert with more --resolutions"
         )
+    names = [None] * len(tokens) if resolutions is None else resolutions
     counts, measured = np.asarray(tokens, dtype=np.float64), np.asarray(latency_ms, dtype=np.float64)
     if measured.min() <= 0.0:
         raise ProfileError(f"latencies must be above 0, not {measured.min():g} ms")
@@ -105,10 +114,10 @@ def fit(tokens: Sequence[int], latency_ms: Sequence[float]) -> Curve:
     deviations = measured - measured.mean()
     spread = float(deviations @ deviations)
     left_out = []
-    for index, count in enumerate(counts):
+    for name, count, took in zip(names, counts, measured, strict=True):
         others = counts != count
         predicted = float(_evaluate(_solve(counts[others], measured[others]), count))
-        left_out.append(LeftOut(int(count), predicted, predicted / float(measured[index]) - 1.0))
+        left_out.append(LeftOut(name, int(count), predicted, predicted / float(took) - 1.0))
     a, b, c = map(float, coefficients)
     r2 = 1.0 - float(residuals @ residuals) / spread if spread else 0.0
     return Curve(a, b, c, r2, tuple(left_out))

@@ -8,12 +8,12 @@ from pathlib import Path
 from statistics import median
 
 from edgevit.devices.profile_request import ProfileRequest
-from edgevit.errors import ConfigError, ProfileError
+from edgevit.errors import ConfigError
 from edgevit.latency.comparison import apart
-from edgevit.latency.curve import fit
-from edgevit.latency.measurement import Profile, measure
+from edgevit.latency.measurement import measure
 from edgevit.latency.measuring_conditions import Conditions, Cooling
 from edgevit.latency.point import Point
+from edgevit.latency.profile import Profile
 from edgevit_runtime.measure.conditions import COOL_DOWN_SECONDS
 from edgevit_runtime.measure.profile import SECONDS
 
@@ -65,12 +65,7 @@ def _merged(rounds: Sequence[Profile]) -> Profile:
     points = tuple(_point([each.points[index] for each in rounds]) for index in range(len(rounds[0].points)))
     pauses = [each.cooling for each in rounds if each.cooling]
     cooling = Cooling.of_rounds(pauses) if pauses else None
-    merged = replace(rounds[-1], points=points, cooling=cooling, curve=None)
-    try:
-        curve = fit([point.tokens for point in points], [point.median_ms for point in points])
-    except ProfileError as error:
-        return replace(merged, curve_note=str(error))
-    return replace(merged, curve=curve, curve_note=None)
+    return replace(rounds[-1], points=points, cooling=cooling).fitted()
 
 
 def _point(rounds: Sequence[Point]) -> Point:

@@ -15,6 +15,7 @@ from edgevit.errors import BudgetError, ProfileError
 from edgevit.latency.cost import Cost
 from edgevit.latency.reliability import SURE, Reliability
 from edgevit.statistics import margin
+from edgevit_runtime.resolution import Resolution
 
 __all__ = ["SCHEMA", "SEVERAL", "Candidate", "Plan", "plans_document"]
 
@@ -25,7 +26,7 @@ SEVERAL = "edgevit.plans/1"
 
 @dataclass(frozen=True)
 class Candidate:
-    """One artefact at one resolution (pixels) on one device."""
+    """One artefact at one resolution on one device."""
 
     label: str
     model: str
@@ -33,7 +34,7 @@ class Candidate:
     recipe: str
     threads: int
     device: str
-    resolution: int
+    resolution: Resolution
     tokens: int
     macs: Cost | None
     """None where only a curve speaks for the resolution."""
@@ -85,7 +86,7 @@ class Candidate:
             "recipe": self.recipe,
             "threads": self.threads,
             "device": self.device,
-            "resolution": self.resolution,
+            **self.resolution.to_fields(),
             "tokens": self.tokens,
             "macs": {"linear": self.macs.linear_macs, "attention": self.macs.attention_macs} if self.macs else None,
             "latency_ms": self.latency_ms,

@@ -13,6 +13,7 @@ from edgevit.errors import ProfileError
 from edgevit.latency.cost import Cost
 from edgevit.latency.measuring_conditions import Conditions, Doubt, read_doubt
 from edgevit.latency.reliability import Reliability
+from edgevit_runtime.resolution import Resolution, as_resolution
 
 __all__ = ["TENTHS", "Point", "common_patch"]
 
@@ -21,11 +22,11 @@ TENTHS = "p10..p90"
 
 @dataclass(frozen=True)
 class Point:
-    """Latency of one resolution (pixels) over `runs` timed runs, after warm-up."""
+    """Latency of one resolution over `runs` timed runs, after warm-up."""
 
-    resolution: int
+    resolution: Resolution
     tokens: int
-    """N = (R / patch)² + 1; one more where the model has a distillation token."""
+    """N = (W / patch)(H / patch) + 1; one more where the model has a distillation token."""
     macs: Cost
     median_ms: float
     p10_ms: float
@@ -44,6 +45,7 @@ class Point:
     """ms by part of the model, where the operators' times were asked for; `quadratic` is within `attention`."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "resolution", as_resolution(self.resolution))
         if not 0.0 < self.p10_ms <= self.median_ms <= self.p90_ms:
             raise ProfileError(
                 f"resolution {self.resolution}: latencies must be above 0 and in order p10 <= median <= p90, "
@@ -51,25 +53,39 @@ class Point:
             )
         if not re.fullmatch(r"p\d{1,2}\.\.p\d{1,2}", self.spread):
             raise ProfileError(f"resolution {self.resolution}: spread must be as {TENTHS}, not {self.spread!r}")
-        if self._grid == 0 or self.prefix not in (1, 2) or self.resolution % self._grid:
+        if self._patches() is None:
             raise ProfileError(
-                f"resolution {self.resolution} cannot have {self.tokens} tokens: that is no (R / patch)² + 1 (or + 2)"
+                f"resolution {self.resolution} cannot have {self.tokens} tokens: "
+                "that is no (W / patch)(H / patch) + 1 (or + 2)"
             )
 
-    @property
-    def _grid(self) -> int:
-        """Patches along one side."""
-        return isqrt(max(self.tokens - 1, 0))
+    def _patches(self) -> tuple[int, int] | None:
+        """(patch, prefix) that make so many tokens of the resolution; None where nothing does.
+
+        There is one such pair at most: two grids of whole patches over the same picture never differ by one patch.
+        """
+        for prefix in (1, 2):
+            count = self.tokens - prefix
+            if count > 0 and self.resolution.pixels % count == 0:
+                patch = isqrt(self.resolution.pixels // count)
+                whole = not (self.resolution.width % patch or self.resolution.height % patch)
+                if whole and patch**2 * count == self.resolution.pixels:
+                    return patch, prefix
+        return None
 
     @property
     def prefix(self) -> int:
         """Tokens in front of the patches: the class token, and a distilled model's second one."""
-        return self.tokens - self._grid**2
+        found = self._patches()
+        assert found is not None
+        return found[1]
 
     @property
     def patch(self) -> int:
         """Pixels along one side of a patch."""
-        return self.resolution // self._grid
+        found = self._patches()
+        assert found is not None
+        return found[0]
 
     @property
     def trust(self) -> Reliability:
@@ -83,7 +99,7 @@ class Point:
 
     def to_dict(self) -> dict[str, Any]:
         document: dict[str, Any] = {
-            "resolution": self.resolution,
+            **self.resolution.to_fields(),
             "tokens": self.tokens,
             "macs": {"linear": self.macs.linear_macs, "attention": self.macs.attention_macs},
             "latency_ms": {
@@ -107,7 +123,7 @@ class Point:
         """Reads one entry of `points` in edgevit.profile/1."""
         macs, latency = record.record("macs"), record.record("latency_ms")
         return cls(
-            resolution=record.whole("resolution", least=1),
+            resolution=record.resolution(),
             tokens=record.whole("tokens", least=2),
             macs=Cost(macs.whole("linear"), macs.whole("attention")),
             median_ms=latency.number("median"),
@@ -138,5 +154,7 @@ def common_patch(points: tuple[Point, ...]) -> int:
     if len(patches) > 1:
         raise ProfileError(f"points of several models: patch sizes {', '.join(map(str, sorted(patches)))}")
     if len({point.prefix for point in points}) > 1:
-        raise ProfileError("points of several models: some have a distillation token (N = (R / patch)² + 2), some none")
+        raise ProfileError(
+            "points of several models: some have a distillation token (N = (W / patch)(H / patch) + 2), some none"
+        )
     return patches.pop()

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from edgevit.config import ViTConfig
 from edgevit.errors import ProfileError
+from edgevit.latency.cost import patches_of
 from edgevit.latency.curve import LEAST_RESOLUTIONS
-from edgevit.latency.measurement import Profile
+from edgevit.latency.profile import Profile
 from edgevit.latency.reliability import Reliability
 from edgevit.latency.workload import KINDS, Workload, shape_of, work
+from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
 
 __all__ = ["PRIORS", "Estimate", "Predictor", "Prior", "Rates", "fit_rates", "of_threads", "of_vits"]
 
@@ -94,9 +96,9 @@ class Rates:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A latency that was not measured: of a shape at a resolution (pixels), with the range that it is believed in."""
+    """A latency that was not measured: of a shape at a resolution, with the range that it is believed in."""
 
-    resolution: int
+    resolution: Resolution
     tokens: int
     work: Workload
     predicted_ms: float
@@ -107,7 +109,7 @@ class Estimate:
 
     def to_dict(self) -> dict[str, object]:
         return {
-            "resolution": self.resolution,
+            **self.resolution.to_fields(),
             "tokens": self.tokens,
             "macs": {"linear": self.work.linear_macs, "attention": self.work.attention_macs},
             "predicted_ms": self.predicted_ms,
@@ -234,16 +236,16 @@ class Predictor:
         fitted = [self.rates.predict_ms(amount) for amount in self._amounts]
         return max(abs(found / took - 1.0) for found, took in zip(fitted, self._measured, strict=True))
 
-    def predict(self, config: ViTConfig, resolution: int) -> Estimate:
-        """Raises `ResolutionError` unless the shape's patch divides `resolution`."""
+    def predict(self, config: ViTConfig, resolution: ResolutionLike) -> Estimate:
+        """Raises `ResolutionError` unless the shape's patch divides the resolution's width and height."""
         amount = work(config, resolution)
         expected = self.rates.predict_ms(amount)
         span = [expected, *(rates.predict_ms(amount) for rates in self._others)]
         band = max(LEAST_BAND, self.fit_error)
-        tokens = config.tokens(resolution)
+        tokens = patches_of(resolution, config.patch) + config.prefix
         measured = [point.tokens for profile in self.profiles for point in profile.points]
         return Estimate(
-            resolution,
+            as_resolution(resolution),
             tokens,
             amount,
             expected,

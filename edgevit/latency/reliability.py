@@ -6,17 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["SURE", "Reliability"]
+from edgevit_runtime.measure.conditions import REASONS
 
-_WORDS = {
-    "governor": "the governor held the clock down",
-    "clock": "the clock was lower than it can be",
-    "throttled": "the device throttled",
-    "heat": "the device was hot",
-    "load": "other processes wanted the processor",
-    "steal": "the virtual machine had to share its processor",
-}
-"""The reasons of `edgevit_runtime.measure.conditions` in words."""
+__all__ = ["SURE", "Reliability"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +28,7 @@ class Reliability:
     @property
     def reason(self) -> str | None:
         """What the mark means here, without a full stop; None where there is no mark."""
-        told = [f"? doubtful: {', '.join(_WORDS.get(why, why) for why in self.whys)}"] if self.whys else []
+        told = [f"? doubtful: {', '.join(REASONS.get(why, why) for why in self.whys)}"] if self.whys else []
         return "; ".join([*told, *([] if self.settled else ["~ not settled in the time given"])]) or None
 
     def to_dict(self) -> dict[str, Any]:

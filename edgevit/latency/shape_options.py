@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from edgevit.config import ViTConfig, nearest_resolution, variant_config
+from edgevit.config import ViTConfig, nearest_resolution
+from edgevit.variants import variant_config
 
 __all__ = ["reshaped"]
 

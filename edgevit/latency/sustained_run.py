@@ -9,6 +9,7 @@ from edgevit.documents import Record
 from edgevit.errors import ProfileError
 from edgevit.latency.measuring_conditions import COLDEST_C, Conditions, Doubt, read_doubt
 from edgevit.latency.reliability import Reliability
+from edgevit_runtime.resolution import Resolution
 
 __all__ = ["Sustained", "SustainedSample"]
 
@@ -44,9 +45,9 @@ class SustainedSample:
 
 @dataclass(frozen=True)
 class Sustained:
-    """The run at `resolution` (pixels) on `threads`, over `seconds`; samples ascend by time."""
+    """The run at `resolution` on `threads`, over `seconds`; samples ascend by time."""
 
-    resolution: int
+    resolution: Resolution
     threads: int
     seconds: float
     runs: int
@@ -88,7 +89,7 @@ class Sustained:
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "resolution": self.resolution,
+            **self.resolution.to_fields(),
             "threads": self.threads,
             "seconds": self.seconds,
             "runs": self.runs,
@@ -104,7 +105,7 @@ class Sustained:
     @classmethod
     def from_record(cls, record: Record) -> Sustained:
         return cls(
-            resolution=record.whole("resolution", least=1),
+            resolution=record.resolution(),
             threads=record.whole("threads", least=1),
             seconds=record.number("seconds"),
             runs=record.whole("runs", least=1),

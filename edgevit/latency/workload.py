@@ -7,14 +7,17 @@ whose number grows with N·d and not with N·d², and on softmax, which knows he
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isqrt
 from typing import TYPE_CHECKING
 
-from edgevit.config import VARIANTS, ViTConfig, variant_config
+from edgevit.config import ViTConfig, nearest_resolution
 from edgevit.errors import EdgeViTError, ProfileError
-from edgevit.latency.cost import cost, parameters
+from edgevit.latency.cost import cost, parameters, patches_of
+from edgevit.variants import VARIANTS, variant_config
+from edgevit_runtime.resolution import ResolutionLike, as_resolution
 
 if TYPE_CHECKING:
-    from edgevit.latency.measurement import Profile
+    from edgevit.latency.profile import Profile
 
 __all__ = ["KINDS", "Workload", "shape_of", "work"]
 
@@ -34,7 +37,7 @@ class Workload:
     pair_elements: int
     """Numbers in attention's matrices, which softmax reads and writes: heads·N² a block."""
     pixels: int
-    """Numbers of the picture, 3·R²: converted from bytes and gathered into patches."""
+    """Numbers of the picture, 3·W·H: converted from bytes and gathered into patches."""
     weights: int
     """Of the encoder and the head: read once a picture, from memory where the caches do not hold them."""
     blocks: int
@@ -45,19 +48,20 @@ class Workload:
         return tuple(float(getattr(self, kind)) for kind in KINDS)
 
 
-def work(config: ViTConfig, resolution: int) -> Workload:
+def work(config: ViTConfig, resolution: ResolutionLike) -> Workload:
     """Of the classifier at `resolution`; the lowered last block computes the class token's row alone (see `cost`).
 
-    Raises `ResolutionError` unless the patch divides `resolution`.
+    Raises `ResolutionError` unless the patch divides its width and height.
     """
-    macs, tokens, rows = cost(config, resolution), config.tokens(resolution), config.prefix
+    macs, rows = cost(config, resolution), config.prefix
+    tokens = patches_of(resolution, config.patch) + config.prefix
     whole, wide = config.depth - 1, 4 * config.width + config.mlp_width
     return Workload(
         linear_macs=macs.linear_macs,
         attention_macs=macs.attention_macs,
         token_elements=whole * tokens * wide + tokens * 2 * config.width + rows * wide,
         pair_elements=config.heads * (whole * tokens + rows) * tokens,
-        pixels=3 * resolution**2,
+        pixels=3 * as_resolution(resolution).pixels,
         weights=parameters(config),
         blocks=config.depth,
     )
@@ -86,9 +90,11 @@ def shape_of(profile: Profile, heads: int | None = None) -> ViTConfig:
 def _solved(profile: Profile) -> ViTConfig:
     """Width, depth, MLP width and classes from two points: `cost` turned round. Exact, as all are whole numbers."""
     points, patch, rows = profile.points, profile.patch, profile.points[0].prefix
-    if len(points) < 2:
-        raise ProfileError(f"{profile.model}: a shape cannot be told from one resolution: profile more of the ladder")
-    low, high = points[0], points[-1]
+    low, high = points[0], points[-1]  # the fewest and the most tokens
+    if low.tokens == high.tokens:
+        raise ProfileError(
+            f"{profile.model}: a shape cannot be told from one number of tokens: profile more of the ladder"
+        )
     # Attention: 2·N²·d·(depth - 1) + 2·rows·N·d, so attention / 2N is a line in N.
     halves = [point.macs.attention_macs / (2 * point.tokens) for point in (low, high)]
     slope = (halves[1] - halves[0]) / (high.tokens - low.tokens)
@@ -109,7 +115,7 @@ def _solved(profile: Profile) -> ViTConfig:
             classes=round(once / width),
             mlp_width=mlp,
             patch=patch,
-            base_resolution=low.resolution,
+            base_resolution=nearest_resolution(isqrt(low.resolution.pixels), patch),
             distilled=rows == 2,
         )
     except EdgeViTError as error:

@@ -82,5 +82,9 @@ class EncoderBlock(keras.layers.Layer):
         hidden = ops.gelu(self.expand(self.norm2(tokens)), approximate=False)
         return tokens + self.drop2(self.contract(hidden), training=training)
 
+    def attention_weights(self, tokens: Any) -> Any:
+        """How much each token looks at every other: [batch, heads, N, N]."""
+        return self.attention.weights_of(self.norm1(tokens))
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.spec}

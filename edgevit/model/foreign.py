@@ -1,6 +1,6 @@
 """Keras picture classifiers that are not ours: what they are, and how they are asked.
 
-One input, square RGB pictures [batch, R, R, 3]; one output, [batch, classes]. The rest is found out here: what pixels
+One input, RGB pictures [batch, H, W, 3]; one output, [batch, classes]. The rest is found out here: what pixels
 it wants, whether it gives logits or probabilities, and at which resolutions it runs.
 """
 
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from edgevit.errors import ModelError, ResolutionError
 from edgevit.model.vit import ViT, first_line, read_keras
 from edgevit.pixels import GRAMMAR, RAW, Pixels, from_rescaling, parse_pixels
+from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
 from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
 
 PACKAGES = {"keras_hub": "pip install 'edgevit[keras-hub]'"}
@@ -43,9 +44,9 @@ class ForeignModel:
     def __init__(self, model: keras.Model, pixels: str | None = None) -> None:
         self.model = model
         self.resolution = _own_resolution(model)
-        """The one that it was built for, in pixels; None where it takes any."""
+        """The one that it was built for; None where it takes any."""
         self.pixels = parse_pixels(pixels) if pixels is not None else _pixels_of(model)
-        self._fit: dict[int, keras.Model] = {}
+        self._fit: dict[Resolution, keras.Model] = {}
 
     @property
     def name(self) -> str:
@@ -58,28 +59,29 @@ class ForeignModel:
     @cached_property
     def gives_logits(self) -> bool:
         """Whether softmax is still to come: what it gives for test pictures is not positive with a sum of 1."""
-        images = np.stack([draw_picture(GENERATOR, seed, self._probe) for seed in (1, 2, 3)])
+        images = np.stack([_test_picture(seed, self._probe) for seed in (1, 2, 3)])
         raw = np.asarray(self.raw(images), np.float64)
         return bool((raw < 0.0).any() or (np.abs(raw.sum(axis=1) - 1.0) > SUM_TOLERANCE).any())
 
     @property
-    def _probe(self) -> int:
-        return self.resolution or next(iter(self._fit), 224)
+    def _probe(self) -> Resolution:
+        return self.resolution or next(iter(self._fit), Resolution(224))
 
-    def at(self, resolution: int) -> keras.Model:
-        """A model that takes [batch, R, R, 3]. Raises `ResolutionError` where there is none with these weights."""
+    def at(self, resolution: ResolutionLike) -> keras.Model:
+        """A model that takes [batch, H, W, 3]. Raises `ResolutionError` where there is none with these weights."""
+        resolution = as_resolution(resolution)
         if resolution not in self._fit:
             model = self.model if self.resolution in (None, resolution) else self._freed
             if model is None:
                 raise self._refusal(resolution, "its layers have weights or shapes for that size")
             try:
-                model(np.zeros((1, resolution, resolution, 3), np.float32), training=False)
+                model(np.zeros((1, resolution.height, resolution.width, 3), np.float32), training=False)
             except Exception as error:  # Keras raises whatever the first layer that does not fit does
                 raise self._refusal(resolution, first_line(error)) from error
             self._fit[resolution] = model
         return self._fit[resolution]
 
-    def _refusal(self, resolution: int, why: str) -> ResolutionError:
+    def _refusal(self, resolution: Resolution, why: str) -> ResolutionError:
         own = f"its own is {self.resolution}; " if self.resolution else ""
         return ResolutionError(f"{self.name} does not run at resolution {resolution} ({own}{why})")
 
@@ -92,25 +94,25 @@ class ForeignModel:
                 warnings.simplefilter("ignore")
                 whole = keras.saving.serialize_keras_object(self.model)
                 free = keras.saving.deserialize_keras_object(_without_size(whole))
-            if free.input_shape[1] is not None:
+            if free.input_shape[1:3] != (None, None):
                 return None
             free.set_weights(self.model.get_weights())
-            image = draw_picture(GENERATOR, 1, self.resolution)[None].astype(np.float32)
+            image = _test_picture(1, self.resolution)[None].astype(np.float32)
             same = np.allclose(free(image, training=False), self.model(image, training=False), rtol=1e-3, atol=1e-5)
         except Exception:
             return None
         return free if same else None
 
     def raw(self, images: NDArray[np.uint8]) -> Any:
-        """uint8 [batch, R, R, 3] -> what the model gives, [batch, classes]."""
+        """uint8 [batch, H, W, 3] -> what the model gives, [batch, classes]."""
         values = images.astype(np.float32)
         if self.pixels.reversed_channels:
             values = values[..., ::-1]
         values = values * np.asarray(self.pixels.scale, np.float32) + np.asarray(self.pixels.offset, np.float32)
-        return self.at(images.shape[1])(values, training=False)
+        return self.at(Resolution(images.shape[2], images.shape[1]))(values, training=False)
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """uint8 [batch, R, R, 3] -> probabilities [batch, classes]."""
+        """uint8 [batch, H, W, 3] -> probabilities [batch, classes]."""
         raw = self.raw(images)
         return np.asarray(keras.ops.softmax(raw) if self.gives_logits else raw, np.float32)
 
@@ -164,7 +166,7 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
             yield from _objects(each)
 
 
-def _own_resolution(model: keras.Model) -> int | None:
+def _own_resolution(model: keras.Model) -> Resolution | None:
     """The resolution that the model was built for, None where any. Raises `ModelError` for another kind of model."""
     taken, given = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
     if not isinstance(taken, tuple) or not isinstance(given, tuple):
@@ -172,11 +174,17 @@ def _own_resolution(model: keras.Model) -> int | None:
             f"{model.name} is no functional or sequential Keras model with one input and one output "
             f"(input {taken}, output {given})"
         )
-    if len(taken) != 4 or taken[3] != 3 or taken[1] != taken[2]:
-        raise ModelError(f"{model.name} takes {list(taken)}, not square RGB pictures [batch, R, R, 3]")
+    if len(taken) != 4 or taken[3] != 3 or (taken[1] is None) != (taken[2] is None):
+        raise ModelError(f"{model.name} takes {list(taken)}, not RGB pictures [batch, height, width, 3]")
     if len(given) != 2 or given[1] is None or given[1] < 2:
         raise ModelError(f"{model.name} gives {list(given)}, not scores of two classes or more [batch, classes]")
-    return taken[1] if taken[1] is None else int(taken[1])
+    return None if taken[1] is None else Resolution(int(taken[2]), int(taken[1]))
+
+
+def _test_picture(seed: int, resolution: Resolution) -> NDArray[np.uint8]:
+    """The self-test's picture, cut to width x height: uint8 [H, W, 3]."""
+    square = draw_picture(GENERATOR, seed, max(resolution.width, resolution.height))
+    return square[: resolution.height, : resolution.width]
 
 
 def _pixels_of(model: keras.Model) -> Pixels:

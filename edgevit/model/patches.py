@@ -12,7 +12,7 @@ from keras import ops
 class PatchEmbedding(keras.layers.Layer):
     """Normalises raw pixels and projects each P x P patch to one token.
 
-    [batch, R, R, 3] pixels in 0..255 -> [batch, (R/P)², width] tokens, row by row.
+    [batch, H, W, 3] pixels in 0..255 -> [batch, H/P, W/P, width] tokens.
     Equation 1 of Dosovitskiy et al. 2021 (https://arxiv.org/abs/2010.11929), as a strided convolution.
     """
 
@@ -45,9 +45,7 @@ class PatchEmbedding(keras.layers.Layer):
         mean = ops.convert_to_tensor(self.mean, dtype="float32")
         std = ops.convert_to_tensor(self.std, dtype="float32")
         pixels = ops.cast((pixels / 255.0 - mean) / std, self.compute_dtype)
-        patches = self.projection(pixels)
-        _, rows, columns, width = patches.shape
-        return ops.reshape(patches, (-1, rows * columns, width))
+        return self.projection(pixels)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -10,6 +10,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from edgevit.config import Grid
+
 
 @lru_cache(maxsize=64)
 def bicubic_matrix(size: int, base: int) -> NDArray[np.float32]:
@@ -37,14 +39,14 @@ def bicubic_matrix(size: int, base: int) -> NDArray[np.float32]:
 class Positions(keras.layers.Layer):
     """Puts the class token (and a distillation token) in front and adds a learned position to every token.
 
-    [batch, n², width] -> [batch, n² + 1, width], or + 2 with `distilled`, for any n: positions are learned on a
-    `base_grid` x `base_grid` grid and resampled bicubically, as is usual when a ViT changes resolution
-    (Dosovitskiy et al. 2021, section 3.2). The tokens in front have positions of their own, which stay.
+    [batch, rows, columns, width] -> [batch, rows * columns + 1, width], or + 2 with `distilled`, for any grid:
+    positions are learned on `base_grid`, rows x columns, and resampled bicubically, as is usual when a ViT changes
+    resolution (Dosovitskiy et al. 2021, section 3.2). The tokens in front have positions of their own, which stay.
     """
 
-    def __init__(self, width: int, base_grid: int, distilled: bool = False, **kwargs: Any) -> None:
+    def __init__(self, width: int, base_grid: tuple[int, int], distilled: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.width, self.base_grid, self.distilled = width, base_grid, distilled
+        self.width, self.base_grid, self.distilled = width, Grid(*base_grid), distilled
         self.prefix = 2 if distilled else 1
 
     def build(self, input_shape: Any) -> None:
@@ -54,30 +56,37 @@ class Positions(keras.layers.Layer):
             self.distillation_token = self.add_weight(
                 shape=(1, self.width), initializer=small, name="distillation_token"
             )
-        count = self.prefix + self.base_grid**2
+        count = self.prefix + self.base_grid.patches
         self.positions = self.add_weight(shape=(count, self.width), initializer=small, name="positions")
         self.built = True
 
-    def resampled(self, grid: int) -> Any:
-        """The positions for a `grid` x `grid` picture: [prefix + grid², width], those of the tokens in front first."""
-        base, width = self.base_grid, self.width
+    def resampled(self, grid: tuple[int, int]) -> Any:
+        """The positions for a picture of that grid, rows x columns: [prefix + rows * columns, width], row by row.
+
+        Those of the tokens in front come first.
+        """
+        base, (rows, columns), width = self.base_grid, grid, self.width
         positions = ops.convert_to_tensor(self.positions)
-        if grid == base:
+        if (rows, columns) == base:
             return positions
-        matrix = ops.cast(ops.convert_to_tensor(bicubic_matrix(grid, base)), positions.dtype)
-        plane = ops.reshape(positions[self.prefix :], (base, base * width))
-        plane = ops.reshape(ops.matmul(matrix, plane), (grid, base, width))  # rows
-        plane = ops.matmul(matrix, plane)  # columns, one row of patches at a time
-        return ops.concatenate([positions[: self.prefix], ops.reshape(plane, (grid * grid, width))], axis=0)
+        down, across = (
+            ops.cast(ops.convert_to_tensor(bicubic_matrix(size, of)), positions.dtype)
+            for size, of in ((rows, base.rows), (columns, base.columns))
+        )
+        plane = ops.reshape(positions[self.prefix :], (base.rows, base.columns * width))
+        plane = ops.reshape(ops.matmul(down, plane), (rows, base.columns, width))
+        plane = ops.matmul(across, plane)  # one row of patches at a time
+        return ops.concatenate([positions[: self.prefix], ops.reshape(plane, (rows * columns, width))], axis=0)
 
     def call(self, patches: Any) -> Any:
-        grid = round(patches.shape[1] ** 0.5)
+        _, rows, columns, _ = patches.shape
         first = ops.convert_to_tensor(self.class_token)
         if self.distilled:
             first = ops.concatenate([first, ops.convert_to_tensor(self.distillation_token)], axis=0)
         first = ops.broadcast_to(first, (ops.shape(patches)[0], self.prefix, self.width))
-        tokens = ops.concatenate([ops.cast(first, patches.dtype), patches], axis=1)
-        return tokens + ops.cast(self.resampled(grid), tokens.dtype)
+        tokens = ops.reshape(patches, (-1, rows * columns, self.width))
+        tokens = ops.concatenate([ops.cast(first, tokens.dtype), tokens], axis=1)
+        return tokens + ops.cast(self.resampled((rows, columns)), tokens.dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "width": self.width, "base_grid": self.base_grid, "distilled": self.distilled}

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from edgevit.activation_ranges import ActivationRanges
-from edgevit.config import ViTConfig
+from edgevit.config import ViTConfig, check_resolution
 from edgevit.errors import ConfigError, ModelError, ResolutionError
 from edgevit.files import replacing
 from edgevit.model.encoder import EncoderBlock
 from edgevit.model.heads import ClassificationHead
 from edgevit.model.patches import PatchEmbedding
 from edgevit.model.positions import Positions
+from edgevit_runtime.resolution import Resolution
 
 
 @keras.saving.register_keras_serializable("edgevit")
 class ViT(keras.Model):
-    """Raw pixels [batch, R, R, 3] in 0..255, any dtype, any R that the patch divides -> logits [batch, classes].
+    """Raw pixels [batch, H, W, 3] in 0..255, any dtype, any sides that the patch divides -> logits [batch, classes].
+
+    A model without classes is a backbone: it gives all tokens after the last norm, [batch, N, width].
 
     Dosovitskiy et al. 2021 (https://arxiv.org/abs/2010.11929). One set of weights serves every resolution.
     """
@@ -47,12 +51,15 @@ class ViT(keras.Model):
             for index in range(config.depth)
         ]
         self.norm = keras.layers.LayerNormalization(epsilon=config.layer_norm_epsilon, name="norm")
-        self.head = ClassificationHead(config.width, config.classes, name="head")
-        self.heads = [self.head]
-        if config.distilled:
+        self.heads: list[ClassificationHead] = []
+        """Empty where the model is a backbone alone."""
+        if config.classes:
+            self.head = ClassificationHead(config.width, config.classes, name="head")
+            self.heads.append(self.head)
+        if config.classes and config.distilled:
             self.distillation_head = ClassificationHead(config.width, config.classes, 1, name="distillation_head")
             self.heads.append(self.distillation_head)
-        self.build((None, config.base_resolution, config.base_resolution, 3))
+        self.build((None, config.base_resolution.height, config.base_resolution.width, 3))
 
     def build(self, input_shape: Any) -> None:
         tokens = (None, None, self.config.width)
@@ -63,16 +70,40 @@ class ViT(keras.Model):
 
     def features(self, images: Any, training: bool | None = None) -> Any:
         """All tokens after the last norm, the class token (and a distillation token) first: [batch, N, width]."""
-        if images.shape[1] is None or images.shape[1] != images.shape[2]:
-            raise ResolutionError(
-                f"pictures must be square and their size known when a graph is traced, not {tuple(images.shape)}; "
-                "with model.fit and model.predict keep to one resolution, or call the model"
-            )
-        self.config.grid(images.shape[1])
-        tokens = self.positions(self.patches(images))
+        tokens = self._embedded(images)
         for block in self.blocks:
             tokens = block(tokens, training=training)
         return self.norm(tokens)
+
+    def intermediate(self, images: Any, layers: Sequence[int], *, normed: bool = True) -> dict[int, Any]:
+        """All tokens after some blocks, counted from 1: block -> [batch, N, width].
+
+        normed: behind the last norm, whichever the block; otherwise as the residual stream has them.
+        """
+        found, tokens = {}, self._embedded(images)
+        for number, block in enumerate(self.blocks, 1):
+            tokens = block(tokens, training=False)
+            if number in layers:
+                found[number] = self.norm(tokens) if normed else tokens
+        return found
+
+    def class_attention(self, images: Any) -> Any:
+        """How much the class token looks at every token in the last block: [batch, heads, N], which sums to 1."""
+        tokens = self._embedded(images)
+        for block in self.blocks[:-1]:
+            tokens = block(tokens, training=False)
+        return self.blocks[-1].attention_weights(tokens)[:, :, 0]
+
+    def _embedded(self, images: Any) -> Any:
+        """The tokens that the first block reads, [batch, N, width]. Raises `ResolutionError` for what is no size."""
+        _, height, width, _ = images.shape
+        if height is None or width is None:
+            raise ResolutionError(
+                f"the size of pictures must be known when a graph is traced, and it is not in {tuple(images.shape)}; "
+                "with model.fit and model.predict keep to one resolution, or call the model"
+            )
+        check_resolution(Resolution(width, height), self.config.patch)
+        return self.positions(self.patches(images))
 
     def head_logits(self, images: Any, training: bool | None = None) -> list[Any]:
         """Each head's logits, [batch, classes]: the class token's, and a distillation token's where there is one."""
@@ -80,6 +111,8 @@ class ViT(keras.Model):
         return [head(tokens) for head in self.heads]
 
     def call(self, images: Any, training: bool | None = None) -> Any:
+        if not self.heads:
+            return self.features(images, training=training)
         # With two heads their mean, as in DeiT (Touvron et al. 2021, section 5.2: "joint classifiers").
         logits = self.head_logits(images, training=training)
         return sum(logits) / len(logits)
@@ -141,7 +174,7 @@ def read_keras(path: str | Path) -> keras.Model:
         )
     try:
         return keras.saving.load_model(path, compile=False)
-    except ConfigError as error:
+    except (ConfigError, ResolutionError) as error:
         raise ModelError(f"{path}: {error}") from error
     except Exception as error:  # Keras raises whatever the damage meets first
         raise ModelError(f"{path} is damaged or is not a Keras model: {first_line(error)}") from error

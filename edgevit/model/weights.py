@@ -37,11 +37,11 @@ def transfer(source: ViT, target: ViT, *, keep_head: bool) -> None:
 
 
 def _positions(values: Any, source: ViT, target: ViT) -> Any:
-    """[prefix + base², width] of the source -> the same of the target."""
+    """[prefix + patches, width] of the source -> the same of the target."""
     base = source.config.grid(source.config.base_resolution)
     grid = target.config.grid(target.config.base_resolution)
     front, patches = values[: source.config.prefix], values[source.config.prefix :]
     front = front[[0, -1]] if target.config.distilled else front[:1]
-    matrix = bicubic_matrix(grid, base)
-    plane = np.einsum("ri,cj,ijw->rcw", matrix, matrix, patches.reshape(base, base, -1))
-    return np.concatenate([front, plane.reshape(grid * grid, -1)])
+    down, across = bicubic_matrix(grid.rows, base.rows), bicubic_matrix(grid.columns, base.columns)
+    plane = np.einsum("ri,cj,ijw->rcw", down, across, patches.reshape(*base, -1))
+    return np.concatenate([front, plane.reshape(grid.patches, -1)])

@@ -8,7 +8,8 @@ from pathlib import Path, PurePath
 
 from edgevit.documents import Record, read_document
 from edgevit.errors import DocumentError
-from edgevit.latency.measurement import Profile
+from edgevit.latency.profile import Profile
+from edgevit_runtime.resolution import Resolution
 
 __all__ = ["SCHEMA", "Accuracies", "Agreement", "Score", "Series", "read_accuracies"]
 
@@ -21,7 +22,7 @@ _Key = tuple[str, str, str | None, str | None]
 class Score:
     """Accuracy at one resolution; fractions 0..1."""
 
-    resolution: int
+    resolution: Resolution
     top1: float
     top5: float | None
 
@@ -41,7 +42,7 @@ class Series:
     sha256: str | None = None
     """Of the artefact's file, in hexadecimal; None of a Keras model and in evaluations of older versions."""
 
-    def top1(self, resolution: int) -> float | None:
+    def top1(self, resolution: Resolution) -> float | None:
         return next((score.top1 for score in self.scores if score.resolution == resolution), None)
 
 
@@ -51,9 +52,9 @@ class Agreement:
 
     model: Series
     against: Series
-    by_resolution: tuple[tuple[int, float], ...]
+    by_resolution: tuple[tuple[Resolution, float], ...]
     """Fractions 0..1."""
-    drops: tuple[tuple[int, float, float], ...] = ()
+    drops: tuple[tuple[Resolution, float, float], ...] = ()
     """By resolution the ends of the 95 % interval of what `against` loses (fractions); older documents have none."""
 
 
@@ -121,19 +122,19 @@ def read_accuracies(paths: Sequence[Path]) -> Accuracies:
     Raises `DocumentError` for a file that is no evaluation, and where two of them contradict each other.
     """
     series: dict[_Key, Series] = {}
-    pairs: list[tuple[_Key, _Key, tuple[tuple[int, float], ...], tuple[tuple[int, float, float], ...]]] = []
+    pairs: list[tuple[_Key, _Key, tuple[tuple[Resolution, float], ...], tuple[tuple[Resolution, float, float], ...]]]
+    pairs = []
     for path in paths:
         record = read_document(path, SCHEMA)
         key = _add(series, record, record, path)
         others = [record.record("against")] if record.has("against") else []
         for other in others + (record.records("also_against") if record.has("also_against") else []):
             agreement = tuple(
-                (each.whole("resolution", least=1), each.number("agreement", most=1.0))
-                for each in other.records("results")
+                (each.resolution(), each.number("agreement", most=1.0)) for each in other.records("results")
             )
             drops = [
                 (
-                    each.whole("resolution", least=1),
+                    each.resolution(),
                     each.number("drop_low", least=-1.0, most=1.0),
                     each.number("drop_high", least=-1.0, most=1.0),
                 )
@@ -159,7 +160,7 @@ def _add(series: dict[_Key, Series], whole: Record, part: Record, path: Path) ->
         raise DocumentError(f"{path} holds no results for {key[0]}")
     for result in results:
         score = Score(
-            result.whole("resolution", least=1),
+            result.resolution(),
             result.number("top1", most=1.0),
             result.number("top5", most=1.0) if result.has("top5") else None,
         )

@@ -7,18 +7,20 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import PurePath
 
-from edgevit.config import VARIANTS, ViTConfig, variant_config
+from edgevit.config import ViTConfig
 from edgevit.errors import ConfigError, ProfileError
 from edgevit.latency.budget import predict
 from edgevit.latency.comparison import device_names
-from edgevit.latency.cost import Cost
-from edgevit.latency.measurement import Profile
+from edgevit.latency.cost import Cost, divides
 from edgevit.latency.plan import Candidate, Plan
 from edgevit.latency.prediction import Predictor
+from edgevit.latency.profile import Profile
 from edgevit.latency.reliability import Reliability
 from edgevit.latency.workload import shape_of
 from edgevit.report.accuracies import Accuracies, Series
-from edgevit.report.text import formatting
+from edgevit.report.text import sentences
+from edgevit.variants import VARIANTS, variant_config
+from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.wording import counted
 
 __all__ = ["make_plans"]
@@ -88,7 +90,7 @@ def _found(
 def _labels(profiles: Sequence[Profile]) -> list[str]:
     """The artefacts' names, with threads where those differ; the recipe has a column of its own."""
     several = len({each.threads for each in profiles}) > 1
-    return [" · ".join([formatting.artefact(each)] + [formatting.threads(each)] * several) for each in profiles]
+    return [" · ".join([sentences.artefact(each)] + [sentences.threads(each)] * several) for each in profiles]
 
 
 def _check_same_pictures(accuracies: Accuracies) -> None:
@@ -103,7 +105,7 @@ def _profiled(label: str, profile: Profile, series: Series | None) -> list[Candi
     """The measured points with their top-1; and evaluated resolutions that were not measured, by the curve."""
 
     def candidate(
-        resolution: int,
+        resolution: Resolution,
         tokens: int,
         ms: float,
         late_ms: float,
@@ -140,7 +142,7 @@ def _profiled(label: str, profile: Profile, series: Series | None) -> list[Candi
         return made
     worst = max((abs(each.error) for each in profile.curve.left_out), default=0.0)
     for score in series.scores:
-        if profile.point(score.resolution) is None and score.resolution % profile.patch == 0:
+        if profile.point(score.resolution) is None and divides(profile.patch, score.resolution):
             each = predict(profile.points, profile.curve, score.resolution)
             late_ms = each.predicted_ms * (1.0 + worst)
             of = each.resolution, each.tokens, each.predicted_ms, late_ms, None, each.trust, each.extrapolated
@@ -182,7 +184,7 @@ def _unprofiled(series: Series, groups: Sequence[Predictor]) -> tuple[list[Candi
     if not fitting:
         return [], f"{name} has no profile here, and none of {series.recipe} to predict it from"
     config = variant_config(str(series.variant))
-    scores = [(score.resolution, score.top1) for score in series.scores if score.resolution % config.patch == 0]
+    scores = [(score.resolution, score.top1) for score in series.scores if divides(config.patch, score.resolution)]
     return [
         replace(each, images=series.images)
         for group in fitting
@@ -191,13 +193,13 @@ def _unprofiled(series: Series, groups: Sequence[Predictor]) -> tuple[list[Candi
 
 
 def _predicted(
-    group: Predictor, config: ViTConfig, label: str, model: str, scores: Sequence[tuple[int, float | None]]
+    group: Predictor, config: ViTConfig, label: str, model: str, scores: Sequence[tuple[Resolution, float | None]]
 ) -> list[Candidate]:
     first = group.profiles[0]
     config = config.with_(classes=group.shapes[0].classes, labels=(), label_keys=())
     made = []
     for resolution, top1 in scores:
-        if resolution % config.patch:
+        if not divides(config.patch, resolution):
             continue
         each = group.predict(config, resolution)
         macs = Cost(each.work.linear_macs, each.work.attention_macs)

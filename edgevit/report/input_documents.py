@@ -9,8 +9,8 @@ from edgevit.documents import check_each_once, read_document, read_json
 from edgevit.errors import DocumentError
 from edgevit.latency.comparison import SCHEMA as COMPARISON
 from edgevit.latency.comparison import profiles_in
-from edgevit.latency.measurement import SCHEMA as PROFILE
-from edgevit.latency.measurement import Profile
+from edgevit.latency.profile import SCHEMA as PROFILE
+from edgevit.latency.profile import Profile
 from edgevit.report.accuracies import SCHEMA as EVALUATION
 from edgevit.report.accuracies import Accuracies, read_accuracies
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 
-from edgevit.latency.measurement import Profile
+from edgevit.latency.profile import Profile
 from edgevit.report.text import formatting
+from edgevit_runtime.resolution import Resolution
 
 __all__ = ["OperatorRow", "operator_rows", "operators_doubt"]
 
@@ -28,7 +29,7 @@ _KINDS = {
 class OperatorRow:
     """One resolution: (role, name, share in percent, ms as text) of each kind, in the order of `_KINDS`."""
 
-    resolution: int
+    resolution: Resolution
     parts: tuple[tuple[str, str, float, str], ...]
     sum_ms: float
     times: float

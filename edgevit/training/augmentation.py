@@ -11,6 +11,7 @@ from PIL import Image
 
 from edgevit.errors import unknown_key
 from edgevit.training.trivial_augment import apply_operation, draw_operation
+from edgevit_runtime.resolution import Resolution
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,8 @@ def draw_view(augmentation: Augmentation, random: Generator, *, trivial: bool = 
     return View((left, top, width, height), mirror, gain, offset, operation)
 
 
-def apply_view(picture: Image.Image, view: View, resolution: int) -> NDArray[np.uint8]:
-    """The picture as drawn: uint8 [resolution, resolution, 3]."""
+def apply_view(picture: Image.Image, view: View, resolution: Resolution) -> NDArray[np.uint8]:
+    """The picture as drawn, whatever aspect it has: uint8 [H, W, 3] of the resolution W x H."""
     left, top, width, height = view.box
     box = (
         left * picture.width,
@@ -84,7 +85,7 @@ def apply_view(picture: Image.Image, view: View, resolution: int) -> NDArray[np.
         (left + width) * picture.width,
         (top + height) * picture.height,
     )
-    seen = picture.resize((resolution, resolution), Image.Resampling.BICUBIC, box=box)
+    seen = picture.resize((resolution.width, resolution.height), Image.Resampling.BICUBIC, box=box)
     if view.mirror:
         seen = seen.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     if view.operation is not None:

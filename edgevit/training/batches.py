@@ -21,6 +21,7 @@ from edgevit.errors import DataError, PictureError
 from edgevit.training.augmentation import apply_view, draw_view, get_augmentation
 from edgevit.training.examples import Examples
 from edgevit.training.spec import TrainSpec
+from edgevit_runtime.resolution import Resolution
 
 WORKERS = 2
 AHEAD = 3
@@ -32,18 +33,18 @@ ORDER, LADDER, VIEW = range(3)
 
 @dataclass(frozen=True)
 class TrainingBatch:
-    """images uint8 [batch, size, size, 3], classes int32 [batch], and the resolution that the model is to see.
+    """images uint8 [batch, H, W, 3], classes int32 [batch], and the resolution that the model is to see.
 
-    `size` is that resolution, or the top of the ladder where something else (a teacher) looks at the same pictures.
+    `size`, W x H, is that resolution, or the ladder's top where something else (a teacher) looks at the same pictures.
     """
 
     images: NDArray[np.uint8]
     classes: NDArray[np.int32]
-    resolution: int
+    resolution: Resolution
 
     @property
-    def size(self) -> int:
-        return int(self.images.shape[1])
+    def size(self) -> Resolution:
+        return Resolution(self.images.shape[2], self.images.shape[1])
 
 
 class MixedBatches(keras.utils.PyDataset):
@@ -57,8 +58,8 @@ class MixedBatches(keras.utils.PyDataset):
     def __init__(
         self,
         examples: Examples,
-        ladder: tuple[int, ...],
-        base: int,
+        ladder: tuple[Resolution, ...],
+        base: Resolution,
         spec: TrainSpec,
         *,
         tall: bool,
@@ -78,18 +79,19 @@ class MixedBatches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return self.total
 
-    def resolution(self, number: int) -> int:
+    def resolution(self, number: int) -> Resolution:
         """What batch `number` shows the model."""
         if number < self.single:
             return self._base
         round_number, place = divmod(number - self.single, len(self._ladder))
-        return int(self._random(LADDER, round_number).permutation(self._ladder)[place])
+        order = self._random(LADDER, round_number).permutation(len(self._ladder))
+        return self._ladder[int(order[place])]
 
     def __getitem__(self, number: int) -> TrainingBatch:
         epoch, step = divmod(number, self.steps_per_epoch)
         order = self._random(ORDER, epoch).permutation(len(self._examples.classes))
         resolution = self.resolution(number)
-        size = max(*self._ladder, resolution) if self._tall else resolution
+        size = max((*self._ladder, resolution)) if self._tall else resolution
         random = self._random(VIEW, number)
         images, indices = [], []
         for wanted in order[step * self.batch : (step + 1) * self.batch]:

@@ -13,11 +13,14 @@ from PIL import Image
 
 from edgevit.data.folders import PictureSet, decode
 from edgevit.errors import DataError, PictureError
-from edgevit_runtime.preprocess.pipeline import fit_square, load_picture
+from edgevit_runtime.preprocess.fitting import fit
+from edgevit_runtime.preprocess.pictures import load_picture
+from edgevit_runtime.resolution import Resolution
 
 MEMORY_LIMIT_BYTES = 3_000_000_000
 """Decoded pictures are kept up to this much; a larger set is read from disk again in each epoch."""
 
+Colour = tuple[int, int, int]
 LabelledBatch = tuple[NDArray[np.uint8], NDArray[np.int32]]
 
 
@@ -32,8 +35,8 @@ class Examples(Protocol):
     def picture(self, index: int) -> Image.Image:
         """The picture, RGB, at any size."""
 
-    def prepared(self, resolution: int, policy: str, batch: int) -> Iterator[LabelledBatch]:
-        """All pictures in order, uint8 [batch, R, R, 3], as `evaluate` would show them."""
+    def prepared(self, resolution: Resolution, policy: str, batch: int, fill: Colour) -> Iterator[LabelledBatch]:
+        """All pictures in order, uint8 [batch, H, W, 3], as `evaluate` would show them."""
 
 
 class ArrayExamples:
@@ -47,23 +50,23 @@ class ArrayExamples:
     def picture(self, index: int) -> Image.Image:
         return Image.fromarray(self._images[index])
 
-    def prepared(self, resolution: int, policy: str, batch: int) -> Iterator[LabelledBatch]:
+    def prepared(self, resolution: Resolution, policy: str, batch: int, fill: Colour) -> Iterator[LabelledBatch]:
         for start in range(0, len(self.classes), batch):
             chosen = range(start, min(start + batch, len(self.classes)))
-            images = np.stack([fit_square(self._images[index], resolution, policy) for index in chosen])
+            images = np.stack([fit(self._images[index], resolution, policy, fill) for index in chosen])
             yield images, self.classes[start : start + batch]
 
 
 class FolderExamples:
     """Pictures on disk, shrunk once to what training needs and kept in memory while they fit.
 
-    shrink_to: the short side that is kept. Pictures that cannot be read are left out and named in `skipped`.
+    shrink_to: what a kept picture still covers. Pictures that cannot be read are left out and named in `skipped`.
     """
 
-    def __init__(self, pictures: PictureSet, shrink_to: int) -> None:
+    def __init__(self, pictures: PictureSet, shrink_to: Resolution) -> None:
         self.labels = pictures.labels
         self._shrink_to = shrink_to
-        per_picture = 3 * shrink_to * shrink_to * 4 // 3
+        per_picture = 3 * shrink_to.pixels * 4 // 3
         keep = per_picture * len(pictures.files) <= MEMORY_LIMIT_BYTES
         with ThreadPoolExecutor(2) as pool:
             read = list(pool.map(self._try_read if keep else self._probe, pictures.files))
@@ -88,7 +91,7 @@ class FolderExamples:
 
     def _read(self, file: Path) -> Image.Image:
         picture = Image.fromarray(load_picture(file))
-        shrink = self._shrink_to / min(picture.size)
+        shrink = max(self._shrink_to.width / picture.width, self._shrink_to.height / picture.height)
         if shrink < 1.0:
             size = (max(1, round(picture.width * shrink)), max(1, round(picture.height * shrink)))
             picture = picture.resize(size, Image.Resampling.BICUBIC)
@@ -97,10 +100,10 @@ class FolderExamples:
     def picture(self, index: int) -> Image.Image:
         return self._read(self.files[index]) if self._kept is None else self._kept[index]
 
-    def prepared(self, resolution: int, policy: str, batch: int) -> Iterator[LabelledBatch]:
+    def prepared(self, resolution: Resolution, policy: str, batch: int, fill: Colour) -> Iterator[LabelledBatch]:
         images: list[NDArray[np.uint8]] = []
         classes: list[int] = []
-        for image, index in decode(self._pictures, resolution, policy, strict=True):
+        for image, index in decode(self._pictures, resolution, policy, fill=fill, strict=True):
             images.append(image)
             classes.append(index)
             if len(images) == batch:

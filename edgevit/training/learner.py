@@ -19,6 +19,7 @@ from edgevit.training.losses import cross_entropy, distillation, divergence, smo
 from edgevit.training.mixing import Mixing
 from edgevit.training.optimizer import RANGES, make_optimizer
 from edgevit.training.spec import TrainSpec
+from edgevit_runtime.resolution import Resolution
 
 HEADS = ("head/", "distillation_head/")
 
@@ -26,10 +27,10 @@ HEADS = ("head/", "distillation_head/")
 class TeacherLike(Protocol):
     """What distillation needs of a teacher (`edgevit.training.teacher`)."""
 
-    resolution: int | None
+    resolution: Resolution | None
 
     def logits(self, images: Any) -> Any:
-        """[batch, R, R, 3] in 0..255 -> [batch, classes]."""
+        """[batch, H, W, 3] in 0..255 -> [batch, classes]."""
 
 
 class SimulationLike(Protocol):
@@ -71,8 +72,8 @@ class Learner:
         with self._strategy.scope():
             self._build(total_steps, simulate)
         self._class_weights = None if weights is None else tf.constant(weights)
-        self._steps: dict[tuple[int, int], Any] = {}
-        self._forwards: dict[int, Any] = {}
+        self._steps: dict[tuple[Resolution, Resolution], Any] = {}
+        self._forwards: dict[Resolution, Any] = {}
 
     def _build(self, total_steps: int, simulate: Any) -> None:
         """Makes the variables; under a strategy, on each device."""
@@ -97,7 +98,7 @@ class Learner:
         }
 
     def calibrate(self, pictures: Iterable[NDArray[np.uint8]]) -> None:
-        """Sets the ranges that quantization-aware training starts from: pictures [batch, R, R, 3], any R."""
+        """Sets the ranges that quantization-aware training starts from: pictures [batch, H, W, 3], of any size."""
         if self._simulation is not None:
             self._simulation.calibrate(pictures)
             _copy({name: self._learning[name] for name in self._average}, self._average)
@@ -140,8 +141,8 @@ class Learner:
         return float(inner.learning_rate)
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """The classes that `model` (fake-quantized, where training is) names: [batch, R, R, 3] -> [batch]."""
-        size = int(images.shape[1])
+        """The classes that `model` (fake-quantized, where training is) names: [batch, H, W, 3] -> [batch]."""
+        size = _size(images)
         if size not in self._forwards:
             self._forwards[size] = _forward(self.kept_simulation or self.model)
         named: NDArray[np.int64] = np.asarray(self._forwards[size](tf.constant(images)))
@@ -169,7 +170,7 @@ class Learner:
         }
         return {f"{group}/{index}": each for group, members in groups.items() for index, each in enumerate(members)}
 
-    def _compile(self, resolution: int) -> Any:
+    def _compile(self, resolution: Resolution) -> Any:
         """One step: what prepares the batch, then what learns, which XLA compiles where that is faster."""
 
         def prepare(images: Any, classes: Any) -> tuple[Any, Any, dict[str, Any]]:
@@ -178,9 +179,9 @@ class Learner:
             pixels, targets = self._mixing(pixels, targets)
             beside = {}  # what others look at, or say of, the same pictures
             if self._teacher is not None:
-                size = self._teacher.resolution or int(pixels.shape[1])
+                size = self._teacher.resolution or _size(pixels)
                 beside["teacher"] = tf.stop_gradient(self._teacher.logits(_resize(pixels, size)))
-            if self.spec.self_distillation and int(pixels.shape[1]) != resolution:
+            if self.spec.self_distillation and _size(pixels) != resolution:
                 beside["tall"] = pixels
             return _resize(pixels, resolution), smooth(targets, self.spec.label_smoothing), beside
 
@@ -207,7 +208,7 @@ class Learner:
         return self.replicas == 1 and self._simulation is None and (on_gpu or self.spec.precision == "float32")
 
     def _learn(self, pixels: Any, targets: Any, beside: Mapping[str, Any]) -> Any:
-        """The loss of [batch, R, R, 3] and [batch, classes], after a step down its gradient."""
+        """The loss of [batch, H, W, 3] and [batch, classes], after a step down its gradient."""
         learning = list(self._learning.values())
         taught = {"teacher": beside["teacher"]} if "teacher" in beside else {}
         if "tall" in beside:  # its own answer at the ladder's top
@@ -247,11 +248,17 @@ class Learner:
         return loss
 
 
-def _resize(pixels: Any, resolution: int) -> Any:
-    """[batch, size, size, 3] -> [batch, resolution, resolution, 3], bicubic, antialiased; nothing where it fits."""
-    if int(pixels.shape[1]) == resolution:
+def _size(pixels: Any) -> Resolution:
+    """Of pictures [batch, H, W, 3]."""
+    return Resolution(int(pixels.shape[2]), int(pixels.shape[1]))
+
+
+def _resize(pixels: Any, resolution: Resolution) -> Any:
+    """Pictures [batch, H, W, 3] of any size -> of that resolution, bicubic, antialiased; nothing where it fits."""
+    if _size(pixels) == resolution:
         return pixels
-    return ops.image.resize(pixels, (resolution, resolution), interpolation="bicubic", antialias=True)
+    size = resolution.height, resolution.width
+    return ops.image.resize(pixels, size, interpolation="bicubic", antialias=True)
 
 
 def _forward(forward: Any) -> Any:

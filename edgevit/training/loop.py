@@ -17,11 +17,12 @@ from edgevit.config import ViTConfig
 from edgevit.errors import TrainingError
 from edgevit.model import ViT, build, save, transfer
 from edgevit.training.batches import MixedBatches
-from edgevit.training.examples import Examples
+from edgevit.training.examples import Examples, LabelledBatch
 from edgevit.training.learner import Learner, TeacherLike
 from edgevit.training.losses import class_weights
 from edgevit.training.spec import TrainSpec
 from edgevit.training.state import State
+from edgevit_runtime.resolution import Resolution, as_resolution
 
 VALIDATION_BATCH = 64
 CALIBRATION_BATCH, CALIBRATION_BATCHES = 8, 16
@@ -39,7 +40,7 @@ class Epoch:
     learning_rate: float
     images_per_s: float
     seconds: float
-    top1: Mapping[int, float]
+    top1: Mapping[Resolution, float]
 
     @property
     def mean_top1(self) -> float:
@@ -58,7 +59,7 @@ class Epoch:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Epoch:
-        top1 = {int(resolution): top1 for resolution, top1 in values["top1"].items()}
+        top1 = {as_resolution(resolution): top1 for resolution, top1 in values["top1"].items()}
         return cls(
             values["epoch"], values["loss"], values["learning_rate"], values["images_per_s"], values["seconds"], top1
         )
@@ -71,7 +72,7 @@ class TrainResult:
     epochs: tuple[Epoch, ...]
     best: Epoch
     seconds: float
-    predictions: Mapping[int, NDArray[np.int64]]
+    predictions: Mapping[Resolution, NDArray[np.int64]]
     """Resolution -> [n]."""
 
 
@@ -159,7 +160,7 @@ class _Run:
             model, spec, self.batches.total, weights=weights, teacher=teacher, simulate=simulate, strategy=_strategy()
         )
         self.state = State(dict(resumption.request) if resumption else {})
-        self.predictions: dict[int, NDArray[np.int64]] = {}
+        self.predictions: dict[Resolution, NDArray[np.int64]] = {}
         self.saved_at, self.save_seconds = time.perf_counter(), 0.0
 
     def go(self, on_step: OnStep, on_epoch: Callable[[Epoch], None], on_note: Callable[[str], None]) -> TrainResult:
@@ -206,7 +207,9 @@ class _Run:
             return
         arrays = dict(found.arrays)
         self.predictions = {
-            int(name.partition("/")[2]): arrays.pop(name) for name in list(arrays) if name.startswith("predictions/")
+            as_resolution(name.partition("/")[2]): arrays.pop(name)
+            for name in list(arrays)
+            if name.startswith("predictions/")
         }
         self.learner.restore(arrays)
         self.state = found
@@ -216,7 +219,7 @@ class _Run:
     def _calibration_pictures(self) -> Iterator[NDArray[np.uint8]]:
         """Training pictures as they will be judged, not varied: some at each resolution."""
         for resolution in self.ladder:
-            prepared = self.train_set.prepared(resolution, self.model.config.resize, CALIBRATION_BATCH)
+            prepared = self._prepared(self.train_set, resolution, CALIBRATION_BATCH)
             # Sets are ordered by class: every n-th batch sees them all.
             count = -(-len(self.train_set.classes) // CALIBRATION_BATCH)
             step = max(1, count // CALIBRATION_BATCHES)
@@ -260,8 +263,11 @@ class _Run:
         state.losses, state.epoch_seconds = [], 0.0
         return epoch
 
-    def _predict(self, resolution: int) -> NDArray[np.int64]:
-        batches = self.val_set.prepared(resolution, self.model.config.resize, VALIDATION_BATCH)
+    def _prepared(self, examples: Examples, resolution: Resolution, batch: int) -> Iterator[LabelledBatch]:
+        return examples.prepared(resolution, self.model.config.resize, batch, self.model.config.fill)
+
+    def _predict(self, resolution: Resolution) -> NDArray[np.int64]:
+        batches = self._prepared(self.val_set, resolution, VALIDATION_BATCH)
         return np.concatenate([self.learner.predict(images) for images, _ in batches])
 
     def _not_finite(self, loss: float) -> str:

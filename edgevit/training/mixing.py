@@ -11,7 +11,7 @@ from edgevit.training.spec import TrainSpec
 
 
 class Mixing:
-    """(pixels [batch, R, R, 3] in 0..255, targets [batch, classes]) -> the same, mixed.
+    """(pixels [batch, H, W, 3] in 0..255, targets [batch, classes]) -> the same, mixed.
 
     Where both mixup and cutmix are on, each batch gets one of them, by the toss of a coin (as in DeiT).
     """

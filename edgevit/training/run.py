@@ -26,11 +26,12 @@ from edgevit.training.spec import TrainSpec
 from edgevit.training.state import FILE, State, first_difference, read
 from edgevit.training.teacher import Teacher, build_cnn, check_teacher, open_teacher, train_cnn
 from edgevit.training.training_request import TrainingRequest
+from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.wording import counted
 
 SYNTHETIC_VALIDATION = 1000
 SHRINK_FOR = 0.875
-"""Pictures are kept at the ladder's top over this: what a crop policy needs, and room for random crops."""
+"""Pictures are kept at the ladder's largest sides over this: what a crop policy needs, and room for random crops."""
 
 
 class Listener(Protocol):
@@ -93,7 +94,7 @@ def run(
     taught = {}
     if teacher is not None:
         size = teacher.resolution or max(ladder)
-        taught = {"model": request.teacher, "resolution": size, "top1": teacher.top1(val_set, size, config.resize)}
+        taught = {"model": request.teacher, **size.to_fields(), "top1": teacher.top1(val_set, size, config)}
         listener.note(f"the teacher names {taught['top1']:.1%} of the validation pictures rightly, at {size} px")
     epochs = [Epoch.from_dict(each) for each in state.epochs] if state else []
 
@@ -157,9 +158,9 @@ def _asked(request: TrainingRequest, spec: TrainSpec, config: ViTConfig, example
     }
 
 
-def _synthetic(request: TrainingRequest, spec: TrainSpec, ladder: tuple[int, ...]) -> tuple[Examples, Examples]:
-    """Dials drawn at the ladder's largest resolution; the validation set has a seed of its own."""
-    size = max(ladder)
+def _synthetic(request: TrainingRequest, spec: TrainSpec, ladder: tuple[Resolution, ...]) -> tuple[Examples, Examples]:
+    """Square dials, as large as the ladder's longest side; the validation set has a seed of its own."""
+    size = max(max(each.width, each.height) for each in ladder)
     return (
         ArrayExamples(*dials.dial_set(request.pictures, size, 2 * spec.seed), dials.LABELS),
         ArrayExamples(*dials.dial_set(SYNTHETIC_VALIDATION, size, 2 * spec.seed + 1), dials.LABELS),
@@ -167,10 +168,11 @@ def _synthetic(request: TrainingRequest, spec: TrainSpec, ladder: tuple[int, ...
 
 
 def _folder(
-    request: TrainingRequest, spec: TrainSpec, ladder: tuple[int, ...], listener: Listener
+    request: TrainingRequest, spec: TrainSpec, ladder: tuple[Resolution, ...], listener: Listener
 ) -> tuple[FolderExamples, FolderExamples]:
     train_pictures, val_pictures = training_sets(request.data, share=request.val_share, seed=spec.seed)
-    shrink_to = round(max(ladder) / SHRINK_FOR)
+    width, height = max(each.width for each in ladder), max(each.height for each in ladder)
+    shrink_to = Resolution(round(width / SHRINK_FOR), round(height / SHRINK_FOR))
     sets = FolderExamples(train_pictures, shrink_to), FolderExamples(val_pictures, shrink_to)
     skipped = [file for each in sets for file in each.skipped]
     if skipped and request.strict:
@@ -240,10 +242,10 @@ def _document(
         },
         "seconds": round(result.seconds, 1),
         "best_epoch": result.best.number,
-        "results": [{"resolution": resolution, "top1": top1} for resolution, top1 in result.best.top1.items()],
+        "results": [{**resolution.to_fields(), "top1": top1} for resolution, top1 in result.best.top1.items()],
         "epochs": [epoch.to_dict() for epoch in result.epochs],
         "classes": _classes(train_set, matrix),
-        "confusion": {"resolution": shown, "matrix": matrix.tolist()},
+        "confusion": {**shown.to_fields(), "matrix": matrix.tolist()},
     }
 
 

@@ -1,6 +1,6 @@
 """Teachers: trained Keras classifiers that a student listens to (Touvron et al. 2021, https://arxiv.org/abs/2012.12877).
 
-A teacher comes from a `.keras` file: an edgevit ViT, or any Keras classifier of square RGB pictures that takes raw
+A teacher comes from a `.keras` file: an edgevit ViT, or any Keras classifier of RGB pictures that takes raw
 pixels, 0 to 255, and gives logits or probabilities. Or it is a CNN of `keras.applications` by name, which gets a new
 head and learns the same pictures first: CNNs need fewer pictures than ViTs, which is the point of listening to one.
 """
@@ -16,13 +16,15 @@ import keras
 import numpy as np
 from keras import ops
 
+from edgevit.config import ViTConfig
 from edgevit.errors import ConfigError, ModelError, unknown_key
 from edgevit.model import ViT
 from edgevit.training.batches import MixedBatches
 from edgevit.training.examples import Examples
 from edgevit.training.spec import TrainSpec
+from edgevit_runtime.resolution import Resolution
 
-PROBE = 224
+PROBE = Resolution(224)
 BATCH = 64
 
 
@@ -46,20 +48,20 @@ CNNS: dict[str, Cnn] = {
 
 
 class Teacher:
-    """[batch, R, R, 3] raw pixels -> logits [batch, classes], in inference mode; any R where `resolution` is None."""
+    """[batch, H, W, 3] raw pixels -> logits [batch, classes], in inference mode; any size without a `resolution`."""
 
-    def __init__(self, model: Any, *, resolution: int | None, probabilities: bool) -> None:
+    def __init__(self, model: Any, *, resolution: Resolution | None, probabilities: bool) -> None:
         self.model, self.resolution, self._probabilities = model, resolution, probabilities
 
     def logits(self, images: Any) -> Any:
         outputs = ops.cast(self.model(images, training=False), "float32")
         return ops.log(ops.maximum(outputs, 1e-7)) if self._probabilities else outputs
 
-    def top1(self, examples: Examples, resolution: int, policy: str) -> float:
+    def top1(self, examples: Examples, resolution: Resolution, config: ViTConfig) -> float:
         """Accuracy on all examples, a fraction, at `resolution` or the only one it takes."""
         size = self.resolution or resolution
         hits = 0
-        for images, classes in examples.prepared(size, policy, BATCH):
+        for images, classes in examples.prepared(size, config.resize, BATCH, config.fill):
             hits += int((np.argmax(self.logits(images.astype(np.float32)), axis=1) == classes).sum())
         return hits / len(examples.classes)
 
@@ -77,11 +79,12 @@ def open_teacher(path: Path, classes: int, labels: tuple[str, ...]) -> Teacher:
         if known and labels and known != labels:
             raise ConfigError(f"the teacher {path} knows other classes: {_difference(known, labels)}")
     resolution = _resolution(model)
-    pixels = np.random.default_rng(0).uniform(0, 255, (4, resolution or PROBE, resolution or PROBE, 3))
+    probe = resolution or PROBE
+    pixels = np.random.default_rng(0).uniform(0, 255, (4, probe.height, probe.width, 3))
     try:
         outputs = np.asarray(model(pixels.astype(np.float32), training=False), np.float32)
     except Exception as error:
-        raise ModelError(f"the teacher {path} does not take square RGB pictures: {error!s:.200}") from error
+        raise ModelError(f"the teacher {path} does not take RGB pictures: {error!s:.200}") from error
     if outputs.shape != (4, classes):
         raise ConfigError(
             f"the teacher {path} gives outputs of shape {outputs.shape[1:]}, and there are {classes} classes"
@@ -90,12 +93,14 @@ def open_teacher(path: Path, classes: int, labels: tuple[str, ...]) -> Teacher:
     return Teacher(model, resolution=resolution, probabilities=probabilities)
 
 
-def _resolution(model: Any) -> int | None:
+def _resolution(model: Any) -> Resolution | None:
     """The one picture size that a model takes; None where it takes any."""
     if isinstance(model, ViT):
         return None
     shape = getattr(model, "input_shape", None)
-    return int(shape[1]) if isinstance(shape, tuple) and len(shape) == 4 and shape[1] else None
+    if not isinstance(shape, tuple) or len(shape) != 4 or not shape[1] or not shape[2]:
+        return None
+    return Resolution(int(shape[2]), int(shape[1]))
 
 
 def _difference(ours: tuple[str, ...], theirs: tuple[str, ...]) -> str:
@@ -118,7 +123,7 @@ def check_teacher(name: str, weights: str) -> None:
 
 
 def build_cnn(name: str, classes: int, weights: str, seed: int) -> keras.Model:
-    """A network by name with a new head: raw pixels [batch, R, R, 3] of any size -> logits [batch, classes].
+    """A network by name with a new head: raw pixels [batch, H, W, 3] of any size -> logits [batch, classes].
 
     weights: `imagenet` (which Keras downloads), `none`, or a weights file of the network without its top.
     Raises `ConfigError`.
@@ -164,7 +169,7 @@ class _Labelled(keras.utils.PyDataset):
 def train_cnn(
     model: keras.Model,
     examples: Examples,
-    resolution: int,
+    resolution: Resolution,
     spec: TrainSpec,
     *,
     on_step: Callable[[int, int, float], None] = lambda _done, _total, _loss: None,

@@ -7,16 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgevit.config import ViTConfig, check_resolution, nearest_resolution, variant_config
+from edgevit.config import ViTConfig, check_resolution, nearest_resolution
 from edgevit.errors import ConfigError
 from edgevit.files import check_writable
 from edgevit.training.presets import Preset, get_preset
 from edgevit.training.spec import TrainSpec
-from edgevit_runtime.preprocess.pipeline import DEFAULT_POLICY, parse_policy
+from edgevit.variants import variant_config
+from edgevit_runtime.preprocess.policy import DEFAULT_POLICY, parse_policy
+from edgevit_runtime.resolution import Resolution, as_resolutions
 
 SYNTHETIC = "synthetic"
-PHOTO_LADDER = (128, 160, 192, 224)
-SYNTHETIC_LADDER = (48, 64, 80, 96, 112, 128)
+PHOTO_LADDER = as_resolutions((128, 160, 192, 224))
+SYNTHETIC_LADDER = as_resolutions((48, 64, 80, 96, 112, 128))
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class TrainingRequest:
     preset: str | None = None
     variant: str | None = None
     start: Path | None = None
-    ladder: tuple[int, ...] = ()
+    ladder: tuple[Resolution, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     """Values for `TrainSpec` that go before the preset's."""
     stochastic_depth: float | None = None
@@ -116,11 +118,11 @@ class TrainingRequest:
     def variant_config(self) -> ViTConfig:
         return variant_config(self.variant or ("vit-nano" if self.synthetic else "vit-tiny"))
 
-    def resolutions(self, base: ViTConfig) -> tuple[int, ...]:
+    def resolutions(self, base: ViTConfig) -> tuple[Resolution, ...]:
         """The ladder. Raises `ResolutionError` for one that the patch does not divide."""
         default = SYNTHETIC_LADDER if self.synthetic else PHOTO_LADDER
         # With patches of 14: 126, 154, 196, 224. What somebody asked for is not touched.
-        ladder = self.ladder or base.ladder or tuple(sorted({nearest_resolution(each, base.patch) for each in default}))
+        ladder = self.ladder or base.ladder or as_resolutions(nearest_resolution(each, base.patch) for each in default)
         for resolution in ladder:
             check_resolution(resolution, base.patch)
         return ladder

@@ -9,9 +9,10 @@ from safetensors.numpy import save_file
 
 from edgevit.checkpoints import import_checkpoint
 from edgevit.checkpoints.formats import FORMATS
-from edgevit.config import HALF, IMAGENET_MEAN, IMAGENET_STD, VARIANTS, variant_config
+from edgevit.config import HALF, IMAGENET_MEAN, IMAGENET_STD
 from edgevit.errors import CheckpointError, ConfigError
 from edgevit.model import build
+from edgevit.variants import VARIANTS, variant_config
 from support.foreign_checkpoints import to_flax, to_timm, to_transformers, transformers_config, write_json
 
 IMAGENET = {"image_mean": IMAGENET_MEAN, "image_std": IMAGENET_STD}

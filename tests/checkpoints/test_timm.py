@@ -6,9 +6,9 @@ from safetensors.numpy import load_file, save_file
 
 from edgevit.checkpoints import import_checkpoint
 from edgevit.checkpoints.hub import variant_of
-from edgevit.config import variant_config
 from edgevit.errors import CheckpointError
 from edgevit.model import build, named_weights
+from edgevit.variants import variant_config
 from support.foreign_checkpoints import to_timm
 
 

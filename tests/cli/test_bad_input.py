@@ -13,9 +13,10 @@ from support.sample_pictures import random_picture
 @pytest.fixture
 def place(tmp_path, tiny_keras, tiny_tflite, class_folder, tiny_model):
     """A folder with good files and with every kind of bad one."""
-    from converters.graph.lowering import lower, model_arrays
-    from edgevit.config import variant_config
+    from converters.graph.folded import model_arrays
+    from converters.graph.lowering import lower
     from edgevit.model import build
+    from edgevit.variants import variant_config
 
     shutil.copy(tiny_keras, tmp_path / "good.keras")
     shutil.copy(tiny_tflite, tmp_path / "good.tflite")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from edgevit.cli.main import main
-from edgevit.latency.measurement import Profile
+from edgevit.latency.profile import Profile
 
 EVALUATION: dict[str, Any] = {
     "schema": "edgevit.evaluation/1",

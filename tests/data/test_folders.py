@@ -9,7 +9,7 @@ import pytest
 from edgevit.data.folders import PictureSet, decode, read_folder, split, training_sets
 from edgevit.data.labels import read_label_keys, read_labels
 from edgevit.errors import DataError, PictureError
-from edgevit_runtime.preprocess.pipeline import prepare
+from edgevit_runtime.preprocess.fitting import prepare
 from support.sample_pictures import LABELS, random_picture
 
 

@@ -10,7 +10,7 @@ from edgevit import variant_config
 from edgevit.errors import BudgetError
 from edgevit.latency.budget import predict, predicted_resolution, recommend
 from edgevit.latency.curve import fit
-from edgevit.latency.measurement import Profile
+from edgevit.latency.profile import Profile
 from support.profiles import profile_of
 
 Measured = Callable[[dict[int, float]], Profile]

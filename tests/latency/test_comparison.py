@@ -12,8 +12,8 @@ import pytest
 from edgevit.cli.main import main
 from edgevit.errors import DocumentError, ProfileError, SlowerError
 from edgevit.latency.comparison import Comparison, device_names, read_profiles
-from edgevit.latency.measurement import Profile
 from edgevit.latency.measuring_conditions import Doubt
+from edgevit.latency.profile import Profile
 
 Measured = Callable[[dict[int, float]], Profile]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from edgevit import variant_config
-from edgevit.config import VARIANTS, ViTConfig
+from edgevit.config import ViTConfig
 from edgevit.errors import ResolutionError
 from edgevit.latency.cost import Cost, block_cost, cost, parameters
+from edgevit.variants import VARIANTS
 
 
 def products(config: ViTConfig, resolution: int) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:

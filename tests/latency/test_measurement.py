@@ -16,7 +16,8 @@ from rich.console import Console
 from edgevit.devices.profiling import device
 from edgevit.documents import Record, parse_document
 from edgevit.errors import BudgetError, ConfigError, DocumentError, ProfileError, ResolutionError
-from edgevit.latency.measurement import Profile, assemble, profile_from, read_profile, unmet
+from edgevit.latency.profile import Profile, unmet
+from edgevit.latency.profile_document import assemble, profile_from, read_profile
 from edgevit.report.accuracies import Accuracies
 from edgevit.report.html.page import render
 from edgevit.report.text.profile_tables import profile_view

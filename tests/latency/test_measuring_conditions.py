@@ -13,10 +13,11 @@ from rich.console import Console
 
 from edgevit.documents import Record
 from edgevit.errors import BudgetError, DocumentError, ProfileError
-from edgevit.latency.measurement import Profile, assemble, read_profile
+from edgevit.latency.profile import Profile
+from edgevit.latency.profile_document import assemble, read_profile
 from edgevit.report.accuracies import Accuracies
 from edgevit.report.html.page import render
-from edgevit.report.text import formatting
+from edgevit.report.text import marks
 from edgevit.report.text.profile_tables import profile_view
 
 Answer = Callable[[dict[int, float]], dict[str, Any]]
@@ -104,7 +105,8 @@ def test_marks_are_shown(warm: dict[str, Any]) -> None:
     shown = text_of(profile)
     assert "?5.20 (5.10–5.72)" in shown
     assert "48 → 72 (80) 1500" in shown
-    assert "? doubtful: 160; the clock was lower than it can be (1500 MHz, at best 1800)." in shown
+    assert "? doubtful: 160; the clock was lower than it can be: better cooling, or " in shown
+    assert "(1500 MHz, at best 1800)." in shown
     assert "Paused 3 times to cool, 42 s together." in shown
     assert (
         "120 s without a pause at 224 on 4 threads: 12.0 ms at first, 16.0 ms at the end, 25 % of the speed lost; "
@@ -167,17 +169,17 @@ def test_documents_of_before_are_read(answer: Answer) -> None:
     assert all(point.trusted and point.conditions is None for point in profile.points)
     assert (profile.series, profile.cooling, profile.sustained) == ((profile,), None, None)
     assert "°C" not in text_of(profile)
-    assert formatting.doubts(profile) == []
+    assert marks.doubts(profile) == []
 
 
 def test_more_threads_than_cores(answer: Answer) -> None:
     document = answer({96: 2.0, 128: 3.3})
     document["device"]["cores"], document["threads"] = 2, 2
-    assert formatting.doubts(assemble(Record(document, "x.json"))) == []
+    assert marks.doubts(assemble(Record(document, "x.json"))) == []
     document["threads"] = 9
     profile = assemble(Record(document, "x.json"))
     line = "? 9 threads on 2 cores wait for one another: --threads 2 is the most that makes sense"
-    assert formatting.doubts(profile) == [line]
+    assert marks.doubts(profile) == [line]
     assert f"{line}." in text_of(profile)
 
 
@@ -185,7 +187,7 @@ def test_a_reason_that_holds_for_all(answer: Answer) -> None:
     document = answer({96: 2.0, 128: 3.3})
     for point, others in zip(document["points"], (0.9, 1.1), strict=True):
         point["doubtful"] = [{"why": "load", "detail": f"others used {others} of 2 processors"}]
-    (line,) = formatting.doubts(assemble(Record(document, "x.json")))
+    (line,) = marks.doubts(assemble(Record(document, "x.json")))
     assert line == (
         "? doubtful: all; other processes wanted the processor: stop them (at 128: others used 1.1 of 2 processors)"
     )

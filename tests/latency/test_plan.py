@@ -12,8 +12,8 @@ import pytest
 
 from edgevit.errors import BudgetError, ConfigError, ProfileError
 from edgevit.latency.cost import Cost
-from edgevit.latency.measurement import Profile
 from edgevit.latency.plan import Candidate, Plan
+from edgevit.latency.profile import Profile
 from edgevit.latency.reliability import Reliability
 from edgevit.report.charts.canvas import ROLES, SERIES
 from edgevit.report.charts.plan_chart import plan_figure

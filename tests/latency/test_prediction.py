@@ -14,8 +14,9 @@ from edgevit import variant_config
 from edgevit.config import ViTConfig
 from edgevit.documents import Record
 from edgevit.errors import ProfileError, ResolutionError
-from edgevit.latency.measurement import Profile, assemble
 from edgevit.latency.prediction import PRIORS, Predictor, Rates, fit_rates
+from edgevit.latency.profile import Profile
+from edgevit.latency.profile_document import assemble
 from edgevit.latency.workload import shape_of, work
 from support.profiles import profile_of
 

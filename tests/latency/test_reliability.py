@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +11,15 @@ from pathlib import Path
 import pytest
 
 from edgevit.latency.comparison import Comparison
-from edgevit.latency.measurement import Profile
 from edgevit.latency.measuring_conditions import Doubt
+from edgevit.latency.profile import Profile
 from edgevit.latency.reliability import SURE, Reliability
 from edgevit.report.accuracies import Accuracies, Score, Series
 from edgevit.report.charts.canvas import ROLES
 from edgevit.report.html.page import render
+from edgevit.report.text.marks import REMEDIES, doubts
+from edgevit_runtime.measure import conditions
+from edgevit_runtime.measure.conditions import REASONS
 
 Run = Callable[..., tuple[int, str, str]]
 Measured = Callable[[dict[int, float]], Profile]
@@ -49,6 +53,18 @@ def test_of_several_each_reason_once() -> None:
     assert (SURE.mark, SURE.reason, SURE.to_dict()) == ("", None, {})
 
 
+def test_every_reason_has_its_words_and_a_remedy(busy: Profile) -> None:
+    assert list(REMEDIES) == list(REASONS)
+    source = Path(conditions.__file__).read_text(encoding="utf-8")
+    assert set(re.findall(r'Doubt\("(\w+)"', source)) == set(REASONS)
+    for why, words in REASONS.items():
+        point = replace(busy.points[0], doubtful=(Doubt(why, "as seen"),), stable=True)
+        assert point.trust.reason == f"? doubtful: {words}"
+        assert doubts(replace(busy, points=(point,))) == [f"? doubtful: all; {words}: {REMEDIES[why]} (as seen)"]
+    newer = replace(busy.points[0], doubtful=(Doubt("eclipse", "as seen"),), stable=True)
+    assert doubts(replace(busy, points=(newer,))) == ["? doubtful: all; eclipse (as seen)"]
+
+
 def test_plan(run: Run, file: Path, tmp_path: Path) -> None:
     code, out, _ = run("plan", file, "--budget-ms", "30", "--variants", "vit-micro", "--json", tmp_path / "plan.json")
     words = " ".join(out.split())
@@ -79,11 +95,11 @@ def test_predict(run: Run, file: Path, tmp_path: Path) -> None:
 
 
 def test_the_recommendation_and_the_curves_predictions(busy: Profile) -> None:
-    from edgevit.report.text import formatting
+    from edgevit.report.text import sentences
 
     found = busy.within(30.0).predicting([352])
     assert found.recommendation is not None
-    said = formatting.recommendation(found.recommendation)
+    said = sentences.recommendation(found.recommendation)
     assert f"288 (?~22.9 ms median, p90 25.2 ms); {WHY}. By the curve 304 would take ?~26.8 ms" in said
     document = found.to_dict()
     assert document["recommendation"]["doubtful"] == document["predictions"][0]["doubtful"] == ["load"]
@@ -137,7 +153,7 @@ def test_the_reports_headlines(busy: Profile) -> None:
 def test_the_curve_has_the_marks_of_its_points(busy: Profile, measured: Measured) -> None:
     from edgevit.report.charts.curve_charts import curve_figure
     from edgevit.report.charts.overlay_charts import latency_overlay
-    from edgevit.report.text import formatting
+    from edgevit.report.text import sentences
 
     stands = f"The curve stands on points that are marked, and so do its predictions: {WHY}."
     page = render(busy, Accuracies())
@@ -147,9 +163,7 @@ def test_the_curve_has_the_marks_of_its_points(busy: Profile, measured: Measured
     level = {each: 0.01 * ((each // 16) ** 2 + 1) for each in (96, 128, 160, 192, 224)}
     linear = replace(measured(level), points=tuple(replace(each, stable=False) for each in measured(level).points))
     assert linear.curve
-    assert formatting.crossover(replace(linear.curve, c_ms_per_token2=0.0), linear).startswith(
-        "~ No quadratic part was"
-    )
+    assert sentences.crossover(replace(linear.curve, c_ms_per_token2=0.0), linear).startswith("~ No quadratic part was")
     (axes,) = curve_figure(busy).axes
     drawn = {line.get_label(): list(line.get_xdata()) for line in axes.get_lines()}
     assert drawn["? doubtful; ~ not settled in the time given"] == [point.tokens for point in busy.points]

@@ -12,7 +12,7 @@ from edgevit import variant_config
 from edgevit.config import ViTConfig
 from edgevit.errors import ProfileError
 from edgevit.latency.cost import Cost, cost
-from edgevit.latency.measurement import Profile
+from edgevit.latency.profile import Profile
 from edgevit.latency.shape_options import reshaped
 from edgevit.latency.workload import KINDS, shape_of, work
 from support.profiles import profile_of

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from edgevit.config import VARIANTS, variant_config
 from edgevit.errors import ConfigError, ModelError, ResolutionError
 from edgevit.model import build, load, named_weights, save
+from edgevit.variants import VARIANTS, variant_config
 
 # Parameters at 224 px and 1000 classes; the papers' tables and timm's listing agree on these.
 PUBLISHED = {

@@ -11,8 +11,8 @@ def weights(model):
     return {name: np.asarray(each) for name, each in named_weights(model).items()}
 
 
-def images(size=64):
-    return np.random.default_rng(0).integers(0, 256, (2, size, size, 3)).astype(np.uint8)
+def images(height=64, width=None):
+    return np.random.default_rng(0).integers(0, 256, (2, height, width or height, 3)).astype(np.uint8)
 
 
 def test_the_same_shape_is_the_same_model(tiny_model):
@@ -34,6 +34,17 @@ def test_positions_move_to_another_grid(tiny_model):
     target = build(tiny_model.config.with_(base_resolution=96), seed=1)
     transfer(tiny_model, target, keep_head=True)
     np.testing.assert_allclose(target(images(96)), tiny_model(images(96)), atol=1e-4)
+
+
+def test_positions_move_to_a_rectangle(tiny_model):
+    """And from there to one that stands upright."""
+    wide = build(tiny_model.config.with_(base_resolution="80x48"), seed=1)
+    transfer(tiny_model, wide, keep_head=True)
+    assert wide.positions.positions.shape == (1 + 5 * 3, tiny_model.config.width)
+    np.testing.assert_allclose(wide(images(48, 80)), tiny_model(images(48, 80)), atol=1e-4)
+    upright = build(tiny_model.config.with_(base_resolution="48x80"), seed=1)
+    transfer(wide, upright, keep_head=True)
+    np.testing.assert_allclose(upright(images(80, 48)), wide(images(80, 48)), atol=1e-4)
 
 
 def test_a_distillation_token_starts_as_the_class_token(tiny_model):

@@ -48,7 +48,8 @@ def test_missing_empty_and_foreign_files(tmp_path):
 
 
 def test_tflite_without_manifest(tiny_model, tmp_path):
-    from converters.graph.lowering import lower, model_arrays
+    from converters.graph.folded import model_arrays
+    from converters.graph.lowering import lower
 
     path = tmp_path / "plain.tflite"
     path.write_bytes(lower(tiny_model.config, model_arrays(tiny_model), 32))

@@ -12,8 +12,9 @@ from edgevit.config import ViTConfig
 from edgevit.documents import Record
 from edgevit.latency.cost import Cost, cost
 from edgevit.latency.curve import fit
-from edgevit.latency.measurement import Profile, assemble
 from edgevit.latency.point import Point
+from edgevit.latency.profile import Profile
+from edgevit.latency.profile_document import assemble
 
 # DeiT-Tiny/16, `int8`, 1 thread, milliseconds (design page, section 5).
 DEIT_TINY_MS = {

@@ -7,7 +7,7 @@ from PIL import Image
 from edgevit.data.folders import decode, read_folder
 from edgevit.errors import DataError
 from edgevit.training import ArrayExamples, FolderExamples, examples
-from edgevit_runtime.preprocess.pipeline import prepare
+from edgevit_runtime.preprocess.fitting import prepare
 from support.sample_pictures import LABELS, random_picture
 
 

@@ -8,6 +8,7 @@ loop; and it tells neither 10th and 90th percentiles (5th and 95th stand in) nor
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from edgevit.devices.adb.phone_installation import TOP, PhoneInstallation
 from edgevit.documents import Record
 from edgevit.errors import ConfigError, DeviceError, ProfileError
 from edgevit_runtime import read_manifest
-from edgevit_runtime.manifest import Signature
 from edgevit_runtime.measure.profile import SECONDS
+from edgevit_runtime.resolution import ResolutionLike, as_resolution, as_resolutions
+from edgevit_runtime.signature import Signature
 
 __all__ = ["measure", "parse"]
 
@@ -35,19 +37,19 @@ def measure(
     artefact: Path,
     binary: Path,
     *,
-    resolutions: tuple[int, ...] = (),
+    resolutions: Sequence[ResolutionLike] = (),
     threads: int = 1,
     cpus: tuple[int, ...] = (),
     seconds: float | None = None,
 ) -> Record:
-    """Sends binary and artefact, and runs the one on each of `resolutions` (pixels; empty: all) of the other.
+    """Sends binary and artefact, and runs the one on each of `resolutions` (empty: all) of the other.
 
     Raises `ConfigError` where `binary` is no file, `DeviceError` and `ProfileError` where it does not do its work.
     """
     if not binary.is_file():
         raise ConfigError(f"--benchmark-model: no such file: {binary}")
     manifest = read_manifest(artefact)
-    signatures = [manifest.signature(each) for each in sorted(set(resolutions or manifest.resolutions))]
+    signatures = [manifest.signature(each) for each in as_resolutions(resolutions or manifest.resolutions)]
     (program, _), (graph, _) = phone.send(binary, "benchmark"), phone.send(artefact, "artefacts")
     phone.device.run(["chmod", "755", program], timeout_s=SHORT_S)
     seconds = SECONDS if seconds is None else seconds
@@ -104,7 +106,7 @@ def parse(text: str) -> tuple[dict[str, Any], float]:
 
 def _point(signature: Signature, latency: dict[str, Any]) -> dict[str, Any]:
     return {
-        "resolution": signature.resolution,
+        **as_resolution(signature.resolution).to_fields(),
         "tokens": signature.tokens,
         "macs": dict(signature.macs),
         "latency_ms": latency,

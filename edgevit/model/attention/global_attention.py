@@ -28,13 +28,26 @@ class GlobalAttention(keras.layers.Layer):
         self.built = True
 
     def call(self, tokens: Any) -> Any:
+        queries, keys, values = self._by_head(tokens)
+        mixed = ops.matmul(self._weights(queries, keys), values)
+        mixed = ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (-1, tokens.shape[1], self.width))
+        return self.output_projection(mixed)
+
+    def weights_of(self, tokens: Any) -> Any:
+        """[batch, N, width] -> how much each token looks at every other, [batch, heads, N, N]."""
+        queries, keys, _ = self._by_head(tokens)
+        return self._weights(queries, keys)
+
+    def _by_head(self, tokens: Any) -> tuple[Any, Any, Any]:
+        """Queries, keys and values, each [batch, heads, N, head width]."""
         count, head_width = tokens.shape[1], self.width // self.heads
         qkv = ops.reshape(self.qkv(tokens), (-1, count, 3 * self.heads, head_width))
-        queries, keys, values = ops.split(ops.transpose(qkv, (0, 2, 1, 3)), 3, axis=1)  # each [batch, heads, N, head]
-        scores = ops.matmul(queries * head_width**-0.5, ops.transpose(keys, (0, 1, 3, 2)))
-        mixed = ops.matmul(ops.softmax(scores, axis=-1), values)
-        mixed = ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (-1, count, self.width))
-        return self.output_projection(mixed)
+        queries, keys, values = ops.split(ops.transpose(qkv, (0, 2, 1, 3)), 3, axis=1)
+        return queries, keys, values
+
+    def _weights(self, queries: Any, keys: Any) -> Any:
+        scores = ops.matmul(queries * (self.width // self.heads) ** -0.5, ops.transpose(keys, (0, 1, 3, 2)))
+        return ops.softmax(scores, axis=-1)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "width": self.width, "heads": self.heads}

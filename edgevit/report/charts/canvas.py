@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, Literal
@@ -28,7 +27,6 @@ __all__ = [
     "drawable",
     "frame",
     "legend",
-    "named_ticks",
     "png",
     "style",
     "svg",
@@ -168,17 +166,6 @@ def frame(axes: Axes, below: str, beside: str) -> None:
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(ROLES["muted"])
-
-
-def named_ticks(values: Sequence[int], axes: Axes) -> list[int]:
-    """Those of the ascending `values` to name on a level axis, so that no names touch; the ends are among them."""
-    wide = axes.get_window_extent().width / axes.figure.dpi  # inches
-    room = 0.28 / wide * (values[-1] - values[0])
-    named = [values[0]]
-    for each in reversed(values[1:]):
-        if all(abs(each - other) > room for other in named):
-            named.append(each)
-    return sorted(named)
 
 
 def _is_narrow(figure: Any) -> bool:

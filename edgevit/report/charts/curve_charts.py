@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgevit.latency.curve import Curve
-from edgevit.latency.measurement import Profile
+from edgevit.latency.profile import Profile
 from edgevit.report.accuracies import Accuracies
-from edgevit.report.charts.canvas import ROLES, WIDE, drawable, frame, legend, named_ticks, style
-from edgevit.report.text import formatting
+from edgevit.report.charts.canvas import ROLES, WIDE, drawable, frame, legend, style
+from edgevit.report.charts.resolution_axis import across, axis_title, name_resolutions, named_ticks
+from edgevit.report.text import formatting, marks, sentences
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +53,7 @@ def combined_figure(profile: Profile, accuracies: Accuracies) -> Figure:
     panels = 2 if accuracies.series else 1
     with style():
         figure = Figure(figsize=((1.72 if panels == 2 else 1.0) * WIDE, _HEIGHT + 0.35), layout="constrained")
-        title = fill(drawable(formatting.subject(profile)), 140 if panels == 2 else 78)
+        title = fill(drawable(sentences.subject(profile)), 140 if panels == 2 else 78)
         figure.suptitle(title, x=0.012, ha="left", color=ROLES["ink"], fontsize=10.5, weight="bold")
         grid = figure.add_gridspec(1, panels, width_ratios=(1.25, 1.0)[:panels], wspace=0.06)
         _draw_curve(figure.add_subplot(grid[0]), profile)
@@ -84,7 +85,7 @@ def _draw_curve(axes: Axes, profile: Profile) -> None:
         markeredgewidth=0.8,
         elinewidth=1.2,
         capsize=2.5,
-        label=f"measured: median, {formatting.spread(points)}",
+        label=f"measured: median, {marks.spread(points)}",
         zorder=5,
     )
     if marked := [point for point in points if not point.trusted]:
@@ -96,7 +97,7 @@ def _draw_curve(axes: Axes, profile: Profile) -> None:
             markerfacecolor=ROLES["paper"],
             markeredgecolor=ROLES["ink"],
             zorder=5.5,
-            label=formatting.short_marks(marked),
+            label=marks.short_marks(marked),
         )
     _mark_budget(axes, profile, top)
     axes.set_xlim(0.0, right)
@@ -110,7 +111,7 @@ def _draw_parts(axes: Axes, profile: Profile, curve: Curve, right: float) -> Non
     constant = np.full_like(tokens, curve.a_ms)
     linear = constant + curve.b_ms_per_token * tokens
     whole = linear + curve.c_ms_per_token2 * tokens**2
-    axes.plot(tokens, whole, color=ROLES["quadratic"], linewidth=1.8, label=formatting.equation(curve, profile))
+    axes.plot(tokens, whole, color=ROLES["quadratic"], linewidth=1.8, label=sentences.equation(curve, profile))
     axes.plot(tokens, linear, color=ROLES["linear"], linewidth=1.0)
     for role, low, high, label in (
         ("quadratic", linear, whole, "c·N²: pairs of tokens (attention)"),
@@ -128,7 +129,7 @@ def _mark_crossover(axes: Axes, curve: Curve, patch: int, right: float) -> None:
     late = crossing > 0.6 * right  # then the text stands before the line, so that it stays inside
     axes.plot([crossing, crossing], [0.0, height], color=ROLES["ink"], linewidth=1.0, linestyle=_DOTS)
     axes.annotate(
-        f"b·N = c·N² at N = {crossing:.0f} (≈ {resolution:.0f} px)",
+        f"b·N = c·N² at N = {crossing:.0f} (a square of {resolution:.0f})",
         (crossing, 0.0),
         xytext=(-5 if late else 5, 4),
         textcoords="offset points",
@@ -177,16 +178,20 @@ def _mark_budget(axes: Axes, profile: Profile, top: float) -> None:
 def _resolutions_above(axes: Axes, profile: Profile) -> None:
     """The measured resolutions on the upper edge; names that would touch are left out, the ends are kept."""
     above = axes.secondary_xaxis("top")
-    named = named_ticks([point.tokens for point in profile.points], axes)
-    labels = [str(point.resolution) if point.tokens in named else "" for point in profile.points]
-    above.set_xticks([point.tokens for point in profile.points], labels)
+    places: dict[int, list[str]] = {}
+    for point in profile.points:
+        places.setdefault(point.tokens, []).append(str(point.resolution))
+    names = ["\n".join(each) for each in places.values()]
+    named = named_ticks(list(places), names, axes)
+    above.set_xticks(list(places), [name if index in named else "" for index, name in enumerate(names)])
     above.set_xlabel("resolution, pixels", color=ROLES["muted"])
     above.tick_params(color=ROLES["muted"], labelcolor=ROLES["muted"], labelsize=8.5, length=3)
     above.spines["top"].set_visible(False)
 
 
 def _draw_accuracy(axes: Axes, profiles: Sequence[Profile], accuracies: Accuracies) -> None:
-    frame(axes, "resolution, pixels", "top-1 accuracy, %")
+    scores = [score for series in accuracies.series for score in series.scores]
+    frame(axes, axis_title(score.resolution for score in scores), "top-1 accuracy, %")
     artefact = accuracies.of(profiles[0])
     others = 0
     # The artefact last and solid, the others hollow and larger: where two agree, both are seen.
@@ -196,7 +201,7 @@ def _draw_accuracy(axes: Axes, profiles: Sequence[Profile], accuracies: Accuraci
             (role, marker, line), size, inside = _OTHERS[others % len(_OTHERS)], 8.0, "paper"
             others += 1
         axes.plot(
-            [score.resolution for score in series.scores],
+            [across(score.resolution) for score in series.scores],
             [100.0 * score.top1 for score in series.scores],
             marker=marker,
             linestyle=line,
@@ -206,19 +211,17 @@ def _draw_accuracy(axes: Axes, profiles: Sequence[Profile], accuracies: Accuraci
             linewidth=1.5,
             label=drawable(accuracies.label(series, *profiles)),
         )
-    scores = [score for series in accuracies.series for score in series.scores]
     low, high = 100.0 * min(score.top1 for score in scores), 100.0 * max(score.top1 for score in scores)
     margin = 0.08 * (high - low) + 1.0
     axes.set_ylim(max(0.0, low - margin), min(100.5, high + margin))
-    axes.set_xticks(named_ticks(sorted({score.resolution for score in scores}), axes))
+    name_resolutions(axes, (score.resolution for score in scores))
     found = profiles[0].recommendation if len(profiles) == 1 else None
     if found and found.point:
-        axes.axvline(
-            found.point.resolution, color=ROLES["pick"], linewidth=1.3, linestyle=_DOTS, zorder=0, gid="budget-line"
-        )
+        place = across(found.point.resolution)
+        axes.axvline(place, color=ROLES["pick"], linewidth=1.3, linestyle=_DOTS, zorder=0, gid="budget-line")
         axes.annotate(
             f"largest under {found.budget_ms:g} ms",
-            (found.point.resolution, 0.0),
+            (place, 0.0),
             xycoords=("data", "axes fraction"),
             xytext=(-4, 6),
             textcoords="offset points",

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgevit.latency.comparison import Comparison
-from edgevit.latency.measurement import Profile
-from edgevit.report.charts.canvas import ROLES, SERIES, WIDE, drawable, frame, legend, named_ticks, style
+from edgevit.latency.profile import Profile
+from edgevit.report.charts.canvas import ROLES, SERIES, WIDE, drawable, frame, legend, style
+from edgevit.report.charts.resolution_axis import across, axis_title, name_resolutions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,13 +31,12 @@ def latency_overlay(together: Comparison, width: float = WIDE) -> Figure:
         figure = Figure(figsize=(width, _HEIGHT), layout="constrained")
         axes = figure.add_subplot()
         log = max(medians) > _STEEP * min(medians)
-        frame(axes, "resolution, pixels", "latency, ms (logarithmic)" if log else "latency, ms")
+        frame(axes, axis_title(together.resolutions), "latency, ms (logarithmic)" if log else "latency, ms")
         for index, (label, profile) in enumerate(zip(together.labels, together.profiles, strict=True)):
             role, marker, line = SERIES[index % len(SERIES)]
-            across = [point.resolution for point in profile.points]
             axes.plot(*_curve(profile), color=ROLES[role], linestyle=line, linewidth=1.4)
             axes.errorbar(
-                across,
+                [across(point.resolution) for point in profile.points],
                 [point.median_ms for point in profile.points],
                 yerr=(
                     [point.median_ms - point.p10_ms for point in profile.points],
@@ -51,7 +51,7 @@ def latency_overlay(together: Comparison, width: float = WIDE) -> Figure:
             )
             marked = [point for point in profile.points if not point.trusted]
             axes.plot(
-                [point.resolution for point in marked],
+                [across(point.resolution) for point in marked],
                 [point.median_ms for point in marked],
                 marker,
                 markersize=5.5,
@@ -66,7 +66,7 @@ def latency_overlay(together: Comparison, width: float = WIDE) -> Figure:
             axes.yaxis.set_minor_formatter(NullFormatter())
         else:
             axes.set_ylim(bottom=0.0)
-        axes.set_xticks(named_ticks(together.resolutions, axes))
+        name_resolutions(axes, together.resolutions)
         legend(axes, "upper left")
     return figure
 
@@ -78,16 +78,23 @@ def memory_figure(together: Comparison, width: float = WIDE) -> Figure:
     with style():
         figure = Figure(figsize=(width, 0.6 * _HEIGHT), layout="constrained")
         axes = figure.add_subplot()
-        frame(axes, "resolution, pixels", "peak memory, MB")
+        frame(axes, axis_title(together.resolutions), "peak memory, MB")
         for index, (label, profile) in enumerate(zip(together.labels, together.profiles, strict=True)):
             role, marker, line = SERIES[index % len(SERIES)]
             known = [(each.resolution, each.peak_rss_bytes / 1e6) for each in profile.points if each.peak_rss_bytes]
             if known:
-                across, up = zip(*known, strict=True)
-                axes.plot(across, up, color=ROLES[role], marker=marker, linestyle=line, label=drawable(label))
+                places, up = zip(*known, strict=True)
+                axes.plot(
+                    list(map(across, places)),
+                    up,
+                    color=ROLES[role],
+                    marker=marker,
+                    linestyle=line,
+                    label=drawable(label),
+                )
         peaks = [each.peak_rss_bytes or 0 for profile in together.profiles for each in profile.points]
         axes.set_ylim(0.0, 1.15 * max(peaks) / 1e6)
-        axes.set_xticks(named_ticks(together.resolutions, axes))
+        name_resolutions(axes, together.resolutions)
         if len(together.profiles) > 1:
             legend(axes, "best")
     return figure
@@ -96,7 +103,8 @@ def memory_figure(together: Comparison, width: float = WIDE) -> Figure:
 def _curve(profile: Profile) -> tuple[list[float], list[float]]:
     """The fitted curve between the measured ends; the points themselves where there is none."""
     if profile.curve is None:
-        return [float(each.resolution) for each in profile.points], [each.median_ms for each in profile.points]
-    across = np.linspace(profile.points[0].resolution, profile.points[-1].resolution, 160)
-    tokens = (across / profile.patch) ** 2 + profile.points[0].prefix
-    return [float(each) for each in across], [profile.curve.predict(float(each)) for each in tokens]
+        return [across(each.resolution) for each in profile.points], [each.median_ms for each in profile.points]
+    smallest, largest = profile.points[0].resolution, profile.points[-1].resolution
+    places = np.linspace(across(smallest), across(largest), 160)
+    tokens = (places / profile.patch) ** 2 + profile.points[0].prefix
+    return [float(each) for each in places], [profile.curve.predict(float(each)) for each in tokens]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgevit.latency.plan import Plan
 from edgevit.report.charts.canvas import ROLES, SERIES, WIDE, drawable, frame, legend, style
-from edgevit.report.text import formatting
+from edgevit.report.text import marks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,7 +70,7 @@ def plan_figure(plan: Plan, width: float = WIDE) -> Figure:
                     label=None if named else drawable(f"{name} (predicted)" if predicted else name),
                 )
                 named = True
-        if hollow := formatting.short_marks(plan.candidates):
+        if hollow := marks.short_marks(plan.candidates):
             axes.plot(
                 [],
                 [],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from edgevit.latency.sustained_run import Sustained
 from edgevit.report.charts.canvas import ROLES, WIDE, frame, style
-from edgevit.report.text import formatting
+from edgevit.report.text import formatting, sentences
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +48,7 @@ def sustained_figure(run: Sustained, width: float = WIDE) -> Figure:
 
 def describe_sustained(run: Sustained) -> str:
     """The picture in words, for who cannot see it."""
-    return f"Latency over time: {formatting.sustained(run)}"
+    return f"Latency over time: {sentences.sustained(run)}"
 
 
 def _draw_latency(axes: Axes, run: Sustained) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgevit.report.charts.canvas import ROLES, drawable, frame, png, style
+from edgevit_runtime.resolution import as_resolutions
 from edgevit_runtime.wording import counted
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _draw_accuracy(axes: Axes, epochs: Sequence[Mapping[str, Any]]) -> None:
     from matplotlib import colormaps
 
     frame(axes, "epoch", "validation top-1, %")
-    resolutions = sorted({int(resolution) for epoch in epochs for resolution in epoch["top1"]})
+    resolutions = as_resolutions(resolution for epoch in epochs for resolution in epoch["top1"])
     ramp = colormaps["plasma"](np.linspace(0.0, 0.85, len(resolutions)))  # has no green: that is the kept epoch's
     for resolution, colour in zip(resolutions, ramp, strict=True):
         key = str(resolution)

@@ -16,7 +16,8 @@
 
   function pick(series, budget) {
     const fitting = series.points.filter((point) => point.median <= budget);
-    return fitting.reduce((best, point) => (best && best.resolution > point.resolution ? best : point), null);
+    const better = (a, b) => b.tokens > a.tokens || (b.tokens === a.tokens && b.median < a.median);
+    return fitting.reduce((best, point) => (best && !better(best, point) ? best : point), null);
   }
 
   function notes(series, chosen, budget) {
@@ -56,7 +57,7 @@
     card.classList.toggle("missed", !chosen);
     const big = card.querySelector(".big");
     big.textContent = chosen ? chosen.resolution : "none";
-    big.classList.remove("long");
+    big.classList.toggle("long", big.textContent.length > 5);
     card.querySelector(".what").textContent =
       chosen ? `is the largest resolution under ${round(budget)} ms` : `no resolution fits ${round(budget)} ms`;
     card.querySelectorAll(".note").forEach((note) => note.remove());
@@ -67,7 +68,7 @@
       card.lastElementChild.append(note);
     }
     document.querySelectorAll(`tr[data-series="${index}"]`).forEach((row) => {
-      row.classList.toggle("chosen", Boolean(chosen) && Number(row.dataset.resolution) === chosen.resolution);
+      row.classList.toggle("chosen", Boolean(chosen) && row.dataset.resolution === chosen.resolution);
       row.classList.toggle("over", Number(row.dataset.median) > budget);
     });
   }

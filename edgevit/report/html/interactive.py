@@ -14,7 +14,7 @@ from markupsafe import Markup
 from edgevit.latency.comparison import Comparison
 from edgevit.latency.plan import Plan
 from edgevit.report.accuracies import Accuracies
-from edgevit.report.text import formatting
+from edgevit.report.text import formatting, sentences
 from edgevit.report.text.plan_table import best, costs, doubts
 from edgevit.statistics import margin
 from edgevit_runtime.wording import counted
@@ -44,7 +44,8 @@ def state(
             {
                 "points": [
                     {
-                        "resolution": point.resolution,
+                        "resolution": str(point.resolution),
+                        "tokens": point.tokens,
                         "median": point.median_ms,
                         "p90": point.p90_ms,
                         "top1": top1,
@@ -80,7 +81,7 @@ def state(
             }
             for plan in plans
         ],
-        "late": formatting.LATE,
+        "late": sentences.LATE,
         "charts": dict(charts),
     }
     # In an element of text only "</" could end it early.

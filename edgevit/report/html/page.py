@@ -9,7 +9,7 @@ from typing import Any
 
 from edgevit.errors import EdgeViTError
 from edgevit.latency.comparison import Comparison, apart, device_names
-from edgevit.latency.measurement import Profile
+from edgevit.latency.profile import Profile
 from edgevit.report.accuracies import Accuracies, Agreement
 from edgevit.report.candidates import make_plans
 from edgevit.report.charts.canvas import DARK, ROLES
@@ -19,7 +19,7 @@ from edgevit.report.charts.plan_chart import plan_figure
 from edgevit.report.charts.responsive_chart import picture
 from edgevit.report.html.interactive import script_hash, script_text, state
 from edgevit.report.html.profile_section import section
-from edgevit.report.text import formatting
+from edgevit.report.text import formatting, marks, sentences
 from edgevit.report.text.comparison_table import ratio
 from edgevit.report.text.plan_table import choice
 from edgevit_runtime.wording import counted
@@ -47,7 +47,7 @@ def render(profiles: Profile | Sequence[Profile], accuracies: Accuracies, *, tit
     drawn = [*sections, *plans, *([overlay] if overlay else [])]
     charts = {name: chart for each in drawn for name, chart in each["charts"].items()}
     return environment.get_template("report.html.jinja").render(
-        title=title or (_title(together) if several else f"{formatting.artefact(first)} on {formatting.place(first)}"),
+        title=title or (_title(together) if several else f"{sentences.artefact(first)} on {first.place}"),
         several=several,
         sections=sections,
         light=ROLES,
@@ -73,7 +73,8 @@ def _source(name: str) -> str:
 def _title(together: Comparison) -> str:
     """What the profiles have in common, or else how many there are."""
     several = f"{len(together.profiles)} profiles"
-    artefacts, places = ({fact(each) for each in together.profiles} for fact in (formatting.artefact, formatting.place))
+    artefacts = {sentences.artefact(each) for each in together.profiles}
+    places = {each.place for each in together.profiles}
     if len(artefacts) == 1:
         return f"{several} of {artefacts.pop()}"
     if len(places) > 1:
@@ -93,11 +94,11 @@ def _overlay(together: Comparison) -> dict[str, Any]:
         for index, profile in enumerate(together.profiles):
             point = profile.point(resolution)
             times = ratio(together, index, resolution) if index and together.at(index, resolution) else ""
-            cells.append(("–" if point is None else f"{formatting.mark(point)}{formatting.ms(point.median_ms)}", times))
+            cells.append(("–" if point is None else f"{point.trust.mark}{formatting.ms(point.median_ms)}", times))
         rows.append((resolution, cells))
     means = [together.ratio(index) for index in range(len(columns))]
     return {
-        "marks": formatting.marks(each for profile in together.profiles for each in profile.points),
+        "marks": marks.marks(each for profile in together.profiles for each in profile.points),
         "svg": drawn.svg,
         "charts": drawn.charts,
         "columns": columns,

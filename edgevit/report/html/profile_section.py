@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from edgevit.latency.measurement import Profile
 from edgevit.latency.point import Point
+from edgevit.latency.profile import Profile
 from edgevit.latency.reliability import Reliability
 from edgevit.report.accuracies import Accuracies, Series
 from edgevit.report.charts.curve_charts import curve_figure
 from edgevit.report.charts.responsive_chart import picture
 from edgevit.report.charts.sustained_chart import describe_sustained, sustained_figure
 from edgevit.report.operator_shares import operator_rows, operators_doubt
-from edgevit.report.text import formatting
+from edgevit.report.text import formatting, marks, sentences
 from edgevit.statistics import margin
+from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.wording import counted
 
 __all__ = ["section"]
@@ -25,7 +26,7 @@ __all__ = ["section"]
 class Row:
     """One resolution of the report's table, as text; `parts` are the shares of a, b·N and c·N² in percent."""
 
-    resolution: int
+    resolution: Resolution
     cells: tuple[str | None, ...]
     """None in the place of the bar."""
     parts: tuple[tuple[str, float], ...]
@@ -48,19 +49,19 @@ def section(index: int, label: str, profile: Profile, accuracies: Accuracies) ->
         "missed": profile.recommendation is not None and profile.recommendation.point is None,
         "curve_svg": drawn.svg,
         "charts": drawn.charts,
-        "equation": formatting.equation(curve, profile) if curve else None,
+        "equation": sentences.equation(curve, profile) if curve else None,
         "findings": _findings(profile),
         "columns": _columns(profile, accuracies),
         "rows": _rows(profile, accuracies),
         "operators": operators,
         "operators_doubt": operators_doubt(operators),
         "sustained_svg": _sustained_svg(index, profile),
-        "sustained": formatting.sustained(profile.sustained) if profile.sustained else None,
-        "cooling": formatting.cooling(profile),
+        "sustained": sentences.sustained(profile.sustained) if profile.sustained else None,
+        "cooling": sentences.cooling(profile),
         "machine": _machine(profile),
-        "doubts": formatting.doubts(profile),
-        "remarks": formatting.remarks(profile),
-        "unstable": formatting.unstable(profile),
+        "doubts": marks.doubts(profile),
+        "remarks": sentences.remarks(profile),
+        "unstable": marks.unstable(profile),
     }
 
 
@@ -73,7 +74,7 @@ def _sustained_svg(index: int, profile: Profile) -> str | None:
 
 
 def _details(profile: Profile) -> str:
-    parts = [profile.recipe, formatting.threads(profile)]
+    parts = [profile.recipe, sentences.threads(profile)]
     return " · ".join(parts + ([f"measured {profile.measured_at[:10]}"] if profile.measured_at else []))
 
 
@@ -82,7 +83,7 @@ def _headline(profile: Profile, accuracies: Accuracies) -> dict[str, Any]:
     first, last = profile.points[0], profile.points[-1]
     found = profile.recommendation
     if found is None:
-        span = f"{formatting.marked(first.median_ms, first.trust)} – {formatting.marked(last.median_ms, last.trust)} ms"
+        span = f"{marks.marked(first.median_ms, first.trust)} – {marks.marked(last.median_ms, last.trust)} ms"
         return {
             "big": span,
             "what": f"median latency from {first.resolution} to {last.resolution}",
@@ -92,19 +93,22 @@ def _headline(profile: Profile, accuracies: Accuracies) -> dict[str, Any]:
     shown = found.point or min(profile.points, key=lambda point: point.median_ms)
     if found.point is None:
         big, what = "none", f"no resolution fits {found.budget_ms:g} ms"
-        took = formatting.marked(shown.median_ms, shown.trust)
+        took = marks.marked(shown.median_ms, shown.trust)
         notes.append(f"The fastest measured one, {shown.resolution}, takes {took} ms (median).")
         notes += _reasons(shown)
     else:
         big, what = str(found.point.resolution), f"is the largest resolution under {found.budget_ms:g} ms"
         over = ", which is over the budget" if found.point.p90_ms > found.budget_ms else ""
-        median, p90 = formatting.marked(found.point.median_ms, found.point.trust), formatting.ms(found.point.p90_ms)
+        median, p90 = (
+            marks.marked(found.point.median_ms, found.point.trust),
+            formatting.ms(found.point.p90_ms),
+        )
         notes.append(f"{median} ms median; the slowest tenth takes {p90} ms or more{over}.")
         notes += _reasons(found.point)
         notes += _most_accurate(found.point, profile, accuracies)
     if found.predicted:
-        notes.append(f"{formatting.predicted(found.predicted)}.")
-        stands = formatting.curve_trust(profile)
+        notes.append(f"{sentences.predicted(found.predicted)}.")
+        stands = marks.curve_trust(profile)
         if stands and Reliability.of_all(each.trust for each in profile.points) != shown.trust:  # which was told above
             notes.append(f"{stands}.")
     return {"big": big, "what": what, "notes": notes}
@@ -132,9 +136,9 @@ def _most_accurate(chosen: Point, profile: Profile, accuracies: Accuracies) -> l
         for p in profile.points
         if p.median_ms <= budget_ms and (top1 := series.top1(p.resolution)) is not None
     ]
-    best, point = max(fitting, key=lambda each: (each[0], -each[1].resolution))
+    best, point = max(fitting, key=lambda each: (each[0], -each[1].tokens))
     if best > own:
-        took = formatting.marked(point.median_ms, point.trust)
+        took = marks.marked(point.median_ms, point.trust)
         notes.append(
             f"{point.resolution} takes {took} ms and is more accurate: {formatting.top1(best, series.images)}"
             f"{formatting.untold(best, own, series.images)}."
@@ -143,7 +147,7 @@ def _most_accurate(chosen: Point, profile: Profile, accuracies: Accuracies) -> l
     quick = [p for top1, p in fitting if p.median_ms < chosen.median_ms and own - top1 <= margin(own, series.images)]
     if quick:
         faster = min(quick, key=lambda each: each.median_ms)
-        took = formatting.marked(faster.median_ms, faster.trust)
+        took = marks.marked(faster.median_ms, faster.trust)
         notes.append(
             f"{formatting.not_told(series.images)} {chosen.resolution} from {faster.resolution}, which takes {took} ms."
         )
@@ -154,11 +158,11 @@ def _findings(profile: Profile) -> list[str]:
     curve = profile.curve
     if curve is None:
         return [f"No curve: {profile.curve_note}."] if profile.curve_note else []
-    quadratic = f"{formatting.crossover(curve, profile)}."
+    quadratic = f"{sentences.crossover(curve, profile)}."
     if curve.crossover_tokens is not None:
-        quadratic += f" {formatting.shares(curve, profile)}."
-    stands = formatting.curve_trust(profile)
-    return [f"{formatting.fit_quality(curve, profile)}.", quadratic, *([f"{stands}."] if stands else [])]
+        quadratic += f" {sentences.shares(curve, profile)}."
+    stands = marks.curve_trust(profile)
+    return [f"{sentences.fit_quality(curve, profile)}.", quadratic, *([f"{stands}."] if stands else [])]
 
 
 def _describe_curve(profile: Profile) -> str:
@@ -171,7 +175,7 @@ def _describe_curve(profile: Profile) -> str:
 
 def _columns(profile: Profile, accuracies: Accuracies) -> list[str]:
     """What is looked for first stands first: a phone shows the beginning of a row."""
-    columns = ["resolution", "median ms", f"{formatting.spread(profile.points)} ms"]
+    columns = ["resolution", "median ms", f"{marks.spread(profile.points)} ms"]
     columns += ["top-1"] if accuracies.of(profile) else []
     columns += ["peak MB", "tokens"]
     if profile.curve:
@@ -195,14 +199,17 @@ def _rows(profile: Profile, accuracies: Accuracies) -> list[Row]:
 
 
 def _cells(point: Point, profile: Profile, series: Series | None) -> tuple[str | None, ...]:
-    cells: list[str | None] = [str(point.resolution), f"{formatting.mark(point)}{formatting.ms(point.median_ms)}"]
+    cells: list[str | None] = [
+        str(point.resolution),
+        f"{point.trust.mark}{formatting.ms(point.median_ms)}",
+    ]
     cells += [f"{formatting.ms(point.p10_ms)}–{formatting.ms(point.p90_ms)}"]
     if series:
         top1 = series.top1(point.resolution)
         cells += ["–" if top1 is None else formatting.top1(top1, series.images)]
     cells += ["–" if point.peak_rss_bytes is None else formatting.mega(point.peak_rss_bytes), str(point.tokens)]
     if curve := profile.curve:
-        error = curve.left_out_error(point.tokens)
+        error = curve.left_out_error(point.resolution)
         cells += [formatting.ms(curve.predict(point.tokens)), "–" if error is None else f"{100 * error:+.1f} %"]
         cells += [formatting.percent(curve.quadratic_share(point.tokens)), None]
     return (*cells, formatting.mega(point.macs.linear_macs), formatting.mega(point.macs.attention_macs))

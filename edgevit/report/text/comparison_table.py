@@ -15,7 +15,8 @@ from rich.text import Text
 
 from edgevit.latency.comparison import Comparison
 from edgevit.latency.point import TENTHS
-from edgevit.report.text import formatting
+from edgevit.report.text import formatting, marks
+from edgevit_runtime.resolution import Resolution
 
 __all__ = ["comparison_view"]
 
@@ -59,7 +60,7 @@ def _table(comparison: Comparison, headings: Sequence[str]) -> Table:
         row = [str(resolution)]
         for index, profile in enumerate(comparison.profiles):
             point = profile.point(resolution)
-            row.append("–" if point is None else f"{formatting.mark(point)}{formatting.ms(point.median_ms)}")
+            row.append("–" if point is None else f"{point.trust.mark}{formatting.ms(point.median_ms)}")
             if index:
                 row.append(ratio(comparison, index, resolution))
         table.add_row(*row)
@@ -79,13 +80,13 @@ def _lines(comparison: Comparison, first: str) -> list[str]:
     """What ratios, brackets and marks mean, and what was found slower; `first` is what the first profile is called."""
     lines, several = [], len(comparison.profiles) > 1
     points = [point for profile in comparison.profiles for point in profile.points]
-    spread = formatting.spread(points)
+    spread = marks.spread(points)
     if several:
         lines.append(
             f"Ratios are to {first}; in brackets: within the scatter ({spread}) of the runs; all: geometric mean."
         )
-    if marks := formatting.marks(points):
-        lines.append(f"{'; '.join(marks)}: the report says more.")
+    if meanings := marks.marks(points):
+        lines.append(f"{'; '.join(meanings)}: the report says more.")
     if comparison.limit is not None and several:
         slower = comparison.slower()
         verdict = f"{len(slower)} points are" if len(slower) > 1 else "one point is" if slower else "nothing is"
@@ -95,7 +96,7 @@ def _lines(comparison: Comparison, first: str) -> list[str]:
     return lines
 
 
-def ratio(comparison: Comparison, index: int, resolution: int) -> str:
+def ratio(comparison: Comparison, index: int, resolution: Resolution) -> str:
     """The ratio as text; `!` where it is slower than allowed."""
     found = comparison.at(index, resolution)
     if found is None:

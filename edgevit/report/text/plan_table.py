@@ -11,7 +11,7 @@ from rich.text import Text
 
 from edgevit.latency.plan import Candidate, Plan
 from edgevit.latency.reliability import Reliability
-from edgevit.report.text import formatting
+from edgevit.report.text import formatting, marks, sentences
 from edgevit.report.text.column_widths import Shortened
 
 __all__ = ["best", "choice", "costs", "doubts", "latency", "plan_view"]
@@ -56,7 +56,7 @@ def _cells(each: Candidate, sized: bool) -> list[str]:
     """All but device and model; `sized`: with the file's MB."""
     worth = formatting.mega(each.worth) if each.top1 is None else formatting.top1(each.top1, each.images)
     cells = [each.recipe, str(each.resolution), str(each.tokens)]
-    cells += [formatting.marked(each.latency_ms, each.trust), formatting.ms(each.late_ms), worth]
+    cells += [marks.marked(each.latency_ms, each.trust), formatting.ms(each.late_ms), worth]
     cells += [formatting.size(each.size_bytes)] * sized
     return [*cells, "extrapolated" if each.extrapolated else "predicted" if each.predicted else ""]
 
@@ -81,7 +81,7 @@ def choice(plan: Plan) -> str:
     if plan.chosen is None:
         return f"Nothing fits {plan.budget_ms:g} ms{plan.where}"
     late = plan.budget_ms is not None and plan.chosen.late(plan.budget_ms)
-    what = f"{costs(plan.chosen, plan)}{f'; {formatting.LATE}' if late else ''}{doubts(plan.chosen, plan)}"
+    what = f"{costs(plan.chosen, plan)}{f'; {sentences.LATE}' if late else ''}{doubts(plan.chosen, plan)}"
     return f"{best(plan)} within {plan.budget_ms:g} ms{plan.where}: {what}"
 
 
@@ -118,7 +118,7 @@ def _alike(each: Candidate, plan: Plan) -> str:
 
 def latency(each: Candidate) -> str:
     """`11.2 ms median, p90 12.3 ms`, or what is predicted."""
-    typical = formatting.marked(each.latency_ms, each.trust)
+    typical = marks.marked(each.latency_ms, each.trust)
     if each.predicted:
         how = "extrapolated" if each.extrapolated else "predicted"
         return f"{typical} ms {how}, up to {formatting.ms(each.late_ms)} ms"

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from edgevit.config import ViTConfig
 from edgevit.latency.prediction import Estimate, Predictor
-from edgevit.report.text import formatting
+from edgevit.report.text import formatting, marks, sentences
 from edgevit_runtime.wording import counted
 
 __all__ = ["prediction_view", "shape"]
@@ -20,7 +20,7 @@ __all__ = ["prediction_view", "shape"]
 def prediction_view(predictor: Predictor, config: ViTConfig, estimates: Sequence[Estimate]) -> RenderableType:
     """A row a resolution: the latency and its range; below, what it stands on."""
     first = predictor.profiles[0]
-    title = f"{shape(config)} · {first.recipe} · {formatting.threads(first)} · {formatting.place(first)}, predicted"
+    title = f"{shape(config)} · {first.recipe} · {sentences.threads(first)} · {first.place}, predicted"
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title_justify="left", title_style="bold")
     table.title = title
     for header in ("res.", "N", "MMACs\nlinear", "MMACs\nattention", "predicted\nms", "range\nms"):
@@ -29,10 +29,14 @@ def prediction_view(predictor: Predictor, config: ViTConfig, estimates: Sequence
         macs = formatting.mega(each.work.linear_macs), formatting.mega(each.work.attention_macs)
         span = f"{formatting.ms(each.low_ms)}–{formatting.ms(each.high_ms)}"
         table.add_row(
-            str(each.resolution), str(each.tokens), *macs, formatting.marked(each.predicted_ms, predictor.trust), span
+            str(each.resolution),
+            str(each.tokens),
+            *macs,
+            marks.marked(each.predicted_ms, predictor.trust),
+            span,
         )
     sources = ", ".join(
-        f"{formatting.artefact(profile)} ({shape(measured)}, {counted(len(profile.points), 'resolution')})"
+        f"{sentences.artefact(profile)} ({shape(measured)}, {counted(len(profile.points), 'resolution')})"
         for profile, measured in zip(predictor.profiles, predictor.shapes, strict=True)
     )
     lines = [f"From {sources}; it fits its own points within {formatting.percent(predictor.fit_error, 1)}."]

@@ -8,10 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from edgevit.latency.curve import Curve
-from edgevit.latency.measurement import Profile
 from edgevit.latency.point import Point
+from edgevit.latency.profile import Profile
 from edgevit.report.operator_shares import operator_rows, operators_doubt
-from edgevit.report.text import formatting
+from edgevit.report.text import formatting, marks, sentences
 
 __all__ = ["operators_view", "profile_table", "profile_view"]
 
@@ -23,29 +23,29 @@ def profile_view(profile: Profile) -> RenderableType:
     """
     rendered = [_series_view(each) for each in profile.series]
     lines = [f"No curve: {profile.curve_note}." if profile.curve_note else None]
-    lines += [f"{paused}." if (paused := formatting.cooling(profile)) else None]
-    lines += [f"{formatting.sustained(profile.sustained)}." if profile.sustained else None]
-    lines += [f"{remark}." for remark in formatting.remarks(profile)]
+    lines += [f"{paused}." if (paused := sentences.cooling(profile)) else None]
+    lines += [f"{sentences.sustained(profile.sustained)}." if profile.sustained else None]
+    lines += [f"{remark}." for remark in sentences.remarks(profile)]
     return Group(*rendered, *(Text(line) for line in lines if line))
 
 
 def _series_view(profile: Profile) -> RenderableType:
-    lines = [f"{line}." for line in formatting.doubts(profile)]
-    if unstable := formatting.unstable(profile):
+    lines = [f"{line}." for line in marks.doubts(profile)]
+    if unstable := marks.unstable(profile):
         lines.append(f"{unstable}.")
     if curve := profile.curve:
-        lines += [f"{formatting.equation(curve, profile)}   ({formatting.fit_quality(curve, profile)})"]
-        lines += [f"{formatting.crossover(curve, profile)}."]
-        lines += [f"{formatting.shares(curve, profile)}."] if curve.crossover_tokens is not None else []
+        lines += [f"{sentences.equation(curve, profile)}   ({sentences.fit_quality(curve, profile)})"]
+        lines += [f"{sentences.crossover(curve, profile)}."]
+        lines += [f"{sentences.shares(curve, profile)}."] if curve.crossover_tokens is not None else []
     for each in profile.predictions:
         where = ", outside the measured resolutions" if each.extrapolated else ""
-        predicted = formatting.marked(each.predicted_ms, each.trust)
+        predicted = marks.marked(each.predicted_ms, each.trust)
         lines.append(f"Predicted at {each.resolution} (N = {each.tokens}): {predicted} ms{where}.")
-    if stands := formatting.curve_trust(profile):
+    if stands := marks.curve_trust(profile):
         lines.append(f"{stands}.")
     rendered: list[RenderableType] = [profile_table(profile), *map(Text, lines), *operators_view(profile)]
     if found := profile.recommendation:
-        rendered.append(Text(f"{formatting.recommendation(found)}.", style="bold green" if found.point else "bold red"))
+        rendered.append(Text(f"{sentences.recommendation(found)}.", style="bold green" if found.point else "bold red"))
     return Group(*rendered)
 
 
@@ -75,8 +75,14 @@ def operators_view(profile: Profile) -> list[RenderableType]:
 def profile_table(profile: Profile) -> Table:
     """One row a resolution; the columns of the curve only where there is one. The recommended row is bold."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title_justify="left", title_style="bold")
-    table.title = formatting.subject(profile)
-    headers = ["res.", "N", "MMACs\nlinear", "MMACs\nattention", f"median ({formatting.spread(profile.points)})\nms"]
+    table.title = sentences.subject(profile)
+    headers = [
+        "res.",
+        "N",
+        "MMACs\nlinear",
+        "MMACs\nattention",
+        f"median ({marks.spread(profile.points)})\nms",
+    ]
     if profile.curve:
         headers += ["fitted\nms", "N²\nshare", "left-out\nerror"]
     if heat := any(point.conditions and point.conditions.hottest_c is not None for point in profile.points):
@@ -97,11 +103,11 @@ def profile_table(profile: Profile) -> Table:
 
 def _row(point: Point, curve: Curve | None) -> list[str]:
     spread = f"{formatting.ms(point.p10_ms)}–{formatting.ms(point.p90_ms)}"
-    median = f"{formatting.marked(point.median_ms, point.trust)} ({spread})"
+    median = f"{marks.marked(point.median_ms, point.trust)} ({spread})"
     row = [str(point.resolution), str(point.tokens)]
     row += [formatting.mega(point.macs.linear_macs), formatting.mega(point.macs.attention_macs), median]
     if curve:
-        error = curve.left_out_error(point.tokens)
+        error = curve.left_out_error(point.resolution)
         row += [formatting.ms(curve.predict(point.tokens)), formatting.percent(curve.quadratic_share(point.tokens))]
         row += ["–" if error is None else f"{100 * error:+.1f} %"]
     return row

@@ -7,12 +7,14 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from edgevit_runtime.resolution import as_resolutions
+
 COLUMNS = ("epoch", "loss", "learning_rate", "images_per_s", "seconds")
 
 
 def history_csv(epochs: Sequence[Mapping[str, Any]]) -> str:
     """One line an epoch; `top1_224` for each resolution of any epoch. What an epoch lacks is an empty cell."""
-    resolutions = sorted({int(resolution) for epoch in epochs for resolution in epoch["top1"]})
+    resolutions = as_resolutions(resolution for epoch in epochs for resolution in epoch["top1"])
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow([*COLUMNS, *(f"top1_{resolution}" for resolution in resolutions)])

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edgevit.report.text.command_lines import command_line
+from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.wording import counted
 
 MOST_CLASSES = 20
@@ -29,7 +30,7 @@ class EpochLike(Protocol):
     @property
     def images_per_s(self) -> float: ...
     @property
-    def top1(self) -> Mapping[int, float]: ...
+    def top1(self) -> Mapping[Resolution, float]: ...
 
 
 def epoch_line(epoch: EpochLike, total: int) -> str:

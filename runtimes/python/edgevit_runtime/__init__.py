@@ -15,19 +15,24 @@ from edgevit_runtime.version import __version__
 
 if TYPE_CHECKING:
     from edgevit_runtime.manifest import Manifest, read_manifest
-    from edgevit_runtime.model import ClassScore, Model, Result
+    from edgevit_runtime.model import Model
+    from edgevit_runtime.resolution import Resolution
+    from edgevit_runtime.tasks.classify import Classification, ClassScore
+    from edgevit_runtime.tasks.features import PictureFeatures
     from edgevit_runtime.verify.self_test import SelfTestResult, SignatureCheck
 
 __all__ = [
     "ArtefactError",
     "BackendError",
     "ClassScore",
+    "Classification",
     "EdgeViTError",
     "Manifest",
     "Model",
     "PictureError",
+    "PictureFeatures",
+    "Resolution",
     "ResolutionError",
-    "Result",
     "SelfTestResult",
     "SignatureCheck",
     "__version__",
@@ -36,12 +41,14 @@ __all__ = [
 
 # Loaded when first used, so that whoever needs only the errors (`edgevit --help`) does not pay for numpy.
 _HOMES = {
+    "ClassScore": "tasks.classify",
+    "Classification": "tasks.classify",
     "Manifest": "manifest",
     "Model": "model",
-    "ClassScore": "model",
-    "Result": "model",
-    "SelfTestResult": "selftest",
-    "SignatureCheck": "selftest",
+    "PictureFeatures": "tasks.features",
+    "Resolution": "resolution",
+    "SelfTestResult": "verify.self_test",
+    "SignatureCheck": "verify.self_test",
     "read_manifest": "manifest",
 }
 

@@ -8,13 +8,15 @@ resolution itself ran often enough lately, its own percentile counts.
 
 from __future__ import annotations
 
+import json
 import math
 import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from edgevit_runtime.errors import EdgeViTError
+from edgevit_runtime.errors import EdgeViTError, ResolutionError
+from edgevit_runtime.resolution import Resolution, as_resolution
 
 WINDOW = 40
 """Latencies that are remembered of a resolution: the 95th percentile is then the third largest."""
@@ -31,18 +33,21 @@ DWELL_SECONDS = 1.0
 class Budget:
     """Chooses among the ladder. Not safe for several threads: `Model` holds its lock around it.
 
-    medians_ms: what each resolution took when it was measured, resolution -> ms.
+    medians_ms: what each resolution took when it was measured, resolution -> ms. Of several with as many pixels, such
+    as 320x192 and 192x320, the fastest alone is chosen from: no other of them buys anything.
     """
 
     def __init__(
-        self, budget_ms: float, medians_ms: Mapping[int, float], clock: Callable[[], float] = time.monotonic
+        self, budget_ms: float, medians_ms: Mapping[Resolution, float], clock: Callable[[], float] = time.monotonic
     ) -> None:
         if not budget_ms > 0:
             raise EdgeViTError(f"budget_ms must be above 0, not {budget_ms}")
         self.budget_ms = budget_ms
-        self._medians = dict(sorted(medians_ms.items()))
+        self._medians = _fastest_of_each_size(medians_ms)
         self._clock = clock
-        self._seen: dict[int, deque[tuple[float, float]]] = {each: deque(maxlen=WINDOW) for each in self._medians}
+        self._seen: dict[Resolution, deque[tuple[float, float]]] = {
+            each: deque(maxlen=WINDOW) for each in self._medians
+        }
         self._wait = DWELL_SECONDS
         self._since = clock()
         self._warned = False
@@ -54,7 +59,7 @@ class Budget:
         """Whether 19 of 20 inferences at the chosen resolution are within the budget, by what was seen lately."""
         return self.expected_ms(self.resolution) <= self.budget_ms
 
-    def expected_ms(self, resolution: int) -> float:
+    def expected_ms(self, resolution: Resolution) -> float:
         """The 95th percentile to be expected at a resolution now."""
         own = self._fresh(resolution)
         if len(own) >= TRUSTED:
@@ -66,8 +71,8 @@ class Budget:
         slower = middle / self._medians[self.resolution]
         return self._medians[resolution] * slower + (_share(here, 0.95) - middle)
 
-    def record(self, resolution: int, latency_ms: float) -> None:
-        """Takes note of an inference, and chooses again. A resolution too slow to have been measured says nothing."""
+    def record(self, resolution: Resolution, latency_ms: float) -> None:
+        """Takes note of an inference, and chooses again. One that it does not choose from says nothing."""
         if resolution not in self._seen:
             return
         now = self._clock()
@@ -94,17 +99,43 @@ class Budget:
                 stacklevel=4,
             )
 
-    def _fits(self, resolution: int) -> bool:
+    def _fits(self, resolution: Resolution) -> bool:
         return self.expected_ms(resolution) <= MARGIN * self.budget_ms
 
-    def _move(self, resolution: int) -> None:
+    def _move(self, resolution: Resolution) -> None:
         self.resolution = resolution
         self._since = self._clock()
         self._seen[resolution].clear()  # judged anew, by what happens now
 
-    def _fresh(self, resolution: int) -> list[float]:
+    def _fresh(self, resolution: Resolution) -> list[float]:
         oldest = self._clock() - FRESH_SECONDS
         return [value for at, value in self._seen[resolution] if at >= oldest]
+
+
+def latencies_to_json(medians_ms: Mapping[Resolution, float]) -> str:
+    """`{"96": 2.0, "320x192": 5.1}`: what a device keeps of a measurement."""
+    return json.dumps({str(resolution): median for resolution, median in medians_ms.items()})
+
+
+def latencies_from_json(text: bytes | str) -> dict[Resolution, float]:
+    """What `latencies_to_json` wrote. Raises `ValueError` for anything else."""
+    try:
+        kept = {as_resolution(key): float(value) for key, value in json.loads(text).items()}
+    except (AttributeError, OverflowError, TypeError, ResolutionError) as error:
+        raise ValueError(f"no latencies by resolution: {text!r}") from error
+    if not all(0 < each < math.inf for each in kept.values()):
+        raise ValueError(f"latencies must be above 0: {text!r}")
+    return kept
+
+
+def _fastest_of_each_size(medians_ms: Mapping[Resolution, float]) -> dict[Resolution, float]:
+    """Ascending by pixels; of equally fast ones the upright one stays."""
+    kept: dict[int, tuple[Resolution, float]] = {}
+    for resolution, median in sorted(medians_ms.items()):
+        known = kept.setdefault(resolution.pixels, (resolution, median))
+        if median < known[1]:
+            kept[resolution.pixels] = resolution, median
+    return dict(kept.values())
 
 
 def _share(values: list[float], share: float) -> float:

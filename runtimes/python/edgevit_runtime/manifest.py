@@ -1,4 +1,7 @@
-"""The manifest: what an artefact says of itself. JSON in the TFLite metadata buffer `EDGEVIT_MANIFEST`."""
+"""The manifest: what an artefact says of itself. JSON in the TFLite metadata buffer `EDGEVIT_MANIFEST`.
+
+Its schema is runtimes/contract/manifest.schema.json; what is demanded here is what reading it takes.
+"""
 
 from __future__ import annotations
 
@@ -7,60 +10,28 @@ import mmap
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from edgevit_runtime.errors import ArtefactError, EdgeViTError, ResolutionError
-from edgevit_runtime.preprocess.pipeline import parse_policy
+from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
+from edgevit_runtime.signature import Signature, read_signature
+from edgevit_runtime.tasks import read_task
+from edgevit_runtime.tasks.task import Task
 from edgevit_runtime.verify.flatbuffer import DamagedError, Fields, Parser
 from edgevit_runtime.verify.integrity import SIZE_BYTES as SEAL_BYTES
 from edgevit_runtime.verify.tflite_schema import TABLES
 
 BUFFER_NAME = "EDGEVIT_MANIFEST"
-SCHEMA_VERSION = (1, 0)
-"""(major, minor): a reader refuses a newer major version and reads any minor one."""
+SCHEMA_VERSION = (2, 0)
+"""(major, minor): a reader refuses another major version and reads any minor one."""
 
-# Only what leads to the manifest is followed: `verify` looks at the rest before native code does.
+# Only what leads to the manifest is followed: `verifier` looks at the rest before native code does.
 _HEAD: dict[str, Fields] = {
     "Model": {number: (f"field {number}", "offset") for number in range(10)}
     | {number: TABLES["Model"][number] for number in (0, 4, 6)},
     "Buffer": TABLES["Buffer"],
     "Metadata": TABLES["Metadata"],
 }
-
-
-class Tensor(NamedTuple):
-    """An input or output: its name, dtype, shape, and where it is quantized, real = scale * (q - zero_point)."""
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-    scale: float = 0.0
-    zero_point: int = 0
-
-
-class SelfTest(NamedTuple):
-    """A picture by generator and seed, and the best classes' scores that the reference kernels gave for it."""
-
-    generator: str
-    seed: int
-    indices: tuple[int, ...]
-    scores: tuple[float, ...]
-    tolerance: float
-
-
-class Signature(NamedTuple):
-    """One task at one resolution."""
-
-    name: str
-    task: str
-    resolution: int
-    tokens: int
-    ops: int
-    partitions: int
-    macs: Mapping[str, int]
-    input: Tensor
-    outputs: tuple[Tensor, ...]
-    self_test: SelfTest
 
 
 @dataclass(frozen=True)
@@ -71,30 +42,39 @@ class Manifest:
     recipe: str
     variant: str
     patch: int
-    classes: int
-    labels: tuple[str, ...]
-    label_keys: tuple[str, ...]
-    """What else the classes are called, such as ImageNet's WNIDs; or empty."""
-    resize: str
-    default_resolution: int
+    default_resolution: Resolution
+    tasks: Mapping[str, Task]
+    """By name, in the file's order."""
     signatures: tuple[Signature, ...]
+    """By task, and ascending by resolution."""
     raw: Mapping[str, Any]
 
     @property
-    def resolutions(self) -> tuple[int, ...]:
-        """The ladder, ascending."""
-        return tuple(signature.resolution for signature in self.signatures)
+    def default_task(self) -> str:
+        """`classify` where the artefact does that, otherwise its first task."""
+        return "classify" if "classify" in self.tasks else next(iter(self.tasks))
 
-    def signature(self, resolution: int) -> Signature:
+    @property
+    def resolutions(self) -> tuple[Resolution, ...]:
+        """The ladder, ascending: that of the default task."""
+        return self.ladder(self.default_task)
+
+    def ladder(self, task: str) -> tuple[Resolution, ...]:
+        """A task's resolutions, ascending."""
+        return tuple(signature.resolution for signature in self.signatures if signature.task == task)
+
+    def signature(self, resolution: ResolutionLike, task: str | None = None) -> Signature:
+        """The signature of a task (None: the default one) at a resolution. Raises `ResolutionError`, `EdgeViTError`."""
+        task, wanted = task or self.default_task, as_resolution(resolution)
+        if task not in self.tasks:
+            raise EdgeViTError(f"the artefact has no task {task!r} (it holds {', '.join(self.tasks)})")
         for signature in self.signatures:
-            if signature.resolution == resolution:
+            if signature.resolution == wanted and signature.task == task:
                 return signature
-        if not isinstance(resolution, int):
-            raise ResolutionError(f"a resolution is a whole number of pixels, not {resolution!r}")
-        ladder = ", ".join(map(str, self.resolutions))
-        nearest = min(self.resolutions, key=lambda held: abs(held - resolution))
+        held = self.ladder(task)
+        nearest = min(held, key=lambda each: abs(each.width - wanted.width) + abs(each.height - wanted.height))
         raise ResolutionError(
-            f"the artefact has no resolution {resolution} (it holds {ladder}; the nearest is {nearest})"
+            f"the artefact has no resolution {wanted} (it holds {', '.join(map(str, held))}; the nearest is {nearest})"
         )
 
 
@@ -154,61 +134,36 @@ def parse_manifest(text: bytes) -> Manifest:
     except (ValueError, KeyError, TypeError, IndexError, RecursionError):
         raise ArtefactError("its manifest is damaged: not JSON with a schema version") from None
     if major != SCHEMA_VERSION[0]:
+        older = isinstance(major, int) and major < SCHEMA_VERSION[0]
         raise ArtefactError(
-            f"its manifest has schema version {major}, this runtime reads {SCHEMA_VERSION[0]}: upgrade edgevit-runtime"
+            f"its manifest has schema version {major}, this runtime reads {SCHEMA_VERSION[0]}: "
+            + ("convert the model again" if older else "upgrade edgevit-runtime")
         )
     try:
-        manifest = Manifest(
-            size_bytes=int(raw["size_bytes"]),
-            recipe=str(raw["recipe"]),
-            variant=str(raw["model"]["variant"]),
-            patch=int(raw["model"]["config"]["patch"]),
-            classes=int(raw["classes"]),
-            labels=tuple(map(str, raw["labels"])),
-            label_keys=tuple(map(str, raw.get("label_keys", ()))),
-            resize=str(raw["preprocessing"]["resize"]),
-            default_resolution=int(raw["default_resolution"]),
-            signatures=tuple(sorted(map(_signature, raw["signatures"]), key=lambda each: each.resolution)),
-            raw=raw,
-        )
-        parse_policy(manifest.resize)
-        if manifest.labels and len(manifest.labels) != manifest.classes:
-            raise ValueError(f"{len(manifest.labels)} labels for {manifest.classes} classes")
-        if manifest.label_keys and len(manifest.label_keys) != manifest.classes:
-            raise ValueError(f"{len(manifest.label_keys)} label keys for {manifest.classes} classes")
-        manifest.signature(manifest.default_resolution)
-    except (ValueError, OverflowError, KeyError, TypeError, EdgeViTError) as error:  # JSON's 1e999 is infinite
-        raise ArtefactError(f"its manifest is damaged: {error}") from error
+        return _read(raw)
+    except (ValueError, OverflowError, KeyError, TypeError, AttributeError, EdgeViTError) as error:
+        raise ArtefactError(f"its manifest is damaged: {error}") from error  # JSON's 1e999 is infinite
+
+
+def _read(raw: Mapping[str, Any]) -> Manifest:
+    signatures = [read_signature(each) for each in raw["signatures"]]
+    names = [signature.name for signature in signatures]
+    if len(set(names)) < len(names):
+        raise ValueError("two signatures of one name")
+    order = {name: number for number, name in enumerate(raw["tasks"])}
+    signatures.sort(key=lambda each: (order[each.task], each.resolution))
+    held = {name: [each for each in signatures if each.task == name] for name in order}
+    if not held or not all(held.values()):
+        raise ValueError("a task without signatures")
+    manifest = Manifest(
+        size_bytes=int(raw["size_bytes"]),
+        recipe=str(raw["recipe"]),
+        variant=str(raw["model"]["variant"]),
+        patch=int(raw["model"]["config"]["patch"]),
+        default_resolution=as_resolution(raw["default_resolution"]),
+        tasks={name: read_task(name, raw["tasks"][name], held[name]) for name in order},
+        signatures=tuple(signatures),
+        raw=raw,
+    )
+    manifest.signature(manifest.default_resolution)
     return manifest
-
-
-def _signature(raw: Mapping[str, Any]) -> Signature:
-    test = raw["self_test"]
-    return Signature(
-        name=str(raw["name"]),
-        task=str(raw["task"]),
-        resolution=int(raw["resolution"]),
-        tokens=int(raw["tokens"]),
-        ops=int(raw["ops"]),
-        partitions=int(raw["partitions"]),
-        macs={"linear": int(raw["macs"]["linear"]), "attention": int(raw["macs"]["attention"])},
-        input=_tensor(raw["input"]),
-        outputs=tuple(map(_tensor, raw["outputs"])),
-        self_test=SelfTest(
-            generator=str(test["generator"]),
-            seed=int(test["seed"]),
-            indices=tuple(map(int, test["indices"])),
-            scores=tuple(map(float, test["scores"])),
-            tolerance=float(test["tolerance"]),
-        ),
-    )
-
-
-def _tensor(raw: Mapping[str, Any]) -> Tensor:
-    return Tensor(
-        name=str(raw["name"]),
-        dtype=str(raw["dtype"]),
-        shape=tuple(map(int, raw["shape"])),
-        scale=float(raw.get("scale", 0.0)),
-        zero_point=int(raw.get("zero_point", 0)),
-    )

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import itertools
-import json
 import mmap
 import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from edgevit_runtime.engines import cache
 from edgevit_runtime.engines.interpreters import Array, check_int4, open_backend
 from edgevit_runtime.errors import ArtefactError, BackendError, EdgeViTError, PictureError
-from edgevit_runtime.manifest import Manifest, Signature, Tensor, read_manifest
-from edgevit_runtime.preprocess.pipeline import MAX_PIXELS, Picture, prepare
+from edgevit_runtime.manifest import Manifest, read_manifest
+from edgevit_runtime.preprocess.fitting import fit
+from edgevit_runtime.preprocess.pictures import MAX_PIXELS, SUFFIXES, Picture, load_picture, pictures_below
+from edgevit_runtime.resolution import Resolution, ResolutionLike
+from edgevit_runtime.signature import Signature, Tensor
+from edgevit_runtime.tasks.classify import Classifies
+from edgevit_runtime.tasks.features import GivesFeatures
+from edgevit_runtime.tasks.task import Answer, TaskT
 from edgevit_runtime.verify.integrity import check_seal
 
 if TYPE_CHECKING:
@@ -33,42 +37,14 @@ if TYPE_CHECKING:
 
 BUDGET_SECONDS = 1.0
 """What measuring the ladder for a budget may take, once for a device."""
-VERIFIER = 4
+VERIFIER = 5
 """Raised when the checks of `verify` change: what an older verifier let pass is looked at again."""
 AHEAD = 4
 """So many pictures are decoded before `classify_many` needs them."""
 
 
-@dataclass(frozen=True)
-class ClassScore:
-    """One class and its probability. `label` is the index as text where the artefact holds no labels."""
-
-    index: int
-    label: str
-    score: float
-
-
-@dataclass(frozen=True)
-class Result:
-    """The best classes, best first; the resolution that was used; the inference time without preprocessing.
-
-    budget_met: with `budget_ms`, whether 19 of 20 inferences are within it, by what was seen lately; otherwise None.
-    """
-
-    top: tuple[ClassScore, ...]
-    resolution: int
-    latency_ms: float
-    budget_met: bool | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """As `edgevit-run classify --json` prints it."""
-        top = [{"index": each.index, "label": each.label, "score": each.score} for each in self.top]
-        document = {"resolution": self.resolution, "latency_ms": self.latency_ms, "top": top}
-        return document if self.budget_met is None else {**document, "budget_met": self.budget_met}
-
-
-class Model:
-    """Opens a `.tflite` artefact made by `edgevit convert`.
+class Model(Classifies, GivesFeatures):
+    """Opens a `.tflite` artefact made by `edgevit convert`. Each task's methods are in its file under `tasks/`.
 
     Safe to share between threads: a lock lets one call at a time into the interpreter.
 
@@ -115,8 +91,8 @@ class Model:
         self.load_ms = (time.perf_counter() - start) * 1e3
         self._remember = weight_cache
         self._lock, self._measuring = threading.Lock(), threading.Lock()
-        self._budget: Budget | None = None
-        self._ran: set[int] = set()
+        self._budgets: dict[str, Budget] = {}
+        self._ran: set[str] = set()
         self._closed = False
         if not self._backend.proven:
             self._prove()
@@ -133,8 +109,17 @@ class Model:
             self._closed = True
             self._backend.close()
 
+    def __repr__(self) -> str:
+        tasks, ladder = ", ".join(self.tasks), ", ".join(map(str, self.resolutions))
+        return f"Model({self.path!r}: {self.manifest.variant}, {self.manifest.recipe}; {tasks}; at {ladder})"
+
     @property
-    def resolutions(self) -> tuple[int, ...]:
+    def tasks(self) -> tuple[str, ...]:
+        """What it can be asked: `classify`, `features`, …"""
+        return tuple(self.manifest.tasks)
+
+    @property
+    def resolutions(self) -> tuple[Resolution, ...]:
         """The ladder, ascending."""
         return self.manifest.resolutions
 
@@ -143,81 +128,90 @@ class Model:
         """(name, version) of the interpreter."""
         return self._backend.name, self._backend.version
 
-    def classify(self, picture: Picture, resolution: int | None = None, top_k: int = 5) -> Result:
-        """The best `top_k` classes of a path, a picture file's bytes, a Pillow picture or an array.
+    def task(self, kind: type[TaskT]) -> TaskT:
+        """The artefact's task of that kind. Raises `EdgeViTError` where it has none."""
+        for each in self.manifest.tasks.values():
+            if isinstance(each, kind):
+                return each
+        name = getattr(kind, "name", kind.__name__)
+        raise EdgeViTError(
+            f"{self.path} has no task {name} (it has {', '.join(self.tasks)}): "
+            f"convert the model with --task {','.join([*self.tasks, name])}"
+        )
 
-        Arrays are uint8 [height, width, 3] (1 and 4 channels and uint16 too) and need no Pillow.
-        Without a resolution it is the budget's, or the artefact's default.
-        Raises `PictureError` for an unreadable picture, `ResolutionError` for one that is not on the ladder.
-        """
-        if top_k < 1:
-            raise EdgeViTError(f"top_k must be 1 or more, not {top_k}")
-        return self._answer(self._prepared(picture, resolution), top_k)
+    def answer(self, task: str, picture: Picture, resolution: ResolutionLike | None = None) -> Answer:
+        """One inference of a task, undecoded. What the tasks' own methods are made of."""
+        signature = self._signature(task, resolution)
+        return self._answer(signature, self._prepared(signature, picture))
 
-    def classify_many(
-        self, pictures: Iterable[Picture], resolution: int | None = None, top_k: int = 5, *, decoders: int = 2
-    ) -> Iterator[Result | PictureError]:
-        """`classify` for each picture, in order, while others decode the next ones.
+    def answer_many(
+        self,
+        task: str,
+        pictures: Iterable[Picture] | str,
+        resolution: ResolutionLike | None = None,
+        *,
+        decoders: int = 2,
+    ) -> Iterator[Answer | PictureError]:
+        """`answer` for each picture, in order, while others decode the next ones; see `classify_many`."""
+        self._signature(task, resolution)  # a wrong one raises now, not once for each picture
+        return self._answers(task, iter(_listed(pictures)), resolution, decoders)
 
-        An unreadable picture gives its `PictureError` in the place of a `Result`, and the rest go on.
-        `pictures` is read only a few ahead, so that it may be endless. decoders: threads that decode.
-        """
-        if top_k < 1:
-            raise EdgeViTError(f"top_k must be 1 or more, not {top_k}")
-        self._signature(resolution)  # a wrong one raises now, not once for each picture
+    def _answers(
+        self, task: str, source: Iterator[Picture], resolution: ResolutionLike | None, decoders: int
+    ) -> Iterator[Answer | PictureError]:
         from concurrent.futures import ThreadPoolExecutor
 
-        waiting: deque[Future[Array]] = deque()
-        source = iter(pictures)
+        waiting: deque[tuple[Signature, Future[_Prepared]]] = deque()
         with ThreadPoolExecutor(decoders) as pool:
             try:
                 while True:
                     for picture in itertools.islice(source, decoders + AHEAD - len(waiting)):
-                        waiting.append(pool.submit(self._prepared, picture, resolution))
+                        signature = self._signature(task, resolution)
+                        waiting.append((signature, pool.submit(self._prepared, signature, picture)))
                     if not waiting:
                         return
+                    signature, future = waiting.popleft()
                     try:
-                        image = waiting.popleft().result()
+                        prepared = future.result()
                     except PictureError as error:
                         yield error
                         continue
-                    yield self._answer(image, top_k)
+                    yield self._answer(signature, prepared)
             finally:  # whoever stops early does not wait for what was decoded ahead
-                for future in waiting:
+                for _, future in waiting:
                     future.cancel()
 
-    def _prepared(self, picture: Picture, resolution: int | None) -> Array:
-        return prepare(picture, self._signature(resolution).resolution, self.manifest.resize, self.max_pixels)
+    def _prepared(self, signature: Signature, picture: Picture) -> _Prepared:
+        pixels = load_picture(picture, self.max_pixels)
+        policy, fill = signature.preprocessing
+        height, width = pixels.shape[:2]
+        return _Prepared(fit(pixels, signature.resolution, policy, fill), (width, height))
 
-    def _answer(self, image: Array, top_k: int) -> Result:
-        resolution = image.shape[0]
-        first = resolution not in self._ran
+    def _answer(self, signature: Signature, prepared: _Prepared) -> Answer:
+        first = signature.name not in self._ran
         start = time.perf_counter()
-        scores = self.outputs(image)["scores"]
+        outputs = self.run(signature, prepared.pixels)
         latency_ms = (time.perf_counter() - start) * 1e3
-        best = np.argsort(-scores, kind="stable")[:top_k]
-        top = tuple(ClassScore(int(index), self.label(int(index)), float(scores[index])) for index in best)
         met = None
-        if self._budget is not None:
+        budget = self._budgets.get(signature.task)
+        if budget is not None:
             with self._lock:
                 if not first:  # the first run of a resolution packs and allocates
-                    self._budget.record(resolution, latency_ms)
-                met = self._budget.met
-        return Result(top, resolution, latency_ms, met)
+                    budget.record(signature.resolution, latency_ms)
+                met = budget.met
+        return Answer(outputs, signature, prepared.picture_size, latency_ms, met)
 
-    def label(self, index: int) -> str:
-        """The class's name, or its index as text. Raises `EdgeViTError` for an index that no class has."""
-        if not 0 <= index < self.manifest.classes:
-            last = self.manifest.classes - 1
-            raise EdgeViTError(f"{self.path} has no class {index}: its classes are numbered from 0 to {last}")
-        return self.manifest.labels[index] if self.manifest.labels else str(index)
+    def outputs(self, image: Array, task: str | None = None) -> dict[str, Array]:
+        """A prepared picture, uint8 [H, W, 3] with W x H on the ladder -> every output of a task (None: the default).
 
-    def outputs(self, image: Array) -> dict[str, Array]:
-        """A prepared picture, uint8 [R, R, 3] with R on the ladder -> every output as float32, without its batch axis.
-
-        `scores` is always there, [classes] probabilities; `logits` where the artefact was converted with them.
+        As float32, without their batch axis; see the task's file for their names.
         """
-        signature = self._signature(image.shape[0])
+        if image.ndim != 3:
+            raise EdgeViTError(f"a prepared picture is uint8 [height, width, 3], not {list(image.shape)}")
+        return self.run(self.manifest.signature((image.shape[1], image.shape[0]), task), image)
+
+    def run(self, signature: Signature, image: Array) -> dict[str, Array]:
+        """A signature's outputs for a prepared picture, uint8 [H, W, 3]; see `outputs`."""
         if image.dtype != np.uint8 or image.shape != signature.input.shape[1:]:
             wanted = list(signature.input.shape[1:])
             raise EdgeViTError(f"a prepared picture is uint8 {wanted}, not {image.dtype} {list(image.shape)}")
@@ -237,9 +231,9 @@ class Model:
                     else "; a newer one may: `pip install -U ai-edge-litert`, Python 3.10 or later"
                 )
                 raise ArtefactError(
-                    f"{name} {version} cannot run {self.path} at {image.shape[0]} px: {reason}{hint}"
+                    f"{name} {version} cannot run {self.path} at {signature.resolution} px: {reason}{hint}"
                 ) from error
-            self._ran.add(signature.resolution)
+            self._ran.add(signature.name)
         return {tensor.name: _real(raw[tensor.name], tensor)[0] for tensor in signature.outputs}
 
     def self_test(self) -> SelfTestResult:
@@ -248,18 +242,14 @@ class Model:
 
         return SelfTestResult(tuple(map(self._check, self.manifest.signatures)), *self.backend)
 
-    def _check(self, signature: Signature) -> SignatureCheck:
-        from edgevit_runtime.verify.self_test import SignatureCheck, draw_picture
+    def _check(self, signature: Signature, *, quick: bool = False) -> SignatureCheck:
+        from edgevit_runtime.verify.self_test import check
 
-        test = signature.self_test
-        scores = self.outputs(draw_picture(test.generator, test.seed, signature.resolution))["scores"]
-        error = float(np.max(np.abs(scores[list(test.indices)] - np.array(test.scores, np.float32))))
-        # A NaN compares false with everything: it must not pass.
-        return SignatureCheck(signature.name, error if error == error else 1.0, test.tolerance)
+        return check(signature, lambda image: self.run(signature, image), quick=quick)
 
     def _prove(self) -> None:
         """Refuses an interpreter that gets the smallest resolution wrong, before anybody trusts its answers."""
-        check = self._check(self.manifest.signatures[0])
+        check = self._check(self.manifest.signatures[0], quick=True)
         if not check.passed:
             name, version = self.backend
             self.close()
@@ -270,61 +260,91 @@ class Model:
 
     def profile(
         self,
-        resolutions: Iterable[int] | None = None,
+        resolutions: Iterable[ResolutionLike] | None = None,
         *,
+        task: str | None = None,
         seconds: float = 3.0,
         ops: bool = False,
         on_progress: Callable[[float], None] | None = None,
     ) -> dict[str, Any]:
         """Measures the latency of the ladder (or of some of it); JSON values, the `edgevit.profile/1` points.
 
-        seconds: the most that one resolution may take; it is done earlier when its median is stable.
+        task: whose; None: the default one. seconds: the most that one resolution may take; it is done earlier when its
+        median is stable.
         ops: also where the time goes, by kind of operator (LiteRT 2.3's C library only; others raise `BackendError`).
         `peak_rss_bytes` is the process's peak while that resolution ran, with the whole ladder loaded.
         """
         from edgevit_runtime.measure.profile import MeasurementPlan, measure
 
-        return measure([self], MeasurementPlan(resolutions, seconds, ops=ops), on_progress)
+        return measure([self], MeasurementPlan(resolutions, seconds, ops=ops, task=task), on_progress)
 
-    def _signature(self, resolution: int | None) -> Signature:
+    def _signature(self, task: str, resolution: ResolutionLike | None) -> Signature:
         if resolution is None and self.budget_ms is not None:
-            resolution = self._within_budget().resolution
-        return self.manifest.signature(self.manifest.default_resolution if resolution is None else resolution)
+            resolution = self._within_budget(task).resolution
+        if resolution is None:
+            ladder, default = self.manifest.ladder(task), self.manifest.default_resolution
+            resolution = default if default in ladder or not ladder else ladder[-1]
+        return self.manifest.signature(resolution, task)
 
-    def _within_budget(self) -> Budget:
-        """The budget's state; measures the ladder the first time that this device sees the artefact."""
-        from edgevit_runtime.adaptive_resolution import Budget
+    def _within_budget(self, task: str) -> Budget:
+        """The budget's state for a task; measures its ladder the first time that this device sees the artefact."""
+        from edgevit_runtime.adaptive_resolution import Budget, latencies_to_json
 
         with self._measuring:
-            if self._budget is None:
-                name = f"{cache.device_key(self._digest, *self.backend, self.threads)}.latency.json"
-                kept = self._kept_latencies(name)
+            if task not in self._budgets:
+                name = f"{cache.device_key(self._digest, *self.backend, self.threads)}.{task}.latency.json"
+                kept = self._kept_latencies(task, name)
                 if not kept:
-                    kept = self._measure_ladder()
+                    kept = self._measure_ladder(task)
                     if self._remember:
-                        cache.write(name, json.dumps(kept).encode())
+                        cache.write(name, latencies_to_json(kept).encode())
                 assert self.budget_ms is not None
-                self._budget = Budget(self.budget_ms, kept)
-            return self._budget
+                self._budgets[task] = Budget(self.budget_ms, kept)
+            return self._budgets[task]
 
-    def _kept_latencies(self, name: str) -> dict[int, float]:
+    def _kept_latencies(self, task: str, name: str) -> dict[Resolution, float]:
         """What was measured before, or nothing where the file is not there or not right."""
-        try:
-            kept = {int(key): float(value) for key, value in json.loads(cache.read(name) or b"").items()}
-        except (ValueError, OverflowError, TypeError, AttributeError):
-            return {}
-        known = self._remember and set(kept) <= set(self.resolutions) and all(each > 0 for each in kept.values())
-        return kept if known else {}
+        from edgevit_runtime.adaptive_resolution import latencies_from_json
 
-    def _measure_ladder(self) -> dict[int, float]:
+        try:
+            kept = latencies_from_json(cache.read(name) or b"")
+        except ValueError:
+            return {}
+        return kept if self._remember and set(kept) <= set(self.manifest.ladder(task)) else {}
+
+    def _measure_ladder(self, task: str) -> dict[Resolution, float]:
         from edgevit_runtime.measure import timing
         from edgevit_runtime.verify import self_test
 
         calls = {}
-        for resolution in self.resolutions:
+        for resolution in self.manifest.ladder(task):
+            signature = self.manifest.signature(resolution, task)
             image = self_test.draw_picture(self_test.GENERATOR, 1, resolution)
-            calls[resolution] = lambda image=image: self.outputs(image)
+            calls[resolution] = lambda signature=signature, image=image: self.run(signature, image)
         return timing.medians_ms(calls, seconds=BUDGET_SECONDS)
+
+
+class _Prepared(NamedTuple):
+    """A picture fitted to a signature, uint8 [H, W, 3], and how large it was before: (width, height)."""
+
+    pixels: Array
+    picture_size: tuple[int, int]
+
+
+def _listed(pictures: Iterable[Picture] | str) -> Iterable[Picture]:
+    """The pictures themselves; of a folder those in it and below, in order of their names."""
+    if isinstance(pictures, (str, os.PathLike)):
+        if not os.path.isdir(pictures):
+            raise PictureError(
+                f"many pictures are a list or a folder; {os.fspath(pictures)} is neither: put it in a list"
+            )
+        found = pictures_below(pictures)
+        if not found:
+            raise PictureError(f"the folder {os.fspath(pictures)} holds no pictures ({', '.join(sorted(SUFFIXES))})")
+        return found
+    if isinstance(pictures, (bytes, np.ndarray)) or not isinstance(pictures, Iterable):
+        raise PictureError(f"many pictures are a list or a folder, not one {type(pictures).__name__}: put it in a list")
+    return pictures
 
 
 def examine(path: str, manifest: Manifest, trust: str | os.PathLike[str] | None, *, remember: bool) -> bytes:

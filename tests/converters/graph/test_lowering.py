@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
 from converters.artefact.ladder import Rung, merge
-from converters.graph.lowering import fold, graph, lower, model_arrays
+from converters.graph.folded import fold, model_arrays
+from converters.graph.lowering import graph, lower
 from converters.graph.packing import pack
 from converters.graph.positions import InFloats, InIntegers, resample_positions
+from edgevit.config import Grid
 from edgevit.model import build, named_weights, transfer
+from edgevit_runtime.resolution import as_resolution
 
 
 def with_distillation_token(model):
@@ -21,15 +25,22 @@ def with_distillation_token(model):
     return twin
 
 
+def pictures(resolution):
+    """uint8 [1, H, W, 3] of noise."""
+    shape = 1, resolution.height, resolution.width, 3
+    return np.random.default_rng(resolution.pixels).integers(0, 256, shape).astype(np.uint8)
+
+
 @pytest.mark.parametrize("resampling", [InFloats, InIntegers, None])
 @pytest.mark.parametrize("distilled", [False, True])
-@pytest.mark.parametrize("resolution", [32, 48, 64, 80, 96])
+@pytest.mark.parametrize("resolution", ["32", "48", "64", "80", "96", "64x32", "32x64", "96x48", "48x96"])
 def test_graph_equals_the_model(tiny_model, resolution, distilled, resampling):
     if distilled:
         tiny_model = with_distillation_token(tiny_model)
-    images = np.random.default_rng(resolution).integers(0, 256, (1, resolution, resolution, 3)).astype(np.uint8)
-    folded = fold(tiny_model.config, model_arrays(tiny_model), resolution, resampling=resampling)
-    assert (folded.resampling is None) == (resampling is None or resolution in (32, 64))  # few, or as learned
+    images = pictures(as_resolution(resolution))
+    folded = fold(tiny_model.config, model_arrays(tiny_model), as_resolution(resolution), resampling=resampling)
+    few_or_as_learned = resolution in ("32", "64", "64x32", "32x64")
+    assert (folded.resampling is None) == (resampling is None or few_or_as_learned)
     lowered = graph(tiny_model.config, folded, with_logits=True)(images)
     expected = np.asarray(tiny_model(images))
     assert np.abs(expected).max() > 0.5  # there is something to be wrong about
@@ -37,10 +48,33 @@ def test_graph_equals_the_model(tiny_model, resolution, distilled, resampling):
     np.testing.assert_allclose(np.sum(lowered["scores"]), 1.0, atol=1e-6)
 
 
+@pytest.mark.parametrize("resampling", [InFloats, InIntegers, None])
+@pytest.mark.parametrize("resolution", ["96x48", "64", "48x96", "32x48"])
+def test_positions_may_be_learned_on_a_rectangle(tiny_model, resolution, resampling):
+    """On 6 x 3 patches, brought to squares and to other rectangles; in the file as in the model."""
+    model = build(tiny_model.config.with_(base_resolution="96x48"), seed=5)
+    transfer(tiny_model, model, keep_head=True)
+    wanted = as_resolution(resolution)
+    images, arrays = pictures(wanted), model_arrays(model)
+    folded = fold(model.config, arrays, wanted, resampling=resampling)
+    assert (folded.resampling is not None) == (resampling is not None and resolution in ("64", "48x96"))
+    expected = np.asarray(model(images))
+    np.testing.assert_allclose(graph(model.config, folded, with_logits=True)(images)["logits"], expected, atol=2e-4)
+    flatbuffer = lower(model.config, arrays, wanted, resampling=resampling, with_logits=True)
+    interpreter = Interpreter(model_content=flatbuffer)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], images)
+    interpreter.invoke()
+    found = {each["shape"][-1]: interpreter.get_tensor(each["index"]) for each in interpreter.get_output_details()}
+    scores = np.exp(expected) / np.exp(expected).sum()
+    np.testing.assert_allclose(min(np.abs(values - scores).max() for values in found.values()), 0, atol=1e-4)
+
+
 def test_positions_are_resampled_as_in_the_model(tiny_model):
     positions = np.asarray(tiny_model.positions.positions)
-    mine = resample_positions(positions[1:], 4, 6)
-    np.testing.assert_allclose(mine, np.asarray(tiny_model.positions.resampled(6))[1:], atol=1e-6)
+    for grid in (Grid(6, 6), Grid(3, 5)):
+        mine = resample_positions(positions[1:], Grid(4, 4), grid)
+        np.testing.assert_allclose(mine, np.asarray(tiny_model.positions.resampled(grid))[1:], atol=1e-6)
 
 
 def test_the_file_holds_the_positions_as_they_were_learned(tiny_model):

@@ -8,11 +8,13 @@ from ai_edge_litert.tools import flatbuffer_utils
 from converters import convert
 from converters.artefact.ladder import Rung, merge
 from converters.graph.arithmetic import Arithmetic
-from converters.graph.lowering import lower, model_arrays
+from converters.graph.folded import model_arrays
+from converters.graph.lowering import lower
 from converters.graph.packing import pack
-from converters.graph.positions import InIntegers, resample_positions
+from converters.graph.positions import InFloats, InIntegers, in_8_bits, matrices, resample_positions
 from converters.graph.tflite_model import tensor_name
 from converters.quantize.position_table import ranges_of
+from edgevit.config import Grid
 from edgevit.model.positions import bicubic_matrix
 from edgevit_runtime import Model
 from support.sample_pictures import pictures_in, random_picture
@@ -24,7 +26,7 @@ SIZES = (64, 80, 96)
 @pytest.mark.parametrize(("grid", "base"), [(5, 4), (20, 14), (13, 14), (32, 14), (28, 14), (2, 1)])
 def test_the_parts_of_the_matrix_come_to_it_and_fit_8_bits(grid, base):
     matrix = bicubic_matrix(grid, base)
-    parts = InIntegers(matrix).parts()
+    parts = in_8_bits(matrix)
     np.testing.assert_allclose(sum(parts.values()), matrix, atol=2e-7)
     integers = parts["coarse"] / (np.abs(matrix).max(axis=1, keepdims=True) / 127)
     np.testing.assert_allclose(integers, np.round(integers), atol=1e-4)
@@ -32,12 +34,23 @@ def test_the_parts_of_the_matrix_come_to_it_and_fit_8_bits(grid, base):
         assert np.abs(parts["fine"]).max() < np.abs(matrix).max() / 250
 
 
-@pytest.mark.parametrize(("grid", "base"), [(6, 4), (13, 14), (20, 14)])
-def test_in_integers_it_is_the_same_map(grid, base):
-    learned = np.random.default_rng(grid).normal(size=(base * base, 24)).astype(np.float32)
-    there = InIntegers(bicubic_matrix(grid, base))
+@pytest.mark.parametrize("kind", [InFloats, InIntegers])
+@pytest.mark.parametrize(
+    ("grid", "base"),
+    [((6, 6), (4, 4)), ((13, 13), (14, 14)), ((20, 12), (14, 14)), ((3, 7), (5, 2)), ((14, 9), (14, 14))],
+)
+def test_in_the_graph_it_is_the_same_map(kind, grid, base):
+    grid, base = Grid(*grid), Grid(*base)
+    learned = np.random.default_rng(grid.rows).normal(size=(base.patches, 24)).astype(np.float32)
+    there = kind(*matrices(base, grid))
     found = there.compute(Arithmetic(), np.asarray(there.table(learned)))
     np.testing.assert_allclose(found, resample_positions(learned, base, grid), atol=1e-5)
+
+
+def test_one_matrix_serves_squares():
+    """Of a ladder of squares each stores one, and of rectangles two."""
+    assert list(InFloats(*matrices(Grid(4, 4), Grid(6, 6))).inputs) == ["resampling"]
+    assert list(InFloats(*matrices(Grid(4, 4), Grid(6, 3))).inputs) == ["resampling", "resampling_across"]
 
 
 def graphs(path):
@@ -105,6 +118,8 @@ def test_ranges_are_those_of_the_float_graph(tiny_model):
             assert ranges == {}
             continue
         learned = np.asarray(tiny_model.positions.positions)[1:]
-        positions = np.asarray(resample_positions(learned - learned.mean(axis=1, keepdims=True), 4, 6))
+        positions = np.asarray(
+            resample_positions(learned - learned.mean(axis=1, keepdims=True), Grid(4, 4), Grid(6, 6))
+        )
         last = ranges["positions/rows/Add"]
         np.testing.assert_allclose([last["min"], last["max"]], [[[positions.min()]], [[positions.max()]]], atol=1e-5)

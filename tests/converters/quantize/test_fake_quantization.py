@@ -11,7 +11,7 @@ from ai_edge_litert.tools import flatbuffer_utils
 
 from converters import convert
 from converters.artefact.ladder import take
-from converters.graph.lowering import fold, model_arrays
+from converters.graph.folded import fold, model_arrays
 from converters.graph.packing import pack
 from converters.quantize.activations import FIXED, roundings, site_of, weight, word
 from converters.quantize.fake_quantization import Batched, Rounded, Simulation, batch_logits

@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from converters import convert
 from converters.graph.arithmetic import Linear
-from converters.graph.lowering import fold, graph, model_arrays
+from converters.graph.folded import fold, model_arrays
+from converters.graph.lowering import graph
 from converters.quantize.equalization import BEHIND_NORMS, equalize
 from converters.quantize.fake_quantization import Batched, Rounded, batch_logits
 from converters.quantize.fake_rounding import round_weight
@@ -72,7 +73,7 @@ def test_equalizing_is_exact(outliers, factors):
     for size in (64, 96):
         images = pictures(size, 4, seed=50)
         other = dataclasses.replace(fold(config, model_arrays(outliers), size), blocks=equal.blocks)
-        logits = graph(config, other, with_logits=True, do=Batched())(images)["logits"][:, 0]
+        logits = graph(config, other, do=Batched())(images)["logits"][:, 0]
         np.testing.assert_allclose(logits, batch_logits(outliers, images, Batched()), atol=2e-3)
 
 
@@ -148,7 +149,7 @@ def losses(model, recipe, prepared, size=64):
     exact = batch_logits(model, images, Batched())
 
     def loss(folded, ranges):
-        logits = graph(config, folded, with_logits=True, do=Rounded(recipe, ranges))(images)["logits"][:, 0]
+        logits = graph(config, folded, do=Rounded(recipe, ranges))(images)["logits"][:, 0]
         return float(tf.sqrt(tf.reduce_mean(tf.square(logits - exact))))
 
     return loss(prepared.finished(folded), prepared.calibration.ranges), loss(folded, ends)

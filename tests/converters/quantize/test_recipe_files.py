@@ -10,7 +10,8 @@ import pytest
 from ai_edge_litert.tools import flatbuffer_utils
 
 from converters import convert
-from converters.graph.lowering import fold, graph, model_arrays
+from converters.graph.folded import fold, model_arrays
+from converters.graph.lowering import graph
 from converters.quantize.activations import activation, block_of, readers, roundings, word
 from converters.quantize.fake_quantization import Rounded, Simulation
 from converters.quantize.post_training import prepare

@@ -12,7 +12,8 @@ from converters import convert
 from converters.quantize.recipes import OUTSIDE
 from converters.search.mixed_precision import _fewest, select
 from converters.search.selection import Part
-from converters.search.validation import Answers, Drop, Validation
+from converters.search.validation import Drop, Validation
+from edgevit.accuracy import Answers
 from edgevit.errors import ConfigError, ConversionError, DataError
 from edgevit.evaluation import evaluate
 from edgevit.model import save

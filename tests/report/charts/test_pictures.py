@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgevit.latency.measurement import Profile
+from edgevit.latency.profile import Profile
 from edgevit.report.accuracies import Accuracies, Score, Series
 from edgevit.report.charts.canvas import DARK, ROLES, png, svg
 from edgevit.report.charts.curve_charts import accuracy_figure, combined_figure, curve_figure

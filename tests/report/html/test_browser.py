@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from edgevit.latency.measurement import Profile
+from edgevit.latency.profile import Profile
 from edgevit.latency.sustained_run import Sustained, SustainedSample
 from edgevit.report.accuracies import Accuracies, Score, Series
 from edgevit.report.html.page import render

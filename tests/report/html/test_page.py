@@ -12,8 +12,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from edgevit.latency.measurement import Profile
 from edgevit.latency.measuring_conditions import Doubt
+from edgevit.latency.profile import Profile
 from edgevit.report.accuracies import Accuracies, Agreement, Score, Series
 from edgevit.report.html.page import render
 from support.profiles import cnn_profile

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
 from edgevit.latency.comparison import Comparison
-from edgevit.latency.measurement import Profile
+from edgevit.latency.profile import Profile
 from edgevit.report.accuracies import Accuracies
 from edgevit.report.candidates import make_plans
 from edgevit.report.text.column_widths import shorten

@@ -4,10 +4,10 @@ import hashlib
 
 import numpy as np
 import pytest
+from edgevit_runtime.preprocess.pipeline import load_picture, prepare
 from PIL import Image
 
 from edgevit_runtime.preprocess import pipeline
-from edgevit_runtime.preprocess.pipeline import load_picture, prepare
 from edgevit_runtime.preprocess.resample import resize
 
 

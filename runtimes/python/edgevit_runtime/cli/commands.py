@@ -16,11 +16,14 @@ from edgevit_runtime.cli.picture_sources import watch as watch_folder
 from edgevit_runtime.engines.interpreters import BACKENDS as BACKENDS
 from edgevit_runtime.errors import EdgeViTError, PictureError
 from edgevit_runtime.manifest import read_manifest
-from edgevit_runtime.model import Model, Result
+from edgevit_runtime.model import Model
+from edgevit_runtime.resolution import as_resolution
+from edgevit_runtime.tasks.classify import Classification
 from edgevit_runtime.wording import counted
 
 
-def _open(options: argparse.Namespace, **more: Any) -> Model:
+def open_model(options: argparse.Namespace, **more: Any) -> Model:
+    """The artefact that the options name, opened as they say."""
     return Model(
         options.model,
         threads=options.threads,
@@ -60,11 +63,11 @@ def watch(options: argparse.Namespace) -> int:
 def _answer(options: argparse.Namespace, pictures: Iterable[Named], *, lazy: bool = False) -> int:
     """Prints an answer for each picture. lazy: one by one as they come, rather than decoding some ahead."""
     failed = 0
-    with _open(options) as model:
+    with open_model(options) as model:
         if options.top < 1:
             raise EdgeViTError(f"top_k must be 1 or more, not {options.top}")
         if options.resolution is not None:
-            model.manifest.signature(options.resolution)  # a wrong one would fail them all
+            model.manifest.signature(options.resolution, "classify")  # a wrong one would fail them all
         for name, result in _lazily(model, pictures, options) if lazy else _ahead(model, pictures, options):
             if isinstance(result, PictureError):
                 failed += 1
@@ -85,7 +88,7 @@ def _answer(options: argparse.Namespace, pictures: Iterable[Named], *, lazy: boo
 
 def _lazily(model: Model, pictures: Iterable[Named], options: argparse.Namespace) -> Iterable[tuple[str, Any]]:
     for name, picture in pictures:
-        result: Result | PictureError
+        result: Classification | PictureError
         try:
             result = model.classify(picture, options.resolution, options.top)
         except PictureError as error:
@@ -112,7 +115,7 @@ def serve(options: argparse.Namespace) -> int:
         _check_positive(f"--{name.replace('_', '-')}", getattr(options, name))
     if not 0 <= options.port < 65536:
         raise EdgeViTError(f"--port is a number from 0 to 65535, not {options.port}")
-    with _open(options, max_pixels=int(options.max_megapixels * 1e6)) as model:
+    with open_model(options, max_pixels=int(options.max_megapixels * 1e6)) as model:
         limits = Limits(body_bytes=int(options.max_mb * 1e6), queue=options.queue)
         try:
             server = PictureServer((options.host, options.port), model, limits)
@@ -142,11 +145,12 @@ def info(options: argparse.Namespace) -> int:
         return 0
     content = Path(options.model).read_bytes()
     seal = read_seal(memoryview(content), manifest.size_bytes)
-    labels = ", ".join(manifest.labels[:8]) + (", …" if len(manifest.labels) > 8 else "")
     print(f"{options.model}: {manifest.variant}, {manifest.recipe}, {len(content) / 1e6:.2f} MB")
-    print(f"classes        {manifest.classes}  {labels}")
-    print(f"preprocessing  {manifest.resize}, {manifest.raw['preprocessing']['interpolation']}, uint8 RGB")
-    print(f"resolutions    {', '.join(map(str, manifest.resolutions))} (default {manifest.default_resolution})")
+    for name, task in manifest.tasks.items():
+        first = next(each for each in manifest.signatures if each.task == name)
+        print(f"{name:14} {task.summary}")
+        print(f"{'':14} at {', '.join(map(str, manifest.ladder(name)))}; {first.preprocessing.policy}, uint8 RGB")
+    print(f"default        {manifest.default_resolution} px")
     for line in _accuracy_lines(manifest.raw.get("accuracy")):
         print(f"accuracy       {line}")
     print(f"signed by      {seal.key.hex() if seal and seal.signed else 'nobody'}")
@@ -159,13 +163,13 @@ def _accuracy_lines(accuracy: Any) -> Iterator[str]:
         where = f"{counted(int(accuracy['pictures']), 'picture')} of {accuracy['set']}"
         for each in accuracy["results"]:
             exact, ours = float(each["float"]["top1"]), float(each["top1"])
-            yield f"{int(each['resolution'])} px: top-1 {ours:.2%} (float {exact:.2%}), {where}"
-    except (KeyError, TypeError, ValueError, OverflowError):
+            yield f"{as_resolution(each['resolution'])} px: top-1 {ours:.2%} (float {exact:.2%}), {where}"
+    except (KeyError, TypeError, ValueError, OverflowError, EdgeViTError):
         return
 
 
 def self_test(options: argparse.Namespace) -> int:
-    with _open(options) as model:
+    with open_model(options) as model:
         result = model.self_test()
     if options.json:
         print(json.dumps(result.to_dict(), indent=2))
@@ -180,7 +184,7 @@ def self_test(options: argparse.Namespace) -> int:
 def profile(options: argparse.Namespace) -> int:
     from edgevit_runtime.cli import profile_command
 
-    return profile_command.run(options, _open)
+    return profile_command.run(options, open_model)
 
 
 def _check_positive(option: str, value: float) -> None:

@@ -6,12 +6,16 @@ Exit codes: 0 done, 1 an error or a failed self-test, 2 wrong usage.
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
+from functools import partial
 from typing import Any
 
 from edgevit_runtime.cli import commands
 from edgevit_runtime.engines.quiet import silence_exit
 from edgevit_runtime.errors import EdgeViTError
+from edgevit_runtime.tasks import TASKS
+from edgevit_runtime.tasks.task import Command
 from edgevit_runtime.version import __version__
 
 
@@ -73,7 +77,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
             sub.add_argument("--backend", help=f"{', '.join(commands.BACKENDS)} (default: the first that works)")
             sub.add_argument("--no-weight-cache", action="store_true", help="keep nothing in the cache folder")
         if classifies:
-            sub.add_argument("--resolution", type=int, help="which of the artefact's resolutions to use")
+            sub.add_argument("--resolution", help="which of the artefact's resolutions, such as 224 or 640x384")
             sub.add_argument("--budget-ms", type=float, help="use the largest resolution that stays within this")
             sub.add_argument("--top", type=int, default=5, help="how many classes to show (default 5)")
         return sub
@@ -101,7 +105,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     profile = command(
         "profile", commands.profile, "Measure the latency of each resolution on this machine.", several=True
     )
-    profile.add_argument("--resolutions", help="some of the ladder, such as 96,224 (default: all of it)")
+    profile.add_argument("--resolutions", help="some of the ladder, such as 96,640x384 (default: all of it)")
     profile.add_argument("--seconds", type=float, help="the most one resolution may take (default 3)")
     profile.add_argument("--duration", type=float, help="the most for timing all, pauses included, in seconds")
     profile.add_argument("--cpus", help="run on these processors only, such as 4-7")
@@ -111,9 +115,17 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     profile.add_argument(
         "--sustained", type=float, metavar="SECONDS", help="then run one for so long, beyond --duration"
     )
-    profile.add_argument("--sustained-at", type=int, metavar="RESOLUTION", help="which one (default: the artefact's)")
+    profile.add_argument("--sustained-at", metavar="RESOLUTION", help="which one (default: the artefact's)")
+    profile.add_argument("--task", help="whose signatures to measure (default: classify, or the first there is)")
     profile.add_argument("--ops", action="store_true", help="where the time goes, beyond --duration")
     profile.add_argument("--json", metavar="[FILE.json]", help="print JSON, or write it to a file")
+    for module in TASKS.values():
+        for each in importlib.import_module(module).COMMANDS:
+            each.add(command(each.name, partial(_run_of_task, each), each.help))
     for sub in (classify, watch, info, test):
         sub.add_argument("--json", action="store_true", help="print JSON")
     return parser, subparsers.choices
+
+
+def _run_of_task(command: Command, options: argparse.Namespace) -> int:
+    return command.run(options, commands.open_model)

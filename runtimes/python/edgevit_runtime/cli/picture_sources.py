@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from edgevit_runtime.errors import EdgeViTError, PictureError
-from edgevit_runtime.preprocess.pipeline import SUFFIXES, Picture
+from edgevit_runtime.preprocess.pictures import SUFFIXES, Picture, pictures_below
 
 Named = tuple[str, Picture]
 """(what to call it, the picture)"""
@@ -23,10 +23,10 @@ def named_pictures(words: list[str]) -> Iterator[Named]:
         if word == "-":
             yield "-", sys.stdin.buffer.read()
         elif os.path.isdir(word):
-            found = sorted(path for path in Path(word).rglob("*") if _is_picture(path))
+            found = pictures_below(word)
             if not found:
                 raise PictureError(f"the folder {word} holds no pictures ({', '.join(sorted(SUFFIXES))})")
-            yield from ((str(path), path) for path in found)
+            yield from ((path, path) for path in found)
         else:
             yield word, word
 

@@ -16,6 +16,7 @@ from edgevit_runtime.errors import EdgeViTError
 from edgevit_runtime.measure.machine import int8_may_be_slow
 from edgevit_runtime.measure.processors import pin
 from edgevit_runtime.measure.sensors import heat_is_watched
+from edgevit_runtime.resolution import as_resolution, parse_resolutions
 
 if TYPE_CHECKING:
     from edgevit_runtime.model import Model
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace, opened: Callable[[argparse.Namespace], Model]) -> int:
     """The command; `opened` makes a model of options whose `threads` is one number."""
-    resolutions = None if options.resolutions is None else _numbers("resolutions", options.resolutions, "96,224")
+    resolutions = None if options.resolutions is None else parse_resolutions(options.resolutions)
     threads = _numbers("threads", options.threads, "1 or 1,2,4")
     if len(set(threads)) < len(threads):
         raise EdgeViTError(f"--threads {options.threads} names a number twice")
@@ -35,6 +36,7 @@ def run(options: argparse.Namespace, opened: Callable[[argparse.Namespace], Mode
         raise EdgeViTError(f"--cool-down must be 0 or more seconds, not {options.cool_down}")
     if options.sustained_at is not None and options.sustained is None:
         raise EdgeViTError(f"--sustained-at {options.sustained_at} without --sustained: say for how many seconds")
+    sustained_at = None if options.sustained_at is None else as_resolution(options.sustained_at)
     target = _json_file(options.json)
     cpus = () if options.cpus is None else pin(options.cpus)  # before an interpreter makes its threads
     from edgevit_runtime.measure.profile import MeasurementPlan, measure
@@ -45,9 +47,10 @@ def run(options: argparse.Namespace, opened: Callable[[argparse.Namespace], Mode
         duration_s=options.duration,
         cool_down_s=options.cool_down,
         sustained_s=options.sustained,
-        sustained_at=options.sustained_at,
+        sustained_at=sustained_at,
         cpus=cpus,
         ops=options.ops,
+        task=options.task,
     )
     with contextlib.ExitStack() as stack:
         each = (argparse.Namespace(**{**vars(options), "threads": number}) for number in threads)
@@ -142,7 +145,7 @@ def _print_points(series: dict[str, Any]) -> None:
         heat = "–" if celsius is None else f"{celsius:.1f}"
         clock = "–" if mhz is None else f"{mhz:.0f}"
         print(
-            f"{point['resolution']:10d}  {point['tokens']:6d}  {latency['median']:9.2f}"
+            f"{point['resolution']:>10}  {point['tokens']:6d}  {latency['median']:9.2f}"
             f"  {latency['p10']:6.2f}  {latency['p90']:6.2f}  {latency['runs']:4d}  {heat:>6}  {clock:>5}"
             f"{'  ?' if point['doubtful'] else ''}{'' if latency['stable'] else '  ~'}"
         )
@@ -183,4 +186,4 @@ def _print_ops(document: dict[str, Any]) -> None:
     kinds = list(document["points"][0]["ops_ms"])
     print("\nresolution  " + "".join(f"{kind:>11}" for kind in kinds) + "   ms in operators, profiled")
     for point in document["points"]:
-        print(f"{point['resolution']:10d}  " + "".join(f"{point['ops_ms'][kind]:11.2f}" for kind in kinds))
+        print(f"{point['resolution']:>10}  " + "".join(f"{point['ops_ms'][kind]:11.2f}" for kind in kinds))

@@ -23,7 +23,7 @@ from edgevit_runtime.atomic_write import replacing
 from edgevit_runtime.engines import cache
 from edgevit_runtime.engines.quiet import quiet
 from edgevit_runtime.errors import ArtefactError, BackendError
-from edgevit_runtime.manifest import Signature
+from edgevit_runtime.signature import Signature
 
 Array = np.ndarray[Any, Any]
 

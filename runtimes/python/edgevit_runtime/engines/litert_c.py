@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from edgevit_runtime.manifest import Signature, Tensor
+from edgevit_runtime.signature import Signature, Tensor
 
 TRIED = ("2.3.",)
 """LiteRT versions that this was tried with; others go through their own Python package."""

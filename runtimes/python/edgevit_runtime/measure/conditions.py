@@ -1,14 +1,4 @@
-"""Under which conditions a point was measured: keeps the device cool while it is, and says what makes it doubtful.
-
-The reasons, each seen while the point's own runs were going on:
-
-governor    a governor that holds the clock down (powersave, userspace); intel_pstate's powersave does not
-clock       the clock was mostly below the best that was seen on as many threads, or is capped below the processor's own
-throttled   the firmware, the kernel or the processor throttled
-heat        still hot when the time for cooling was used up, where no clock can be read that would tell more
-load        other processes wanted the same processors
-steal       a hypervisor gave them to other machines
-"""
+"""Under which conditions a point was measured: keeps the device cool while it is, and says what makes it doubtful."""
 
 from __future__ import annotations
 
@@ -27,6 +17,21 @@ from edgevit_runtime.measure.sensors import (
     Sensors,
     throttled_names,
 )
+
+REASONS = {
+    # A governor that holds the clock down (powersave, userspace); intel_pstate's powersave does not.
+    "governor": "the governor held the clock down",
+    # Mostly below the best that was seen on as many threads, or capped below the processor's own.
+    "clock": "the clock was lower than it can be",
+    # By the firmware, the kernel or the processor.
+    "throttled": "the device throttled",
+    # Still hot when the time for cooling was used up, where no clock can be read that would tell more.
+    "heat": "the device was hot",
+    "load": "other processes wanted the processor",
+    # A hypervisor gave its processors to other machines.
+    "steal": "the virtual machine had to share its processor",
+}
+"""Why a point may be doubtful, each seen while the point's own runs were going on; and in words."""
 
 COOL_DOWN_SECONDS = 60.0
 """What may be spent on waiting for a hot device, by default."""
@@ -47,7 +52,7 @@ _OWN_GOVERNORS = ("intel_pstate", "amd-pstate-epp")
 
 
 class Doubt(NamedTuple):
-    """Why a point is doubtful: one of the reasons above, and what was seen."""
+    """Why a point is doubtful: one of `REASONS`, and what was seen."""
 
     why: str
     detail: str

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edgevit_runtime.engines.interpreters import Array
     from edgevit_runtime.manifest import Manifest
+    from edgevit_runtime.signature import Signature
 
 
 class MeasuredModel(Protocol):
@@ -24,8 +25,8 @@ class MeasuredModel(Protocol):
         """(name, version) of the interpreter."""
 
     @property
-    def resolutions(self) -> Sequence[Any]:
-        """The ladder."""
+    def tasks(self) -> Sequence[str]:
+        """What it can be asked."""
 
-    def outputs(self, image: Array) -> object:
-        """One inference of uint8 [H, W, 3]."""
+    def run(self, signature: Signature, image: Array) -> object:
+        """One inference of a prepared picture, uint8 [H, W, 3]."""

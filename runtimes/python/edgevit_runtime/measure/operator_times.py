@@ -18,8 +18,9 @@ import numpy as np
 
 from edgevit_runtime.engines.litert_c import Compiled, Library
 from edgevit_runtime.errors import BackendError
-from edgevit_runtime.manifest import Signature, read_manifest
+from edgevit_runtime.manifest import read_manifest
 from edgevit_runtime.measure.measured_model import MeasuredModel
+from edgevit_runtime.signature import Signature
 from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
 
 WARM_UP, RUNS = 5, 30

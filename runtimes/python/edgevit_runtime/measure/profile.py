@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from edgevit_runtime.errors import EdgeViTError
-from edgevit_runtime.manifest import Signature
 from edgevit_runtime.measure import machine, sustained, timing
 from edgevit_runtime.measure.conditions import COOL_DOWN_SECONDS, Watch
 from edgevit_runtime.measure.measured_model import MeasuredModel
 from edgevit_runtime.measure.processors import as_ranges
 from edgevit_runtime.measure.sensors import Sensors
+from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution, as_resolutions
+from edgevit_runtime.signature import Signature
 from edgevit_runtime.verify import self_test
 from edgevit_runtime.verify.integrity import file_sha256
 from edgevit_runtime.version import __version__
@@ -28,17 +29,19 @@ class MeasurementPlan(NamedTuple):
 
     resolutions: some of the ladder (None: all of it). seconds: the most for one of them. duration_s: the most for all,
     pauses included. cool_down_s: the most to wait for a hot device. sustained_s: then one resolution for so long,
-    sustained_at. cpus: what the process was kept on. ops: also where the time goes.
+    sustained_at. cpus: what the process was kept on. ops: also where the time goes. task: whose signatures (None: the
+    artefact's default one).
     """
 
-    resolutions: Iterable[int] | None = None
+    resolutions: Iterable[ResolutionLike] | None = None
     seconds: float | None = None
     duration_s: float | None = None
     cool_down_s: float = COOL_DOWN_SECONDS
     sustained_s: float | None = None
-    sustained_at: int | None = None
+    sustained_at: ResolutionLike | None = None
     cpus: Sequence[int] = ()
     ops: bool = False
+    task: str | None = None
 
 
 def measure(
@@ -55,7 +58,11 @@ def measure(
     """
     source = iter(models)
     first = next(source)
-    signatures = [first.manifest.signature(each) for each in sorted(set(plan.resolutions or first.resolutions))]
+    task = plan.task or first.manifest.default_task
+    wanted = as_resolutions(plan.resolutions or first.manifest.ladder(task))
+    signatures = [first.manifest.signature(each, task) for each in wanted]
+    if not signatures:
+        raise EdgeViTError(f"{first.path} has no task {task!r} (it has {', '.join(first.tasks)})")
     steady = _sustained_at(plan, first, signatures)
     sensors = sensors or Sensors(cpus=plan.cpus or _allowed())
     device = {**machine.describe(*first.backend), **sensors.describe(), "runtime": __version__}
@@ -75,10 +82,10 @@ def measure(
     )
     series: list[dict[str, Any]] = []
     for model in models:
-        keys = [(model.threads, each.resolution) for each in signatures]
+        keys = [(model.threads, as_resolution(each.resolution)) for each in signatures]
         points = [
             {
-                **_point(signature, latencies[key], peaks[signature.resolution] if model is first else None),
+                **_point(signature, latencies[key], peaks[key[1]] if model is first else None),
                 "conditions": watch.conditions(key),
                 "doubtful": [each._asdict() for each in watch.doubts(key, keys)],
             }
@@ -96,6 +103,7 @@ def measure(
         "variant": first.manifest.variant,
         "patch": first.manifest.patch,
         "recipe": first.manifest.recipe,
+        "task": task,
         **series[0],
         "cpus": as_ranges(plan.cpus) if plan.cpus else None,
     }
@@ -120,23 +128,23 @@ def _seconds(plan: MeasurementPlan, points: int) -> float:
 
 def _inference(model: MeasuredModel, signature: Signature) -> Callable[[], object]:
     image = self_test.draw_picture(self_test.GENERATOR, 1, signature.resolution)
-    return lambda: model.outputs(image)
+    return lambda: model.run(signature, image)
 
 
-def _peaks(model: MeasuredModel, signatures: Sequence[Signature]) -> dict[int, int]:
+def _peaks(model: MeasuredModel, signatures: Sequence[Signature]) -> dict[Resolution, int]:
     """Resolution -> the process's peak memory in its first inference, bytes."""
     peaks = {}
     for signature in signatures:
         run = _inference(model, signature)
         timing.reset_peak_rss()
         run()
-        peaks[signature.resolution] = timing.peak_rss_bytes()
+        peaks[as_resolution(signature.resolution)] = timing.peak_rss_bytes()
     return peaks
 
 
 def _point(signature: Signature, latency: timing.Latency, peak_bytes: int | None) -> dict[str, Any]:
     return {
-        "resolution": signature.resolution,
+        **as_resolution(signature.resolution).to_fields(),
         "tokens": signature.tokens,
         "macs": dict(signature.macs),
         "latency_ms": {
@@ -157,25 +165,24 @@ def _add_ops(model: MeasuredModel, signatures: Sequence[Signature], points: Sequ
         point["ops_ms"] = spent
 
 
-def _sustained_at(plan: MeasurementPlan, model: MeasuredModel, signatures: Sequence[Signature]) -> int:
+def _sustained_at(plan: MeasurementPlan, model: MeasuredModel, signatures: Sequence[Signature]) -> Resolution:
     """The resolution for the sustained run: the one asked for, the artefact's default, or the largest measured."""
-    measured = [each.resolution for each in signatures]
+    measured = [as_resolution(each.resolution) for each in signatures]
     if plan.sustained_at is None:
-        default = model.manifest.default_resolution
+        default = as_resolution(model.manifest.default_resolution)
         return default if default in measured else measured[-1]
-    if plan.sustained_at not in measured:
-        raise EdgeViTError(
-            f"--sustained-at {plan.sustained_at} is not among what is measured: {', '.join(map(str, measured))}"
-        )
-    return plan.sustained_at
+    wanted = as_resolution(plan.sustained_at)
+    if wanted not in measured:
+        raise EdgeViTError(f"--sustained-at {wanted} is not among what is measured: {', '.join(map(str, measured))}")
+    return wanted
 
 
 def _sustained(
     models: Sequence[MeasuredModel],
-    resolution: int,
+    resolution: Resolution,
     seconds: float,
     watch: Watch,
-    calls: Mapping[tuple[int, int], Callable[[], object]],
+    calls: Mapping[tuple[int, Resolution], Callable[[], object]],
     on_progress: Progress | None,
 ) -> dict[str, Any]:
     """The sustained run, from a cool start, on the most threads of those asked for: they heat the most."""
@@ -187,4 +194,4 @@ def _sustained(
         watch.sensors,
         on_progress=on_progress,
     )
-    return {"resolution": resolution, "threads": threads, **found}
+    return {**resolution.to_fields(), "threads": threads, **found}

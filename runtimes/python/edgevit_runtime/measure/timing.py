@@ -13,10 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from edgevit_runtime.resolution import Resolution
+
 if TYPE_CHECKING:
     from edgevit_runtime.measure.conditions import Watch
 
-Key = TypeVar("Key", int, "tuple[int, int]")
+Key = TypeVar("Key", int, Resolution, "tuple[int, Resolution]")
 
 BURST_SECONDS = 0.04
 MIN_ROUNDS = 12
@@ -92,13 +94,13 @@ def measure(
 
 
 def medians_ms(
-    calls: Mapping[int, Callable[[], object]], *, seconds: float, clock: Callable[[], float] = time.perf_counter
-) -> dict[int, float]:
+    calls: Mapping[Key, Callable[[], object]], *, seconds: float, clock: Callable[[], float] = time.perf_counter
+) -> dict[Key, float]:
     """A quick look at each call, from the smallest key on, in turn: its median in ms, in about `seconds` together.
 
     When the time is over before the larger ones were reached, they are left out.
     """
-    runs: dict[int, list[float]] = {}
+    runs: dict[Key, list[float]] = {}
     begun = clock()
     while clock() - begun < seconds:
         for key in sorted(calls):

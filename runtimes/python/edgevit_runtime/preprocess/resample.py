@@ -38,6 +38,8 @@ FILTERS: dict[str, tuple[Callable[[float], float], float]] = {"bicubic": (_bicub
 
 def _weights(size: int, new_size: int, start: int, stop: int, interpolation: str) -> tuple[Pixels, Pixels]:
     """(first pixels [n], integer weights [n, taps]) of the new pixels start..stop-1 along one axis."""
+    if size == new_size:
+        return np.arange(start, stop), np.full((stop - start, 1), 1 << FRACTION_BITS, np.int32)
     filter_at, reach = FILTERS[interpolation]
     scale = size / new_size
     stretch = max(scale, 1.0)
@@ -59,12 +61,9 @@ def _weights(size: int, new_size: int, start: int, stop: int, interpolation: str
     return firsts, weights
 
 
-def _along_rows(pixels: Pixels, width: int, start: int, stop: int, interpolation: str) -> Pixels:
-    """uint8 [height, old width, channels] -> its new pixels start..stop-1, [height, stop - start, channels]."""
-    if pixels.shape[1] == width:
-        return pixels[:, start:stop]
-    firsts, weights = _weights(pixels.shape[1], width, start, stop, interpolation)
-    total = np.full((pixels.shape[0], stop - start, pixels.shape[2]), 1 << (FRACTION_BITS - 1), np.int32)
+def _along_rows(pixels: Pixels, firsts: Pixels, weights: Pixels) -> Pixels:
+    """uint8 [height, old width, channels] -> [height, n, channels], with what `_weights` gave."""
+    total = np.full((pixels.shape[0], len(firsts), pixels.shape[2]), 1 << (FRACTION_BITS - 1), np.int32)
     for tap in range(weights.shape[1]):
         # A weight beyond the picture's edge is 0, so what it multiplies does not matter.
         total += pixels[:, np.minimum(firsts + tap, pixels.shape[1] - 1)] * weights[:, tap, None]
@@ -75,9 +74,13 @@ def _along_rows(pixels: Pixels, width: int, start: int, stop: int, interpolation
 def resize(pixels: Pixels, size: tuple[int, int], box: tuple[int, int, int, int], interpolation: str) -> Pixels:
     """The part `box` (left, top, right, bottom) of the picture resized to `size` (width, height).
 
-    pixels: uint8 [height, width, channels] -> uint8 [bottom - top, right - left, channels].
+    pixels: uint8 [height, width, channels] -> uint8 [bottom - top, right - left, channels]. No more is computed than
+    that part needs.
     """
     left, top, right, bottom = box
-    rows = _along_rows(pixels, size[0], left, right, interpolation)
-    columns = _along_rows(rows.transpose(1, 0, 2), size[1], top, bottom, interpolation)
+    across = _weights(pixels.shape[1], size[0], left, right, interpolation)
+    firsts, weights = _weights(pixels.shape[0], size[1], top, bottom, interpolation)
+    first, last = int(firsts[0]), int(firsts[-1]) + weights.shape[1]
+    rows = _along_rows(pixels[first:last], *across)
+    columns = _along_rows(rows.transpose(1, 0, 2), firsts - first, weights)
     return np.ascontiguousarray(columns.transpose(1, 0, 2))

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 
 from edgevit_runtime.measure.timing import rss_bytes
+from edgevit_runtime.resolution import Resolution
 
 BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
@@ -16,7 +17,7 @@ class Metrics:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._codes: Counter[int] = Counter()
-        self._resolutions: Counter[int] = Counter()
+        self._resolutions: Counter[Resolution] = Counter()
         self._buckets: Counter[float] = Counter()
         self._seconds = 0.0
         self._waiting = 0
@@ -30,7 +31,7 @@ class Metrics:
         with self._lock:
             self._waiting += change
 
-    def inference(self, resolution: int, latency_ms: float) -> None:
+    def inference(self, resolution: Resolution, latency_ms: float) -> None:
         seconds = latency_ms / 1e3
         with self._lock:
             self._resolutions[resolution] += 1

@@ -152,15 +152,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _classify(self, body: bytes, query: str) -> tuple[int, dict[str, Any]]:
         values = parse_qs(query)
         unknown = set(values) - {"resolution", "top"}
-        words = {key: values[key][-1] for key in ("resolution", "top") if key in values}
-        if unknown or not all(word.isdecimal() and len(word) < 6 for word in words.values()):
-            return 400, {"error": "the query takes resolution=PIXELS and top=COUNT, whole numbers"}
-        resolution = int(words["resolution"]) if "resolution" in words else None
-        top = int(words.get("top", 5))
+        resolution, count = (values.get(key, [default])[-1] for key, default in (("resolution", ""), ("top", "5")))
+        if unknown or not (count.isdecimal() and len(count) < 6):
+            return 400, {"error": "the query takes resolution=PIXELS (or WIDTHxHEIGHT) and top=COUNT, a whole number"}
+        top = int(count)
         if top < 1:
             return 400, {"error": f"top must be 1 or more, not {top}"}
         try:
-            result = self.server.model.classify(body, resolution, top)
+            result = self.server.model.classify(body, resolution or None, top)
         except (PictureError, ResolutionError) as error:
             return 400, {"error": str(error)}
         except EdgeViTError as error:

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from edgevit_runtime.errors import ArtefactError
-from edgevit_runtime.manifest import Manifest, Signature, Tensor
+from edgevit_runtime.manifest import Manifest
+from edgevit_runtime.signature import Signature, Tensor
 from edgevit_runtime.verify.flatbuffer import DamagedError, Parser, Values
 from edgevit_runtime.verify.operators import ACTIVATIONS, INTEGER_SCALES, OPS, Op, Operand, Scales
 from edgevit_runtime.verify.tflite_schema import TABLES, TYPES

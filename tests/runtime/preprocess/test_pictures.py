@@ -4,10 +4,10 @@ import io
 
 import numpy as np
 import pytest
+from edgevit_runtime.preprocess.pipeline import fit_square, load_picture, parse_policy, prepare
 from PIL import Image
 
 from edgevit_runtime.errors import PictureError
-from edgevit_runtime.preprocess.pipeline import fit_square, load_picture, parse_policy, prepare
 from support.sample_pictures import random_picture
 
 

@@ -1,19 +1,13 @@
-"""Any picture becomes the uint8 RGB square that an artefact takes. Host and device both run this code.
+"""Any picture becomes uint8 RGB, upright. Host and device both run this code.
 
-Policies, by name:
-
-    crop:F    short side to R / F, then the centre R x R (F = 0.875 is the usual ImageNet evaluation)
-    squash    straight to R x R, aspect ratio not kept
-
-Both resample as Pillow's BICUBIC does, on uint8, or as its BILINEAR with `,bilinear` behind: `crop:0.875,bilinear`.
-Arrays need no Pillow; files do. With or without it, the same pixels come out, byte for byte.
+Arrays need no Pillow; files do.
 """
 
 from __future__ import annotations
 
 import io
 import os
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Union
+from typing import TYPE_CHECKING, Any, BinaryIO, Union
 
 import numpy as np
 
@@ -24,7 +18,6 @@ if TYPE_CHECKING:
 
 Pixels = np.ndarray[Any, Any]
 Picture = Union[str, "os.PathLike[str]", bytes, "np.ndarray[Any, Any]", "Image"]
-DEFAULT_POLICY = "crop:0.875"
 EXIF_ORIENTATION = 0x0112
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 """What a picture's file name ends in, lower case."""
@@ -33,35 +26,10 @@ MAX_PIXELS = 89_000_000
 this size on Pillow itself warns."""
 
 
-SMALLEST_CROP = 0.05
-"""What a policy may keep of the short side at least: to keep less, pictures would be enlarged beyond all measure."""
-
-
-class Policy(NamedTuple):
-    """How a picture is fitted into the square. `crop` is the share of the short side that stays, None for squash."""
-
-    crop: float | None
-    interpolation: str
-
-
-def parse_policy(policy: str) -> Policy:
-    """`crop:F` or `squash`, each with `,bilinear` behind it or not. Raises `PictureError` for any other policy."""
-    name, comma, interpolation = policy.partition(",")
-    kind, _, number = name.partition(":")
-    crop: float | None = None
-    if name != "squash":
-        try:
-            crop = float(number)
-        except ValueError:
-            crop = 0.0
-    if (crop is not None and (kind != "crop" or not SMALLEST_CROP <= crop <= 1.0)) or (
-        comma and interpolation not in ("bicubic", "bilinear")
-    ):
-        raise PictureError(
-            f"unknown resize policy {policy!r} (known: squash, crop:F with F from {SMALLEST_CROP} to 1, "
-            f"such as {DEFAULT_POLICY}; either may end in ,bilinear)"
-        )
-    return Policy(crop, interpolation or "bicubic")
+def pictures_below(folder: str | os.PathLike[str]) -> list[str]:
+    """The picture files in a folder and below, by their suffix, in order of their names."""
+    found = [os.path.join(place, name) for place, _, names in os.walk(folder, followlinks=False) for name in names]
+    return sorted(each for each in found if os.path.splitext(each)[1].lower() in SUFFIXES and os.path.isfile(each))
 
 
 def load_picture(source: Picture, max_pixels: int = MAX_PIXELS) -> Pixels:
@@ -160,41 +128,3 @@ def _to_rgb(picture: Image) -> Pixels:
     if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
         return _on_white(np.asarray(picture.convert("RGBA")))
     return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
-
-
-def fit_square(pixels: Pixels, resolution: int, policy: str = DEFAULT_POLICY) -> Pixels:
-    """An RGB picture, uint8 [height, width, 3], under `policy`: uint8 [resolution, resolution, 3]."""
-    parsed = parse_policy(policy)
-    height, width = pixels.shape[:2]
-    if parsed.crop is None:
-        size = (resolution, resolution)
-    else:
-        short = max(resolution, int(resolution / parsed.crop))
-        if width <= height:
-            size = (short, max(short, int(short * height / width)))
-        else:
-            size = (max(short, int(short * width / height)), short)
-    left, top = (size[0] - resolution) // 2, (size[1] - resolution) // 2
-    return _resized(pixels, size, (left, top, left + resolution, top + resolution), parsed.interpolation)
-
-
-def _resized(pixels: Pixels, size: tuple[int, int], box: tuple[int, int, int, int], interpolation: str) -> Pixels:
-    """By Pillow where it is installed, which is faster; by numpy otherwise, with equal bytes."""
-    if size == (pixels.shape[1], pixels.shape[0]):
-        return np.ascontiguousarray(pixels[box[1] : box[3], box[0] : box[2]])
-    try:
-        from PIL import Image
-    except ImportError:
-        from edgevit_runtime.preprocess.resample import resize
-
-        return resize(pixels, size, box, interpolation)
-    # Two steps, rows first: in one, the order is Pillow's choice (13.0 began to choose), and the rounding with it.
-    filter_ = Image.Resampling[interpolation.upper()]
-    rows = Image.fromarray(np.ascontiguousarray(pixels)).resize((size[0], pixels.shape[0]), filter_)
-    rows = rows.crop((box[0], 0, box[2], pixels.shape[0]))
-    return np.asarray(rows.resize((rows.width, size[1]), filter_).crop((0, box[1], rows.width, box[3])))
-
-
-def prepare(source: Picture, resolution: int, policy: str = DEFAULT_POLICY, max_pixels: int = MAX_PIXELS) -> Pixels:
-    """Any picture -> uint8 [resolution, resolution, 3], as the artefact's input `image` wants it."""
-    return fit_square(load_picture(source, max_pixels), resolution, policy)

@@ -1,0 +1,140 @@
+"""The model's weights rewritten so that the graph has less to do: exactly, in float64, rounded to float32 once.
+
+- Pixel normalisation goes into the patch embedding: the graph takes raw uint8 pixels.
+- A LayerNorm's gamma and beta go into the linear layer that follows it.
+- Its mean goes into all that is added to the residual stream: norms do not see what all channels of the stream have in
+  common, so that nothing need be added there that is not zero in the mean (Jiang et al. 2023,
+  https://arxiv.org/abs/2305.14858). Who reads the stream itself (`edgevit.tasks.Reads.stream`) needs it back: then what
+  was taken away is folded into layers of one output beside those that it was taken from.
+- 1/sqrt(head width) goes into the query rows of QKV.
+- The tokens in front are added to their positions.
+- Positions are resampled to the resolution, or left as they were learned, for the graph to resample: then a ladder
+  stores them once, and each resolution its small matrices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from converters.graph.arithmetic import Linear
+from converters.graph.folding import Arrays, Folding, centred, mean_over_channels
+from converters.graph.heads import classifying
+from converters.graph.heads.head import Head, HeadWeights
+from converters.graph.positions import Resampling, matrices, resample_positions
+from edgevit.config import ViTConfig
+from edgevit.model import ViT, named_weights
+from edgevit_runtime.resolution import ResolutionLike
+
+
+@dataclass(frozen=True)
+class Block:
+    """One encoder block, its norms folded away but for the scaling."""
+
+    qkv: Linear
+    output: Linear
+    expand: Linear
+    contract: Linear
+    qkv_factor: Any = None  # [width]: what `qkv` wants its inputs multiplied by, where it wants anything
+    expand_factor: Any = None
+
+
+@dataclass(frozen=True)
+class Means:
+    """What was folded out of the stream: the mean over channels of all that is added to it, one number a token."""
+
+    patches: Linear  # [1, P, P, 3]
+    front: Any  # [prefix, 1]
+    positions: Any  # [patches, 1]
+    blocks: tuple[tuple[Linear, Linear], ...]  # of each block's output projection and contract, [1, in]
+
+
+@dataclass(frozen=True)
+class Folded:
+    """All that `lowering.graph` needs for one resolution, float32."""
+
+    patches: Linear
+    front: Any  # [prefix, width]: the class token (and a distillation token), their positions added
+    positions: Any  # [patches, width]; where the graph resamples them, as they were learned: `resampling.table`
+    resampling: Resampling | None  # None where it need not
+    blocks: tuple[Block, ...]
+    heads: Mapping[str, HeadWeights]
+    """By task."""
+    means: Means | None = None
+    """Where a head reads the stream itself."""
+
+    @property
+    def head_layers(self) -> dict[str, Linear]:
+        """The heads' linear layers, by the site that each puts out."""
+        return {site: layer for head in self.heads.values() for site, layer in head.layers.items()}
+
+    def with_head_layers(self, layers: Mapping[str, Linear]) -> dict[str, HeadWeights]:
+        """`heads` with those of these layers that they have."""
+        return {
+            task: HeadWeights({site: layers.get(site, layer) for site, layer in head.layers.items()}, head.constants)
+            for task, head in self.heads.items()
+        }
+
+
+def model_arrays(model: ViT) -> dict[str, NDArray[Any]]:
+    """The model's weights by name, as numpy arrays (`edgevit.model.named_weights` lists the names)."""
+    return {name: np.asarray(variable) for name, variable in named_weights(model).items()}
+
+
+def fold(
+    config: ViTConfig,
+    arrays: Arrays,
+    resolution: ResolutionLike,
+    precision: Any = tf.float64,
+    *,
+    heads: Sequence[Head] | None = None,
+    resampling: type[Resampling] | None = None,
+) -> Folded:
+    """Folds the model's arrays for one resolution. See the module's text for what goes where.
+
+    Differentiable: variables go in as they are, with `precision` float32 where float64 costs too much.
+    heads: of the tasks that the graph is for; None: the classifier's.
+    resampling: how the graph resamples positions, where there is anything to save by it; None: they are resampled here,
+        and the graph has them as one constant.
+    """
+    folding = Folding(config, arrays, precision)
+    heads = classifying(config) if heads is None else heads
+    grid, base = config.grid(resolution), config.grid(config.base_resolution)
+    learned = folding.get("positions/positions")[config.prefix :]
+    # Half as many or fewer are quicker to read as they are than the learned ones (at 96, 2 % of the inference).
+    saves = grid != base and 2 * grid.patches > base.patches
+    there = resampling(*matrices(base, grid)) if resampling and saves else None
+    stored = centred(learned)
+    names = [f"block{index}" for index in range(config.depth)]
+    query_scale = tf.constant([config.head_width**-0.5] * config.width + [1.0] * (2 * config.width), precision)
+    return Folded(
+        patches=folding.patches(centred),
+        front=folding.front(centred),
+        positions=tf.cast(there.table(stored) if there else resample_positions(stored, base, grid), tf.float32),
+        resampling=there,
+        blocks=tuple(
+            Block(
+                qkv=folding.after_norm(f"{name}/norm1", f"{name}/attention/qkv", scale=query_scale),
+                output=folding.into_stream(f"{name}/attention/output"),
+                expand=folding.after_norm(f"{name}/norm2", f"{name}/expand"),
+                contract=folding.into_stream(f"{name}/contract"),
+            )
+            for name in names
+        ),
+        heads={head.task.name: head.fold(folding) for head in heads},
+        means=Means(
+            patches=folding.patches(mean_over_channels),
+            front=folding.front(mean_over_channels),
+            positions=tf.cast(mean_over_channels(resample_positions(learned, base, grid)), tf.float32),
+            blocks=tuple(
+                (folding.mean_of(f"{name}/attention/output"), folding.mean_of(f"{name}/contract")) for name in names
+            ),
+        )
+        if any(head.reads.stream for head in heads)
+        else None,
+    )

@@ -1,0 +1,79 @@
+"""How parts of a model's weights are folded into others: exactly, in float64, rounded to float32 once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from converters.graph.arithmetic import Linear
+from edgevit.config import ViTConfig
+
+Arrays = Mapping[str, Any]
+"""The model's weights by name, as numpy arrays or TensorFlow tensors."""
+
+
+@dataclass(frozen=True)
+class Folding:
+    """A model's arrays, and how parts of them are folded."""
+
+    config: ViTConfig
+    arrays: Arrays
+    precision: Any = tf.float64
+
+    def get(self, name: str) -> Any:
+        return tf.cast(self.arrays[name], self.precision)
+
+    def numbers(self, name: str) -> Any:
+        """An array as it is, float32."""
+        return tf.cast(self.get(name), tf.float32)
+
+    def after_norm(self, norm: str, *names: str, scale: Any = 1.0) -> Linear:
+        """A linear layer behind a norm; of several, each with a token of its own side by side, the sum."""
+        # ((gamma * z + beta) W + b) s  =  z (gamma W s) + (beta W + b) s, with z the centred and scaled tokens
+        kernels = [self.get(f"{name}/kernel") for name in names]
+        bias = sum(tf.einsum("i,io->o", self.get(f"{norm}/beta"), kernel) for kernel in kernels)
+        bias += sum(self.get(f"{name}/bias") for name in names)
+        kernel = tf.concat([self.get(f"{norm}/gamma")[:, None] * kernel for kernel in kernels], axis=0)
+        return _linear(tf.transpose(kernel * scale), bias * scale)
+
+    def into_stream(self, name: str) -> Linear:
+        """A linear layer whose outputs are added to the stream. Keras stores [in, out]."""
+        kernel, bias = self.get(f"{name}/kernel"), self.get(f"{name}/bias")
+        return _linear(tf.transpose(centred(kernel)), centred(bias))
+
+    def mean_of(self, name: str) -> Linear:
+        """The layer of one output that gives what `into_stream` took out of its outputs."""
+        kernel, bias = self.get(f"{name}/kernel"), self.get(f"{name}/bias")
+        return _linear(tf.transpose(mean_over_channels(kernel)), mean_over_channels(bias))
+
+    def patches(self, over_channels: Any) -> Linear:
+        """The patch embedding with pixel normalisation; over_channels: `centred` or `mean_over_channels`."""
+        mean, std = tf.constant(self.config.mean, self.precision), tf.constant(self.config.std, self.precision)
+        kernel = over_channels(self.get("patches/projection/kernel"))  # [P, P, 3, width]
+        # ((x / 255 - mean) / std) K + b  =  x (K / (255 std)) + (b - sum(mean / std K))
+        bias = over_channels(self.get("patches/projection/bias")) - tf.einsum("hwcd,c->d", kernel, mean / std)
+        return _linear(tf.transpose(kernel / (255.0 * std[:, None]), [3, 0, 1, 2]), bias)
+
+    def front(self, over_channels: Any) -> Any:
+        """The tokens in front with their positions."""
+        names = ["positions/class_token", "positions/distillation_token"][: self.config.prefix]
+        tokens = over_channels(tf.concat([self.get(name) for name in names], axis=0))
+        positions = over_channels(self.get("positions/positions")[: self.config.prefix])
+        return tf.cast(tokens + positions, tf.float32)
+
+
+def centred(values: Any) -> Any:
+    """[..., width], less the mean over the channels: what the norms would take away."""
+    return values - mean_over_channels(values)
+
+
+def mean_over_channels(values: Any) -> Any:
+    """[..., width] -> [..., 1]."""
+    return tf.reduce_mean(values, axis=-1, keepdims=True)
+
+
+def _linear(weight: Any, bias: Any) -> Linear:
+    return Linear(tf.cast(weight, tf.float32), tf.cast(bias, tf.float32))

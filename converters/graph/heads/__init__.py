@@ -1,0 +1,29 @@
+"""The graphs of the tasks' heads, one file each: what is folded for a task, and what is made of the tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from converters.graph.heads.classify import ClassifyHead
+from converters.graph.heads.features import FeaturesHead
+from converters.graph.heads.head import Head
+from edgevit.config import ViTConfig
+from edgevit.tasks import Classify, Task
+
+__all__ = ["HEADS", "classifying", "heads_of"]
+
+HEADS: dict[str, Callable[[Any], Head]] = {
+    "classify": ClassifyHead,
+    "features": FeaturesHead,
+}
+
+
+def heads_of(tasks: Sequence[Task]) -> tuple[Head, ...]:
+    """The head of each task."""
+    return tuple(HEADS[task.name](task) for task in tasks)
+
+
+def classifying(config: ViTConfig) -> tuple[Head, ...]:
+    """The classifier's head with its logits: what training, calibration and sensitivity look at."""
+    return heads_of([Classify.of(config, {"logits": True})])

@@ -1,0 +1,171 @@
+"""What can be asked about pictures, whatever kind of file it came from: a Keras model, ours or not, or an artefact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgevit.errors import ConfigError, ModelError
+from edgevit.tasks import TASKS
+from edgevit_runtime import Model, Resolution, read_manifest
+from edgevit_runtime.preprocess.policy import DEFAULT_FILL, DEFAULT_POLICY
+from edgevit_runtime.verify.integrity import file_sha256
+
+if TYPE_CHECKING:
+    from edgevit.model import ForeignModel, ViT
+
+__all__ = ["Predictor", "open_predictor", "pixels_known"]
+
+Outputs = dict[str, NDArray[Any]]
+
+
+class Predictor(Protocol):
+    """Something that answers a task."""
+
+    path: Path
+    classes: int
+    """0 where it does not classify."""
+    labels: tuple[str, ...]
+    label_keys: tuple[str, ...]
+    """What else folders of the classes may be called."""
+    policy: str
+    fill: tuple[int, int, int]
+    resolutions: tuple[Resolution, ...]
+    """Those it is evaluated at where nobody names others."""
+    is_artefact: bool
+
+    def check(self, task: str, resolution: Resolution) -> None:
+        """Raises `ResolutionError` for a resolution that it cannot take, `EdgeViTError` for a task it has not."""
+
+    def outputs(self, task: str, images: NDArray[np.uint8]) -> Outputs:
+        """uint8 [batch, H, W, 3] -> each output of the task by name, [batch, ...]."""
+
+    def described(self) -> dict[str, Any]:
+        """What documents say of it, for `edgevit plan` to know it by."""
+
+    def close(self) -> None:
+        """Frees what it holds."""
+
+
+class KerasPredictor:
+    """A `.keras` model of ours: any resolution that its patch divides."""
+
+    is_artefact = False
+
+    def __init__(self, path: Path, model: ViT) -> None:
+        self.path, self._model = path, model
+        config = self._model.config
+        self.classes, self.labels, self.label_keys = config.classes, config.labels, config.label_keys
+        self.policy, self.fill = config.resize, config.fill
+        self.resolutions = config.ladder or (config.base_resolution,)
+
+    def check(self, task: str, resolution: Resolution) -> None:
+        self._model.config.grid(resolution)
+        TASKS[task].of(self._model.config, {})
+
+    def outputs(self, task: str, images: NDArray[np.uint8]) -> Outputs:
+        # Called, not `predict`ed: Keras would trace one graph for all resolutions, and a ViT needs to know its own.
+        return TASKS[task].of(self._model.config, {}).expected(self._model, images)
+
+    def described(self) -> dict[str, Any]:
+        config = self._model.config
+        return {"variant": config.variant, "patch": config.patch, "recipe": "float32"}
+
+    def close(self) -> None:
+        """A Keras model needs no closing."""
+
+
+class ForeignPredictor:
+    """A `.keras` classifier that is not ours: its own resolution, or any that it runs at."""
+
+    is_artefact = False
+
+    def __init__(self, path: Path, model: ForeignModel) -> None:
+        self.path, self._model = path, model
+        self.classes = model.classes
+        self.labels: tuple[str, ...] = ()
+        self.label_keys: tuple[str, ...] = ()
+        self.policy, self.fill = DEFAULT_POLICY, DEFAULT_FILL
+        self.resolutions: tuple[Resolution, ...] = () if model.resolution is None else (model.resolution,)
+
+    def check(self, task: str, resolution: Resolution) -> None:
+        if task != "classify":
+            raise ConfigError(f"{self.path} is not edgevit's own model: it can be asked to classify alone, not {task}")
+        self._model.at(resolution)
+
+    def outputs(self, task: str, images: NDArray[np.uint8]) -> Outputs:
+        return {"scores": self._model.scores(images)}
+
+    def described(self) -> dict[str, Any]:
+        return {}
+
+    def close(self) -> None:
+        """A Keras model needs no closing."""
+
+
+class ArtefactPredictor:
+    """A `.tflite` artefact, through the runtime that a device uses."""
+
+    is_artefact = True
+
+    def __init__(self, path: Path, threads: int) -> None:
+        self.path = path
+        self._model = Model(path, threads=threads)
+        manifest = self._model.manifest
+        classify: Any = manifest.tasks.get("classify")
+        self.classes: int = classify.classes if classify else 0
+        self.labels: tuple[str, ...] = classify.labels if classify else ()
+        self.label_keys: tuple[str, ...] = classify.label_keys if classify else ()
+        self.policy, self.fill = manifest.signatures[0].preprocessing
+        self.resolutions = manifest.resolutions
+
+    def check(self, task: str, resolution: Resolution) -> None:
+        self._model.manifest.signature(resolution, task)
+
+    def outputs(self, task: str, images: NDArray[np.uint8]) -> Outputs:
+        answers = [self._model.outputs(image, task) for image in images]
+        return {name: np.stack([answer[name] for answer in answers]) for name in answers[0]}
+
+    def described(self) -> dict[str, Any]:
+        """And the digest that tells it from others of its name."""
+        manifest = self._model.manifest
+        return {
+            "variant": manifest.variant,
+            "patch": manifest.patch,
+            "recipe": manifest.recipe,
+            "sha256": file_sha256(self.path),
+        }
+
+    def close(self) -> None:
+        self._model.close()
+
+
+def open_predictor(
+    path: str | Path, *, threads: int = 1, pixels: str | None = None, otherwise: str | None = None
+) -> Predictor:
+    """By file type. Raises `ModelError` for a file that is neither `.keras` nor `.tflite`.
+
+    pixels, otherwise: what a `.keras` model that is not ours wants (`edgevit.model.load_any`).
+    """
+    path = Path(path)
+    if path.suffix == ".keras":
+        from edgevit.model import ViT, load_any
+
+        model = load_any(path, pixels=pixels, otherwise=otherwise)
+        return KerasPredictor(path, model) if isinstance(model, ViT) else ForeignPredictor(path, model)
+    if path.suffix == ".tflite":
+        return ArtefactPredictor(path, threads)
+    raise ModelError(f"{path} is neither a .keras model nor a .tflite artefact")
+
+
+def pixels_known(*paths: str | Path | None) -> str | None:
+    """What pixels the model wants that an artefact among `paths` was made from, where that is not one of ours."""
+    for path in paths:
+        if path is not None and Path(path).suffix == ".tflite" and Path(path).is_file():
+            pixels = read_manifest(path).raw["model"]["config"].get("pixels")
+            if pixels is not None:
+                return str(pixels)
+    return None

@@ -1,0 +1,168 @@
+"""What a profile says, in sentences: the same in the terminal, in the picture and in the HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePath
+
+from edgevit.latency.budget import LatencyPrediction, Recommendation
+from edgevit.latency.curve import Curve
+from edgevit.latency.point import TENTHS
+from edgevit.latency.profile import Profile
+from edgevit.latency.sustained_run import Sustained
+from edgevit.report.text.formatting import ms, percent
+from edgevit.report.text.marks import marked, spread, stands_on
+from edgevit_runtime.measure.machine import int8_may_be_slow
+from edgevit_runtime.measure.sensors import heat_is_watched
+from edgevit_runtime.wording import counted
+
+__all__ = [
+    "LATE",
+    "artefact",
+    "cooling",
+    "crossover",
+    "equation",
+    "fit_quality",
+    "predicted",
+    "recommendation",
+    "remarks",
+    "shares",
+    "subject",
+    "sustained",
+    "threads",
+]
+
+
+LATE = "its slowest tenth is over the budget"
+"""What to add where a median fits and p90 does not."""
+
+
+def equation(curve: Curve, profile: Profile) -> str:
+    """t(N) with each coefficient in the unit that it can be read in, and the marks of the points it stands on."""
+    b_us, c_ns = 1e3 * curve.b_ms_per_token, 1e6 * curve.c_ms_per_token2
+    return f"{stands_on(profile)}t(N) = {ms(curve.a_ms)} ms + {ms(b_us)} µs · N + {ms(c_ns)} ns · N²"
+
+
+def artefact(profile: Profile) -> str:
+    """The artefact's file name."""
+    return PurePath(profile.model).name
+
+
+def threads(profile: Profile) -> str:
+    return counted(profile.threads, "thread")
+
+
+def subject(profile: Profile) -> str:
+    """What was measured, where: `x.tflite · int8 · 1 thread · Cortex-A76`."""
+    return f"{artefact(profile)} · {profile.recipe} · {threads(profile)} · {profile.place}"
+
+
+def cooling(profile: Profile) -> str | None:
+    """The pauses for cooling; None where there were none."""
+    found = profile.cooling
+    if found is None or not found.pauses:
+        return None
+    text = f"Paused {counted(found.pauses, 'time')} to cool, {found.paused_s:.0f} s together"
+    return f"{text}, all that was allowed; it was hot once more after that" if found.gave_up else text
+
+
+def sustained(run: Sustained) -> str:
+    """What became of the speed in a run without a pause, and why that may be nothing of the heat's."""
+    threads = counted(run.threads, "thread")
+    text = (
+        f"{run.seconds:.0f} s without a pause at {run.resolution} on {threads}: "
+        f"{ms(run.first_ms)} ms at first, {ms(run.steady_ms)} ms at the end"
+    )
+    mark = run.trust.mark
+    text += f", {mark}{percent(run.drop)} of the speed lost" if run.drop >= 0.01 else f", {mark}no speed lost"
+    if run.slower_from_s is not None:
+        text += f"; slower by 5 % or more from {run.slower_from_s:.0f} s on"
+    if run.hottest_c is not None and run.coldest_c is not None:
+        text += f"; {run.coldest_c:.0f} to {run.hottest_c:.0f} °C"
+    else:
+        text += "; no temperature could be read"
+    if run.trust.reason:
+        text += f"; {run.trust.reason} ({', '.join(each.detail for each in run.doubtful)})"
+    return text
+
+
+def remarks(profile: Profile) -> list[str]:
+    """What to know of the figures: percentiles that stand for others, that nothing would have told of heat, or that
+    int8 gains no speed on the device.
+
+    Nothing where an older document does not say.
+    """
+    found = []
+    others = [point for point in profile.points if point.spread != TENTHS]
+    if others:
+        found.append(
+            f"The runs' scatter was told as {spread(others)}: they stand where p10 and p90 are named, further out"
+        )
+    sensors = profile.device.get("sensors")
+    if isinstance(sensors, Mapping) and not heat_is_watched(sensors):
+        found.append(
+            "No temperature, clock or throttling can be read there: what heat does to these figures goes unnoticed"
+        )
+    if int8_may_be_slow(profile.device, profile.recipe):
+        found.append(
+            "The processor has no int8 dot products (VNNI, Arm's DotProd or i8mm): float32 may be as fast there; "
+            "profile one beside it"
+        )
+    return found
+
+
+def fit_quality(curve: Curve, profile: Profile) -> str:
+    """R², and the worst that the curve does on a resolution it has not seen."""
+    quality = f"R² {curve.r2:.4f}"
+    worst = max(curve.left_out, key=lambda each: abs(each.error), default=None)
+    if worst is None:
+        return quality
+    error = percent(abs(worst.error), 1)
+    return f"{quality}; a resolution left out of the fit is predicted within {error} (worst: {worst.resolution})"
+
+
+def crossover(curve: Curve, profile: Profile) -> str:
+    """Where the quadratic part overtakes the linear one, in tokens and as a square; marked as `equation` is."""
+    tokens, resolution = curve.crossover_tokens, curve.crossover_resolution(profile.patch)
+    mark = stands_on(profile)
+    if tokens is None:
+        return f"{mark}No quadratic part was found: over these resolutions time grows with N alone"
+    if resolution is None:
+        return f"{mark}The quadratic part outweighs the linear one at every resolution"
+    text = f"{mark}The quadratic part outweighs the linear one from N = {tokens:.0f} on (a square of {resolution:.0f})"
+    smallest, largest = profile.points[0], profile.points[-1]
+    if tokens > largest.tokens:
+        return f"{text}, beyond what was measured: at every measured resolution the linear part is the larger"
+    return f"{text}, below what was measured" if tokens < smallest.tokens else text
+
+
+def shares(curve: Curve, profile: Profile) -> str:
+    """How much of the time is quadratic, from the smallest to the largest resolution."""
+    first, last = profile.points[0], profile.points[-1]
+    return (
+        f"It is {percent(curve.quadratic_share(first.tokens))} of the time at {first.resolution} "
+        f"and {percent(curve.quadratic_share(last.tokens))} at {last.resolution}"
+    )
+
+
+def recommendation(found: Recommendation) -> str:
+    """The recommendation, with what the slowest tenth takes, and what the curve would allow beside it."""
+    budget = f"{found.budget_ms:g} ms"
+    if found.point is None:
+        text = f"No measured resolution fits {budget}"
+    else:
+        text = (
+            f"Largest resolution under {budget}: {found.point.resolution} "
+            f"({marked(found.point.median_ms, found.point.trust)} ms median, p90 {ms(found.point.p90_ms)} ms)"
+        )
+        if found.point.p90_ms > found.budget_ms:
+            text += f"; {LATE}"
+        if found.point.trust.reason:
+            text += f"; {found.point.trust.reason}"
+    return f"{text}. {predicted(found.predicted)}" if found.predicted else text
+
+
+def predicted(what: LatencyPrediction) -> str:
+    """A resolution that the curve would allow beside the recommended one."""
+    where = "beyond what was measured" if what.extrapolated else "not measured"
+    return f"By the curve a square of {what.resolution} would take {marked(what.predicted_ms, what.trust)} ms ({where})"

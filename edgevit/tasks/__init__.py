@@ -1,0 +1,64 @@
+"""What a model's tokens are read for: one file a task. A new task is a file here, a row in `TASKS`, its graph in
+`converters/graph/heads/`, and its results in the runtime's `tasks/`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edgevit.config import ViTConfig
+from edgevit.errors import ConfigError, unknown_key
+from edgevit.foreign_config import ForeignConfig
+from edgevit.tasks.classify import Classify
+from edgevit.tasks.features import Features
+from edgevit.tasks.task import Option, Output, Reads, Task
+
+__all__ = [
+    "TASKS",
+    "Classify",
+    "Features",
+    "Option",
+    "Output",
+    "Reads",
+    "Task",
+    "choose_tasks",
+    "find_tasks",
+    "task_options",
+]
+
+TASKS: dict[str, type[Task]] = {
+    "classify": Classify,  # Dosovitskiy et al. 2021, https://arxiv.org/abs/2010.11929, section 3.1
+    "features": Features,  # Caron et al. 2021, https://arxiv.org/abs/2104.14294; Oquab et al. 2023, arXiv 2304.07193
+}
+
+
+def find_tasks(names: str | Sequence[str]) -> tuple[type[Task], ...]:
+    """`"classify,features"` or a list of names -> the tasks, in that order. Raises `ConfigError`."""
+    listed = [each.strip() for each in names.split(",")] if isinstance(names, str) else list(names)
+    for name in listed:
+        if name not in TASKS:
+            raise unknown_key("task", name, TASKS)
+    if len(set(listed)) < len(listed) or not listed:
+        raise ConfigError(f"name each task once, such as classify,features; not {names!r}")
+    return tuple(TASKS[name] for name in listed)
+
+
+def choose_tasks(
+    config: ViTConfig | ForeignConfig, task: str | Sequence[str] | None, options: Mapping[str, Any]
+) -> tuple[Task, ...]:
+    """The tasks that an artefact is to hold. Raises `ConfigError` for what cannot be, or for options of no task."""
+    if task is None:
+        task = "classify" if config.classes else "features"
+    found = find_tasks(task)
+    known = {option.name: each.name for each in TASKS.values() for option in each.options}
+    for name in options:
+        if name not in known:
+            raise unknown_key("option", name, known)
+        if options[name] and known[name] not in [each.name for each in found]:
+            raise ConfigError(f"{name} is for the task {known[name]}, which is not asked for: --task {known[name]}")
+    return tuple(each.of(config, options) for each in found)
+
+
+def task_options() -> tuple[Option, ...]:
+    """What `edgevit convert` can be told about any task."""
+    return tuple(option for task in TASKS.values() for option in task.options)

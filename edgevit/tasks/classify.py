@@ -1,0 +1,117 @@
+"""classify: which class a picture shows; or a probability for each label by itself, or plain values.
+
+It reads the class token (and a distillation token, whose logits are averaged with the class token's), so the last
+block computes only those rows. Trained with cross-entropy; judged by top-1 on folders of class folders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgevit.accuracy import Answers, classes_named
+from edgevit.config import SCORES
+from edgevit.errors import ConfigError
+from edgevit.statistics import margin, paired_interval
+from edgevit.tasks.task import Config, Option, Output, Outputs, Reads, Task
+
+if TYPE_CHECKING:
+    from edgevit.model import ViT
+
+
+@dataclass(frozen=True)
+class Classify(Task):
+    """See the module. logits: put them out beside the scores."""
+
+    classes: int
+    scores: str = "softmax"
+    labels: tuple[str, ...] = ()
+    label_keys: tuple[str, ...] = ()
+    logits: bool = False
+
+    name: ClassVar[str] = "classify"
+    metric: ClassVar[str] = "top1"
+    options: ClassVar[tuple[Option, ...]] = (Option("logits", "classify: put the logits out too, beside the scores."),)
+    takes_gallery: ClassVar[bool] = False
+
+    @classmethod
+    def judge(cls, models: int, *, neighbours: int | None = None) -> ClassJudge:
+        return ClassJudge([[] for _ in range(models)])
+
+    @classmethod
+    def of(cls, config: Config, options: Mapping[str, Any]) -> Classify:
+        if not config.classes:
+            raise ConfigError(
+                "this model is a backbone without a head: train one onto it (`edgevit train DIR --from MODEL`), or "
+                "convert it with --task features"
+            )
+        return cls(config.classes, config.scores, config.labels, config.label_keys, bool(options.get("logits")))
+
+    @property
+    def reads(self) -> Reads:
+        return Reads()
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        scores = Output("scores", SCORES[self.scores])
+        return (Output("logits", "what the scores are made of"), scores) if self.logits else (scores,)
+
+    def entry(self) -> dict[str, Any]:
+        keys = {"label_keys": list(self.label_keys)} if self.label_keys else {}
+        return {"scores": self.scores, "classes": self.classes, "labels": list(self.labels), **keys}
+
+    def expected(self, model: ViT, images: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+        logits = np.asarray(model(images, training=False), np.float64)
+        return {"scores": activate(logits, self.scores), **({"logits": logits} if self.logits else {})}
+
+
+@dataclass(frozen=True)
+class ClassJudge:
+    """Top-1, top-5, and on how many pictures another model names the same class as the first."""
+
+    parts: list[list[Answers]]
+
+    def learn(self, outputs: Sequence[Outputs], classes: NDArray[np.int64]) -> None:
+        """There is nothing to learn: the head knows the classes."""
+
+    def add(self, outputs: Sequence[Outputs], classes: NDArray[np.int64]) -> None:
+        for answers, each in zip(self.parts, outputs, strict=True):
+            answers.append(classes_named(each["scores"], classes))
+
+    def results(self) -> list[dict[str, Any]]:
+        answers = [Answers.joined(each) for each in self.parts]
+        return [
+            {
+                "top1": each.top1,
+                "top1_margin": margin(each.top1, each.count),
+                "top5": each.top5,
+                **(compared(answers[0], each) if number else {}),
+            }
+            for number, each in enumerate(answers)
+        ]
+
+
+def compared(first: Answers, this: Answers) -> dict[str, float]:
+    """How another model's answers differ from the first one's; `drop` is what it loses, with the paired interval."""
+    only_first, only_this = int((first.right & ~this.right).sum()), int((this.right & ~first.right).sum())
+    low, high = paired_interval(only_first, only_this, first.count)
+    return {
+        "agreement": first.agreement(this),
+        "only_first_right": only_first,
+        "only_this_right": only_this,
+        "drop": (only_first - only_this) / first.count,
+        "drop_low": low,
+        "drop_high": high,
+    }
+
+
+def activate(logits: NDArray[Any], scores: str) -> NDArray[Any]:
+    """[..., classes] -> scores of that kind, in float64."""
+    if scores == "softmax":
+        powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+    return 1.0 / (1.0 + np.exp(-logits)) if scores == "sigmoid" else logits

@@ -1,0 +1,188 @@
+"""features: the backbone's tokens themselves, for search, probes and whatever else reads them.
+
+It reads all tokens of the last block, and of others by number; there is nothing to train. Judged by k nearest
+neighbours among labelled pictures: the cosine of class tokens, votes weighted by exp(cosine / T), as in Wu et al. 2018
+(https://arxiv.org/abs/1805.01978), section 3.4, and Caron et al. 2021 (https://arxiv.org/abs/2104.14294), with
+T = 0.07.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgevit.accuracy import Answers
+from edgevit.config import ViTConfig
+from edgevit.errors import ConfigError
+from edgevit.statistics import margin
+from edgevit.tasks.task import Config, Option, Output, Outputs, Reads, Task
+
+if TYPE_CHECKING:
+    from edgevit.model import ViT
+
+NEIGHBOURS = 20
+"""k, where nobody says otherwise: the usual one (Caron et al. 2021, section 4.1)."""
+TEMPERATURE = 0.07
+
+
+def parse_layers(text: str) -> tuple[int, ...]:
+    """`"4,8,12"` -> (4, 8, 12). Raises `ConfigError`."""
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isdecimal() and int(word) > 0 for word in words):
+        raise ConfigError(f"--layers are numbers of blocks from 1, such as 4,8,12; not {text!r}")
+    return tuple(int(word) for word in words)
+
+
+@dataclass(frozen=True)
+class Features(Task):
+    """See the module.
+
+    layers: blocks, counted from 1, whose tokens are put out besides the last one's.
+    normed: the last norm stands behind all of them; otherwise they are as the residual stream has them.
+    attention: put out how much the class token looks at each patch, head by head, in the last block.
+    """
+
+    width: int
+    layers: tuple[int, ...] = ()
+    normed: bool = True
+    attention: bool = False
+
+    name: ClassVar[str] = "features"
+    metric: ClassVar[str] = "knn_top1"
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("layers", "features: tokens after these blocks, too, counted from 1, such as 4,8,12.", parse_layers),
+        Option("unnormed", "features: tokens as the residual stream has them, without the last norm."),
+        Option("attention", "features: where the class token looks, head by head."),
+    )
+
+    takes_gallery: ClassVar[bool] = True
+
+    @classmethod
+    def judge(cls, models: int, *, neighbours: int | None = None) -> NeighbourJudge:
+        return NeighbourJudge(models, NEIGHBOURS if neighbours is None else neighbours)
+
+    @classmethod
+    def of(cls, config: Config, options: Mapping[str, Any]) -> Features:
+        if not isinstance(config, ViTConfig):
+            raise ConfigError(f"features are the tokens of edgevit's own ViTs; {config.variant} can only classify")
+        layers = tuple(sorted(set(options.get("layers") or ())))
+        wrong = [each for each in layers if not 1 <= each <= config.depth]
+        if wrong:
+            raise ConfigError(f"there is no block {wrong[0]}: this model has {config.depth}, counted from 1")
+        layers = tuple(each for each in layers if each != config.depth)  # the last one's are there anyway
+        return cls(config.width, layers, not options.get("unnormed"), bool(options.get("attention")))
+
+    @property
+    def reads(self) -> Reads:
+        return Reads(patches=True, blocks=self.layers, stream=not self.normed, attention=self.attention)
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        normed = "after the last norm" if self.normed else "as the residual stream has them"
+        found = [
+            Output("class_token", f"the class token after the last block, {normed}"),
+            Output("patch_tokens", f"the patch tokens after the last block, {normed}: rows, columns, width"),
+            Output("patch_mean", "the mean of patch_tokens"),
+        ]
+        for layer in self.layers:
+            found.append(Output(f"class_token_{layer}", f"the class token after block {layer}, {normed}"))
+            found.append(Output(f"patch_tokens_{layer}", f"the patch tokens after block {layer}, {normed}"))
+        if self.attention:
+            found.append(Output("attention", "the class token's attention over the patches: heads, rows, columns"))
+        return tuple(sorted(found, key=lambda each: each.name))
+
+    def entry(self) -> dict[str, Any]:
+        return {
+            "width": self.width,
+            "layers": list(self.layers),
+            "normed": self.normed,
+            "attention": self.attention,
+        }
+
+    def expected(self, model: ViT, images: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+        rows, columns = model.config.grid((images.shape[2], images.shape[1]))
+        taps = model.intermediate(images, (*self.layers, model.config.depth), normed=self.normed)
+        found: dict[str, NDArray[Any]] = {}
+        for layer, tokens in taps.items():
+            suffix = "" if layer == model.config.depth else f"_{layer}"
+            values = np.asarray(tokens)
+            patches = values[:, model.config.prefix :]
+            found[f"class_token{suffix}"] = values[:, 0]
+            found[f"patch_tokens{suffix}"] = patches.reshape(len(values), rows, columns, -1)
+        found["patch_mean"] = found["patch_tokens"].mean(axis=(1, 2))
+        if self.attention:
+            weights = np.asarray(model.class_attention(images))[:, :, model.config.prefix :]
+            found["attention"] = weights.reshape(len(weights), -1, rows, columns)
+        return found
+
+
+class NeighbourJudge:
+    """Top-1 by k nearest neighbours: in a gallery, or, without one, among all the other pictures (leave-one-out)."""
+
+    def __init__(self, models: int, neighbours: int) -> None:
+        if neighbours < 1:
+            raise ConfigError(f"neighbours must be 1 or more, not {neighbours}")
+        self.neighbours = neighbours
+        self._gallery: list[list[NDArray[Any]]] = [[] for _ in range(models)]
+        self._queries: list[list[NDArray[Any]]] = [[] for _ in range(models)]
+        self._gallery_classes: list[NDArray[np.int64]] = []
+        self._classes: list[NDArray[np.int64]] = []
+
+    def learn(self, outputs: Sequence[Outputs], classes: NDArray[np.int64]) -> None:
+        self._gallery_classes.append(classes)
+        for vectors, each in zip(self._gallery, outputs, strict=True):
+            vectors.append(each["class_token"])
+
+    def add(self, outputs: Sequence[Outputs], classes: NDArray[np.int64]) -> None:
+        self._classes.append(classes)
+        for vectors, each in zip(self._queries, outputs, strict=True):
+            vectors.append(each["class_token"])
+
+    def results(self) -> list[dict[str, Any]]:
+        truths, alone = np.concatenate(self._classes), not self._gallery_classes
+        known = truths if alone else np.concatenate(self._gallery_classes)
+        if len(known) - alone < 1:
+            raise ConfigError("k nearest neighbours need two pictures or more, or a gallery: --gallery DIR")
+        found = []
+        for gallery, queries in zip(self._gallery, self._queries, strict=True):
+            ours = np.concatenate(queries)
+            theirs = ours if alone else np.concatenate(gallery)
+            votes = nearest_classes(ours, theirs, known, self.neighbours, leave_one_out=alone)
+            found.append(Answers(votes, votes == truths, votes == truths))
+        return [
+            {
+                "knn_top1": each.top1,
+                "knn_top1_margin": margin(each.top1, each.count),
+                **({"agreement": found[0].agreement(each)} if number else {}),
+            }
+            for number, each in enumerate(found)
+        ]
+
+
+def nearest_classes(
+    queries: NDArray[Any], gallery: NDArray[Any], classes: NDArray[np.int64], k: int, *, leave_one_out: bool
+) -> NDArray[np.int64]:
+    """The class that k nearest neighbours vote for, [queries]. See the module for how.
+
+    queries: [n, width]; gallery: [m, width] with its classes [m]. leave_one_out: both are the same pictures, of which
+    none is its own neighbour.
+    """
+    ours, theirs = (
+        each / np.maximum(np.linalg.norm(each, axis=1, keepdims=True), 1e-12) for each in (queries, gallery)
+    )
+    k = min(k, len(gallery) - leave_one_out)
+    votes = np.zeros((len(ours), int(classes.max()) + 1))
+    for start in range(0, len(ours), 1024):  # a bounded piece of the matrix of all cosines at a time
+        cosines = ours[start : start + 1024] @ theirs.T
+        if leave_one_out:
+            rows = np.arange(len(cosines))
+            cosines[rows, start + rows] = -np.inf
+        best = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
+        weights = np.exp(np.take_along_axis(cosines, best, axis=1) / TEMPERATURE)
+        for column in range(k):
+            np.add.at(votes, (start + np.arange(len(best)), classes[best[:, column]]), weights[:, column])
+    return np.asarray(votes.argmax(axis=1), np.int64)

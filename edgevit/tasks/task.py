@@ -1,0 +1,107 @@
+"""The protocol behind which every task stands, from the trained model to the artefact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgevit.config import ViTConfig
+from edgevit.foreign_config import ForeignConfig
+
+if TYPE_CHECKING:
+    from edgevit.model import ViT
+
+
+Config = ViTConfig | ForeignConfig
+
+
+@dataclass(frozen=True)
+class Reads:
+    """What a task reads of the backbone; the graph computes nothing else."""
+
+    patches: bool = False
+    """The last block's patch tokens. Otherwise only the tokens in front (the class token), whose rows alone that
+    block then computes."""
+    blocks: tuple[int, ...] = ()
+    """All tokens after these blocks, counted from 1."""
+    stream: bool = False
+    """The tokens as the residual stream has them, without the last norm."""
+    attention: bool = False
+    """The class token's attention over the patches, in the last block."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output of a signature: its name, and what it means, for the manifest."""
+
+    name: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of `edgevit convert` that belongs to a task, such as `--layers 4,8,12`; in Python it goes by `name`."""
+
+    name: str
+    help: str
+    parse: Callable[[str], Any] | None = None
+    """From what stands on the command line; None: a flag."""
+
+
+Outputs = Mapping[str, NDArray[Any]]
+"""By name, [batch, ...]."""
+
+
+class Judge(Protocol):
+    """Judges several models at one resolution, all shown the very same labelled pictures.
+
+    Each call gets a batch: what each model put out, the first model's first, and the true classes [batch].
+    """
+
+    def learn(self, outputs: Sequence[Outputs], classes: NDArray[np.int64]) -> None:
+        """Pictures of the gallery, for tasks that compare with known ones (`Task.takes_gallery`)."""
+
+    def add(self, outputs: Sequence[Outputs], classes: NDArray[np.int64]) -> None:
+        """Pictures to be judged by."""
+
+    def results(self) -> list[dict[str, Any]]:
+        """For each model the fields of its result in an evaluation; of those after the first, how they compare."""
+
+
+class Task(Protocol):
+    """One task of one model, with everything decided that an artefact holds of it."""
+
+    name: ClassVar[str]
+    """As signatures are called: `<name>_<resolution>`."""
+    metric: ClassVar[str]
+    """The key of an evaluation's results that says how good it is, higher is better: what `--max-drop`, `sensitivity`
+    and `plan` go by."""
+    options: ClassVar[tuple[Option, ...]]
+    takes_gallery: ClassVar[bool]
+    """Whether it is judged by comparing with a gallery of known pictures."""
+
+    @classmethod
+    def judge(cls, models: int, *, neighbours: int | None = None) -> Judge:
+        """For so many models. neighbours: how many of the gallery vote, where the task has a gallery."""
+
+    @classmethod
+    def of(cls, config: Config, options: Mapping[str, Any]) -> Task:
+        """The task for a model, with what was asked for. Raises `ConfigError` where that cannot be."""
+
+    @property
+    def reads(self) -> Reads:
+        """What it needs of the backbone."""
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """In the order of their names, as a converted graph lists them."""
+
+    def entry(self) -> dict[str, Any]:
+        """What the manifest says of it under `tasks`."""
+
+    def expected(self, model: ViT, images: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+        """What the Keras model gives: pictures [batch, H, W, 3] -> each output by name, [batch, ...]."""

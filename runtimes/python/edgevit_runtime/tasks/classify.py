@@ -1,0 +1,152 @@
+"""classify: which class a picture shows, or a number for each class that has one (labels, values)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgevit_runtime.errors import EdgeViTError, PictureError
+from edgevit_runtime.preprocess.pictures import Picture
+from edgevit_runtime.resolution import Resolution, ResolutionLike
+from edgevit_runtime.signature import Signature
+from edgevit_runtime.tasks.task import Answer, Answering, Command
+
+SCORES = ("softmax", "sigmoid", "regression")
+"""What the scores are: probabilities that sum to 1, a probability for each label by itself, plain values."""
+COMMANDS: tuple[Command, ...] = ()
+"""`edgevit-run classify` and `watch` are in `edgevit_runtime.cli`: the command line is built around them."""
+
+
+@dataclass(frozen=True)
+class Classify:
+    """The task's entry in the manifest."""
+
+    classes: int
+    scores: str = "softmax"
+    labels: tuple[str, ...] = ()
+    """The class names in index order; or empty."""
+    label_keys: tuple[str, ...] = ()
+    """What else the classes are called, such as ImageNet's WNIDs; or empty."""
+
+    name = "classify"
+
+    @property
+    def summary(self) -> str:
+        shown = ", ".join(self.labels[:8]) + (", …" if len(self.labels) > 8 else "")
+        kind = "" if self.scores == "softmax" else f" ({self.scores})"
+        return f"{self.classes} classes{kind}  {shown}".rstrip()
+
+    def label(self, index: int) -> str:
+        """The class's name, or its index as text. Raises `EdgeViTError` for an index that no class has."""
+        if not 0 <= index < self.classes:
+            raise EdgeViTError(f"there is no class {index}: classes are numbered from 0 to {self.classes - 1}")
+        return self.labels[index] if self.labels else str(index)
+
+
+def read(entry: Mapping[str, Any], signatures: Sequence[Signature]) -> Classify:
+    """The manifest's entry. Raises `ValueError`, `KeyError` or `TypeError` where it is damaged."""
+    task = Classify(
+        classes=int(entry["classes"]),
+        scores=str(entry["scores"]),
+        labels=tuple(map(str, entry["labels"])),
+        label_keys=tuple(map(str, entry.get("label_keys", ()))),
+    )
+    if task.scores not in SCORES:
+        raise ValueError(f"scores of an unknown kind {task.scores!r}")
+    for what, names in (("labels", task.labels), ("label keys", task.label_keys)):
+        if names and len(names) != task.classes:
+            raise ValueError(f"{len(names)} {what} for {task.classes} classes")
+    for signature in signatures:
+        if signature.output("scores").shape != (1, task.classes):
+            raise ValueError(f"{signature.name} has no scores of {task.classes} classes")
+    return task
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """One class and its score. `label` is the index as text where the artefact holds no labels."""
+
+    index: int
+    label: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Classification:
+    """The best classes, best first; the resolution that was used; the inference time without preprocessing.
+
+    budget_met: with `budget_ms`, whether 19 of 20 inferences are within it, by what was seen lately; otherwise None.
+    """
+
+    top: tuple[ClassScore, ...]
+    resolution: Resolution
+    latency_ms: float
+    budget_met: bool | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `edgevit-run classify --json` prints it."""
+        top = [{"index": each.index, "label": each.label, "score": each.score} for each in self.top]
+        document = {**self.resolution.to_fields(), "latency_ms": self.latency_ms, "top": top}
+        return document if self.budget_met is None else {**document, "budget_met": self.budget_met}
+
+
+class Classifies:
+    """`Model`'s methods for the task."""
+
+    @property
+    def labels(self: Answering) -> tuple[str, ...]:
+        """The class names in index order; empty where the artefact has none, or does not classify."""
+        return self.task(Classify).labels if "classify" in self.tasks else ()
+
+    def label(self: Answering, index: int) -> str:
+        """The class's name, or its index as text. Raises `EdgeViTError` for an index that no class has."""
+        return self.task(Classify).label(index)
+
+    def classify(
+        self: Answering, picture: Picture, resolution: ResolutionLike | None = None, top_k: int = 5
+    ) -> Classification:
+        """The best `top_k` classes of a path, a picture file's bytes, a Pillow picture or an array.
+
+        Arrays are uint8 [height, width, 3] (1 and 4 channels and uint16 too) and need no Pillow.
+        Without a resolution it is the budget's, or the artefact's default.
+        Raises `PictureError` for an unreadable picture, `ResolutionError` for one that is not on the ladder,
+        `EdgeViTError` where the artefact does not classify.
+        """
+        task = self.task(Classify)
+        _check_top(top_k)
+        return _best(task, self.answer("classify", picture, resolution), top_k)
+
+    def classify_many(
+        self: Answering,
+        pictures: Iterable[Picture] | str,
+        resolution: ResolutionLike | None = None,
+        top_k: int = 5,
+        *,
+        decoders: int = 2,
+    ) -> Iterator[Classification | PictureError]:
+        """`classify` for each picture, in order, while others decode the next ones.
+
+        pictures: a list or any other iterable, read only a few ahead, so that it may be endless; or the path of a
+            folder: the pictures in it and below, in order of their names.
+        An unreadable picture gives its `PictureError` in the place of a result, and the rest go on.
+        decoders: threads that decode.
+        """
+        task = self.task(Classify)
+        _check_top(top_k)
+        answers = self.answer_many("classify", pictures, resolution, decoders=decoders)
+        return (each if isinstance(each, PictureError) else _best(task, each, top_k) for each in answers)
+
+
+def _check_top(top_k: int) -> None:
+    if top_k < 1:
+        raise EdgeViTError(f"top_k must be 1 or more, not {top_k}")
+
+
+def _best(task: Classify, answer: Answer, top_k: int) -> Classification:
+    scores = answer.outputs["scores"]
+    best = np.argsort(-scores, kind="stable")[:top_k]
+    top = tuple(ClassScore(int(index), task.label(int(index)), float(scores[index])) for index in best)
+    return Classification(top, answer.signature.resolution, answer.latency_ms, answer.budget_met)

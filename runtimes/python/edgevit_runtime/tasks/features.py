@@ -1,0 +1,235 @@
+"""features: the tokens themselves, for search, probes and whatever else reads them; and where the model looks.
+
+Outputs, each float32 (real numbers, whatever the file holds):
+
+    class_token     [width]                  the class token after the last block and norm
+    patch_tokens    [rows, columns, width]   the patch tokens, as they lie in the picture
+    patch_mean      [width]                  their mean
+    class_token_N, patch_tokens_N            the same after block N (from 1), where the artefact was converted with it
+    attention       [heads, rows, columns]   how much the class token looks at each patch, in the last block
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgevit_runtime.errors import EdgeViTError, PictureError
+from edgevit_runtime.preprocess.pictures import Picture
+from edgevit_runtime.resolution import Resolution, ResolutionLike
+from edgevit_runtime.signature import Signature
+from edgevit_runtime.tasks.task import Answer, Answering, Command
+
+if TYPE_CHECKING:
+    import argparse
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Features:
+    """The task's entry in the manifest."""
+
+    width: int
+    layers: tuple[int, ...] = ()
+    """Blocks, counted from 1, whose tokens are put out besides the last one's."""
+    normed: bool = True
+    """Whether the last norm stands behind all of them, or behind none."""
+    attention: bool = False
+
+    name = "features"
+
+    @property
+    def summary(self) -> str:
+        layers = f", and after blocks {', '.join(map(str, self.layers))}" if self.layers else ""
+        attention = ", and the class token's attention" if self.attention else ""
+        return f"tokens of {self.width} numbers{layers}, {'normed' if self.normed else 'not normed'}{attention}"
+
+
+def read(entry: Mapping[str, Any], signatures: Sequence[Signature]) -> Features:
+    """The manifest's entry. Raises `ValueError`, `KeyError` or `TypeError` where it is damaged."""
+    task = Features(
+        width=int(entry["width"]),
+        layers=tuple(map(int, entry["layers"])),
+        normed=bool(entry["normed"]),
+        attention=bool(entry["attention"]),
+    )
+    suffixes = ["", *(f"_{layer}" for layer in task.layers)]
+    for signature in signatures:
+        _, rows, columns, _ = signature.output("patch_tokens").shape
+        for suffix in suffixes:
+            if signature.output(f"class_token{suffix}").shape != (1, task.width):
+                raise ValueError(f"{signature.name} has no class_token{suffix} of {task.width} numbers")
+            if signature.output(f"patch_tokens{suffix}").shape != (1, rows, columns, task.width):
+                raise ValueError(f"{signature.name} has other patch_tokens{suffix}")
+        if signature.output("patch_mean").shape != (1, task.width):
+            raise ValueError(f"{signature.name} has no patch_mean of {task.width} numbers")
+        if task.attention and signature.output("attention").shape[2:] != (rows, columns):
+            raise ValueError(f"{signature.name} has no attention over {rows} x {columns} patches")
+    return task
+
+
+@dataclass(frozen=True)
+class PictureFeatures:
+    """What one picture's tokens are: arrays by name, see the module. `features["patch_tokens"]` is one of them.
+
+    grid: (rows, columns) of the patches.
+    picture_size: (width, height) of the picture itself; `policy` is how it was fitted to the resolution.
+    """
+
+    arrays: Mapping[str, Array]
+    grid: tuple[int, int]
+    resolution: Resolution
+    latency_ms: float
+    picture_size: tuple[int, int]
+    policy: str
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self.arrays:
+            raise EdgeViTError(f"the artefact puts out no {name!r} (it has {', '.join(self.arrays)})")
+        return self.arrays[name]
+
+    @property
+    def class_token(self) -> Array:
+        """[width]"""
+        return self.arrays["class_token"]
+
+    @property
+    def patch_tokens(self) -> Array:
+        """[rows, columns, width]"""
+        return self.arrays["patch_tokens"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON: arrays as nested lists."""
+        return {
+            **self.resolution.to_fields(),
+            "latency_ms": self.latency_ms,
+            "grid": list(self.grid),
+            **{name: values.tolist() for name, values in self.arrays.items()},
+        }
+
+
+class GivesFeatures:
+    """`Model`'s methods for the task."""
+
+    def features(self: Answering, picture: Picture, resolution: ResolutionLike | None = None) -> PictureFeatures:
+        """The tokens of a picture, given as for `classify`, as named float arrays with their grid.
+
+        Raises `PictureError` for an unreadable picture, `ResolutionError` for one that is not on the ladder,
+        `EdgeViTError` where the artefact has no such task (`edgevit convert --task features`).
+        """
+        self.task(Features)
+        return _features(self.answer("features", picture, resolution))
+
+    def features_many(
+        self: Answering,
+        pictures: Iterable[Picture] | str,
+        resolution: ResolutionLike | None = None,
+        *,
+        decoders: int = 2,
+    ) -> Iterator[PictureFeatures | PictureError]:
+        """`features` for each picture of a list or a folder, in order; an unreadable one gives its `PictureError`."""
+        self.task(Features)
+        answers = self.answer_many("features", pictures, resolution, decoders=decoders)
+        return (each if isinstance(each, PictureError) else _features(each) for each in answers)
+
+
+def _features(answer: Answer) -> PictureFeatures:
+    rows, columns, _ = answer.outputs["patch_tokens"].shape
+    return PictureFeatures(
+        dict(answer.outputs),
+        (rows, columns),
+        answer.signature.resolution,
+        answer.latency_ms,
+        answer.picture_size,
+        answer.signature.preprocessing.policy,
+    )
+
+
+def _add_features(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pictures", nargs="+", metavar="picture", help="files, folders, or - for standard input")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT.npz", help="where the arrays go")
+    parser.add_argument("--resolution", help="which of the artefact's resolutions, such as 224 or 640x384")
+
+
+def _run_features(options: argparse.Namespace, open_model: Callable[..., Any]) -> int:
+    """Writes an .npz: each output with a first axis over the pictures, and `files`, their names."""
+    from edgevit_runtime.cli.picture_sources import named_pictures
+    from edgevit_runtime.wording import counted
+
+    if not options.output.endswith(".npz"):
+        raise EdgeViTError(f"arrays are written as an .npz file, not {options.output!r}")
+    names: list[str] = []
+    found: list[PictureFeatures] = []
+    failed = 0
+    with open_model(options) as model:
+        pictures = list(named_pictures(options.pictures))
+        results = model.features_many([picture for _, picture in pictures], options.resolution)
+        for (name, _), result in zip(pictures, results):
+            if isinstance(result, PictureError):
+                failed += 1
+                print(f"edgevit-run: {result}", file=sys.stderr)
+            else:
+                names.append(name)
+                found.append(result)
+    if not found:
+        raise PictureError("none of the pictures could be read; nothing was written")
+    arrays = {name: np.stack([each[name] for each in found]) for name in found[0].arrays}
+    _write_npz(options.output, {"files": np.array(names), **arrays})
+    shapes = ", ".join(f"{name} {list(values.shape)}" for name, values in arrays.items())
+    print(f"{options.output}: {counted(len(found), 'picture')} at {found[0].resolution} px: {shapes}")
+    return 1 if failed else 0
+
+
+def _write_npz(path: str, arrays: Mapping[str, Array]) -> None:
+    """Whole or not at all."""
+    from edgevit_runtime.atomic_write import replacing
+
+    try:
+        with replacing(path) as partial, open(partial, "wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+    except OSError as error:
+        raise EdgeViTError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _add_look(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("picture", help="a picture file, or - for standard input")
+    parser.add_argument("--draw", metavar="OUT.png", help="lay it over the picture, and write that")
+    parser.add_argument("--head", type=int, help="one head of the attention, from 0 (default: the mean of all)")
+    parser.add_argument("--resolution", help="which of the artefact's resolutions, such as 224 or 640x384")
+
+
+def _run_look(options: argparse.Namespace, open_model: Callable[..., Any]) -> int:
+    """Prints where the class token looks, darker where it looks more, and draws it over the picture if asked to."""
+    from edgevit_runtime.cli.picture_sources import named_pictures
+    from edgevit_runtime.preprocess.pictures import load_picture
+    from edgevit_runtime.tasks.look import draw_look, shades
+
+    ((name, source),) = list(named_pictures([options.picture]))[:1]
+    with open_model(options) as model:
+        task = model.task(Features)
+        if not task.attention:
+            raise EdgeViTError(f"{model.path} puts out no attention: convert it again with --task features --attention")
+        pixels = load_picture(source)
+        found = model.features(pixels, options.resolution)
+    heads = found["attention"]
+    if options.head is not None and not 0 <= options.head < len(heads):
+        raise EdgeViTError(f"--head is a number from 0 to {len(heads) - 1}, not {options.head}")
+    attention = heads.mean(axis=0) if options.head is None else heads[options.head]
+    which = f"mean of {len(heads)} heads" if options.head is None else f"head {options.head} of {len(heads)}"
+    print(f"{name}  ({found.resolution} px, {found.latency_ms:.1f} ms; {which})")
+    print("\n".join(shades(attention)))
+    if options.draw:
+        draw_look(options.draw, pixels, attention, found.resolution, found.policy)
+        print(f"drawn to {options.draw}")
+    return 0
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("features", "Write pictures' tokens to an .npz file.", _add_features, _run_features),
+    Command("look", "Show where the model looks in a picture.", _add_look, _run_look),
+)

@@ -1,0 +1,83 @@
+"""What every task has in common: its entry in the manifest, and what answering one picture gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from edgevit_runtime.errors import PictureError
+from edgevit_runtime.preprocess.pictures import Picture
+from edgevit_runtime.resolution import ResolutionLike
+from edgevit_runtime.signature import Signature
+
+if TYPE_CHECKING:
+    import argparse
+
+
+class Task(Protocol):
+    """One task of an artefact, as its manifest describes it."""
+
+    @property
+    def name(self) -> str:
+        """As signatures are named: `<name>_<resolution>`."""
+
+    @property
+    def summary(self) -> str:
+        """One line for `edgevit-run info`."""
+
+
+class Answer(NamedTuple):
+    """One inference: every output by name as float32, without its batch axis, and what it took.
+
+    picture_size: (width, height) of the picture that was asked about, before it was fitted.
+    budget_met: with a budget, whether 19 of 20 inferences are within it; otherwise None.
+    """
+
+    outputs: Mapping[str, np.ndarray[Any, Any]]
+    signature: Signature
+    picture_size: tuple[int, int]
+    latency_ms: float
+    budget_met: bool | None = None
+
+
+TaskT = TypeVar("TaskT", bound=Task)
+
+
+class Answering(Protocol):
+    """What tasks' methods need of `Model`, which has them all."""
+
+    path: str
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Their names."""
+
+    def task(self, kind: type[TaskT]) -> TaskT:
+        """The artefact's task of that kind. Raises `EdgeViTError` where it has none."""
+
+    def answer(self, task: str, picture: Picture, resolution: ResolutionLike | None = None) -> Answer:
+        """One inference of a task, undecoded."""
+
+    def answer_many(
+        self,
+        task: str,
+        pictures: Iterable[Picture] | str,
+        resolution: ResolutionLike | None = None,
+        *,
+        decoders: int = 2,
+    ) -> Iterator[Answer | PictureError]:
+        """`answer` for each picture, in order."""
+
+
+class Command(NamedTuple):
+    """A command of `edgevit-run` that belongs to a task. `add` declares its options; `run` gives the exit code.
+
+    `run` is given the parsed options, and what opens the artefact that they name.
+    """
+
+    name: str
+    help: str
+    add: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace, Callable[..., Any]], int]

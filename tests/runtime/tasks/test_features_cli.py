@@ -1,0 +1,83 @@
+"""`edgevit-run features` and `look`: arrays on disk, and where the model looks."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from converters import convert
+from edgevit_runtime.cli import main
+from support.sample_pictures import pictures_in, random_picture
+
+
+@pytest.fixture(scope="module")
+def features_artefact(tiny_model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("features") / "f.tflite"
+    convert(tiny_model, path, recipe="float32", task="classify,features", resolutions=(32, "96x48"), attention=True)
+    return path
+
+
+@pytest.fixture
+def edgevit_run(capsys, monkeypatch):
+    monkeypatch.setattr(main, "silence_exit", lambda: None)
+
+    def call(*args):
+        with pytest.raises(SystemExit) as stop:
+            main.main([str(arg) for arg in args])
+        captured = capsys.readouterr()
+        return int(stop.value.code or 0), captured.out, captured.err
+
+    return call
+
+
+def test_arrays_of_a_folder(features_artefact, tmp_path, edgevit_run):
+    folder = pictures_in(tmp_path / "pics", 3)
+    (folder / "9.png").write_bytes(b"no picture")
+    code, out, err = edgevit_run(
+        "features", features_artefact, folder, "-o", tmp_path / "o.npz", "--resolution", "96x48"
+    )
+    assert code == 1  # one of them could not be read
+    assert "9.png" in err
+    assert "3 pictures at 96x48 px" in out
+    with np.load(tmp_path / "o.npz") as arrays:
+        assert [name.rsplit("/", 1)[1] for name in arrays["files"]] == ["0.png", "1.png", "2.png"]
+        assert arrays["class_token"].shape == (3, 32)
+        assert arrays["patch_tokens"].shape == (3, 3, 6, 32)
+        assert arrays["attention"].shape == (3, 2, 3, 6)
+        np.testing.assert_allclose(arrays["patch_tokens"].mean((1, 2)), arrays["patch_mean"], atol=1e-5)
+
+
+def test_where_it_looks(features_artefact, tmp_path, edgevit_run):
+    random_picture(1, (200, 120)).save(tmp_path / "p.png")
+    out_path = tmp_path / "look.png"
+    code, out, err = edgevit_run(
+        "look", features_artefact, tmp_path / "p.png", "--draw", out_path, "--resolution", "32"
+    )
+    assert code == 0, err
+    assert "mean of 2 heads" in out
+    assert Image.open(out_path).size == (200, 120)  # the picture's own
+    code, out, _ = edgevit_run("look", features_artefact, tmp_path / "p.png", "--head", "1")
+    assert (code, "head 1 of 2" in out) == (0, True)
+    code, _, err = edgevit_run("look", features_artefact, tmp_path / "p.png", "--head", "2")
+    assert (code, err.strip()) == (1, "edgevit-run: --head is a number from 0 to 1, not 2")
+
+
+def test_what_cannot_be(features_artefact, tiny_tflite, tmp_path, edgevit_run):
+    random_picture(1).save(tmp_path / "p.png")
+    code, _, err = edgevit_run("features", tiny_tflite, tmp_path / "p.png", "-o", tmp_path / "o.npz")
+    assert code == 1
+    assert "has no task features (it has classify): convert the model with --task classify,features" in err
+    code, _, err = edgevit_run("features", features_artefact, tmp_path / "p.png", "-o", tmp_path / "o.txt")
+    assert code == 1
+    assert "arrays are written as an .npz file" in err
+    assert not (tmp_path / "o.npz").exists()
+
+
+def test_info_tells_both_tasks(features_artefact, edgevit_run):
+    code, out, _ = edgevit_run("info", features_artefact)
+    assert code == 0
+    assert "classify       4 classes  ash, birch, cedar, elm" in out
+    assert "features       tokens of 32 numbers, normed, and the class token's attention" in out
+    code, out, _ = edgevit_run("info", features_artefact, "--json")
+    assert set(json.loads(out)["tasks"]) == {"classify", "features"}
