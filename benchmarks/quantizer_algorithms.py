@@ -21,6 +21,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from ai_edge_quantizer import calibrator, qtyping, quantizer
 from ai_edge_quantizer.recipe import AlgorithmName
+from edgevit_runtime.preprocess.pipeline import prepare
 
 import converters.quantize.quantizer as our_quantizer
 import deit_tiny
@@ -31,11 +32,10 @@ from converters.graph.lowering import model_arrays
 from converters.graph.packing import pack
 from converters.quantize.activations import tensor_ranges
 from converters.quantize.calibration import calibration_files, calibration_images
-from converters.quantize.post_training import Prepared, look
+from converters.quantize.post_training import PreparedLayers, calibrate
 from converters.quantize.quantizer import _silent, quantize
 from converters.quantize.recipes import RECIPES, Recipe, Rule
 from edgevit.activation_ranges import ActivationRanges
-from edgevit_runtime.preprocess.pipeline import prepare
 from outliers import with_outliers
 from record import RESULTS, real_data, write
 
@@ -111,10 +111,14 @@ def _calibrated(flatbuffer: bytes, engine: Any, images: Sequence[Any]) -> Any:
     return found.get_model_qsvs()
 
 
-def by_theirs(variant: Variant, lowered: Lowered, prepared: Prepared, images: Sequence[Any]) -> bytes:
+def by_theirs(variant: Variant, lowered: Lowered, prepared: PreparedLayers, images: Sequence[Any]) -> bytes:
     """The quantized flatbuffer, with their weights or, for static ranges, their ranges."""
     recipe = lowered.recipe
-    adjust = {"plain": Prepared().equalized, "equalized": prepared.equalized, "corrected": prepared.finished}
+    adjust = {
+        "plain": PreparedLayers().with_equalized,
+        "equalized": prepared.with_equalized,
+        "corrected": prepared.with_rounded,
+    }
     flatbuffer, _ = lowered.plain(adjust[variant.layers])
     if not recipe.needs_calibration:
         engine = engine_of(flatbuffer, recipe, variant.algorithm)
@@ -154,7 +158,7 @@ def rows_of(name: str, model: Any, pictures: Any, reference: Any) -> Iterator[di
     for recipe in dict.fromkeys(RECIPES[variant.recipe] for variant in VARIANTS):
         lowered = Lowered(model.config, arrays, recipe, NAME, RESOLUTION)
         start = time.process_time()
-        prepared = look(model.config, arrays, recipe, (RESOLUTION,), files).prepared(recipe)
+        prepared = calibrate(model.config, arrays, recipe, (RESOLUTION,), files).prepared(recipe)
         looked = time.process_time() - start
         for variant in (each for each in VARIANTS if each.recipe == recipe.name):
             start = time.process_time()

@@ -30,27 +30,27 @@ CLIPPING = np.linspace(1.0, 0.4, 25)
 """Shares of a block's widest weight that are tried for the end of its int4 numbers."""
 
 
-Known = dict[tuple[str, str], Linear]
+RoundedLayers = dict[tuple[str, str], Linear]
 """Rounded layers by site and what their weights became."""
 
 
-def correct(folded: Folded, moments: Mapping[str, Moments], recipe: Recipe, known: Known) -> Folded:
+def round_layers(folded: Folded, moments: Mapping[str, Moments], recipe: Recipe, rounded: RoundedLayers) -> Folded:
     """The linear layers that the recipe rounds, each by the moments of what it reads; the others as they are.
 
-    known: what was already found of these layers, and what is found now.
+    rounded: what was already found of these layers, and what is found now.
     """
     found = layers(folded)
     for site, layer in found.items():
         kind = kind_of(site, layer, recipe)
         if site in moments and kind in GRIDS:
-            if (site, kind) not in known:
+            if (site, kind) not in rounded:
                 seen = moments[site]
-                known[site, kind] = corrected(layer, seen.second / seen.weight, seen.first / seen.weight, kind)
-            found[site] = known[site, kind]
+                rounded[site, kind] = gptq(layer, seen.second / seen.weight, seen.first / seen.weight, kind)
+            found[site] = rounded[site, kind]
     return _replaced(folded, found)
 
 
-def snapped(folded: Folded, recipe: Recipe) -> Folded:
+def rounded_to_nearest(folded: Folded, recipe: Recipe) -> Folded:
     """Without pictures: the int4 weights as they will be, because nothing else rounds their scales as XNNPACK does."""
     found = layers(folded)
     for site, layer in found.items():
@@ -99,7 +99,7 @@ def layers(folded: Folded) -> dict[str, Linear]:
     return found
 
 
-def corrected(layer: Linear, moments: NDArray[Any], mean: NDArray[Any], kind: str = "int8") -> Linear:
+def gptq(layer: Linear, moments: NDArray[Any], mean: NDArray[Any], kind: str = "int8") -> Linear:
     """The layer with weights that `kind` holds exactly: `rounding.round_weight` gives them back.
 
     moments: E[x xᵀ] of the inputs, [in, in]; mean: E[x], [in]. All zero (black pictures), they say nothing, and

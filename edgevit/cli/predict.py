@@ -42,7 +42,7 @@ def command(
     """
     from edgevit.latency.comparison import read_profiles
     from edgevit.latency.cost import divides
-    from edgevit.latency.prediction import Predictor, of_threads, of_vits
+    from edgevit.latency.prediction import LatencyPredictor, of_threads, of_vits
     from edgevit.latency.shape_options import reshaped
     from edgevit.report.text import sentences
     from edgevit.report.text.prediction_table import prediction_view
@@ -51,7 +51,7 @@ def command(
     console = console_for(json_target, quiet)
     kept, left_out = of_vits(read_profiles(paths))
     kept, other_threads = of_threads(kept, threads)
-    predictor = Predictor(kept)
+    predictor = LatencyPredictor(kept)
     config = reshaped(predictor.shapes[0], variant, width=width, depth=depth, heads=heads, patch=patch)
     if resolutions is not None:
         wanted = parse_resolutions(resolutions)
