@@ -39,7 +39,7 @@ def round_layers(folded: Folded, moments: Mapping[str, Moments], recipe: Recipe,
 
     rounded: what was already found of these layers, and what is found now.
     """
-    found = layers(folded)
+    found = linear_layers(folded)
     for site, layer in found.items():
         kind = kind_of(site, layer, recipe)
         if site in moments and kind in GRIDS:
@@ -52,7 +52,7 @@ def round_layers(folded: Folded, moments: Mapping[str, Moments], recipe: Recipe,
 
 def rounded_to_nearest(folded: Folded, recipe: Recipe) -> Folded:
     """Without pictures: the int4 weights as they will be, because nothing else rounds their scales as XNNPACK does."""
-    found = layers(folded)
+    found = linear_layers(folded)
     for site, layer in found.items():
         if kind_of(site, layer, recipe) == "int4":
             found[site] = Linear(np.asarray(round_weight(layer.weight, "int4")), layer.bias)
@@ -89,7 +89,7 @@ def _replaced(folded: Folded, found: Mapping[str, Linear]) -> Folded:
     return replace(folded, patches=found["patches"], blocks=blocks, heads=folded.with_head_layers(found))
 
 
-def layers(folded: Folded) -> dict[str, Linear]:
+def linear_layers(folded: Folded) -> dict[str, Linear]:
     """Linear layers by the site that they put out; the last block's queries are rows of its `qkv`."""
     found = {"patches": folded.patches, **folded.head_layers}
     for index, block in enumerate(folded.blocks):

@@ -17,7 +17,7 @@ from converters.graph.lowering import graph
 from converters.quantize.activations import LINEAR_INPUTS, activation, block_of, roundings, word
 from converters.quantize.calibration import calibration_files, calibration_images
 from converters.quantize.fake_quantization import BatchedArithmetic, RoundedArithmetic
-from converters.quantize.gptq import layers
+from converters.quantize.gptq import linear_layers
 from converters.quantize.post_training import PreparedLayers, calibrate
 from converters.quantize.recipe_files import check_depth, find_recipe
 from converters.quantize.recipes import ANY, OP_CLASSES, OUTSIDE, Recipe, Rule, sites_in
@@ -139,7 +139,7 @@ class _Partly(RoundedArithmetic):
 
     def __init__(self, recipe: Recipe, prepared: PreparedLayers, classes: Classes) -> None:
         super().__init__(recipe, prepared.calibration.ranges if prepared.calibration else {})
-        self.rounded = {} if prepared.rounded is None else layers(prepared.rounded)
+        self.rounded = {} if prepared.rounded is None else linear_layers(prepared.rounded)
         self.classes = classes
         self.groups: Collection[OpGroup] = ()
         self.seen: dict[OpGroup, None] = {}  # all that the recipe rounds, in the graph's order
