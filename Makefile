@@ -9,11 +9,11 @@ LADDER := $(TRAINED),160,192,224
 
 export TF_CPP_MIN_LOG_LEVEL := 3
 
-.PHONY: help setup demo test lint type bench clean
+.PHONY: help setup demo test check-long lint type bench clean
 .DEFAULT_GOAL := help
 
 help: ## Show what there is to make
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-7s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.ready ## Create .venv with edgevit and edgevit-runtime in it
 
@@ -34,8 +34,16 @@ demo: setup ## Train a small ViT, convert it to an int8 ladder, measure it, writ
 	$(BIN)/edgevit profile $(DEMO)/dials.tflite --budget-ms 1 --json $(DEMO)/profile.json
 	$(BIN)/edgevit report $(DEMO)/profile.json $(DEMO)/evaluation.json -o $(DEMO)/report.html --png $(DEMO)/curve.png
 
-test: setup ## Run all tests (JOBS=2 at a time)
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
+# Several processes share the processors: TensorFlow's threads would wait for one another.
+test check-long: export TF_NUM_INTRAOP_THREADS := 1
+test check-long: export TF_NUM_INTEROP_THREADS := 1
+PYTEST = $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder --durations=30
+
+test: setup ## Run all tests but the long ones (JOBS=2 at a time)
+	$(PYTEST)
+
+check-long: setup ## Run the long tests: whole tables of real data, damage by the thousand
+	$(PYTEST) -m long
 
 lint: setup ## Check style (ruff)
 	$(BIN)/ruff check .

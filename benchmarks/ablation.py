@@ -124,15 +124,18 @@ def teacher(seed: int) -> Path:
 
 def _validated(model: Path, seed: int) -> dict[str, float]:
     from edgevit.data import dials
-    from edgevit.evaluation import open_classifier
+    from edgevit.predictors import open_predictor
     from edgevit.training import ArrayExamples
 
     # Neither the training pictures nor those that chose the best epoch.
     examples = ArrayExamples(*dials.dial_set(TESTED_ON, max(LADDER), TEST_SEED + seed), dials.LABELS)
-    classifier = open_classifier(model)
+    predictor = open_predictor(model)
     hits = {}
     for resolution in LADDER:
-        votes = [classifier.scores(images).argmax(1) for images, _ in examples.prepared(resolution, "squash", 100)]
+        votes = [
+            predictor.outputs("classify", images)["scores"].argmax(1)
+            for images, _ in examples.prepared(resolution, "squash", 100)
+        ]
         hits[str(resolution)] = float((np.concatenate(votes) == examples.classes).mean())
     return hits
 

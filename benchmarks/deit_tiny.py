@@ -26,12 +26,12 @@ def keras_model() -> Path:
 
 
 def artefact(
-    recipe: str, resolutions: tuple[int, ...], *, with_logits: bool = False, without_pictures: bool = False
+    recipe: str, resolutions: tuple[int, ...], *, logits: bool = False, without_pictures: bool = False
 ) -> Path:
     """An artefact under a recipe, with one resolution or more; calibrated where the recipe wants pictures."""
     span = str(resolutions[0]) if len(resolutions) == 1 else f"ladder{len(resolutions)}"
     name = f"{recipe}-without-pictures" if without_pictures else recipe
-    path = BUILD / f"deit_tiny-{name}-{span}{'-logits' if with_logits else ''}.tflite"
+    path = BUILD / f"deit_tiny-{name}-{span}{'-logits' if logits else ''}.tflite"
     if not path.exists():
         from converters import convert
         from converters.quantize.recipes import get_recipe
@@ -45,7 +45,7 @@ def artefact(
             recipe=recipe,
             resolutions=resolutions,
             calibration=calibration,
-            with_logits=with_logits,
+            logits=logits,
             source=keras_model(),
         )
     return path

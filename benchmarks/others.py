@@ -99,7 +99,7 @@ def main() -> None:
     for recipe in sys.argv[1:] or for_cpu:
         path = artefact(recipe, (RESOLUTION,))
         with Model(path, weight_cache=False) as model:
-            labels, scores = model.manifest.labels, np.stack([model.outputs(picture)["scores"] for picture in pictures])
+            labels, scores = model.labels, np.stack([model.outputs(picture)["scores"] for picture in pictures])
             backend = " ".join(model.backend)
         rows[recipe] = {
             "recipe": recipe,

@@ -31,7 +31,7 @@ def main() -> None:
     keras = np.concatenate(
         [np.asarray(model.predict_on_batch(images[start : start + BATCH])) for start in range(0, len(images), BATCH)]
     )
-    with Model(artefact("float32", (224,), with_logits=True)) as lowered:
+    with Model(artefact("float32", (224,), logits=True)) as lowered:
         tflite = np.stack([lowered.outputs(image)["logits"] for image in images])
     figures = {
         "model": "DeiT-Tiny, timm safetensors",

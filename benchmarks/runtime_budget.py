@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from deit_tiny import LADDER, artefact
-from edgevit_runtime import Model, Result
+from edgevit_runtime import Classification, Model
 from record import write
 
 SECONDS = 20.0
@@ -29,7 +29,7 @@ HOG = "while True: pass"
 def phase(model: Model, image: Any, hogs: int) -> dict[str, Any]:
     started = [subprocess.Popen([sys.executable, "-c", HOG]) for _ in range(hogs)]
     try:
-        results: list[Result] = []
+        results: list[Classification] = []
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
             results.append(model.classify(image))

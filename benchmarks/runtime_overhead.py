@@ -45,7 +45,7 @@ def overhead() -> dict[str, Any]:
             "classify, native": lambda: ours.classify(ready),
             "classify, interpreter": lambda: same.classify(ready),
             "classify, native, with resizing": lambda: cropping.classify(ready),
-            "resizing alone": lambda: fit(ready, 224, cropping.manifest.resize),
+            "resizing alone": lambda: fit(ready, 224, cropping.manifest.signatures[0].preprocessing.policy),
         }
         times: dict[str, list[float]] = {name: [] for name in calls}
         draw = random.Random(0)

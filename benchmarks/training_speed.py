@@ -60,7 +60,7 @@ def measure(resolution: int) -> dict[str, object]:
     contenders = {"model.fit": lambda: plain.fit(images, classes, batch_size=BATCH, shuffle=False, verbose=0)}
     for name, precision in (("edgevit", "float32"), ("edgevit, mixed_bfloat16", "mixed_bfloat16")):
         spec = TrainSpec(epochs=ROUNDS + 1, batch=BATCH, precision=precision)
-        batches = MixedBatches(examples, (resolution,), 224, spec, tall=False)
+        batches = MixedBatches(examples, config.ladder, config.base_resolution, spec, tall=False)
         learner = Learner(build(config, seed=0), spec, batches.total)
         contenders[name] = partial(_steps, learner, batches.from_step(0))
 

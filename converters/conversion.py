@@ -112,6 +112,10 @@ def convert(
     if validation is not None and "classify" not in [each.name for each in tasks]:
         raise ConversionError("--validation judges a classifier, and the artefact would hold none: add classify")
     check_depth(chosen, config.depth)
+    if chosen.integer_io and any(each.name == "features" for each in tasks):
+        raise ConversionError(
+            f"the recipe {chosen.name} puts out integers, and features are real numbers: choose int8 or int8-static"
+        )
     ladder = find_ladder(config, wanted)
     ranges = find_ranges(model, chosen, calibration)
     check_target(path, sign)

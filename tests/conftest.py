@@ -13,6 +13,7 @@ import pytest
 from edgevit.cli.main import main
 from edgevit.config import ViTConfig
 from support.sample_pictures import LABELS, LADDER, pictures_in, random_picture
+from support.scheduling import pytest_addoption, pytest_collection_modifyitems, pytest_configure  # noqa: F401
 
 
 @pytest.fixture(scope="session")
@@ -104,7 +105,7 @@ def artefact(tiny_model, tiny_keras, workshop) -> Callable[..., Path]:
                 resolutions=(resolution,) if resolution else (),
                 calibration=once(workshop / "calibration", pictures_in) if needs else None,
                 source=tiny_keras,
-                with_logits=recipe == "float32",
+                logits=recipe == "float32",
             )
 
         return once(workshop / f"tiny-{recipe}{f'-{resolution}' if resolution else ''}.tflite", converted)
@@ -131,7 +132,7 @@ def cnn_artefact(workshop) -> Callable[[str], Path]:
             calibration = once(workshop / "calibration", pictures_in) if needs else None
             convert(
                 tiny_cnn(), path, recipe=recipe, resolutions=(32, 64), labels=LABELS, calibration=calibration,
-                with_logits=recipe == "float32",
+                logits=recipe == "float32",
             )  # fmt: skip
 
         return once(workshop / f"cnn-{recipe}.tflite", converted)
@@ -189,14 +190,12 @@ def deit_artefact(deit, real_data, workshop) -> Callable[..., Path]:
     from converters import convert
     from converters.quantize.recipes import get_recipe
 
-    def call(recipe: str, resolutions: tuple[int, ...], with_logits: bool = False) -> Path:
+    def call(recipe: str, resolutions: tuple[int, ...], logits: bool = False) -> Path:
         def converted(path: Path) -> None:
             calibration = real_data / "imagenet_calibration" if get_recipe(recipe).needs_calibration else None
-            convert(
-                deit, path, recipe=recipe, resolutions=resolutions, calibration=calibration, with_logits=with_logits
-            )
+            convert(deit, path, recipe=recipe, resolutions=resolutions, calibration=calibration, logits=logits)
 
         span = "-".join(map(str, resolutions))
-        return once(workshop / f"deit-{recipe}-{span}{'-logits' if with_logits else ''}.tflite", converted)
+        return once(workshop / f"deit-{recipe}-{span}{'-logits' if logits else ''}.tflite", converted)
 
     return call

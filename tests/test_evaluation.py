@@ -11,7 +11,8 @@ from safetensors.numpy import save_file
 
 from edgevit import evaluation
 from edgevit.errors import ConfigError, DataError, EdgeViTError, ModelError, PictureError, ResolutionError
-from edgevit.evaluation import ArtefactClassifier, evaluate, open_classifier
+from edgevit.evaluation import evaluate
+from edgevit.predictors import ArtefactPredictor, open_predictor
 from edgevit.report.accuracies import read_accuracies
 from edgevit.report.text import formatting
 from edgevit.report.text.evaluation_table import evaluation_notes, evaluation_table
@@ -98,7 +99,7 @@ def test_limit_spreads_over_the_set(tiny_tflite, class_folder):
 
 
 def test_refusals(tiny_tflite, tiny_keras, class_folder, tmp_path):
-    with pytest.raises(ResolutionError, match=r"resolutions are a list of whole numbers, such as .*, not 64"):
+    with pytest.raises(ResolutionError, match=r"resolutions are a list, such as .*, not 64"):
         evaluate(tiny_tflite, class_folder, resolutions=64)
     with pytest.raises(ModelError, match=r"neither a \.keras model nor a \.tflite artefact"):
         evaluate(class_folder / "ash" / "0.jpg", class_folder)
@@ -135,17 +136,17 @@ def test_every_interpreter_is_closed(tiny_tflite, tiny_config, class_folder, tmp
     opened = []
 
     def remembered(*args, **options):
-        opened.append(open_classifier(*args, **options))
+        opened.append(open_predictor(*args, **options))
         return opened[-1]
 
-    monkeypatch.setattr(evaluation, "open_classifier", remembered)
+    monkeypatch.setattr(evaluation, "open_predictor", remembered)
     evaluate(tiny_tflite, class_folder, resolutions=[32], limit=2)
     save(build(tiny_config.with_(classes=3, labels=()), seed=1), tmp_path / "three.keras")
     with pytest.raises(ConfigError, match=r"has 4 classes and .* 3"):
         evaluate(tiny_tflite, class_folder, against=tmp_path / "three.keras")
     with pytest.raises(ModelError, match="neither a"):
         evaluate(tiny_tflite, class_folder, against=class_folder / "ash" / "0.jpg")
-    artefacts = [each for each in opened if isinstance(each, ArtefactClassifier)]
+    artefacts = [each for each in opened if isinstance(each, ArtefactPredictor)]
     assert len(artefacts) == 3
     for each in artefacts:
         with pytest.raises(EdgeViTError, match="is closed"):

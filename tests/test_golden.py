@@ -21,7 +21,7 @@ def test_it_still_runs_and_reads_dials(backend, tmp_path, monkeypatch):
     images, classes = dial_set(100, 128, seed=77)
     with Model(GOLDEN, backend=backend) as model:
         assert model.resolutions == (48, 96)
-        assert model.manifest.labels == LABELS
+        assert model.labels == LABELS
         assert model.self_test().passed
         for resolution, least in ((48, 0.85), (96, 0.93)):
             results = [model.classify(image, resolution) for image in images]

@@ -42,7 +42,7 @@ def picture():
 
 def ours(path, picture):
     with Model(path, weight_cache=False) as model:
-        return model.outputs(picture)["scores"], model.manifest.labels
+        return model.outputs(picture)["scores"], model.labels
 
 
 @pytest.mark.parametrize("recipe", [name for name in RECIPES if name != "float32"])  # it has logits too: two heads
@@ -78,7 +78,7 @@ def test_benchmark_tool_of_litert(single, tmp_path):
     command = [sys.executable, "-m", "ai_edge_litert.tools.benchmark_litert_model", "--model", single("int8")]
     done = subprocess.run([*command, "--num_runs=5", f"--result_json={report}"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert float(re.search(r"Inference \(median\): +([0-9.]+) ms", done.stdout)[1]) > 0
+    assert re.search(r"Inference \(median\): +[0-9.]+ ms", done.stdout)
     assert json.loads(report.read_text())
 
 

@@ -42,10 +42,9 @@ class Drop:
 
     @classmethod
     def between(cls, exact: Answers, ours: Answers) -> Drop:
-        count = len(exact.right)
         only_exact, only_ours = int((exact.right & ~ours.right).sum()), int((ours.right & ~exact.right).sum())
-        ends = paired_interval(only_exact, only_ours, count)
-        return cls((only_exact - only_ours) / count, *ends, exact.agreement(ours))
+        ends = paired_interval(only_exact, only_ours, exact.count)
+        return cls((only_exact - only_ours) / exact.count, *ends, exact.agreement(ours))
 
     @property
     def standard_error(self) -> float:

@@ -35,6 +35,8 @@ class Facts:
     classes: int | None = None
     no_head: str = NO_HEAD
     """Where `classes` is None: why."""
+    scores: str = "softmax"
+    """What its classes' scores are: `ViTConfig.scores`."""
     epsilon: float = 1e-6
     mean: ColourNumbers | None = None
     std: ColourNumbers | None = None

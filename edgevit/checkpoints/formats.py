@@ -10,7 +10,7 @@ import numpy as np
 
 from edgevit.checkpoints import augreg, keras_hub, timm, transformers
 from edgevit.checkpoints.checkpoint_file import KERAS_H5, CheckpointFile, read
-from edgevit.checkpoints.facts import CUSTOM, Facts, config_for, variants_of
+from edgevit.checkpoints.facts import CUSTOM, NO_HEAD, Facts, config_for, variants_of
 from edgevit.checkpoints.hub import variant_of
 from edgevit.checkpoints.weight_mapping import WeightRule, apply, left_out, without_head
 from edgevit.config import ViTConfig
@@ -80,7 +80,8 @@ def import_checkpoint(
 
     variant: what it must be, `custom` for whatever it is; None to tell it from the shape.
     labels: class names, before those that lie beside the checkpoint; label_keys: `ViTConfig.label_keys`.
-    classes: make a new head of so many classes, all zeros, in the place of the checkpoint's.
+    classes: make a new head of so many classes, all zeros, in the place of the checkpoint's; 0: none. A checkpoint
+        without a head becomes a backbone.
     name: what to call it where two variants have its shape, the path's own if None: `facebook/deit-tiny-patch16-224`.
     on_note: told what was recognised, left out and folded.
     Raises `CheckpointError` unless every tensor fits.
@@ -91,12 +92,12 @@ def import_checkpoint(
     format_name = format_of(source)
     importer = FORMATS[format_name]
     facts = importer.facts(source)
-    if facts.classes is None and classes is None:
+    if facts.classes is None and classes is None and facts.no_head != NO_HEAD:
         raise CheckpointError(
             f"{path}: {facts.no_head}; say --classes N for a new one of N classes, to be trained with `edgevit train "
-            "--from`"
+            "--from`, or --classes 0 for the backbone alone"
         )
-    known = classes or facts.classes or 0
+    known = (facts.classes or 0) if classes is None else classes
     if labels and len(labels) != known:
         whose = "the new head" if classes else str(path)
         raise CheckpointError(
@@ -104,16 +105,22 @@ def import_checkpoint(
         )
     try:
         config = config_for(facts, source, variant, variant_of(name or str(path)))
-        names = labels or (() if classes else facts.labels)
-        config = config.with_(classes=known).with_(labels=names, label_keys=label_keys)
+        names = labels or (facts.labels if classes is None else ())
+        scores = facts.scores if classes is None else "softmax"
+        config = config.with_(classes=known, scores=scores).with_(labels=names, label_keys=label_keys)
     except ConfigError as error:
         raise CheckpointError(f"{path}: {error}") from error
     rules, dropped = importer.rules(config, source), dict(importer.dropped)
-    if classes is not None:
+    if classes is not None or not known:
         all_rules, rules = rules, without_head(rules)
         kept = {each for rule in rules.values() for each in rule.names}
         heads = {each for ours, rule in all_rules.items() if ours not in rules for each in rule.names}
-        dropped = dict.fromkeys(sorted(heads - kept), "the classifier, for a new one") | dropped
+        dropped = (
+            dict.fromkeys(
+                sorted(heads - kept), "the classifier, for a new one" if known else "the classifier, for none"
+            )
+            | dropped
+        )
     model = build(config)
     variables = named_weights(model)
     shapes = {ours: tuple(variable.shape) for ours, variable in variables.items() if ours in rules}

@@ -73,6 +73,7 @@ def facts(source: CheckpointFile) -> Facts:
         distilled=kind == "deit",
         classes=classes,
         no_head=no_head,
+        scores="softmax" if config is None else _scores(config),
         heads=None if config is None else config.whole("num_attention_heads", least=1),
         epsilon=EPSILON[kind] if config is None else config.number("layer_norm_eps"),
         labels=() if config is None or classes is None else _labels(config, classes),
@@ -84,6 +85,22 @@ def facts(source: CheckpointFile) -> Facts:
         if (activation := config.values.get("hidden_act", "gelu")) != "gelu":
             raise CheckpointError(f"{config.where}: hidden_act is {activation!r}; edgevit's MLP has the exact `gelu`")
     return found
+
+
+SCORES = {
+    "single_label_classification": "softmax",
+    "multi_label_classification": "sigmoid",
+    "regression": "regression",
+}
+"""transformers' `problem_type` (PretrainedConfig), and `ViTConfig.scores`."""
+
+
+def _scores(config: Record) -> str:
+    """Raises `CheckpointError` for a kind of head that edgevit does not have."""
+    kind = config.values.get("problem_type") or "single_label_classification"
+    if kind not in SCORES:
+        raise CheckpointError(f"{config.where}: problem_type is {kind!r}; edgevit knows {', '.join(SCORES)}")
+    return SCORES[kind]
 
 
 def _classes(source: CheckpointFile, kind: str) -> tuple[int | None, str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
@@ -19,11 +20,25 @@ from edgevit.cli.console import (
 )
 from edgevit.errors import ConversionError
 from edgevit.files import check_writable
+from edgevit.tasks import task_options
 from edgevit_runtime.resolution import parse_resolutions
 
 if TYPE_CHECKING:
     from converters.quantize.recipes import Recipe
     from converters.search.selection import Trial
+
+
+def _task_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of all tasks."""
+    for option in reversed(task_options()):
+        name, parse = f"--{option.name}", option.parse
+        if parse is None:
+            command = click.option(name, is_flag=True, help=option.help)(command)
+        else:
+            command = click.option(
+                name, callback=lambda _c, _p, text, parse=parse: text and parse(text), help=option.help
+            )(command)
+    return command
 
 
 @click.command("convert", cls=JsonCommand)
@@ -70,7 +85,10 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Write what --max-drop chose as a .toml recipe, and what is good enough so far while it searches.",
 )
-@click.option("--logits", is_flag=True, help="Put the logits out too, beside the scores.")
+@click.option(
+    "--task", help="What it is to answer: classify, features, or both: classify,features [default: classify]."
+)
+@_task_options
 @json_option
 @quiet_option
 def command(
@@ -87,9 +105,10 @@ def command(
     max_drop: float | None,
     islands: str | None,
     save_recipe: Path | None,
-    logits: bool,
+    task: str | None,
     json_target: str | None,
     quiet: bool,
+    **task_options: Any,
 ) -> None:
     """Compile MODEL.keras to one .tflite artefact that holds every resolution, weights stored once.
 
@@ -124,7 +143,7 @@ def command(
     )
 
     def show(what: str, done: int, total: int) -> None:
-        bar.update(task, description=what, completed=done, total=total)
+        bar.update(bar_task, description=what, completed=done, total=total)
 
     def tell(mix: Recipe, trial: Trial, kept: bool) -> None:
         """A line for each mix that was measured; what is good enough is saved: who ends the search keeps it."""
@@ -135,7 +154,7 @@ def command(
             write_recipe(mix, save_recipe)
 
     with bar:
-        task = bar.add_task("…", total=None)
+        bar_task = bar.add_task("…", total=None)
         load_keras()
         from converters import convert
         from edgevit.model import ViT, load_any
@@ -175,7 +194,8 @@ def command(
             labels=names,
             resize=resize,
             calibration=calibration,
-            with_logits=logits,
+            task=task,
+            **task_options,
             source=model,
             sign=sign,
             validation=judged,
@@ -199,7 +219,7 @@ def command(
         console.print(hint, markup=False, soft_wrap=True)
     for line in result_lines(inspection):
         console.print(line, markup=False, soft_wrap=True)
-    if 1 < len(inspection["signatures"]) < LEAST_RESOLUTIONS:
+    if 1 < len({each["resolution"] for each in inspection["signatures"]}) < LEAST_RESOLUTIONS:
         console.print(f"{LEAST_RESOLUTIONS} resolutions or more give a latency curve: --resolutions", markup=False)
     console.print(f"next: {command_line('profile', output)}", markup=False, soft_wrap=True)
     emit_json(inspection, json_target)

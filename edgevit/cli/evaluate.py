@@ -28,6 +28,13 @@ from edgevit_runtime.resolution import parse_resolutions
     type=click.Path(path_type=Path),
     help="A second model, shown the same pixels; once more for a third.",
 )
+@click.option("--task", default="classify", show_default=True, help="What to judge: classify, or features (k-NN).")
+@click.option(
+    "--gallery",
+    type=click.Path(path_type=Path),
+    help="features: known pictures to look for neighbours in [default: all others of DATA: leave-one-out].",
+)
+@click.option("--neighbours", type=click.IntRange(min=1), help="features: how many of them vote [default: 20].")
 @click.option("--resolutions", help="Some resolutions, such as 128,224 [default: all that the model has].")
 @click.option("--resize", help="Preprocessing: crop:0.875 or squash [default: the model's own].")
 @click.option("--pixels", help="What a .keras model that is not edgevit's own wants: see `edgevit convert --help`.")
@@ -40,6 +47,9 @@ def command(
     model: Path,
     data: Path,
     against: tuple[Path, ...],
+    task: str,
+    gallery: Path | None,
+    neighbours: int | None,
     resolutions: str | None,
     resize: str | None,
     pixels: str | None,
@@ -65,18 +75,21 @@ def command(
     pictures = TextColumn("{task.completed}/{task.total} pictures")
     bar = progress_bar(console, "evaluating", BarColumn(), pictures, TimeRemainingColumn())
     with bar:
-        task = bar.add_task("", total=None)
+        bar_task = bar.add_task("", total=None)
         evaluation = evaluate(
             model,
             data,
+            task=task,
             against=against,
+            gallery=gallery,
+            neighbours=neighbours,
             resolutions=() if resolutions is None else parse_resolutions(resolutions),
             resize=resize,
             pixels=pixels,
             threads=threads,
             limit=limit,
             strict=strict,
-            on_picture=lambda done, total: bar.update(task, completed=done, total=total),
+            on_picture=lambda done, total: bar.update(bar_task, completed=done, total=total),
         )
     console.print(evaluation_table(evaluation))
     if drops := drop_table(evaluation):

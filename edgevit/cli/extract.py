@@ -11,7 +11,8 @@ from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option
 
 @click.command("extract", cls=JsonCommand)
 @click.argument("artefact", type=click.Path(path_type=Path))
-@click.option("--resolution", required=True, type=int, help="The resolution to take out, in pixels.")
+@click.option("--resolution", required=True, help="The resolution to take out, such as 224 or 640x384.")
+@click.option("--task", help="Whose signature [default: classify, or the first that there is].")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .tflite file to write.")
 @click.option(
     "--sign",
@@ -21,7 +22,13 @@ from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option
 @json_option
 @quiet_option
 def command(
-    artefact: Path, resolution: int, output: Path, sign: Path | None, json_target: str | None, quiet: bool
+    artefact: Path,
+    resolution: str,
+    task: str | None,
+    output: Path,
+    sign: Path | None,
+    json_target: str | None,
+    quiet: bool,
 ) -> None:
     """Take one resolution out of ARTEFACT: the file that converting it alone would have made.
 
@@ -33,7 +40,7 @@ def command(
     from converters.artefact.extraction import extract
     from edgevit.report.text.inspection_table import inspection_table
 
-    extract(artefact, output, resolution, sign=sign)
+    extract(artefact, output, resolution, task=task, sign=sign)
     inspection = inspect(output)
     console.print(inspection_table(inspection))
     emit_json(inspection, json_target)

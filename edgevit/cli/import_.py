@@ -37,8 +37,9 @@ LADDER = (128, 160, 192, 224, 256)
 )
 @click.option(
     "--classes",
-    type=click.IntRange(min=1),
-    help="A new head of so many classes, for `edgevit train --from`; checkpoints without a head (DINOv2) need it.",
+    type=click.IntRange(min=0),
+    help="A new head of so many classes, for `edgevit train --from`; 0: none, a backbone alone, "
+    "as a checkpoint without a head (DINOv2) becomes anyway.",
 )
 @json_option
 @quiet_option
@@ -87,14 +88,21 @@ def command(
     )
     save(model, output)
     config = model.config
-    if classes is None:
+    if not config.classes:
+        outputs = ("-o", output.with_suffix(".tflite"), "--task", "features")
+        following = command_line("convert", output, *outputs)
+    elif classes is None:
         ladder = ",".join(str(nearest_resolution(each, config.patch)) for each in LADDER)
         following = command_line("convert", output, "-o", output.with_suffix(".tflite"), "--resolutions", ladder)
     else:
         following = command_line("train", "photos/", "-o", "mine.keras", "--from", output)
+    if not config.classes:
+        head = "; a backbone without a head"
+    else:
+        head = "" if classes is None else "; its head is new and knows nothing yet"
     made = (
         f"{output}: {config.variant}, {model.count_params():,} parameters, {config.classes} classes, "
-        f"{config.base_resolution} px{'' if classes is None else '; its head is new and knows nothing yet'}"
+        f"{config.base_resolution} px{head}"
     )
     for line in (*notes, made, f"next: {following}"):
         console.print(line, markup=False, soft_wrap=True)
@@ -106,7 +114,7 @@ def command(
             "parameters": model.count_params(),
             "classes": config.classes,
             "resolution": config.base_resolution.to_json(),
-            "new_head": classes is not None,
+            "new_head": bool(classes),
             "notes": notes,
         },
         json_target,

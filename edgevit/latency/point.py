@@ -13,7 +13,7 @@ from edgevit.errors import ProfileError
 from edgevit.latency.cost import Cost
 from edgevit.latency.measuring_conditions import Conditions, Doubt, read_doubt
 from edgevit.latency.reliability import Reliability
-from edgevit_runtime.resolution import Resolution, as_resolution
+from edgevit_runtime.resolution import Resolution
 
 __all__ = ["TENTHS", "Point", "common_patch"]
 
@@ -45,7 +45,6 @@ class Point:
     """ms by part of the model, where the operators' times were asked for; `quadratic` is within `attention`."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "resolution", as_resolution(self.resolution))
         if not 0.0 < self.p10_ms <= self.median_ms <= self.p90_ms:
             raise ProfileError(
                 f"resolution {self.resolution}: latencies must be above 0 and in order p10 <= median <= p90, "

@@ -29,7 +29,7 @@ def transfer(source: ViT, target: ViT, *, keep_head: bool) -> None:
     weights["positions/positions"] = _positions(weights["positions/positions"], source, target)
     if target.config.distilled and not source.config.distilled:
         weights["positions/distillation_token"] = weights["positions/class_token"]
-        for part in ("kernel", "bias"):
+        for part in ("kernel", "bias") if source.config.classes else ():
             weights[f"distillation_head/linear/{part}"] = weights[f"head/linear/{part}"]
     for name, variable in named_weights(target).items():
         if keep_head or not name.startswith(HEADS):

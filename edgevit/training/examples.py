@@ -15,7 +15,8 @@ from edgevit.data.folders import PictureSet, decode
 from edgevit.errors import DataError, PictureError
 from edgevit_runtime.preprocess.fitting import fit
 from edgevit_runtime.preprocess.pictures import load_picture
-from edgevit_runtime.resolution import Resolution
+from edgevit_runtime.preprocess.policy import DEFAULT_FILL
+from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
 
 MEMORY_LIMIT_BYTES = 3_000_000_000
 """Decoded pictures are kept up to this much; a larger set is read from disk again in each epoch."""
@@ -35,7 +36,9 @@ class Examples(Protocol):
     def picture(self, index: int) -> Image.Image:
         """The picture, RGB, at any size."""
 
-    def prepared(self, resolution: Resolution, policy: str, batch: int, fill: Colour) -> Iterator[LabelledBatch]:
+    def prepared(
+        self, resolution: Resolution, policy: str, batch: int, fill: Colour = DEFAULT_FILL
+    ) -> Iterator[LabelledBatch]:
         """All pictures in order, uint8 [batch, H, W, 3], as `evaluate` would show them."""
 
 
@@ -50,7 +53,9 @@ class ArrayExamples:
     def picture(self, index: int) -> Image.Image:
         return Image.fromarray(self._images[index])
 
-    def prepared(self, resolution: Resolution, policy: str, batch: int, fill: Colour) -> Iterator[LabelledBatch]:
+    def prepared(
+        self, resolution: Resolution, policy: str, batch: int, fill: Colour = DEFAULT_FILL
+    ) -> Iterator[LabelledBatch]:
         for start in range(0, len(self.classes), batch):
             chosen = range(start, min(start + batch, len(self.classes)))
             images = np.stack([fit(self._images[index], resolution, policy, fill) for index in chosen])
@@ -63,10 +68,10 @@ class FolderExamples:
     shrink_to: what a kept picture still covers. Pictures that cannot be read are left out and named in `skipped`.
     """
 
-    def __init__(self, pictures: PictureSet, shrink_to: Resolution) -> None:
+    def __init__(self, pictures: PictureSet, shrink_to: ResolutionLike) -> None:
         self.labels = pictures.labels
-        self._shrink_to = shrink_to
-        per_picture = 3 * shrink_to.pixels * 4 // 3
+        self._shrink_to = as_resolution(shrink_to)
+        per_picture = 3 * self._shrink_to.pixels * 4 // 3
         keep = per_picture * len(pictures.files) <= MEMORY_LIMIT_BYTES
         with ThreadPoolExecutor(2) as pool:
             read = list(pool.map(self._try_read if keep else self._probe, pictures.files))
@@ -100,7 +105,9 @@ class FolderExamples:
     def picture(self, index: int) -> Image.Image:
         return self._read(self.files[index]) if self._kept is None else self._kept[index]
 
-    def prepared(self, resolution: Resolution, policy: str, batch: int, fill: Colour) -> Iterator[LabelledBatch]:
+    def prepared(
+        self, resolution: Resolution, policy: str, batch: int, fill: Colour = DEFAULT_FILL
+    ) -> Iterator[LabelledBatch]:
         images: list[NDArray[np.uint8]] = []
         classes: list[int] = []
         for image, index in decode(self._pictures, resolution, policy, fill=fill, strict=True):

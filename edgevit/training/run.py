@@ -94,7 +94,8 @@ def run(
     taught = {}
     if teacher is not None:
         size = teacher.resolution or max(ladder)
-        taught = {"model": request.teacher, **size.to_fields(), "top1": teacher.top1(val_set, size, config)}
+        top1 = teacher.top1(val_set, size, config.resize, config.fill)
+        taught = {"model": request.teacher, **size.to_fields(), "top1": top1}
         listener.note(f"the teacher names {taught['top1']:.1%} of the validation pictures rightly, at {size} px")
     epochs = [Epoch.from_dict(each) for each in state.epochs] if state else []
 

@@ -16,12 +16,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from edgevit.config import ViTConfig
 from edgevit.errors import ConfigError, ModelError, unknown_key
 from edgevit.model import ViT
 from edgevit.training.batches import MixedBatches
-from edgevit.training.examples import Examples
+from edgevit.training.examples import Colour, Examples
 from edgevit.training.spec import TrainSpec
+from edgevit_runtime.preprocess.policy import DEFAULT_FILL
 from edgevit_runtime.resolution import Resolution
 
 PROBE = Resolution(224)
@@ -57,11 +57,11 @@ class Teacher:
         outputs = ops.cast(self.model(images, training=False), "float32")
         return ops.log(ops.maximum(outputs, 1e-7)) if self._probabilities else outputs
 
-    def top1(self, examples: Examples, resolution: Resolution, config: ViTConfig) -> float:
+    def top1(self, examples: Examples, resolution: Resolution, policy: str, fill: Colour = DEFAULT_FILL) -> float:
         """Accuracy on all examples, a fraction, at `resolution` or the only one it takes."""
         size = self.resolution or resolution
         hits = 0
-        for images, classes in examples.prepared(size, config.resize, BATCH, config.fill):
+        for images, classes in examples.prepared(size, policy, BATCH, fill):
             hits += int((np.argmax(self.logits(images.astype(np.float32)), axis=1) == classes).sum())
         return hits / len(examples.classes)
 

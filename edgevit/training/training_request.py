@@ -47,6 +47,9 @@ class TrainingRequest:
     restart: bool = False
     strict: bool = False
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ladder", as_resolutions(self.ladder))
+
     @property
     def synthetic(self) -> bool:
         return self.data == SYNTHETIC

@@ -71,15 +71,17 @@ def test_dinov2_folds_layer_scale_and_gets_a_new_head(make_model, images, place)
     ]
 
 
-def test_a_model_without_a_head_asks_for_classes(make_model, place):
+def test_a_model_without_a_head_is_a_backbone(make_model, place):
     model = make_model()
     tensors = to_transformers(to_timm(model), "", "vit")
     for part in ("weight", "bias"):
         del tensors[f"classifier.{part}"]
         tensors[f"pooler.dense.{part}"] = np.zeros(24, np.float32)
     folder = place(tensors, transformers_config(model))
-    with pytest.raises(CheckpointError, match=r"it has no classifier head; say --classes N"):
-        import_checkpoint(folder)
+    backbone = import_checkpoint(folder)
+    assert (backbone.config.classes, backbone.heads) == (0, [])
+    images = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 3)).astype(np.uint8)
+    np.testing.assert_allclose(backbone(images), model.features(images), atol=1e-4)
     notes = []
     assert import_checkpoint(folder, classes=2, on_note=notes.append).config.classes == 2
     assert notes[-1] == "left out: pooler.dense.bias, pooler.dense.weight (a layer that the classifier does not read)"
@@ -90,9 +92,29 @@ def test_a_dinov2_classifier_of_patches_is_not_taken_for_one(make_model, place):
     tensors = to_transformers(to_timm(model, scaled=True), "dinov2.", "dinov2")
     tensors["classifier.weight"] = np.zeros((5, 48), np.float32)
     folder = place(tensors, transformers_config(model, "dinov2"))
-    with pytest.raises(CheckpointError, match=r"reads the class token and the patches' mean, .* --classes N"):
+    with pytest.raises(
+        CheckpointError, match=r"reads the class token and the patches' mean, .* --classes N.*--classes 0"
+    ):
         import_checkpoint(folder)
     assert import_checkpoint(folder, classes=5).config.classes == 5
+    assert import_checkpoint(folder, classes=0).config.classes == 0
+
+
+@pytest.mark.parametrize(
+    ("problem", "scores"),
+    [
+        ("multi_label_classification", "sigmoid"),
+        ("regression", "regression"),
+        ("single_label_classification", "softmax"),
+    ],
+)
+def test_what_the_scores_are(make_model, place, problem, scores):
+    model = make_model()
+    folder = place(to_transformers(to_timm(model), "", "vit"), {**transformers_config(model), "problem_type": problem})
+    assert import_checkpoint(folder).config.scores == scores
+    folder = place(to_transformers(to_timm(model), "", "vit"), {**transformers_config(model), "problem_type": "other"})
+    with pytest.raises(CheckpointError, match="problem_type is 'other'; edgevit knows single_label_classification"):
+        import_checkpoint(folder)
 
 
 def test_another_head_takes_the_place_of_the_checkpoints(make_model, place):

@@ -125,7 +125,7 @@ class TestProfile:
                 1,
                 "cannot predict 352: a curve needs at least 5",
             ),
-            (["--resolutions", "big"], 1, "resolutions are whole numbers"),
+            (["--resolutions", "big"], 1, "a resolution is a whole number of pixels"),
             (["--device", "usb://1"], 1, "unknown device 'usb://1'"),
             (["--budget-ms", "0"], 2, "is not in the range x>0"),
             (["--threads", "0"], 1, "threads are whole numbers above 0"),

@@ -4,9 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
+
+from support.waiting import LIMIT_S, until
 
 
 @pytest.mark.slow
@@ -20,13 +21,9 @@ def test_terminated(tmp_path, class_folder):
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as training:
-        until = time.monotonic() + 120
-        while not list(temporary.glob("__autograph_generated_file*")):
-            assert training.poll() is None, training.stderr.read()
-            assert time.monotonic() < until
-            time.sleep(0.05)
+        until(lambda: list(temporary.glob("__autograph_generated_file*")), alive=lambda: training.poll() is None)
         training.send_signal(signal.SIGTERM)
-        _, err = training.communicate(timeout=120)
+        _, err = training.communicate(timeout=LIMIT_S)
     assert training.returncode == 143
     assert err.splitlines()[-1] == "edgevit: terminated"
     assert list(temporary.iterdir()) == []

@@ -35,10 +35,17 @@ CASES = {
     "variant and start": (TRAIN + "--variant vit-nano --from {0}/start.keras", "brings its own variant"),
     "no start": (TRAIN + "--from {0}/none.keras", "no such model: "),
     "start that is none": (TRAIN + "--from {0}/text.keras", "text.keras is not a .keras model"),
-    "resolutions that are none": (TRAIN + "--resolutions big", "resolutions are whole numbers"),
+    "resolutions that are none": (
+        TRAIN + "--resolutions big",
+        "or WIDTHxHEIGHT, such as 224 or 640x384, not 'big'",
+    ),
     "resolution for the start": (
         TRAIN + "--from {0}/start.keras --resolutions 40",
         "resolution 40 is not a multiple of the patch size 16",
+    ),
+    "rectangle for the start": (
+        TRAIN + "--from {0}/start.keras --resolutions 64,64x40",
+        "resolution 64x40 is not a multiple of the patch size 16 in width and height; the nearest valid one is 64x32",
     ),
     "augmentation": (TRAIN + "--augmentation foto", "unknown augmentation 'foto'; did you mean 'photo'"),
     "policy": (TRAIN + "--resize fit", "unknown resize policy 'fit'"),

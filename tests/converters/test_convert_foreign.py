@@ -122,11 +122,11 @@ def test_probabilities_stay_what_they_are(tmp_path):
         expected = np.asarray(sure(image[None].astype(np.float32), training=False))[0]
         assert np.abs(artefact.outputs(image)["scores"] - expected).max() < 1e-5
     with pytest.raises(ConversionError, match="puts out probabilities and has no logits"):
-        convert(sure, tmp_path / "x.tflite", with_logits=True)
+        convert(sure, tmp_path / "x.tflite", logits=True)
 
 
 def test_the_ladder_stores_weights_once(cnn_artefact, tmp_path):
-    convert(tiny_cnn(), tmp_path / "one.tflite", recipe="float32", resolutions=(64,), labels=LABELS, with_logits=True)
+    convert(tiny_cnn(), tmp_path / "one.tflite", recipe="float32", resolutions=(64,), labels=LABELS, logits=True)
     weights = 4 * tiny_cnn().count_params()
     one, two = (tmp_path / "one.tflite").stat().st_size, cnn_artefact("float32").stat().st_size
     assert two - one < weights

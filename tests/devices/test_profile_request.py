@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from edgevit.devices.profile_request import ProfileRequest, parse_threads
-from edgevit.errors import ConfigError
+from edgevit.errors import ConfigError, EdgeViTError
 
 
 def test_nothing_asked_is_left_to_the_device() -> None:
@@ -38,7 +38,10 @@ def test_how_long_to_wait(request_: ProfileRequest, longest_s: float) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"resolutions": (0,)}, "resolutions must be 1 or more, not 0"),
+        (
+            {"resolutions": (0,)},
+            "a resolution is a whole number of pixels or WIDTHxHEIGHT",
+        ),
         ({"threads": ()}, "name at least one number of threads"),
         ({"threads": (0,)}, "threads must be 1 or more, not 0"),
         ({"threads": (2, 2)}, "threads names a number twice: 2, 2"),
@@ -50,7 +53,7 @@ def test_how_long_to_wait(request_: ProfileRequest, longest_s: float) -> None:
     ],
 )
 def test_what_no_device_could_follow(values: dict[str, Any], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(EdgeViTError, match=message):
         ProfileRequest(**values)
 
 

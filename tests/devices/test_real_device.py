@@ -1,6 +1,7 @@
 """The local device with the real runtime and a real artefact, through the command line."""
 
 import json
+import re
 
 import pytest
 
@@ -16,7 +17,7 @@ def profiled(run, tiny_tflite, tmp_path, monkeypatch):
 
 
 def test_profile_is_the_contract(profiled, tmp_path, tiny_tflite):
-    code, out, _ = profiled("--budget-ms", "1000")
+    code, out, _ = profiled("--budget-ms", "1000000")
     assert code == 0
     document = json.loads((tmp_path / "p.json").read_text())
     assert document["schema"] == "edgevit.profile/1"
@@ -42,7 +43,7 @@ def test_several_threads_and_a_sustained_run(profiled, run, tmp_path):
     assert document["series"][0]["curve_note"]
     assert document["sustained"]["threads"] == 2
     assert document["sustained"]["resolution"] == 64  # the artefact's default
-    assert "1 s without a pause at 64 on 2 threads" in out
+    assert re.search(r"\d s without a pause at 64 on 2 threads", out)
     assert "2 threads ·" in out
     code, _, err = run("report", tmp_path / "p.json", "-o", tmp_path / "r.html")
     assert (code, err) == (0, "")
@@ -61,7 +62,7 @@ def test_what_a_device_printed_becomes_a_report(run, tiny_tflite, tmp_path):
 
     with Model(tiny_tflite, weight_cache=False) as model:
         (tmp_path / "pi.json").write_text(json.dumps(model.profile(seconds=0.1)))
-    code, _, err = run("report", tmp_path / "pi.json", "-o", tmp_path / "r.html", "--budget-ms", "1000")
+    code, _, err = run("report", tmp_path / "pi.json", "-o", tmp_path / "r.html", "--budget-ms", "1000000")
     assert (code, err) == (0, "")
     assert "R²" in (tmp_path / "r.html").read_text()
 

@@ -11,6 +11,7 @@ from edgevit.errors import BudgetError
 from edgevit.latency.budget import predict, predicted_resolution, recommend
 from edgevit.latency.curve import fit
 from edgevit.latency.profile import Profile
+from edgevit_runtime.resolution import Resolution
 from support.profiles import profile_of
 
 Measured = Callable[[dict[int, float]], Profile]
@@ -59,11 +60,11 @@ def test_predictions_lie_between_what_fits_and_what_does_not(
         if predicted is None:
             continue
         assert predicted.resolution not in deit_tiny_ms
-        assert predicted.resolution % 16 == 0
+        assert predicted.resolution.width % 16 == 0
         assert predicted.predicted_ms <= budget_ms
-        assert predicted.resolution > (found.point.resolution if found.point else 0)
+        assert predicted.resolution.pixels > (found.point.resolution.pixels if found.point else 0)
         slower = [point.resolution for point in profile.points if point.median_ms > budget_ms]
-        assert predicted.resolution < min(slower, default=int(1.5 * 512) + 1)
+        assert predicted.resolution < min(slower, default=Resolution(int(1.5 * 512) + 1))
         assert predicted.extrapolated == (not 96 <= predicted.resolution <= 512)
 
 
@@ -82,4 +83,4 @@ def test_a_distilled_models_second_token_is_counted() -> None:
     profile = profile_of(variant_config("deit-tiny-distilled"), (96, 128, 160, 192, 224))
     assert {(point.patch, point.prefix) for point in profile.points} == {(16, 2)}
     curve = fit([point.tokens for point in profile.points], [point.median_ms for point in profile.points])
-    assert predict(profile.points, curve, 208).tokens == 13 * 13 + 2
+    assert predict(profile.points, curve, Resolution(208)).tokens == 13 * 13 + 2

@@ -135,7 +135,9 @@ def _break(document: dict[str, Any], *path: Any, to: Any) -> None:
     [
         (("points",), [], "nothing was measured"),
         (("points",), "none", "points must be a list of objects"),
-        (("points", 1, "resolution"), 100, "cannot have 65 tokens"),
+        (("points", 1, "resolution"), 100, r"points\[1\]: resolution 100 has not the width 128 beside it"),
+        (("points", 1, "height"), 64, r"points\[1\]: resolution 128 has not the height 64 beside it"),
+        (("points", 1, "resolution"), "128 x 64", "resolution must be a whole number of pixels or WIDTHxHEIGHT, such"),
         (("points", 1, "tokens"), 64, "cannot have 64 tokens"),
         (("points", 1, "tokens"), 66, "some have a distillation token"),
         (("points", 1, "latency_ms", "median"), "fast", r"points\[1\]: latency_ms: median must be a number"),
@@ -145,7 +147,11 @@ def _break(document: dict[str, Any], *path: Any, to: Any) -> None:
         (("points", 1, "latency_ms", "p10"), 50.0, "in order p10 <= median <= p90"),
         (("points", 0, "latency_ms"), {"median": 1.0}, "p10 is missing"),
         (("threads",), 0, "threads must be a whole number, at least 1"),
-        (("points", 1, "resolution"), 10**400, "resolution must be a whole number, at most 9007199254740992, not 1000"),
+        (
+            ("points", 1, "resolution"),
+            10**400,
+            "resolution must be a whole number of pixels or WIDTHxHEIGHT, such as .*, not 1000",
+        ),
         (("device",), None, "device must be an object"),
     ],
 )

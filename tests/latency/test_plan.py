@@ -18,6 +18,7 @@ from edgevit.latency.reliability import Reliability
 from edgevit.report.charts.canvas import ROLES, SERIES
 from edgevit.report.charts.plan_chart import plan_figure
 from edgevit.report.text.plan_table import choice
+from edgevit_runtime.resolution import Resolution
 from support.profiles import cnn_profile
 
 Run = Callable[..., tuple[int, str, str]]
@@ -381,6 +382,6 @@ def test_evaluations_of_different_pictures_are_not_mixed() -> None:
     from edgevit.report.accuracies import Accuracies, Score, Series
     from edgevit.report.candidates import make_plans
 
-    series = tuple(Series("x", data, 10, 0, (Score(96, 0.5, None),)) for data in ("a/val", "b/test"))
+    series = tuple(Series("x", data, 10, 0, (Score(Resolution(96), 0.5, None),)) for data in ("a/val", "b/test"))
     with pytest.raises(ConfigError, match="evaluate all on one set"):
         make_plans((), Accuracies(series), None)

@@ -20,6 +20,7 @@ from edgevit.report.html.page import render
 from edgevit.report.text.marks import REMEDIES, doubts
 from edgevit_runtime.measure import conditions
 from edgevit_runtime.measure.conditions import REASONS
+from edgevit_runtime.resolution import Resolution
 
 Run = Callable[..., tuple[int, str, str]]
 Measured = Callable[[dict[int, float]], Profile]
@@ -100,7 +101,7 @@ def test_the_recommendation_and_the_curves_predictions(busy: Profile) -> None:
     found = busy.within(30.0).predicting([352])
     assert found.recommendation is not None
     said = sentences.recommendation(found.recommendation)
-    assert f"288 (?~22.9 ms median, p90 25.2 ms); {WHY}. By the curve 304 would take ?~26.8 ms" in said
+    assert f"288 (?~22.9 ms median, p90 25.2 ms); {WHY}. By the curve a square of 304 would take ?~26.8 ms" in said
     document = found.to_dict()
     assert document["recommendation"]["doubtful"] == document["predictions"][0]["doubtful"] == ["load"]
     error = busy.within(1.0).over_budget
@@ -134,13 +135,15 @@ def test_what_fails_says_that_it_is_doubtful(run: Run, busy: Profile, file: Path
 
 
 def test_the_reports_headlines(busy: Profile) -> None:
-    series = Series("out/deit_tiny.tflite", "val", 500, 0, tuple(Score(each, 0.5, None) for each in (224, 288)))
+    series = Series(
+        "out/deit_tiny.tflite", "val", 500, 0, tuple(Score(Resolution(each), 0.5, None) for each in (224, 288))
+    )
     other = replace(busy, recipe="float32", points=busy.points[:5], curve=None)
     page = render([busy.within(30.0), other.within(30.0)], Accuracies((series,)))
     assert '<p class="note">?~22.9 ms median; the slowest tenth takes 25.2 ms or more.</p>' in page
     assert f'<p class="note">{WHY}.</p>' in page
     card = page.split('<section class="headline')[1]
-    assert "By the curve 304 would take ?~26.8 ms" in card
+    assert "By the curve a square of 304 would take ?~26.8 ms" in card
     assert card.count(WHY) == 1
     unsure = replace(busy, points=(busy.points[0], *(replace(p, doubtful=(), stable=True) for p in busy.points[1:])))
     assert (

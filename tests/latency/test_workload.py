@@ -54,7 +54,7 @@ def test_another_makers_model_is_refused() -> None:
     bent = replace(profile.points[2], macs=profile.points[2].macs + Cost(1, 0))
     with pytest.raises(ProfileError, match="not those of a ViT"):
         shape_of(replace(profile, points=(*profile.points[:2], bent, *profile.points[3:])))
-    with pytest.raises(ProfileError, match="from one resolution"):
+    with pytest.raises(ProfileError, match="from one number of tokens"):
         shape_of(replace(profile, points=profile.points[:1]))
 
 

@@ -43,7 +43,7 @@ def keys(x, a=-0.5):
 
 
 def resampled_point_by_point(plane, grid):
-    """Antialiased bicubic in two dimensions at once, by the textbook: [rows, columns, width] -> [*grid, width]."""
+    """Antialiased bicubic, both dimensions at once, as in textbooks: [rows, columns, width] -> [*grid, width]."""
     found = np.zeros((*grid, plane.shape[2]))
     steps = [of / size for of, size in zip(plane.shape, grid, strict=False)]
     wide = [max(step, 1.0) for step in steps]

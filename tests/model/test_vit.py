@@ -6,6 +6,7 @@ import pytest
 from edgevit.errors import ConfigError, ModelError, ResolutionError
 from edgevit.model import build, load, named_weights, save
 from edgevit.variants import VARIANTS, variant_config
+from edgevit_runtime.resolution import Resolution, as_resolution
 
 # Parameters at 224 px and 1000 classes; the papers' tables and timm's listing agree on these.
 PUBLISHED = {
@@ -24,9 +25,10 @@ def test_parameters_as_published(name):
     assert build(variant_config(name)).count_params() == PUBLISHED[name]
 
 
-@pytest.mark.parametrize("resolution", [32, 48, 64, 96])
+@pytest.mark.parametrize("resolution", ["32", "48", "64", "96", "64x32", "32x96"])
 def test_one_set_of_weights_serves_every_resolution(tiny_model, resolution):
-    images = np.zeros((2, resolution, resolution, 3), np.uint8)
+    size = as_resolution(resolution)
+    images = np.zeros((2, size.height, size.width, 3), np.uint8)
     assert tiny_model.features(images).shape == (2, tiny_model.config.tokens(resolution), 32)
     assert tiny_model(images).shape == (2, 4)
 
@@ -36,6 +38,19 @@ def test_resolution_that_the_patch_does_not_divide(tiny_model):
         ResolutionError, match="100 is not a multiple of the patch size 16; the nearest valid one is 96"
     ):
         tiny_model(np.zeros((1, 100, 100, 3), np.uint8))
+    with pytest.raises(ResolutionError, match=r"64x100 is not a multiple .* in width and height; .* is 64x96"):
+        tiny_model(np.zeros((1, 100, 64, 3), np.uint8))
+
+
+def test_a_rectangle_is_not_the_square_or_its_turned_self(tiny_model):
+    """Patches go row by row, and each has the position of its row and column."""
+    image = np.random.default_rng(4).integers(0, 256, (1, 32, 64, 3)).astype(np.uint8)
+    wide, upright = tiny_model(image), tiny_model(image.transpose(0, 2, 1, 3))
+    assert np.abs(np.asarray(wide) - np.asarray(upright)).max() > 1e-3
+    tokens = np.asarray(tiny_model.positions(tiny_model.patches(image)))
+    patch = np.asarray(tiny_model.patches(image[:, 16:, 48:]))[0, 0, 0]  # the last patch of the last row
+    expected = patch + np.asarray(tiny_model.positions.resampled((2, 4)))[-1]
+    np.testing.assert_allclose(tokens[0, -1], expected, atol=1e-4)
 
 
 def test_pixels_are_normalised_inside(tiny_model):
@@ -47,7 +62,7 @@ def test_pixels_are_normalised_inside(tiny_model):
     kernel = np.asarray(tiny_model.patches.projection.kernel).reshape(-1, config.width)
     first = (images[0, :16, :16] / 255.0 - np.array(config.mean)) / np.array(config.std)
     expected = first.reshape(-1) @ kernel + np.asarray(tiny_model.patches.projection.bias)
-    np.testing.assert_allclose(patches[0, 0], expected, atol=2e-4)
+    np.testing.assert_allclose(patches[0, 0, 0], expected, atol=2e-4)
 
 
 def test_save_and_load(tiny_model, tmp_path):
@@ -57,6 +72,15 @@ def test_save_and_load(tiny_model, tmp_path):
     assert again.config == tiny_model.config
     np.testing.assert_array_equal(again(images), tiny_model(images))
     assert [path.name for path in tmp_path.iterdir()] == ["m.keras"]
+
+
+def test_save_and_load_with_rectangles(tiny_config, tmp_path):
+    config = tiny_config.with_(base_resolution="48x32", ladder=(32, "64x32"))
+    save(build(config, seed=1), tmp_path / "m.keras")
+    again = load(tmp_path / "m.keras")
+    assert again.config == config
+    assert (again.config.base_resolution, again.config.ladder) == (Resolution(48, 32), (32, Resolution(64, 32)))
+    assert again.positions.base_grid == (2, 3)
 
 
 def test_save_wants_a_keras_name_and_a_folder(tiny_model, tmp_path):

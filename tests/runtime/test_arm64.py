@@ -11,6 +11,7 @@ import pytest
 from converters.quantize.recipes import RECIPES
 from edgevit_runtime import Model
 from support.sample_pictures import random_picture
+from support.waiting import LIMIT_S
 
 ROOT = Path(__file__).resolve().parents[2]
 CPUS = ("cortex-a72", "cortex-a76")
@@ -30,7 +31,7 @@ def arm64(tmp_path_factory):
 
     def call(cpu, *args):
         command = [root / "run", cpu, "-m", "edgevit_runtime", *args]
-        return subprocess.run([*map(str, command)], capture_output=True, text=True, env=cache, timeout=300)
+        return subprocess.run([*map(str, command)], capture_output=True, text=True, env=cache, timeout=LIMIT_S)
 
     yield call
     shutil.rmtree(root)

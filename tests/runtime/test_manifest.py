@@ -13,12 +13,12 @@ from edgevit_runtime.manifest import BUFFER_NAME, find_manifest, parse_manifest,
 def test_reads_what_convert_wrote(tiny_tflite):
     manifest = read_manifest(tiny_tflite)
     assert manifest.recipe == "int8"
-    assert manifest.classes == 4
+    assert (manifest.tasks["classify"].classes, tuple(manifest.tasks)) == (4, ("classify",))
     signature = manifest.signature(64)
     assert signature.name == "classify_64"
     assert signature.tokens == 17
     assert signature.input.shape == (1, 64, 64, 3)
-    assert len(signature.self_test.scores) == 4
+    assert {len(each.values) for each in signature.self_test.pictures} == {4}
 
 
 def test_own_reader_agrees_with_litert(artefact):
@@ -70,14 +70,14 @@ def test_truncated_anywhere(tiny_tflite, tmp_path):
 
 def test_newer_major_version_is_refused_and_newer_minor_read(tiny_tflite):
     raw = dict(read_manifest(tiny_tflite).raw)
-    assert parse_manifest(json.dumps({**raw, "schema_version": [1, 99], "news": 1}).encode()).classes == 4
-    with pytest.raises(ArtefactError, match="schema version 2, this runtime reads 1: upgrade edgevit-runtime"):
-        parse_manifest(json.dumps({**raw, "schema_version": [2, 0]}).encode())
+    assert parse_manifest(json.dumps({**raw, "schema_version": [2, 99], "news": 1}).encode()).recipe == "int8"
+    with pytest.raises(ArtefactError, match="schema version 3, this runtime reads 2: upgrade edgevit-runtime"):
+        parse_manifest(json.dumps({**raw, "schema_version": [3, 0]}).encode())
+    with pytest.raises(ArtefactError, match="schema version 1, this runtime reads 2: convert the model again"):
+        parse_manifest(json.dumps({**raw, "schema_version": [1, 0]}).encode())
 
 
-@pytest.mark.parametrize(
-    "key", ["recipe", "model", "classes", "labels", "preprocessing", "signatures", "default_resolution"]
-)
+@pytest.mark.parametrize("key", ["recipe", "model", "tasks", "signatures", "default_resolution"])
 def test_manifest_with_something_missing(tiny_tflite, key):
     raw = {name: value for name, value in read_manifest(tiny_tflite).raw.items() if name != key}
     with pytest.raises(ArtefactError, match="its manifest is damaged"):

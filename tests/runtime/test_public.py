@@ -4,21 +4,23 @@ import inspect
 from dataclasses import fields
 
 import edgevit_runtime
-from edgevit_runtime import ClassScore, Model, Result
+from edgevit_runtime import Classification, ClassScore, Model, PictureFeatures
 
 
 def test_names():
     assert sorted(edgevit_runtime.__all__) == [
-        "ArtefactError", "BackendError", "EdgeViTError", "Manifest", "Model", "PictureError", "ClassScore",
-        "ResolutionError", "Result", "SelfTestResult", "SignatureCheck", "__version__", "read_manifest",
+        "ArtefactError", "BackendError", "ClassScore", "Classification", "EdgeViTError", "Manifest", "Model",
+        "PictureError", "PictureFeatures", "Resolution", "ResolutionError", "SelfTestResult", "SignatureCheck",
+        "__version__", "read_manifest",
     ]  # fmt: skip
     assert all(hasattr(edgevit_runtime, name) for name in edgevit_runtime.__all__)
 
 
 def test_model():
-    public = {name for name in vars(Model) if not name.startswith("_")}
+    public = {name for name in dir(Model) if not name.startswith("_")}
     assert public == {
-        "backend", "classify", "classify_many", "close", "label", "outputs", "profile", "resolutions", "self_test",
+        "answer", "answer_many", "backend", "classify", "classify_many", "close", "features", "features_many", "label",
+        "labels", "outputs", "profile", "resolutions", "run", "self_test", "task", "tasks",
     }  # fmt: skip
     assert list(inspect.signature(Model).parameters) == [
         "path", "threads", "backend", "weight_cache", "budget_ms", "trust", "max_pixels",
@@ -30,10 +32,13 @@ def test_model():
 
 
 def test_results():
-    assert [each.name for each in fields(Result)] == ["top", "resolution", "latency_ms", "budget_met"]
+    assert [each.name for each in fields(Classification)] == ["top", "resolution", "latency_ms", "budget_met"]
     assert [each.name for each in fields(ClassScore)] == ["index", "label", "score"]
+    assert [each.name for each in fields(PictureFeatures)] == [
+        "arrays", "grid", "resolution", "latency_ms", "picture_size", "policy",
+    ]  # fmt: skip
 
 
 def test_everything_public_is_explained():
-    for name in ("classify", "classify_many", "close", "label", "outputs", "profile", "resolutions", "self_test"):
+    for name in (each for each in dir(Model) if not each.startswith("_")):
         assert inspect.getdoc(getattr(Model, name)), name

@@ -18,7 +18,6 @@ import socket
 import struct
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,7 +69,7 @@ class Network:
         (self.folder / "adb").unlink(missing_ok=True)
         with (self.folder / "server.log").open("wb") as log:
             self.server = subprocess.Popen([*_SANDBOX, *self._inside, "server", str(self.folder)], stderr=log)
-        self._wait(self._answers, "server.log")
+        self._wait(self._answers, "server.log", self.server)
 
     def adb(self, *args: str) -> str:
         """What the real adb prints."""
@@ -108,19 +107,20 @@ class Network:
     def _connected(self, phone: Phone) -> Phone:
         self.adb("disconnect", phone.serial)
         log = f"phone-{phone.serial.rpartition(':')[2]}.log"
-        self._wait(lambda: "connected to" in self.adb("connect", phone.serial), log)
+        self._wait(lambda: "connected to" in self.adb("connect", phone.serial), log, phone.process)
         return phone
 
     def _answers(self) -> bool:
         with socket.socket(socket.AF_UNIX) as client:
             return client.connect_ex(f"{self.folder}/adb") == 0
 
-    def _wait(self, ready: Callable[[], bool], log: str) -> None:
-        for _ in range(100):
-            if ready():
-                return
-            time.sleep(0.05)
-        raise TimeoutError((self.folder / log).read_text())
+    def _wait(self, ready: Callable[[], bool], log: str, process: subprocess.Popen[bytes]) -> None:
+        from support.waiting import until  # not at the top: in the sandbox this file is a program
+
+        try:
+            until(ready, alive=lambda: process.poll() is None)
+        except AssertionError as error:
+            raise TimeoutError((self.folder / log).read_text()) from error
 
     def _pid(self) -> int:
         """The process in the sandbox, seen from here: unshare's child."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from math import sqrt
 from typing import Any
 
 import pytest
@@ -10,11 +11,12 @@ import pytest
 from edgevit import variant_config
 from edgevit.config import ViTConfig
 from edgevit.documents import Record
-from edgevit.latency.cost import Cost, cost
+from edgevit.latency.cost import Cost, cost, patches_of
 from edgevit.latency.curve import fit
 from edgevit.latency.point import Point
 from edgevit.latency.profile import Profile
 from edgevit.latency.profile_document import assemble
+from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
 
 # DeiT-Tiny/16, `int8`, 1 thread, milliseconds (design page, section 5).
 DEIT_TINY_MS = {
@@ -23,10 +25,11 @@ DEIT_TINY_MS = {
 }  # fmt: skip
 
 
-def device_answer(latency_ms: dict[int, float]) -> dict[str, Any]:
+def device_answer(latency_ms: Mapping[Any, float]) -> dict[str, Any]:
     """edgevit.profile/1 as a runtime prints it: no curve."""
     config = variant_config("deit-tiny")
-    costs = {resolution: cost(config, resolution) for resolution in latency_ms}
+    sizes = {as_resolution(each): median for each, median in latency_ms.items()}
+    costs = {resolution: cost(config, resolution) for resolution in sizes}
     return {
         "schema": "edgevit.profile/1",
         "device": {
@@ -42,8 +45,8 @@ def device_answer(latency_ms: dict[int, float]) -> dict[str, Any]:
         "load_ms": 28.0,
         "points": [
             {
-                "resolution": resolution,
-                "tokens": config.tokens(resolution),
+                **resolution.to_fields(),
+                "tokens": patches_of(resolution, config.patch) + config.prefix,
                 "macs": {
                     "linear": costs[resolution].linear_macs,
                     "attention": costs[resolution].attention_macs,
@@ -51,7 +54,7 @@ def device_answer(latency_ms: dict[int, float]) -> dict[str, Any]:
                 "latency_ms": {"median": median, "p10": 0.98 * median, "p90": 1.1 * median, "runs": 100},
                 "peak_rss_bytes": 60_000_000,
             }
-            for resolution, median in latency_ms.items()
+            for resolution, median in sizes.items()
         ],
     }
 
@@ -72,11 +75,18 @@ def measured() -> Callable[[dict[int, float]], Profile]:
     return lambda latency_ms: assemble(Record(device_answer(latency_ms), "the test"))
 
 
-def profile_of(config: ViTConfig, resolutions: tuple[int, ...], variant: str | None = "custom") -> Profile:
+def profile_of(config: ViTConfig, resolutions: tuple[ResolutionLike, ...], variant: str | None = "custom") -> Profile:
     """A profile with this shape's MACs; its latencies are made up."""
     points = tuple(
-        Point(each, config.tokens(each), cost(config, each), 1.0 * each, 0.9 * each, 1.1 * each, 50, None)
-        for each in resolutions
+        Point(
+            each,
+            patches_of(each, config.patch) + config.prefix,
+            cost(config, each),
+            *(factor * sqrt(each.pixels) for factor in (1.0, 0.9, 1.1)),
+            50,
+            None,
+        )
+        for each in map(as_resolution, resolutions)
     )
     return Profile({"name": "bench"}, "x.tflite", "int8", 1, points, variant=variant)
 
@@ -84,7 +94,7 @@ def profile_of(config: ViTConfig, resolutions: tuple[int, ...], variant: str | N
 def cnn_profile(latency_ms: dict[int, float]) -> Profile:
     """Of a convolutional network: its total stride stands for the patch, and nothing in it is attention."""
     points = tuple(
-        Point(each, (each // 32) ** 2 + 1, Cost(1000 * each**2, 0), ms, 0.98 * ms, 1.1 * ms, 50, 60_000_000)
+        Point(Resolution(each), (each // 32) ** 2 + 1, Cost(1000 * each**2, 0), ms, 0.98 * ms, 1.1 * ms, 50, 60_000_000)
         for each, ms in latency_ms.items()
     )
     counts, medians = [point.tokens for point in points], [point.median_ms for point in points]

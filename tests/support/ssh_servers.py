@@ -15,12 +15,12 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from support.adb_phones import MAGIC, MASK, PIXEL
+from support.waiting import free_port, until
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
@@ -80,9 +80,7 @@ class Server:
         gate = self.folder / "gate"
         gate.write_text(_GATE.format(folder=shlex.quote(str(self.folder)), through=self.through))
         gate.chmod(0o755)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         # What a user would have in ~/.ssh/config; ssh looks for that in passwd's home folder, whatever HOME says.
         real = shutil.which("ssh")
         (self.bin / "ssh").write_text(f'#!/bin/sh\nexec {real} -F {shlex.quote(str(self.folder / "client"))} "$@"\n')
@@ -132,12 +130,15 @@ class Server:
         with (self.folder / "server.log").open("ab") as log:
             command = [str(SSHD), "-D", "-e", "-f", str(self.folder / "server")]
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log)
-        for _ in range(200):
-            with socket.socket() as client:
-                if client.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.05)
-        raise TimeoutError((self.folder / "server.log").read_text())
+        process = self.process
+        try:
+            until(self._listens, alive=lambda: process.poll() is None)
+        except AssertionError as error:
+            raise TimeoutError((self.folder / "server.log").read_text()) from error
+
+    def _listens(self) -> bool:
+        with socket.socket() as client:
+            return client.connect_ex(("127.0.0.1", self.port)) == 0
 
     def kill(self, pattern: str, times: int = 1000, place: Path = Path("/")) -> None:
         """Kills the server process of the connection whose command has `pattern` in it, while that runs, as soon as

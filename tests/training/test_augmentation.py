@@ -6,6 +6,7 @@ from PIL import Image
 
 from edgevit.errors import ConfigError
 from edgevit.training.augmentation import AUGMENTATIONS, View, apply_view, draw_view, get_augmentation
+from edgevit_runtime.resolution import Resolution
 from support.sample_pictures import random_picture
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
@@ -19,7 +20,7 @@ def views(name, count=300, seed=0):
 def test_none_changes_nothing():
     picture = random_picture(1, (48, 48))
     for view in views("none", 20):
-        assert np.array_equal(apply_view(picture, view, 48), np.asarray(picture))
+        assert np.array_equal(apply_view(picture, view, Resolution(48)), np.asarray(picture))
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
@@ -59,15 +60,15 @@ def test_draws_are_seeded():
 def test_a_view_cuts_its_box():
     pixels = np.zeros((40, 80, 3), np.uint8)
     pixels[20:, 40:] = 200  # the lower right quarter
-    seen = apply_view(Image.fromarray(pixels), View((0.5, 0.5, 0.5, 0.5), False, 1.0, 0.0), 16)
-    assert seen.shape == (16, 16, 3)
+    seen = apply_view(Image.fromarray(pixels), View((0.5, 0.5, 0.5, 0.5), False, 1.0, 0.0), Resolution(16, 24))
+    assert seen.shape == (24, 16, 3)
     assert seen.min() > 150  # a bicubic edge takes a little from outside the box
     assert np.median(seen) == 200
 
 
 def test_a_view_mirrors_left_and_right():
     picture = random_picture(2, (32, 32))
-    seen = apply_view(picture, View(WHOLE, True, 1.0, 0.0), 32)
+    seen = apply_view(picture, View(WHOLE, True, 1.0, 0.0), Resolution(32))
     assert np.array_equal(seen, np.asarray(picture)[:, ::-1])
 
 
@@ -76,13 +77,13 @@ def test_a_view_mirrors_left_and_right():
 )
 def test_light_is_gain_then_offset_and_never_wraps(gain, offset, expected):
     grey = Image.new("RGB", (16, 16), (100, 100, 100))
-    assert (apply_view(grey, View(WHOLE, False, gain, offset), 16) == expected).all()
+    assert (apply_view(grey, View(WHOLE, False, gain, offset), Resolution(16)) == expected).all()
 
 
-@pytest.mark.parametrize("resolution", [16, 48, 96])
+@pytest.mark.parametrize("resolution", [Resolution(16), Resolution(96), Resolution(48, 32), Resolution(16, 96)])
 def test_any_resolution(resolution):
     seen = apply_view(random_picture(3), views("photo", 1)[0], resolution)
-    assert seen.shape == (resolution, resolution, 3)
+    assert seen.shape == (resolution.height, resolution.width, 3)
     assert seen.dtype == np.uint8
 
 

@@ -10,13 +10,17 @@ from edgevit.errors import DataError, PictureError
 from edgevit.training import TrainSpec
 from edgevit.training.batches import MixedBatches
 from edgevit.training.examples import ArrayExamples
+from edgevit_runtime.resolution import Resolution, as_resolutions
 
-LADDER = (32, 48, 64)
+LADDER = as_resolutions((32, 48, 64))
+MIXED = as_resolutions((32, "48x32", "32x64"))
 
 
 def batches(examples, *, ladder=LADDER, base=48, tall=False, strict=True, **spec):
     values = {"epochs": 3, "batch": 8, "augmentation": "photo", **spec}
-    return MixedBatches(examples, ladder, base, TrainSpec(**values), tall=tall, strict=strict)
+    return MixedBatches(
+        examples, as_resolutions(ladder), Resolution(base), TrainSpec(**values), tall=tall, strict=strict
+    )
 
 
 def numbered(count: int) -> ArrayExamples:
@@ -50,18 +54,22 @@ def test_the_first_share_is_at_one_resolution_then_each_round_holds_every_rung_o
 
 
 def test_a_batch_has_one_size(train_quarters):
-    made = batches(train_quarters)
+    made, seen = batches(train_quarters, ladder=MIXED), set()
     for number in range(6):
         batch = made[number]
+        seen.add(batch.resolution)
         assert batch.resolution == made.resolution(number) == batch.size
-        assert batch.images.shape == (8, batch.resolution, batch.resolution, 3)
+        assert batch.images.shape == (8, batch.resolution.height, batch.resolution.width, 3)
         assert batch.images.dtype == np.uint8
         assert batch.classes.shape == (8,)
+    assert seen == set(MIXED)
 
 
 def test_tall_batches_are_at_the_top_whatever_the_model_sees(train_quarters):
     made, plain = batches(train_quarters, tall=True), batches(train_quarters)
     assert {made[number].size for number in range(6)} == {64}
+    mixed = batches(train_quarters, ladder=MIXED, tall=True)
+    assert {mixed[number].size for number in range(6)} == {Resolution(32, 64)}  # of the most pixels
     assert [made[number].resolution for number in range(6)] == [plain[number].resolution for number in range(6)]
 
 
@@ -106,9 +114,10 @@ def test_nothing_left_to_read():
 
 
 def test_left_early_it_leaves_no_thread(train_quarters):
-    before = threading.active_count()
+    before = set(threading.enumerate())
     made = batches(train_quarters, epochs=30).from_step(0)
     next(made)
-    assert threading.active_count() > before
+    started = set(threading.enumerate()) - before
+    assert started
     made.close()
-    assert threading.active_count() == before
+    assert not any(each.is_alive() for each in started)

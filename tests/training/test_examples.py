@@ -8,6 +8,7 @@ from edgevit.data.folders import decode, read_folder
 from edgevit.errors import DataError
 from edgevit.training import ArrayExamples, FolderExamples, examples
 from edgevit_runtime.preprocess.fitting import prepare
+from edgevit_runtime.resolution import Resolution
 from support.sample_pictures import LABELS, random_picture
 
 
@@ -19,6 +20,9 @@ def joined(parts):
 def test_array_prepared_is_what_the_runtime_does():
     pixels = np.stack([np.asarray(random_picture(seed, (64, 64))) for seed in range(7)])
     held = ArrayExamples(pixels, np.arange(7, dtype=np.int32), ())
+    (boxed, _), *_ = held.prepared(Resolution(48, 32), "letterbox", 7, (1, 2, 3))
+    assert (boxed[:, :, :8] == (1, 2, 3)).all()
+    assert np.array_equal(boxed[0], prepare(pixels[0], "48x32", "letterbox", fill=(1, 2, 3)))
     parts = list(held.prepared(32, "crop:0.875", 3))
     assert [len(classes) for _, classes in parts] == [3, 3, 1]
     images, classes = joined(parts)
@@ -41,6 +45,11 @@ def test_folder_pictures_are_shrunk_by_their_short_side_and_never_enlarged(class
     assert held.labels == LABELS
     assert {held.picture(index).size for index in range(12)} == {(50, 40)}
     assert FolderExamples(read_folder(class_folder), 300).picture(0).size == (100, 80)
+
+
+@pytest.mark.parametrize(("cover", "size"), [("60x30", (60, 48)), ("30x60", (75, 60)), ("100x10", (100, 80))])
+def test_folder_pictures_still_cover_a_rectangle(class_folder, cover, size):
+    assert FolderExamples(read_folder(class_folder), cover).picture(0).size == size
 
 
 def test_unreadable_pictures_are_left_out_and_counted(class_folder):

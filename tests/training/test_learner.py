@@ -8,6 +8,7 @@ from edgevit.model import build, named_weights
 from edgevit.training import TrainSpec
 from edgevit.training.batches import TrainingBatch
 from edgevit.training.learner import Learner, _resize
+from edgevit_runtime.resolution import Resolution, as_resolution
 
 
 @pytest.fixture(scope="module")
@@ -17,8 +18,9 @@ def config(tiny_config):
 
 def batch(resolution=48, size=None, seed=0, count=8):
     random = np.random.default_rng(seed)
-    size = size or resolution
-    images = random.integers(0, 256, (count, size, size, 3), np.uint8)
+    resolution = as_resolution(resolution)
+    size = as_resolution(size or resolution)
+    images = random.integers(0, 256, (count, size.height, size.width, 3), np.uint8)
     return TrainingBatch(images, (np.arange(count) % 4).astype(np.int32), resolution)
 
 
@@ -39,12 +41,13 @@ class Oracle:
     """A teacher that always names one class, and remembers what size it was shown."""
 
     def __init__(self, index, resolution=None):
-        self.index, self.resolution, self.sizes = index, resolution, []
+        self.index, self.sizes = index, []
+        self.resolution = None if resolution is None else as_resolution(resolution)
 
     def logits(self, images):
         from keras import ops
 
-        self.sizes.append(int(images.shape[1]))
+        self.sizes.append(Resolution(int(images.shape[2]), int(images.shape[1])))
         named = ops.one_hot(ops.full((ops.shape(images)[0],), self.index, dtype="int32"), 4)
         return 20.0 * named
 
@@ -113,7 +116,7 @@ def test_self_distillation_pulls_small_towards_tall(config):
             made.step(batch(32, size=48, seed=number % 2))
         made.keep()
         tall = batch(48, seed=0).images
-        small = np.asarray(_resize(tall.astype(np.float32), 32))
+        small = np.asarray(_resize(tall.astype(np.float32), Resolution(32)))
         return float(divergence(made.model(tall, training=False), made.model(small, training=False)))
 
     assert gap(20.0) < 0.5 * gap(0.0)
@@ -123,8 +126,8 @@ def test_class_weights_weigh(config):
     plain = learner(config)
     weighed = learner(config, weights=np.array([4.0, 0.0, 0.0, 0.0], np.float32))
     images = batch()
-    only_first = TrainingBatch(images.images[:1].repeat(8, 0), np.zeros(8, np.int32), 48)
-    others = TrainingBatch(images.images[:1].repeat(8, 0), np.full(8, 2, np.int32), 48)
+    only_first = TrainingBatch(images.images[:1].repeat(8, 0), np.zeros(8, np.int32), Resolution(48))
+    others = TrainingBatch(images.images[:1].repeat(8, 0), np.full(8, 2, np.int32), Resolution(48))
     assert weighed.step(others) == 0.0
     assert learner(config, weights=np.array([4.0, 0, 0, 0], np.float32)).step(only_first) == pytest.approx(
         4 * plain.step(only_first),

@@ -9,7 +9,8 @@ from PIL import Image
 from edgevit.config import ViTConfig
 from edgevit.errors import ConfigError, TrainingError
 from edgevit.model import build, load, named_weights, save
-from edgevit.training import ArrayExamples, TrainSpec, start_model, train
+from edgevit.training import ArrayExamples, Epoch, TrainSpec, start_model, train
+from edgevit_runtime.resolution import Resolution
 
 CONFIG = ViTConfig(
     width=32, depth=2, heads=2, classes=2, mlp_width=64, patch=8, base_resolution=32, ladder=(16, 32), resize="squash"
@@ -43,6 +44,22 @@ def test_it_learns_at_every_resolution(tmp_path):
             for images, classes in halves(40, 2).prepared(resolution, "squash", 40)
         ]
         assert np.mean(hits) == pytest.approx(top1)
+
+
+def test_it_learns_on_rectangles(tmp_path):
+    """Squares, lying and standing rectangles mixed, small ones listening to large."""
+    config = CONFIG.with_(base_resolution="32x16", ladder=(16, "32x16", "16x32"))
+    spec = TrainSpec(epochs=6, batch=16, learning_rate=2e-3, augmentation="none", self_distillation=0.5, seed=1)
+    seen = []
+    result = train(
+        build(config, seed=1), halves(160, 1), halves(40, 2), spec, tmp_path / "m.keras", on_epoch=seen.append
+    )
+    assert [set(epoch.top1) for epoch in seen] == [set(config.ladder)] * 6
+    assert all(top1 >= 0.9 for top1 in result.best.top1.values())
+    assert set(result.predictions) == set(config.ladder)
+    assert set(result.best.to_dict()["top1"]) == {"16", "32x16", "16x32"}
+    assert Epoch.from_dict(json.loads(json.dumps(result.best.to_dict()))).top1 == result.best.top1
+    assert load(tmp_path / "m.keras").config.ladder == config.ladder
 
 
 def test_same_seed_same_weights(tmp_path):
@@ -131,6 +148,24 @@ def folder(tmp_path):
 
 
 OPTIONS = ("--resolutions", "32,48", "--epochs", "2", "--batch", "8", "--resize", "squash")
+
+
+def test_cli_trains_on_rectangles(run, folder, tmp_path):
+    path, document = tmp_path / "m.keras", tmp_path / "m.json"
+    words = ("--variant", "vit-nano", "--epochs", 1, "--batch", 8, "--resize", "letterbox", "--json", document)
+    code, out, err = run("train", folder, "-o", path, "--resolutions", "48x32,32", *words)
+    assert (code, err) == (0, "")
+    assert "48x32" in out
+    config = load(path).config
+    assert (config.ladder, config.base_resolution) == ((32, Resolution(48, 32)), Resolution(48, 32))
+    written = json.loads(document.read_text())
+    assert [(each["resolution"], each["width"], each["height"]) for each in written["results"]] == [
+        (32, 32, 32),
+        ("48x32", 48, 32),
+    ]
+    assert set(written["epochs"][0]["top1"]) == {"32", "48x32"}
+    assert written["confusion"]["resolution"] == "48x32"
+    assert (tmp_path / "m.run" / "curves.png").is_file()
 
 
 def test_cli_trains_converts_and_goes_on_from_there(run, folder, tmp_path):

@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from support.waiting import LIMIT_S
+
 SCRIPT = """
 import json, sys
 import numpy as np
@@ -21,10 +23,11 @@ from edgevit.model import build, named_weights
 from edgevit.training import TrainSpec
 from edgevit.training.batches import TrainingBatch
 from edgevit.training.learner import Learner
+from edgevit_runtime.resolution import Resolution
 
 config = ViTConfig(width=32, depth=2, heads=2, classes=4, mlp_width=64, patch=16, base_resolution=32)
 images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), np.uint8)
-batch = TrainingBatch(images, (np.arange(8) % 4).astype(np.int32), 32)
+batch = TrainingBatch(images, (np.arange(8) % 4).astype(np.int32), Resolution(32))
 results = []
 for strategy in (None, tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])):
     spec = TrainSpec(batch=8, learning_rate=1e-2, ema=0.9, warmup_share=0.0, clip_norm=1e6)
@@ -40,8 +43,7 @@ print(json.dumps({"replicas": [one, two], "losses": [losses, others], "error": e
 
 @pytest.mark.slow
 def test_two_replicas_learn_what_one_does():
-
-    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=LIMIT_S, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["replicas"] == [1, 2]

@@ -5,26 +5,34 @@ import resource
 import signal
 import subprocess
 import sys
-import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
 from edgevit.model import load, named_weights
+from edgevit.training import loop
 from edgevit.training.state import FILE, read
 from support.sample_pictures import LABELS, random_picture
+from support.waiting import LIMIT_S
 
 OPTIONS = [
     *("--variant", "vit-nano", "--resolutions", "32,48", "--epochs", "3", "--batch", "8", "--seed", "4", "--quiet"),
     *("--ema", "0.9", "--self-distillation", "1", "--mixup", "0.4", "--cutmix", "1", "--erasing", "0.3"),
     *("--trivial-augment", "--stochastic-depth", "0.2", "--single-share", "0.3"),
 ]
-QUIET = "from edgevit.cli.console import load_keras; load_keras(); "
-EAGER = QUIET + (
-    "import edgevit.training.loop as fit; fit.SAVE_EVERY_S = fit.SAVING_SHARE = 0.0; "
-    "from edgevit.cli.main import main; main()"
-)
-"""The command, but a state is written after each step."""
+DIES = """
+import os, signal, sys
+from edgevit.cli.console import load_keras
+load_keras()
+from edgevit.cli.main import main
+from edgevit.training import loop
+loop.SAVE_EVERY_S = loop.SAVING_SHARE = 0.0
+save, last = loop._Run._save, int(sys.argv.pop(1))
+loop._Run._save = lambda run: os.kill(os.getpid(), signal.SIGKILL) if run.state.step == last else save(run)
+main()
+"""
+"""The command, but a state is written after each step, until one that is done and lost: then the process is killed."""
 
 
 @pytest.fixture(scope="module")
@@ -37,57 +45,43 @@ def pictures(tmp_path_factory):
     return root
 
 
-def start(pictures, output, *extra, limit_bytes=None):
-    def limit():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then a write past the limit fails, as on a full disk
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
-
-    return subprocess.Popen(
-        [sys.executable, "-c", EAGER, "train", str(pictures), "-o", str(output), *OPTIONS, *extra],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        preexec_fn=limit if limit_bytes else None,
-    )
+def killed(step, pictures, output, *extra):
+    """Trains in a process of its own, which is killed without warning when that step is done. Its exit code."""
+    command = [sys.executable, "-c", DIES, str(step), "train", str(pictures), "-o", str(output), *OPTIONS, *extra]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=LIMIT_S)
+    assert done.returncode == -signal.SIGKILL, done.stderr
 
 
-def finish(process):
-    out, err = process.communicate(timeout=300)
-    return process.returncode, out, err
-
-
-def kill_at_step(process, folder, step):
-    """Kills without warning, once the state says that `step` batches are done."""
-    for _ in range(3000):
-        if (folder / FILE).exists() and read(folder).step >= step:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-            return
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
-    raise AssertionError("the run did not get there")
+@contextmanager
+def no_file_larger_than(size_bytes):
+    """A write past that fails, as on a full disk (Python ignores SIGXFSZ)."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.slow
-def test_killed_twice_and_resumed_equals_unbroken(pictures, tmp_path):
+def test_killed_twice_and_resumed_equals_unbroken(pictures, tmp_path, run):
     whole, broken = tmp_path / "whole.keras", tmp_path / "broken.keras"
-    unbroken = start(pictures, whole)
-    first = start(pictures, broken)
-    kill_at_step(first, tmp_path / "broken.run", 4)  # in the first epoch
-    assert finish(unbroken)[0] == 0
+    assert run("train", pictures, "-o", whole, *OPTIONS)[0] == 0
 
-    code, _, err = finish(start(pictures, broken))
+    killed(5, pictures, broken)  # in the first epoch
+    assert read(tmp_path / "broken.run").step == 4
+    code, _, err = run("train", pictures, "-o", broken, *OPTIONS)
     assert code == 1
     assert "broken.run holds an unfinished run (0 epochs done): add --resume to go on with it, or --restart" in err
     assert err.count("\n") == 1
-    code, _, err = finish(start(pictures, broken, "--resume", "--learning-rate", "0.01"))
+    code, _, err = run("train", pictures, "-o", broken, *OPTIONS, "--resume", "--learning-rate", "0.01")
     assert code == 1
     assert "is another: learning_rate was 0.001 and is 0.01; --restart begins anew" in err
 
-    second = start(pictures, broken, "--resume")
-    kill_at_step(second, tmp_path / "broken.run", 15)  # in the third
-    code, _, err = finish(start(pictures, broken, "--resume"))
+    killed(16, pictures, broken, "--resume")  # in the third
+    assert read(tmp_path / "broken.run").step == 15
+    code, _, err = run("train", pictures, "-o", broken, *OPTIONS, "--resume")
     assert code == 0, err
 
     ours, theirs = (named_weights(load(path)) for path in (whole, broken))
@@ -105,9 +99,10 @@ def test_killed_twice_and_resumed_equals_unbroken(pictures, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_full_disk_stops_with_one_line_and_leaves_nothing_half_written(pictures, tmp_path):
+def test_a_full_disk_stops_with_one_line_and_leaves_nothing_half_written(pictures, tmp_path, run):
     """No file may pass 200 kB: the state of vit-nano does at once."""
-    code, out, err = finish(start(pictures, tmp_path / "m.keras", limit_bytes=200_000))
+    with no_file_larger_than(200_000):
+        code, out, err = run("train", pictures, "-o", tmp_path / "m.keras", *OPTIONS)
     assert code == 1, (out, err)
     assert err.count("\n") == 1
     assert "cannot write" in err
@@ -116,25 +111,13 @@ def test_a_full_disk_stops_with_one_line_and_leaves_nothing_half_written(picture
 
 
 @pytest.mark.slow
-def test_a_model_that_cannot_be_written_is_an_error_in_one_line(pictures, tmp_path):
+def test_a_model_that_cannot_be_written_is_an_error_in_one_line(pictures, tmp_path, run, monkeypatch):
     """Without states: the model is what does not fit."""
-    script = QUIET + "import edgevit.training.loop as fit; fit._Run._save = lambda self: None; " + EAGER
-    output = tmp_path / "m.keras"
-
-    def limit():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
-
-    done = subprocess.run(
-        [sys.executable, "-c", script, "train", str(pictures), "-o", str(output), *OPTIONS],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        preexec_fn=limit,
-        check=False,
-    )
-    assert done.returncode == 1, done.stderr
-    assert done.stderr.count("\n") == 1, done.stderr
-    assert "cannot write" in done.stderr
+    monkeypatch.setattr(loop._Run, "_save", lambda self: None)
+    with no_file_larger_than(200_000):
+        code, _, err = run("train", pictures, "-o", tmp_path / "m.keras", *OPTIONS)
+    assert code == 1, err
+    assert err.count("\n") == 1, err
+    assert "cannot write" in err
     assert list(tmp_path.glob("*.keras")) == []
     assert list(tmp_path.glob(".*")) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -18,6 +18,8 @@ from edgevit_runtime.wording import counted
 def evaluation_table(evaluation: Mapping[str, Any]) -> Table:
     """One row a resolution of an `edgevit.evaluation/1` document, columns for each model; last, how sure top-1 is."""
     others, names = _others(evaluation), _names(evaluation)
+    if evaluation.get("task", "classify") != "classify":
+        return _neighbour_table(evaluation, others, names)
     table = Table(title=f"{counted(evaluation['images'], 'picture')} of {evaluation['data']}", title_justify="left")
     table.add_column("resolution", justify="right")
     for model, name in zip((evaluation, *others), names, strict=True):
@@ -43,10 +45,29 @@ def evaluation_table(evaluation: Mapping[str, Any]) -> Table:
     return table
 
 
+def _neighbour_table(evaluation: Mapping[str, Any], others: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Table:
+    """Of features: top-1 by k nearest neighbours, with its 95 % interval."""
+    found = "leave-one-out" if evaluation["gallery"] == "leave-one-out" else f"in {evaluation['gallery']}"
+    title = f"{counted(evaluation['images'], 'picture')} of {evaluation['data']}: top-1 of {evaluation['neighbours']} "
+    table = Table(title=f"{title}nearest neighbours, {found}", title_justify="left")
+    table.add_column("resolution", justify="right")
+    for model, name in zip((evaluation, *others), names, strict=True):
+        table.add_column(Shortened(f"{name}\ntop-1"), justify="right")
+        if model is not evaluation:
+            table.add_column("\nagreement", justify="right", no_wrap=True)
+    for index, result in enumerate(evaluation["results"]):
+        row = [str(result["resolution"]), f"{result['knn_top1']:.2%} ± {result['knn_top1_margin']:.2%}"]
+        for each in others:
+            other = each["results"][index]
+            row += [f"{other['knn_top1']:.2%} ± {other['knn_top1_margin']:.2%}", f"{other['agreement']:.2%}"]
+        table.add_row(*row)
+    return table
+
+
 def drop_table(evaluation: Mapping[str, Any]) -> Table | None:
     """What each model loses against the first at each resolution, in points of top-1; None without another model."""
     others, names = _others(evaluation), _names(evaluation)
-    if not others:
+    if not others or evaluation.get("task", "classify") != "classify":
         return None
     table = Table(title=f"Points of top-1 lost against {names[0]}, and their 95 % interval", title_justify="left")
     table.add_column("resolution", justify="right")
@@ -73,11 +94,12 @@ def _names(evaluation: Mapping[str, Any]) -> list[str]:
 
 def evaluation_notes(evaluation: Mapping[str, Any]) -> Iterator[str]:
     """What ± means, and a line when pictures were left out."""
+    classes = evaluation.get("task", "classify") == "classify"
     yield (
         f"±: the 95 % interval of a top-1 counted on {counted(evaluation['images'], 'picture')}, where it is widest "
         "(its two ends where it is not centred)"
     )
-    if "against" in evaluation:
+    if classes and "against" in evaluation:
         yield (
             "points lost: a gain is negative; the interval is paired, by the pictures on which only one of the two is "
             "right: two models on the same pictures are told apart better than each ± says"

@@ -20,7 +20,7 @@ def inspection_table(inspection: Mapping[str, Any]) -> Table:
         title_justify="left",
     )
     for heading in (
-        "resolution",
+        "signature",
         "tokens",
         "ops",
         "partitions",
@@ -32,7 +32,7 @@ def inspection_table(inspection: Mapping[str, Any]) -> Table:
     for each in inspection["signatures"]:
         linear, attention = each["macs"]["linear"], each["macs"]["attention"]
         table.add_row(
-            str(each["resolution"]),
+            each["name"],
             str(each["tokens"]),
             str(each["ops"]),
             str(each["partitions"]),
@@ -46,14 +46,14 @@ def inspection_table(inspection: Mapping[str, Any]) -> Table:
 def manifest_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
     """The rest of the manifest, a line a fact."""
     manifest = inspection["manifest"]
-    first = manifest["signatures"][0]
-    outputs = ", ".join(f"{each['name']} {each['dtype']}" for each in first["outputs"])
-    yield f"labels         {_labels(manifest['labels'])}"
-    resize = manifest["preprocessing"]["resize"]
-    interpolation = manifest["preprocessing"]["interpolation"]
-    taken = f"{first['input']['name']} {first['input']['dtype']} RGB"
-    yield f"input          {taken}, {resize.partition(',')[0]}, {interpolation}"
-    yield f"outputs        {outputs}"
+    for name, summary in inspection["tasks"].items():
+        first = next(each for each in manifest["signatures"] if each["task"] == name)
+        outputs = ", ".join(f"{each['name']} {each['dtype']}" for each in first["outputs"])
+        policy, interpolation = (first["preprocessing"][key] for key in ("policy", "interpolation"))
+        taken = f"{first['input']['name']} {first['input']['dtype']} RGB"
+        yield f"{name:14} {summary}"
+        yield f"  input        {taken}, {policy.partition(',')[0]}, {interpolation}"
+        yield f"  outputs      {outputs}"
     yield f"default        {manifest['default_resolution']} px"
     source = manifest["model"]["source"]
     if source:
@@ -82,8 +82,9 @@ def model_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
     token = ", a distillation token" if config["distilled"] else ""
     yield f"{inspection['model']}  {inspection['variant']}  {inspection['size_bytes'] / 1e6:.2f} MB"
     yield f"shape          width {config['width']}, depth {config['depth']}, {heads}, patch {config['patch']}{token}"
-    yield f"classes        {config['classes']}"
-    yield f"labels         {_labels(config['labels'])}"
+    yield f"classes        {config['classes'] or 'none: a backbone without a head'}"
+    if config["classes"]:
+        yield f"labels         {_labels(config['labels'])}"
     yield f"pixels         RGB, 0 to 255, to (pixel / 255 - mean) / std inside: mean {mean}, std {std}"
     yield f"resize         {config['resize']}"
     yield f"positions      learned at {config['base_resolution']} px"

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import urllib.request
 import zipfile
 from contextlib import suppress
@@ -28,6 +27,7 @@ from edgevit.devices.ssh.linux_installation import LinuxInstallation
 from edgevit.devices.ssh.ssh_device import SshDevice, ssh_device
 from edgevit.errors import ConfigError, DeviceError
 from support.sample_pictures import random_picture
+from support.waiting import LIMIT_S, free_port, until
 
 ROOT = Path(__file__).resolve().parents[3]
 GOLDEN = ROOT / "tests" / "golden" / "dials-int8.tflite"
@@ -62,38 +62,40 @@ def well(request, monkeypatch):
 
 def test_run(device):
     words = ["printf", "%s|", "a b", "it's", '"$HOME"', "*", "é\nf", "-n", ""]
-    assert device.run(words, timeout_s=120).stdout == 'a b|it\'s|"$HOME"|*|é\nf|-n||'
-    assert device.run(["cat"], timeout_s=120, stdin=b"\xff\x00x").stdout == "�\x00x"
-    assert device.run(["cat"], timeout_s=120).stdout == ""
-    finished = device.run(["sh", "-c", "echo out; echo err >&2; exit 3"], timeout_s=120, check=False)
+    assert device.run(words, timeout_s=LIMIT_S).stdout == 'a b|it\'s|"$HOME"|*|é\nf|-n||'
+    assert device.run(["cat"], timeout_s=LIMIT_S, stdin=b"\xff\x00x").stdout == "�\x00x"
+    assert device.run(["cat"], timeout_s=LIMIT_S).stdout == ""
+    finished = device.run(["sh", "-c", "echo out; echo err >&2; exit 3"], timeout_s=LIMIT_S, check=False)
     assert (finished.code, finished.stdout, finished.stderr) == (3, "out\n", "err\n")
     with pytest.raises(DeviceError, match=r"ssh://pi: exit code 2 from: ls /nowhere: .*No such file"):
-        device.run(["ls", "/nowhere"], timeout_s=120)
+        device.run(["ls", "/nowhere"], timeout_s=LIMIT_S)
 
 
 def test_greeting(device, pi, tmp_path):
     """What a shell says before the command is none of its output."""
     pi.limit("echo Welcome to the machine.")
-    assert device.run(["echo", "out"], timeout_s=120).stdout == "out\n"
+    assert device.run(["echo", "out"], timeout_s=LIMIT_S).stdout == "out\n"
     (pi.home / "a").write_bytes(b"\x00\n\xff")
     device.get(str(pi.home / "a"), tmp_path / "a")
     assert (tmp_path / "a").read_bytes() == b"\x00\n\xff"
     pi.limit("echo 'Permission denied, says the greeting' >&2")
-    assert device.run(["sh", "-c", "exit 255"], timeout_s=120, check=False).code == 254
+    assert device.run(["sh", "-c", "exit 255"], timeout_s=LIMIT_S, check=False).code == 254
 
 
 def test_killed_command_is_no_lost_connection(device):
     """ssh itself answers both with 255."""
-    assert device.run(["sh", "-c", "kill -9 $$"], timeout_s=120, check=False).code == 137
-    assert device.run(["sh", "-c", "kill -ILL $$"], timeout_s=120, check=False).code == 132
+    assert device.run(["sh", "-c", "kill -9 $$"], timeout_s=LIMIT_S, check=False).code == 137
+    assert device.run(["sh", "-c", "kill -ILL $$"], timeout_s=LIMIT_S, check=False).code == 132
 
 
 def test_no_end(device, pi, tmp_path):
-    began = time.monotonic()
-    with pytest.raises(DeviceError, match="no end after 1 s: sleep 987"):
-        device.run(["sleep", "987"], timeout_s=1)
-    assert time.monotonic() - began < 30
-    assert "sleep 987" not in processes()  # nobody waits for it
+    with pytest.raises(DeviceError, match=f"no end after 1 s: sleep {LONG}"):
+        device.run(["sleep", LONG], timeout_s=1)
+    until(lambda: f"sleep {LONG}" not in processes())  # nobody waits for it
+
+
+LONG = str(100_000 + os.getpid())
+"""Seconds to sleep: days, and no other run of these tests on this machine sleeps as long."""
 
 
 def processes():
@@ -128,10 +130,10 @@ def test_dropped_once(device, pi, tmp_path):
 
 
 def test_dropped_twice(device, pi, tmp_path):
-    pi.kill("sleep 986")
-    with pytest.raises(DeviceError, match=r"the connection dropped, twice .*, while it ran: sleep 986; are"):
-        device.run(["sleep", "986"], timeout_s=60)
-    assert "sleep 986" not in processes()
+    pi.kill(f"sleep {LONG}")
+    with pytest.raises(DeviceError, match=rf"the connection dropped, twice .*, while it ran: sleep {LONG}; are"):
+        device.run(["sleep", LONG], timeout_s=LIMIT_S)
+    until(lambda: f"sleep {LONG}" not in processes())
 
 
 WRONG = {
@@ -178,14 +180,12 @@ def test_no_connection(make_server, run, what):
     pi = make_server()
     message = message.format(folder=pi.folder, port=pi.port)
     spoil(pi)
-    began = time.monotonic()
     for words in (("deploy", GOLDEN, "ssh://pi"), ("profile", GOLDEN, "--device", "ssh://pi")):
         code, out, err = run(*words)
         assert (code, out) == (1, "")
         assert err.startswith("edgevit: ssh://pi: ")
         assert message in err
         assert err.count("\n") == 1
-    assert time.monotonic() - began < 60
     assert list(pi.home.iterdir()) == []
 
 
@@ -272,7 +272,7 @@ def test_deploy_profile_uninstall(make_server, run, tiny_tflite):
     profile = json.loads(out)
     resolutions = [int(each["name"].rpartition("_")[2]) for each in deployment["self_test"]["signatures"]]
     assert [point["resolution"] for point in profile["points"]] == resolutions
-    assert profile["curve"]["r2"] > 0
+    assert len(profile["curve"]["points"]) == len(profile["points"])
     assert profile["device"]["name"] == "ssh://pi"
     assert profile["device"]["python"].startswith("3.11.")
     assert profile["model"] == str(tiny_tflite)
@@ -364,19 +364,16 @@ def test_service_of_the_docs(deployed):
     ArtefactStore(SshDevice("pi"), str(pi.top)).publish(str(next((pi.top / "artefacts").glob("*/*.tflite"))))
     text = (ROOT / "docs" / "devices.md").read_text()
     start = re.search(r"^ +ExecStart=(.+)$", text, re.MULTILINE)[1]
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     words = start.replace("%h", str(pi.home)).replace("plants.tflite", GOLDEN.name).replace("8400", port).split()
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as service:
+
+        def answers():
+            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
+                return answer.status == 200
+
         try:
-            for _ in range(100):
-                with suppress(OSError):
-                    with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
-                        assert answer.status == 200
-                    break
-                time.sleep(0.1)
-            else:
-                pytest.fail("it does not answer")
+            until(answers, alive=lambda: service.poll() is None)
         finally:
             service.terminate()
 
@@ -474,12 +471,9 @@ def test_terminated_deployment(make_server):
     pi = make_server()
     command = [sys.executable, "-P", "-c", "from edgevit.cli import main; main()", "deploy", str(GOLDEN), pi.name]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as deploying:
-        for _ in range(1200):
-            if (pi.top / "incoming").exists():
-                break
-            time.sleep(0.05)
+        until((pi.top / "incoming").exists, alive=lambda: deploying.poll() is None)
         deploying.terminate()
-        out, err = deploying.communicate(timeout=120)
+        out, err = deploying.communicate(timeout=LIMIT_S)
     assert (deploying.returncode, out, err) == (143, "", "edgevit: terminated\n")
     assert not (pi.top / ".lock").is_symlink()
     assert not (pi.top / "incoming").exists()
@@ -500,7 +494,7 @@ def test_dropped_once_in_each_step(deployed, newer, run):
 def test_two_at_once(deployed):
     """The second says so; a lock whose process is dead counts for nothing."""
     pi, there = deployed, LinuxInstallation(SshDevice("pi"))
-    with subprocess.Popen(["sleep", "60"]) as other:
+    with subprocess.Popen(["sleep", LONG]) as other:
         (pi.top / ".lock").symlink_to(f"{os.uname().nodename} {other.pid}")
         with pytest.raises(DeviceError, match=f"another deployment is at work there \\(process {other.pid} on "):
             there.install(GOLDEN)
@@ -644,7 +638,7 @@ def test_python_that_does_not_run(make_server, run):
 def test_online(make_server, run):
     """The machine's own pip fetches the wheels; this machine sends the runtime and the artefact only."""
     pi = make_server()
-    if device_named(pi.name).run(["python3", "-m", "pip", "--version"], timeout_s=60, check=False).code:
+    if device_named(pi.name).run(["python3", "-m", "pip", "--version"], timeout_s=LIMIT_S, check=False).code:
         pytest.skip("this machine's python3 has no pip (apt install python3-pip)")
     code, out, err = run("deploy", GOLDEN, pi.name, "--online", "--json")
     if code and "it reaches no package index that has them" in err:
@@ -699,14 +693,14 @@ def test_moved_home(deployed):
 def test_many_calls_one_connection(device, pi):
     """All calls of a process share one; a connection that was lost between two calls is made anew."""
     log = pi.folder / "server.log"
-    device.run(["true"], timeout_s=120)
+    device.run(["true"], timeout_s=LIMIT_S)
     before = log.read_text().count("Accepted publickey")
     for _ in range(3):
-        device.run(["true"], timeout_s=120)
+        device.run(["true"], timeout_s=LIMIT_S)
     assert log.read_text().count("Accepted publickey") == before
     pi.stop()
     pi.start()
-    device.run(["true"], timeout_s=120)
+    device.run(["true"], timeout_s=LIMIT_S)
     assert log.read_text().count("Accepted publickey") == before + 1
 
 
@@ -714,10 +708,15 @@ def test_server_gone(make_server):
     """The whole machine goes away while a command runs there."""
     pi = make_server()
     device = device_named(pi.name)
-    device.run(["true"], timeout_s=120)
-    threading.Timer(0.5, pi.stop).start()
+    device.run(["true"], timeout_s=LIMIT_S)
+
+    def stop():
+        until(lambda: f"sleep {LONG}" in processes())
+        pi.stop()
+
+    threading.Thread(target=stop, daemon=True).start()
     with pytest.raises(DeviceError, match="nothing listens there"):
-        device.run(["sleep", "20"], timeout_s=60)
+        device.run(["sleep", LONG], timeout_s=LIMIT_S)
 
 
 def test_folders_of_killed_processes_go(tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ from edgevit.latency.profile import Profile
 from edgevit.report.accuracies import Accuracies, Score, Series
 from edgevit.report.charts.canvas import DARK, ROLES, png, svg
 from edgevit.report.charts.curve_charts import accuracy_figure, combined_figure, curve_figure
+from edgevit_runtime.resolution import Resolution
 
 Measured = Callable[[dict[int, float]], Profile]
 
@@ -24,7 +25,7 @@ Measured = Callable[[dict[int, float]], Profile]
 @pytest.fixture
 def accuracies(deit_tiny_ms: dict[int, float]) -> Accuracies:
     def series(model: str, less: float) -> Series:
-        scores = tuple(Score(r, min(0.8, 0.4 + r / 1000) - less, None) for r in deit_tiny_ms)
+        scores = tuple(Score(Resolution(r), min(0.8, 0.4 + r / 1000) - less, None) for r in deit_tiny_ms)
         return Series(model, "pictures", 100, 0, scores)
 
     return Accuracies((series("out/deit_tiny.tflite", 0.01), series("deit_tiny.keras", 0.0)))
@@ -81,7 +82,7 @@ def test_svg_is_one_element_without_links_and_ids_of_its_own(
         }
     assert "t(N) = 0.453 ms + 38.0 µs · N + 96.2 ns · N²" in text
     assert "largest under 30 ms: 288, 22.9 ms" in text
-    assert "N = 395 (≈ 317 px)" in text
+    assert "N = 395 (a square of 317)" in text
 
 
 def test_pictures_do_not_change_from_run_to_run(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
@@ -99,7 +100,7 @@ def test_a_dollar_in_a_name_is_no_formula(measured: Measured, deit_tiny_ms: dict
 def test_what_the_font_lacks_is_left_out_of_names(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
     """matplotlib would draw boxes, and warn: into what a command prints."""
     profile = replace(measured(deit_tiny_ms), model="out/植物 rose\n🌼.tflite")
-    scores = tuple(Score(each, 0.5, None) for each in deit_tiny_ms)
+    scores = tuple(Score(Resolution(each), 0.5, None) for each in deit_tiny_ms)
     accuracies = Accuracies((Series("out/日本 oak.keras", "pictures", 100, 0, scores),))
     with warnings.catch_warnings():
         warnings.simplefilter("error")

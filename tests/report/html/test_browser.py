@@ -17,6 +17,8 @@ from edgevit.latency.profile import Profile
 from edgevit.latency.sustained_run import Sustained, SustainedSample
 from edgevit.report.accuracies import Accuracies, Score, Series
 from edgevit.report.html.page import render
+from edgevit_runtime.resolution import Resolution
+from support.waiting import LIMIT_S
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = (
@@ -48,7 +50,7 @@ def page(tmp_path: Path, measured: Callable[[dict[int, float]], Profile], deit_t
         sustained=Sustained(224, 1, 60.0, 4000, 12.0, 18.0, 0.33, 20.0, trace),
     )
     fast = replace(measured({each: 0.5 * ms for each, ms in deit_tiny_ms.items()}), device={"model": "A faster one"})
-    scores = tuple(Score(each, min(0.8, each / 400), None) for each in deit_tiny_ms)
+    scores = tuple(Score(Resolution(each), min(0.8, each / 400), None) for each in deit_tiny_ms)
     accuracies = Accuracies((Series("out/deit_tiny.tflite", "val", 500, 0, scores),))
     path = tmp_path / "report.html"
     path.write_text(render([slow.within(30.0), fast.within(30.0)], accuracies), encoding="utf-8")
@@ -58,7 +60,7 @@ def page(tmp_path: Path, measured: Callable[[dict[int, float]], Profile], deit_t
 def chromium(tmp_path: Path, address: str, *options: str) -> str:
     assert CHROMIUM
     command = [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path / 'browser'}", *options, address]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

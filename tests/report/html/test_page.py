@@ -16,6 +16,7 @@ from edgevit.latency.measuring_conditions import Doubt
 from edgevit.latency.profile import Profile
 from edgevit.report.accuracies import Accuracies, Agreement, Score, Series
 from edgevit.report.html.page import render
+from edgevit_runtime.resolution import Resolution
 from support.profiles import cnn_profile
 
 Measured = Callable[[dict[int, float]], Profile]
@@ -24,8 +25,10 @@ FLOAT = {96: 0.40, 128: 0.54, 160: 0.73, 192: 0.789, 224: 0.823, 256: 0.822, 288
 
 
 def accuracies(model: str = "out/deit_tiny.tflite") -> Accuracies:
-    whole = Series("deit_tiny.keras", "val", 1300, 2, tuple(Score(r, top1, None) for r, top1 in FLOAT.items()))
-    int8 = Series(model, "val", 1300, 2, tuple(Score(r, top1 - 0.002, None) for r, top1 in FLOAT.items()))
+    whole = Series(
+        "deit_tiny.keras", "val", 1300, 2, tuple(Score(Resolution(r), top1, None) for r, top1 in FLOAT.items())
+    )
+    int8 = Series(model, "val", 1300, 2, tuple(Score(Resolution(r), top1 - 0.002, None) for r, top1 in FLOAT.items()))
     agreement = tuple((resolution, 0.987) for resolution in FLOAT)
     return Accuracies((int8, whole), (Agreement(int8, whole, agreement),))
 
@@ -69,10 +72,10 @@ def test_holds_the_numbers(measured: Measured, deit_tiny_ms: dict[int, float]) -
     assert "288 is the largest resolution under 30 ms 22.9 ms median" in text
     assert "Top-1 accuracy there: 81.9 % ± 2.1 on 1300 pictures." in text
     assert "224 takes 12.0 ms and is more accurate: 82.1 % ± 2.1; 1300 pictures do not tell the two apart." in text
-    assert "By the curve 304 would take 26.8 ms (not measured)." in text
+    assert "By the curve a square of 304 would take 26.8 ms (not measured)." in text
     assert "t(N) = 0.453 ms + 38.0 µs · N + 96.2 ns · N²" in text
     assert "R² 0.9998; a resolution left out of the fit is predicted within 3.4 % (worst: 224)." in text
-    assert "from N = 395 on (resolution 317). It is 7 % of the time at 96 and 72 % at 512." in text
+    assert "from N = 395 on (a square of 317). It is 7 % of the time at 96 and 72 % at 512." in text
     assert "288 22.9 22.4–25.2 81.9 % ± 2.1 60.0 325 23.0 +0.3 % 44 % 1654 446" in text
     assert "Predicted at 352 (N = 485): 41.5 ms." in text
     assert "224 -0.20 82.3 % ± 2.1 82.1 % ± 2.1 98.7 %" in text
@@ -167,7 +170,7 @@ def test_another_artefacts_accuracy_is_not_taken_for_this_ones(
 def test_a_faster_resolution_that_pictures_do_not_tell_apart(
     measured: Measured, deit_tiny_ms: dict[int, float]
 ) -> None:
-    scores = (Score(160, 0.08, None), Score(192, 0.03, None), Score(224, 0.1, None))
+    scores = (Score(Resolution(160), 0.08, None), Score(Resolution(192), 0.03, None), Score(Resolution(224), 0.1, None))
     few = Accuracies((Series("out/deit_tiny.tflite", "val", 20, 0, scores),))
     text = Text(render(measured(deit_tiny_ms).within(13.0), few)).text
     assert "Top-1 accuracy there: 10.0 % (2.8–30.1 %) on 20 pictures." in text
@@ -175,7 +178,17 @@ def test_a_faster_resolution_that_pictures_do_not_tell_apart(
 
 
 def test_one_picture_is_no_pictures(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
-    one = Accuracies((Series("out/deit_tiny.tflite", "val", 1, 0, (Score(160, 1.0, None), Score(224, 1.0, None))),))
+    one = Accuracies(
+        (
+            Series(
+                "out/deit_tiny.tflite",
+                "val",
+                1,
+                0,
+                (Score(Resolution(160), 1.0, None), Score(Resolution(224), 1.0, None)),
+            ),
+        )
+    )
     text = Text(render(measured(deit_tiny_ms).within(13.0), one)).text
     assert "on 1 picture. 1 picture does not tell 224 from 160, which takes 5.20 ms." in text
     assert "int8 · deit_tiny.tflite: 1 picture of val." in text
@@ -212,7 +225,7 @@ def test_the_state_cannot_end_its_element(measured: Measured, deit_tiny_ms: dict
     (state,) = re.findall(r'id="state">(.*?)</script>', page, re.DOTALL)
     assert "<" not in state
     document = json.loads(state)
-    assert [point["resolution"] for point in document["series"][0]["points"]] == sorted(deit_tiny_ms)
+    assert [point["resolution"] for point in document["series"][0]["points"]] == list(map(str, sorted(deit_tiny_ms)))
     assert document["series"][0]["points"][0]["top1"] == pytest.approx(0.398)
 
 

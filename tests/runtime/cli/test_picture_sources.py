@@ -6,16 +6,18 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 import types
+from functools import partial
 
 import numpy as np
 import pytest
 
 from edgevit_runtime import EdgeViTError, PictureError
 from edgevit_runtime.cli import main, picture_sources
+from edgevit_runtime.measure import timing
 from support.sample_pictures import random_picture
+from support.simulated_machines import steady_clock
+from support.waiting import LIMIT_S
 
 
 @pytest.fixture
@@ -52,7 +54,8 @@ def test_standard_input(edgevit_run, tiny_tflite, monkeypatch):
     file = io.BytesIO()
     random_picture(1).save(file, "PNG")
     monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=io.BytesIO(file.getvalue())))
-    code, out, _ = edgevit_run("classify", tiny_tflite, "-", "--json", "--budget-ms", 1000)
+    monkeypatch.setattr(timing, "medians_ms", partial(timing.medians_ms, clock=steady_clock()))
+    code, out, _ = edgevit_run("classify", tiny_tflite, "-", "--json", "--budget-ms", 1e6)
     line = json.loads(out)
     assert (code, line["file"], line["resolution"], line["budget_met"]) == (0, "-", 96, True)
 
@@ -100,39 +103,38 @@ def test_frames_of_a_camera(edgevit_run, tiny_tflite, monkeypatch):
     assert released
 
 
-def test_watch_waits_until_a_picture_is_whole(tmp_path):
+def test_watch_waits_until_a_picture_is_whole(tmp_path, monkeypatch):
     """A picture that is written slowly is given once, when it is done; one that comes back is new."""
-    stop = threading.Event()
     random_picture(0).save(tmp_path / "old.png")
-    file = io.BytesIO()
+    file, slow = io.BytesIO(), tmp_path / "slow.png"
     random_picture(1).save(file, "PNG")
-    found = []
+    content = file.getvalue()
 
-    def look():
-        for name, _ in picture_sources.watch(tmp_path, 0.1, existing=False, stopped=stop.is_set):
-            found.append((os.path.basename(name), os.path.getsize(name)))
+    def meanwhile():
+        """What happens between one look into the folder and the next."""
+        yield
+        yield
+        for start in range(0, len(content), len(content) // 8):
+            with open(slow, "ab") as growing:
+                growing.write(content[start : start + len(content) // 8])
+            yield
+        (tmp_path / "notes.txt").write_text("no picture")
+        yield
+        yield
+        slow.unlink()
+        yield
+        slow.write_bytes(content)
+        yield
+        yield
+        happened.append("all")
 
-    thread = threading.Thread(target=look)
-    thread.start()
-    time.sleep(0.25)
-    with open(tmp_path / "slow.png", "wb") as growing:
-        for start in range(0, len(file.getvalue()), len(file.getvalue()) // 8):
-            growing.write(file.getvalue()[start : start + len(file.getvalue()) // 8])
-            growing.flush()
-            time.sleep(0.05)
-    (tmp_path / "notes.txt").write_text("no picture")
-    deadline = time.monotonic() + 10
-    while not found and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert found == [("slow.png", len(file.getvalue()))]
-    (tmp_path / "slow.png").unlink()
-    time.sleep(0.3)
-    (tmp_path / "slow.png").write_bytes(file.getvalue())
-    while len(found) < 2 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    stop.set()
-    thread.join(10)
-    assert len(found) == 2
+    happened, steps = [], meanwhile()
+    monkeypatch.setattr(picture_sources.time, "sleep", lambda seconds: next(steps, None))
+    found = [
+        (path.name, path.stat().st_size)
+        for _, path in picture_sources.watch(tmp_path, 0.1, existing=False, stopped=lambda: bool(happened))
+    ]
+    assert found == [("slow.png", len(content))] * 2
 
 
 def test_watching_a_folder_that_goes_away(tmp_path):
@@ -153,4 +155,4 @@ def test_watch_as_a_service(tiny_tflite, tmp_path):
         (folder / "broken.jpg").write_bytes(b"no picture")
         assert "error" in json.loads(process.stdout.readline())
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(LIMIT_S) == 0

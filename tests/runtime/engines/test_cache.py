@@ -12,6 +12,7 @@ import pytest
 
 from edgevit_runtime.atomic_write import beside
 from edgevit_runtime.engines import cache
+from support.waiting import LIMIT_S
 
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
 
@@ -56,7 +57,7 @@ def expected(tiny_tflite, tmp_path_factory):
 
 
 def answer(process):
-    out, errors = process.communicate(timeout=120)
+    out, errors = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 0, errors
     return json.loads(out)
 

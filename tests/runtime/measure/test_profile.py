@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from hashlib import sha256
 
 import pytest
@@ -29,7 +30,7 @@ def profile(capfd, monkeypatch, tmp_path, tiny_tflite):
 
 
 def test_threads_in_turns(profile, tiny_tflite):
-    code, out, _ = profile("--threads", "2,1", "--resolutions", "32,64", "--json")
+    code, out, _ = profile("--threads", "2,1", "--resolutions", "32,64", "--cool-down", "0", "--json")
     assert code == 0
     document = json.loads(out)
     assert document["threads"] == 2
@@ -37,7 +38,7 @@ def test_threads_in_turns(profile, tiny_tflite):
     assert [each["threads"] for each in document["series"]] == [1]
     for points in (document["points"], document["series"][0]["points"]):
         assert [point["resolution"] for point in points] == [32, 64]
-        assert all(point["latency_ms"]["runs"] > 1 for point in points)
+        assert all(point["latency_ms"]["runs"] >= 1 for point in points)
         assert all({"conditions", "doubtful"} <= set(point) for point in points)
     assert document["points"][0]["peak_rss_bytes"] > 0
     assert document["series"][0]["points"][0]["peak_rss_bytes"] is None
@@ -54,11 +55,10 @@ def test_sustained_and_pinned(profile):
     assert document["cpus"] == str(one)
     found = document["sustained"]
     assert (found["resolution"], found["threads"]) == (32, 1)
-    assert found["seconds"] == pytest.approx(1.2, abs=0.5)
-    assert len(found["trace"]) >= 2
-    assert found["runs"] > 100
+    assert found["seconds"] == found["trace"][-1]["t_s"] >= 1.2
+    assert found["runs"] >= len(found["trace"]) >= 1
     code, out, _ = profile("--resolutions", "32", "--sustained", "0.6")
-    assert "32 px for 1 s on 1 thread(s): " in out
+    assert re.search(r"32 px for \d+ s on 1 thread\(s\): ", out)
 
 
 def test_duration_bounds_it_all(tiny_tflite):

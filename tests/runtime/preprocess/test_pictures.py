@@ -1,38 +1,14 @@
-"""Any picture becomes the right square."""
+"""Any picture becomes RGB, upright."""
 
 import io
 
 import numpy as np
 import pytest
-from edgevit_runtime.preprocess.pipeline import fit_square, load_picture, parse_policy, prepare
 from PIL import Image
 
 from edgevit_runtime.errors import PictureError
+from edgevit_runtime.preprocess.pictures import load_picture
 from support.sample_pictures import random_picture
-
-
-def test_squash_and_crop():
-    picture = random_picture(1, (120, 60))
-    squashed = prepare(picture, 32, "squash")
-    assert squashed.shape == (32, 32, 3)
-    np.testing.assert_array_equal(squashed, np.asarray(picture.resize((32, 32), Image.Resampling.BICUBIC)))
-    # crop:0.875 at 56: the short side becomes 64, the long one 128, and the middle 56 are kept
-    cropped = prepare(picture, 56, "crop:0.875")
-    whole = np.asarray(picture.resize((128, 64), Image.Resampling.BICUBIC))
-    np.testing.assert_array_equal(cropped, whole[4:60, 36:92])
-    upright = prepare(picture.transpose(Image.Transpose.ROTATE_90), 56, "crop:0.875")
-    assert upright.shape == (56, 56, 3)
-
-
-def test_crop_of_one_keeps_the_short_side():
-    assert prepare(random_picture(2, (33, 47)), 64, "crop:1").shape == (64, 64, 3)
-
-
-@pytest.mark.parametrize("policy", ["crop", "crop:0", "crop:1e-3", "crop:nan", "crop:1.2", "crop:x", "stretch", ""])
-def test_unknown_policies(policy):
-    with pytest.raises(PictureError, match="unknown resize policy"):
-        parse_policy(policy)
-
 
 RED = (200, 30, 40)
 
@@ -122,7 +98,3 @@ def test_unreadable_files_are_named(tmp_path):
     Image.new("F", (4, 4)).save(tmp_path / "float.tiff")
     with pytest.raises(PictureError, match=r"float\.tiff: floating-point pictures"):
         load_picture(tmp_path / "float.tiff")
-
-
-def test_fit_square_is_uint8():
-    assert fit_square(np.asarray(random_picture(4)), 17).dtype == np.uint8

@@ -4,10 +4,12 @@ import hashlib
 
 import numpy as np
 import pytest
-from edgevit_runtime.preprocess.pipeline import load_picture, prepare
 from PIL import Image
 
-from edgevit_runtime.preprocess import pipeline
+from edgevit_runtime.errors import PictureError
+from edgevit_runtime.preprocess import fitting
+from edgevit_runtime.preprocess.fitting import prepare
+from edgevit_runtime.preprocess.pictures import load_picture
 from edgevit_runtime.preprocess.resample import resize
 
 
@@ -23,7 +25,7 @@ def cases(count):
 @pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
 def test_equals_pillow(interpolation):
     for pixels, size, box in cases(150):
-        by_pillow = pipeline._resized(pixels, size, box, interpolation)
+        by_pillow = fitting._resized(pixels, size, box, interpolation)
         np.testing.assert_array_equal(resize(pixels, size, box, interpolation), by_pillow)
 
 
@@ -31,17 +33,19 @@ def test_is_pinned():
     """Host and device may have different versions of Pillow: the bytes must never depend on that (13.0 reorders)."""
     digest = hashlib.sha256()
     for pixels, size, box in cases(60):
-        digest.update(pipeline._resized(pixels, size, box, "bicubic").tobytes())
+        digest.update(fitting._resized(pixels, size, box, "bicubic").tobytes())
     assert digest.hexdigest()[:16] == "786b44a7f89e750d"
 
 
 def test_without_pillow(monkeypatch):
     pixels = np.random.default_rng(1).integers(0, 256, (70, 90, 3), np.uint8)
-    expected = [prepare(pixels, 48, policy) for policy in ("crop:0.875", "squash", "squash,bilinear")]
+    policies = ("crop:0.875", "squash", "squash,bilinear", "letterbox")
+    cases = [(resolution, policy) for resolution in (48, "64x40", "30x80") for policy in policies]
+    expected = [prepare(pixels, *case) for case in cases]
     monkeypatch.setitem(__import__("sys").modules, "PIL", None)
-    found = [prepare(pixels, 48, policy) for policy in ("crop:0.875", "squash", "squash,bilinear")]
-    np.testing.assert_array_equal(found, expected)
-    with pytest.raises(pipeline.PictureError, match=r"cannot decode .* without Pillow: `pip install"):
+    for case, picture in zip(cases, expected, strict=True):
+        np.testing.assert_array_equal(prepare(pixels, *case), picture, str(case))
+    with pytest.raises(PictureError, match=r"cannot decode .* without Pillow: `pip install"):
         load_picture(__file__)
 
 
@@ -66,7 +70,7 @@ def test_bombs_are_not_unfolded(tmp_path):
     """Ten thousand times ten thousand white pixels are a PNG of some kB."""
     Image.new("1", (10_000, 10_000), 1).save(tmp_path / "bomb.png", optimize=True)
     assert (tmp_path / "bomb.png").stat().st_size < 200_000
-    with pytest.raises(pipeline.PictureError, match=r"bomb\.png: 10000 x 10000 pixels are more than the 89000000"):
+    with pytest.raises(PictureError, match=r"bomb\.png: 10000 x 10000 pixels are more than the 89000000"):
         load_picture(tmp_path / "bomb.png")
-    with pytest.raises(pipeline.PictureError, match="more than the 9 allowed"):
+    with pytest.raises(PictureError, match="more than the 9 allowed"):
         load_picture(tmp_path / "bomb.png", max_pixels=9)

@@ -1,4 +1,7 @@
-"""Damaged artefacts and pictures: refused or answered, never a crash. benchmarks/fuzz.py tries far more of them."""
+"""Damaged artefacts and pictures: refused or answered, never a crash.
+
+`make check-long` tries more of them than `make test`, and benchmarks/fuzz.py far more.
+"""
 
 import pytest
 
@@ -6,6 +9,8 @@ from support.fuzzing import artefact_trial, outcomes, picture_trial, summary
 from support.mutations import Artefacts, Pictures
 
 FINE = {"answered", "refused"}
+PARTS = [pytest.param(0, 200, id="some"), pytest.param(200, 1800, id="more", marks=pytest.mark.long)]
+"""The first one that is tried, and how many."""
 
 
 def odd(found):
@@ -13,19 +18,21 @@ def odd(found):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("first", "count"), PARTS)
 @pytest.mark.parametrize(
     ("recipe", "backend"), [("int8", None), ("int8-full", None), ("int4", None), ("float16", "interpreter")]
 )
-def test_damaged_artefacts(artefact, recipe, backend):
-    found = outcomes(1000, artefact_trial(Artefacts(artefact(recipe)).damaged, backend=backend))
+def test_damaged_artefacts(artefact, recipe, backend, first, count):
+    found = outcomes(count, artefact_trial(Artefacts(artefact(recipe)).damaged, backend=backend), first=first)
     assert not odd(found)
     assert set(summary(found)) == FINE  # some damage is harmless, most is not
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("first", "count"), PARTS)
 @pytest.mark.parametrize("recipe", ["int8", "int8-full"])
-def test_damaged_convolutions(cnn_artefact, recipe):
-    found = outcomes(1000, artefact_trial(Artefacts(cnn_artefact(recipe)).damaged))
+def test_damaged_convolutions(cnn_artefact, recipe, first, count):
+    found = outcomes(count, artefact_trial(Artefacts(cnn_artefact(recipe)).damaged), first=first)
     assert not odd(found)
     assert set(summary(found)) == FINE
 
@@ -38,7 +45,8 @@ def test_the_verifier_is_what_prevents_crashes(artefact):
 
 
 @pytest.mark.slow
-def test_damaged_pictures(tiny_tflite):
-    found = outcomes(2000, picture_trial(Pictures().damaged, tiny_tflite))
+@pytest.mark.parametrize(("first", "count"), PARTS)
+def test_damaged_pictures(tiny_tflite, first, count):
+    found = outcomes(count, picture_trial(Pictures().damaged, tiny_tflite), first=first)
     assert not odd(found)
     assert set(summary(found)) == FINE

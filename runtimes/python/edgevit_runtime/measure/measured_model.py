@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from edgevit_runtime.engines.interpreters import Array
     from edgevit_runtime.manifest import Manifest
     from edgevit_runtime.signature import Signature
@@ -24,9 +22,5 @@ class MeasuredModel(Protocol):
     def backend(self) -> tuple[str, str]:
         """(name, version) of the interpreter."""
 
-    @property
-    def tasks(self) -> Sequence[str]:
-        """What it can be asked."""
-
     def run(self, signature: Signature, image: Array) -> object:
-        """One inference of a prepared picture, uint8 [H, W, 3]."""
+        """One inference of a signature, of uint8 [H, W, 3]."""

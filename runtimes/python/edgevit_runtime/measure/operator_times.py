@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -78,11 +79,13 @@ def by_part(nodes: Sequence[Sequence[Any]]) -> dict[str, float]:
     """
     spent = dict.fromkeys(("attention", "quadratic", "mlp", "norm", "rest"), 0.0)
     parts = [next((part for word, part in _PARTS if word in name.lower()), "rest") for name, _ in nodes]
-    products = {index for index, (name, _) in enumerate(nodes) if "batch" in name.lower()}
     working = [index for index, part in enumerate(parts) if part in ("products", "linear", "gelu")]
-    for place, index in enumerate(working):
-        if parts[index] == "products" and not products & set(working[max(0, place - 1) : place + 2]):
-            parts[index] = "rest"  # the scores' softmax, not attention's
+    for part, group in groupby(working, key=lambda index: parts[index]):
+        row = list(group)
+        # The softmax of the scores stands alone, and the positions are resampled by products without one.
+        if part == "products" and len({"softmax" in nodes[index][0].lower() for index in row}) < 2:
+            for index in row:
+                parts[index] = "rest"
     for place, index in enumerate(working):
         if parts[index] != "linear":
             continue
@@ -117,11 +120,11 @@ def parse_summary(text: str) -> list[tuple[str, float]]:
 def profile_nodes(path: str, names: Sequence[str]) -> list[list[tuple[str, float]]]:
     """The nodes of each named signature, in this process."""
     manifest = read_manifest(path)
-    compiled = Compiled(Library(), path, 1, profiling=True)
-    profiler = compiled.profiler()
-    call = compiled.library.call
     result = []
     for name in names:
+        # One for each: its profiler's summary holds every signature that it ever saw, also after ResetProfiler.
+        compiled = Compiled(Library(), path, 1, profiling=True)
+        profiler, call = compiled.profiler(), compiled.library.call
         signature = next(each for each in manifest.signatures if each.name == name)
         image = draw_picture(GENERATOR, 1, signature.resolution)
         pixels = np.ascontiguousarray(image if signature.input.dtype == "uint8" else (image ^ 0x80).view(np.int8))[None]
@@ -133,6 +136,7 @@ def profile_nodes(path: str, names: Sequence[str]) -> list[list[tuple[str, float
             compiled.run(signature, pixels)
         call("StopProfiler", profiler)
         result.append(parse_summary(compiled.profile_summary(profiler)))
+        compiled.close()
     return result
 
 

@@ -62,7 +62,7 @@ def measure(
     wanted = as_resolutions(plan.resolutions or first.manifest.ladder(task))
     signatures = [first.manifest.signature(each, task) for each in wanted]
     if not signatures:
-        raise EdgeViTError(f"{first.path} has no task {task!r} (it has {', '.join(first.tasks)})")
+        raise EdgeViTError(f"{first.path} has no task {task!r} (it has {', '.join(first.manifest.tasks)})")
     steady = _sustained_at(plan, first, signatures)
     sensors = sensors or Sensors(cpus=plan.cpus or _allowed())
     device = {**machine.describe(*first.backend), **sensors.describe(), "runtime": __version__}

@@ -1,0 +1,3 @@
+from support.profiles import answer, deit_tiny_ms, measured
+
+__all__ = ["answer", "deit_tiny_ms", "measured"]
