@@ -14,7 +14,7 @@ from converters.graph.folded import fold, model_arrays
 from converters.graph.lowering import graph
 from converters.quantize.activations import activation, block_of, readers, roundings, word
 from converters.quantize.fake_quantization import RoundedArithmetic, Simulation
-from converters.quantize.post_training import prepare
+from converters.quantize.post_training import calibrate
 from converters.quantize.ranges import observe
 from converters.quantize.recipe_files import ACTIVATIONS, find_recipe, read_recipe, to_toml, with_rules, write_recipe
 from converters.quantize.recipes import OPS, OUTSIDE, RECIPES, Rule, get_recipe, sites_in
@@ -262,7 +262,8 @@ def test_rules_reach_their_blocks_and_no_others(mixed):
 def test_the_artefact_computes_what_is_simulated(tiny_model, mixed):
     """So that ranges, rounded layers and rules meet in the blocks that they are for."""
     recipe, config = read_recipe(mixed / "mixed.toml"), tiny_model.config
-    prepared = prepare(config, model_arrays(tiny_model), recipe, (64,), sorted((mixed / "pictures").iterdir()))
+    seen = calibrate(config, model_arrays(tiny_model), recipe, (64,), sorted((mixed / "pictures").iterdir()))
+    prepared = seen.prepared(recipe)
     images = np.stack([np.asarray(random_picture(300 + index, (64, 64))) for index in range(16)])
     folded = prepared.with_rounded(fold(config, model_arrays(tiny_model), 64))
     simulated = graph(config, folded, do=RoundedArithmetic(recipe, prepared.calibration.ranges))(images)["scores"][:, 0]
