@@ -23,7 +23,7 @@ from converters.graph.lowering import lower
 from converters.graph.packing import pack
 from converters.graph.positions import InFloats, InIntegers
 from converters.quantize.calibration import calibration_files
-from converters.quantize.post_training import Prepared, look, without_pictures
+from converters.quantize.post_training import PreparedLayers, calibrate, without_pictures
 from converters.quantize.quantizer import quantize
 from converters.quantize.recipe_files import check_depth, find_recipe
 from converters.quantize.recipes import RECIPES, Recipe
@@ -126,7 +126,7 @@ def convert(
     if ranges.files:
         on_step("calibration", 0, steps)
         seen = selection.seen if selection else None
-        prepared = (seen or look(config, arrays, chosen, ladder, ranges.files, heads)).prepared(chosen)
+        prepared = (seen or calibrate(config, arrays, chosen, ladder, ranges.files, heads)).prepared(chosen)
     else:
         prepared = without_pictures(config, arrays, chosen, ladder[0], ranges.learned, heads)
     rungs, entries, accuracies = [], [], []
@@ -134,7 +134,7 @@ def convert(
         name = f"{head.task.name}_{resolution}"
         on_step(name, done, steps)
         lowered = Lowered(config, arrays, chosen, head, resolution)
-        plain, audited = lowered.plain(prepared.equalized)
+        plain, audited = lowered.plain(prepared.with_equalized)
         check_lowering(plain, audited, partial(head.task.expected, model), name)
         rung = lowered.quantized(prepared, plain)
         rungs.append(Rung(name, rung.flatbuffer, lowered.outputs))
@@ -229,15 +229,15 @@ class Lowered:
         packed = pack(merge([Rung(self.name, graph, self.outputs)]))
         return packed, audit(packed, RECIPES["float32"], self.name)
 
-    def quantized(self, prepared: Prepared, plain: bytes | None = None) -> Quantized:
+    def quantized(self, prepared: PreparedLayers, plain: bytes | None = None) -> Quantized:
         """plain: the float graph with the layers that `prepared` evened out, where it is there already.
 
         Raises `AuditError` where a CPU recipe is not one XNNPACK partition.
         """
         if prepared.rounded is not None:  # other weights, which are no longer the model's to the last bit
-            plain, _ = self.plain(prepared.finished)
+            plain, _ = self.plain(prepared.with_rounded)
         elif plain is None:
-            plain, _ = self.plain(prepared.equalized)
+            plain, _ = self.plain(prepared.with_equalized)
         flatbuffer = quantize(plain, self.recipe, prepared.calibration)
         single = pack(merge([Rung(self.name, flatbuffer, self.outputs)]))
         return Quantized(self.recipe, flatbuffer, single, audit(single, self.recipe, self.name))

@@ -22,7 +22,7 @@ from edgevit.latency.reliability import Reliability
 from edgevit.latency.workload import KINDS, Workload, shape_of, work
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
 
-__all__ = ["PRIORS", "Estimate", "Predictor", "Prior", "Rates", "fit_rates", "of_threads", "of_vits"]
+__all__ = ["PRIORS", "Estimate", "LatencyPredictor", "Prior", "Rates", "fit_rates", "of_threads", "of_vits"]
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ def of_threads(profiles: Sequence[Profile], threads: int | None) -> tuple[tuple[
     return kept, tuple(number for number in numbers if number != wanted)
 
 
-class Predictor:
+class LatencyPredictor:
     """Predicts shapes on one device, as it runs one recipe with so many threads."""
 
     def __init__(self, profiles: Sequence[Profile], heads: int | None = None) -> None:

@@ -77,7 +77,7 @@ class TrainResult:
     """Resolution -> [n]."""
 
 
-OnStep = Callable[[int, int, float, float], None]
+OnTrainingStep = Callable[[int, int, float, float], None]
 """Told (steps done, steps in all, loss, images per second)."""
 
 
@@ -119,7 +119,7 @@ def train(
     simulate: Any = None,
     resumption: Resumption | None = None,
     strict: bool = True,
-    on_step: OnStep = lambda _done, _total, _loss, _speed: None,
+    on_step: OnTrainingStep = lambda _done, _total, _loss, _speed: None,
     on_epoch: Callable[[Epoch], None] = lambda _epoch: None,
     on_note: Callable[[str], None] = lambda _line: None,
 ) -> TrainResult:
@@ -164,7 +164,9 @@ class _Run:
         self.predictions: dict[Resolution, NDArray[np.int64]] = {}
         self.saved_at, self.save_seconds = time.perf_counter(), 0.0
 
-    def go(self, on_step: OnStep, on_epoch: Callable[[Epoch], None], on_note: Callable[[str], None]) -> TrainResult:
+    def go(
+        self, on_step: OnTrainingStep, on_epoch: Callable[[Epoch], None], on_note: Callable[[str], None]
+    ) -> TrainResult:
         self._resume()
         state, batches = self.state, self.batches
         noted = len(batches.unreadable)

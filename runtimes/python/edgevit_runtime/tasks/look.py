@@ -25,7 +25,10 @@ def shades(attention: Array) -> list[str]:
 
 
 def overlay(pixels: Array, attention: Array, resolution: Resolution, policy: str) -> Array:
-    """The picture, uint8 [height, width, 3], with what the model looks at in red; what it never saw stays dark."""
+    """The picture, uint8 [height, width, 3], with what the model looks at in red; what it never saw stays dark.
+
+    policy: how it was fitted to the resolution.
+    """
     from PIL import Image
 
     height, width = pixels.shape[:2]
@@ -50,7 +53,7 @@ def overlay(pixels: Array, attention: Array, resolution: Resolution, policy: str
     return dimmed.round().clip(0, 255).astype(np.uint8)
 
 
-def draw_look(pixels: Array, attention: Array, resolution: Resolution, policy: str, path: str) -> None:
+def draw_look(path: str, pixels: Array, attention: Array, resolution: Resolution, policy: str) -> None:
     """Writes the overlay to a picture file. Raises `EdgeViTError` where it cannot."""
     try:
         from PIL import Image
