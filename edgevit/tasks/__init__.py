@@ -6,9 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edgevit.config import ViTConfig
 from edgevit.errors import ConfigError, unknown_key
-from edgevit.foreign_config import ForeignConfig
 from edgevit.tasks.classify import Classify
 from edgevit.tasks.features import Features
 from edgevit.tasks.task import Config, Option, Output, Reads, Task

@@ -84,8 +84,8 @@ def vectors() -> dict[str, Any]:
     return {
         "format": "A case is the golden artefact, cut to its manifest's size_bytes and changed as `unseal` says, then "
         "cut to `length` bytes, or changed as `patches` says: [offset, bytes in hex]. Each must be refused. `reason` "
-        "is the Python runtime's; another may find something else wrong first. The artefact without any case is in order; "
-        "with its seal any changed byte of it must be refused, too, and any cut.",
+        "is the Python runtime's; another may find something else wrong first. The artefact without any case is in "
+        "order; with its seal any changed byte of it must be refused, too, and any cut.",
         "golden": "golden/dials-int8.tflite",
         "sealed_bytes": len(sealed),
         "unseal": patches(sealed[: len(whole)], whole),
