@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +39,7 @@ def convert(
     islands: str | None = None,
     save_recipe: str | Path | None = None,
     on_step: Callable[[str, int, int], None] = lambda _what, _done, _total: None,
-    on_trial: Callable[[Recipe, Trial, bool], None] = lambda _mix, _trial, _kept: None,
+    on_trial: Callable[[str, Mapping[str, Any], bool], None] = lambda _name, _figures, _kept: None,
     on_note: Callable[[str], None] = lambda _line: None,
     **options_of_tasks: Any,
 ) -> dict[str, Any]:
@@ -61,8 +61,8 @@ def convert(
     save_recipe: the `.toml` file for what max_drop chose; while it searches, for what is good enough so far.
     options_of_tasks: `logits` (classify: put them out, too); `layers` such as (4, 8), `unnormed`, `attention`
         (features).
-    on_step: told (what, steps done, steps in all). on_trial: told each mix that max_drop tried, and whether it is good
-        enough. on_note: told what might be done better, a line at a time.
+    on_step: told (what, steps done, steps in all). on_trial: told each mix that max_drop tried: its name, its figures
+        as in `selection["trials"]`, whether it is good enough. on_note: told what might be done better, line by line.
 
     A failure leaves nothing at `output`. Raises `ModelError`, `OptionError` for options that do not go together,
     `ConfigError`, `ResolutionError`, `DataError`, `ConversionError` or its child `AuditError`.
@@ -100,7 +100,7 @@ def convert(
 
         def tell(mix: Recipe, trial: Trial, kept: bool) -> None:
             """What is good enough is saved: who ends the search keeps it."""
-            on_trial(mix, trial, kept)
+            on_trial(mix.name, trial.to_dict(), kept)
             if kept and kept_in is not None:
                 write_recipe(mix, kept_in)
 

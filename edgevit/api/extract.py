@@ -20,8 +20,9 @@ def extract(
     task: str | None = None,
     sign: str | Path | None = None,
 ) -> dict[str, Any]:
-    """Takes one resolution out of an artefact, tested and sealed anew; returns the `edgevit.inspection/1` of it.
+    """Takes one resolution out of an artefact, into a file of its own; returns the `edgevit.inspection/1` of that.
 
+    artefact, output: `.tflite` files; what is written was tested and sealed anew.
     resolution: one of the artefact's: 224, "640x384".
     task: whose signature; None: `classify`, or the first that there is.
     sign: an Ed25519 private key in PEM: the signature of `artefact` holds for the whole file and does not go along.

@@ -39,8 +39,9 @@ def profile(
     on_step: Callable[[str, int, int], None] = lambda _name, _done, _total: None,
     on_result: Callable[[tuple[Profile, ...]], None] = lambda _profiles: None,
 ) -> dict[str, Any]:
-    """Measures an artefact: `edgevit.profile/1`. Of several, in turns, `edgevit.comparison/1`. Latencies are in ms.
+    """Measures latency, in ms: `edgevit.profile/1` of one artefact, `edgevit.comparison/1` of several.
 
+    artefacts: a `.tflite` file, or several, which are measured in turns.
     resolutions: which, [96, "640x384"] or "96,640x384"; None: all. A curve needs five.
     threads: 4, or several that are measured in turns: [1, 2, 4] or "1,2,4". cpus: the only ones to run on: "4-7".
     seconds: the most to spend on each resolution; None: 3. duration: on all of them, pauses for cooling included.

@@ -25,7 +25,7 @@ def report(
 ) -> None:
     """Writes one HTML file: curves, accuracy by resolution, and a recommendation.
 
-    paths: documents of `edgevit.profile` and `edgevit.evaluate`, in any order.
+    paths: documents of `edgevit.profile` and `edgevit.evaluate`, in any order. output: the `.html` file.
     png: where the picture is written, too. title: the heading.
     budget_ms: recommend for this budget, not the profile's own.
     on_note: told what was written, and which evaluation is of no profile here, a line at a time.

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
 from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, progress_bar, quiet_option
 from edgevit.tasks import task_options
-
-if TYPE_CHECKING:
-    from converters.quantize.recipes import Recipe
-    from converters.search.selection import Trial
 
 
 def _task_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -114,8 +110,8 @@ def command(
         def show(what: str, done: int, total: int) -> None:
             bar.update(bar_task, description=what, completed=done, total=total)
 
-        def tell(mix: Recipe, trial: Trial, kept: bool) -> None:
-            console.print(trial_line(mix.name, trial.to_dict(), kept=kept), markup=False, soft_wrap=True)
+        def tell(name: str, figures: Mapping[str, Any], kept: bool) -> None:
+            console.print(trial_line(name, figures, kept=kept), markup=False, soft_wrap=True)
 
         inspection = convert(
             model,

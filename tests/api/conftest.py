@@ -1,0 +1,3 @@
+from support.profiles import deit_tiny_ms, measured
+
+__all__ = ["deit_tiny_ms", "measured"]
