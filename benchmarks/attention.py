@@ -16,9 +16,10 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from converters.artefact.ladder import Rung, merge, pack
+from converters.artefact.ladder import Rung, merge
 from converters.graph.folded import model_arrays
 from converters.graph.lowering import lower
+from converters.graph.packing import pack
 from converters.quantize.quantizer import quantize
 from converters.quantize.recipes import ANY, Recipe, Rule
 from deit_tiny import keras_model

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from converters import convert
-from converters.search.mixed_precision import choose, find_losses, find_parts
+from converters.search.mixed_precision import find_losses, find_parts, select_among
 from converters.search.recipe_variants import Variants
 from converters.search.validation import Answers, Drop, Validation
 from deit_tiny import artefact, keras_model
@@ -89,7 +89,7 @@ def main() -> None:
         if max(lost(exact, plain), *(lost(*half) for half in halves(exact, plain))) > MAX_DROP_POINTS:
             losses = losses or find_losses(variants, say)
             parts = find_parts(variants, say, losses)
-        chosen = choose(variants, MAX_DROP_POINTS, say, parts)
+        chosen = select_among(variants, MAX_DROP_POINTS, say, parts)
         print(chosen.to_dict()["trials"], chosen.chosen, flush=True)
         path = BUILD / f"deit_tiny-max-drop-{islands}.tflite"
         convert(model, path, recipe=chosen.recipe, selection=chosen, source=keras_model(), **given)
@@ -113,7 +113,7 @@ def halves(exact: Answers, answers: Answers) -> list[tuple[Answers, Answers]]:
 def crossed(variants: Variants, parts: Any, start: int) -> dict[str, Any]:
     """Chosen on every other picture, from `start`, and measured on the others."""
     here, there = Half(variants, start), Half(variants, 1 - start)
-    pick = choose(here, MAX_DROP_POINTS, say, parts)  # type: ignore[arg-type]
+    pick = select_among(here, MAX_DROP_POINTS, say, parts)  # type: ignore[arg-type]
     other = there.answers(pick.recipe)
     return {
         "parts": pick.chosen.parts,

@@ -20,7 +20,7 @@ from typing import Any
 
 from edgevit.config import ViTConfig
 from edgevit.documents import Record
-from edgevit.latency.prediction import Predictor
+from edgevit.latency.prediction import LatencyPredictor
 from edgevit.latency.profile_document import assemble
 from edgevit.variants import variant_config
 from edgevit_runtime import Model
@@ -113,7 +113,7 @@ def _document(
 def errors(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Each shape at each resolution that was not used for the fit: predicted, measured, the error."""
     profiles = {each["model"]: assemble(Record(each, each["model"])) for each in documents}
-    predictor = Predictor([profiles[FITTED]])
+    predictor = LatencyPredictor([profiles[FITTED]])
     rows = []
     for name, each in profiles.items():
         for point in each.points if name != FITTED else ():

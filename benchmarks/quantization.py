@@ -17,9 +17,9 @@ from converters.graph.folded import fold, model_arrays
 from converters.graph.lowering import graph
 from converters.quantize.calibration import calibration_files, calibration_images
 from converters.quantize.equalization import BEHIND_NORMS, equalize
-from converters.quantize.fake_quantization import Rounded
-from converters.quantize.gptq import correct
-from converters.quantize.ranges import choose, observe
+from converters.quantize.fake_quantization import RoundedArithmetic
+from converters.quantize.gptq import round_layers
+from converters.quantize.ranges import choose_ranges, observe
 from converters.quantize.recipes import ANY, RECIPES, Recipe, Rule
 from edgevit_runtime import Model
 from edgevit_runtime.preprocess.fitting import prepare
@@ -55,7 +55,7 @@ def steps(model: Any, recipe: Recipe, images: Any, reference: Any, calibration: 
         )
 
     def loss(folded: Any, recipe: Recipe, ranges: Any) -> dict[str, float]:
-        run = graph(config, folded, do=Rounded(recipe, ranges))
+        run = graph(config, folded, do=RoundedArithmetic(recipe, ranges))
         logits = [run(images[at : at + 16])["logits"][:, 0].numpy() for at in range(0, len(images), 16)]
         return losses(np.concatenate(logits), reference)
 
@@ -64,17 +64,17 @@ def steps(model: Any, recipe: Recipe, images: Any, reference: Any, calibration: 
     ends = {site: (min(each.low, 0.0), max(each.high, 1e-9)) for site, each in first.samples.items()}
     equal = replace(folded, blocks=equalize(config, folded.blocks, first.samples, BEHIND_NORMS))
     second = seen(equal)
-    corrected = correct(equal, second.moments, recipe, {})
-    chosen = choose(equal, recipe, second.samples)
+    corrected = round_layers(equal, second.moments, recipe, {})
+    chosen = choose_ranges(equal, recipe, second.samples)
     percentiles = {site: _percentile(second.samples[site], *chosen[site]) for site in chosen}
     return {
         "plain": loss(folded, plain, ends),
         "islands": loss(folded, recipe, ends),
-        "ranges": loss(folded, recipe, choose(folded, recipe, first.samples)),
+        "ranges": loss(folded, recipe, choose_ranges(folded, recipe, first.samples)),
         "equalized": loss(equal, recipe, chosen),
         "corrected": loss(corrected, recipe, chosen),
         "percentiles": loss(corrected, recipe, percentiles),
-        "without_islands": loss(corrected, plain, choose(equal, plain, second.samples)),
+        "without_islands": loss(corrected, plain, choose_ranges(equal, plain, second.samples)),
     }
 
 

@@ -24,10 +24,10 @@ from converters.graph.folded import fold, model_arrays
 from converters.graph.lowering import graph
 from converters.quantize.calibration import calibration_files, calibration_images
 from converters.quantize.equalization import equalize
-from converters.quantize.fake_quantization import Rounded
-from converters.quantize.gptq import Known, correct
-from converters.quantize.post_training import BATCH, eased
-from converters.quantize.ranges import choose, observe
+from converters.quantize.fake_quantization import RoundedArithmetic
+from converters.quantize.gptq import RoundedLayers, round_layers
+from converters.quantize.post_training import BATCH, layers_to_equalize
+from converters.quantize.ranges import choose_ranges, observe
 from converters.quantize.recipes import get_recipe
 from edgevit_runtime.preprocess.fitting import prepare
 from outliers import widened, with_outliers
@@ -51,24 +51,26 @@ def rows(model: Any, images: Any, reference: Any, calibration: Any, recipes: Seq
         return observe(config, [(folded, calibration[at : at + BATCH]) for at in starts], moments=moments)
 
     def loss(folded: Any, recipe: Any, ranges: Any) -> dict[str, float]:
-        run = graph(config, folded, do=Rounded(recipe, ranges))
+        run = graph(config, folded, do=RoundedArithmetic(recipe, ranges))
         logits = [run(images[at : at + BATCH])["logits"][:, 0].numpy() for at in range(0, len(images), BATCH)]
         return losses(np.concatenate(logits), reference)
 
     first = seen(folded).samples
     ends = {site: (min(each.low, 0.0), max(each.high, 1e-9)) for site, each in first.items()}
     for names in [kept for group in RECIPES if (kept := [each for each in group if each in recipes])]:
-        equal = replace(folded, blocks=equalize(config, folded.blocks, first, eased(config, get_recipe(names[0]))))
+        equal = replace(
+            folded, blocks=equalize(config, folded.blocks, first, layers_to_equalize(config, get_recipe(names[0])))
+        )
         second = seen(equal, moments=True)
-        known: Known = {}
+        known: RoundedLayers = {}
         for name in names:
             recipe = get_recipe(name)
-            rounded = correct(equal, second.moments, recipe, known)
+            rounded = round_layers(equal, second.moments, recipe, known)
             plain = replace(recipe, rules=PLAIN.get(name, recipe.rules))
             yield {
                 "recipe": name,
                 "plain": loss(folded, plain, ends),
-                "ours": loss(rounded, recipe, choose(equal, recipe, second.samples)),
+                "ours": loss(rounded, recipe, choose_ranges(equal, recipe, second.samples)),
             }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -23,17 +23,16 @@ from converters.graph.lowering import lower
 from converters.graph.packing import pack
 from converters.graph.positions import InFloats, InIntegers
 from converters.quantize.calibration import calibration_files
-from converters.quantize.post_training import Prepared, look, without_pictures
+from converters.quantize.post_training import PreparedLayers, calibrate, without_pictures
 from converters.quantize.quantizer import quantize
 from converters.quantize.recipe_files import check_depth, find_recipe
 from converters.quantize.recipes import RECIPES, Recipe
 from converters.search.validation import Validation
 from edgevit.activation_ranges import ActivationRanges
 from edgevit.config import ViTConfig, check_resolution
-from edgevit.errors import ConfigError, ConversionError, unknown_key
-from edgevit.foreign_config import ForeignConfig
+from edgevit.errors import ConversionError
 from edgevit.model import ForeignModel, ViT, load_any
-from edgevit.tasks import TASKS, Task, find_tasks
+from edgevit.tasks import choose_tasks
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolutions
 
 if TYPE_CHECKING:
@@ -127,7 +126,7 @@ def convert(
     if ranges.files:
         on_step("calibration", 0, steps)
         seen = selection.seen if selection else None
-        prepared = (seen or look(config, arrays, chosen, ladder, ranges.files, heads)).prepared(chosen)
+        prepared = (seen or calibrate(config, arrays, chosen, ladder, ranges.files, heads)).prepared(chosen)
     else:
         prepared = without_pictures(config, arrays, chosen, ladder[0], ranges.learned, heads)
     rungs, entries, accuracies = [], [], []
@@ -135,7 +134,7 @@ def convert(
         name = f"{head.task.name}_{resolution}"
         on_step(name, done, steps)
         lowered = Lowered(config, arrays, chosen, head, resolution)
-        plain, audited = lowered.plain(prepared.equalized)
+        plain, audited = lowered.plain(prepared.with_equalized)
         check_lowering(plain, audited, partial(head.task.expected, model), name)
         rung = lowered.quantized(prepared, plain)
         rungs.append(Rung(name, rung.flatbuffer, lowered.outputs))
@@ -153,22 +152,6 @@ def convert(
     )
     write(path, merge(rungs), text, sign)
     on_step("done", steps, steps)
-
-
-def choose_tasks(
-    config: ViTConfig | ForeignConfig, task: str | Sequence[str] | None, options: Mapping[str, Any]
-) -> tuple[Task, ...]:
-    """The tasks that an artefact is to hold. Raises `ConfigError` for what cannot be, or for options of no task."""
-    if task is None:
-        task = "classify" if config.classes else "features"
-    found = find_tasks(task)
-    known = {option.name: each.name for each in TASKS.values() for option in each.options}
-    for name in options:
-        if name not in known:
-            raise unknown_key("option", name, known)
-        if options[name] and known[name] not in [each.name for each in found]:
-            raise ConfigError(f"{name} is for the task {known[name]}, which is not asked for: --task {known[name]}")
-    return tuple(each.of(config, options) for each in found)
 
 
 @dataclass(frozen=True)
@@ -246,15 +229,15 @@ class Lowered:
         packed = pack(merge([Rung(self.name, graph, self.outputs)]))
         return packed, audit(packed, RECIPES["float32"], self.name)
 
-    def quantized(self, prepared: Prepared, plain: bytes | None = None) -> Quantized:
+    def quantized(self, prepared: PreparedLayers, plain: bytes | None = None) -> Quantized:
         """plain: the float graph with the layers that `prepared` evened out, where it is there already.
 
         Raises `AuditError` where a CPU recipe is not one XNNPACK partition.
         """
         if prepared.rounded is not None:  # other weights, which are no longer the model's to the last bit
-            plain, _ = self.plain(prepared.finished)
+            plain, _ = self.plain(prepared.with_rounded)
         elif plain is None:
-            plain, _ = self.plain(prepared.equalized)
+            plain, _ = self.plain(prepared.with_equalized)
         flatbuffer = quantize(plain, self.recipe, prepared.calibration)
         single = pack(merge([Rung(self.name, flatbuffer, self.outputs)]))
         return Quantized(self.recipe, flatbuffer, single, audit(single, self.recipe, self.name))

@@ -27,6 +27,7 @@ from converters.quantize.recipes import ANY, RECIPES, Recipe, Rule, get_recipe
 from edgevit.errors import ConversionError
 from edgevit.foreign_config import ForeignConfig
 from edgevit.model.foreign import ForeignModel
+from edgevit.tasks import choose_tasks
 from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.verify.flatbuffer import DamagedError
 from edgevit_runtime.verify.verifier import verify_graphs
@@ -101,8 +102,6 @@ def convert_other(
         check_lowering(plain[resolution], audited, partial(_expected, model, logits), name)
         partitions[resolution] = audited.partitions
     assert config is not None
-    from converters.conversion import choose_tasks
-
     (answered,) = choose_tasks(config, task, task_options)
     seen = _seen(config, chosen, plain, files)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from edgevit.config import IMAGENET_MEAN, IMAGENET_STD
 from edgevit.errors import ConfigError
 
-__all__ = ["NAMED", "RAW", "Pixels", "from_rescaling", "parse_pixels"]
+__all__ = ["NAMED", "RAW", "PixelScaling", "from_rescaling", "parse_pixels"]
 
 Channels = tuple[float, float, float]
 
@@ -24,7 +24,7 @@ GRAMMAR = (
 
 
 @dataclass(frozen=True)
-class Pixels:
+class PixelScaling:
     """value = pixel * scale + offset in each channel, `pixel` from 0 to 255; RGB, or BGR where `reversed_channels`."""
 
     text: str
@@ -39,27 +39,27 @@ class Pixels:
         return self.scale == (1.0,) * 3 and self.offset == (0.0,) * 3 and not self.reversed_channels
 
 
-def _by_mean(text: str, mean: Sequence[float], std: Sequence[float]) -> Pixels:
+def _by_mean(text: str, mean: Sequence[float], std: Sequence[float]) -> PixelScaling:
     scale = tuple(1.0 / (255.0 * each) for each in std)
     offset = tuple(-centre / each for centre, each in zip(mean, std, strict=True))
-    return Pixels(text, scale, offset)  # type: ignore[arg-type]
+    return PixelScaling(text, scale, offset)  # type: ignore[arg-type]
 
 
-def _by_range(text: str, low: float, high: float) -> Pixels:
-    return Pixels(text, ((high - low) / 255.0,) * 3, (low,) * 3)
+def _by_range(text: str, low: float, high: float) -> PixelScaling:
+    return PixelScaling(text, ((high - low) / 255.0,) * 3, (low,) * 3)
 
 
-RAW = Pixels("0..255", (1.0,) * 3, (0.0,) * 3)
+RAW = PixelScaling("0..255", (1.0,) * 3, (0.0,) * 3)
 
 # What keras.applications calls the modes "torch" and "caffe" (keras/src/applications/imagenet_utils.py); its "tf" is
 # -1..1.
-NAMED: dict[str, Pixels] = {
+NAMED: dict[str, PixelScaling] = {
     "imagenet": _by_mean("imagenet", IMAGENET_MEAN, IMAGENET_STD),
-    "caffe": Pixels("caffe", (1.0,) * 3, (-103.939, -116.779, -123.68), reversed_channels=True),
+    "caffe": PixelScaling("caffe", (1.0,) * 3, (-103.939, -116.779, -123.68), reversed_channels=True),
 }
 
 
-def parse_pixels(text: str) -> Pixels:
+def parse_pixels(text: str) -> PixelScaling:
     """`-1..1`, `imagenet`, `0.5,0.5,0.5/0.25,0.25,0.25` and the like. Raises `ConfigError` that shows the grammar."""
     wrong = ConfigError(f"pixels are {GRAMMAR}; not {text!r}")
     if text in NAMED:
@@ -81,7 +81,7 @@ def parse_pixels(text: str) -> Pixels:
     return _by_mean(text, mean, std)
 
 
-def from_rescaling(scale: Sequence[float], offset: Sequence[float]) -> Pixels:
+def from_rescaling(scale: Sequence[float], offset: Sequence[float]) -> PixelScaling:
     """What pixel * scale + offset of three channels is called."""
     known = [RAW, parse_pixels("0..1"), parse_pixels("-1..1"), NAMED["imagenet"]]
     for each in known:

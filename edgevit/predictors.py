@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgevit.errors import ConfigError, ModelError
 from edgevit.tasks import TASKS
+from edgevit.tasks.task import Outputs
 from edgevit_runtime import Model, Resolution, read_manifest
 from edgevit_runtime.preprocess.policy import DEFAULT_FILL, DEFAULT_POLICY
 from edgevit_runtime.verify.integrity import file_sha256
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from edgevit.model import ForeignModel, ViT
 
 __all__ = ["Predictor", "open_predictor", "pixels_known"]
-
-Outputs = dict[str, NDArray[Any]]
 
 
 class Predictor(Protocol):

@@ -141,6 +141,23 @@ def cnn_artefact(workshop) -> Callable[[str], Path]:
 
 
 @pytest.fixture
+def without_xla(request, monkeypatch) -> None:
+    """XLA takes 8 s to compile a step: where that is not what a test is about, TensorFlow runs the same graph itself.
+
+    Tests that ask for `with_xla` keep it.
+    """
+    if "with_xla" not in request.fixturenames:
+        from edgevit.training.learner import Learner
+
+        monkeypatch.setattr(Learner, "_jit", False)
+
+
+@pytest.fixture
+def with_xla() -> None:
+    """Its steps are compiled as a user's are."""
+
+
+@pytest.fixture
 def class_folder(tmp_path) -> Path:
     """A folder of class folders with three pictures each, named as the tiny model's labels."""
     for number, label in enumerate(LABELS):

@@ -150,7 +150,7 @@ def test_every_interpreter_is_closed(tiny_tflite, tiny_config, class_folder, tmp
     assert len(artefacts) == 3
     for each in artefacts:
         with pytest.raises(EdgeViTError, match="is closed"):
-            each.scores(np.zeros((1, 32, 32, 3), np.uint8))
+            each.outputs("classify", np.zeros((1, 32, 32, 3), np.uint8))
 
 
 def test_cli_json_is_all_of_standard_output(run, tiny_tflite, class_folder, tmp_path):

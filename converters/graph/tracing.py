@@ -15,7 +15,7 @@ from ai_edge_litert.tools import flatbuffer_utils
 from converters.graph.tflite_model import op_name
 from edgevit.errors import ConversionError
 from edgevit.model.foreign import ForeignModel
-from edgevit.pixels import Pixels
+from edgevit.pixels import PixelScaling
 from edgevit_runtime.engines.quiet import quiet
 from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.verify.operators import OPS
@@ -63,7 +63,7 @@ def _classifier(model: ForeignModel, resolution: Resolution, with_logits: bool) 
     return classify
 
 
-def normalise(image: Any, pixels: Pixels) -> Any:
+def normalise(image: Any, pixels: PixelScaling) -> Any:
     """[1, H, W, 3], 0 to 255 in RGB -> what the model wants."""
     if pixels.reversed_channels:  # two ops that every runtime has; a reversed slice is none of them
         image = tf.concat(tf.split(image, 3, axis=3)[::-1], axis=3)

@@ -1,4 +1,12 @@
-"""Sites, the named numbers of the lowered graph: how a recipe rounds each, and which tensor belongs to which."""
+"""How a recipe rounds each activation, by its site; and which tensor of the file belongs to which site.
+
+A site is a place in the lowered graph whose numbers have a name: `block3/norm1/squares` is what the squaring op of the
+first norm in block 3 puts out (counted from 0), `patches` what the patch embedding does. It is called after what the op
+makes, not after the op. The names are the same at every resolution and in every artefact, so that a range which was
+observed or learned at a site holds on the whole ladder, a rule of a recipe can name it, and a tensor of the file, which
+is named after it, can be found again. `lowering` makes them; `recipes.OPS` lists the last words there are and the
+op behind each; `READERS` says which ops read what a site holds.
+"""
 
 from __future__ import annotations
 

@@ -144,12 +144,14 @@ class Simulation:
             raise ConversionError(f"no ranges yet for {self.recipe.name}: call calibrate() with pictures first")
         return 2.0**logarithms * (-1.0, 1.0)
 
-    def _arithmetic(self) -> Batched:
+    def _arithmetic(self) -> BatchedArithmetic:
         ends = tf.unstack(self._ends()) if self.sites else []
-        return Rounded(self.recipe, {site: (row[0], row[1]) for site, row in zip(self.sites, ends, strict=True)})
+        return RoundedArithmetic(
+            self.recipe, {site: (row[0], row[1]) for site, row in zip(self.sites, ends, strict=True)}
+        )
 
 
-class Batched(Arithmetic):
+class BatchedArithmetic(Arithmetic):
     """Plain float32 for a batch of pictures, its weights variables."""
 
     lead = (-1,)
@@ -161,7 +163,7 @@ class Batched(Arithmetic):
         return values
 
 
-class _Observed(Batched):
+class _Observed(BatchedArithmetic):
     """Notes the ends of what each site computes: site -> [b, 2], a picture a row."""
 
     def __init__(self) -> None:
@@ -173,7 +175,7 @@ class _Observed(Batched):
         return values
 
 
-class Rounded(Batched):
+class RoundedArithmetic(BatchedArithmetic):
     """Rounded as `recipe` says: weights; linear layers' inputs row by row; sites in one range each."""
 
     def __init__(self, recipe: Recipe, ranges: Mapping[str, tuple[Any, Any]]) -> None:
@@ -231,7 +233,7 @@ class Rounded(Batched):
 
 
 @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]  # no branch depends on a tensor: saves time
-def batch_logits(model: ViT, images: Any, arithmetic: Batched) -> Any:
+def batch_logits(model: ViT, images: Any, arithmetic: BatchedArithmetic) -> Any:
     """[b, R, R, 3] -> [b, classes], by way of the lowered graph."""
     arrays = {name: tf.convert_to_tensor(variable) for name, variable in named_weights(model).items()}
     folded = fold(model.config, arrays, Resolution(images.shape[2], images.shape[1]), tf.float32)

@@ -30,29 +30,29 @@ CLIPPING = np.linspace(1.0, 0.4, 25)
 """Shares of a block's widest weight that are tried for the end of its int4 numbers."""
 
 
-Known = dict[tuple[str, str], Linear]
+RoundedLayers = dict[tuple[str, str], Linear]
 """Rounded layers by site and what their weights became."""
 
 
-def correct(folded: Folded, moments: Mapping[str, Moments], recipe: Recipe, known: Known) -> Folded:
+def round_layers(folded: Folded, moments: Mapping[str, Moments], recipe: Recipe, rounded: RoundedLayers) -> Folded:
     """The linear layers that the recipe rounds, each by the moments of what it reads; the others as they are.
 
-    known: what was already found of these layers, and what is found now.
+    rounded: what was already found of these layers, and what is found now.
     """
-    found = layers(folded)
+    found = linear_layers(folded)
     for site, layer in found.items():
         kind = kind_of(site, layer, recipe)
         if site in moments and kind in GRIDS:
-            if (site, kind) not in known:
+            if (site, kind) not in rounded:
                 seen = moments[site]
-                known[site, kind] = corrected(layer, seen.second / seen.weight, seen.first / seen.weight, kind)
-            found[site] = known[site, kind]
+                rounded[site, kind] = gptq(layer, seen.second / seen.weight, seen.first / seen.weight, kind)
+            found[site] = rounded[site, kind]
     return _replaced(folded, found)
 
 
-def snapped(folded: Folded, recipe: Recipe) -> Folded:
+def rounded_to_nearest(folded: Folded, recipe: Recipe) -> Folded:
     """Without pictures: the int4 weights as they will be, because nothing else rounds their scales as XNNPACK does."""
-    found = layers(folded)
+    found = linear_layers(folded)
     for site, layer in found.items():
         if kind_of(site, layer, recipe) == "int4":
             found[site] = Linear(np.asarray(round_weight(layer.weight, "int4")), layer.bias)
@@ -89,7 +89,7 @@ def _replaced(folded: Folded, found: Mapping[str, Linear]) -> Folded:
     return replace(folded, patches=found["patches"], blocks=blocks, heads=folded.with_head_layers(found))
 
 
-def layers(folded: Folded) -> dict[str, Linear]:
+def linear_layers(folded: Folded) -> dict[str, Linear]:
     """Linear layers by the site that they put out; the last block's queries are rows of its `qkv`."""
     found = {"patches": folded.patches, **folded.head_layers}
     for index, block in enumerate(folded.blocks):
@@ -99,7 +99,7 @@ def layers(folded: Folded) -> dict[str, Linear]:
     return found
 
 
-def corrected(layer: Linear, moments: NDArray[Any], mean: NDArray[Any], kind: str = "int8") -> Linear:
+def gptq(layer: Linear, moments: NDArray[Any], mean: NDArray[Any], kind: str = "int8") -> Linear:
     """The layer with weights that `kind` holds exactly: `rounding.round_weight` gives them back.
 
     moments: E[x xᵀ] of the inputs, [in, in]; mean: E[x], [in]. All zero (black pictures), they say nothing, and

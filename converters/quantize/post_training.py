@@ -19,8 +19,8 @@ from converters.graph.heads.head import Head
 from converters.quantize.activations import roundings, weight
 from converters.quantize.calibration import calibration_images
 from converters.quantize.equalization import BEHIND_NORMS, equalize
-from converters.quantize.gptq import Known, correct, snapped
-from converters.quantize.ranges import ActivationSample, Moments, choose, observe
+from converters.quantize.gptq import RoundedLayers, round_layers, rounded_to_nearest
+from converters.quantize.ranges import ActivationSample, Moments, choose_ranges, observe
 from converters.quantize.recipes import Recipe
 from edgevit.activation_ranges import ActivationRanges
 from edgevit.config import ViTConfig
@@ -32,20 +32,20 @@ LEAST = 16
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedLayers:
     """What `lower` and `quantize` are given for every resolution."""
 
-    equal: Folded | None = None
+    equalized: Folded | None = None
     """Whose linear layers compute the same as those that were folded, and are easier to round."""
     rounded: Folded | None = None
-    """Whose linear layers are those of `equal`, rounded so that what they put out errs least."""
+    """Whose linear layers are those of `equalized`, rounded so that what they put out errs least."""
     calibration: ActivationRanges | None = None
 
-    def equalized(self, folded: Folded) -> Folded:
-        """With the linear layers of `equal`."""
-        return _with_layers(folded, self.equal)
+    def with_equalized(self, folded: Folded) -> Folded:
+        """With the linear layers of `equalized`."""
+        return _with_layers(folded, self.equalized)
 
-    def finished(self, folded: Folded) -> Folded:
+    def with_rounded(self, folded: Folded) -> Folded:
         """With the linear layers of `rounded`, which all resolutions share."""
         return _with_layers(folded, self.rounded)
 
@@ -58,40 +58,29 @@ def _with_layers(folded: Folded, layers: Folded | None) -> Folded:
 
 
 @dataclass(frozen=True)
-class Seen:
+class CalibrationStatistics:
     """What the pictures said, from which a recipe and others like it are prepared."""
 
-    equal: Folded
+    equalized: Folded
     samples: Mapping[str, ActivationSample]
     moments: Mapping[str, Moments]
-    rounded: Known
+    rounded: RoundedLayers
     """Layers that were rounded already: a quarter of a minute for all of a small model's."""
 
-    def prepared(self, recipe: Recipe) -> Prepared:
-        rounded = correct(self.equal, self.moments, recipe, self.rounded)
-        return Prepared(self.equal, rounded, ActivationRanges(recipe.name, choose(self.equal, recipe, self.samples)))
+    def prepared(self, recipe: Recipe) -> PreparedLayers:
+        rounded = round_layers(self.equalized, self.moments, recipe, self.rounded)
+        ranges = choose_ranges(self.equalized, recipe, self.samples)
+        return PreparedLayers(self.equalized, rounded, ActivationRanges(recipe.name, ranges))
 
 
-def prepare(
+def calibrate(
     config: ViTConfig,
     arrays: Arrays,
     recipe: Recipe,
     ladder: Sequence[Resolution],
     files: Sequence[Path],
     heads: Sequence[Head] | None = None,
-) -> Prepared:
-    """Layers and ranges for a recipe, from pictures at the ladder's resolutions."""
-    return look(config, arrays, recipe, ladder, files, heads).prepared(recipe)
-
-
-def look(
-    config: ViTConfig,
-    arrays: Arrays,
-    recipe: Recipe,
-    ladder: Sequence[Resolution],
-    files: Sequence[Path],
-    heads: Sequence[Head] | None = None,
-) -> Seen:
+) -> CalibrationStatistics:
     """Layers that are easier to round, and what they compute on pictures at the ladder's resolutions.
 
     heads: of the tasks that will be in the file, which share them; None: the classifier's.
@@ -99,19 +88,19 @@ def look(
     rungs = [(resolution, fold(config, arrays, resolution, heads=heads)) for resolution in ladder]
     images = list(_images(config, ladder, files))
 
-    def batches(prepared: Prepared) -> Iterator[tuple[Folded, NDArray[np.uint8]]]:
+    def batches(prepared: PreparedLayers) -> Iterator[tuple[Folded, NDArray[np.uint8]]]:
         for (_, folded), pictures in zip(rungs, images, strict=True):
             for start in range(0, len(pictures), BATCH):
-                yield prepared.equalized(folded), pictures[start : start + BATCH]
+                yield prepared.with_equalized(folded), pictures[start : start + BATCH]
 
     first = rungs[0][1]
-    seen = observe(config, batches(Prepared()), heads)
-    equal = replace(first, blocks=equalize(config, first.blocks, seen.samples, eased(config, recipe)))
-    seen = observe(config, batches(Prepared(equal)), heads, moments=True)
-    return Seen(equal, seen.samples, seen.moments, {})
+    seen = observe(config, batches(PreparedLayers()), heads)
+    equal = replace(first, blocks=equalize(config, first.blocks, seen.samples, layers_to_equalize(config, recipe)))
+    seen = observe(config, batches(PreparedLayers(equal)), heads, moments=True)
+    return CalibrationStatistics(equal, seen.samples, seen.moments, {})
 
 
-def eased(config: ViTConfig, recipe: Recipe) -> set[str]:
+def layers_to_equalize(config: ViTConfig, recipe: Recipe) -> set[str]:
     """Of `BEHIND_NORMS`, those whose inputs have one int8 range for all pictures, or whose weights have 4 bits.
 
     They gain by a factor (`equalize`); all others would have an op more for nothing.
@@ -131,11 +120,12 @@ def without_pictures(
     resolution: Resolution,
     calibration: ActivationRanges | None,
     heads: Sequence[Head] | None = None,
-) -> Prepared:
+) -> PreparedLayers:
     """What there is to do without: int4 weights are put on their grid. calibration: what the model learned."""
     if not any(rule.weight == "int4" for rule in recipe.rules):
-        return Prepared(calibration=calibration)
-    return Prepared(rounded=snapped(fold(config, arrays, resolution, heads=heads), recipe), calibration=calibration)
+        return PreparedLayers(calibration=calibration)
+    folded = fold(config, arrays, resolution, heads=heads)
+    return PreparedLayers(rounded=rounded_to_nearest(folded, recipe), calibration=calibration)
 
 
 def _images(config: ViTConfig, ladder: Sequence[Resolution], files: Sequence[Path]) -> Iterator[NDArray[np.uint8]]:

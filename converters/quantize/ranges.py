@@ -19,7 +19,7 @@ from converters.graph.folded import Folded
 from converters.graph.heads.head import Head
 from converters.graph.lowering import graph
 from converters.quantize.activations import FIXED, readers, roundings, word
-from converters.quantize.fake_quantization import HEADROOM, NEAREST, Batched
+from converters.quantize.fake_quantization import HEADROOM, NEAREST, BatchedArithmetic
 from converters.quantize.fake_rounding import LEVELS, rsqrt_by_table
 from converters.quantize.recipes import Recipe
 from edgevit.config import ViTConfig
@@ -36,7 +36,7 @@ SHRINKING = np.geomspace(1.0, 0.15, 12)
 NUMBERS = 100_000
 """The most that a range is chosen by."""
 
-Batches = Iterable[tuple[Folded, NDArray[np.uint8]]]
+FoldedBatches = Iterable[tuple[Folded, NDArray[np.uint8]]]
 """Folded for a resolution, and pictures of it, [b, R, R, 3]."""
 
 
@@ -80,7 +80,7 @@ class Observed:
 
 
 def observe(
-    config: ViTConfig, batches: Batches, heads: Sequence[Head] | None = None, *, moments: bool = False
+    config: ViTConfig, batches: FoldedBatches, heads: Sequence[Head] | None = None, *, moments: bool = False
 ) -> Observed:
     """Each site -> a sample of what the float graph computes there; with the moments of linear layers' inputs.
 
@@ -88,7 +88,7 @@ def observe(
 
     Raises `ConversionError` where it computes NaN or infinity, naming the site.
     """
-    watch = _Watch(config.prefix, moments)
+    watch = _Observer(config.prefix, moments)
     for folded, images in batches:
         graph(config, folded, heads, do=watch)(tf.constant(images))
     for site, sample in watch.samples.items():
@@ -97,7 +97,7 @@ def observe(
     return Observed(watch.samples, watch.moments)
 
 
-class _Watch(Batched):
+class _Observer(BatchedArithmetic):
     def __init__(self, prefix: int, with_moments: bool) -> None:
         self.prefix, self.with_moments = prefix, with_moments
         self.moments: dict[str, Moments] = {}
@@ -138,7 +138,9 @@ class _Watch(Batched):
         return values
 
 
-def choose(folded: Folded, recipe: Recipe, samples: Mapping[str, ActivationSample]) -> dict[str, tuple[float, float]]:
+def choose_ranges(
+    folded: Folded, recipe: Recipe, samples: Mapping[str, ActivationSample]
+) -> dict[str, tuple[float, float]]:
     """A range for each site that the recipe rounds. `folded`: what `samples` were computed with."""
     ranges = {}
     for site, sample in samples.items():
@@ -152,11 +154,11 @@ def choose(folded: Folded, recipe: Recipe, samples: Mapping[str, ActivationSampl
             bound = headroom * max(-sample.low, sample.high, NEAREST) if reader is None else rsqrt_bound(reader)
             ranges[site] = (-bound, bound)
         else:
-            ranges[site] = least_costly(sample.joined(), sample.low, sample.high, *_reading(site, folded))
+            ranges[site] = least_squared_error(sample.joined(), sample.low, sample.high, *_reading(site, folded))
     return ranges
 
 
-def least_costly(
+def least_squared_error(
     rows: NDArray[np.float32],
     low: float,
     high: float,

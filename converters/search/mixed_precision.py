@@ -61,7 +61,7 @@ def find_losses(variants: Variants, on_step: OnStep) -> dict[BlockPart, float]:
     }
     if not kinds:
         raise ConfigError(f"{variants.base.name} computes nothing in int8 to take out: leave --max-drop out")
-    folded = prepared.equalized(fold(config, variants.arrays, variants.resolution))
+    folded = prepared.with_equalized(fold(config, variants.arrays, variants.resolution))
     every = np.linspace(0, len(files) - 1, min(LOOKED_AT, len(files))).round().astype(int)
     images = np.concatenate(
         list(calibration_images([files[index] for index in every], variants.resolution, config.resize))
@@ -134,10 +134,10 @@ def select(
         islands=islands,
         on_step=on_step,
     )
-    return choose(variants, max_drop_points, on_step, on_trial=on_trial)
+    return select_among(variants, max_drop_points, on_step, on_trial=on_trial)
 
 
-def choose(
+def select_among(
     variants: Variants,
     max_drop_points: float,
     on_step: OnStep,

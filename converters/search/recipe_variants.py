@@ -8,10 +8,10 @@ from pathlib import Path
 from converters.artefact.audit import Runner
 from converters.artefact.file_writer import OnStep
 from converters.artefact.manifest_writer import default_resolution, with_choices
-from converters.conversion import Lowered, Quantized, choose_tasks, find_ladder, find_ranges
+from converters.conversion import Lowered, Quantized, find_ladder, find_ranges
 from converters.graph.folded import model_arrays
 from converters.graph.heads import heads_of
-from converters.quantize.post_training import Prepared, Seen, look
+from converters.quantize.post_training import CalibrationStatistics, PreparedLayers, calibrate
 from converters.quantize.recipe_files import check_depth, find_recipe, with_rules
 from converters.quantize.recipes import ANY, NORM, OP_CLASSES, OUTSIDE, RECIPES, STREAM, Recipe, Rule, sites_in
 from converters.search.validation import Validation
@@ -19,6 +19,7 @@ from edgevit.accuracy import Answers
 from edgevit.activation_ranges import ActivationRanges
 from edgevit.errors import ConfigError, unknown_key
 from edgevit.model import ViT
+from edgevit.tasks import choose_tasks
 from edgevit_runtime.measure.timing import measure
 from edgevit_runtime.resolution import ResolutionLike, as_resolutions
 from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
@@ -66,7 +67,7 @@ class Variants:
         resize: str | None = None,
         calibration: str | Path | None = None,
         islands: str | None = None,
-        seen: Seen | None = None,
+        seen: CalibrationStatistics | None = None,
         on_step: OnStep = lambda _what, _done, _total: None,
     ) -> None:
         """recipe: None takes the fastest; islands: of `ISLANDS`, None int16 where the recipe takes integers in.
@@ -89,14 +90,14 @@ class Variants:
         self.learned, self.seen = ranges.learned, seen
         if ranges.files and seen is None:
             on_step("looking at the calibration's pictures", 0, 1)
-            self.seen = look(self.config, self.arrays, self.base, ladder, ranges.files)
+            self.seen = calibrate(self.config, self.arrays, self.base, ladder, ranges.files)
         self.files = ranges.files or validation.pictures.files
         self._answers: dict[tuple[Rule, ...], Answers] = {}
 
-    def prepared(self, recipe: Recipe) -> Prepared:
+    def prepared(self, recipe: Recipe) -> PreparedLayers:
         if self.seen is not None:
             return self.seen.prepared(recipe)
-        return Prepared(calibration=self.learned and ActivationRanges(recipe.name, self.learned.ranges))
+        return PreparedLayers(calibration=self.learned and ActivationRanges(recipe.name, self.learned.ranges))
 
     def build(self, recipe: Recipe) -> Quantized:
         (head,) = heads_of(choose_tasks(self.config, "classify", {}))

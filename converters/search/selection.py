@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from converters.quantize.post_training import Seen
+from converters.quantize.post_training import CalibrationStatistics
 from converters.quantize.recipes import Recipe
 from converters.search.validation import Drop
 from edgevit_runtime.resolution import Resolution
@@ -52,7 +52,7 @@ class Selection:
     after_ms: float
     set: str
     pictures: int
-    seen: Seen | None = None
+    seen: CalibrationStatistics | None = None
 
     @property
     def asked(self) -> dict[str, float | str]:

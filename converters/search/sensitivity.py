@@ -16,9 +16,9 @@ from converters.graph.folded import Folded, fold, model_arrays
 from converters.graph.lowering import graph
 from converters.quantize.activations import LINEAR_INPUTS, activation, block_of, roundings, word
 from converters.quantize.calibration import calibration_files, calibration_images
-from converters.quantize.fake_quantization import Batched, Rounded
-from converters.quantize.gptq import layers
-from converters.quantize.post_training import Prepared, prepare
+from converters.quantize.fake_quantization import BatchedArithmetic, RoundedArithmetic
+from converters.quantize.gptq import linear_layers
+from converters.quantize.post_training import PreparedLayers, calibrate
 from converters.quantize.recipe_files import check_depth, find_recipe
 from converters.quantize.recipes import ANY, OP_CLASSES, OUTSIDE, Recipe, Rule, sites_in
 from edgevit.config import ViTConfig, check_resolution
@@ -65,8 +65,10 @@ def sensitivity(
     files = calibration_files(Path(data), count)
     images = np.concatenate(list(calibration_images(files, resolution, config.resize)))
     arrays = model_arrays(model)
-    prepared = prepare(config, arrays, chosen, (resolution,), files) if chosen.needs_calibration else Prepared()
-    folded = prepared.equalized(fold(config, arrays, resolution))
+    prepared = PreparedLayers()
+    if chosen.needs_calibration:
+        prepared = calibrate(config, arrays, chosen, (resolution,), files).prepared(chosen)
+    folded = prepared.with_equalized(fold(config, arrays, resolution))
     alone, whole = group_losses(config, folded, chosen, prepared, images, CLASSES, on_row)
     return {
         "schema": "edgevit.sensitivity/1",
@@ -103,7 +105,7 @@ def group_losses(
     config: ViTConfig,
     folded: Folded,
     recipe: Recipe,
-    prepared: Prepared,
+    prepared: PreparedLayers,
     images: NDArray[np.uint8],
     classes: Classes,
     on_row: OnRow,
@@ -132,12 +134,12 @@ def group_of(site: str, classes: Classes = CLASSES) -> OpGroup | None:
     return None if name is None else (block if block.startswith("block") else "", name)
 
 
-class _Partly(Rounded):
+class _Partly(RoundedArithmetic):
     """Rounds what is in the chosen groups, and nothing else."""
 
-    def __init__(self, recipe: Recipe, prepared: Prepared, classes: Classes) -> None:
+    def __init__(self, recipe: Recipe, prepared: PreparedLayers, classes: Classes) -> None:
         super().__init__(recipe, prepared.calibration.ranges if prepared.calibration else {})
-        self.rounded = {} if prepared.rounded is None else layers(prepared.rounded)
+        self.rounded = {} if prepared.rounded is None else linear_layers(prepared.rounded)
         self.classes = classes
         self.groups: Collection[OpGroup] = ()
         self.seen: dict[OpGroup, None] = {}  # all that the recipe rounds, in the graph's order
@@ -156,7 +158,7 @@ class _Partly(Rounded):
         if self._note(site, activation(site, self.recipe) != "float32"):
             return super().linear(site, product, inputs, self.rounded.get(site, layer), rows)
         self.weights = "float32"
-        return Batched.linear(self, site, product, inputs, layer, rows)
+        return BatchedArithmetic.linear(self, site, product, inputs, layer, rows)
 
     def result(self, site: str, values: Any) -> Any:
         if word(site) in LINEAR_INPUTS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.artefact.audit import RungAudit, Runner
+from converters.artefact.file_writer import OnStep
 from edgevit.accuracy import Answers, Scores, ask
 from edgevit.config import ViTConfig
 from edgevit.data.folders import decode_batches, read_folder
@@ -26,8 +27,6 @@ from edgevit_runtime.resolution import Resolution
 BATCH = 32
 RUNNERS = 4
 """At most so many interpreters answer at a time, a thread each."""
-OnPicture = Callable[[str, int, int], None]
-"""Told (what answers, pictures done, pictures in all)."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ class Validation:
         *,
         labels: Sequence[str] | None = None,
         resize: str | None = None,
-        on_picture: OnPicture = lambda _what, _done, _total: None,
+        on_picture: OnStep = lambda _what, _done, _total: None,
     ) -> None:
         """labels, resize: in place of the model's own. Raises `DataError` for a set without usable labels."""
         config: ViTConfig = model.config

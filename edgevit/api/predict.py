@@ -10,7 +10,7 @@ from edgevit.api.arguments import OneOrMore, Resolutions, as_ladder, as_paths
 from edgevit.config import ViTConfig
 from edgevit.latency.comparison import read_profiles
 from edgevit.latency.cost import divides
-from edgevit.latency.prediction import Estimate, Predictor, of_threads, of_vits
+from edgevit.latency.prediction import Estimate, LatencyPredictor, of_threads, of_vits
 from edgevit.latency.shape_options import reshaped
 
 __all__ = ["ShapeEstimates", "predict"]
@@ -20,7 +20,7 @@ __all__ = ["ShapeEstimates", "predict"]
 class ShapeEstimates:
     """What a shape would take, and what that was told from."""
 
-    predictor: Predictor
+    predictor: LatencyPredictor
     config: ViTConfig
     estimates: tuple[Estimate, ...]
     left_out: tuple[str, ...]
@@ -77,7 +77,7 @@ def predict(
     wanted = as_ladder(resolutions)
     kept, left_out = of_vits(read_profiles(as_paths(paths)))
     kept, other_threads = of_threads(kept, threads)
-    predictor = Predictor(kept)
+    predictor = LatencyPredictor(kept)
     config = reshaped(predictor.shapes[0], variant, width=width, depth=depth, heads=heads, patch=patch)
     if not wanted:
         known = sorted({point.resolution for profile in predictor.profiles for point in profile.points})

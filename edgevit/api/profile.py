@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from edgevit.api.arguments import OneOrMore, Resolutions, as_ladder, as_paths
+from edgevit.config import check_resolution
 from edgevit.devices.profile_request import ProfileRequest, parse_threads
 from edgevit.latency.comparison import Comparison
-from edgevit.latency.cost import patches_of
 from edgevit.latency.interleaving import measure_together
 from edgevit.latency.measurement import measure
 from edgevit.latency.profile import Profile
@@ -95,4 +95,4 @@ def _check_patches(artefacts: Sequence[Path], unseen: Sequence[Resolution]) -> N
         if unseen and artefact.is_file():  # what is not there is the device's to report, as without predict
             patch = read_manifest(artefact).patch
             for resolution in unseen:
-                patches_of(resolution, patch)
+                check_resolution(resolution, patch)

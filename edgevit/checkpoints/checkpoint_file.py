@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edgevit.documents import Record
 from edgevit.errors import CheckpointError
 
-Arrays = Mapping[str, NDArray[Any]]
+CheckpointArrays = Mapping[str, NDArray[Any]]
 
 WEIGHTS = ("model.safetensors", "model.weights.h5")
 """The weights that a folder is looked through for: Hugging Face's and timm's, KerasHub's."""
@@ -31,7 +31,7 @@ class CheckpointFile:
     path: Path
     container: str
     """`safetensors`, `npz` or `h5`."""
-    tensors: Arrays
+    tensors: CheckpointArrays
     """By name; those of KerasHub's task.weights.h5 behind `task/`."""
     documents: Mapping[str, Record] = field(default_factory=dict)
     """The JSON files beside the weights, by file name."""

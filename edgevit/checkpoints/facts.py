@@ -14,7 +14,7 @@ from edgevit_runtime.resolution import Resolution
 
 CUSTOM = "custom"
 """The variant of a model that no row of the table describes: all of it comes from the checkpoint."""
-Colour = tuple[float, float, float]
+ColourNumbers = tuple[float, float, float]
 NO_HEAD = "it has no classifier head"
 
 
@@ -38,8 +38,8 @@ class Facts:
     scores: str = "softmax"
     """What its classes' scores are: `ViTConfig.scores`."""
     epsilon: float = 1e-6
-    mean: Colour | None = None
-    std: Colour | None = None
+    mean: ColourNumbers | None = None
+    std: ColourNumbers | None = None
     resize: str | None = None
     labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -72,7 +72,7 @@ def variants_of(facts: Facts) -> list[str]:
     ]
 
 
-def _near(left: Colour, right: Colour) -> bool:
+def _near(left: ColourNumbers, right: ColourNumbers) -> bool:
     return all(abs(a - b) < 1e-4 for a, b in zip(left, right, strict=True))
 
 

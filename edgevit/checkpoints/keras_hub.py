@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgevit.checkpoints.checkpoint_file import KERAS_H5, CheckpointFile
-from edgevit.checkpoints.facts import NO_HEAD, Colour, Facts
+from edgevit.checkpoints.facts import NO_HEAD, ColourNumbers, Facts
 from edgevit.checkpoints.weight_mapping import (
     FROM_HEADS,
     HEAD_BIAS,
@@ -173,7 +173,7 @@ def _preprocessing(source: CheckpointFile) -> dict[str, Any]:
     return {"mean": mean, "std": std, "resize": policy + bilinear}
 
 
-def _colour(converter: Record, key: str, otherwise: float) -> Colour:
+def _colour(converter: Record, key: str, otherwise: float) -> ColourNumbers:
     value = converter.values.get(key)
     numbers = [otherwise if value is None else value] * 3 if not isinstance(value, list) else value
     if (

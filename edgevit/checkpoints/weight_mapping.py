@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgevit.checkpoints.checkpoint_file import Arrays
+from edgevit.checkpoints.checkpoint_file import CheckpointArrays
 from edgevit.config import ViTConfig
 from edgevit.errors import CheckpointError
 
@@ -100,7 +100,12 @@ def without_head(rules: Rules) -> dict[str, WeightRule]:
 
 
 def apply(
-    rules: Rules, config: ViTConfig, tensors: Arrays, shapes: Mapping[str, Shape], dropped: Mapping[str, str], like: str
+    rules: Rules,
+    config: ViTConfig,
+    tensors: CheckpointArrays,
+    shapes: Mapping[str, Shape],
+    dropped: Mapping[str, str],
+    like: str,
 ) -> dict[str, NDArray[np.float32]]:
     """The checkpoint's tensors as the model's weights, by the model's names.
 
@@ -138,7 +143,7 @@ def _part(shape: Shape, count: int) -> Shape:
     return (*shape[:-1], shape[-1] // count)
 
 
-def _misshapen(rule: WeightRule, shape: Shape, config: ViTConfig, tensors: Arrays) -> list[str]:
+def _misshapen(rule: WeightRule, shape: Shape, config: ViTConfig, tensors: CheckpointArrays) -> list[str]:
     wanted = {name: rule.layout.shape(_part(shape, len(rule.theirs)), config) for name in rule.theirs}
     if rule.scale:
         wanted[rule.scale] = shape[-1:]
@@ -149,7 +154,7 @@ def _misshapen(rule: WeightRule, shape: Shape, config: ViTConfig, tensors: Array
     ]
 
 
-def _weight(rule: WeightRule, shape: Shape, tensors: Arrays) -> NDArray[np.float32]:
+def _weight(rule: WeightRule, shape: Shape, tensors: CheckpointArrays) -> NDArray[np.float32]:
     if not rule.theirs:
         return np.zeros(shape, np.float32)
     part = _part(shape, len(rule.theirs))

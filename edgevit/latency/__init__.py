@@ -13,7 +13,7 @@ from edgevit.latency.interleaving import measure_together
 from edgevit.latency.measurement import measure
 from edgevit.latency.plan import Candidate, Plan
 from edgevit.latency.point import Point
-from edgevit.latency.prediction import Estimate, Predictor
+from edgevit.latency.prediction import Estimate, LatencyPredictor
 from edgevit.latency.profile import Profile
 from edgevit.latency.profile_document import assemble, read_profile
 
@@ -26,9 +26,9 @@ __all__ = [
     "Curve",
     "Estimate",
     "LatencyPrediction",
+    "LatencyPredictor",
     "Plan",
     "Point",
-    "Predictor",
     "Profile",
     "ProfileRequest",
     "Recommendation",

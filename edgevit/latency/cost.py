@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgevit.config import ViTConfig, check_resolution
-from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
+from edgevit.config import ViTConfig
+from edgevit_runtime.resolution import Resolution, ResolutionLike
 
-__all__ = ["Cost", "block_cost", "cost", "divides", "parameters", "patches_of"]
+__all__ = ["Cost", "block_cost", "cost", "divides", "parameters"]
 
 
 @dataclass(frozen=True)
@@ -50,22 +50,13 @@ def cost(config: ViTConfig, resolution: ResolutionLike) -> Cost:
     computes that row: keys and values for all tokens, everything else for one. At MLP ratio 4 its linear MACs are
     about a sixth of a whole block's.
     """
-    patches = patches_of(resolution, config.patch)
-    tokens = patches + config.prefix
+    patches, tokens = config.grid(resolution).patches, config.tokens(resolution)
     embedding = Cost(patches * 3 * config.patch**2 * config.width, 0)
     head = Cost(config.prefix * config.width * config.classes, 0)
     total = embedding + block_cost(config, tokens, read=config.prefix) + head
     for _ in range(config.depth - 1):
         total += block_cost(config, tokens)
     return total
-
-
-def patches_of(resolution: ResolutionLike, patch: int) -> int:
-    """Rows times columns of patches. Raises `ResolutionError` unless the patch divides width and height."""
-    resolution = as_resolution(resolution)
-    for side in (resolution.width, resolution.height):
-        check_resolution(side, patch)
-    return (resolution.height // patch) * (resolution.width // patch)
 
 
 def divides(patch: int, resolution: Resolution) -> bool:
@@ -77,9 +68,7 @@ def parameters(config: ViTConfig) -> int:
     """Trainable numbers of the Keras model; about as many bytes in `int8`, four times that in `float32`."""
     width, hidden = config.width, config.mlp_width
     embedding = 3 * config.patch**2 * width + width
-    positions = (
-        config.prefix + config.prefix + patches_of(config.base_resolution, config.patch)
-    ) * width  # tokens in front, one position each
+    positions = (config.prefix + config.tokens(config.base_resolution)) * width  # tokens in front, one position each
     attention = 4 * (width * width + width)
     mlp = width * hidden + hidden + hidden * width + width
     block = attention + mlp + 4 * width  # and gamma and beta of two norms

@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 
 from edgevit.config import ViTConfig
 from edgevit.errors import ProfileError
-from edgevit.latency.cost import patches_of
 from edgevit.latency.curve import LEAST_RESOLUTIONS
 from edgevit.latency.profile import Profile
 from edgevit.latency.reliability import Reliability
 from edgevit.latency.workload import KINDS, Workload, shape_of, work
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
 
-__all__ = ["PRIORS", "Estimate", "Predictor", "Prior", "Rates", "fit_rates", "of_threads", "of_vits"]
+__all__ = ["PRIORS", "Estimate", "LatencyPredictor", "Prior", "Rates", "fit_rates", "of_threads", "of_vits"]
 
 
 @dataclass(frozen=True)
@@ -185,7 +184,7 @@ def of_threads(profiles: Sequence[Profile], threads: int | None) -> tuple[tuple[
     return kept, tuple(number for number in numbers if number != wanted)
 
 
-class Predictor:
+class LatencyPredictor:
     """Predicts shapes on one device, as it runs one recipe with so many threads."""
 
     def __init__(self, profiles: Sequence[Profile], heads: int | None = None) -> None:
@@ -242,7 +241,7 @@ class Predictor:
         expected = self.rates.predict_ms(amount)
         span = [expected, *(rates.predict_ms(amount) for rates in self._others)]
         band = max(LEAST_BAND, self.fit_error)
-        tokens = patches_of(resolution, config.patch) + config.prefix
+        tokens = config.tokens(resolution)
         measured = [point.tokens for profile in self.profiles for point in profile.points]
         return Estimate(
             as_resolution(resolution),

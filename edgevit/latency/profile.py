@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from edgevit.config import check_resolution
 from edgevit.errors import BudgetError, EdgeViTError, ProfileError
 from edgevit.latency.budget import LatencyPrediction, Recommendation, predict, predicted_resolution, recommend
-from edgevit.latency.cost import patches_of
 from edgevit.latency.curve import Curve, fit
 from edgevit.latency.measuring_conditions import Cooling
 from edgevit.latency.point import Point, common_patch
@@ -115,7 +115,7 @@ class Profile:
         predictions, unanswered, wanted = [], [], [as_resolution(each) for each in resolutions]
         for resolution in wanted:
             try:
-                patches_of(resolution, self.patch)
+                check_resolution(resolution, self.patch)
                 if self.curve is None:
                     raise ProfileError(f"cannot predict {resolution}: {self.curve_note}")
                 predictions.append(predict(self.points, self.curve, resolution))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from edgevit.config import ViTConfig, nearest_resolution
 from edgevit.errors import EdgeViTError, ProfileError
-from edgevit.latency.cost import cost, parameters, patches_of
+from edgevit.latency.cost import cost, parameters
 from edgevit.variants import VARIANTS, variant_config
 from edgevit_runtime.resolution import ResolutionLike, as_resolution
 
@@ -54,7 +54,7 @@ def work(config: ViTConfig, resolution: ResolutionLike) -> Workload:
     Raises `ResolutionError` unless the patch divides its width and height.
     """
     macs, rows = cost(config, resolution), config.prefix
-    tokens = patches_of(resolution, config.patch) + config.prefix
+    tokens = config.tokens(resolution)
     whole, wide = config.depth - 1, 4 * config.width + config.mlp_width
     return Workload(
         linear_macs=macs.linear_macs,

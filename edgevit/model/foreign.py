@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from edgevit.errors import ModelError, ResolutionError
 from edgevit.model.vit import ViT, first_line, read_keras
-from edgevit.pixels import GRAMMAR, RAW, Pixels, from_rescaling, parse_pixels
+from edgevit.pixels import GRAMMAR, RAW, PixelScaling, from_rescaling, parse_pixels
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
 from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
 
@@ -187,7 +187,7 @@ def _test_picture(seed: int, resolution: Resolution) -> NDArray[np.uint8]:
     return square[: resolution.height, : resolution.width]
 
 
-def _pixels_of(model: keras.Model) -> Pixels:
+def _pixels_of(model: keras.Model) -> PixelScaling:
     """What the model says of its pixels. Raises `ModelError` where it says nothing."""
     converter = getattr(getattr(model, "preprocessor", None), "image_converter", None)
     if converter is not None:  # KerasHub keeps it beside the network

@@ -13,7 +13,7 @@ from edgevit.latency.budget import predict
 from edgevit.latency.comparison import device_names
 from edgevit.latency.cost import Cost, divides
 from edgevit.latency.plan import Candidate, Plan
-from edgevit.latency.prediction import Predictor
+from edgevit.latency.prediction import LatencyPredictor
 from edgevit.latency.profile import Profile
 from edgevit.latency.reliability import Reliability
 from edgevit.latency.workload import shape_of
@@ -150,7 +150,7 @@ def _profiled(label: str, profile: Profile, series: Series | None) -> list[Candi
     return made
 
 
-def _groups(profiles: Sequence[Profile]) -> list[Predictor]:
+def _groups(profiles: Sequence[Profile]) -> list[LatencyPredictor]:
     """What can be predicted from: profiles alike in recipe and threads; what cannot serve is left out."""
     alike: dict[tuple[str, int], list[Profile]] = {}
     for profile in profiles:
@@ -160,7 +160,7 @@ def _groups(profiles: Sequence[Profile]) -> list[Predictor]:
     groups = []
     for group in alike.values():
         with suppress(ProfileError):  # too few resolutions
-            groups.append(Predictor(group))
+            groups.append(LatencyPredictor(group))
     return groups
 
 
@@ -175,7 +175,7 @@ def _is_reference(series: Series, accuracies: Accuracies, used: set[Series]) -> 
     return series.model.endswith(".keras") and any(each in used for each in beside)
 
 
-def _unprofiled(series: Series, groups: Sequence[Predictor]) -> tuple[list[Candidate], str | None]:
+def _unprofiled(series: Series, groups: Sequence[LatencyPredictor]) -> tuple[list[Candidate], str | None]:
     """Predictions for an evaluated model without a profile; or a note why there are none."""
     name = PurePath(series.model).name
     if (series.variant or "").partition("/")[0] not in VARIANTS or series.recipe is None:
@@ -193,7 +193,11 @@ def _unprofiled(series: Series, groups: Sequence[Predictor]) -> tuple[list[Candi
 
 
 def _predicted(
-    group: Predictor, config: ViTConfig, label: str, model: str, scores: Sequence[tuple[Resolution, float | None]]
+    group: LatencyPredictor,
+    config: ViTConfig,
+    label: str,
+    model: str,
+    scores: Sequence[tuple[Resolution, float | None]],
 ) -> list[Candidate]:
     first = group.profiles[0]
     config = config.with_(classes=group.shapes[0].classes, labels=(), label_keys=())

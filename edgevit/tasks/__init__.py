@@ -3,14 +3,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from edgevit.errors import ConfigError, unknown_key
 from edgevit.tasks.classify import Classify
 from edgevit.tasks.features import Features
-from edgevit.tasks.task import Option, Output, Reads, Task
+from edgevit.tasks.task import Config, Option, Output, Reads, Task
 
-__all__ = ["TASKS", "Classify", "Features", "Option", "Output", "Reads", "Task", "find_tasks", "task_options"]
+__all__ = [
+    "TASKS",
+    "Classify",
+    "Features",
+    "Option",
+    "Output",
+    "Reads",
+    "Task",
+    "choose_tasks",
+    "find_tasks",
+    "task_options",
+]
 
 TASKS: dict[str, type[Task]] = {
     "classify": Classify,  # Dosovitskiy et al. 2021, https://arxiv.org/abs/2010.11929, section 3.1
@@ -32,3 +44,17 @@ def find_tasks(names: str | Sequence[str]) -> tuple[type[Task], ...]:
 def task_options() -> tuple[Option, ...]:
     """What `edgevit convert` can be told about any task."""
     return tuple(option for task in TASKS.values() for option in task.options)
+
+
+def choose_tasks(config: Config, task: str | Sequence[str] | None, options: Mapping[str, Any]) -> tuple[Task, ...]:
+    """The tasks that an artefact is to hold. Raises `ConfigError` for what cannot be, or for options of no task."""
+    if task is None:
+        task = "classify" if config.classes else "features"
+    found = find_tasks(task)
+    known = {option.name: each.name for each in TASKS.values() for option in each.options}
+    for name in options:
+        if name not in known:
+            raise unknown_key("option", name, known)
+        if options[name] and known[name] not in [each.name for each in found]:
+            raise ConfigError(f"{name} is for the task {known[name]}, which is not asked for: --task {known[name]}")
+    return tuple(each.of(config, options) for each in found)

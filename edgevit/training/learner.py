@@ -140,13 +140,13 @@ class Learner:
         inner = getattr(self.optimizer, "inner_optimizer", self.optimizer)
         return float(inner.learning_rate)
 
-    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """The classes that `model` (fake-quantized, where training is) names: [batch, H, W, 3] -> [batch]."""
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What `model` (fake-quantized, where training is) gives: [batch, H, W, 3] -> [batch, classes]."""
         size = _size(images)
         if size not in self._forwards:
             self._forwards[size] = _forward(self.kept_simulation or self.model)
-        named: NDArray[np.int64] = np.asarray(self._forwards[size](tf.constant(images)))
-        return named
+        found: NDArray[np.float32] = np.asarray(self._forwards[size](tf.constant(images)))
+        return found
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All that decides the steps to come, by name: weights, moments, averages, random states."""
@@ -263,11 +263,11 @@ def _resize(pixels: Any, resolution: Resolution) -> Any:
 
 def _forward(forward: Any) -> Any:
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
-    def named(images: Any) -> Any:
+    def logits(images: Any) -> Any:
         images = tf.ensure_shape(images, [None, *images.shape[1:]])
-        return ops.argmax(forward(images, training=False), axis=-1)
+        return forward(images, training=False)
 
-    return named
+    return logits
 
 
 def _copy(source: Mapping[str, Any], target: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from edgevit.accuracy import ask
 from edgevit.config import ViTConfig
 from edgevit.errors import TrainingError
 from edgevit.model import ViT, build, save, transfer
@@ -76,7 +77,7 @@ class TrainResult:
     """Resolution -> [n]."""
 
 
-OnStep = Callable[[int, int, float, float], None]
+OnTrainingStep = Callable[[int, int, float, float], None]
 """Told (steps done, steps in all, loss, images per second)."""
 
 
@@ -118,7 +119,7 @@ def train(
     simulate: Any = None,
     resumption: Resumption | None = None,
     strict: bool = True,
-    on_step: OnStep = lambda _done, _total, _loss, _speed: None,
+    on_step: OnTrainingStep = lambda _done, _total, _loss, _speed: None,
     on_epoch: Callable[[Epoch], None] = lambda _epoch: None,
     on_note: Callable[[str], None] = lambda _line: None,
 ) -> TrainResult:
@@ -163,7 +164,9 @@ class _Run:
         self.predictions: dict[Resolution, NDArray[np.int64]] = {}
         self.saved_at, self.save_seconds = time.perf_counter(), 0.0
 
-    def go(self, on_step: OnStep, on_epoch: Callable[[Epoch], None], on_note: Callable[[str], None]) -> TrainResult:
+    def go(
+        self, on_step: OnTrainingStep, on_epoch: Callable[[Epoch], None], on_note: Callable[[str], None]
+    ) -> TrainResult:
         self._resume()
         state, batches = self.state, self.batches
         noted = len(batches.unreadable)
@@ -241,34 +244,30 @@ class _Run:
         # While one resolution is trained, the others would only tell how far it is from them.
         mixed = state.step > batches.single or state.step == batches.total
         self.learner.keep()
-        predictions = {
-            resolution: self._predict(resolution)
+        answers = {
+            resolution: ask(self.learner.logits, self._prepared(self.val_set, resolution, VALIDATION_BATCH))
             for resolution in (self.ladder if mixed else (self.model.config.base_resolution,))
         }
-        top1 = {resolution: float((named == self.val_set.classes).mean()) for resolution, named in predictions.items()}
         epoch = Epoch(
             number=len(state.epochs) + 1,
             loss=float(np.mean(state.losses)),
             learning_rate=float(self.learner.learning_rate),
             images_per_s=speed,
             seconds=state.epoch_seconds,
-            top1=top1,
+            top1={resolution: each.top1 for resolution, each in answers.items()},
         )
         state.epochs.append(epoch.to_dict())
         best = None if state.best is None else Epoch.from_dict(state.epochs[state.best - 1])
         if mixed and (best is None or epoch.mean_top1 > best.mean_top1):
             self.learner.keep_ranges()
             save(self.model, self.path)
-            state.best, self.predictions = epoch.number, predictions
+            state.best = epoch.number
+            self.predictions = {resolution: each.votes for resolution, each in answers.items()}
         state.losses, state.epoch_seconds = [], 0.0
         return epoch
 
     def _prepared(self, examples: Examples, resolution: Resolution, batch: int) -> Iterator[LabelledBatch]:
         return examples.prepared(resolution, self.model.config.resize, batch, self.model.config.fill)
-
-    def _predict(self, resolution: Resolution) -> NDArray[np.int64]:
-        batches = self._prepared(self.val_set, resolution, VALIDATION_BATCH)
-        return np.concatenate([self.learner.predict(images) for images, _ in batches])
 
     def _not_finite(self, loss: float) -> str:
         kept = f"the best weights so far are in {self.path}" if self.state.best else "nothing was written"

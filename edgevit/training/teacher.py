@@ -16,6 +16,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from edgevit.accuracy import ask
 from edgevit.errors import ConfigError, ModelError, unknown_key
 from edgevit.model import ViT
 from edgevit.training.batches import MixedBatches
@@ -60,10 +61,8 @@ class Teacher:
     def top1(self, examples: Examples, resolution: Resolution, policy: str, fill: Colour = DEFAULT_FILL) -> float:
         """Accuracy on all examples, a fraction, at `resolution` or the only one it takes."""
         size = self.resolution or resolution
-        hits = 0
-        for images, classes in examples.prepared(size, policy, BATCH, fill):
-            hits += int((np.argmax(self.logits(images.astype(np.float32)), axis=1) == classes).sum())
-        return hits / len(examples.classes)
+        pictures = examples.prepared(size, policy, BATCH, fill)
+        return ask(lambda images: np.asarray(self.logits(images.astype(np.float32))), pictures).top1
 
 
 def open_teacher(path: Path, classes: int, labels: tuple[str, ...]) -> Teacher:

@@ -63,7 +63,7 @@ class TestProfile:
         words = " ".join(out.split())
         assert "Largest resolution under 30 ms: 288 (22.9 ms median, p90 25.2 ms)" in words
         assert "t(N) = 0.453 ms + 38.0 µs · N + 96.2 ns · N²" in words
-        assert "from N = 395 on (resolution 317)" in words
+        assert "from N = 395 on (a square of 317)" in words
         assert "Predicted at 352 (N = 485): 41.5 ms." in words
         assert "288 325 1654 446 22.9 (22.4–25.2) 23.0 44 % +0.3 % 60.0" in words
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
@@ -11,10 +12,11 @@ from edgevit.errors import BudgetError
 from edgevit.latency.budget import predict, predicted_resolution, recommend
 from edgevit.latency.curve import fit
 from edgevit.latency.profile import Profile
+from edgevit.report.text.sentences import recommendation
 from edgevit_runtime.resolution import Resolution
-from support.profiles import profile_of
+from support.profiles import MIXED_MS, profile_of
 
-Measured = Callable[[dict[int, float]], Profile]
+Measured = Callable[[Mapping[Any, float]], Profile]
 
 
 @pytest.mark.parametrize(
@@ -84,3 +86,47 @@ def test_a_distilled_models_second_token_is_counted() -> None:
     assert {(point.patch, point.prefix) for point in profile.points} == {(16, 2)}
     curve = fit([point.tokens for point in profile.points], [point.median_ms for point in profile.points])
     assert predict(profile.points, curve, Resolution(208)).tokens == 13 * 13 + 2
+
+
+@pytest.mark.parametrize(
+    ("budget_ms", "resolution"), [(2.5, "96"), (6.8, "256x128"), (11.0, "320x192"), (12.5, "320x192"), (200, "640x384")]
+)
+def test_of_as_many_tokens_the_faster(measured: Measured, budget_ms: float, resolution: str) -> None:
+    """320x192 and 192x320 have 241 tokens each, 224 has 197: the largest that fits is the faster of the two."""
+    found = measured(MIXED_MS).within(budget_ms).recommendation
+    assert found is not None
+    assert found.point is not None
+    assert str(found.point.resolution) == resolution
+    assert found.to_dict()["resolution"] == found.point.resolution.to_json()
+    assert (found.to_dict()["width"], found.to_dict()["height"]) == (
+        found.point.resolution.width, found.point.resolution.height,
+    )  # fmt: skip
+
+
+def test_between_rectangles_a_square_is_proposed(measured: Measured) -> None:
+    profile = measured(MIXED_MS)
+    assert profile.curve is not None
+    found = profile.within(50.0).recommendation
+    assert found is not None
+    assert found.predicted is not None
+    assert found.predicted.resolution.is_square
+    assert Resolution(320, 192) < found.predicted.resolution < Resolution(640, 384)
+    assert found.predicted.predicted_ms <= 50.0
+    larger = predict(profile.points, profile.curve, Resolution(found.predicted.resolution.width + 16))
+    assert larger.predicted_ms > 50.0
+    assert f"By the curve a square of {found.predicted.resolution} would take" in recommendation(found)
+    beyond = profile.within(1000.0).recommendation
+    assert beyond is not None
+    assert beyond.predicted is not None
+    assert (beyond.predicted.resolution, beyond.predicted.extrapolated) == (736, True)  # 1.5 times the side of as many
+
+
+def test_a_rectangle_lies_within_what_was_measured_by_its_tokens(measured: Measured) -> None:
+    profile = measured(MIXED_MS).predicting(["640x64", (32, 64), "1024x256"])
+    assert not profile.unanswered
+    assert [(str(each.resolution), each.tokens, each.extrapolated) for each in profile.predictions] == [
+        ("640x64", 161, False), ("32x64", 9, True), ("1024x256", 1025, True),
+    ]  # fmt: skip
+    (error,) = measured(MIXED_MS).predicting(["640x360"]).unanswered
+    assert "360" in str(error)
+    assert "patch size 16" in str(error)

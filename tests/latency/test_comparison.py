@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,8 @@ from edgevit.errors import DocumentError, ProfileError, SlowerError
 from edgevit.latency.comparison import Comparison, device_names, read_profiles
 from edgevit.latency.measuring_conditions import Doubt
 from edgevit.latency.profile import Profile
+from edgevit_runtime.resolution import Resolution
+from support.profiles import MIXED_MS
 
 Measured = Callable[[dict[int, float]], Profile]
 
@@ -214,3 +217,15 @@ class TestCommand:
     ) -> None:
         code, out, err = self.run(capsys, *files, *args)
         assert (code, out, err) == (1, "", f"edgevit: {message}\n")
+
+
+def test_rectangles_side_by_side(measured: Callable[[Any], Profile]) -> None:
+    slow = {each: 2.0 * ms for each, ms in MIXED_MS.items() if each != "192x320"}
+    together = Comparison((measured(MIXED_MS), replace(measured(slow), recipe="float32")))
+    assert list(map(str, together.resolutions)) == ["96", "128", "256x128", "224", "192x320", "320x192", "640x384"]
+    assert together.at(1, Resolution(192, 320)) is None
+    found = together.at(1, Resolution(320, 192))
+    assert found is not None
+    assert found.ratio == 2.0
+    points = together.to_dict()["series"][1]["points"]
+    assert points[-1].items() >= {"resolution": "640x384", "width": 640, "height": 384, "ratio": 2.0}.items()

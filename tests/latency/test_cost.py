@@ -67,3 +67,17 @@ def test_parameters_are_timms(variant: str, millions: float) -> None:
 def test_a_resolution_that_the_patch_does_not_divide() -> None:
     with pytest.raises(ResolutionError, match="nearest valid one is 224"):
         cost(variant_config("deit-tiny"), 225)
+
+
+@pytest.mark.parametrize(("rectangle", "square"), [("384x96", 192), ("96x384", 192), ("512x128", 256)])
+def test_a_rectangle_costs_what_a_square_of_as_many_patches_does(rectangle: str, square: int) -> None:
+    for variant in ("deit-tiny", "deit-small-distilled", "vit-tiny/8"):
+        config = variant_config(variant)
+        assert cost(config, rectangle) == cost(config, square)
+    assert cost(variant_config("deit-tiny"), "320x192").linear_macs < cost(variant_config("deit-tiny"), 256).linear_macs
+
+
+@pytest.mark.parametrize("resolution", ["225x224", "224x225"])
+def test_a_rectangle_that_the_patch_does_not_divide(resolution: str) -> None:
+    with pytest.raises(ResolutionError, match="not a multiple of the patch size 16"):
+        cost(variant_config("deit-tiny"), resolution)

@@ -7,6 +7,7 @@ import pytest
 
 from edgevit.errors import ProfileError
 from edgevit.latency.curve import Curve, fit
+from edgevit_runtime.resolution import Resolution, parse_resolutions
 
 TOKENS = [37, 65, 101, 145, 197, 257, 401, 577]
 
@@ -82,3 +83,35 @@ def test_crossover() -> None:
     assert curve.crossover_resolution(16) == pytest.approx(16 * 399**0.5)
     assert Curve(1.0, 0.0, 1e-4, 1.0).crossover_tokens == 0.0
     assert Curve(1.0, 0.0, 1e-4, 1.0).crossover_resolution(16) is None
+
+
+def test_a_ladder_of_squares_and_rectangles() -> None:
+    resolutions = parse_resolutions("96,128,320x192,192x320,256x128,224,640x384")
+    tokens = [each.pixels // 16**2 + 1 for each in resolutions]
+    assert len(set(tokens)) == 6
+    curve = fit(tokens, [0.5 + 0.038 * n + 1e-4 * n * n for n in tokens], resolutions)
+    found = (curve.a_ms, curve.b_ms_per_token, curve.c_ms_per_token2, curve.r2)
+    assert found == pytest.approx((0.5, 0.038, 1e-4, 1.0), rel=1e-6)
+    assert [each.resolution for each in curve.left_out] == list(resolutions)
+    assert all(curve.left_out_error(each) == pytest.approx(0.0, abs=1e-6) for each in resolutions)
+    assert curve.left_out_error(Resolution(160)) is None
+
+
+def test_of_as_many_tokens_both_count_and_both_are_left_out() -> None:
+    """Neither may tell the other: the one in the fit would be its own prediction."""
+    resolutions = parse_resolutions("96,128,320x192,192x320,256x128,224")
+    tokens = [each.pixels // 16**2 + 1 for each in resolutions]
+    true = {each: 0.5 + 0.038 * n + 1e-4 * n * n for each, n in zip(resolutions, tokens, strict=True)}
+    wide, upright = Resolution(320, 192), Resolution(192, 320)
+    latency = {**true, upright: 1.2 * true[upright]}
+    curve = fit(tokens, list(latency.values()), resolutions)
+    assert curve.left_out_error(wide) == pytest.approx(0.0, abs=1e-6)
+    assert curve.left_out_error(upright) == pytest.approx(1 / 1.2 - 1)
+    n = tokens[resolutions.index(wide)]
+    assert true[wide] < curve.predict(n) < latency[upright]  # both pulled
+
+
+def test_rectangles_of_one_size_are_one_of_the_five() -> None:
+    tokens = [37, 65, 101, 241, 241]
+    with pytest.raises(ProfileError, match=r"this profile has 4 \(those of as many tokens count once\): profile more"):
+        fit(tokens, [1.0, 2.0, 3.0, 4.0, 5.0])

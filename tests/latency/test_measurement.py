@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -16,14 +16,19 @@ from rich.console import Console
 from edgevit.devices.profiling import device
 from edgevit.documents import Record, parse_document
 from edgevit.errors import BudgetError, ConfigError, DocumentError, ProfileError, ResolutionError
+from edgevit.latency.cost import Cost
+from edgevit.latency.point import Point
 from edgevit.latency.profile import Profile, unmet
 from edgevit.latency.profile_document import assemble, profile_from, read_profile
 from edgevit.report.accuracies import Accuracies
 from edgevit.report.html.page import render
 from edgevit.report.text.profile_tables import profile_view
+from edgevit_runtime.resolution import Resolution, as_resolution
+from support.profiles import MIXED_MS
 
 Answer = Callable[[dict[int, float]], dict[str, Any]]
-Measured = Callable[[dict[int, float]], Profile]
+Measured = Callable[[Mapping[Any, float]], Profile]
+RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
 
 
 def test_the_contract(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
@@ -192,3 +197,50 @@ def test_unknown_device() -> None:
         device("locale")
     with pytest.raises(ConfigError, match="unknown device 'shh://pi@host'"):
         device("shh://pi@host")
+
+
+def test_rectangles_written_and_read_again(tmp_path: Path, measured: Measured) -> None:
+    profile = measured(MIXED_MS).within(12.5).predicting(["512x160"])
+    path = tmp_path / "profile.json"
+    path.write_text(json.dumps(profile.to_dict()), encoding="utf-8")
+    document = json.loads(path.read_text(encoding="utf-8"))
+    sizes = [(each["resolution"], each["width"], each["height"], each["tokens"]) for each in document["points"]]
+    assert sizes[2:5] == [("256x128", 256, 128, 129), (224, 224, 224, 197), ("192x320", 192, 320, 241)]
+    for part in (document["curve"]["points"][2], document["recommendation"], document["predictions"][0]):
+        assert as_resolution(part["resolution"]) == Resolution(part["width"], part["height"])
+    again = read_profile(path)
+    assert again.points == profile.points
+    assert (again.recommendation, again.predictions) == (profile.recommendation, profile.predictions)
+    assert again.curve is not None
+    assert profile.curve is not None
+    for each in profile.curve.left_out:
+        assert each.resolution is not None
+        assert again.curve.left_out_error(each.resolution) == pytest.approx(each.error)
+    assert again.to_dict() == profile.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("resolution", "tokens", "patch", "prefix"),
+    [("320x192", 241, 16, 1), ("192x320", 242, 16, 2), ("640x384", 15361, 4, 1), ("96x32", 4, 32, 1), (32, 2, 32, 1)],
+)
+def test_patch_and_prefix_of_a_rectangle(resolution: str, tokens: int, patch: int, prefix: int) -> None:
+    point = Point(as_resolution(resolution), tokens, Cost(1, 1), 1.0, 1.0, 1.0, 1, None)
+    assert (point.patch, point.prefix) == (patch, prefix)
+
+
+@pytest.mark.parametrize("tokens", [1, 60, 243, 61440])
+def test_no_grid_has_so_many_patches(tokens: int) -> None:
+    with pytest.raises(ProfileError, match=rf"resolution 320x192 cannot have {tokens} tokens"):
+        Point(Resolution(320, 192), tokens, Cost(1, 1), 1.0, 1.0, 1.0, 1, None)
+
+
+def test_profiles_of_before_rectangles_are_read() -> None:
+    """They have `resolution` alone, a number."""
+    stored = json.loads((RESULTS / "demo.json").read_text(encoding="utf-8"))["profile"]
+    assert "width" not in stored["points"][0]
+    profile = profile_from(Record({"model": "demo/dials.tflite", **stored}, "demo.json"))
+    assert [each.resolution for each in profile.points] == [each["resolution"] for each in stored["points"]]
+    assert profile.curve is not None
+    told = {each["resolution"]: each["leave_one_out_error"] for each in stored["curve"]["points"]}
+    assert {each.resolution: each.error for each in profile.curve.left_out} == told
+    assert profile.to_dict()["points"][0]["height"] == stored["points"][0]["resolution"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,18 +16,32 @@ from edgevit.latency.cost import Cost
 from edgevit.latency.plan import Candidate, Plan
 from edgevit.latency.profile import Profile
 from edgevit.latency.reliability import Reliability
+from edgevit.report.accuracies import Accuracies
+from edgevit.report.candidates import make_plans
 from edgevit.report.charts.canvas import ROLES, SERIES
 from edgevit.report.charts.plan_chart import plan_figure
 from edgevit.report.text.plan_table import choice
 from edgevit_runtime.resolution import Resolution
-from support.profiles import cnn_profile
+from support.profiles import MIXED_MS, cnn_profile
 
 Run = Callable[..., tuple[int, str, str]]
 
 
 def candidate(ms: float, top1: float | None, *, predicted: bool = False, macs: int = 0, name: str = "x") -> Candidate:
     return Candidate(
-        name, f"{name}.tflite", None, "int8", 1, "bench", 96, 37, Cost(macs, 0), ms, 1.2 * ms, predicted, top1
+        name,
+        f"{name}.tflite",
+        None,
+        "int8",
+        1,
+        "bench",
+        Resolution(96),
+        37,
+        Cost(macs, 0),
+        ms,
+        1.2 * ms,
+        predicted,
+        top1,
     )
 
 
@@ -385,3 +400,37 @@ def test_evaluations_of_different_pictures_are_not_mixed() -> None:
     series = tuple(Series("x", data, 10, 0, (Score(Resolution(96), 0.5, None),)) for data in ("a/val", "b/test"))
     with pytest.raises(ConfigError, match="evaluate all on one set"):
         make_plans((), Accuracies(series), None)
+
+
+def test_rectangles_join_their_evaluation(
+    run: Run, measured: Callable[[Mapping[Any, float]], Profile], tmp_path: Path
+) -> None:
+    """By width and height: 192x320 and 320x192 are two, and one that was evaluated alone is predicted by its tokens."""
+    top1 = {96: 0.5, "192x320": 0.8, "320x192": 0.7, "448x192": 0.82, "100x64": 0.9}
+    results = [{"resolution": each, "top1": share, "top5": None} for each, share in top1.items()]
+    evaluation = {
+        "schema": "edgevit.evaluation/1", "model": "out/deit_tiny.tflite", "data": "val", "images": 1000, "skipped": 0,
+        "results": results,
+    }  # fmt: skip
+    (tmp_path / "evaluation.json").write_text(json.dumps(evaluation))
+    (tmp_path / "profile.json").write_text(json.dumps(measured(MIXED_MS).to_dict()))
+    files = [tmp_path / "profile.json", tmp_path / "evaluation.json"]
+    code, out, _ = run("plan", *files, "--budget-ms", "12.5", "--json", tmp_path / "plan.json")
+    assert code == 0
+    document = json.loads((tmp_path / "plan.json").read_text())
+    found = {each["resolution"]: (each["top1"], each["predicted"], each["tokens"]) for each in document["candidates"]}
+    assert found == {
+        96: (0.5, False, 37), "192x320": (0.8, False, 241), "320x192": (0.7, False, 241), "448x192": (0.82, True, 337),
+    }  # fmt: skip
+    assert document["chosen"].items() >= {"resolution": "192x320", "width": 192, "height": 320}.items()
+    assert "deit_tiny.tflite at 192x320 (12.0 ms median" in " ".join(out.split())
+    ends = [found.end(1) for line in out.splitlines() if (found := re.search(r"int8\s+(\S+)\s", line))]
+    assert len(ends) == 4
+    assert len(set(ends)) == 1, "the resolutions' column is not aligned"
+
+
+def test_the_pictures_names_are_the_resolutions(measured: Callable[[Mapping[Any, float]], Profile]) -> None:
+    (plan,) = make_plans([measured(MIXED_MS)], Accuracies(), None)
+    words = {text.get_text() for text in plan_figure(plan).axes[0].texts}
+    assert {"320x192", "640x384"} <= words
+    assert "192x320" not in words  # slower, and no larger

@@ -14,17 +14,18 @@ from edgevit import variant_config
 from edgevit.config import ViTConfig
 from edgevit.documents import Record
 from edgevit.errors import ProfileError, ResolutionError
-from edgevit.latency.prediction import PRIORS, Predictor, Rates, fit_rates
+from edgevit.latency.prediction import PRIORS, LatencyPredictor, Rates, fit_rates
 from edgevit.latency.profile import Profile
 from edgevit.latency.profile_document import assemble
 from edgevit.latency.workload import shape_of, work
+from edgevit_runtime.resolution import ResolutionLike
 from support.profiles import profile_of
 
 LADDER = (96, 128, 160, 192, 224, 288)
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "prediction.json"
 
 
-def device(config: ViTConfig, rates: Rates, ladder: tuple[int, ...] = LADDER) -> Profile:
+def device(config: ViTConfig, rates: Rates, ladder: tuple[ResolutionLike, ...] = LADDER) -> Profile:
     """A profile as a device with these rates would give it."""
     profile = profile_of(config, ladder, variant=config.variant)
     points = []
@@ -52,7 +53,7 @@ def as_expected(slow: float = 1.0) -> Rates:
 @pytest.mark.parametrize("name", ["vit-nano", "vit-small", "vit-tiny/32", "vit-tiny/8"])
 def test_a_device_that_is_as_expected_is_predicted_from_one_profile(name: str) -> None:
     config = variant_config(name)
-    predictor = Predictor([device(variant_config("vit-tiny"), as_expected(slow=7.0))])
+    predictor = LatencyPredictor([device(variant_config("vit-tiny"), as_expected(slow=7.0))])
     for resolution in (96, 224):
         estimate = predictor.predict(config, resolution)
         true = as_expected(slow=7.0).predict_ms(work(config, resolution))
@@ -66,14 +67,14 @@ def test_two_profiles_overrule_the_prior() -> None:
     odd = Rates((rates.ns[0], rates.ns[1], 5.0 * rates.ns[2], *rates.ns[3:]))
     tiny, small, nano = (variant_config(name) for name in ("vit-tiny", "vit-small", "vit-nano"))
     true = odd.predict_ms(work(nano, 224))
-    alone = Predictor([device(tiny, odd)]).predict(nano, 224).predicted_ms
-    both = Predictor([device(tiny, odd), device(small, odd)]).predict(nano, 224).predicted_ms
+    alone = LatencyPredictor([device(tiny, odd)]).predict(nano, 224).predicted_ms
+    both = LatencyPredictor([device(tiny, odd), device(small, odd)]).predict(nano, 224).predicted_ms
     assert abs(alone / true - 1.0) > 0.1
     assert abs(both / true - 1.0) < 0.05
 
 
 def test_the_range_is_narrow_where_it_was_measured_and_wide_far_away() -> None:
-    predictor = Predictor([device(variant_config("vit-tiny"), as_expected())])
+    predictor = LatencyPredictor([device(variant_config("vit-tiny"), as_expected())])
     widths = []
     for name in ("vit-tiny", "vit-small", "vit-nano"):
         each = predictor.predict(variant_config(name), 224)
@@ -92,13 +93,13 @@ def test_no_rate_is_negative() -> None:
 def test_what_cannot_be_predicted_from() -> None:
     tiny = device(variant_config("vit-tiny"), as_expected())
     with pytest.raises(ProfileError, match=r"at least 5 resolutions, x\.tflite has 4"):
-        Predictor([replace(tiny, points=tiny.points[:4])])
+        LatencyPredictor([replace(tiny, points=tiny.points[:4])])
     with pytest.raises(ProfileError, match="profiles of one recipe are needed, not int8 and float32"):
-        Predictor([tiny, replace(tiny, recipe="float32")])
+        LatencyPredictor([tiny, replace(tiny, recipe="float32")])
     with pytest.raises(ProfileError, match="profiles of one place are needed, not bench and Pi 4"):
-        Predictor([tiny, replace(tiny, device={"model": "Pi 4"})])
+        LatencyPredictor([tiny, replace(tiny, device={"model": "Pi 4"})])
     with pytest.raises(ResolutionError, match="100 is not a multiple"):
-        Predictor([tiny]).predict(variant_config("vit-small"), 100)
+        LatencyPredictor([tiny]).predict(variant_config("vit-small"), 100)
 
 
 @pytest.mark.parametrize("recipe", ["int8", "float32"])
@@ -106,7 +107,7 @@ def test_what_the_benchmark_measured_is_predicted(recipe: str) -> None:
     """The model of cost as it stands, on real latencies of shapes that the fit has not seen."""
     documents = json.loads(RESULTS.read_text(encoding="utf-8"))["profiles"][recipe]
     profiles = {each["model"]: assemble(Record(each, each["model"])) for each in documents}
-    predictor = Predictor([profiles.pop("vit-tiny")])
+    predictor = LatencyPredictor([profiles.pop("vit-tiny")])
     errors = []
     for profile in profiles.values():
         config = shape_of(profile)
@@ -117,3 +118,18 @@ def test_what_the_benchmark_measured_is_predicted(recipe: str) -> None:
     assert len(errors) >= 12
     assert median(errors) < 0.05
     assert max(errors) < 0.25
+
+
+def test_rectangles_predict_and_are_predicted() -> None:
+    """From a ladder of rectangles alone to a square and back: kinds of work go by patches and pixels."""
+    rates, config = as_expected(), variant_config("vit-tiny")
+    rectangles = LatencyPredictor(
+        [device(config, rates, ("96x128", "128x96", "320x192", "256x128", "160x224", "640x384"))]
+    )
+    assert rectangles.predict(config, 224).predicted_ms == pytest.approx(rates.predict_ms(work(config, 224)), rel=0.01)
+    squares = LatencyPredictor([device(config, rates)])
+    found = squares.predict(config, "384x96")
+    assert found.predicted_ms == pytest.approx(squares.predict(config, 192).predicted_ms)
+    assert found.to_dict().items() >= {"resolution": "384x96", "width": 384, "height": 96, "tokens": 145}.items()
+    with pytest.raises(ResolutionError, match="not a multiple of the patch size 16"):
+        squares.predict(config, "384x100")

@@ -83,3 +83,12 @@ def test_measured_needs_no_name(
 ) -> None:
     assert answer(deit_tiny_ms).get("variant") is None
     assert shape_of(measured(deit_tiny_ms)).width == 192
+
+
+def test_a_shape_is_read_back_from_rectangles() -> None:
+    config = variant_config("vit-small/32", classes=37)
+    found = shape_of(profile_of(config, ("96x64", "64x96", "320x192"), variant="vit-small/32"))
+    assert (found.width, found.depth, found.mlp_width, found.classes, found.patch) == (384, 12, 1536, 37, 32)
+    assert work(config, "320x192").pixels == 3 * 320 * 192
+    with pytest.raises(ProfileError, match="from one number of tokens"):
+        shape_of(profile_of(config, ("96x64", "64x96")))

@@ -1,5 +1,6 @@
 """The largest resolution within a budget, on devices that heat up and are interrupted."""
 
+import json
 import random
 from functools import partial
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgevit_runtime import EdgeViTError, Model
-from edgevit_runtime.adaptive_resolution import Budget
+from edgevit_runtime.adaptive_resolution import Budget, latencies_from_json, latencies_to_json
 from edgevit_runtime.measure import timing
 from edgevit_runtime.resolution import Resolution
 from support.sample_pictures import random_picture
@@ -122,3 +123,31 @@ def test_model_measures_once_and_uses_it(tiny_tflite, tmp_path, monkeypatch):
 def test_budgets_that_are_none(tiny_tflite, budget):
     with pytest.raises(EdgeViTError, match="budget_ms must be above 0, not"):
         Model(tiny_tflite, budget_ms=budget)
+
+
+def test_of_as_many_pixels_the_fastest_alone_is_chosen():
+    wide, upright = Resolution(320, 192), Resolution(192, 320)
+    medians = {**MEDIANS, wide: 14.0, upright: 13.0, Resolution(640, 384): 90.0}
+    assert str(Budget(20.0, medians).resolution) == "192x320"
+    assert str(Budget(20.0, {**medians, wide: 12.5}).resolution) == "320x192"
+    assert str(Budget(1000.0, medians).resolution) == "640x384"
+    now = [0.0]
+    budget = Budget(20.0, medians, clock=lambda: now[0])
+    for _ in range(20):  # too slow: what is next smaller by pixels comes, 224
+        now[0] += 0.03
+        budget.record(budget.resolution, 21.0)
+        if budget.resolution != upright:
+            break
+    assert budget.resolution == 224 or budget.resolution < 224
+    budget.record(wide, 1.0)  # not chosen from: says nothing
+    assert budget.resolution != wide
+
+
+def test_what_is_kept_of_a_measurement():
+    medians = {**MEDIANS, Resolution(320, 192): 14.0}
+    text = latencies_to_json(medians)
+    assert json.loads(text)["320x192"] == 14.0
+    assert latencies_from_json(text) == medians
+    for damaged in ("", "[]", '{"32": null}', '{"32": 0}', '{"32x": 1.0}', '{"32": 1e999}', '{"0": 1.0}'):
+        with pytest.raises(ValueError, match=r"latencies|Expecting"):
+            latencies_from_json(damaged)

@@ -12,6 +12,7 @@ from edgevit_runtime import EdgeViTError, Model, PictureError, ResolutionError
 from edgevit_runtime.engines import interpreters as backends_module
 from edgevit_runtime.engines.interpreters import weight_cache_path
 from edgevit_runtime.manifest import read_manifest
+from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
 from support.sample_pictures import LABELS, random_picture
 
@@ -77,7 +78,7 @@ def test_a_class_that_is_not_there(tiny_tflite):
     with Model(tiny_tflite) as model:
         assert model.label(3) == LABELS[3]
         for index in (4, -1):
-            with pytest.raises(EdgeViTError, match=f"has no class {index}: its classes are numbered from 0 to 3"):
+            with pytest.raises(EdgeViTError, match=f"there is no class {index}: classes are numbered from 0 to 3"):
                 model.label(index)
 
 
@@ -90,8 +91,8 @@ def test_closed_models_and_things_that_are_no_pictures(tiny_tflite, tmp_path):
             model.classify(b"abc")
         with pytest.raises(PictureError, match="is a folder, not a picture"):
             model.classify(tmp_path)
-        with pytest.raises(ResolutionError, match="a whole number of pixels, not '64'"):
-            model.classify(random_picture(1), "64")
+        with pytest.raises(ResolutionError, match=r"a whole number of pixels or WIDTHxHEIGHT, .* not 'large'"):
+            model.classify(random_picture(1), "large")
     with pytest.raises(EdgeViTError, match="is closed"):
         model.classify(random_picture(1))
 
@@ -229,3 +230,11 @@ def test_picture_is_pinned():
 
 
 PINNED_SUM = 100_645
+
+
+def test_self_test_pictures_may_be_rectangles():
+    wide = draw_picture(GENERATOR, 1, "64x32")
+    assert wide.shape == (32, 64, 3)
+    small = draw_picture(GENERATOR, 1, 16)
+    np.testing.assert_array_equal(wide[::2, ::4], small)
+    np.testing.assert_array_equal(draw_picture(GENERATOR, 1, Resolution(33, 100))[0, 32], small[0, 15])

@@ -7,6 +7,11 @@ from edgevit.training import ArrayExamples
 from support.sample_pictures import LABELS
 
 
+@pytest.fixture(autouse=True)
+def _uncompiled(without_xla) -> None:
+    """See `without_xla`."""
+
+
 def quarters(count: int, seed: int, size: int = 48) -> ArrayExamples:
     """Noise with one bright quarter: which one is the class. As many of each of the four."""
     random = np.random.default_rng(seed)

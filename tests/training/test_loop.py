@@ -27,7 +27,7 @@ def halves(count, seed):
     return ArrayExamples(images, classes, ("left", "right"))
 
 
-def test_it_learns_at_every_resolution(tmp_path):
+def test_it_learns_at_every_resolution(tmp_path, with_xla):
     spec = TrainSpec(epochs=12, batch=16, learning_rate=2e-3, augmentation="none", single_share=0.34, seed=1)
     seen = []
     result = train(

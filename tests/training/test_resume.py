@@ -27,6 +27,7 @@ from edgevit.quiet_keras import load_keras
 load_keras()
 from edgevit.cli.main import main
 from edgevit.training import loop
+loop.Learner._jit = False
 loop.SAVE_EVERY_S = loop.SAVING_SHARE = 0.0
 save, last = loop._Run._save, int(sys.argv.pop(1))
 loop._Run._save = lambda run: os.kill(os.getpid(), signal.SIGKILL) if run.state.step == last else save(run)

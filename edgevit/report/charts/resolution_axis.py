@@ -27,7 +27,7 @@ def across(resolution: Resolution) -> float:
 def axis_title(resolutions: Iterable[Resolution]) -> str:
     """What the axis says below it."""
     squares = all(each.is_square for each in resolutions)
-    return "resolution, pixels" if squares else "resolution, pixels; WxH stands at the square of as many"
+    return "resolution, pixels" if squares else "resolution, at the square of as many pixels"
 
 
 def name_resolutions(axes: Axes, resolutions: Iterable[Resolution]) -> None:

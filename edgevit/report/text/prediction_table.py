@@ -10,14 +10,14 @@ from rich.table import Table
 from rich.text import Text
 
 from edgevit.config import ViTConfig
-from edgevit.latency.prediction import Estimate, Predictor
+from edgevit.latency.prediction import Estimate, LatencyPredictor
 from edgevit.report.text import formatting, marks, sentences
 from edgevit_runtime.wording import counted
 
 __all__ = ["prediction_view", "shape"]
 
 
-def prediction_view(predictor: Predictor, config: ViTConfig, estimates: Sequence[Estimate]) -> RenderableType:
+def prediction_view(predictor: LatencyPredictor, config: ViTConfig, estimates: Sequence[Estimate]) -> RenderableType:
     """A row a resolution: the latency and its range; below, what it stands on."""
     first = predictor.profiles[0]
     title = f"{shape(config)} · {first.recipe} · {sentences.threads(first)} · {first.place}, predicted"

@@ -14,7 +14,7 @@ from converters.artefact.ladder import take
 from converters.graph.folded import fold, model_arrays
 from converters.graph.packing import pack
 from converters.quantize.activations import FIXED, roundings, site_of, weight, word
-from converters.quantize.fake_quantization import Batched, Rounded, Simulation, batch_logits
+from converters.quantize.fake_quantization import BatchedArithmetic, RoundedArithmetic, Simulation, batch_logits
 from converters.quantize.fake_rounding import BLOCK, round_constant, round_weight
 from converters.quantize.recipes import get_recipe
 from edgevit.activation_ranges import ActivationRanges
@@ -69,7 +69,7 @@ def test_without_rounding_it_is_the_keras_model(tiny_model, size, distilled):
     images = pictures(size, 5)
     expected = np.asarray(model(images))
     assert np.abs(expected).max() > 0.5
-    np.testing.assert_allclose(batch_logits(model, images, Batched()), expected, atol=1e-4)
+    np.testing.assert_allclose(batch_logits(model, images, BatchedArithmetic()), expected, atol=1e-4)
 
 
 INTEGERS = {schema.TensorType.INT8: np.int8, schema.TensorType.INT16: np.int16}
@@ -218,7 +218,7 @@ def test_the_artefact_computes_what_the_simulation_does(tuned, recipe, distilled
         assert np.abs(simulated - scores).mean() < np.abs(plain - scores).mean() / times
 
 
-class Followed(Rounded):
+class Followed(RoundedArithmetic):
     """Computes each site from what the artefact computed before it, and notes how far the artefact's answer is."""
 
     def __init__(self, simulation, made):

@@ -11,11 +11,11 @@ from converters.graph.arithmetic import Linear
 from converters.graph.folded import fold, model_arrays
 from converters.graph.lowering import graph
 from converters.quantize.equalization import BEHIND_NORMS, equalize
-from converters.quantize.fake_quantization import Batched, Rounded, batch_logits
+from converters.quantize.fake_quantization import BatchedArithmetic, RoundedArithmetic, batch_logits
 from converters.quantize.fake_rounding import round_weight
-from converters.quantize.gptq import corrected
-from converters.quantize.post_training import prepare
-from converters.quantize.ranges import ActivationSample, gelu, least_costly, observe, rsqrt_bound
+from converters.quantize.gptq import gptq
+from converters.quantize.post_training import calibrate
+from converters.quantize.ranges import ActivationSample, gelu, least_squared_error, observe, rsqrt_bound
 from converters.quantize.recipes import get_recipe
 from edgevit.errors import ConversionError
 from edgevit.model import build, named_weights
@@ -73,8 +73,8 @@ def test_equalizing_is_exact(outliers, factors):
     for size in (64, 96):
         images = pictures(size, 4, seed=50)
         other = dataclasses.replace(fold(config, model_arrays(outliers), size), blocks=equal.blocks)
-        logits = graph(config, other, do=Batched())(images)["logits"][:, 0]
-        np.testing.assert_allclose(logits, batch_logits(outliers, images, Batched()), atol=2e-3)
+        logits = graph(config, other, do=BatchedArithmetic())(images)["logits"][:, 0]
+        np.testing.assert_allclose(logits, batch_logits(outliers, images, BatchedArithmetic()), atol=2e-3)
 
 
 def test_equalized_channels_are_of_a_width(outliers):
@@ -98,7 +98,7 @@ def test_rounding_by_the_output_errs_less_and_stays_on_the_grid(kind, width):
     inputs = random.normal(size=(2000, 12)) @ random.normal(size=(12, width)) + 0.5
     inputs += 0.3 * random.normal(size=inputs.shape)
     layer = Linear(random.normal(size=(24, width)).astype(np.float32), random.normal(size=24).astype(np.float32))
-    rounded = corrected(layer, inputs.T @ inputs / len(inputs), inputs.mean(axis=0), kind)
+    rounded = gptq(layer, inputs.T @ inputs / len(inputs), inputs.mean(axis=0), kind)
     np.testing.assert_allclose(round_weight(rounded.weight, kind), rounded.weight, atol=1e-6)
     exact = inputs @ layer.weight.T + layer.bias
     plain = inputs @ np.asarray(round_weight(layer.weight, kind)).T + layer.bias - exact
@@ -111,7 +111,7 @@ def test_rounding_by_the_output_errs_less_and_stays_on_the_grid(kind, width):
 def test_pictures_that_say_nothing_round_to_the_nearest(kind):
     """Black ones leave nothing of the patches' inputs."""
     layer = Linear(np.random.default_rng(0).normal(size=(24, 64)).astype(np.float32), np.ones(24, np.float32))
-    rounded = corrected(layer, np.zeros((64, 64)), np.zeros(64), kind)
+    rounded = gptq(layer, np.zeros((64, 64)), np.zeros(64), kind)
     np.testing.assert_array_equal(rounded.weight, round_weight(layer.weight, kind))
     np.testing.assert_array_equal(rounded.bias, layer.bias)
 
@@ -120,15 +120,17 @@ def test_a_range_gives_up_what_is_worth_less_than_precision():
     random = np.random.default_rng(1)
     rows = random.normal(size=(500, 20)).astype(np.float32)
     rows[0, 0] = 60.0
-    assert least_costly(rows, rows.min(), rows.max())[1] == 60.0  # a step of 0.25 costs less than clipping it
-    low, high = least_costly(rows, rows.min(), rows.max(), np.r_[0.0, np.ones(19)])  # but nobody reads that column
+    assert least_squared_error(rows, rows.min(), rows.max())[1] == 60.0  # a step of 0.25 costs less than clipping it
+    low, high = least_squared_error(
+        rows, rows.min(), rows.max(), np.r_[0.0, np.ones(19)]
+    )  # but nobody reads that column
     assert rows.min() <= low < -2.5
     assert 2.5 < high < 20.0
 
 
 def test_behind_a_gelu_what_is_far_below_zero_is_worth_nothing():
     rows = np.random.default_rng(2).normal(-4.0, 4.0, size=(1000, 20)).astype(np.float32)
-    low, high = least_costly(rows, rows.min(), rows.max(), through=gelu)
+    low, high = least_squared_error(rows, rows.min(), rows.max(), through=gelu)
     assert -6.0 < low < -2.0 < rows.max() * 0.5 < high
     np.testing.assert_allclose(gelu(rows), tf.nn.gelu(rows), atol=1e-5)
 
@@ -146,13 +148,13 @@ def losses(model, recipe, prepared, size=64):
     folded = fold(config, model_arrays(model), size)
     samples = observed(model, folded, size).samples
     ends = {site: (min(each.low, 0.0), max(each.high, 1e-9)) for site, each in samples.items()}
-    exact = batch_logits(model, images, Batched())
+    exact = batch_logits(model, images, BatchedArithmetic())
 
     def loss(folded, ranges):
-        logits = graph(config, folded, do=Rounded(recipe, ranges))(images)["logits"][:, 0]
+        logits = graph(config, folded, do=RoundedArithmetic(recipe, ranges))(images)["logits"][:, 0]
         return float(tf.sqrt(tf.reduce_mean(tf.square(logits - exact))))
 
-    return loss(prepared.finished(folded), prepared.calibration.ranges), loss(folded, ends)
+    return loss(prepared.with_rounded(folded), prepared.calibration.ranges), loss(folded, ends)
 
 
 @pytest.mark.parametrize("recipe", ["int8-static", "int8-full"])
@@ -162,7 +164,7 @@ def test_it_holds_where_plain_ends_collapse(tiny_model, outliers, tmp_path, reci
     chosen, files = get_recipe(recipe), sorted(folder.iterdir())
     kept = []
     for model in (tiny_model, outliers):
-        prepared = prepare(model.config, model_arrays(model), chosen, (64,), files)
+        prepared = calibrate(model.config, model_arrays(model), chosen, (64,), files).prepared(chosen)
         kept.append(losses(model, chosen, prepared))
     (ours, plain), (ours_outliers, plain_outliers) = kept
     if recipe == "int8-static":  # in int8-full the tiny model's class token is a test of RSQRT's table alone
@@ -176,10 +178,10 @@ def test_the_artefact_computes_what_was_prepared(tiny_model, tmp_path):
     folder = pictures_in(tmp_path / "pictures", 16)
     convert(tiny_model, tmp_path / "x.tflite", recipe="int8-full", resolutions=[64], calibration=folder)
     config, recipe = tiny_model.config, get_recipe("int8-full")
-    prepared = prepare(config, model_arrays(tiny_model), recipe, (64,), sorted(folder.iterdir()))
-    folded = prepared.finished(fold(config, model_arrays(tiny_model), 64))
+    prepared = calibrate(config, model_arrays(tiny_model), recipe, (64,), sorted(folder.iterdir())).prepared(recipe)
+    folded = prepared.with_rounded(fold(config, model_arrays(tiny_model), 64))
     images = pictures(64, 16, seed=200)
-    simulated = graph(config, folded, do=Rounded(recipe, prepared.calibration.ranges))(images)["scores"][:, 0]
+    simulated = graph(config, folded, do=RoundedArithmetic(recipe, prepared.calibration.ranges))(images)["scores"][:, 0]
     with Model(tmp_path / "x.tflite", weight_cache=False) as artefact:
         scores = np.stack([artefact.outputs(image)["scores"] for image in images])
     assert np.abs(simulated - scores).mean() < 0.01
@@ -188,7 +190,7 @@ def test_the_artefact_computes_what_was_prepared(tiny_model, tmp_path):
 def test_pictures_bring_int4_nearer_to_float(outliers, tmp_path):
     folder = pictures_in(tmp_path / "pictures", 16)
     images = pictures(64, 32, seed=200)
-    exact = tf.nn.softmax(batch_logits(outliers, images, Batched())).numpy()
+    exact = tf.nn.softmax(batch_logits(outliers, images, BatchedArithmetic())).numpy()
     errors = []
     for calibration in (None, folder):
         convert(outliers, tmp_path / "x.tflite", recipe="int4", resolutions=[64], calibration=calibration)

@@ -13,8 +13,8 @@ from converters import convert
 from converters.graph.folded import fold, model_arrays
 from converters.graph.lowering import graph
 from converters.quantize.activations import activation, block_of, readers, roundings, word
-from converters.quantize.fake_quantization import Rounded, Simulation
-from converters.quantize.post_training import prepare
+from converters.quantize.fake_quantization import RoundedArithmetic, Simulation
+from converters.quantize.post_training import calibrate
 from converters.quantize.ranges import observe
 from converters.quantize.recipe_files import ACTIVATIONS, find_recipe, read_recipe, to_toml, with_rules, write_recipe
 from converters.quantize.recipes import OPS, OUTSIDE, RECIPES, Rule, get_recipe, sites_in
@@ -262,15 +262,16 @@ def test_rules_reach_their_blocks_and_no_others(mixed):
 def test_the_artefact_computes_what_is_simulated(tiny_model, mixed):
     """So that ranges, rounded layers and rules meet in the blocks that they are for."""
     recipe, config = read_recipe(mixed / "mixed.toml"), tiny_model.config
-    prepared = prepare(config, model_arrays(tiny_model), recipe, (64,), sorted((mixed / "pictures").iterdir()))
+    seen = calibrate(config, model_arrays(tiny_model), recipe, (64,), sorted((mixed / "pictures").iterdir()))
+    prepared = seen.prepared(recipe)
     images = np.stack([np.asarray(random_picture(300 + index, (64, 64))) for index in range(16)])
-    folded = prepared.finished(fold(config, model_arrays(tiny_model), 64))
-    simulated = graph(config, folded, do=Rounded(recipe, prepared.calibration.ranges))(images)["scores"][:, 0]
+    folded = prepared.with_rounded(fold(config, model_arrays(tiny_model), 64))
+    simulated = graph(config, folded, do=RoundedArithmetic(recipe, prepared.calibration.ranges))(images)["scores"][:, 0]
     with Model(mixed / "x.tflite", weight_cache=False) as model:
         scores = np.stack([model.outputs(image)["scores"] for image in images])
     assert np.abs(simulated - scores).mean() < 0.01
-    assert prepared.rounded.blocks[1].expand is prepared.equal.blocks[1].expand  # float: nothing to round for
-    assert prepared.rounded.blocks[0].expand is not prepared.equal.blocks[0].expand
+    assert prepared.rounded.blocks[1].expand is prepared.equalized.blocks[1].expand  # float: nothing to round for
+    assert prepared.rounded.blocks[0].expand is not prepared.equalized.blocks[0].expand
 
 
 def test_the_artefact_tells_what_it_is(mixed, run):

@@ -6,18 +6,23 @@ import io
 import re
 import warnings
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from edgevit.latency.comparison import Comparison
 from edgevit.latency.profile import Profile
 from edgevit.report.accuracies import Accuracies, Score, Series
-from edgevit.report.charts.canvas import DARK, ROLES, png, svg
+from edgevit.report.charts.canvas import DARK, NARROW, ROLES, WIDE, png, svg
 from edgevit.report.charts.curve_charts import accuracy_figure, combined_figure, curve_figure
-from edgevit_runtime.resolution import Resolution
+from edgevit.report.charts.overlay_charts import latency_overlay, memory_figure
+from edgevit_runtime.resolution import Resolution, as_resolution
+from support.profiles import MIXED_MS
 
 Measured = Callable[[dict[int, float]], Profile]
 
@@ -114,3 +119,50 @@ def test_what_the_font_lacks_is_left_out_of_names(measured: Measured, deit_tiny_
 def test_roles_are_the_same_by_day_and_night_and_apart() -> None:
     assert set(DARK) == set(ROLES)
     assert len(set(ROLES.values())) == len(ROLES)
+
+
+def mixed_accuracies() -> Accuracies:
+    scores = tuple(Score(as_resolution(each), 0.6 + 0.002 * ms, None) for each, ms in MIXED_MS.items())
+    return Accuracies((Series("out/deit_tiny.tflite", "pictures", 100, 0, tuple(sorted(scores, key=by_size))),))
+
+
+def by_size(score: Score) -> Resolution:
+    return score.resolution
+
+
+def test_rectangles_have_a_place_and_a_name(measured: Callable[[Mapping[Any, float]], Profile]) -> None:
+    """In the curve by their tokens, else at the square of as many pixels; of one size both stand at one tick."""
+    profile = measured(MIXED_MS).within(12.5)
+    axes = curve_figure(profile).axes[0]
+    above = {round(tick): label.get_text() for tick, label in zip(*_ticks(axes.child_axes[0]), strict=True)}
+    assert above == {37: "96", 65: "", 129: "256x128", 197: "", 241: "192x320\n320x192", 961: "640x384"}
+    (drawn,) = [line for line in axes.get_lines() if line.get_label().startswith("largest under")]
+    assert (drawn.get_label(), list(drawn.get_xdata())) == ("largest under 12.5 ms: 320x192, 10.9 ms", [241])
+    accuracy = accuracy_figure((profile,), mixed_accuracies()).axes[0]
+    places = {label.get_text(): tick for tick, label in zip(*_ticks(accuracy), strict=True)}
+    assert places["192x320\n320x192"] == pytest.approx(247.87, abs=0.01)
+    assert places["96"] == 96
+    assert accuracy.get_xlabel() == "resolution, at the square of as many pixels"
+    (line,) = [each for each in accuracy.get_lines() if each.get_marker() == "s"]
+    assert list(line.get_xdata()) == pytest.approx([96, 128, 181.02, 224, 247.87, 247.87, 495.74], abs=0.01)
+
+
+def _ticks(axes: Any) -> tuple[list[float], list[Any]]:
+    return list(axes.get_xticks()), list(axes.get_xticklabels())
+
+
+@pytest.mark.parametrize("width", [NARROW, WIDE])
+def test_names_of_rectangles_do_not_touch(measured: Callable[[Mapping[Any, float]], Profile], width: float) -> None:
+    profile, slow = measured(MIXED_MS), measured({each: 2.0 * ms for each, ms in MIXED_MS.items()})
+    together = Comparison((profile, replace(slow, recipe="float32")))
+    drawn = [
+        curve_figure(profile, width), accuracy_figure((profile,), mixed_accuracies(), width),
+        latency_overlay(together, width), memory_figure(together, width),
+    ]  # fmt: skip
+    for figure in drawn:
+        png(figure, dots_per_inch=100)
+        for axes in (figure.axes[0], *figure.axes[0].child_axes):
+            boxes = [each.get_window_extent() for each in axes.get_xticklabels() if each.get_text()]
+            boxes.sort(key=lambda box: box.x0)
+            assert len(boxes) >= 3
+            assert all(left.x1 < right.x0 for left, right in pairwise(boxes))

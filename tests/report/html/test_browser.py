@@ -7,9 +7,10 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from edgevit.latency.sustained_run import Sustained, SustainedSample
 from edgevit.report.accuracies import Accuracies, Score, Series
 from edgevit.report.html.page import render
 from edgevit_runtime.resolution import Resolution
+from support.profiles import MIXED_MS
 from support.waiting import LIMIT_S
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -47,7 +49,7 @@ def page(tmp_path: Path, measured: Callable[[dict[int, float]], Profile], deit_t
     slow = replace(
         slow,
         points=tuple(replace(point, ops_ms=spent) for point in slow.points),
-        sustained=Sustained(224, 1, 60.0, 4000, 12.0, 18.0, 0.33, 20.0, trace),
+        sustained=Sustained(Resolution(224), 1, 60.0, 4000, 12.0, 18.0, 0.33, 20.0, trace),
     )
     fast = replace(measured({each: 0.5 * ms for each, ms in deit_tiny_ms.items()}), device={"model": "A faster one"})
     scores = tuple(Score(Resolution(each), min(0.8, each / 400), None) for each in deit_tiny_ms)
@@ -194,3 +196,15 @@ def test_readable_at_every_width(page: Path, tmp_path: Path, width: int) -> None
         inside = image.convert("L").crop((0, 0, width, 1600))
     low, high = inside.getextrema()
     assert (low < 80, high) == (True, 255)  # it was drawn
+
+
+def test_rectangles_under_the_slider(tmp_path: Path, measured: Callable[[Mapping[Any, float]], Profile]) -> None:
+    """Of as many tokens the faster one, as the page says without a script; the row and the big word follow."""
+    path = tmp_path / "report.html"
+    path.write_text(render(measured(MIXED_MS).within(12.5), Accuracies()), encoding="utf-8")
+    for budget, chosen in ((12.5, "320x192"), (11.0, "320x192"), (7.0, "256x128"), (3.0, "96"), (200, "640x384")):
+        moved = chromium(tmp_path, f"{path.as_uri()}#budget={budget}", "--dump-dom")
+        assert shown(moved) == [(chosen, f"is the largest resolution under {budget:g} ms")]
+        rows = re.findall(r'<tr data-series="0" data-resolution="(\w+)"[^>]*?class="chosen"', moved)
+        assert rows == [chosen]
+        assert ('class="big long"' in moved) == (len(chosen) > 5)

@@ -6,9 +6,10 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
@@ -16,8 +17,8 @@ from edgevit.latency.measuring_conditions import Doubt
 from edgevit.latency.profile import Profile
 from edgevit.report.accuracies import Accuracies, Agreement, Score, Series
 from edgevit.report.html.page import render
-from edgevit_runtime.resolution import Resolution
-from support.profiles import cnn_profile
+from edgevit_runtime.resolution import Resolution, as_resolution
+from support.profiles import MIXED_MS, cnn_profile
 
 Measured = Callable[[dict[int, float]], Profile]
 
@@ -306,3 +307,23 @@ def test_marks_are_explained_side_by_side(measured: Measured, deit_tiny_ms: dict
     assert "? doubtful, the device was not as it should be. ~ not settled in the time given." in said
     (said,) = re.findall(caption, render([profile, replace(profile, recipe="float32")], Accuracies()))
     assert "doubtful" not in said
+
+
+def test_rectangles_in_a_report(measured: Callable[[Mapping[Any, float]], Profile]) -> None:
+    """Table, headline, accuracy and the slider's state say WxH; of as many tokens the faster is recommended."""
+    profile = measured(MIXED_MS).within(12.5).predicting(["512x160"])
+    top1 = {"320x192": 0.71, "192x320": 0.74, 224: 0.7}
+    scores = tuple(Score(as_resolution(each), share, None) for each, share in top1.items())
+    whole = render(profile, Accuracies((Series("out/deit_tiny.tflite", "val", 1300, 0, scores),)))
+    page = Text(whole)
+    assert "320x192 is the largest resolution under 12.5 ms 10.9 ms median" in page.text
+    assert "192x320 takes 12.0 ms and is more accurate: 74.0 % ± 2.4" in page.text
+    assert "Top-1 accuracy there: 71.0 % ± 2.5 on 1300 pictures." in page.text
+    assert "Predicted at 512x160 (N = 321)" in page.text
+    assert "N = (W / P)(H / P) + 1 tokens" in page.text
+    assert '<div class="big long" style="flex: 0 0 auto">320x192</div>' in whole
+    assert '<tr data-series="0" data-resolution="320x192" data-median="10.95" class="chosen">' in whole
+    state = json.loads(re.search(r'id="state">(.*?)</script>', whole, re.DOTALL)[1])  # type: ignore[index]
+    points = {point["resolution"]: (point["tokens"], point["top1"]) for point in state["series"][0]["points"]}
+    assert points["192x320"] == (241, 0.74)
+    assert points["224"] == (197, 0.7)

@@ -59,9 +59,9 @@ def test_classify_json_is_one_object_a_line(edgevit_run, tiny_tflite, picture, t
     lines = [json.loads(line) for line in out.splitlines()]
     assert code == 1
     assert [set(line) for line in lines] == [
-        {"file", "resolution", "latency_ms", "top"},
+        {"file", "resolution", "width", "height", "latency_ms", "top"},
         {"file", "error"},
-        {"file", "resolution", "latency_ms", "top"},
+        {"file", "resolution", "width", "height", "latency_ms", "top"},
     ]
     assert lines[0]["resolution"] == 96
     assert set(lines[0]["top"][0]) == {"index", "label", "score"}
@@ -100,7 +100,8 @@ def test_options_may_stand_among_the_words(edgevit_run, tiny_tflite, picture, tm
 def test_info(edgevit_run, tiny_tflite):
     code, out, _ = edgevit_run("info", tiny_tflite)
     assert code == 0
-    assert "32, 48, 64, 80, 96 (default 64)" in out
+    assert "at 32, 48, 64, 80, 96; squash, uint8 RGB" in out
+    assert "default        64 px" in out
     code, out, _ = edgevit_run("info", tiny_tflite, "--json")
     assert json.loads(out)["recipe"] == "int8"
 
@@ -155,7 +156,10 @@ BAD = [
     (["classify", "{model}", "{picture}", "--threads", "0"], "edgevit-run: threads must be 1 or more, not 0"),
     (["classify", "{picture}", "{picture}"], "p.jpg: not a TFLite file"),
     (["profile", "{model}", "--seconds", "0"], "edgevit-run: --seconds must be above 0"),
-    (["profile", "{model}", "--resolutions", "big"], "edgevit-run: resolutions are whole numbers"),
+    (
+        ["profile", "{model}", "--resolutions", "big"],
+        "edgevit-run: a resolution is a whole number of pixels or WIDTHxHEIGHT",
+    ),
     (["self-test", "{model}", "--backend", "gpu"], "edgevit-run: unknown backend 'gpu'"),
 ]
 

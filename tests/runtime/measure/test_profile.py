@@ -10,6 +10,7 @@ import pytest
 from edgevit_runtime import EdgeViTError, Model
 from edgevit_runtime.cli import main
 from edgevit_runtime.measure.profile import MeasurementPlan, measure
+from support.sample_pictures import random_picture
 from support.simulated_machines import PI_4, lay_out
 
 
@@ -111,3 +112,48 @@ def test_wrong_options(profile, args, message):
     assert (code, out) == (1, "")
     assert message in err
     assert err.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def mixed_tflite(tiny_model, tmp_path_factory):
+    """Squares and rectangles in one artefact."""
+    from converters import convert
+
+    path = tmp_path_factory.mktemp("mixed") / "mixed.tflite"
+    convert(tiny_model, path, recipe="float32", resolutions=(32, "64x32", "32x64", 64, "96x64"))
+    return path
+
+
+def test_rectangles(mixed_tflite):
+    with Model(mixed_tflite, weight_cache=False) as model:
+        plan = MeasurementPlan(["96x64", "64x32", (32, 64)], seconds=0.1, sustained_s=0.6, sustained_at="64x32")
+        document = measure([model], plan)
+    sizes = [(each["resolution"], each["width"], each["height"], each["tokens"]) for each in document["points"]]
+    assert sizes == [("32x64", 32, 64, 9), ("64x32", 64, 32, 9), ("96x64", 96, 64, 25)]
+    assert all(each["latency_ms"]["runs"] > 0 and each["peak_rss_bytes"] > 0 for each in document["points"])
+    assert document["points"][0]["macs"] == document["points"][1]["macs"]
+    assert (document["sustained"]["resolution"], document["sustained"]["height"]) == ("64x32", 32)
+
+
+def test_rectangles_as_a_table(mixed_tflite, capsys, monkeypatch):
+    monkeypatch.setattr(main, "silence_exit", lambda: None)
+    words = ["profile", str(mixed_tflite), "--seconds", "0.1", "--resolutions", "64,96x64", "--ops"]
+    with pytest.raises(SystemExit) as stop:
+        main.main(words)
+    out = capsys.readouterr().out
+    assert not stop.value.code
+    lines = [line for line in out.splitlines() if line.startswith(("        64 ", "     96x64 "))]
+    assert len(lines) == 4  # of latencies, and of operators
+
+
+def test_a_budget_over_rectangles(mixed_tflite, tmp_path, monkeypatch):
+    """Of 64x32 and 32x64 one is ever chosen; what was measured is kept by the resolutions' names."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with Model(mixed_tflite, budget_ms=1000.0) as model:
+        assert str(model.classify(random_picture(1)).resolution) == "96x64"
+    (kept,) = (tmp_path / "edgevit").glob("*.latency.json")
+    assert set(json.loads(kept.read_text())) == {"32", "32x64", "64x32", "64", "96x64"}
+    before = kept.stat().st_mtime_ns
+    with Model(mixed_tflite, budget_ms=1000.0) as model:
+        assert str(model.classify(random_picture(1)).resolution) == "96x64"
+    assert kept.stat().st_mtime_ns == before

@@ -92,7 +92,13 @@ def test_metrics(serving):
     [
         ("POST", "/classify", b"nonsense", 400, "no picture of a kind that Pillow knows"),
         ("POST", "/classify?resolution=100", file_of(1), 400, "the artefact has no resolution 100"),
-        ("POST", "/classify?resolution=big", file_of(1), 400, "the query takes resolution=PIXELS and top=COUNT"),
+        (
+            "POST",
+            "/classify?resolution=big",
+            file_of(1),
+            400,
+            "a resolution is a whole number of pixels or WIDTHxHEIGHT",
+        ),
         ("POST", "/classify?what=1", file_of(1), 400, "the query takes"),
         ("POST", "/classify?top=0", file_of(1), 400, "top must be 1 or more, not 0"),
         ("POST", "/classify", b"x" * 200_000, 413, "200000 bytes, more than 100000"),

@@ -224,7 +224,7 @@ def _run_look(options: argparse.Namespace, open_model: Callable[..., Any]) -> in
     print(f"{name}  ({found.resolution} px, {found.latency_ms:.1f} ms; {which})")
     print("\n".join(shades(attention)))
     if options.draw:
-        draw_look(pixels, attention, found, options.draw)
+        draw_look(options.draw, pixels, attention, found.resolution, found.policy)
         print(f"drawn to {options.draw}")
     return 0
 

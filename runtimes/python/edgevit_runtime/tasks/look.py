@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from edgevit_runtime.errors import EdgeViTError
 from edgevit_runtime.preprocess.fitting import fitting_of
-
-if TYPE_CHECKING:
-    from edgevit_runtime.tasks.features import PictureFeatures
+from edgevit_runtime.resolution import Resolution
 
 Array = np.ndarray[Any, Any]
 
@@ -26,13 +24,16 @@ def shades(attention: Array) -> list[str]:
     return ["".join(2 * SHADES[step] for step in row).rstrip() for row in steps]
 
 
-def overlay(pixels: Array, attention: Array, found: PictureFeatures) -> Array:
-    """The picture, uint8 [height, width, 3], with what the model looks at in red; what it never saw stays dark."""
+def overlay(pixels: Array, attention: Array, resolution: Resolution, policy: str) -> Array:
+    """The picture, uint8 [height, width, 3], with what the model looks at in red; what it never saw stays dark.
+
+    policy: how it was fitted to the resolution.
+    """
     from PIL import Image
 
     height, width = pixels.shape[:2]
-    fitting = fitting_of((width, height), found.resolution, found.policy)
-    corners = fitting.to_picture([(0.0, 0.0), (found.resolution.width, found.resolution.height)])
+    fitting = fitting_of((width, height), resolution, policy)
+    corners = fitting.to_picture([(0.0, 0.0), (resolution.width, resolution.height)])
     (left, top), (right, bottom) = corners.tolist()
     # Each pixel's place among the patches, in pixels of a picture with one pixel a patch.
     mask = Image.fromarray((_relative(attention) * 255.0).round().astype(np.uint8))
@@ -52,14 +53,14 @@ def overlay(pixels: Array, attention: Array, found: PictureFeatures) -> Array:
     return dimmed.round().clip(0, 255).astype(np.uint8)
 
 
-def draw_look(pixels: Array, attention: Array, found: PictureFeatures, path: str) -> None:
+def draw_look(path: str, pixels: Array, attention: Array, resolution: Resolution, policy: str) -> None:
     """Writes the overlay to a picture file. Raises `EdgeViTError` where it cannot."""
     try:
         from PIL import Image
     except ImportError:
         raise EdgeViTError("drawing needs Pillow: `pip install 'edgevit-runtime[pictures]'`") from None
     try:
-        Image.fromarray(overlay(pixels, attention, found)).save(path)
+        Image.fromarray(overlay(pixels, attention, resolution, policy)).save(path)
     except (OSError, ValueError) as error:
         raise EdgeViTError(f"cannot write {path}: {error}") from error
 

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from edgevit_runtime.verify import window_shapes
 from edgevit_runtime.verify.flatbuffer import DamagedError
+from edgevit_runtime.verify.window_shapes import Shape
 
-Shape = window_shapes.Shape
 FLOAT, HALF, INT32, UINT8 = "float32", "float16", "int32", "uint8"
 INT4, INT8, INT16, INT64 = "int4", "int8", "int16", "int64"
 ACTIVATIONS = (0, 1, 3)  # none, RELU, RELU6

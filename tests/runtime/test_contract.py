@@ -1,0 +1,143 @@
+"""What `convert` writes is what the contract's schema says, and the schema refuses what the reader refuses."""
+
+import copy
+import json
+import warnings
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from edgevit_runtime.errors import ArtefactError
+from edgevit_runtime.manifest import parse_manifest, read_manifest
+
+SCHEMA = Path(__file__).resolve().parents[2] / "runtimes" / "contract" / "manifest.schema.json"
+
+
+@pytest.fixture(scope="module")
+def validator():
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+@pytest.mark.parametrize("recipe", ["float32", "int8", "int8-static", "int4", "int8-full"])
+def test_every_recipes_manifest(validator, artefact, recipe):
+    validator.validate(dict(read_manifest(artefact(recipe)).raw))
+
+
+def test_a_model_of_others(validator, cnn_artefact):
+    validator.validate(dict(read_manifest(cnn_artefact("float32")).raw))
+
+
+def set_at(raw, path, value):
+    *place, last = path
+    for key in place:
+        raw = raw[key]
+    if value is None:
+        del raw[last]
+    else:
+        raw[last] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("schema_version",), [1, 0]),
+        (("tasks",), {}),
+        (("tasks", "classify", "classes"), 0),
+        (("tasks", "classify", "scores"), "maximum"),
+        (("tasks", "classify", "labels"), None),
+        (("signatures", 0, "resolution"), "32X48"),
+        (("signatures", 0, "resolution"), 0),
+        (("signatures", 0, "outputs", 0, "shape"), ["four"]),
+        (("signatures", 0, "preprocessing", "policy"), "stretch"),
+        (("signatures", 0, "preprocessing", "fill"), [0, 0, 256]),
+        (("signatures", 0, "self_test"), None),
+        (("default_resolution",), "big"),
+    ],
+)
+def test_both_refuse(validator, tiny_tflite, path, value):
+    raw = copy.deepcopy(dict(read_manifest(tiny_tflite).raw))
+    set_at(raw, path, value)
+    assert not validator.is_valid(raw)
+    with pytest.raises(ArtefactError):
+        parse_manifest(json.dumps(raw).encode())
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("signatures", 0, "name"), "classify_33"),
+        (("signatures", 0, "input", "shape"), [1, 64, 32, 3]),
+        (("default_resolution",), 33),
+        (("tasks", "classify", "classes"), 5),
+        (("signatures", 1, "name"), "classify_32"),
+    ],
+)
+def test_what_no_schema_can_say_the_reader_refuses(tiny_tflite, path, value):
+    raw = copy.deepcopy(dict(read_manifest(tiny_tflite).raw))
+    set_at(raw, path, value)
+    with pytest.raises(ArtefactError):
+        parse_manifest(json.dumps(raw).encode())
+
+
+def test_a_newer_minor_version_may_say_more(validator, tiny_tflite):
+    raw = {**dict(read_manifest(tiny_tflite).raw), "schema_version": [2, 7], "novelty": {"a": 1}}
+    validator.validate(raw)
+    assert parse_manifest(json.dumps(raw).encode()).tasks["classify"].classes == 4
+
+
+CONTRACT = SCHEMA.parent
+
+
+def test_a_budget_chooses_as_the_traces_say():
+    from edgevit_runtime.adaptive_resolution import Budget
+    from edgevit_runtime.resolution import as_resolution
+
+    vectors = json.loads((CONTRACT / "vectors" / "budget.json").read_text(encoding="utf-8"))
+    medians_ms = {as_resolution(key): value for key, value in vectors["medians_ms"].items()}
+    chosen = set()
+    for trace in vectors["traces"]:
+        now = [0.0]
+        budget = Budget(trace["budget_ms"], medians_ms, lambda now=now: now[0])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for number, (seconds, resolution, latency_ms, met) in enumerate(trace["steps"]):
+                assert str(budget.resolution) == resolution, (trace["name"], number)
+                now[0] = seconds
+                budget.record(budget.resolution, latency_ms)
+                assert budget.met is met, (trace["name"], number)
+                chosen.add(resolution)
+    assert len(chosen) > 3
+
+
+def test_damaged_files_are_refused():
+    from edgevit_runtime.manifest import find_manifest
+    from edgevit_runtime.verify.verifier import verify
+
+    vectors = json.loads((CONTRACT / "vectors" / "damage.json").read_text(encoding="utf-8"))
+    sealed = (CONTRACT / vectors["golden"]).read_bytes()
+    assert len(sealed) == vectors["sealed_bytes"]
+    whole = bytearray(sealed[: read_manifest(CONTRACT / vectors["golden"]).size_bytes])
+
+    def patched(content, patches):
+        content = bytearray(content)
+        for at, text in patches:
+            content[at : at + len(text) // 2] = bytes.fromhex(text)
+        return bytes(content)
+
+    def read(content):
+        with memoryview(content) as data:
+            manifest = parse_manifest(find_manifest(data) or b"")
+            if len(content) < manifest.size_bytes:
+                raise ArtefactError("truncated")
+            verify(data, manifest)
+
+    whole = patched(whole, vectors["unseal"])
+    read(whole)  # in order
+    assert len(vectors["cases"]) > 50
+    for case in vectors["cases"]:
+        content = whole[: case["length"]] if "length" in case else patched(whole, case["patches"])
+        with pytest.raises(ArtefactError):
+            read(content)
