@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 
 import edgevit
 from edgevit.errors import ConfigError, DataError, OptionError, ResolutionError
-from support.foreign_checkpoints import to_timm
+from support.foreign_checkpoints import to_timm, to_transformers, transformers_config, write_json
 from support.sample_pictures import LABELS, LADDER, pictures_in
 
 
@@ -143,7 +143,8 @@ def test_evaluate(tiny_keras, tiny_tflite, class_folder):
 
 
 def test_import_(tiny_model, tmp_path):
-    save_file(to_timm(tiny_model), tmp_path / "model.safetensors")
+    save_file(to_transformers(to_timm(tiny_model), "vit.", "vit"), tmp_path / "model.safetensors")
+    write_json(tmp_path / "config.json", transformers_config(tiny_model))
     notes = []
     document = edgevit.import_(
         tmp_path / "model.safetensors", tmp_path / "x.keras", variant="custom", labels=LABELS, on_note=notes.append
