@@ -1,7 +1,7 @@
 """An artefact of the past: whatever changes, files that users have must go on working.
 
-tests/golden/dials-int8.tflite is a vit-nano that `make demo` trained (our own weights, synthetic dials), two
-resolutions, manifest schema 1.0.
+runtimes/contract/golden/dials-int8.tflite is a vit-nano that `make demo` trained (our own weights, synthetic dials),
+at two resolutions, manifest schema 2.0.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ import pytest
 from edgevit.data.dials import LABELS, dial_set
 from edgevit_runtime import Model
 
-GOLDEN = Path(__file__).parent / "golden" / "dials-int8.tflite"
+GOLDEN = Path(__file__).resolve().parents[1] / "runtimes" / "contract" / "golden" / "dials-int8.tflite"
 
 
 @pytest.mark.parametrize("backend", ["compiled", "interpreter"])

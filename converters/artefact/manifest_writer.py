@@ -74,11 +74,13 @@ def signature_entry(
 
 
 def default_resolution(config: Config, resolutions: Sequence[Resolution]) -> Resolution:
-    """The resolution the model was made for if the ladder holds it, otherwise the nearest to it, in pixels."""
+    """The resolution the model was made for if the ladder holds it, otherwise the nearest to it."""
     base = config.base_resolution
-    if base in resolutions:
-        return base
-    return min(sorted(resolutions, reverse=True), key=lambda each: abs(each.pixels - base.pixels))
+
+    def distance(each: Resolution) -> int:
+        return abs(each.width - base.width) + abs(each.height - base.height)
+
+    return min(sorted(resolutions, reverse=True), key=distance)
 
 
 def manifest_bytes(

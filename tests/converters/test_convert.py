@@ -22,7 +22,7 @@ def test_recipe_end_to_end(artefact, tiny_model, recipe):
     path = artefact(recipe)
     manifest = read_manifest(path)
     assert manifest.resolutions == LADDER
-    assert manifest.labels == LABELS
+    assert manifest.tasks["classify"].labels == LABELS
     assert manifest.default_resolution == 64
     if RECIPES[recipe].for_cpu:
         assert {signature.partitions for signature in manifest.signatures} == {1}
@@ -87,7 +87,7 @@ def test_same_model_same_bytes(tiny_model, artefact, tiny_keras, tmp_path):
 def test_inspection_is_the_contract(tiny_tflite):
     inspection = inspect(tiny_tflite)
     assert inspection["schema"] == "edgevit.inspection/1"
-    assert inspection["labels"] == 4
+    assert inspection["tasks"] == {"classify": "4 classes  ash, birch, cedar, elm"}
     assert inspection["recipe"] == "int8"
     assert inspection["size_bytes"] == tiny_tflite.stat().st_size
     assert len(inspection["sha256"]) == 64
@@ -124,8 +124,8 @@ def test_inspect_refuses_what_was_changed(run, tiny_tflite, tmp_path):
 def test_given_labels_and_resize_replace_the_models(tiny_model, tmp_path):
     path = tmp_path / "x.tflite"
     convert(tiny_model, path, resolutions=[32], labels=["a", "b", "c", "d"], resize="crop:0.9")
-    assert read_manifest(path).labels == ("a", "b", "c", "d")
-    assert read_manifest(path).resize == "crop:0.9"
+    assert read_manifest(path).tasks["classify"].labels == ("a", "b", "c", "d")
+    assert {each.preprocessing.policy for each in read_manifest(path).signatures} == {"crop:0.9"}
 
 
 REFUSED = [
@@ -192,7 +192,7 @@ def test_nan_weights_are_refused(tiny_config, tmp_path):
 
 def test_a_graph_that_computes_something_else_is_caught(tiny_model, tmp_path, monkeypatch):
     """The check against the Keras model sees a wrong fold; the old file stays as it was."""
-    from converters import convert as module
+    from converters import conversion as module
 
     path = tmp_path / "x.tflite"
     path.write_bytes(b"what was there before")

@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 
 from support import adb_phones, ssh_servers
+from support.profiles import answer, deit_tiny_ms, measured
+
+__all__ = ["answer", "deit_tiny_ms", "measured"]
 
 
 @pytest.fixture(scope="session")

@@ -156,7 +156,8 @@ def to_keras_hub(folder: Path, arrays: State, model: Any) -> None:
                 body[f"layers/vi_t_encoder/encoder_layers/{block}/{path}/vars/{numbers[last]}"] = value
     config = model.config
     backbone = {
-        "image_shape": [config.base_resolution.height, config.base_resolution.width, 3], "patch_size": [config.patch, config.patch],
+        "image_shape": [config.base_resolution.height, config.base_resolution.width, 3],
+        "patch_size": [config.patch, config.patch],
         "num_layers": config.depth, "num_heads": config.heads, "hidden_dim": config.width, "mlp_dim": config.mlp_width,
         "layer_norm_epsilon": config.layer_norm_epsilon, "use_mha_bias": True, "use_mlp_bias": True,
         "use_class_token": True, "use_patch_bias": True,

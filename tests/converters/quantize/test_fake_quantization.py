@@ -132,7 +132,7 @@ def test_the_artefact_has_the_simulations_weights(tuned, recipe):
     """Folded in float32 and rounded in TensorFlow, they are what float64 and ai-edge-quantizer made of them."""
     model, _, path = tuned(recipe)
     folded = fold(model.config, model_arrays(model), SIZES[0], tf.float32)
-    expected = {"patches": folded.patches, "block0/attention/qkv": folded.blocks[0].qkv, "logits": folded.head}
+    expected = {"patches": folded.patches, "block0/attention/qkv": folded.blocks[0].qkv, **folded.head_layers}
     expected |= {"block1/expand": folded.blocks[1].expand, "block2/contract": folded.blocks[2].contract}
     found = {}
     for name, _, scales, zero_point, integers in integer_tensors(path, 0):

@@ -19,7 +19,7 @@ from edgevit_runtime.verify.integrity import file_sha256
 from support.sample_pictures import random_picture
 from support.waiting import LIMIT_S, until
 
-GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "dials-int8.tflite"
+GOLDEN = Path(__file__).resolve().parents[3] / "runtimes" / "contract" / "golden" / "dials-int8.tflite"
 pytestmark = pytest.mark.adb
 
 

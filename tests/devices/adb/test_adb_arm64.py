@@ -12,7 +12,7 @@ import pytest
 
 from support import adb_phones
 
-GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "dials-int8.tflite"
+GOLDEN = Path(__file__).resolve().parents[3] / "runtimes" / "contract" / "golden" / "dials-int8.tflite"
 pytestmark = [pytest.mark.adb, pytest.mark.arm64, pytest.mark.slow]
 
 

@@ -30,7 +30,7 @@ from support.sample_pictures import random_picture
 from support.waiting import LIMIT_S, free_port, until
 
 ROOT = Path(__file__).resolve().parents[3]
-GOLDEN = ROOT / "tests" / "golden" / "dials-int8.tflite"
+GOLDEN = ROOT / "runtimes" / "contract" / "golden" / "dials-int8.tflite"
 pytestmark = pytest.mark.ssh
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "dials-int8.tflite"
+GOLDEN = Path(__file__).resolve().parents[3] / "runtimes" / "contract" / "golden" / "dials-int8.tflite"
 pytestmark = [pytest.mark.ssh, pytest.mark.arm64, pytest.mark.slow]
 
 
