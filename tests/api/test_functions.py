@@ -14,6 +14,25 @@ from support.foreign_checkpoints import to_timm, to_transformers, transformers_c
 from support.sample_pictures import LABELS, LADDER, pictures_in
 
 
+class Listener:
+    """Of a training run."""
+
+    def __init__(self):
+        self.notes, self.steps, self.epochs = [], [], []
+
+    def note(self, line):
+        self.notes.append(line)
+
+    def data(self, counts, labels):
+        self.counts = counts
+
+    def step(self, done, total, loss, images_per_s):
+        self.steps.append((done, total))
+
+    def epoch(self, epochs, total):
+        self.epochs.append((epochs[-1].number, total))
+
+
 @pytest.fixture(autouse=True)
 def silent(capfd, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -156,50 +175,39 @@ def test_import_(tiny_model, tmp_path):
         edgevit.import_(tmp_path / "model.safetensors", tmp_path / "x.keras", classes=-1)
 
 
-def test_train(tmp_path):
-    class Listener:
-        def __init__(self):
-            self.notes, self.steps, self.epochs = [], [], []
-
-        def note(self, line):
-            self.notes.append(line)
-
-        def data(self, counts, labels):
-            self.counts = counts
-
-        def step(self, done, total, loss, images_per_s):
-            self.steps.append((done, total))
-
-        def epoch(self, epochs, total):
-            self.epochs.append((epochs[-1].number, total))
-
+def test_train(tiny_keras, class_folder, tmp_path):
     listener = Listener()
     document = edgevit.train(
-        "synthetic",
+        class_folder,
         tmp_path / "x.keras",
-        variant="vit-nano",
+        from_=tiny_keras,
         resolutions=[32, "48x32"],
-        pictures=64,
         epochs=1,
-        batch=32,
+        batch=4,
         seed=3,
+        freeze=True,
+        val_share=0.34,
         tensorboard=True,
         listener=listener,
     )
     assert document["schema"] == "edgevit.training/1"
-    assert (document["spec"]["epochs"], document["spec"]["batch"], document["spec"]["seed"]) == (1, 32, 3)
+    told = {name: document["spec"][name] for name in ("epochs", "batch", "seed", "freeze", "start")}
+    assert told == {"epochs": 1, "batch": 4, "seed": 3, "freeze": True, "start": str(tiny_keras)}
     assert [each["resolution"] for each in document["results"]] == [32, "48x32"]
     assert listener.epochs == [(1, 1)]
-    assert listener.counts.sum() == 64
+    assert listener.counts.sum() == document["images"]["train"] == 8
+    assert listener.steps[-1] == (2, 2)
     assert {"history.csv", "summary.json", "tensorboard"} <= {each.name for each in (tmp_path / "x.run").iterdir()}
-    # From there, without a listener.
-    again = edgevit.train(
-        "synthetic", tmp_path / "y.keras", from_=tmp_path / "x.keras", pictures=40, epochs=1, freeze=True
+    assert edgevit.inspect(tmp_path / "x.keras")["config"]["ladder"] == (32, "48x32")
+
+
+def test_train_tells_nobody(tiny_keras, class_folder, tmp_path):
+    document = edgevit.train(
+        str(class_folder), tmp_path / "x.keras", from_=tiny_keras, resolutions="32", epochs=1, freeze=True
     )
-    assert again["spec"]["start"] == str(tmp_path / "x.keras")
-    assert again["spec"]["freeze"] is True
+    assert len(document["epochs"]) == 1
     with pytest.raises(ConfigError, match="brings its own variant"):
-        edgevit.train("synthetic", tmp_path / "z.keras", from_=tmp_path / "x.keras", variant="vit-nano")
+        edgevit.train("synthetic", tmp_path / "z.keras", from_=tiny_keras, variant="vit-nano")
 
 
 def test_profile(tiny_tflite, tmp_path):
@@ -309,14 +317,19 @@ def test_to_import_loads_nothing_heavy(tmp_path):
     assert fresh(code, str(tmp_path)) == ("[] True\n", "")
 
 
-def test_nothing_is_printed(tiny_keras, tmp_path):
+def test_nothing_is_printed(tiny_keras, class_folder, tmp_path):
+    """Neither TensorFlow's log nor LiteRT's, at the start or at the end."""
     code = (
         "import edgevit, sys\n"
-        "edgevit.convert(sys.argv[1], sys.argv[2], resolutions=[32], recipe='int8')\n"
-        "edgevit.inspect(sys.argv[1]), edgevit.inspect(sys.argv[2])\n"
+        "model, artefact, one, pictures = sys.argv[1:5]\n"
+        "edgevit.convert(model, artefact, resolutions=[32, 48], recipe='int8')\n"
+        "edgevit.extract(artefact, one, 32)\n"
+        "edgevit.inspect(model), edgevit.inspect(one)\n"
+        "edgevit.evaluate(model, pictures, against=one, resolutions=[32], limit=2)\n"
     )
-    assert fresh(code, str(tiny_keras), str(tmp_path / "x.tflite"), str(tmp_path)) == ("", "")
-    assert (tmp_path / "x.tflite").is_file()
+    paths = tiny_keras, tmp_path / "x.tflite", tmp_path / "one.tflite", class_folder, tmp_path
+    assert fresh(code, *map(str, paths)) == ("", "")
+    assert (tmp_path / "one.tflite").is_file()
 
 
 def test_every_name_is_there():
