@@ -11,10 +11,13 @@ PACKAGES = (ROOT / "edgevit", ROOT / "converters", ROOT / "runtimes" / "python" 
 # the graph and to the runtime. A file there has the name that its counterpart has.
 MIRRORED = {"tasks", "heads", "attention"}
 
+OF_COMMANDS = {ROOT / "edgevit" / "cli", ROOT / "edgevit" / "api"}
+
 # Files that have a name twice because they are the same thing on two sides, and what it is.
 SAME_THING = {
     "__main__": "python -m",
     "main": "the command line's entry",
+    "version": "of each of the two packages",
     "errors": "the error tree, whose root is the runtime's",
     "positions": "learned positions: the Keras layer, and the graph's",
     "profile": "the document edgevit.profile: the runtime writes it, the host reads it",
@@ -59,8 +62,8 @@ def test_classes_and_types():
 def test_files():
     found = defaultdict(list)
     for path in sources():
-        # A command's file has the name of what it prints.
-        if path.stem != "__init__" and path.parent != ROOT / "edgevit" / "cli":
+        # The file of a command, and of its function, has the name of what comes out of it.
+        if path.stem != "__init__" and path.parent not in OF_COMMANDS:
             found[path.stem].append(path)
     twice = {
         stem: [str(path.relative_to(ROOT)) for path in paths]

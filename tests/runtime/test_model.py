@@ -14,7 +14,7 @@ from edgevit_runtime.engines.interpreters import weight_cache_path
 from edgevit_runtime.manifest import read_manifest
 from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
-from support.sample_pictures import LABELS, random_picture
+from support.sample_pictures import LABELS, LADDER, random_picture
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +59,15 @@ def test_default_resolution_top_k_and_errors(tiny_tflite):
             model.outputs(np.zeros((64, 64, 3), np.float32))
     with pytest.raises(EdgeViTError, match="threads must be 1 or more"):
         Model(tiny_tflite, threads=0)
+
+
+def test_what_a_model_says_of_itself(tiny_tflite):
+    with Model(tiny_tflite) as model:
+        assert model.tasks == ("classify",)
+        assert model.labels == LABELS
+        assert model.resolutions == LADDER
+        assert repr(model) == f"Model({str(tiny_tflite)!r}: custom, int8; classify; at 32, 48, 64, 80, 96)"
+    assert "int8" in repr(model)  # a closed one, too: a log may name it
 
 
 @pytest.mark.parametrize("recipe", ["float32", "int8", "int8-full", "int4"])

@@ -6,16 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from converters import convert
 from edgevit_runtime.cli import main
 from support.sample_pictures import pictures_in, random_picture
-
-
-@pytest.fixture(scope="module")
-def features_artefact(tiny_model, tmp_path_factory):
-    path = tmp_path_factory.mktemp("features") / "f.tflite"
-    convert(tiny_model, path, recipe="float32", task="classify,features", resolutions=(32, "96x48"), attention=True)
-    return path
 
 
 @pytest.fixture
