@@ -12,11 +12,12 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.artefact.audit import RungAudit, audit, check_lowering, self_test_entry
+from converters.artefact.audit import RungAudit, audit, check_lowering
 from converters.artefact.file_writer import OnStep, check_finite, check_target, write
 from converters.artefact.ladder import Rung, merge
 from converters.artefact.manifest_writer import manifest_bytes, signature_entry, source_entry, with_choices
 from converters.artefact.packing import pack
+from converters.artefact.self_test import self_test_entry
 from converters.graph.lowering import Arrays, Folded, lower, model_arrays, output_names
 from converters.graph.positions import InFloats, InIntegers
 from converters.quantize.calibration import calibration_files
@@ -98,6 +99,7 @@ def convert(
     chosen, path = find_recipe(recipe), Path(path)
     config = with_choices(model.config, labels, resize)
     check_depth(chosen, config.depth)
+    with_logits = with_logits or chosen.integer_io  # whose scores are too coarse for a self-test
     ladder = find_ladder(config, resolutions)
     ranges = find_ranges(model, chosen, calibration)
     check_target(path, sign)
@@ -179,7 +181,7 @@ class Quantized:
     audited: RungAudit
 
     def self_test(self) -> dict[str, Any]:
-        return self_test_entry(self.single, self.audited, self.recipe)
+        return self_test_entry(self.single, self.audited, self.recipe.name)
 
 
 @dataclass(frozen=True)

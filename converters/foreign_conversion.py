@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from converters.artefact.audit import RungAudit, audit, check_lowering, self_test_entry
+from converters.artefact.audit import RungAudit, audit, check_lowering
 from converters.artefact.file_writer import OnStep, check_finite, check_target, write
 from converters.artefact.ladder import Rung, merge
 from converters.artefact.manifest_writer import manifest_bytes, signature_entry, source_entry, with_choices
 from converters.artefact.packing import pack
+from converters.artefact.self_test import self_test_entry
 from converters.graph.lowering import output_names
 from converters.graph.tracing import total_stride, trace
 from converters.quantize.activations import TensorRanges
@@ -75,6 +76,7 @@ def convert_other(
     Raises `ResolutionError` for a resolution that the model does not run at.
     """
     chosen = for_others(recipe)
+    with_logits = with_logits or chosen.integer_io  # whose scores are too coarse for a self-test
     ladder = _ladder(model, resolutions)
     files = _files(chosen, calibration)
     check_target(path, sign)
@@ -128,7 +130,7 @@ def _single(rung: Rung) -> bytes:
 def _entry(
     config: ForeignConfig, name: str, resolution: int, audited: RungAudit, single: bytes, recipe: Recipe
 ) -> dict[str, Any]:
-    return signature_entry(config, name, resolution, audited, self_test_entry(single, audited, recipe))
+    return signature_entry(config, name, resolution, audited, self_test_entry(single, audited, recipe.name))
 
 
 def _ladder(model: ForeignModel, resolutions: Sequence[int]) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ def test_reads_what_convert_wrote(tiny_tflite):
     assert signature.name == "classify_64"
     assert signature.tokens == 17
     assert signature.input.shape == (1, 64, 64, 3)
-    assert len(signature.self_test.scores) == 4
+    assert len(signature.self_test.pictures[0].values) == 4
 
 
 def test_own_reader_agrees_with_litert(artefact):

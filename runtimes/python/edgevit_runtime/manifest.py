@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import mmap
 import os
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from edgevit_runtime.errors import ArtefactError, EdgeViTError, ResolutionError
 from edgevit_runtime.preprocess.pipeline import parse_policy
 from edgevit_runtime.verify.flatbuffer import DamagedError, Fields, Parser
 from edgevit_runtime.verify.integrity import SIZE_BYTES as SEAL_BYTES
+from edgevit_runtime.verify.self_test import SelfTest, parse_self_test
 from edgevit_runtime.verify.tflite_schema import TABLES
 
 BUFFER_NAME = "EDGEVIT_MANIFEST"
@@ -36,16 +38,6 @@ class Tensor(NamedTuple):
     shape: tuple[int, ...]
     scale: float = 0.0
     zero_point: int = 0
-
-
-class SelfTest(NamedTuple):
-    """A picture by generator and seed, and the best classes' scores that the reference kernels gave for it."""
-
-    generator: str
-    seed: int
-    indices: tuple[int, ...]
-    scores: tuple[float, ...]
-    tolerance: float
 
 
 class Signature(NamedTuple):
@@ -183,7 +175,7 @@ def parse_manifest(text: bytes) -> Manifest:
 
 
 def _signature(raw: Mapping[str, Any]) -> Signature:
-    test = raw["self_test"]
+    outputs = tuple(map(_tensor, raw["outputs"]))
     return Signature(
         name=str(raw["name"]),
         task=str(raw["task"]),
@@ -193,14 +185,8 @@ def _signature(raw: Mapping[str, Any]) -> Signature:
         partitions=int(raw["partitions"]),
         macs={"linear": int(raw["macs"]["linear"]), "attention": int(raw["macs"]["attention"])},
         input=_tensor(raw["input"]),
-        outputs=tuple(map(_tensor, raw["outputs"])),
-        self_test=SelfTest(
-            generator=str(test["generator"]),
-            seed=int(test["seed"]),
-            indices=tuple(map(int, test["indices"])),
-            scores=tuple(map(float, test["scores"])),
-            tolerance=float(test["tolerance"]),
-        ),
+        outputs=outputs,
+        self_test=parse_self_test(raw["self_test"], {each.name: math.prod(each.shape) for each in outputs}),
     )
 
 
