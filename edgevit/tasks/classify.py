@@ -60,6 +60,12 @@ class Classify(Task):
         scores = Output("scores", SCORES[self.scores])
         return (Output("logits", "what the scores are made of"), scores) if self.logits else (scores,)
 
+    @property
+    def self_test(self) -> tuple[str, str]:
+        if self.scores == "softmax":  # which does not see what all logits have in common
+            return ("logits", "centred") if self.logits else ("scores", "centred-log")
+        return ("logits", "raw") if self.logits else ("scores", "log-odds" if self.scores == "sigmoid" else "raw")
+
     def entry(self) -> dict[str, Any]:
         keys = {"label_keys": list(self.label_keys)} if self.label_keys else {}
         return {"scores": self.scores, "classes": self.classes, "labels": list(self.labels), **keys}

@@ -95,6 +95,10 @@ class Features(Task):
             found.append(Output("attention", "the class token's attention over the patches: heads, rows, columns"))
         return tuple(sorted(found, key=lambda each: each.name))
 
+    @property
+    def self_test(self) -> tuple[str, str]:
+        return "patch_tokens", "raw"
+
     def entry(self) -> dict[str, Any]:
         return {
             "width": self.width,

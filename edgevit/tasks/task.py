@@ -100,6 +100,10 @@ class Task(Protocol):
     def outputs(self) -> tuple[Output, ...]:
         """In the order of their names, as a converted graph lists them."""
 
+    @property
+    def self_test(self) -> tuple[str, str]:
+        """The output that a self-test compares, and how it is read (`edgevit_runtime.verify.self_test.READINGS`)."""
+
     def entry(self) -> dict[str, Any]:
         """What the manifest says of it under `tasks`."""
 
