@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -33,7 +33,7 @@ from edgevit.activation_ranges import ActivationRanges
 from edgevit.config import ViTConfig, check_resolution
 from edgevit.errors import ConversionError
 from edgevit.model import ForeignModel, ViT, load_any
-from edgevit.tasks import Classify, Features, Task, choose_tasks
+from edgevit.tasks import Task, choose_tasks
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolutions
 
 if TYPE_CHECKING:
@@ -152,17 +152,8 @@ def convert(
 
 
 def for_recipe(recipe: Recipe, tasks: Sequence[Task]) -> tuple[Task, ...]:
-    """The tasks as a recipe needs them: integer scores are too coarse for a self-test, so the logits come along.
-
-    Raises `ConversionError` for a task that is nothing in integers.
-    """
-    if recipe.integer_io and any(isinstance(task, Features) for task in tasks):
-        raise ConversionError(
-            f"the recipe {recipe.name} puts out integers, and features are real numbers: choose int8 or int8-static"
-        )
-    return tuple(
-        replace(task, logits=True) if recipe.integer_io and isinstance(task, Classify) else task for task in tasks
-    )
+    """The tasks as a recipe needs them. Raises `ConfigError` for one that is nothing under it."""
+    return tuple(task.in_integers() for task in tasks) if recipe.integer_io else tuple(tasks)
 
 
 @dataclass(frozen=True)

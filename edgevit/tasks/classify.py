@@ -7,7 +7,7 @@ block computes only those rows. Trained with cross-entropy; judged by top-1 on f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -36,7 +36,7 @@ class Classify(Task):
     name: ClassVar[str] = "classify"
     metric: ClassVar[str] = "top1"
     options: ClassVar[tuple[Option, ...]] = (Option("logits", "classify: put the logits out too, beside the scores."),)
-    takes_gallery: ClassVar[bool] = False
+    neighbours: ClassVar[int | None] = None
 
     @classmethod
     def judge(cls, models: int, *, neighbours: int | None = None) -> ClassJudge:
@@ -50,6 +50,9 @@ class Classify(Task):
                 "convert it with --task features"
             )
         return cls(config.classes, config.scores, config.labels, config.label_keys, bool(options.get("logits")))
+
+    def in_integers(self) -> Classify:
+        return replace(self, logits=True)  # steps of 1/256 are too coarse for a self-test
 
     @property
     def reads(self) -> Reads:
