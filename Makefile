@@ -34,9 +34,6 @@ demo: setup ## Train a small ViT, convert it to an int8 ladder, measure it, writ
 	$(BIN)/edgevit profile $(DEMO)/dials.tflite --budget-ms 1 --json $(DEMO)/profile.json
 	$(BIN)/edgevit report $(DEMO)/profile.json $(DEMO)/evaluation.json -o $(DEMO)/report.html --png $(DEMO)/curve.png
 
-# Several processes share the processors: TensorFlow's threads would wait for one another.
-test check-long: export TF_NUM_INTRAOP_THREADS := 1
-test check-long: export TF_NUM_INTEROP_THREADS := 1
 PYTEST = $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder --durations=30
 
 test: setup ## Run all tests but the long ones (JOBS=2 at a time)

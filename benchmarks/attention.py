@@ -137,7 +137,7 @@ def recipes() -> dict[str, Any]:
         rules = [Rule(ANY, "int8", "int8-dynamic")]
         if sites:
             rules.append(Rule("BATCH_MATMUL", "int8", "int8-static", sites=sites))
-        recipe = Recipe(name, tuple(rules), for_cpu=True, self_test_tolerance=0.25)
+        recipe = Recipe(name, tuple(rules), for_cpu=True)
         images = (prepare(file, 224, model.config.resize)[None] for file in files) if sites else None
         quantized = quantize(flatbuffer, recipe, "classify_224", images)
         interpreters[name], calls[name] = opened(quantized, np.zeros((1, 224, 224, 3), np.uint8))

@@ -17,6 +17,7 @@ from quantization_tables import SECTIONS as QUANTIZATION
 from quantization_tables import ladder
 from record import ROOT
 from runtime_tables import SECTIONS as RUNTIME
+from self_test_tables import SECTIONS as SELF_TEST
 from speed_tables import SECTIONS as SPEED
 from training_tables import DOT_PRODUCTS, result, table
 from training_tables import SECTIONS as TRAINING
@@ -202,7 +203,7 @@ PAGES = {
     "docs/devices.md": {"devices": devices},
     "docs/checkpoints.md": {"checkpoints": checkpoints},
     "docs/comparing.md": PREDICTION,
-    "docs/artefact.md": {"others": others, "ladder": ladder},
+    "docs/artefact.md": {**SELF_TEST, "others": others, "ladder": ladder},
     "docs/other_models.md": OTHER,
     "docs/measuring.md": MEASURING,
     "docs/quantization.md": QUANTIZATION,

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from converters.artefact.audit import RungAudit, audit, check_lowering, self_test_entry
+from converters.artefact.audit import RungAudit, audit, check_lowering
 from converters.artefact.file_writer import OnStep, check_finite, check_target, write
 from converters.artefact.ladder import Rung, merge
 from converters.artefact.manifest_writer import manifest_bytes, signature_entry, source_entry, with_choices
+from converters.artefact.self_test import self_test_entry
 from converters.graph.folded import Folded, model_arrays
 from converters.graph.folding import Arrays
 from converters.graph.heads import heads_of
@@ -32,7 +33,7 @@ from edgevit.activation_ranges import ActivationRanges
 from edgevit.config import ViTConfig, check_resolution
 from edgevit.errors import ConversionError
 from edgevit.model import ForeignModel, ViT, load_any
-from edgevit.tasks import choose_tasks
+from edgevit.tasks import Task, choose_tasks
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolutions
 
 if TYPE_CHECKING:
@@ -108,14 +109,10 @@ def convert(
         return
     chosen, path = find_recipe(recipe), Path(path)
     config = with_choices(model.config, labels, resize)
-    tasks = choose_tasks(config, task, task_options)
+    tasks = for_recipe(chosen, choose_tasks(config, task, task_options))
     if validation is not None and "classify" not in [each.name for each in tasks]:
         raise ConversionError("--validation judges a classifier, and the artefact would hold none: add classify")
     check_depth(chosen, config.depth)
-    if chosen.integer_io and any(each.name == "features" for each in tasks):
-        raise ConversionError(
-            f"the recipe {chosen.name} puts out integers, and features are real numbers: choose int8 or int8-static"
-        )
     ladder = find_ladder(config, wanted)
     ranges = find_ranges(model, chosen, calibration)
     check_target(path, sign)
@@ -138,7 +135,7 @@ def convert(
         check_lowering(plain, audited, partial(head.task.expected, model), name)
         rung = lowered.quantized(prepared, plain)
         rungs.append(Rung(name, rung.flatbuffer, lowered.outputs))
-        entries.append(signature_entry(config, head.task, resolution, rung.audited, rung.self_test()))
+        entries.append(signature_entry(config, head.task, resolution, rung.audited, rung.self_test(head.task)))
         if validation is not None and head.task.name == "classify":
             on_step(f"{name} on {validation.name}", done, steps)
             ours = validation.answers(name, rung.single, rung.audited)
@@ -152,6 +149,11 @@ def convert(
     )
     write(path, merge(rungs), text, sign)
     on_step("done", steps, steps)
+
+
+def for_recipe(recipe: Recipe, tasks: Sequence[Task]) -> tuple[Task, ...]:
+    """The tasks as a recipe needs them. Raises `ConfigError` for one that is nothing under it."""
+    return tuple(task.in_integers() for task in tasks) if recipe.integer_io else tuple(tasks)
 
 
 @dataclass(frozen=True)
@@ -192,8 +194,9 @@ class Quantized:
     """The same as a file of its own, with its one signature."""
     audited: RungAudit
 
-    def self_test(self) -> dict[str, Any]:
-        return self_test_entry(self.single, self.audited, self.recipe)
+    def self_test(self, task: Task) -> dict[str, Any]:
+        output, reading = task.self_test
+        return self_test_entry(self.single, self.audited, self.recipe.name, output=output, reading=reading)
 
 
 @dataclass(frozen=True)

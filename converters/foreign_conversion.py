@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.artefact.audit import audit, check_lowering, self_test_entry
+from converters.artefact.audit import audit, check_lowering
 from converters.artefact.file_writer import OnStep, check_finite, check_target, write
 from converters.artefact.ladder import Rung, merge
 from converters.artefact.manifest_writer import manifest_bytes, signature_entry, source_entry, with_choices
+from converters.artefact.self_test import self_test_entry
 from converters.graph.packing import pack
 from converters.graph.tracing import total_stride, trace
 from converters.quantize.activations import TensorRanges
@@ -87,7 +88,8 @@ def convert_other(
         model.at(resolution)
 
     steps = 2 * len(ladder) + 1
-    logits = bool(task_options.get("logits"))
+    # Integer scores are too coarse for a self-test; a model that gives probabilities has nothing better.
+    logits = bool(task_options.get("logits")) or (chosen.integer_io and model.gives_logits)
     outputs = ("logits", "scores") if logits else ("scores",)
     config: ForeignConfig | None = None
     plain: dict[Resolution, bytes] = {}
@@ -102,7 +104,7 @@ def convert_other(
         check_lowering(plain[resolution], audited, partial(_expected, model, logits), name)
         partitions[resolution] = audited.partitions
     assert config is not None
-    (answered,) = choose_tasks(config, task, task_options)
+    (answered,) = choose_tasks(config, task, {**task_options, "logits": logits})
     seen = _seen(config, chosen, plain, files)
 
     rungs, entries = [], []
@@ -113,7 +115,9 @@ def convert_other(
         single = _single(rungs[-1])
         # The graph is not ours, so it may have what XNNPACK leaves to others; a recipe must not make it worse.
         audited = audit(single, chosen, name, most=max(1, partitions[resolution]))
-        entries.append(signature_entry(config, answered, resolution, audited, self_test_entry(single, audited, chosen)))
+        output, reading = answered.self_test if logits or not chosen.integer_io else ("scores", "raw")
+        tested = self_test_entry(single, audited, chosen.name, output=output, reading=reading)
+        entries.append(signature_entry(config, answered, resolution, audited, tested))
     on_step("self-test", steps - 1, steps)
     pictures = None if seen is None else {"folder": Path(str(calibration)).name, "pictures": len(files)}
     text = manifest_bytes(config, chosen, [answered], entries, calibration=pictures, source=source_entry(source))

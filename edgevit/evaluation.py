@@ -13,7 +13,6 @@ from edgevit.data.folders import PictureSet, decode_batches, read_folder
 from edgevit.errors import ConfigError, DataError
 from edgevit.predictors import Predictor, open_predictor, pixels_known
 from edgevit.tasks import Task, find_tasks
-from edgevit.tasks.features import NEIGHBOURS
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolutions
 
 __all__ = ["evaluate"]
@@ -62,7 +61,7 @@ def evaluate(
     """
     (judged,) = find_tasks([task])
     wanted = as_resolutions(resolutions)
-    if gallery is not None and not judged.takes_gallery:
+    if gallery is not None and judged.neighbours is None:
         raise ConfigError(f"{task} is not judged by neighbours: leave the gallery {gallery} out")
     others = [against] if isinstance(against, str | Path) else list(against or ())
     twice = [str(each) for each in others if [Path(other) for other in others].count(Path(each)) > 1]
@@ -75,7 +74,7 @@ def evaluate(
             for each in (model, *others)
         ]
         first = predictors[0]
-        if not judged.takes_gallery:
+        if judged.neighbours is None:
             for other in predictors[1:]:
                 if other.classes != first.classes:
                     raise ConfigError(f"{first.path} has {first.classes} classes and {other.path} {other.classes}")
@@ -99,8 +98,8 @@ def evaluate(
         "skipped_files": sorted(str(file) for file in shown.skipped),
         "resize": shown.policy,
     }
-    if judged.takes_gallery:
-        document["neighbours"] = NEIGHBOURS if neighbours is None else neighbours
+    if judged.neighbours is not None:
+        document["neighbours"] = judged.neighbours if neighbours is None else neighbours
         document["gallery"] = "leave-one-out" if gallery is None else str(gallery)
     rows = [
         [{**resolution.to_fields(), **each[number]} for resolution, each in zip(ladder, results, strict=True)]
@@ -179,7 +178,7 @@ def _ladder(predictors: Sequence[Predictor], task: str, wanted: Sequence[Resolut
 
 
 def _pictures(data: Path, predictor: Predictor, limit: int | None, task: type[Task]) -> PictureSet:
-    if task.takes_gallery:  # the folders' own classes: neighbours know no others
+    if task.neighbours is not None:  # the folders' own classes: neighbours know no others
         pictures = read_folder(data, (), ())
     else:
         pictures = read_folder(data, predictor.labels, predictor.label_keys)

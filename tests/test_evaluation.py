@@ -263,7 +263,7 @@ def test_folders_by_wnid(run, tiny_model, class_folder, tmp_path):
     assert by_wnid["results"] == by_name["results"]
     assert by_wnid["against"] == by_name["against"]
     assert evaluate(model, class_folder)["results"][0]["top1"] == by_wnid["against"]["results"][0]["top1"]
-    assert read_manifest(artefact).label_keys == keys
+    assert read_manifest(artefact).tasks["classify"].label_keys == keys
     (class_folder / keys[0]).rename(class_folder / "n99999999")
     with pytest.raises(DataError, match=r"has no class 'n99999999' \(it knows ash, birch, cedar, elm\)$"):
         evaluate(artefact, class_folder)

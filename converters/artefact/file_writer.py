@@ -70,6 +70,6 @@ def _write_tested(path: Path, content: bytes) -> None:
         for check in result.checks:
             if not check.passed:
                 raise AuditError(
-                    f"the finished artefact fails its self-test: {check.name} differs from the reference kernels by "
-                    f"{check.max_error:.2g}, tolerance {check.tolerance:.2g} ({result.backend} {result.version})"
+                    f"the finished artefact fails its self-test: {check.name} is off by {check.error:.2f} times what "
+                    f"rounding explains, tolerance {check.tolerance:.2f} ({result.backend} {result.version})"
                 )

@@ -50,7 +50,7 @@ __all__ = [
 
 SUFFIX = ".toml"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
-KEYS = ("name", "summary", "hardware", "base", "for_cpu", "self_test_tolerance", "rules")
+KEYS = ("name", "summary", "hardware", "base", "for_cpu", "rules")
 RULE_KEYS = ("op", "sites", "blocks", "weight", "activation", "why")
 
 ACTIVATIONS: dict[str, tuple[str, ...]] = {
@@ -60,10 +60,6 @@ ACTIVATIONS: dict[str, tuple[str, ...]] = {
     "int4": ("int8-dynamic",),
 }
 """By the kind of weights: what the quantizer has for them (ai-edge-quantizer, default_policy.py) and a kernel runs."""
-
-TOLERANCES: dict[str, float] = {"float32": 1e-3, "float16": 1e-2, "int8": 0.25, "int4": 0.5}
-"""By the kind of weights, as the built-in recipes have it."""
-TOLERANCE_INT16 = 0.5
 
 
 def find_recipe(recipe: str | Path | Recipe) -> Recipe:
@@ -112,11 +108,6 @@ def read_recipe(path: Path) -> Recipe:
     )
     if "for_cpu" in values:
         recipe = replace(recipe, for_cpu=_checked(values, "for_cpu", bool, "true or false", str(path)))
-    if "self_test_tolerance" in values:
-        tolerance = _checked(values, "self_test_tolerance", (int, float), "a number above 0, at most 1", str(path))
-        if isinstance(tolerance, bool) or not 0.0 < tolerance <= 1.0:
-            raise ConfigError(f"{path}: self_test_tolerance must be a number above 0, at most 1, not {tolerance!r}")
-        recipe = replace(recipe, self_test_tolerance=float(tolerance))
     return recipe
 
 
@@ -125,20 +116,17 @@ def with_rules(
 ) -> Recipe:
     """`base` with rules behind its own, and what follows from them.
 
-    One XNNPACK partition is promised where all that is rounded are linear layers and products; a self-test is as
-    strict as the coarsest of its rules lets it be.
+    One XNNPACK partition is promised where all that is rounded are linear layers and products.
     """
     every = (*(base.rules if base else ()), *rules)
-    first = base or Recipe(name, (), for_cpu=True, self_test_tolerance=TOLERANCES["float32"])
+    first = base or Recipe(name, (), for_cpu=True)
     statics = [rule for rule in rules if rule.is_static]
     by_xnnpack = all(rule.activation == "int8-static" and _ops(rule) <= {*WITH_WEIGHTS} for rule in statics)
-    tolerances = [TOLERANCE_INT16 if rule.activation == "int16-static" else TOLERANCES[rule.weight] for rule in rules]
     own = base.base if base else ""
     return Recipe(
         name,
         every,
         for_cpu=first.for_cpu and by_xnnpack,
-        self_test_tolerance=max(first.self_test_tolerance, *tolerances, 0.0),
         integer_io=_takes_integers(every),
         summary=summary or (f"{base.name} with rules of its own" if base else "rules of its own"),
         source=source,
@@ -246,8 +234,7 @@ def described(recipe: Recipe) -> dict[str, Any]:
         {key: list(value) if isinstance(value, tuple) else value for key, value in vars(rule).items() if value}
         for rule in _own_rules(recipe)
     ]
-    promises = {"for_cpu": recipe.for_cpu, "self_test_tolerance": recipe.self_test_tolerance}
-    return {**{key: value for key, value in head.items() if value}, **promises, "rules": rules}
+    return {**{key: value for key, value in head.items() if value}, "for_cpu": recipe.for_cpu, "rules": rules}
 
 
 def to_toml(recipe: Recipe) -> str:

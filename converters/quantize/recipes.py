@@ -136,8 +136,6 @@ class Recipe:
     rules: tuple[Rule, ...]
     for_cpu: bool
     """Whether the artefact must be one XNNPACK partition: `convert` fails otherwise."""
-    self_test_tolerance: float
-    """How far a score may be from the reference kernels', as a share of the best class's score."""
     integer_io: bool = False
     summary: str = ""
     source: str = ""
@@ -195,7 +193,6 @@ RECIPES: dict[str, Recipe] = {
         "float32",
         (),
         for_cpu=True,
-        self_test_tolerance=1e-3,
         summary="nothing is quantized: the yardstick for the others",
         source="IEEE 754",
         hardware="all hardware",
@@ -205,7 +202,6 @@ RECIPES: dict[str, Recipe] = {
         "float16",
         (Rule(ANY, "float16"),),
         for_cpu=True,
-        self_test_tolerance=1e-2,
         summary="weights in half precision: half the size, the same speed on most CPUs",
         source="https://ai.google.dev/edge/litert/conversion/tensorflow/quantization/post_training_float16_quant",
         hardware="any CPU; GPUs and NPUs that compute in half precision",
@@ -215,7 +211,6 @@ RECIPES: dict[str, Recipe] = {
         "int8",
         (Rule(ANY, "int8", "int8-dynamic"),),
         for_cpu=True,
-        self_test_tolerance=0.25,
         summary="int8 weights per channel; each row of activations is quantized as it runs; no calibration",
         source="XNNPACK qd8-f32-qc8w kernels, https://github.com/google/XNNPACK",
         hardware="CPUs with int8 dot products (VNNI, Arm DotProd, i8mm), by XNNPACK",
@@ -225,7 +220,6 @@ RECIPES: dict[str, Recipe] = {
         "int8-static",
         _STATIC_RULES,
         for_cpu=True,
-        self_test_tolerance=0.25,
         summary="int8 linear layers, QKV with calibrated ranges; softmax, norms and products stay float",
         source="Jacob et al. 2018, https://arxiv.org/abs/1712.05877",
         hardware="CPUs with int8 dot products, as `int8`",
@@ -244,7 +238,6 @@ RECIPES: dict[str, Recipe] = {
             ),
         ),
         for_cpu=True,
-        self_test_tolerance=0.25,
         summary="as `int8-static`, and queries times keys in int8, too: the more it saves, the more tokens",
         source="XNNPACK qs8 batch matrix multiply; benchmarks/attention.py for what else was tried",
         hardware="CPUs with int8 dot products, as `int8`",
@@ -269,7 +262,6 @@ RECIPES: dict[str, Recipe] = {
             Rule("CONV_2D", "int8", "int8-dynamic", why="few weights, and all that follows reads what they put out"),
         ),
         for_cpu=True,
-        self_test_tolerance=0.5,
         summary="4-bit weights, a scale for every 32, rounded by pictures (`--calibration`): for who counts megabytes",
         source="XNNPACK qd8-f32-qb4w kernels; GPTQ, https://arxiv.org/abs/2210.17323",
         hardware="CPUs with int8 dot products, by XNNPACK; nothing else",
@@ -288,7 +280,6 @@ RECIPES: dict[str, Recipe] = {
             ),
         ),
         for_cpu=False,
-        self_test_tolerance=0.5,
         integer_io=True,
         summary="every op integer, residual stream and norms in 16 bits: for accelerators; slower on a CPU",
         source="Jacob et al. 2018, https://arxiv.org/abs/1712.05877",

@@ -8,7 +8,7 @@ from pathlib import Path
 from converters.artefact.audit import Runner
 from converters.artefact.file_writer import OnStep
 from converters.artefact.manifest_writer import default_resolution, with_choices
-from converters.conversion import Lowered, Quantized, find_ladder, find_ranges
+from converters.conversion import Lowered, Quantized, find_ladder, find_ranges, for_recipe
 from converters.graph.folded import model_arrays
 from converters.graph.heads import heads_of
 from converters.quantize.post_training import CalibrationStatistics, PreparedLayers, calibrate
@@ -100,7 +100,7 @@ class Variants:
         return PreparedLayers(calibration=self.learned and ActivationRanges(recipe.name, self.learned.ranges))
 
     def build(self, recipe: Recipe) -> Quantized:
-        (head,) = heads_of(choose_tasks(self.config, "classify", {}))
+        (head,) = heads_of(for_recipe(recipe, choose_tasks(self.config, "classify", {})))
         lowered = Lowered(self.config, self.arrays, recipe, head, self.resolution)
         return lowered.quantized(self.prepared(recipe))
 

@@ -23,6 +23,7 @@ __all__ = ["profile"]
 def profile(
     artefacts: OneOrMore,
     *,
+    task: str | None = None,
     resolutions: Resolutions | None = None,
     threads: int | str | Sequence[int] = 1,
     cpus: str | Sequence[int] | None = None,
@@ -42,6 +43,7 @@ def profile(
     """Measures latency, in ms: `edgevit.profile/1` of one artefact, `edgevit.comparison/1` of several.
 
     artefacts: a `.tflite` file, or several, which are measured in turns.
+    task: whose signatures; None: `classify`, or the first that an artefact has.
     resolutions: which, [96, "640x384"] or "96,640x384"; None: all. A curve needs five.
     threads: 4, or several that are measured in turns: [1, 2, 4] or "1,2,4". cpus: the only ones to run on: "4-7".
     seconds: the most to spend on each resolution; None: 3. duration: on all of them, pauses for cooling included.
@@ -67,6 +69,7 @@ def profile(
         sustained_s=sustained,
         sustained_at=sustained_at,
         ops=ops,
+        task=task,
     )
     paths, unseen = as_paths(artefacts), as_ladder(predict)
     program = None if benchmark_model is None else Path(benchmark_model)

@@ -13,6 +13,7 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
 
 @click.command("profile", cls=JsonCommand)
 @click.argument("artefacts", metavar="ARTEFACT ...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--task", help="Whose signatures to measure [default: classify, or the first that there is].")
 @click.option("--resolutions", help="Which of the artefact's resolutions, such as 96,224,640x384. Default: all.")
 @click.option("--threads", default="1", show_default=True, help="Threads to run on; 1,2,4 measures each, in turns.")
 @click.option("--cpus", help="Run on these processors only, such as 4-7: the fast cores of a phone, say.")
@@ -41,6 +42,7 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
 @quiet_option
 def command(
     artefacts: tuple[Path, ...],
+    task: str | None,
     resolutions: str | None,
     threads: str,
     cpus: str | None,
@@ -78,6 +80,7 @@ def command(
 
         document = profile(
             artefacts,
+            task=task,
             resolutions=resolutions,
             threads=threads,
             cpus=cpus,

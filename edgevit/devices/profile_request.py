@@ -46,6 +46,8 @@ class ProfileRequest:
             object.__setattr__(self, "sustained_at", as_resolution(self.sustained_at))
         if any(value < 1 for value in self.threads):
             raise ConfigError(f"threads must be 1 or more, not {', '.join(map(str, self.threads))}")
+        if self.task is not None and not self.task.isalnum():  # it goes through a shell
+            raise ConfigError(f"a task is a word such as classify or features, not {self.task!r}")
         if not self.threads:
             raise ConfigError("threads: name at least one number of threads, such as 1 or 1,2,4")
         if len(set(self.threads)) < len(self.threads):
@@ -75,6 +77,8 @@ class ProfileRequest:
         ):
             if value is not None:
                 words += [option, f"{value:.10g}"]
+        if self.task is not None:
+            words += ["--task", self.task]
         if self.sustained_at is not None:
             words += ["--sustained-at", str(self.sustained_at)]
         return [*words, "--ops"] if self.ops else words

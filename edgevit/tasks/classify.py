@@ -7,7 +7,7 @@ block computes only those rows. Trained with cross-entropy; judged by top-1 on f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -36,7 +36,7 @@ class Classify(Task):
     name: ClassVar[str] = "classify"
     metric: ClassVar[str] = "top1"
     options: ClassVar[tuple[Option, ...]] = (Option("logits", "classify: put the logits out too, beside the scores."),)
-    takes_gallery: ClassVar[bool] = False
+    neighbours: ClassVar[int | None] = None
 
     @classmethod
     def judge(cls, models: int, *, neighbours: int | None = None) -> ClassJudge:
@@ -51,6 +51,9 @@ class Classify(Task):
             )
         return cls(config.classes, config.scores, config.labels, config.label_keys, bool(options.get("logits")))
 
+    def in_integers(self) -> Classify:
+        return replace(self, logits=True)  # steps of 1/256 are too coarse for a self-test
+
     @property
     def reads(self) -> Reads:
         return Reads()
@@ -59,6 +62,12 @@ class Classify(Task):
     def outputs(self) -> tuple[Output, ...]:
         scores = Output("scores", SCORES[self.scores])
         return (Output("logits", "what the scores are made of"), scores) if self.logits else (scores,)
+
+    @property
+    def self_test(self) -> tuple[str, str]:
+        if self.scores == "softmax":  # which does not see what all logits have in common
+            return ("logits", "centred") if self.logits else ("scores", "centred-log")
+        return ("logits", "raw") if self.logits else ("scores", "log-odds" if self.scores == "sigmoid" else "raw")
 
     def entry(self) -> dict[str, Any]:
         keys = {"label_keys": list(self.label_keys)} if self.label_keys else {}

@@ -3,7 +3,7 @@
 It reads all tokens of the last block, and of others by number; there is nothing to train. Judged by k nearest
 neighbours among labelled pictures: the cosine of class tokens, votes weighted by exp(cosine / T), as in Wu et al. 2018
 (https://arxiv.org/abs/1805.01978), section 3.4, and Caron et al. 2021 (https://arxiv.org/abs/2104.14294), with
-T = 0.07.
+T = 0.07 and k = 20.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ from edgevit.tasks.task import Config, Option, Output, Outputs, Reads, Task
 if TYPE_CHECKING:
     from edgevit.model import ViT
 
-NEIGHBOURS = 20
-"""k, where nobody says otherwise: the usual one (Caron et al. 2021, section 4.1)."""
 TEMPERATURE = 0.07
+NEIGHBOURS = 20
 
 
 def parse_layers(text: str) -> tuple[int, ...]:
@@ -59,7 +58,7 @@ class Features(Task):
         Option("attention", "features: where the class token looks, head by head."),
     )
 
-    takes_gallery: ClassVar[bool] = True
+    neighbours: ClassVar[int | None] = NEIGHBOURS
 
     @classmethod
     def judge(cls, models: int, *, neighbours: int | None = None) -> NeighbourJudge:
@@ -75,6 +74,9 @@ class Features(Task):
             raise ConfigError(f"there is no block {wrong[0]}: this model has {config.depth}, counted from 1")
         layers = tuple(each for each in layers if each != config.depth)  # the last one's are there anyway
         return cls(config.width, layers, not options.get("unnormed"), bool(options.get("attention")))
+
+    def in_integers(self) -> Features:
+        raise ConfigError("features are real numbers, and the recipe puts out integers: choose int8 or int8-static")
 
     @property
     def reads(self) -> Reads:
@@ -94,6 +96,10 @@ class Features(Task):
         if self.attention:
             found.append(Output("attention", "the class token's attention over the patches: heads, rows, columns"))
         return tuple(sorted(found, key=lambda each: each.name))
+
+    @property
+    def self_test(self) -> tuple[str, str]:
+        return "patch_tokens", "raw"
 
     def entry(self) -> dict[str, Any]:
         return {

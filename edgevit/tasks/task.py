@@ -63,7 +63,7 @@ class Judge(Protocol):
     """
 
     def learn(self, outputs: Sequence[Outputs], classes: NDArray[np.int64]) -> None:
-        """Pictures of the gallery, for tasks that compare with known ones (`Task.takes_gallery`)."""
+        """Pictures of the gallery, for tasks that compare with known ones (`Task.neighbours`)."""
 
     def add(self, outputs: Sequence[Outputs], classes: NDArray[np.int64]) -> None:
         """Pictures to be judged by."""
@@ -81,8 +81,8 @@ class Task(Protocol):
     """The key of an evaluation's results that says how good it is, higher is better: what `--max-drop`, `sensitivity`
     and `plan` go by."""
     options: ClassVar[tuple[Option, ...]]
-    takes_gallery: ClassVar[bool]
-    """Whether it is judged by comparing with a gallery of known pictures."""
+    neighbours: ClassVar[int | None]
+    """How many of a gallery of known pictures vote, where nobody says otherwise; None: it is judged without one."""
 
     @classmethod
     def judge(cls, models: int, *, neighbours: int | None = None) -> Judge:
@@ -92,6 +92,9 @@ class Task(Protocol):
     def of(cls, config: Config, options: Mapping[str, Any]) -> Task:
         """The task for a model, with what was asked for. Raises `ConfigError` where that cannot be."""
 
+    def in_integers(self) -> Task:
+        """The task under a recipe that puts out integers. Raises `ConfigError` where that would be no use."""
+
     @property
     def reads(self) -> Reads:
         """What it needs of the backbone."""
@@ -99,6 +102,10 @@ class Task(Protocol):
     @property
     def outputs(self) -> tuple[Output, ...]:
         """In the order of their names, as a converted graph lists them."""
+
+    @property
+    def self_test(self) -> tuple[str, str]:
+        """The output that a self-test compares, and how it is read (`edgevit_runtime.verify.self_test.READINGS`)."""
 
     def entry(self) -> dict[str, Any]:
         """What the manifest says of it under `tasks`."""

@@ -15,10 +15,11 @@ def test_nothing_asked_is_left_to_the_device() -> None:
 
 
 def test_everything_asked() -> None:
-    request = ProfileRequest((96, 224), (1, 4), (4, 5), 0.5, 300, 20, 120, 224, ops=True)
+    request = ProfileRequest((96, 224), (1, 4), (4, 5), 0.5, 300, 20, 120, 224, ops=True, task="features")
     assert request.arguments() == [
         "--threads", "1,4", "--resolutions", "96,224", "--cpus", "4,5", "--seconds", "0.5", "--duration", "300",
-        "--cool-down", "20", "--sustained", "120", "--sustained-at", "224", "--ops",
+        "--cool-down", "20", "--sustained", "120", "--task", "features", "--sustained-at", "224",
+        "--ops",
     ]  # fmt: skip
 
 

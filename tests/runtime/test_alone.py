@@ -144,7 +144,7 @@ def all_int8(deit, real_data, tmp_path, monkeypatch):
     from converters.quantize.calibration import calibration_files, calibration_images
     from converters.quantize.fake_quantization import Simulation
 
-    recipe = Recipe("all-int8", (Rule(ANY, "int8", "int8-static"),), False, 0.5, integer_io=True)
+    recipe = Recipe("all-int8", (Rule(ANY, "int8", "int8-static"),), False, integer_io=True)
     monkeypatch.setitem(RECIPES, recipe.name, recipe)
     simulation = Simulation(deit, recipe.name)
     simulation.calibrate(calibration_images(calibration_files(real_data / "imagenet_calibration", 16), 224, "squash"))

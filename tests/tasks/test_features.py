@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from converters import convert
-from edgevit.errors import ConfigError, ConversionError
+from edgevit.errors import ConfigError
 from edgevit.tasks.features import Features, nearest_classes
 from edgevit_runtime import Model
 from support.sample_pictures import random_picture
@@ -110,7 +110,7 @@ def test_options_of_a_task_that_is_not_asked_for(tiny_model, tmp_path):
         convert(tiny_model, tmp_path / "x.tflite", attention=True)
     with pytest.raises(ConfigError, match="unknown task 'feature'"):
         convert(tiny_model, tmp_path / "x.tflite", task="feature")
-    with pytest.raises(ConversionError, match="int8-full puts out integers, and features are real numbers"):
+    with pytest.raises(ConfigError, match="features are real numbers, and the recipe puts out integers"):
         convert(tiny_model, tmp_path / "x.tflite", task="features", recipe="int8-full")
     assert not (tmp_path / "x.tflite").exists()
 

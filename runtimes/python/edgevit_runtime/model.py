@@ -245,7 +245,10 @@ class Model(Classifies, GivesFeatures):
     def _check(self, signature: Signature, *, quick: bool = False) -> SignatureCheck:
         from edgevit_runtime.verify.self_test import check
 
-        return check(signature, lambda image: self.run(signature, image), quick=quick)
+        def outputs_of(image: Array) -> dict[str, Array]:
+            return self.run(signature, image)
+
+        return check(signature.name, signature.self_test, signature.resolution, outputs_of, quick=quick)
 
     def _prove(self) -> None:
         """Refuses an interpreter that gets the smallest resolution wrong, before anybody trusts its answers."""
@@ -254,8 +257,9 @@ class Model(Classifies, GivesFeatures):
             name, version = self.backend
             self.close()
             raise BackendError(
-                f"{name} {version} computes {self.path} wrongly: {check.name} is off by {check.max_error:.2g}, "
-                f"tolerance {check.tolerance:.2g}; `pip install ai-edge-litert`, or convert with --recipe int8-static"
+                f"{name} {version} computes {self.path} wrongly: {check.name} is off by {check.error:.1f} times what "
+                f"rounding explains, tolerance {check.tolerance:.1f}; `pip install ai-edge-litert`, or convert with "
+                "--recipe int8-static"
             )
 
     def profile(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from edgevit_runtime.preprocess.policy import parse_policy
 from edgevit_runtime.resolution import Resolution, as_resolution
-from edgevit_runtime.verify.self_test import SelfTest, read_self_test
+from edgevit_runtime.verify.self_test import SelfTest, parse_self_test
 
 
 class Tensor(NamedTuple):
@@ -52,6 +53,7 @@ class Signature(NamedTuple):
 
 def read_signature(raw: Mapping[str, Any]) -> Signature:
     """From the manifest's entry. Raises `ValueError`, `KeyError` and the like where that is damaged."""
+    outputs = tuple(map(_tensor, raw["outputs"]))
     signature = Signature(
         name=str(raw["name"]),
         task=str(raw["task"]),
@@ -61,9 +63,9 @@ def read_signature(raw: Mapping[str, Any]) -> Signature:
         partitions=int(raw["partitions"]),
         macs={"linear": int(raw["macs"]["linear"]), "attention": int(raw["macs"]["attention"])},
         input=_tensor(raw["input"]),
-        outputs=tuple(map(_tensor, raw["outputs"])),
+        outputs=outputs,
         preprocessing=_preprocessing(raw["preprocessing"]),
-        self_test=read_self_test(raw["self_test"]),
+        self_test=parse_self_test(raw["self_test"], {each.name: math.prod(each.shape) for each in outputs}),
     )
     if signature.name != f"{signature.task}_{signature.resolution}":
         raise ValueError(f"a signature {signature.name} for {signature.task} at {signature.resolution}")

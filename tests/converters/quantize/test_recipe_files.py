@@ -45,7 +45,6 @@ def file_with(tmp_path, text, name="mine.toml"):
         ('base = "int9"', "mine.toml: unknown base 'int9'; did you mean 'int8'"),
         ("rules = 3", "mine.toml: rules must be tables, each begun by a line [[rules]]"),
         ('for_cpu = "yes"\n' + RULE, "mine.toml: for_cpu must be true or false, not 'yes'"),
-        ("self_test_tolerance = 2\n" + RULE, "self_test_tolerance must be a number above 0, at most 1, not 2"),
         (RULE + '[[rules]]\nweights = "int8"', "rule 2: unknown key 'weights'; did you mean 'weight'? (known: op,"),
         (RULE + '[[rules]]\nop = "*"', "mine.toml: rule 2: weight is missing"),
         (RULE + 'op = "GELUU"', "mine.toml: rule 1: unknown op 'GELUU'; did you mean 'GELU'? (known: *, ADD,"),
@@ -165,12 +164,9 @@ def test_files_that_are_none(tmp_path):
 def test_what_follows_from_the_rules(tmp_path):
     islands = read_recipe(file_with(tmp_path, 'base = "int8-full"\n[[rules]]\nsites = ["gelu"]\nweight = "float32"'))
     assert (islands.name, islands.base, islands.integer_io, islands.for_cpu) == ("mine", "int8-full", True, False)
-    assert islands.self_test_tolerance == get_recipe("int8-full").self_test_tolerance
     plain = read_recipe(file_with(tmp_path, RULE))
     assert (plain.base, plain.integer_io, plain.for_cpu, plain.needs_calibration) == ("", False, True, False)
-    assert plain.self_test_tolerance == get_recipe("int8").self_test_tolerance
-    said = read_recipe(file_with(tmp_path, "for_cpu = false\nself_test_tolerance = 0.4\n" + RULE))
-    assert (said.for_cpu, said.self_test_tolerance) == (False, 0.4)
+    assert not read_recipe(file_with(tmp_path, "for_cpu = false\n" + RULE)).for_cpu
     wide = '[[rules]]\nsites = ["gelu"]\nweight = "int8"\nactivation = "int16-static"'
     assert not read_recipe(file_with(tmp_path, wide)).for_cpu
 

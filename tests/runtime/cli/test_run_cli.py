@@ -114,9 +114,9 @@ def test_self_test(edgevit_run, tiny_tflite):
     code, out, _ = edgevit_run("self-test", tiny_tflite, "--json")
     report = json.loads(out)
     for each, line in zip(report["signatures"], shown.splitlines(), strict=False):  # behind them, the verdict
-        assert line.endswith(f"difference {each['max_error']:.2e} (tolerance {each['tolerance']:.2e})")
+        assert line.endswith(f"off by {each['error']:.2f} times rounding (tolerance {each['tolerance']:.2f})")
     assert report["passed"] is True
-    assert set(report["signatures"][0]) == {"name", "max_error", "tolerance", "passed"}
+    assert set(report["signatures"][0]) == {"name", "error", "tolerance", "passed"}
     assert report["backend"]
     assert report["version"]
 

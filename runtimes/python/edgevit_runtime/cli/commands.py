@@ -176,7 +176,7 @@ def self_test(options: argparse.Namespace) -> int:
     else:
         for check in result.checks:
             verdict = "ok  " if check.passed else "FAIL"
-            print(f"{verdict} {check.name}  largest difference {check.max_error:.2e} (tolerance {check.tolerance:.2e})")
+            print(f"{verdict} {check.name}  off by {check.error:.2f} times rounding (tolerance {check.tolerance:.2f})")
         print(f"self-test {'passed' if result.passed else 'FAILED'} with {result.backend} {result.version}")
     return 0 if result.passed else 1
 

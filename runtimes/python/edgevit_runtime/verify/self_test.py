@@ -1,13 +1,18 @@
 """Does the interpreter on this device compute what the artefact's author saw?
 
-Each signature's manifest entry names a picture (a generator and a seed) and the scores that the reference kernels
-gave for it. Interpreters that compute wrongly exist: see `engines.interpreters.litert_version`.
+Each signature's manifest entry names a few pictures (a generator and seeds) and what the model answers to them.
+Interpreters that compute wrongly exist: see `engines.interpreters.litert_version`.
+
+Where a recipe rounds activations, no two kinds of processor answer alike: a last bit of a float decides here and there
+how a value is rounded, and everything behind follows. So a picture is shown in several copies that differ by single
+steps of single blocks, which rounds anew each time, and their answers are averaged. What is left of the noise is in the
+manifest as the author measured it, and the test asks how many times as large this device's difference is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,25 +20,60 @@ import numpy as np
 from edgevit_runtime.errors import ArtefactError
 from edgevit_runtime.resolution import ResolutionLike, as_resolution
 
+Array = np.ndarray[Any, Any]
+OutputsOf = Callable[[Array], Mapping[str, Array]]
+"""A picture, uint8 [H, W, 3] -> the signature's outputs as float32, without their batch axis."""
+
 GENERATOR = "blocks/1"
 BLOCKS = 16
+FLIPS = 16
+"""Of 256: how many of a copy's values differ from the picture's by a step."""
+
+STATISTIC = "noise-ratio/1"
+SMALLEST = 1e-30
+"""What a logarithm sees at the least: processors differ in what they do with smaller floats."""
+MAX_PICTURES, MAX_COPIES, MAX_VALUES = 16, 64, 4096
+"""Of an entry; a manifest may come from anybody, and must not keep a device busy."""
 
 
-@dataclass(frozen=True)
-class SignatureCheck:
-    """One signature's result: the largest difference of a score, and what it may be."""
+class Expected(NamedTuple):
+    """One picture, and some numbers of one output for it: the mean over its copies.
+
+    indices: into the flattened output; values: what is expected there, as `READINGS[reading]` makes it.
+    noise: how far (root mean square) rounding alone may put a sound device from that.
+    """
+
+    seed: int
+    output: str
+    reading: str
+    noise: float
+    indices: tuple[int, ...]
+    values: tuple[float, ...]
+
+
+class SelfTest(NamedTuple):
+    """A signature's entry. A device passes where its statistic is `tolerance` at most."""
+
+    generator: str
+    statistic: str
+    copies: int
+    pictures: tuple[Expected, ...]
+    tolerance: float
+
+
+class SignatureCheck(NamedTuple):
+    """One signature's result: how many times as large as the noise the difference is, and what it may be."""
 
     name: str
-    max_error: float
+    error: float
     tolerance: float
 
     @property
     def passed(self) -> bool:
-        return self.max_error <= self.tolerance
+        return self.error <= self.tolerance  # which NaN never is
 
 
-@dataclass(frozen=True)
-class SelfTestResult:
+class SelfTestResult(NamedTuple):
     checks: tuple[SignatureCheck, ...]
     backend: str
     version: str
@@ -43,13 +83,14 @@ class SelfTestResult:
         return all(check.passed for check in self.checks)
 
     def to_dict(self) -> dict[str, Any]:
+        """`error` is null where an output was no number."""
         return {
-            "schema": "edgevit.self-test/1",
+            "schema": "edgevit.self-test/2",
             "passed": self.passed,
             "signatures": [
                 {
                     "name": check.name,
-                    "max_error": check.max_error,
+                    "error": check.error if math.isfinite(check.error) else None,
                     "tolerance": check.tolerance,
                     "passed": check.passed,
                 }
@@ -60,64 +101,139 @@ class SelfTestResult:
         }
 
 
-class TestPicture(NamedTuple):
-    """One picture of a self-test: its seed, and some numbers of one output as the reference kernels gave them."""
-
-    seed: int
-    output: str
-    indices: tuple[int, ...]
-    values: tuple[float, ...]
+def _raw(values: Array) -> Array:
+    return values
 
 
-class SelfTest(NamedTuple):
-    generator: str
-    pictures: tuple[TestPicture, ...]
-    statistic: str
-    tolerance: float
+def _centred(values: Array) -> Array:
+    centred: Array = values - values.mean()
+    return centred
 
 
-def read_self_test(raw: Mapping[str, Any]) -> SelfTest:
-    """The manifest's entry. Raises `ValueError`, `KeyError` or `TypeError` where it is damaged."""
-    pictures = tuple(
-        TestPicture(
-            seed=int(each["seed"]),
-            output=str(each["output"]),
-            indices=tuple(map(int, each["indices"])),
-            values=tuple(map(float, each["values"])),
-        )
-        for each in raw["pictures"]
+def _log(values: Array) -> Array:
+    logs: Array = np.log(np.maximum(values, SMALLEST))  # NaN stays NaN
+    return logs
+
+
+def _centred_log(values: Array) -> Array:
+    return _centred(_log(values))
+
+
+def _log_odds(values: Array) -> Array:
+    return _log(values) - _log(1.0 - values)
+
+
+READINGS: dict[str, Callable[[Array], Array]] = {
+    "raw": _raw,
+    "centred": _centred,
+    "centred-log": _centred_log,
+    "log-odds": _log_odds,
+}
+"""How an output's chosen numbers are read before they are compared, in float64: as they are (tokens, boxes); less their
+mean (logits, of which a softmax sees no more); softmax scores back as centred logits; sigmoids back as logits."""
+
+
+def parse_self_test(raw: Mapping[str, Any], sizes: Mapping[str, int]) -> SelfTest:
+    """A manifest's entry. sizes: how many numbers each output of the signature has.
+
+    Raises `ValueError`, `KeyError`, `TypeError` or `OverflowError` for what is none.
+    """
+    entry = SelfTest(
+        generator=str(raw["generator"]),
+        statistic=str(raw["statistic"]),
+        copies=int(raw["copies"]),
+        pictures=tuple(_parse_picture(each, sizes) for each in raw["pictures"]),
+        tolerance=float(raw["tolerance"]),
     )
-    if not pictures or any(len(each.indices) != len(each.values) for each in pictures):
-        raise ValueError("a self-test without pictures, or with other values than indices")
-    return SelfTest(str(raw["generator"]), pictures, str(raw["statistic"]), float(raw["tolerance"]))
+    if not 1 <= entry.copies <= MAX_COPIES:
+        raise ValueError(f"a self-test of {entry.copies} copies")
+    if not 1 <= len(entry.pictures) <= MAX_PICTURES:
+        raise ValueError(f"a self-test of {len(entry.pictures)} pictures")
+    if not 0.0 < entry.tolerance < math.inf:
+        raise ValueError(f"a self-test with a tolerance of {entry.tolerance}")
+    return entry
+
+
+def _parse_picture(raw: Mapping[str, Any], sizes: Mapping[str, int]) -> Expected:
+    picture = Expected(
+        seed=int(raw["seed"]),
+        output=str(raw["output"]),
+        reading=str(raw["reading"]),
+        noise=float(raw["noise"]),
+        indices=tuple(map(int, raw["indices"])),
+        values=tuple(map(float, raw["values"])),
+    )
+    if not 0 <= picture.seed < 2**32:
+        raise ValueError(f"a self-test with the seed {picture.seed}")
+    if picture.output not in sizes:
+        raise ValueError(f"a self-test of an output {picture.output!r} that is not there")
+    if not 1 <= len(picture.indices) == len(picture.values) <= MAX_VALUES:
+        raise ValueError(f"a self-test of {len(picture.values)} values at {len(picture.indices)} indices")
+    if min(picture.indices) < 0 or max(picture.indices) >= sizes[picture.output]:
+        raise ValueError(f"a self-test of numbers that its output {picture.output!r} does not have")
+    if not (0.0 < picture.noise < math.inf and all(map(math.isfinite, picture.values))):
+        raise ValueError("a self-test with a value or noise that is no number")
+    return picture
 
 
 def check(
-    signature: Any, run: Callable[[np.ndarray[Any, Any]], Mapping[str, np.ndarray[Any, Any]]], *, quick: bool = False
+    name: str, test: SelfTest, resolution: ResolutionLike, outputs_of: OutputsOf, *, quick: bool
 ) -> SignatureCheck:
-    """Replays a signature's self-test. run: a prepared picture -> its outputs. quick: its first picture alone."""
-    test, worst = signature.self_test, 0.0
-    for picture in test.pictures[:1] if quick else test.pictures:
-        found = run(draw_picture(test.generator, picture.seed, signature.resolution))[picture.output].ravel()
-        error = float(np.max(np.abs(found[list(picture.indices)] - np.array(picture.values, np.float32))))
-        worst = max(worst, error) if error == error else 1e30  # a NaN compares false with everything
-    return SignatureCheck(signature.name, worst, test.tolerance)
+    """Runs a signature's test. quick: one copy of each picture, which rounding puts that much further off.
+
+    Raises `ArtefactError` where this runtime does not know the entry's generator, statistic or readings.
+    """
+    if test.statistic != STATISTIC:
+        raise _unknown("statistic", test.statistic)
+    for picture in test.pictures:
+        if picture.reading not in READINGS:
+            raise _unknown("reading", picture.reading)
+    copies = 1 if quick else test.copies
+    means: dict[int, list[Array]] = {}  # by the picture's place in the test
+    for seed in dict.fromkeys(picture.seed for picture in test.pictures):
+        asked = [(place, picture) for place, picture in enumerate(test.pictures) if picture.seed == seed]
+        for copy in range(copies):
+            outputs = outputs_of(draw_picture(test.generator, seed, resolution, copy))
+            for place, picture in asked:
+                means.setdefault(place, []).append(read(outputs[picture.output], picture.indices, picture.reading))
+    shares = [
+        root_mean_square(np.mean(means[place], axis=0) - picture.values) / picture.noise
+        for place, picture in enumerate(test.pictures)
+    ]
+    return SignatureCheck(name, root_mean_square(shares), test.tolerance * math.sqrt(test.copies / copies))
 
 
-def draw_picture(generator: str, seed: int, resolution: ResolutionLike) -> np.ndarray[Any, Any]:
-    """uint8 [height, width, 3] of 16 x 16 coloured blocks; integers only, so equal on every platform.
+def read(output: Array, indices: Sequence[int], reading: str) -> Array:
+    """An output's numbers at these indices, float64 [len(indices)], as `reading` says."""
+    with np.errstate(all="ignore"):  # what is no number fails the test, and needs no warning
+        return READINGS[reading](output.reshape(-1)[list(indices)].astype(np.float64))
 
-    `blocks/1`: state = seed; for each of the 16 x 16 x 3 values, row by row, state = (state * 1664525 + 1013904223)
-    mod 2³² and the value is its top 8 bits; pixel (y, x) shows block (16 y // height, 16 x // width).
+
+def root_mean_square(values: Any) -> float:
+    return math.sqrt(float(np.mean(np.square(values))))
+
+
+def draw_picture(generator: str, seed: int, resolution: ResolutionLike, copy: int = 0) -> Array:
+    """uint8 [H, W, 3] of 16 x 16 coloured blocks; integers only, so equal on every platform.
+
+    `blocks/1`: state = seed; a draw is state = (state * 1664525 + 1013904223) mod 2³², and its value is the top 8 bits.
+    The first 768 are the 16 x 16 x 3 values of copy 0, row by row. Of copy c the lowest bit of value k is flipped where
+    draw 768 c + k is below 16. Pixel (y, x) shows block (16 y // H, 16 x // W).
     """
     if generator != GENERATOR:
-        raise ArtefactError(
-            f"its self-test wants the generator {generator!r}, which this runtime does not have: upgrade it"
-        )
-    resolution, state, values = as_resolution(resolution), seed, []
-    for _ in range(BLOCKS * BLOCKS * 3):
+        raise _unknown("generator", generator)
+    place, count = as_resolution(resolution), BLOCKS * BLOCKS * 3
+    state, draws = seed, []
+    for _ in range(count * (copy + 1)):
         state = (state * 1664525 + 1013904223) % 2**32
-        values.append(state >> 24)
-    blocks = np.array(values, np.uint8).reshape(BLOCKS, BLOCKS, 3)
-    rows, columns = (np.arange(side) * BLOCKS // side for side in (resolution.height, resolution.width))
+        draws.append(state >> 24)
+    values = np.array(draws[:count], np.uint8)
+    if copy:
+        values ^= (np.array(draws[-count:], np.uint8) < FLIPS).astype(np.uint8)
+    blocks = values.reshape(BLOCKS, BLOCKS, 3)
+    rows, columns = (np.arange(side) * BLOCKS // side for side in (place.height, place.width))
     return np.ascontiguousarray(blocks[rows][:, columns])
+
+
+def _unknown(what: str, name: str) -> ArtefactError:
+    return ArtefactError(f"its self-test wants the {what} {name!r}, which this runtime does not have: upgrade it")

@@ -1,0 +1,192 @@
+"""What an artefact's self-test expects: the answers to a few pictures, and how far rounding alone moves them.
+
+Reading and judging is the runtime's: `edgevit_runtime.verify.self_test`, which also says why pictures come in copies.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converters.artefact.audit import RungAudit, Runner
+from edgevit.errors import AuditError
+from edgevit_runtime.resolution import Resolution
+from edgevit_runtime.verify.self_test import (
+    GENERATOR,
+    SMALLEST,
+    STATISTIC,
+    draw_picture,
+    read,
+    root_mean_square,
+)
+
+CANDIDATES = range(1, 9)
+"""Seeds of the pictures that are looked at."""
+FEWEST_PICTURES, MOST_PICTURES = 2, 4
+"""How many of them a test keeps: those whose answers are neither the surest nor the least sure."""
+ENOUGH_VALUES = 48
+"""In all: of an output with few numbers more pictures are kept, since few numbers scatter more."""
+WANTED_NOISE = 0.015
+"""As a share of the values' spread. A device runs as many copies as bring the noise down to it: DeiT-Tiny's layers with
+scales that are a tenth off move them by 0.03 and more (benchmarks/results/self_test.json)."""
+FEWEST_COPIES, MOST_COPIES = 12, 32
+"""Unless nothing rounds: then one is enough."""
+RUNS = 2
+"""How many times as many are run here as on a device: the more, the less noise is in the expected values."""
+FIRST_RUNS = 4
+"""So many tell how much noise there is."""
+MOST_VALUES = 96
+"""Of each picture's output; evenly spread, since the best classes say less of a damaged layer than any others."""
+FLOOR = 0.003
+"""Noise is never taken to be less than this share of the values' spread: hundreds of times what float kernels of
+different processors differ by."""
+DEVIATIONS = 5.0
+"""How many standard deviations of its own the noise may be above its mean."""
+LEAST_TOLERANCE = 1.3
+"""No tolerance is below: processors differ a little in how much noise they have."""
+GUARD = 6.0
+"""How many times as large as one run's noise the difference to the reference kernels may be: those round hybrid layers
+more coarsely than XNNPACK does, which is up to 3; a layer that is lost would be more."""
+
+Numbers = NDArray[np.float64]
+Pictures = dict[int, dict[str, NDArray[np.float32]]]
+"""Seed -> outputs by name."""
+
+
+def self_test_entry(flatbuffer: bytes, audited: RungAudit, recipe: str, *, output: str, reading: str) -> dict[str, Any]:
+    """The manifest's self-test of one signature, a file of its own.
+
+    output, reading: what is compared, and how (`READINGS`): `Task.self_test`.
+
+    Raises `AuditError` where the default kernels differ from the reference ones by more than rounding explains, or
+    where integer scores are too coarse for the model.
+    """
+    resolution = Resolution(audited.input.shape[2], audited.input.shape[1])
+    runner = Runner(flatbuffer, audited)
+    first = {seed: runner.outputs(draw_picture(GENERATOR, seed, resolution)) for seed in CANDIDATES}
+    kept = _middling(_readable(first, audited, recipe), output)
+    indices = {seed: _indices(first[seed][output], reading) for seed in kept}
+
+    def answers(runs: Sequence[int]) -> Numbers:  # [pictures, runs, values]
+        return np.array(
+            [
+                [
+                    read(runner.outputs(draw_picture(GENERATOR, seed, resolution, run))[output], indices[seed], reading)
+                    for run in runs
+                ]
+                for seed in kept
+            ]
+        )
+
+    copies, tolerance = 1, LEAST_TOLERANCE
+    if {"INT8", "INT4"} & set(audited.dtypes):
+        seen = answers(range(FIRST_RUNS))
+        copies = _copies(seen)
+        seen = np.concatenate([seen, answers(range(FIRST_RUNS, RUNS * copies))], axis=1)
+        noise = np.maximum(_noise(seen, copies), FLOOR * _spread(seen))
+        tolerance = max(tolerance, _tolerance(seen, noise, copies))
+    else:
+        seen = answers(range(1))
+        noise = FLOOR * _spread(seen)
+    expected = seen.mean(axis=1)
+    exact = Runner(flatbuffer, audited, reference=True).outputs(draw_picture(GENERATOR, kept[0], resolution))
+    error = root_mean_square(read(exact[output], indices[kept[0]], reading) - expected[0])
+    if not error <= GUARD * noise[0] * math.sqrt(copies):
+        raise AuditError(
+            f"this machine's LiteRT computes the recipe {recipe} otherwise than its own reference kernels: its answers "
+            f"at {resolution} px are {error:.2g} off, {error / (noise[0] * math.sqrt(copies)):.1f} times what rounding "
+            "explains; install another version of ai-edge-litert"
+        )
+    return {
+        "generator": GENERATOR,
+        "statistic": STATISTIC,
+        "copies": copies,
+        "tolerance": _short(tolerance),
+        "pictures": [
+            {
+                "seed": seed,
+                "output": output,
+                "reading": reading,
+                "noise": _short(noise[place]),
+                "indices": indices[seed],
+                "values": [_short(value) for value in expected[place]],
+            }
+            for place, seed in enumerate(kept)
+        ],
+    }
+
+
+def _readable(first: Pictures, audited: RungAudit, recipe: str) -> Pictures:
+    """Those with a score of two steps at least, where scores have any: below half a step the reference SOFTMAX ends
+    the process, and a model that never has two knows nothing."""
+    step = max((tensor.scale for tensor in audited.outputs if tensor.name == "scores"), default=0.0)
+    if step == 0.0:
+        return first
+    readable = {seed: outputs for seed, outputs in first.items() if float(outputs["scores"].max()) >= 2.0 * step}
+    if not readable:
+        raise AuditError(
+            f"the recipe {recipe} has scores in steps of 1/{1 / step:.0f}, and the model gives no class of any test "
+            "picture two of them: train it, or choose a recipe with float scores, such as int8"
+        )
+    return readable
+
+
+def _middling(first: Pictures, output: str) -> list[int]:
+    """The seeds of the pictures in the middle, by how far apart the model's answers are."""
+    ordered = sorted(first, key=lambda seed: float(np.std(first[seed][output])))
+    wanted = math.ceil(ENOUGH_VALUES / first[ordered[0]][output].size)
+    count = min(MOST_PICTURES, max(FEWEST_PICTURES, wanted))
+    start = max(0, len(ordered) - count) // 2
+    return sorted(ordered[start : start + count])
+
+
+def _indices(output: NDArray[Any], reading: str) -> list[int]:
+    """Evenly spread over those that can be read: a score that is all but 0 (or 1) is not known well enough."""
+    flat = output.reshape(-1).astype(np.float64)
+    with np.errstate(all="ignore"):
+        usable = np.ones(flat.size, bool)
+        if reading in ("centred-log", "log-odds"):
+            usable = flat > 1e6 * SMALLEST
+        if reading == "log-odds":
+            usable &= flat < 1.0 - 1e-3
+    places = np.flatnonzero(usable)
+    if len(places) == 0:
+        raise AuditError(f"the model's output is nothing that a self-test can read as {reading}")
+    picked = places[np.linspace(0, len(places) - 1, min(MOST_VALUES, len(places))).round().astype(int)]
+    return [int(each) for each in picked]
+
+
+def _noise(seen: Numbers, copies: int) -> Numbers:
+    """[pictures]: how far the mean over a device's copies is from the one over these runs, root mean square."""
+    runs = seen.shape[1]
+    variance = np.var(seen, axis=1, ddof=1).mean(axis=-1)
+    return np.asarray(np.sqrt(variance * (1.0 / copies + 1.0 / runs)))
+
+
+def _spread(seen: Numbers) -> Numbers:
+    """[pictures]: root mean square of the expected values."""
+    return np.asarray(np.maximum(np.sqrt(np.mean(seen.mean(axis=1) ** 2, axis=-1)), 1e-6))
+
+
+def _copies(seen: Numbers) -> int:
+    """How many a device needs to run."""
+    one = np.var(seen, axis=1, ddof=1).mean(axis=-1) / _spread(seen) ** 2
+    wanted = float(one.mean()) * (1.0 + 1.0 / RUNS) / WANTED_NOISE**2
+    return min(MOST_COPIES, max(FEWEST_COPIES, math.ceil(wanted)))
+
+
+def _tolerance(seen: Numbers, noise: Numbers, copies: int) -> float:
+    """What the test's statistic may be: its mean under noise alone, and so many deviations, as single runs have it."""
+    runs = seen.shape[1]
+    apart = np.mean((seen - seen.mean(axis=1, keepdims=True)) ** 2, axis=-1) * runs / (runs - 1)  # [pictures, runs]
+    shares = np.mean(apart * (1.0 / copies + 1.0 / runs) / noise[:, None] ** 2, axis=0)  # [runs]
+    return math.sqrt(float(shares.mean() + DEVIATIONS * shares.std(ddof=1)))
+
+
+def _short(value: float) -> float:
+    """To five digits, which are enough, and short in JSON."""
+    return float(f"{value:.5g}")

@@ -1,0 +1,98 @@
+"""What `convert` puts into an artefact to test itself by: sound kernels pass, and damage to any layer does not."""
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import OpResolverType
+
+from converters.artefact import self_test
+from converters.quantize.recipes import RECIPES
+from edgevit.errors import AuditError
+from edgevit_runtime import Model, read_manifest
+from support.damaged_layers import DAMAGE, damaged, judge, layers_of
+
+BROKEN = ((0, "qkv"), (1, "output"), (2, "expand"), (0, "contract"))
+"""One of each kind; benchmarks/self_test.py has all of them."""
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_damaged_layers_are_seen(artefact, recipe):
+    content, signature = artefact(recipe).read_bytes(), read_manifest(artefact(recipe)).signatures[0]
+    assert judge(content, signature).passed
+    assert judge(content, signature, quick=True).passed
+    layers = layers_of(content)
+    assert len(layers) == 3 * 4
+    seen = {}
+    for place in BROKEN:
+        for what, factor in DAMAGE.items():
+            broken = damaged(content, layers[place], factor)
+            seen[place, what] = not judge(broken, signature).passed
+            if factor == 0.0:
+                assert not judge(broken, signature, quick=True).passed, place
+    assert all(caught for (_, what), caught in seen.items() if "%" not in what), seen
+    assert np.mean(list(seen.values())) >= 0.95, seen
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("kernels", ["reference", "optimized"])
+def test_other_kernels_are_near(artefact, recipe, kernels):
+    """They quantize rows more coarsely than XNNPACK, so they may be over the tolerance, but not by much."""
+    if (recipe, kernels) == ("int4", "reference"):
+        pytest.skip("LiteRT's reference kernels know no scales by blocks")
+    resolver = getattr(
+        OpResolverType, {"reference": "BUILTIN_REF", "optimized": "BUILTIN_WITHOUT_DEFAULT_DELEGATES"}[kernels]
+    )
+    for signature in read_manifest(artefact(recipe)).signatures[:2]:
+        result = judge(artefact(recipe).read_bytes(), signature, kernels=resolver)
+        assert result.error <= 3 * result.tolerance
+
+
+def test_what_rounds_is_run_in_copies(artefact):
+    for recipe in RECIPES:
+        for signature in read_manifest(artefact(recipe)).signatures:
+            test = signature.self_test
+            assert len({each.seed for each in test.pictures}) == 4  # of four classes each
+            assert (test.copies == 1) == (recipe in ("float32", "float16"))
+            assert 1.3 <= test.tolerance < 3.0
+
+
+def test_integer_scores_come_with_logits(artefact):
+    """Scores in steps of 1/256 show little; MediaPipe, which wants one output, has no use for the recipe anyway."""
+    for recipe in RECIPES:
+        signature = read_manifest(artefact(recipe)).signatures[0]
+        watched = {each.output for each in signature.self_test.pictures}
+        has_logits = recipe in ("int8-full", "float32")  # float32: asked for
+        assert watched == ({"logits"} if has_logits else {"scores"})
+
+
+def test_a_machine_that_computes_wrongly_writes_nothing(tiny_model, tmp_path, monkeypatch):
+    """The reference kernels are asked, too."""
+    from converters import convert
+
+    class Wrong(self_test.Runner):
+        def outputs(self, image):
+            return {name: np.roll(values, 1) for name, values in super().outputs(image).items()}
+
+    def runner(flatbuffer, audited, *, reference=False):
+        return (right if reference else Wrong)(flatbuffer, audited, reference=reference)
+
+    right = self_test.Runner
+    monkeypatch.setattr(self_test, "Runner", runner)
+    with pytest.raises(
+        AuditError, match=r"computes the recipe int8 otherwise than its own reference kernels: .* at 64 px"
+    ):
+        convert(tiny_model, tmp_path / "x.tflite", resolutions=[64])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.realdata
+def test_a_small_resolution_that_is_sure_of_nothing(deit_artefact):
+    """By scores, `int8-static` failed its own test at 96."""
+    path = deit_artefact("int8-static", (96, 224, 384))
+    with Model(path, weight_cache=False) as model:
+        assert model.self_test().passed
+    content, signature = path.read_bytes(), read_manifest(path).signatures[0]
+    layers = layers_of(content)
+    for place in ((1, "qkv"), (5, "output"), (8, "expand"), (11, "contract")):
+        for factor in (0.0, 0.5):
+            assert not judge(damaged(content, layers[place], factor), signature).passed
