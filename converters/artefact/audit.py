@@ -155,11 +155,11 @@ def _real(values: NDArray[Any], tensor: TensorAudit) -> NDArray[np.float32]:
     return real if tensor.scale == 0.0 else (real - np.float32(tensor.zero_point)) * np.float32(tensor.scale)
 
 
-Expected = Callable[[NDArray[np.uint8]], Mapping[str, Any]]
+ExpectedOutputs = Callable[[NDArray[np.uint8]], Mapping[str, Any]]
 """uint8 [1, H, W, 3] -> each output by name, [1, ...], as the Keras model has them."""
 
 
-def check_lowering(flatbuffer: bytes, audited: RungAudit, expected: Expected, name: str) -> None:
+def check_lowering(flatbuffer: bytes, audited: RungAudit, expected: ExpectedOutputs, name: str) -> None:
     """Holds a float32 rung against the Keras model it came from, on a test picture.
 
     Raises `AuditError` when an output differs by more than `LOWERING_TOLERANCE`, of numbers beyond 1 as a share of the

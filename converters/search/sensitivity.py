@@ -180,6 +180,6 @@ def _losses(exact: NDArray[Any], rounded: NDArray[Any]) -> dict[str, float]:
     theirs, ours = log_softmax(exact, axis=1), log_softmax(rounded, axis=1)
     return {
         "kl": float((np.exp(theirs) * (theirs - ours)).sum(axis=1).mean()),
-        "logits_db": 10.0 * float(np.log10(np.square(exact).sum() / max(noise, 1e-30))),
+        "logits_db": 10.0 * float(np.log10(max(np.square(exact).sum(), 1e-30) / max(noise, 1e-30))),
         "agreement": float((exact.argmax(axis=1) == rounded.argmax(axis=1)).mean()),
     }
