@@ -16,8 +16,6 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from support.library_references import REFERENCES, original
 
-VARIANTS = {"timm: ViT": "vit-tiny", "timm: DeiT": "deit-tiny"}  # of one shape
-
 
 def main() -> None:
     from edgevit.checkpoints import import_checkpoint
@@ -26,7 +24,7 @@ def main() -> None:
     for name, make in REFERENCES.items():
         with tempfile.TemporaryDirectory() as folder:
             reference = make(Path(folder))
-            model = import_checkpoint(reference.path, VARIANTS.get(name), classes=reference.classes)
+            model = import_checkpoint(reference.path, reference.variant, classes=reference.classes)
             rows.append(
                 {
                     "name": name,

@@ -1,7 +1,9 @@
 """Small random models in the libraries that checkpoints come from: saved in their format, run by their code.
 
 Each function of `REFERENCES` takes an empty folder, and gives the checkpoint in it and what the library itself answers.
-Tests and benchmarks/checkpoints.py hold the imported model against that. They skip where a library is missing.
+Tests and benchmarks/checkpoints.py hold the imported model against that. They skip where a library is missing; so that
+every run of the tests checks the importers all the same, tools/store_references.py keeps what the libraries wrote and
+answered under tests/references (`support/stored_references.py`).
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from edgevit.config import Variant
 from support.foreign_checkpoints import to_flax
 
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -42,11 +45,24 @@ class Reference:
     features: bool = False
     classes: int | None = None
     """What `import_checkpoint` must be told."""
+    variant: str | None = None
+    """As `classes`: one of `SMALL`, where two have the shape."""
 
     def difference(self, model: Any) -> float:
         """The largest one between the imported model's answer and the library's."""
         ours = model.features(self.images)[:, 0] if self.features else model(self.images)
         return float(np.abs(np.asarray(ours) - self.answer).max())
+
+
+SMALL = {
+    "vit-small-reference": Variant(32, 2, 2, *HALF, None, "timm's vit_tiny_patch16_224, smaller"),
+    "deit-small-reference": Variant(32, 2, 2, *IMAGENET, None, "timm's deit_tiny_patch16_224, smaller"),
+    "deit-small-reference-distilled": Variant(
+        32, 2, 2, *IMAGENET, None, "timm's deit_tiny_distilled_patch16_224, smaller", distilled=True
+    ),
+    "dinov2-small-reference": Variant(32, 2, 2, *IMAGENET, None, "timm's vit_small_patch14_dinov2, smaller", patch=14),
+}
+"""Variants that timm's references have: its files do not tell the number of heads. To be put into VARIANTS."""
 
 
 def pictures(side: int, count: int = 4) -> np.ndarray:
@@ -78,9 +94,14 @@ _RANDOM = np.random.default_rng(3)
 
 
 def shake(value: np.ndarray, fan_in: int) -> np.ndarray:
-    """New numbers for a matrix of so many inputs, or, where there are none, a bias or gain near to what it was."""
-    noise = _RANDOM.normal(0.0, 1.5 / fan_in**0.5 if fan_in else 0.3, value.shape)
-    return (noise if fan_in else value + noise).astype(np.float32)
+    """New numbers for a matrix of so many inputs, or, where there are none, a bias or gain near to what it was.
+
+    They are few different ones, with few bits each: so a stored reference is a third as large.
+    """
+    deviation = 1.5 / fan_in**0.5 if fan_in else 0.3
+    step = 2.0 ** np.floor(np.log2(deviation / 4))
+    noise = step * np.round(_RANDOM.normal(0.0, deviation, value.shape) / step)
+    return (noise if fan_in else np.round(value) + noise).astype(np.float32)
 
 
 # --- PyTorch: timm and transformers
@@ -157,18 +178,27 @@ def timm_module() -> Any:
     return timm
 
 
-def timm_model(folder: Path, name: str, colours: Any, side: int, *, features: bool = False) -> Reference:
-    """One of timm's own models at a small size; what it saves is what its hub repositories hold."""
+def timm_model(
+    folder: Path,
+    name: str,
+    colours: Any,
+    side: int,
+    *,
+    features: bool = False,
+    variant: str | None = None,
+    **shape: int,
+) -> Reference:
+    """One of timm's own models, at a small picture size; what it saves is what its hub repositories hold."""
     timm = timm_module()
     from safetensors.torch import save_file
 
     classes = 0 if features else len(NAMES)
-    model = shaken(timm.create_model(name, img_size=side, num_classes=classes))
+    model = shaken(timm.create_model(name, img_size=side, num_classes=classes, **shape))
     path = folder / f"{name}.safetensors"
     save_file(model.state_dict(), path)
     images = pictures(side)
     answer = torch_answer(model, images, colours)
-    return Reference(path, images, answer, version("timm", "torch"), features, 5 if features else None)
+    return Reference(path, images, answer, version("timm", "torch"), features, 5 if features else None, variant)
 
 
 def original(folder: Path, *, tanh: bool = False) -> Reference:
@@ -274,8 +304,8 @@ def keras_shaken(model: Any) -> None:
 
 
 REFERENCES: dict[str, Callable[[Path], Reference]] = {
-    "timm: ViT": lambda folder: timm_model(folder, "vit_tiny_patch16_224", HALF, 48),
-    "timm: DeiT": lambda folder: timm_model(folder, "deit_tiny_patch16_224", IMAGENET, 48),
+    "timm: ViT": lambda folder: timm_model(folder, "vit_tiny_patch16_224", HALF, 48, variant="vit-tiny"),
+    "timm: DeiT": lambda folder: timm_model(folder, "deit_tiny_patch16_224", IMAGENET, 48, variant="deit-tiny"),
     "timm: distilled DeiT": lambda folder: timm_model(folder, "deit_tiny_distilled_patch16_224", IMAGENET, 48),
     "timm: DINOv2": lambda folder: timm_model(folder, "vit_small_patch14_dinov2", IMAGENET, 56, features=True),
     "original .npz, by timm": lambda folder: original(folder),
@@ -290,3 +320,31 @@ REFERENCES: dict[str, Callable[[Path], Reference]] = {
     "KerasHub: DeiT": lambda folder: keras_hub_preset(folder, "deit"),
     "KerasHub: DINOv2": lambda folder: keras_hub_preset(folder, "dinov2"),
 }
+
+_SHAPE = {"embed_dim": 32, "depth": 2, "num_heads": 2}
+STORED: dict[str, Callable[[Path], Reference]] = {
+    **REFERENCES,
+    "timm: ViT": lambda folder: timm_model(
+        folder, "vit_tiny_patch16_224", HALF, 48, variant="vit-small-reference", **_SHAPE
+    ),
+    "timm: DeiT": lambda folder: timm_model(
+        folder, "deit_tiny_patch16_224", IMAGENET, 48, variant="deit-small-reference", **_SHAPE
+    ),
+    "timm: distilled DeiT": lambda folder: timm_model(
+        folder, "deit_tiny_distilled_patch16_224", IMAGENET, 48, **_SHAPE
+    ),
+    "timm: DINOv2": lambda folder: timm_model(
+        folder, "vit_small_patch14_dinov2", IMAGENET, 56, features=True, **_SHAPE
+    ),
+}
+"""The same, all of them small enough to be kept in the project."""
+
+
+def make(name: str, folder: Path) -> Reference:
+    """What is stored under that name, with the same numbers whatever was made before it.
+
+    Raises ImportError without its library.
+    """
+    global _RANDOM
+    _RANDOM = np.random.default_rng(4)
+    return STORED[name](folder)
