@@ -86,7 +86,8 @@ class Rule:
         numbers = "|".join(str(each) for each in self.blocks if each != OUTSIDE)
         places = [f"block({numbers})/"] if numbers else []
         places += [r"(?!block\d)"] if OUTSIDE in self.blocks else []
-        end = f"({'|'.join(self.sites)})/" if self.sites else ""
+        # A graph's output has no more than the site's name; the quantizer puts a semicolon behind each name.
+        end = f"({'|'.join(self.sites)})(/|;|$)" if self.sites else ""
         return f"^({'|'.join(places)})(.*/)?{end}.*" if places or end else ".*"
 
     @property

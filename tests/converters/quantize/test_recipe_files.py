@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from converters import convert
@@ -200,8 +201,6 @@ def test_every_op_is_one_that_the_quantizer_knows():
 
 def tensors(path):
     """The name of what each op of the first subgraph puts out -> its dtype; but for what is put between ops."""
-    from ai_edge_litert import schema_py_generated as schema
-
     names = {value: name for name, value in vars(schema.TensorType).items() if isinstance(value, int)}
     model = flatbuffer_utils.read_model(str(path))
     graph = model.subgraphs[0]
@@ -252,7 +251,19 @@ def test_rules_reach_their_blocks_and_no_others(mixed):
         assert softmax == ("INT8" if block == 1 else "INT16")
         expand = next(dtype for name, dtype in found.items() if name.startswith(f"block{block}/expand/MatMul"))
         assert expand == ("FLOAT32" if block == 1 else "INT8")
-    assert next(dtype for name, dtype in found.items() if re.match("logits/MatMul$", name)) == "FLOAT32"
+    graph = flatbuffer_utils.read_model(str(mixed / "x.tflite")).subgraphs[0]
+    heads = [[graph.tensors[index] for index in (*op.inputs, *op.outputs)] for op in graph.operators]
+    head = next(each for each in heads if each[-1].name == b"logits" and len(each) == 4)
+    assert {tensor.type for tensor in head} == {schema.TensorType.FLOAT32}  # and then becomes int8, to be put out
+
+
+def test_a_rule_reaches_what_the_graph_puts_out():
+    """Whose tensor is called as the signature's output is, with nothing behind it; the quantizer adds a semicolon."""
+    rule = Rule("FULLY_CONNECTED", "float32", sites=("logits",))
+    for name in ("logits", "logits;", "logits/MatMul;logits/add;"):
+        assert re.match(rule.pattern, name), name
+    for name in ("scores;", "logits2;", "block0/expand/MatMul;"):
+        assert not re.match(rule.pattern, name), name
 
 
 def test_the_artefact_computes_what_is_simulated(tiny_model, mixed):
