@@ -453,7 +453,7 @@ def test_interrupted_deployment(deployed, newer, run, step):
     assert "self-test passed" in out
     assert works(pi)
     assert os.readlink(pi.top / "edgevit-run") != in_use
-    assert names(pi.top) == [".made", "artefacts", "cache", "edgevit-run", "archives", "models", "versions"]
+    assert names(pi.top) == [".made", "archives", "artefacts", "cache", "edgevit-run", "models", "versions"]
     assert len(names(pi.top / "versions")) == 1
     assert len(names(pi.top / "archives")) == 2
 
