@@ -62,7 +62,7 @@ def sensitivity(
     resolution = as_resolution(resolution or config.base_resolution)
     check_resolution(resolution, config.patch)
     files = calibration_files(Path(data), count)
-    images = np.concatenate(list(calibration_images(files, resolution, config.resize)))
+    images = np.concatenate(list(calibration_images(files, resolution, config.resize, config.fill)))
     arrays = model_arrays(model)
     prepared = prepare(config, arrays, chosen, (resolution,), files) if chosen.needs_calibration else Prepared()
     folded = prepared.equalized(fold(config, arrays, resolution))
