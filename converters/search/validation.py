@@ -135,12 +135,7 @@ class Validation:
     def _answers(self, what: str, scores: Callable[[Any], NDArray[Any]], resolution: Resolution) -> Answers:
         votes, right, right5, done = [], [], [], 0
         batches = decode_batches(
-            self.pictures,
-            resolution,
-            self.resize,
-            BATCH,
-            fill=self.model.config.fill,
-            on_skip=lambda file, _error: self.skipped.add(file),
+            self.pictures, resolution, self.resize, BATCH, on_skip=lambda file, _error: self.skipped.add(file)
         )
         for images, truths in batches:
             best = np.argsort(-scores(images), axis=1, kind="stable")[:, :5]
