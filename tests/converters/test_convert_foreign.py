@@ -211,7 +211,7 @@ def broken():
 REFUSED = {
     "two inputs": (refused(two_inputs), "one input and one output"),
     "no classes": (refused(headless, pixels="0..1"), "not scores of two classes or more"),
-    "gray": (refused(gray, pixels="0..1"), "not square RGB pictures"),
+    "gray": (refused(gray, pixels="0..1"), "not RGB pictures"),
     "pixels": (refused(flat), "does not say what pixels it wants.*--pixels LOW..HIGH"),
     "grammar": (refused(flat, pixels="tf"), "pixels are LOW..HIGH.*not 'tf'"),
     "order": (refused(flat, pixels="1..-1"), "pixels are LOW..HIGH"),

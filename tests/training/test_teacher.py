@@ -75,7 +75,7 @@ def test_what_is_no_teacher(tmp_path):
     with pytest.raises(ModelError, match="is damaged or is not a Keras model"):
         open_teacher(tmp_path / "text.keras", 4, ())
     keras.Sequential([keras.Input((5,)), keras.layers.Dense(4)]).save(tmp_path / "flat.keras")
-    with pytest.raises(ModelError, match="does not take square RGB pictures"):
+    with pytest.raises(ModelError, match="does not take RGB pictures"):
         open_teacher(tmp_path / "flat.keras", 4, ())
 
 
