@@ -186,7 +186,7 @@ def _seen(
         return None
     widest: TensorRanges = {}
     for resolution, flatbuffer in plain.items():
-        images = calibration_images(files, resolution, config.resize)
+        images = calibration_images(files, resolution, config.resize, config.fill)
         for tensor, ends in observed(flatbuffer, recipe, images).items():
             before = widest.get(tensor, ends)
             widest[tensor] = {

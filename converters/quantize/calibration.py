@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edgevit.errors import DataError, PictureError
 from edgevit_runtime.preprocess.fitting import prepare
 from edgevit_runtime.preprocess.pictures import SUFFIXES, load_picture
+from edgevit_runtime.preprocess.policy import DEFAULT_FILL
 from edgevit_runtime.resolution import ResolutionLike
 
 DEFAULT_COUNT = 64
@@ -42,7 +43,9 @@ def _is_readable(file: Path) -> bool:
     return True
 
 
-def calibration_images(files: Sequence[Path], resolution: ResolutionLike, policy: str) -> Iterator[NDArray[Any]]:
+def calibration_images(
+    files: Sequence[Path], resolution: ResolutionLike, policy: str, fill: Sequence[int] = DEFAULT_FILL
+) -> Iterator[NDArray[Any]]:
     """The pictures as the artefact will see them: uint8 [1, H, W, 3] each."""
     for file in files:
-        yield prepare(file, resolution, policy)[None]
+        yield prepare(file, resolution, policy, fill=fill)[None]

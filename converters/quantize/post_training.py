@@ -133,4 +133,4 @@ def _images(config: ViTConfig, ladder: Sequence[Resolution], files: Sequence[Pat
     count = min(len(files), max(LEAST, -(-len(files) // len(ladder))))
     for rung, resolution in enumerate(ladder):
         picks = [files[(rung + index * len(files) // count) % len(files)] for index in range(count)]
-        yield np.concatenate(list(calibration_images(picks, resolution, config.resize)))
+        yield np.concatenate(list(calibration_images(picks, resolution, config.resize, config.fill)))

@@ -64,7 +64,7 @@ def find_losses(variants: Variants, on_step: OnStep) -> dict[BlockPart, float]:
     folded = prepared.with_equalized(fold(config, variants.arrays, variants.resolution))
     every = np.linspace(0, len(files) - 1, min(LOOKED_AT, len(files))).round().astype(int)
     images = np.concatenate(
-        list(calibration_images([files[index] for index in every], variants.resolution, config.resize))
+        list(calibration_images([files[index] for index in every], variants.resolution, config.resize, config.fill))
     )
     alone, _ = group_losses(
         config,

@@ -63,7 +63,7 @@ def sensitivity(
     resolution = as_resolution(resolution or config.base_resolution)
     check_resolution(resolution, config.patch)
     files = calibration_files(Path(data), count)
-    images = np.concatenate(list(calibration_images(files, resolution, config.resize)))
+    images = np.concatenate(list(calibration_images(files, resolution, config.resize, config.fill)))
     arrays = model_arrays(model)
     prepared = PreparedLayers()
     if chosen.needs_calibration:

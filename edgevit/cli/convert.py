@@ -91,7 +91,7 @@ def command(
 ) -> None:
     """Compile MODEL.keras to one .tflite artefact that holds every resolution, weights stored once.
 
-    MODEL is edgevit's own ViT, or any Keras classifier of square RGB pictures: keras.applications, KerasHub, yours.
+    MODEL is edgevit's own ViT, or any Keras classifier of RGB pictures: keras.applications, KerasHub, yours.
     The artefact carries its labels, preprocessing, costs and a self-test. It is tested before it is put in place.
 
     --max-drop is judged at the default resolution; the others of the ladder are measured too.

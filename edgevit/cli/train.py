@@ -66,7 +66,7 @@ def spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
     metavar="RECIPE",
     help="Quantization-aware: train through the rounding of int8, int8-static, int8-full or int4.",
 )
-@click.option("--resize", help="Preprocessing of validation: crop:0.875 or squash.")
+@click.option("--resize", help="Preprocessing of validation: crop:0.875, squash or letterbox.")
 @click.option("--val-share", type=float, default=0.1, show_default=True, help="For a folder without val/ of its own.")
 @click.option("--pictures", type=click.IntRange(min=20), default=6000, show_default=True, help="For synthetic.")
 @click.option("--resume", is_flag=True, help="Go on with the unfinished run, to the same result.")

@@ -47,17 +47,18 @@ def test_it_learns_at_every_resolution(tmp_path, with_xla):
 
 
 def test_it_learns_on_rectangles(tmp_path):
-    """Squares, lying and standing rectangles mixed, small ones listening to large."""
-    config = CONFIG.with_(base_resolution="32x16", ladder=(16, "32x16", "16x32"))
-    spec = TrainSpec(epochs=6, batch=16, learning_rate=2e-3, augmentation="none", self_distillation=0.5, seed=1)
+    """Squares and rectangles mixed, the small listening to the large."""
+    config = CONFIG.with_(base_resolution="32x16", ladder=(16, "32x16"))
+    values = {"augmentation": "none", "single_share": 0.25, "self_distillation": 0.5, "seed": 1}
+    spec = TrainSpec(epochs=12, batch=16, learning_rate=2e-3, **values)
     seen = []
     result = train(
         build(config, seed=1), halves(160, 1), halves(40, 2), spec, tmp_path / "m.keras", on_epoch=seen.append
     )
-    assert [set(epoch.top1) for epoch in seen] == [set(config.ladder)] * 6
-    assert all(top1 >= 0.9 for top1 in result.best.top1.values())
+    assert [set(epoch.top1) for epoch in seen] == [{Resolution(32, 16)}] * 3 + [set(config.ladder)] * 9
+    assert all(top1 >= 0.95 for top1 in result.best.top1.values())
     assert set(result.predictions) == set(config.ladder)
-    assert set(result.best.to_dict()["top1"]) == {"16", "32x16", "16x32"}
+    assert set(result.best.to_dict()["top1"]) == {"16", "32x16"}
     assert Epoch.from_dict(json.loads(json.dumps(result.best.to_dict()))).top1 == result.best.top1
     assert load(tmp_path / "m.keras").config.ladder == config.ladder
 
@@ -178,11 +179,11 @@ def test_cli_trains_converts_and_goes_on_from_there(run, folder, tmp_path):
     config = load(path).config
     assert (config.labels, config.ladder, config.resize) == (("left", "right"), (32, 48), "squash")
 
-    code, out, _ = run(
+    code, out, err = run(
         "train", folder, "-o", tmp_path / "n.keras", "--from", path, "--epochs", 1, "--batch", 8, "--json"
     )
+    assert code == 0, err
     document = json.loads(out)
-    assert code == 0
     assert document["schema"] == "edgevit.training/1"
     assert [each["resolution"] for each in document["results"]] == [32, 48]
     assert document["spec"]["learning_rate"] == 5e-4

@@ -8,6 +8,7 @@ from edgevit.errors import ConfigError, ModelError
 from edgevit.model import build, save
 from edgevit.training import TrainSpec
 from edgevit.training.teacher import build_cnn, open_teacher, train_cnn
+from edgevit_runtime.resolution import Resolution
 
 LABELS = ("ash", "birch", "cedar", "elm")
 
@@ -29,7 +30,7 @@ def test_a_cnn_learns_is_saved_and_opened(train_quarters, val_quarters, tmp_path
     model = build_cnn("MobileNetV3Small", 4, "none", seed=0)
     steps = []
     spec = TrainSpec(epochs=12, batch=32, augmentation="none")  # batch statistics need a hundred steps
-    train_cnn(model, train_quarters, 48, spec, on_step=lambda *told: steps.append(told))
+    train_cnn(model, train_quarters, Resolution(48), spec, on_step=lambda *told: steps.append(told))
     assert [done for done, _, _ in steps] == list(range(1, 97))
     assert steps[-1][2] < steps[0][2]
     path = tmp_path / "cnn.keras"
@@ -75,7 +76,7 @@ def test_what_is_no_teacher(tmp_path):
     with pytest.raises(ModelError, match="is damaged or is not a Keras model"):
         open_teacher(tmp_path / "text.keras", 4, ())
     keras.Sequential([keras.Input((5,)), keras.layers.Dense(4)]).save(tmp_path / "flat.keras")
-    with pytest.raises(ModelError, match="does not take square RGB pictures"):
+    with pytest.raises(ModelError, match="does not take RGB pictures"):
         open_teacher(tmp_path / "flat.keras", 4, ())
 
 
