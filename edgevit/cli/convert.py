@@ -37,7 +37,8 @@ def _task_options(command: Callable[..., None]) -> Callable[..., None]:
     "gains by some, too, and int4 by many.",
 )
 @click.option(
-    "--resize", help="Preprocessing: crop:0.875 or squash, and ,bilinear behind it [default: the model's own]."
+    "--resize",
+    help="Preprocessing: crop:0.875, squash or letterbox, and ,bilinear behind it [default: the model's own].",
 )
 @click.option(
     "--pixels",

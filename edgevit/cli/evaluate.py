@@ -34,7 +34,7 @@ from edgevit.cli.console import (
 )
 @click.option("--neighbours", type=click.IntRange(min=1), help="features: how many of them vote [default: 20].")
 @click.option("--resolutions", help="Some resolutions, such as 128,224 [default: all that the model has].")
-@click.option("--resize", help="Preprocessing: crop:0.875 or squash [default: the model's own].")
+@click.option("--resize", help="Preprocessing: crop:0.875, squash or letterbox [default: the model's own].")
 @click.option("--pixels", help="What a .keras model that is not edgevit's own wants: see `edgevit convert --help`.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="For .tflite.")
 @click.option("--limit", type=click.IntRange(min=1), help="Use only that many pictures, spread over the set.")
