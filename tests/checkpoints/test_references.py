@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgevit.checkpoints import import_checkpoint
-from edgevit.config import VARIANTS
+from edgevit.variants import VARIANTS
 from support.library_references import NAMES, REFERENCES, SMALL, STORED
 from support.stored_references import place, read
 

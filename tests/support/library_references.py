@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from edgevit.config import Variant
+from edgevit.variants import Variant
 from support.foreign_checkpoints import to_flax
 
 HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import OpResolverType
 
-from converters.artefact import self_test
+from converters.artefact import self_test_writer
 from converters.quantize.recipes import RECIPES
 from edgevit.errors import AuditError
 from edgevit_runtime import Model, read_manifest
@@ -68,15 +68,15 @@ def test_a_machine_that_computes_wrongly_writes_nothing(tiny_model, tmp_path, mo
     """The reference kernels are asked, too."""
     from converters import convert
 
-    class Wrong(self_test.Runner):
+    class Wrong(self_test_writer.Runner):
         def outputs(self, image):
             return {name: np.roll(values, 1) for name, values in super().outputs(image).items()}
 
     def runner(flatbuffer, audited, *, reference=False):
         return (right if reference else Wrong)(flatbuffer, audited, reference=reference)
 
-    right = self_test.Runner
-    monkeypatch.setattr(self_test, "Runner", runner)
+    right = self_test_writer.Runner
+    monkeypatch.setattr(self_test_writer, "Runner", runner)
     with pytest.raises(
         AuditError, match=r"computes the recipe int8 otherwise than its own reference kernels: .* at 64 px"
     ):
