@@ -68,6 +68,7 @@ def test_a_picture_that_goes_bad_mid_epoch(folder, tmp_path, monkeypatch):
 def test_strict_it_stops_and_can_go_on(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(examples, "MEMORY_LIMIT_BYTES", 0)
     monkeypatch.setattr("edgevit.training.batches.AHEAD", 1)
+    monkeypatch.setattr("edgevit.training.loop.SAVE_EVERY_S", float("inf"))  # a slow machine saves within an epoch
     wanted = request(folder, tmp_path / "model.keras", strict=True)
     with pytest.raises(PictureError, match=r"\.jpg"):
         run(wanted, Vandal(wanted))
