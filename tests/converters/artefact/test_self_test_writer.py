@@ -14,7 +14,13 @@ BROKEN = ((0, "qkv"), (1, "output"), (2, "expand"), (0, "contract"))
 """One of each kind; benchmarks/self_test.py has all of them."""
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+QUICK = ("float32", "int8", "int4")
+"""Recipes of three kinds; the others' damage is for `make check-long`."""
+
+
+@pytest.mark.parametrize(
+    "recipe", [pytest.param(each, marks=[] if each in QUICK else pytest.mark.long) for each in RECIPES]
+)
 def test_damaged_layers_are_seen(artefact, recipe):
     content, signature = artefact(recipe).read_bytes(), read_manifest(artefact(recipe)).signatures[0]
     assert judge(content, signature).passed
