@@ -27,6 +27,13 @@ def test_a_rectangle_is_width_by_height():
     assert pickle.loads(pickle.dumps(wide)) == wide
 
 
+def test_a_square_counts_as_its_side():
+    """`for resolution in model.resolutions: np.zeros((resolution, resolution, 3))` is what people write."""
+    assert np.zeros((Resolution(3), Resolution(3), 3)).shape == (3, 3, 3)
+    with pytest.raises(TypeError, match="640x384 is no square: name .width or .height"):
+        np.zeros((Resolution(640, 384), 3))
+
+
 def test_order_is_by_pixels():
     assert [str(each) for each in parse_resolutions("224,320x192,96,192x320,224")] == [
         "96", "224", "192x320", "320x192",

@@ -79,6 +79,12 @@ class Resolution:
     def __ge__(self, other: ResolutionLike) -> bool:
         return self._order() >= as_resolution(other)._order()
 
+    def __index__(self) -> int:
+        """A square's side, so that `np.zeros((resolution, resolution, 3))` and `range` take it."""
+        if not self.is_square:
+            raise TypeError(f"{self} is no square: name .width or .height")
+        return self.width
+
     def __reduce__(self) -> tuple[Any, ...]:
         return Resolution, (self.width, self.height)
 
