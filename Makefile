@@ -48,6 +48,7 @@ lint: setup ## Check style (ruff)
 
 type: setup ## Check types (mypy, strict)
 	$(BIN)/mypy
+	$(BIN)/mypy benchmarks tools
 
 bench: setup ## Measure what the docs claim; writes benchmarks/results/*.json (needs the real data)
 	for name in parity recipes ladder curve startup; do $(BIN)/python benchmarks/$$name.py || exit 1; done

@@ -17,6 +17,7 @@ import numpy as np
 from converters.quantize.fake_quantization import simulating
 from edgevit.training.run import run
 from edgevit.training.training_request import TrainingRequest
+from edgevit_runtime.resolution import Resolution
 from record import BUILD, RESULTS, write
 
 LADDER = (48, 64, 80)
@@ -68,7 +69,8 @@ def top1(name: str, seed: int) -> dict[str, Any]:
     folder = BUILD / "ablation"
     kept = folder / f"{name}-{seed}.json"
     if kept.exists():
-        return json.loads(kept.read_text())
+        known: dict[str, Any] = json.loads(kept.read_text())
+        return known
     folder.mkdir(parents=True, exist_ok=True)
     _, options, fields = ROWS[name]
     output = folder / f"{name}-{seed}.keras"
@@ -117,7 +119,7 @@ def teacher(seed: int) -> Path:
         ]
     model = keras.Sequential([*layers, keras.layers.Flatten(), keras.layers.Dense(len(dials.LABELS))])
     examples = ArrayExamples(*dials.dial_set(PICTURES, size, 2 * seed), dials.LABELS)
-    train_cnn(model, examples, size, TrainSpec(epochs=EPOCHS, batch=64, augmentation="shift", seed=seed))
+    train_cnn(model, examples, Resolution(size), TrainSpec(epochs=EPOCHS, batch=64, augmentation="shift", seed=seed))
     model.save(path)
     return path
 
@@ -131,12 +133,12 @@ def _validated(model: Path, seed: int) -> dict[str, float]:
     examples = ArrayExamples(*dials.dial_set(TESTED_ON, max(LADDER), TEST_SEED + seed), dials.LABELS)
     predictor = open_predictor(model)
     hits = {}
-    for resolution in LADDER:
+    for size in LADDER:
         votes = [
             predictor.outputs("classify", images)["scores"].argmax(1)
-            for images, _ in examples.prepared(resolution, "squash", 100)
+            for images, _ in examples.prepared(Resolution(size), "squash", 100)
         ]
-        hits[str(resolution)] = float((np.concatenate(votes) == examples.classes).mean())
+        hits[str(size)] = float((np.concatenate(votes) == examples.classes).mean())
     return hits
 
 

@@ -17,12 +17,16 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from converters.artefact.ladder import Rung, merge
-from converters.graph.folded import model_arrays
+from converters.graph.folded import fold, model_arrays
 from converters.graph.lowering import lower
 from converters.graph.packing import pack
+from converters.quantize.calibration import calibration_images
+from converters.quantize.post_training import BATCH
 from converters.quantize.quantizer import quantize
+from converters.quantize.ranges import choose_ranges, observe
 from converters.quantize.recipes import ANY, Recipe, Rule
 from deit_tiny import keras_model
+from edgevit.activation_ranges import ActivationRanges
 from edgevit.model import load
 from edgevit_runtime.preprocess.fitting import prepare
 from record import real_data, write
@@ -130,16 +134,21 @@ def formulations(tokens: int) -> dict[str, Any]:
 
 def recipes() -> dict[str, Any]:
     model, data = load(keras_model()), real_data()
-    flatbuffer = pack(merge([Rung("classify_224", lower(model.config, model_arrays(model), 224), ("scores",))]))
+    arrays = model_arrays(model)
+    flatbuffer = pack(merge([Rung("classify_224", lower(model.config, arrays, 224), ("scores",))]))
     files = sorted((data / "imagenet_calibration").rglob("*.[Jj][Pp]*[Gg]"))[:: 200 // CALIBRATION]
+    images = np.concatenate(list(calibration_images(files, 224, model.config.resize)))
+    folded = fold(model.config, arrays, 224)
+    batches = [(folded, images[at : at + BATCH]) for at in range(0, len(images), BATCH)]
+    samples = observe(model.config, batches).samples
     calls, interpreters = {}, {}
     for name, sites in RECIPES.items():
         rules = [Rule(ANY, "int8", "int8-dynamic")]
         if sites:
             rules.append(Rule("BATCH_MATMUL", "int8", "int8-static", sites=sites))
         recipe = Recipe(name, tuple(rules), for_cpu=True)
-        images = (prepare(file, 224, model.config.resize)[None] for file in files) if sites else None
-        quantized = quantize(flatbuffer, recipe, "classify_224", images)
+        ranges = ActivationRanges(name, choose_ranges(folded, recipe, samples)) if sites else None
+        quantized = quantize(flatbuffer, recipe, ranges)
         interpreters[name], calls[name] = opened(quantized, np.zeros((1, 224, 224, 3), np.uint8))
     reference = np.load(data / "imagenet_val" / "reference_logits.npz")
     chosen = np.linspace(0, len(reference["files"]) - 1, PICTURES).round().astype(int)

@@ -1,7 +1,7 @@
 """Imported checkpoints against the libraries that they come from: the largest difference of an answer.
 
-Small models with random weights, saved by the library and run by it: tests/references.py. Needs the extras [torch] and
-[keras-hub], and timm (`pip install --no-deps timm`: its torchvision need not be there).
+Small models with random weights, saved by the library and run by it: tests/support/library_references.py. Needs the
+extras [torch] and [keras-hub], and timm (`pip install --no-deps timm`: its torchvision need not be there).
 """
 
 from __future__ import annotations

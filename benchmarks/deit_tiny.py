@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from edgevit_runtime.resolution import ResolutionLike
 from record import BUILD, real_data
 
 LADDER = (96, 128, 160, 192, 224, 256, 320, 384)
 SIXTEEN = (*range(96, 321, 16), 384)
+
+
+def checkpoint() -> Path:
+    """As timm saved it."""
+    (file,) = (real_data() / "deit_tiny").glob("*.safetensors")
+    return file
 
 
 def keras_model() -> Path:
@@ -19,14 +27,13 @@ def keras_model() -> Path:
         from edgevit.model import save
 
         BUILD.mkdir(parents=True, exist_ok=True)
-        data = real_data()
-        (file,) = (data / "deit_tiny").glob("*.safetensors")
-        save(import_checkpoint(file, "deit-tiny", labels=read_labels(data / "imagenet_classes.txt")), path)
+        labels = read_labels(real_data() / "imagenet_classes.txt")
+        save(import_checkpoint(checkpoint(), "deit-tiny", labels=labels), path)
     return path
 
 
 def artefact(
-    recipe: str, resolutions: tuple[int, ...], *, logits: bool = False, without_pictures: bool = False
+    recipe: str, resolutions: Sequence[ResolutionLike], *, logits: bool = False, without_pictures: bool = False
 ) -> Path:
     """An artefact under a recipe, with one resolution or more; calibrated where the recipe wants pictures."""
     span = str(resolutions[0]) if len(resolutions) == 1 else f"ladder{len(resolutions)}"

@@ -1,7 +1,8 @@
-"""The same curve through ssh as without: DeiT-Tiny int8 on this machine, by itself and as one of `tests/servers.py`.
+"""The same curve through ssh as without: DeiT-Tiny int8 on this machine, by itself and behind ssh.
 
-That is this machine behind a real OpenSSH server, with an account of its own, the system's Python, and the wheels that
-`edgevit deploy` puts there. So what ssh and the deployment cost or change would show. In turns, as in phone.py.
+There it is one of tests/support/ssh_servers.py: this machine behind a real OpenSSH server, with an account of its own,
+the system's Python, and the wheels that `edgevit deploy` puts there. So what ssh and the deployment cost or change
+would show. In turns, as in phone.py.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,12 +18,12 @@ from edgevit_runtime.preprocess.pictures import load_picture, pictures_below
 from record import BUILD, real_data, write
 
 LADDER = (96, 160, 224, 320)
-OPTIONS = {"layers": (4, 8), "attention": True}
+OPTIONS: dict[str, Any] = {"layers": (4, 8), "attention": True}
 PICTURES = 20
 KNN_LADDER = (96, 224)
 
 
-def made(name: str, **options: object) -> Path:
+def made(name: str, **options: Any) -> Path:
     """An artefact under build/benchmarks, made once."""
     path = BUILD / f"deit_tiny-{name}.tflite"
     if not path.exists():
@@ -41,7 +42,8 @@ def difference(resolution: int | str, *, unnormed: bool) -> dict[str, float]:
         **options,
     )
     model = load(keras_model())
-    task, worst = Features.of(model.config, options), {}
+    task = Features.of(model.config, options)
+    worst: dict[str, float] = {}
     files = pictures_below(real_data() / "imagenet_val")[:: 1300 // PICTURES]
     with Model(path) as artefact:
         (signature,) = artefact.manifest.signatures

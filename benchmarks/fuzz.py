@@ -3,7 +3,7 @@
 `python benchmarks/fuzz.py` takes a tiny ViT in each recipe, damages it in `ARTEFACTS` ways drawn from seeds (most hit
 offsets, indices, shapes, options and small constants; its seal is taken off, which would find nearly all), loads each
 and classifies at each resolution; the same with the verifier left out, to see what it prevents; and `PICTURES` damaged
-pictures. The damage: tests/mutations.py.
+pictures. The damage: tests/support/mutations.py.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from edgevit_runtime.resolution import Resolution, as_resolutions
 from record import write
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
@@ -39,9 +40,9 @@ def tiny_artefacts(folder: Path) -> dict[str, Path]:
         classes=4,
         mlp_width=64,
         patch=16,
-        base_resolution=32,
+        base_resolution=Resolution(32),
         labels=LABELS,
-        ladder=(32, 48),
+        ladder=as_resolutions((32, 48)),
         resize="squash",
     )
     model = build(config, seed=1)
@@ -57,7 +58,7 @@ def main() -> None:
     document: dict[str, Any] = {"artefacts": ARTEFACTS, "pictures": PICTURES, "unverified": UNVERIFIED}
     with tempfile.TemporaryDirectory() as scratch:
         paths = tiny_artefacts(Path(scratch))
-        trials = [
+        trials: list[tuple[str, int, dict[str, Any]]] = [
             ("native, verified", ARTEFACTS * 3 // 4, {"backend": "native"}),
             ("interpreter, verified", ARTEFACTS // 4, {"backend": "interpreter"}),
             ("native, not verified", UNVERIFIED, {"backend": "native", "verified": False}),

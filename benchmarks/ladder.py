@@ -19,6 +19,7 @@ from converters.quantize.recipes import RECIPES
 from deit_tiny import LADDER, SIXTEEN, artefact
 from edgevit_runtime import Model
 from edgevit_runtime.preprocess.fitting import prepare
+from edgevit_runtime.resolution import Resolution
 from record import BUILD, real_data, write
 
 PICTURES = 20
@@ -36,7 +37,7 @@ def rss(field):
 model = Model(sys.argv[1])
 for resolution in model.resolutions:
     for _ in range(3):
-        model.outputs(np.zeros((resolution, resolution, 3), np.uint8))
+        model.outputs(np.zeros((resolution.height, resolution.width, 3), np.uint8))
 print(json.dumps({"rss": rss("VmRSS"), "load_ms": model.load_ms, "backend": model.backend}))
 """
 
@@ -46,7 +47,7 @@ def measured(path: Path) -> dict[str, float]:
 
     def run(cache: str) -> dict[str, float]:
         environment = {**os.environ, "XDG_CACHE_HOME": cache}
-        command = [sys.executable, "-c", MEASURE, path]
+        command = [sys.executable, "-c", MEASURE, str(path)]
         figures: dict[str, float] = json.loads(
             subprocess.run(command, capture_output=True, check=True, env=environment).stdout
         )
@@ -70,7 +71,7 @@ def empty() -> Path:
         from edgevit.config import ViTConfig
         from edgevit.model import build
 
-        config = ViTConfig(width=8, depth=1, heads=1, classes=2, mlp_width=8, base_resolution=16)
+        config = ViTConfig(width=8, depth=1, heads=1, classes=2, mlp_width=8, base_resolution=Resolution(16))
         convert(build(config, seed=1), path)
     return path
 

@@ -16,17 +16,19 @@ import numpy as np
 
 from converters import convert
 from converters.search.mixed_precision import find_losses, find_parts, select_among
-from converters.search.recipe_variants import Variants
-from converters.search.validation import Answers, Drop, Validation
+from converters.search.recipe_variants import BlockPart, Variants
+from converters.search.validation import Drop, Validation
 from deit_tiny import artefact, keras_model
+from edgevit.accuracy import Answers
 from edgevit_runtime import Model
 from edgevit_runtime.measure.timing import measure
+from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
 from record import BUILD, real_data, write
 
 MAX_DROP_POINTS = 0.3
 ISLANDS = ("float32", "int16")
-RESOLUTION = 224
+RESOLUTION = Resolution(224)
 SECONDS = 8.0
 KEPT, ANSWERS = BUILD / "max_drop.json", BUILD / "max_drop-answers"
 
@@ -42,7 +44,7 @@ class Half:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.variants, name)
 
-    def exact(self, resolution: int) -> Any:
+    def exact(self, resolution: Resolution) -> Any:
         return self.variants.validation.exact(resolution).pick(slice(self.first, None, 2))
 
     def answers(self, recipe: Any) -> Any:
@@ -78,7 +80,8 @@ def main() -> None:
     data, model = real_data(), load(keras_model())
     validation = Validation(model, data / "imagenet_val", resize="squash", on_picture=say)
     given: dict[str, Any] = {"resolutions": (RESOLUTION,), "calibration": data / "imagenet_calibration"}
-    first, losses = None, None  # what both kinds of islands have in common
+    first: Kept | None = None  # what both kinds of islands have in common
+    losses: dict[BlockPart, float] | None = None
     kept = json.loads(KEPT.read_text())["rows"] if KEPT.exists() else []
     rows = {row["islands"]: row for row in kept}
     for islands in [each for each in ISLANDS if each in sys.argv] or ISLANDS:
@@ -135,8 +138,9 @@ def timed() -> None:
             round(latency[each].median_ms, 3) for each in ("int8-full", row["islands"])
         )
         row["size_bytes"] = paths[row["islands"]].stat().st_size
-    figures = {"model": "DeiT-Tiny", "resolution": RESOLUTION, "threads": 1, "max_drop_points": MAX_DROP_POINTS}
-    write("max_drop", {**figures, "int8_ms": round(latency["int8"].median_ms, 3), "rows": rows})
+    about = {"model": "DeiT-Tiny", "resolution": RESOLUTION.to_json(), "threads": 1}
+    figures = {"max_drop_points": MAX_DROP_POINTS, "int8_ms": round(latency["int8"].median_ms, 3), "rows": rows}
+    write("max_drop", {**about, **figures})
 
 
 if __name__ == "__main__":

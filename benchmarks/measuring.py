@@ -1,8 +1,8 @@
 """What heat and other programs do to a profile, and what is done about it.
 
-Simulated (tests/machines.py): a board that lowers its clock from 62 °C on, measured by the real loop one resolution
-after the other, in turns, and in turns with pauses. Real: DeiT-Tiny int8 on this machine beside processes that count
-without end, and which marks the points got.
+Simulated (tests/support/simulated_machines.py): a board that lowers its clock from 62 °C on, measured by the real loop
+one resolution after the other, in turns, and in turns with pauses. Real: DeiT-Tiny int8 on this machine beside
+processes that count without end, and which marks the points got.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def beside(hogs: int, path: Path) -> dict[str, Any]:
         "hogs": hogs,
         "points": [
             {
-                "resolution": point.resolution,
+                "resolution": point.resolution.to_json(),
                 "median_ms": point.median_ms,
                 "p90_ms": point.p90_ms,
                 "other_cores": point.conditions.other_cores if point.conditions else None,

@@ -2,7 +2,7 @@
 
 Latency: MobileNetV3Small of keras.applications with random weights in `float32` and `int8`, and DeiT-Tiny in `int8`,
 at each resolution, all timed in one interleaved run; and the curve through each. Accuracy: a small CNN
-(tests/cnn.py) trained here for a few minutes on drawn dials, and how its artefacts agree with it.
+(tests/support/cnn.py) trained here for a few minutes on drawn dials, and how its artefacts agree with it.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def latencies() -> list[dict[str, Any]]:
                 "curve": curve.parameters(),
                 "points": [
                     {
-                        "resolution": each.resolution,
+                        "resolution": each.resolution.to_json(),
                         "tokens": each.tokens,
                         "macs": dict(each.macs),
                         "median_ms": round(ms, 3),

@@ -63,7 +63,8 @@ def tf_lite(path: Path, pictures: Pictures, scores: NDArray[Any]) -> dict[str, A
 
 def benchmark_tool(path: Path) -> dict[str, Any]:
     """`litert-benchmark` of the wheel ai-edge-litert."""
-    command = [sys.executable, "-m", "ai_edge_litert.tools.benchmark_litert_model", "--model", path, "--num_threads=1"]
+    tool = "ai_edge_litert.tools.benchmark_litert_model"
+    command = [sys.executable, "-m", tool, "--model", str(path), "--num_threads=1"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found = re.search(r"Inference \(median\): +([0-9.]+) ms", done.stdout)
     if found is None:
@@ -73,12 +74,12 @@ def benchmark_tool(path: Path) -> dict[str, Any]:
 
 def litertjs(path: Path, pictures: Pictures, scores: NDArray[Any]) -> dict[str, Any]:
     """LiteRT.js on WebAssembly, one thread."""
-    answers = []
+    answers, script = [], ROOT / "tools" / "litertjs" / "run.py"
     with tempfile.TemporaryDirectory() as folder:
         for picture in pictures:
             file = Path(folder) / "picture.rgb"
             file.write_bytes(picture.tobytes())
-            command = [sys.executable, ROOT / "tools" / "litertjs" / "run.py", path, file, "--runs", "10"]
+            command = [sys.executable, str(script), str(path), str(file), "--runs", "10"]
             answers.append(json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
     theirs = np.array([answer["scores"] for answer in answers])
     return {

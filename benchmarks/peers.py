@@ -44,7 +44,8 @@ class Worker:
     """An engine's process; stopped whenever it is not asked something."""
 
     def __init__(self, engine: str, path: Path, threads: int) -> None:
-        command = [sys.executable, Path(__file__).with_name("peer_engines.py"), engine, path, str(threads)]
+        script = Path(__file__).with_name("peer_engines.py")
+        command = [sys.executable, str(script), engine, str(path), str(threads)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
@@ -52,7 +53,7 @@ class Worker:
         assert self._process.stdout is not None
         self._in, self._out = self._process.stdin, self._process.stdout
         if self._out.readline() != "ready\n":
-            sys.exit(f"{engine} cannot open {path}: run `{' '.join(map(str, command))}` to see why")
+            sys.exit(f"{engine} cannot open {path}: run `{' '.join(command)}` to see why")
         self._process.send_signal(signal.SIGSTOP)
 
     def ask(self, line: str) -> Any:

@@ -1,7 +1,8 @@
-"""The same curve through adb as without: DeiT-Tiny int8 on this machine, by itself and as a phone of `tests/phones.py`.
+"""The same curve through adb as without: DeiT-Tiny int8 on this machine, by itself and as a phone.
 
-The phone is this machine under Debian's adbd, with the bundle's C library, Python 3.11 and wheels; so what adb, the
-bundle and its loader cost or change would show. In turns; of each, the least disturbed round counts.
+The phone, of tests/support/adb_phones.py, is this machine under Debian's adbd, with the bundle's C library, Python
+3.11 and wheels; so what adb, the bundle and its loader cost or change would show. In turns; of each, the least
+disturbed round counts.
 """
 
 from __future__ import annotations

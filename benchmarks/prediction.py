@@ -15,6 +15,8 @@ import argparse
 import json
 import statistics
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from edgevit.variants import variant_config
 from edgevit_runtime import Model
 from edgevit_runtime.measure import profile, timing
 from edgevit_runtime.measure.machine import describe
+from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
 from record import BUILD, RESULTS, write
 
 RECIPES = ("int8", "float32")
@@ -75,11 +78,12 @@ def measured() -> dict[str, list[dict[str, Any]]]:
     found = {}
     for recipe in RECIPES:
         models = {name: Model(artefact(name, recipe), threads=1, weight_cache=False) for name in SHAPES}
-        calls, places = {}, []
+        calls: dict[int, Callable[[], object]] = {}
+        places: list[tuple[str, int]] = []
         for name, model in models.items():
             for resolution in SHAPES[name][1]:
-                image = profile.selftest.draw_picture(profile.selftest.GENERATOR, 1, resolution)
-                calls[len(places)] = lambda model=model, image=image: model.outputs(image)
+                image = draw_picture(GENERATOR, 1, resolution)
+                calls[len(places)] = partial(model.outputs, image)
                 places.append((name, resolution))
         started = time.perf_counter()
         latencies = timing.measure(calls, seconds=SECONDS / len(calls))
@@ -121,7 +125,7 @@ def errors(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
             rows.append(
                 {
                     "shape": name,
-                    "resolution": point.resolution,
+                    "resolution": point.resolution.to_json(),
                     "tokens": point.tokens,
                     "measured_ms": point.median_ms,
                     "predicted_ms": round(estimate.predicted_ms, 4),

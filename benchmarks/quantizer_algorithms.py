@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -139,12 +140,8 @@ def by_theirs(variant: Variant, lowered: Lowered, prepared: PreparedLayers, imag
 
 def with_ranges(flatbuffer: bytes, recipe: Recipe, ours: ActivationRanges, theirs: Any) -> bytes:
     """By our rules, with their ranges in place of ours."""
-    ranges = our_quantizer.tensor_ranges
-    our_quantizer.tensor_ranges = lambda *given: {**ranges(*given), **theirs}  # type: ignore[assignment]
-    try:
+    with mock.patch.object(our_quantizer, "tensor_ranges", lambda *given: {**tensor_ranges(*given), **theirs}):
         return quantize(flatbuffer, recipe, ours)
-    finally:
-        our_quantizer.tensor_ranges = ranges
 
 
 def answers(flatbuffer: bytes, pictures: Sequence[Any]) -> Iterator[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ MIXED = (96, 160, 224, "320x192", "192x320", "384x256", 320, "512x256")
 PICTURES, SECONDS = 50, 6.0
 
 
-def made(name: str, **options: object) -> Path:
+def made(name: str, **options: Any) -> Path:
     path = BUILD / f"deit_tiny-{name}.tflite"
     if not path.exists():
         convert(load(keras_model()), path, source=keras_model(), **options)
@@ -30,7 +31,8 @@ def made(name: str, **options: object) -> Path:
 
 
 def main() -> None:
-    exact, differences = load(keras_model()), {}
+    exact = load(keras_model())
+    differences: dict[str, dict[str, Any]] = {}
     with Model(made("rectangles-float32-logits", recipe="float32", resolutions=RECTANGLES, logits=True)) as artefact:
         for resolution in artefact.resolutions:
             worst, same = 0.0, 0

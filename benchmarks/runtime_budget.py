@@ -38,6 +38,7 @@ def phase(model: Model, image: Any, hogs: int) -> dict[str, Any]:
             each.kill()
             each.wait()
     latencies = np.array([each.latency_ms for each in results])
+    used = Counter(each.resolution for each in results)
     assert model.budget_ms is not None
     return {
         "hogs": hogs,
@@ -46,7 +47,7 @@ def phase(model: Model, image: Any, hogs: int) -> dict[str, Any]:
         "p95_ms": round(float(np.quantile(latencies, 0.95)), 2),
         "within_budget": round(float(np.mean(latencies <= model.budget_ms)), 4),
         "said_it_cannot": round(float(np.mean([not each.budget_met for each in results])), 4),
-        "resolutions": dict(sorted(Counter(each.resolution for each in results).items())),
+        "resolutions": {str(resolution): count for resolution, count in sorted(used.items())},
     }
 
 

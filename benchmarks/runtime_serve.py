@@ -96,7 +96,8 @@ def rss_mb(process: subprocess.Popen[str]) -> float:
 
 def load(url: str, folder: Path, seconds: int) -> dict[str, Any]:
     environment = {**os.environ, "EXPECTED": str(folder / "expected"), "PICTURES": str(folder)}
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "30s", "-s", folder / "load.lua", url]
+    script = str(folder / "load.lua")
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "30s", "-s", script, url]
     out = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
     found = re.search(r"RESULT (.*)", out)
     if not found:

@@ -64,7 +64,8 @@ def install(folder: Path, extras: str) -> tuple[Path, dict[str, object]]:
     shutil.copytree(
         ROOT / "runtimes" / "python", source, ignore=shutil.ignore_patterns("*.egg-info", "__pycache__", "build")
     )
-    command = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-c", ROOT / "constraints.txt"]
+    constraints = str(ROOT / "constraints.txt")
+    command = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "-c", constraints]
     subprocess.run([*command, f"{source}{extras}"], check=True)
     listing = subprocess.run([python, "-m", "pip", "list", "--format", "json"], check=True, capture_output=True).stdout
     packages = sorted(each["name"] for each in json.loads(listing) if each["name"] not in ("pip", "setuptools"))

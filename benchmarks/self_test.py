@@ -91,7 +91,7 @@ def mutation_table(path: Path, rung: int, every: int) -> dict[str, Any]:
     test = signature.self_test
     every_damage = [each["caught"] for each in table.values()]
     return {
-        "resolution": signature.resolution if isinstance(signature.resolution, int) else signature.resolution.to_json(),
+        "resolution": signature.resolution.to_json(),
         "copies": test.copies,
         "pictures": len(test.pictures),
         "tolerance": test.tolerance,

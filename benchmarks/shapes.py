@@ -3,8 +3,8 @@
 DeiT-Tiny widened two and four times, exactly, then given outliers of another size in each copy of its channels: float
 answers what DeiT-Tiny answers. `plain`: every tensor that the recipe rounds in the range of the widest ends seen, no
 islands, weights rounded to the nearest. In the simulation, which computes what artefacts do
-(tests/converters/test_simulation.py): a ViT-B's picture takes a second, so that there are few. By `logits_db` few say
-enough; the agreement on them is coarse.
+(tests/converters/quantize/test_fake_quantization.py): a ViT-B's picture takes a second, so that there are few. By
+`logits_db` few say enough; the agreement on them is coarse.
 
 `python benchmarks/shapes.py ViT-B int8 int4` measures those, and keeps what else benchmarks/results/shapes.json has.
 """

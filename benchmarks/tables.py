@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from functools import partial
 
 from converters.quantize.recipes import RECIPES
 from measuring_tables import SECTIONS as MEASURING
@@ -213,6 +214,10 @@ PAGES = {
 }
 
 
+def _filled(body: str, marks: re.Match[str]) -> str:
+    return f"{marks[1]}{body}\n{marks[2]}"
+
+
 def main() -> None:
     for page, sections in PAGES.items():
         path = ROOT / page
@@ -220,7 +225,7 @@ def main() -> None:
         for name, lines in sections.items():
             pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
             body = "\n".join(lines())
-            text, count = pattern.subn(lambda found, body=body: f"{found[1]}{body}\n{found[2]}", text)
+            text, count = pattern.subn(partial(_filled, body), text)
             if count != 1:
                 sys.exit(f"{page} has {count} sections <!-- {name} -->, not one")
         if "--check" not in sys.argv:

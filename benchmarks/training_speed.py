@@ -7,7 +7,7 @@ with keras.layers.MultiHeadAttention, gets arrays that lie ready in memory.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import keras
@@ -57,7 +57,9 @@ def measure(resolution: int) -> dict[str, object]:
 
     config = variant_config("deit-tiny", classes=CLASSES, ladder=(resolution,))
     examples = ArrayExamples(images, classes, ())
-    contenders = {"model.fit": lambda: plain.fit(images, classes, batch_size=BATCH, shuffle=False, verbose=0)}
+    contenders: dict[str, Callable[[], object]] = {
+        "model.fit": lambda: plain.fit(images, classes, batch_size=BATCH, shuffle=False, verbose=0)
+    }
     for name, precision in (("edgevit", "float32"), ("edgevit, mixed_bfloat16", "mixed_bfloat16")):
         spec = TrainSpec(epochs=ROUNDS + 1, batch=BATCH, precision=precision)
         batches = MixedBatches(examples, config.ladder, config.base_resolution, spec, tall=False)

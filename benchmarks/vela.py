@@ -35,7 +35,7 @@ def compiled(path: Path, accelerator: str) -> dict[str, Any]:
         done = subprocess.run(
             [str(Path(sys.executable).with_name("vela")), *command[1:]], capture_output=True, text=True, check=True
         )
-        cpu, npu = (int(re.search(rf"{kind} operators = (\d+)", done.stdout)[1]) for kind in ("CPU", "NPU"))
+        cpu, npu = (int(re.findall(rf"{kind} operators = (\d+)", done.stdout)[0]) for kind in ("CPU", "NPU"))
         (summary,) = Path(folder).glob("*summary*.csv")
         with summary.open(newline="") as file:
             (row,) = csv.DictReader(file)

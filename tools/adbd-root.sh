@@ -4,8 +4,8 @@
 #
 #   tools/adbd-root.sh FOLDER [ABI]     ABI: x86_64 (default), or arm64-v8a: then sh and toybox are arm64's
 #
-# tests/phones.py starts it. Needs mmdebstrap (`apt install mmdebstrap`) and a way to a Debian mirror ($DEBIAN_MIRROR,
-# default http://deb.debian.org/debian). No root needed.
+# tests/support/adb_phones.py starts it. Needs mmdebstrap (`apt install mmdebstrap`) and a way to a Debian mirror
+# ($DEBIAN_MIRROR, default http://deb.debian.org/debian). No root needed.
 set -euo pipefail
 [ $# -ge 1 ] || { sed -n '2,9p' "$0" >&2; exit 2; }
 root=$(realpath -m "$1")
