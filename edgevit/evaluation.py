@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from edgevit.data.folders import PictureSet, decode_batches, read_folder
 from edgevit.errors import ConfigError, DataError
 from edgevit.predictors import Predictor, open_predictor, pixels_known
-from edgevit.tasks import Task, find_tasks
+from edgevit.tasks import Task, check_options, find_tasks
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolutions
 
 __all__ = ["evaluate"]
@@ -30,8 +30,6 @@ def evaluate(
     *,
     task: str = "classify",
     against: str | Path | Sequence[str | Path] | None = None,
-    gallery: str | Path | None = None,
-    neighbours: int | None = None,
     resolutions: Iterable[ResolutionLike] = (),
     resize: str | None = None,
     pixels: str | None = None,
@@ -39,6 +37,7 @@ def evaluate(
     limit: int | None = None,
     strict: bool = False,
     on_picture: OnPicture = lambda _done, _total: None,
+    **options_of_tasks: Any,
 ) -> dict[str, Any]:
     """The `edgevit.evaluation/1` document: how good it is at a task, at each resolution, in fractions, 0 to 1.
 
@@ -46,8 +45,7 @@ def evaluate(
     against: a second model or several, shown the very same pixels; `agreement` is the share of pictures on which one
         names the same class as the first; of classifiers `drop` is the first's top-1 less its own, from `drop_low` to
         `drop_high` (the paired 95 % interval). The second stands under `against`, those after it under `also_against`.
-    gallery: for features, a folder of known pictures to look for neighbours in; None: each picture is looked for among
-        all the others (leave-one-out). neighbours: how many of them vote, k; None: 20.
+    options_of_tasks: those that the task has for being judged (`Task.judging_options`): `gallery`, `neighbours`.
     resolutions: where empty, those of the first model (and of the others that are artefacts).
     resize: a preprocessing policy; None takes the first model's own.
     pixels: what a `.keras` model that is not ours wants, where neither it nor an artefact beside it says so.
@@ -61,8 +59,7 @@ def evaluate(
     """
     (judged,) = find_tasks([task])
     wanted = as_resolutions(resolutions)
-    if gallery is not None and judged.neighbours is None:
-        raise ConfigError(f"{task} is not judged by neighbours: leave the gallery {gallery} out")
+    check_options(options_of_tasks, [task], judging=True)
     others = [against] if isinstance(against, str | Path) else list(against or ())
     twice = [str(each) for each in others if [Path(other) for other in others].count(Path(each)) > 1]
     if twice:
@@ -74,17 +71,18 @@ def evaluate(
             for each in (model, *others)
         ]
         first = predictors[0]
-        if judged.neighbours is None:
+        if judged.own_classes:
             for other in predictors[1:]:
                 if other.classes != first.classes:
                     raise ConfigError(f"{first.path} has {first.classes} classes and {other.path} {other.classes}")
         ladder = _ladder(predictors, task, wanted)
+        judge = judged.judge(len(predictors), options_of_tasks)
         shown = _Shown(judged, predictors, resize or first.policy, strict, on_picture)
         shown.pictures = _pictures(Path(data), first, limit, judged)
-        if gallery is not None:
-            shown.gallery = _of_gallery(Path(gallery), shown.pictures)
+        if judge.gallery is not None:
+            shown.gallery = _of_gallery(judge.gallery, shown.pictures)
         shown.total = len(ladder) * (len(shown.pictures.files) + len(shown.gallery.files if shown.gallery else ()))
-        results = [shown.at(resolution, neighbours) for resolution in ladder]
+        results = [shown.at(resolution, options_of_tasks) for resolution in ladder]
         described = [each.described() for each in predictors]
 
     document: dict[str, Any] = {
@@ -97,10 +95,8 @@ def evaluate(
         "skipped": len(shown.skipped),
         "skipped_files": sorted(str(file) for file in shown.skipped),
         "resize": shown.policy,
+        **judge.settings,
     }
-    if judged.neighbours is not None:
-        document["neighbours"] = judged.neighbours if neighbours is None else neighbours
-        document["gallery"] = "leave-one-out" if gallery is None else str(gallery)
     rows = [
         [{**resolution.to_fields(), **each[number]} for resolution, each in zip(ladder, results, strict=True)]
         for number in range(len(predictors))
@@ -130,9 +126,9 @@ class _Shown:
         self.skipped: set[Path] = set()
         self.count = self.done = self.total = 0
 
-    def at(self, resolution: Resolution, neighbours: int | None) -> list[dict[str, Any]]:
+    def at(self, resolution: Resolution, options: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Each model's result at a resolution. Raises `DataError` where no picture can be read."""
-        judge = self.task.judge(len(self.predictors), neighbours=neighbours)
+        judge = self.task.judge(len(self.predictors), options)
         if self.gallery is not None and not self._show(self.gallery, resolution, judge.learn):
             raise DataError(f"none of the {len(self.gallery.files)} pictures in {self.gallery.root} can be read")
         self.count = self._show(self.pictures, resolution, judge.add)
@@ -178,7 +174,7 @@ def _ladder(predictors: Sequence[Predictor], task: str, wanted: Sequence[Resolut
 
 
 def _pictures(data: Path, predictor: Predictor, limit: int | None, task: type[Task]) -> PictureSet:
-    if task.neighbours is not None:  # the folders' own classes: neighbours know no others
+    if not task.own_classes:
         pictures = read_folder(data, (), ())
     else:
         pictures = read_folder(data, predictor.labels, predictor.label_keys)

@@ -230,13 +230,13 @@ def test_an_interval_that_is_not_centred_has_two_ends():
         "82.0 % ± 2.1",
         "50.0 %",
     ]
-    result = {"resolution": 96, "top1": 0.0, "top5": 0.5}
+    result = {"resolution": 96, "top1": 0.0, "top1_margin": 0.24, "top5": 0.5}
     table = evaluation_table({"model": "x.tflite", "images": 4, "data": "val", "results": [result]})
     assert list(table.columns[1].cells) == ["0.00%", "0.0%–49.0%"]
 
 
 def test_one_picture_is_no_pictures():
-    results = [{"resolution": 96, "top1": 1.0, "top5": 1.0}]
+    results = [{"resolution": 96, "top1": 1.0, "top1_margin": 0.0, "top5": 1.0}]
     one = {"model": "x.tflite", "images": 1, "data": "val", "results": results, "skipped": 0}
     assert evaluation_table(one).title == "1 picture of val"
     assert "of a top-1 counted on 1 picture, where" in " ".join(evaluation_notes(one))

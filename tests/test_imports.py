@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "model_inspection": set(),
     "statistics": set(),
     "evaluation": {"predictors", "tasks", "data"},
-    "report": {"latency", "statistics"},
+    "report": {"latency", "statistics", "tasks"},
     "api": {"report", "latency", "devices", "training", "converters", "checkpoints", "data", "model", "evaluation"}
     | {"model_inspection", "tasks", "quiet_keras"},
     # What a command shows is made of what the api hands it; deploy and synthetic are one call each.

@@ -13,7 +13,7 @@ from edgevit.files import check_writable
 from edgevit.latency.curve import LEAST_RESOLUTIONS
 from edgevit.pixels import parse_pixels
 from edgevit.quiet_keras import load_keras
-from edgevit.tasks import task_options
+from edgevit.tasks import parsed, task_options
 
 if TYPE_CHECKING:
     from converters.quantize.recipes import Recipe
@@ -76,10 +76,7 @@ def convert(
     if kept_in is not None:
         check_writable_recipe(kept_in)
     ladder, names = as_ladder(resolutions), as_labels(labels)
-    parsers = {option.name: option.parse for option in task_options() if option.parse is not None}
-    for name, value in options_of_tasks.items():
-        if isinstance(value, str) and name in parsers:
-            options_of_tasks[name] = parsers[name](value)
+    options_of_tasks = parsed(options_of_tasks, task_options())
 
     load_keras()
     from converters.artefact.inspection import inspect

@@ -8,6 +8,7 @@ from typing import Any
 
 from edgevit.api.arguments import OneOrMore, Resolutions, as_ladder, as_paths
 from edgevit.quiet_keras import load_keras
+from edgevit.tasks import judging_options, parsed
 
 __all__ = ["evaluate"]
 
@@ -18,8 +19,6 @@ def evaluate(
     *,
     against: OneOrMore = (),
     task: str = "classify",
-    gallery: str | Path | None = None,
-    neighbours: int | None = None,
     resolutions: Resolutions | None = None,
     resize: str | None = None,
     pixels: str | None = None,
@@ -27,19 +26,20 @@ def evaluate(
     limit: int | None = None,
     strict: bool = False,
     on_picture: Callable[[int, int], None] = lambda _done, _total: None,
+    **options_of_tasks: Any,
 ) -> dict[str, Any]:
     """The `edgevit.evaluation/1` document of a `.keras` model or a `.tflite` artefact; fractions are 0 to 1.
 
     data: a folder of class folders, or one with labels.csv, or the split.csv of a training run.
     against: other models, shown the same pixels: what each loses against `model`, with the paired 95 % interval.
     task: `classify` (top-1, top-5), or `features` (k nearest neighbours).
-    gallery: for features, known pictures to look for neighbours in; None: all others of `data`. neighbours: how many
-        of them vote; None: 20.
     resolutions: [128, "640x384"] or "128,640x384"; None: all that the models have.
     resize: the preprocessing policy; None: the model's own. pixels: what a Keras model that is not ours wants.
     threads: of an artefact's interpreter. limit: use only so many pictures, spread over the set.
     strict: raise `PictureError` at a picture that cannot be read, instead of counting it as skipped.
     on_picture: told (pictures done, pictures in all), over all resolutions.
+    options_of_tasks: `gallery` (features: known pictures to look for neighbours in; otherwise all others of `data`),
+        `neighbours` (features: how many of them vote; otherwise 20).
 
     Raises what `edgevit.evaluation.evaluate` raises: all of it `EdgeViTError`s.
     """
@@ -53,8 +53,6 @@ def evaluate(
         data,
         task=task,
         against=others,
-        gallery=gallery,
-        neighbours=neighbours,
         resolutions=ladder,
         resize=resize,
         pixels=pixels,
@@ -62,4 +60,5 @@ def evaluate(
         limit=limit,
         strict=strict,
         on_picture=on_picture,
+        **parsed(options_of_tasks, judging_options()),
     )

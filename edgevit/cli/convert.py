@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,8 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
 from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, progress_bar, quiet_option
+from edgevit.cli.task_options import options_of_tasks
 from edgevit.tasks import task_options
-
-
-def _task_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of all tasks."""
-    for option in reversed(task_options()):
-        command = click.option(f"--{option.name}", is_flag=option.parse is None, help=option.help)(command)
-    return command
 
 
 @click.command("convert", cls=JsonCommand)
@@ -68,7 +62,7 @@ def _task_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--task", help="What it is to answer: classify, features, or both: classify,features [default: classify]."
 )
-@_task_options
+@options_of_tasks(task_options())
 @json_option
 @quiet_option
 def command(
@@ -88,7 +82,7 @@ def command(
     task: str | None,
     json_target: str | None,
     quiet: bool,
-    **options_of_tasks: Any,
+    **given_to_tasks: Any,
 ) -> None:
     """Compile MODEL.keras to one .tflite artefact that holds every resolution, weights stored once.
 
@@ -132,7 +126,7 @@ def command(
             on_step=show,
             on_trial=tell,
             on_note=notes.append,
-            **options_of_tasks,
+            **given_to_tasks,
         )
     if "selection" in inspection:
         console.print(selection_table(inspection["selection"]))

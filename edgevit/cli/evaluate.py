@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
@@ -15,6 +16,8 @@ from edgevit.cli.console import (
     progress_bar,
     quiet_option,
 )
+from edgevit.cli.task_options import options_of_tasks
+from edgevit.tasks import judging_options
 
 
 @click.command("evaluate", cls=JsonCommand)
@@ -27,12 +30,7 @@ from edgevit.cli.console import (
     help="A second model, shown the same pixels; once more for a third.",
 )
 @click.option("--task", default="classify", show_default=True, help="What to judge: classify, or features (k-NN).")
-@click.option(
-    "--gallery",
-    type=click.Path(path_type=Path),
-    help="features: known pictures to look for neighbours in [default: all others of DATA: leave-one-out].",
-)
-@click.option("--neighbours", type=click.IntRange(min=1), help="features: how many of them vote [default: 20].")
+@options_of_tasks(judging_options())
 @click.option("--resolutions", help="Some resolutions, such as 128,224 [default: all that the model has].")
 @click.option("--resize", help="Preprocessing: crop:0.875, squash or letterbox [default: the model's own].")
 @click.option("--pixels", help="What a .keras model that is not edgevit's own wants: see `edgevit convert --help`.")
@@ -46,8 +44,6 @@ def command(
     data: Path,
     against: tuple[Path, ...],
     task: str,
-    gallery: Path | None,
-    neighbours: int | None,
     resolutions: str | None,
     resize: str | None,
     pixels: str | None,
@@ -56,6 +52,7 @@ def command(
     strict: bool,
     json_target: str | None,
     quiet: bool,
+    **given_to_task: Any,
 ) -> None:
     """Measure top-1 and top-5 of MODEL (.keras or .tflite) on DATA, at each resolution.
 
@@ -77,8 +74,6 @@ def command(
             data,
             task=task,
             against=against,
-            gallery=gallery,
-            neighbours=neighbours,
             resolutions=resolutions,
             resize=resize,
             pixels=pixels,
@@ -86,6 +81,7 @@ def command(
             limit=limit,
             strict=strict,
             on_picture=lambda done, total: bar.update(bar_task, completed=done, total=total),
+            **given_to_task,
         )
     console.print(evaluation_table(evaluation))
     if drops := drop_table(evaluation):

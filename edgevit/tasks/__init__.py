@@ -19,8 +19,11 @@ __all__ = [
     "Output",
     "Reads",
     "Task",
+    "check_options",
     "choose_tasks",
     "find_tasks",
+    "judging_options",
+    "parsed",
     "task_options",
 ]
 
@@ -46,15 +49,38 @@ def task_options() -> tuple[Option, ...]:
     return tuple(option for task in TASKS.values() for option in task.options)
 
 
+def judging_options() -> tuple[Option, ...]:
+    """What `edgevit evaluate` can be told about any task."""
+    return tuple(option for task in TASKS.values() for option in task.judging_options)
+
+
+def parsed(options: Mapping[str, Any], known: Sequence[Option]) -> dict[str, Any]:
+    """Options of tasks, those that stand as they are written on a command line parsed. Raises `ConfigError`."""
+    parsers = {option.name: option.parse for option in known if option.parse is not None}
+    return {
+        name: parsers[name](value) if name in parsers and isinstance(value, str) else value
+        for name, value in options.items()
+    }
+
+
+def check_options(options: Mapping[str, Any], asked: Sequence[str], *, judging: bool = False) -> None:
+    """Raises `ConfigError` for an option that no task has, or none of those that are asked for."""
+    known = {
+        option.name: task.name
+        for task in TASKS.values()
+        for option in (task.judging_options if judging else task.options)
+    }
+    for name, value in options.items():
+        if name not in known:
+            raise unknown_key("option", name, known)
+        if value and known[name] not in asked:
+            raise ConfigError(f"{name} is for the task {known[name]}, which is not asked for: --task {known[name]}")
+
+
 def choose_tasks(config: Config, task: str | Sequence[str] | None, options: Mapping[str, Any]) -> tuple[Task, ...]:
     """The tasks that an artefact is to hold. Raises `ConfigError` for what cannot be, or for options of no task."""
     if task is None:
         task = "classify" if config.classes else "features"
     found = find_tasks(task)
-    known = {option.name: each.name for each in TASKS.values() for option in each.options}
-    for name in options:
-        if name not in known:
-            raise unknown_key("option", name, known)
-        if options[name] and known[name] not in [each.name for each in found]:
-            raise ConfigError(f"{name} is for the task {known[name]}, which is not asked for: --task {known[name]}")
+    check_options(options, [each.name for each in found])
     return tuple(each.of(config, options) for each in found)

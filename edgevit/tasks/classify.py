@@ -7,7 +7,7 @@ block computes only those rows. Trained with cross-entropy; judged by top-1 on f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -17,7 +17,7 @@ from edgevit.accuracy import Answers, classes_named
 from edgevit.config import SCORES
 from edgevit.errors import ConfigError
 from edgevit.statistics import margin, paired_interval
-from edgevit.tasks.task import Config, Option, Output, Outputs, Reads, Task
+from edgevit.tasks.task import Config, Figure, Option, Output, Outputs, Reads, Task
 
 if TYPE_CHECKING:
     from edgevit.model import ViT
@@ -35,12 +35,18 @@ class Classify(Task):
 
     name: ClassVar[str] = "classify"
     metric: ClassVar[str] = "top1"
+    figures: ClassVar[tuple[Figure, ...]] = (Figure("top1", "top-1"), Figure("top5", "top-5"))
     options: ClassVar[tuple[Option, ...]] = (Option("logits", "classify: put the logits out too, beside the scores."),)
-    neighbours: ClassVar[int | None] = None
+    judging_options: ClassVar[tuple[Option, ...]] = ()
+    own_classes: ClassVar[bool] = True
 
     @classmethod
-    def judge(cls, models: int, *, neighbours: int | None = None) -> ClassJudge:
+    def judge(cls, models: int, options: Mapping[str, Any]) -> ClassJudge:
         return ClassJudge([[] for _ in range(models)])
+
+    @classmethod
+    def judged_by(cls, evaluation: Mapping[str, Any]) -> str:
+        return ""
 
     @classmethod
     def of(cls, config: Config, options: Mapping[str, Any]) -> Classify:
@@ -83,6 +89,8 @@ class ClassJudge:
     """Top-1, top-5, and on how many pictures another model names the same class as the first."""
 
     parts: list[list[Answers]]
+    gallery: None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def learn(self, outputs: Sequence[Outputs], classes: NDArray[np.int64]) -> None:
         """There is nothing to learn: the head knows the classes."""

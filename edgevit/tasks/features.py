@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -19,13 +20,14 @@ from edgevit.accuracy import Answers
 from edgevit.config import ViTConfig
 from edgevit.errors import ConfigError
 from edgevit.statistics import margin
-from edgevit.tasks.task import Config, Option, Output, Outputs, Reads, Task
+from edgevit.tasks.task import Config, Figure, Option, Output, Outputs, Reads, Task
 
 if TYPE_CHECKING:
     from edgevit.model import ViT
 
 TEMPERATURE = 0.07
 NEIGHBOURS = 20
+LEAVE_ONE_OUT = "leave-one-out"
 
 
 def parse_layers(text: str) -> tuple[int, ...]:
@@ -34,6 +36,13 @@ def parse_layers(text: str) -> tuple[int, ...]:
     if not all(word.isdecimal() and int(word) > 0 for word in words):
         raise ConfigError(f"--layers are numbers of blocks from 1, such as 4,8,12; not {text!r}")
     return tuple(int(word) for word in words)
+
+
+def parse_neighbours(text: str) -> int:
+    """`"20"` -> 20. Raises `ConfigError`."""
+    if not text.strip().isdecimal():
+        raise ConfigError(f"--neighbours is a number such as {NEIGHBOURS}, not {text!r}")
+    return int(text)
 
 
 @dataclass(frozen=True)
@@ -52,17 +61,35 @@ class Features(Task):
 
     name: ClassVar[str] = "features"
     metric: ClassVar[str] = "knn_top1"
+    figures: ClassVar[tuple[Figure, ...]] = (Figure("knn_top1", "k-NN top-1"),)
     options: ClassVar[tuple[Option, ...]] = (
         Option("layers", "features: tokens after these blocks, too, counted from 1, such as 4,8,12.", parse_layers),
         Option("unnormed", "features: tokens as the residual stream has them, without the last norm."),
         Option("attention", "features: where the class token looks, head by head."),
     )
 
-    neighbours: ClassVar[int | None] = NEIGHBOURS
+    judging_options: ClassVar[tuple[Option, ...]] = (
+        Option(
+            "gallery",
+            "features: known pictures to look for neighbours in [default: all others of DATA: leave-one-out].",
+            Path,
+        ),
+        Option("neighbours", f"features: how many of them vote [default: {NEIGHBOURS}].", parse_neighbours),
+    )
+    own_classes: ClassVar[bool] = False
 
     @classmethod
-    def judge(cls, models: int, *, neighbours: int | None = None) -> NeighbourJudge:
-        return NeighbourJudge(models, NEIGHBOURS if neighbours is None else neighbours)
+    def judge(cls, models: int, options: Mapping[str, Any]) -> NeighbourJudge:
+        neighbours, gallery = options.get("neighbours"), options.get("gallery")
+        return NeighbourJudge(
+            models, NEIGHBOURS if neighbours is None else neighbours, None if gallery is None else Path(gallery)
+        )
+
+    @classmethod
+    def judged_by(cls, evaluation: Mapping[str, Any]) -> str:
+        gallery = evaluation["gallery"]
+        where = gallery if gallery == LEAVE_ONE_OUT else f"in {gallery}"
+        return f"top-1 of {evaluation['neighbours']} nearest neighbours, {where}"
 
     @classmethod
     def of(cls, config: Config, options: Mapping[str, Any]) -> Features:
@@ -129,14 +156,19 @@ class Features(Task):
 class NeighbourJudge:
     """Top-1 by k nearest neighbours: in a gallery, or, without one, among all the other pictures (leave-one-out)."""
 
-    def __init__(self, models: int, neighbours: int) -> None:
+    def __init__(self, models: int, neighbours: int, gallery: Path | None = None) -> None:
         if neighbours < 1:
             raise ConfigError(f"neighbours must be 1 or more, not {neighbours}")
-        self.neighbours = neighbours
+        self.neighbours, self.gallery = neighbours, gallery
         self._gallery: list[list[NDArray[Any]]] = [[] for _ in range(models)]
         self._queries: list[list[NDArray[Any]]] = [[] for _ in range(models)]
         self._gallery_classes: list[NDArray[np.int64]] = []
         self._classes: list[NDArray[np.int64]] = []
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        gallery = LEAVE_ONE_OUT if self.gallery is None else str(self.gallery)
+        return {"neighbours": self.neighbours, "gallery": gallery}
 
     def learn(self, outputs: Sequence[Outputs], classes: NDArray[np.int64]) -> None:
         self._gallery_classes.append(classes)

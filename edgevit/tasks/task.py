@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
@@ -43,8 +44,16 @@ class Output:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """One figure of an evaluation's results, a fraction: its key there, and its heading in a table."""
+
+    key: str
+    heading: str
+
+
+@dataclass(frozen=True)
 class Option:
-    """An option of `edgevit convert` that belongs to a task, such as `--layers 4,8,12`; in Python it goes by `name`."""
+    """An option of a command that belongs to a task, such as `--layers 4,8,12`; in Python it goes by `name`."""
 
     name: str
     help: str
@@ -62,8 +71,16 @@ class Judge(Protocol):
     Each call gets a batch: what each model put out, the first model's first, and the true classes [batch].
     """
 
+    @property
+    def gallery(self) -> Path | None:
+        """A folder of known pictures to compare with, which `learn` is shown first; None: there is none."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """How it judges, for the evaluation's document."""
+
     def learn(self, outputs: Sequence[Outputs], classes: NDArray[np.int64]) -> None:
-        """Pictures of the gallery, for tasks that compare with known ones (`Task.neighbours`)."""
+        """Pictures of the gallery."""
 
     def add(self, outputs: Sequence[Outputs], classes: NDArray[np.int64]) -> None:
         """Pictures to be judged by."""
@@ -79,14 +96,23 @@ class Task(Protocol):
     """As signatures are called: `<name>_<resolution>`."""
     metric: ClassVar[str]
     """The key of an evaluation's results that says how good it is, higher is better: what `--max-drop`, `sensitivity`
-    and `plan` go by."""
+    and `plan` go by. Where it is a share of the pictures, `<metric>_margin` beside it is half its 95 % interval."""
+    figures: ClassVar[tuple[Figure, ...]]
+    """What a table of an evaluation shows, `metric` first."""
     options: ClassVar[tuple[Option, ...]]
-    neighbours: ClassVar[int | None]
-    """How many of a gallery of known pictures vote, where nobody says otherwise; None: it is judged without one."""
+    """Of `edgevit convert`."""
+    judging_options: ClassVar[tuple[Option, ...]]
+    """Of `edgevit evaluate`."""
+    own_classes: ClassVar[bool]
+    """The model itself knows the classes that it is judged by; otherwise they are what the folders are called."""
 
     @classmethod
-    def judge(cls, models: int, *, neighbours: int | None = None) -> Judge:
-        """For so many models. neighbours: how many of the gallery vote, where the task has a gallery."""
+    def judge(cls, models: int, options: Mapping[str, Any]) -> Judge:
+        """For so many models. Raises `ConfigError` for options with which nothing can be judged."""
+
+    @classmethod
+    def judged_by(cls, evaluation: Mapping[str, Any]) -> str:
+        """What the figures of an evaluation's document are, for its table; empty where the headings say it."""
 
     @classmethod
     def of(cls, config: Config, options: Mapping[str, Any]) -> Task:

@@ -9,7 +9,7 @@ import pytest
 
 import edgevit
 from edgevit.cli.main import COMMANDS
-from edgevit.tasks import task_options
+from edgevit.tasks import judging_options, task_options
 from edgevit.training.spec import TrainSpec
 
 OF_COMMANDS_ONLY = {"json", "quiet"}
@@ -22,6 +22,8 @@ COMMANDS_ONLY = {
     "deploy": "several commands in one, by its options; `edgevit.devices.deployment` has a function for each",
     "synthetic": "draws files to try things out; `edgevit.data.dials` has the pictures themselves",
 }
+OPTIONS_OF_TASKS = {"convert": task_options, "evaluate": judging_options}
+"""A task's options are the task's: `edgevit.tasks`."""
 FUNCTIONS = sorted(set(COMMANDS) - set(COMMANDS_ONLY))
 
 
@@ -47,10 +49,11 @@ def test_options_are_parameters(command):
     named = {name for name, each in parameters.items() if each.kind is not inspect.Parameter.VAR_KEYWORD}
     named = {name for name in named - OF_FUNCTIONS_ONLY if not name.startswith("on_")}
     words = {word for _, word in words_of(command)} - OF_COMMANDS_ONLY
-    if command == "convert":  # a task's options are the task's: `edgevit.tasks`
-        assert {option.name for option in task_options()} <= words
+    if command in OPTIONS_OF_TASKS:
+        of_tasks = {option.name for option in OPTIONS_OF_TASKS[command]()}
+        assert of_tasks <= words
         assert parameters["options_of_tasks"].kind is inspect.Parameter.VAR_KEYWORD
-        words -= {option.name for option in task_options()}
+        words -= of_tasks
     assert words == named
 
 

@@ -30,7 +30,7 @@ def test_a_rectangle_is_width_by_height():
 def test_a_square_counts_as_its_side():
     """`for resolution in model.resolutions: np.zeros((resolution, resolution, 3))` is what people write."""
     assert np.zeros((Resolution(3), Resolution(3), 3)).shape == (3, 3, 3)
-    with pytest.raises(TypeError, match="640x384 is no square: name .width or .height"):
+    with pytest.raises(TypeError, match=r"640x384 is no square: name \.width or \.height"):
         np.zeros((Resolution(640, 384), 3))
 
 

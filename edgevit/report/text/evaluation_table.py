@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -12,64 +12,62 @@ from rich.table import Table
 from edgevit.report.text import formatting
 from edgevit.report.text.column_widths import Shortened
 from edgevit.statistics import centred, interval, margin
+from edgevit.tasks import TASKS, Task
 from edgevit_runtime.wording import counted
 
 
 def evaluation_table(evaluation: Mapping[str, Any]) -> Table:
-    """One row a resolution of an `edgevit.evaluation/1` document, columns for each model; last, how sure top-1 is."""
-    others, names = _others(evaluation), _names(evaluation)
-    if evaluation.get("task", "classify") != "classify":
-        return _neighbour_table(evaluation, others, names)
-    table = Table(title=f"{counted(evaluation['images'], 'picture')} of {evaluation['data']}", title_justify="left")
+    """One row a resolution of an `edgevit.evaluation/1` document, columns for each model; last, how sure they are."""
+    task, others, names = _task(evaluation), _others(evaluation), _names(evaluation)
+    judged = f": {by}" if (by := task.judged_by(evaluation)) else ""
+    title = f"{counted(evaluation['images'], 'picture')} of {evaluation['data']}{judged}"
+    table = Table(title=title, title_justify="left")
     table.add_column("resolution", justify="right")
     for model, name in zip((evaluation, *others), names, strict=True):
-        table.add_column(Shortened(f"{name}\ntop-1"), justify="right")
-        table.add_column("\ntop-5", justify="right", no_wrap=True)
+        for number, figure in enumerate(task.figures):
+            heading = "" if number else Shortened(f"{name}\n{figure.heading}")
+            table.add_column(heading or f"\n{figure.heading}", justify="right", no_wrap=bool(number))
         if model is not evaluation:
             table.add_column("\nagreement", justify="right", no_wrap=True)
     for index, result in enumerate(evaluation["results"]):
-        row = [str(result["resolution"]), f"{result['top1']:.2%}", f"{result['top5']:.2%}"]
-        for each in others:
-            other = each["results"][index]
-            row += [f"{other['top1']:.2%}", f"{other['top5']:.2%}", f"{other['agreement']:.2%}"]
+        row = [str(result["resolution"])]
+        for model in (evaluation, *others):
+            found = model["results"][index]
+            row += [f"{found[figure.key]:.2%}" for figure in task.figures]
+            if model is not evaluation:
+                row.append(f"{found['agreement']:.2%}")
         table.add_row(*row)
+    if not _counts_pictures(evaluation):
+        return table
     table.add_section()
     last, count = ["±"], evaluation["images"]
     for model in (evaluation, *others):
-        widest = max((result["top1"] for result in model["results"]), key=lambda share: margin(share, count))
+        widest = max((result[task.metric] for result in model["results"]), key=lambda share: margin(share, count))
         low, high = interval(widest, count)
-        last += [f"{margin(widest, count):.2%}" if centred(widest, count) else f"{low:.1%}–{high:.1%}", ""] + [""] * (
-            model is not evaluation
-        )
+        last.append(f"{margin(widest, count):.2%}" if centred(widest, count) else f"{low:.1%}–{high:.1%}")
+        last += [""] * (len(task.figures) - 1 + (model is not evaluation))
     table.add_row(*last)
     return table
 
 
-def _neighbour_table(evaluation: Mapping[str, Any], others: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Table:
-    """Of features: top-1 by k nearest neighbours, with its 95 % interval."""
-    found = "leave-one-out" if evaluation["gallery"] == "leave-one-out" else f"in {evaluation['gallery']}"
-    title = f"{counted(evaluation['images'], 'picture')} of {evaluation['data']}: top-1 of {evaluation['neighbours']} "
-    table = Table(title=f"{title}nearest neighbours, {found}", title_justify="left")
-    table.add_column("resolution", justify="right")
-    for model, name in zip((evaluation, *others), names, strict=True):
-        table.add_column(Shortened(f"{name}\ntop-1"), justify="right")
-        if model is not evaluation:
-            table.add_column("\nagreement", justify="right", no_wrap=True)
-    for index, result in enumerate(evaluation["results"]):
-        row = [str(result["resolution"]), f"{result['knn_top1']:.2%} ± {result['knn_top1_margin']:.2%}"]
-        for each in others:
-            other = each["results"][index]
-            row += [f"{other['knn_top1']:.2%} ± {other['knn_top1_margin']:.2%}", f"{other['agreement']:.2%}"]
-        table.add_row(*row)
-    return table
+def _task(evaluation: Mapping[str, Any]) -> type[Task]:
+    return TASKS[evaluation.get("task", "classify")]
+
+
+def _counts_pictures(evaluation: Mapping[str, Any]) -> bool:
+    """Whether the metric is a share of the pictures, which has a binomial interval."""
+    return f"{_task(evaluation).metric}_margin" in evaluation["results"][0]
 
 
 def drop_table(evaluation: Mapping[str, Any]) -> Table | None:
-    """What each model loses against the first at each resolution, in points of top-1; None without another model."""
+    """What each model loses against the first at each resolution, in points; None without another, or a paired loss."""
     others, names = _others(evaluation), _names(evaluation)
-    if not others or evaluation.get("task", "classify") != "classify":
+    if not others or "drop" not in others[0]["results"][0]:
         return None
-    table = Table(title=f"Points of top-1 lost against {names[0]}, and their 95 % interval", title_justify="left")
+    table = Table(
+        title=f"Points of {_task(evaluation).figures[0].heading} lost against {names[0]}, and their 95 % interval",
+        title_justify="left",
+    )
     table.add_column("resolution", justify="right")
     for name in names[1:]:
         table.add_column(Shortened(name), justify="right")
@@ -94,12 +92,12 @@ def _names(evaluation: Mapping[str, Any]) -> list[str]:
 
 def evaluation_notes(evaluation: Mapping[str, Any]) -> Iterator[str]:
     """What ± means, and a line when pictures were left out."""
-    classes = evaluation.get("task", "classify") == "classify"
-    yield (
-        f"±: the 95 % interval of a top-1 counted on {counted(evaluation['images'], 'picture')}, where it is widest "
-        "(its two ends where it is not centred)"
-    )
-    if classes and "against" in evaluation:
+    if _counts_pictures(evaluation):
+        yield (
+            f"±: the 95 % interval of a {_task(evaluation).figures[0].heading} counted on "
+            f"{counted(evaluation['images'], 'picture')}, where it is widest (its two ends where it is not centred)"
+        )
+    if drop_table(evaluation):
         yield (
             "points lost: a gain is negative; the interval is paired, by the pictures on which only one of the two is "
             "right: two models on the same pictures are told apart better than each ± says"
