@@ -6,14 +6,10 @@ extras [torch] and [keras-hub], and timm (`pip install --no-deps timm`: its torc
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 
-from record import ROOT, write
-
-sys.path.insert(0, str(ROOT / "tests"))
-
+from record import write
 from support.library_references import REFERENCES, original
 
 

@@ -8,14 +8,11 @@ would show. In turns, as in phone.py.
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from pathlib import Path
 
 from phone import in_turns
-from record import ROOT, write
-
-sys.path.insert(0, str(ROOT / "tests"))
+from record import write
 from support.ssh_servers import Server
 
 

@@ -8,7 +8,6 @@ pictures. The damage: tests/support/mutations.py.
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -16,9 +15,6 @@ from typing import Any
 
 from edgevit_runtime.resolution import Resolution, as_resolutions
 from record import write
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-
 from support.fuzzing import artefact_trial, outcomes, picture_trial, summary
 from support.mutations import Artefacts, Pictures
 from support.sample_pictures import LABELS, pictures_in

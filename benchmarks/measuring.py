@@ -17,11 +17,9 @@ from deit_tiny import LADDER, artefact
 from edgevit.devices.profile_request import ProfileRequest
 from edgevit.latency.measurement import measure
 from edgevit.latency.profile import Profile
-from record import ROOT, write
-
-sys.path.insert(0, str(ROOT / "tests"))
 from edgevit_runtime.measure import timing
 from edgevit_runtime.measure.conditions import Watch
+from record import write
 from support.simulated_machines import SimulatedMachine
 
 COOL_MS = {96: 8.0, 128: 13.2, 160: 20.8, 192: 32.0, 224: 48.0, 256: 66.4}

@@ -7,7 +7,6 @@ at each resolution, all timed in one interleaved run; and the curve through each
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,6 @@ from edgevit_runtime import Model
 from edgevit_runtime.measure.timing import measure
 from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
 from record import BUILD, write
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 TIMED = (("MobileNetV3Small", "float32"), ("MobileNetV3Small", "int8"), ("DeiT-Tiny", "int8"))
 SECONDS = 2.0

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,6 @@ from deit_tiny import LADDER, artefact
 from edgevit.devices.profile_request import ProfileRequest
 from edgevit.latency.measurement import measure
 from record import ROOT, write
-
-sys.path.insert(0, str(ROOT / "tests"))
 from support.adb_phones import Network
 
 ROUNDS = 5

@@ -15,6 +15,8 @@ from edgevit_runtime.measure.machine import describe, int8_dot_products
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 BUILD = ROOT / "build" / "benchmarks"
+# The tests' helpers (`support`), for benchmarks that use them; the project first, as tests/converters is no package.
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 TOOLS = ("edgevit", "tensorflow", "keras", "numpy", "ai-edge-quantizer", "ai-edge-litert")
 
 

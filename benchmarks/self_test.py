@@ -25,12 +25,9 @@ from pathlib import Path
 from typing import Any
 
 import deit_tiny
-from record import BUILD, ROOT, write
-
-sys.path.insert(0, str(ROOT / "tests"))
-
 from converters.quantize.recipes import RECIPES
 from edgevit_runtime import read_manifest
+from record import BUILD, ROOT, write
 from support.damaged_layers import DAMAGE, LAYERS, damaged, judge, layers_of
 
 LADDERS = {"deit-tiny": (96, 224, 384), "dials": (48, 96)}

@@ -26,3 +26,15 @@ def test_ours_needs_no_peer():
         "import peer_engines; peer_engines.check_installed(['int8'])"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_every_script_finds_what_it_imports():
+    """From where a user starts it, with no path set; mypy holds their names and arguments."""
+    code = (
+        "import importlib, pathlib, sys\n"
+        f"sys.path.insert(0, {str(BENCHMARKS)!r})\n"
+        f"for path in sorted(pathlib.Path({str(BENCHMARKS)!r}).glob('*.py')):\n"
+        "    importlib.import_module(path.stem)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd="/")
+    assert done.returncode == 0, done.stderr
