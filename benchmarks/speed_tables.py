@@ -57,29 +57,12 @@ def by_recipe() -> Iterator[str]:
         names = list(rows[0]["times_faster_than_float32"])
         body = []
         for row in rows:
-            cells = [str(row["resolution"])]
-            for name in names:
-                before = row["over_before"].get(name)
-                cells.append(f"{row['median_ms'][name]:.1f}" + (f" ({before:.2f})" if before is not None else ""))
+            cells = [str(row["resolution"]), *(f"{row['median_ms'][name]:.1f}" for name in names)]
             body.append([*cells, f"{row['times_faster_than_float32']['int8']:.2f}"])
         head = [f"{threads} thread{'s' if threads > 1 else ''}", *(f"`{name}`" for name in names)]
         yield from table([*head, "`int8`, times faster than `float32`"], body)
         yield ""
-    yield (
-        f"Milliseconds, in brackets as a share of what commit {figures['before']} took; {figures['machine']['cpu']}, "
-        f"LiteRT {figures['versions']['ai-edge-litert']}, {figures['date']}."
-    )
-
-
-def norms() -> Iterator[str]:
-    figures = result("norms")
-    names = list(figures["rows"][0]["over_before"])
-    rows = [[str(row["resolution"]), *(f"{row['over_before'][name]:.2f}" for name in names)] for row in figures["rows"]]
-    yield from table(["of the time before", *(f"`{name}`" for name in names)], rows)
-    yield ""
-    yield (
-        f"One thread, interleaved with what commit {figures['before']} makes; {processor(figures)}, {figures['date']}."
-    )
+    yield (f"Milliseconds; {processor(figures)}, LiteRT {figures['versions']['ai-edge-litert']}, {figures['date']}.")
 
 
 def dot_products() -> Iterator[str]:
@@ -164,7 +147,6 @@ SECTIONS = {
     "latency without": latency_without,
     "by recipe": by_recipe,
     "dot products": dot_products,
-    "norms": norms,
     "agreement": agreement,
     "peaks": peaks,
     "tried": tried,
