@@ -11,6 +11,7 @@ import pytest
 
 from edgevit_runtime.errors import ArtefactError
 from edgevit_runtime.resolution import Resolution
+from edgevit_runtime.verify import self_test
 from edgevit_runtime.verify.self_test import GENERATOR, check, draw_picture, parse_self_test
 
 VECTORS = json.loads(
@@ -122,3 +123,13 @@ def test_what_a_newer_author_uses_is_named(what, key):
         place[what] = "newer/9"
     with pytest.raises(ArtefactError, match=f"its self-test wants the {what} 'newer/9', which this runtime does not"):
         run(vector)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**31, 2**32 - 1])
+def test_draws_are_those_of_the_generator_one_by_one(seed):
+    state, drawn = seed, []
+    for _ in range(3000):
+        state = (state * 1664525 + 1013904223) % 2**32
+        drawn.append(state >> 24)
+    for start in (0, 1, 5, 768, 2232):
+        assert self_test._draws(seed, start, 768).tolist() == drawn[start : start + 768]

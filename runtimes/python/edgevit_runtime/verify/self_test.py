@@ -26,6 +26,8 @@ OutputsOf = Callable[[Array], Mapping[str, Array]]
 
 GENERATOR = "blocks/1"
 BLOCKS = 16
+FACTOR, STEP = 1664525, 1013904223
+"""A and C of the generator: Knuth and Lewis, in Press et al., Numerical Recipes, section 7.1."""
 FLIPS = 16
 """Of 256: how many of a copy's values differ from the picture's by a step."""
 
@@ -223,16 +225,29 @@ def draw_picture(generator: str, seed: int, resolution: ResolutionLike, copy: in
     if generator != GENERATOR:
         raise _unknown("generator", generator)
     place, count = as_resolution(resolution), BLOCKS * BLOCKS * 3
-    state, draws = seed, []
-    for _ in range(count * (copy + 1)):
-        state = (state * 1664525 + 1013904223) % 2**32
-        draws.append(state >> 24)
-    values = np.array(draws[:count], np.uint8)
+    values = _draws(seed, 0, count)
     if copy:
-        values ^= (np.array(draws[-count:], np.uint8) < FLIPS).astype(np.uint8)
+        values ^= (_draws(seed, count * copy, count) < FLIPS).astype(np.uint8)
     blocks = values.reshape(BLOCKS, BLOCKS, 3)
     rows, columns = (np.arange(side) * BLOCKS // side for side in (place.height, place.width))
     return np.ascontiguousarray(blocks[rows][:, columns])
+
+
+def _draws(seed: int, start: int, count: int) -> Array:
+    """uint8 [count]: the draws from `start` on, without drawing those before.
+
+    After k steps state = A^k seed + C (1 + A + ... + A^(k-1)), where uint32 counts modulo 2³² by itself.
+    """
+    power, total = 1, 0  # A^start, and the sum before it, by squaring: of 2k steps from k
+    for bit in f"{start:b}":
+        power, total = power * power % 2**32, (total + power * total) % 2**32
+        if bit == "1":
+            power, total = power * FACTOR % 2**32, (total * FACTOR + 1) % 2**32
+    state = (power * seed + STEP * total) % 2**32
+    powers: Array = np.multiply.accumulate(np.full(count, FACTOR, np.uint32))
+    totals: Array = np.add.accumulate(np.concatenate([np.ones(1, np.uint32), powers[:-1]]), dtype=np.uint32)
+    states: Array = powers * np.uint32(state) + totals * np.uint32(STEP)
+    return (states >> np.uint32(24)).astype(np.uint8)
 
 
 def _unknown(what: str, name: str) -> ArtefactError:
