@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 
 from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, progress_bar, quiet_option
 from edgevit.cli.task_options import options_of_tasks
-from edgevit.tasks import task_options
+from edgevit.tasks import TASKS, task_options
 
 
 @click.command("convert", cls=JsonCommand)
@@ -60,7 +60,8 @@ from edgevit.tasks import task_options
     help="Write what --max-drop chose as a .toml recipe, and what is good enough so far while it searches.",
 )
 @click.option(
-    "--task", help="What it is to answer: classify, features, or both: classify,features [default: classify]."
+    "--task",
+    help=f"What it is to answer, one or several of {','.join(TASKS)} [default: classify; without a head features].",
 )
 @options_of_tasks(task_options())
 @json_option

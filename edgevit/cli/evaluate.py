@@ -17,7 +17,7 @@ from edgevit.cli.console import (
     quiet_option,
 )
 from edgevit.cli.task_options import options_of_tasks
-from edgevit.tasks import judging_options
+from edgevit.tasks import TASKS, judging_options
 
 
 @click.command("evaluate", cls=JsonCommand)
@@ -29,7 +29,7 @@ from edgevit.tasks import judging_options
     type=click.Path(path_type=Path),
     help="A second model, shown the same pixels; once more for a third.",
 )
-@click.option("--task", default="classify", show_default=True, help="What to judge: classify, or features (k-NN).")
+@click.option("--task", default="classify", show_default=True, help=f"What to judge: {', '.join(TASKS)}.")
 @options_of_tasks(judging_options())
 @click.option("--resolutions", help="Some resolutions, such as 128,224 [default: all that the model has].")
 @click.option("--resize", help="Preprocessing: crop:0.875, squash or letterbox [default: the model's own].")
@@ -54,7 +54,9 @@ def command(
     quiet: bool,
     **given_to_task: Any,
 ) -> None:
-    """Measure top-1 and top-5 of MODEL (.keras or .tflite) on DATA, at each resolution.
+    """Measure how good MODEL (.keras or .tflite) is at a task on DATA, at each resolution.
+
+    classify: top-1 and top-5. features: top-1 by k nearest neighbours.
 
     Of each model --against it, what that loses against MODEL, with the paired 95 % interval.
 
