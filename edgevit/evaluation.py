@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from edgevit.data.folders import PictureSet, decode_batches, read_folder
 from edgevit.errors import ConfigError, DataError
 from edgevit.predictors import Predictor, open_predictor, pixels_known
-from edgevit.tasks import Task, check_options, find_tasks
+from edgevit.tasks import Task, check_options, default_task, find_tasks
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolutions
 
 __all__ = ["evaluate"]
@@ -28,7 +29,7 @@ def evaluate(
     model: str | Path,
     data: str | Path,
     *,
-    task: str = "classify",
+    task: str | None = None,
     against: str | Path | Sequence[str | Path] | None = None,
     resolutions: Iterable[ResolutionLike] = (),
     resize: str | None = None,
@@ -41,7 +42,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """The `edgevit.evaluation/1` document: how good it is at a task, at each resolution, in fractions, 0 to 1.
 
-    task: `classify`: `top1` and `top5`. `features`: `knn_top1`, by k nearest neighbours.
+    task: `classify`: `top1` and `top5`. `features`: `knn_top1`, by k nearest neighbours. None: `classify`, or for a
+        model without a head `features`.
     against: a second model or several, shown the very same pixels; `agreement` is the share of pictures on which one
         names the same class as the first; of classifiers `drop` is the first's top-1 less its own, from `drop_low` to
         `drop_high` (the paired 95 % interval). The second stands under `against`, those after it under `also_against`.
@@ -57,9 +59,9 @@ def evaluate(
     pictures or with classes that the first model does not know, `PictureError` also for an unknown policy, and
     `ConfigError` for models with different classes, without a resolution in common, or named twice.
     """
-    (judged,) = find_tasks([task])
     wanted = as_resolutions(resolutions)
-    check_options(options_of_tasks, [task], judging=True)
+    if task is not None:
+        find_tasks([task])
     others = [against] if isinstance(against, str | Path) else list(against or ())
     twice = [str(each) for each in others if [Path(other) for other in others].count(Path(each)) > 1]
     if twice:
@@ -71,6 +73,9 @@ def evaluate(
             for each in (model, *others)
         ]
         first = predictors[0]
+        task = task or default_task(first.classes)
+        check_options(options_of_tasks, [task], judging=True)
+        (judged,) = find_tasks([task])
         if judged.own_classes:
             for other in predictors[1:]:
                 if other.classes != first.classes:
@@ -189,8 +194,14 @@ def _pictures(data: Path, predictor: Predictor, limit: int | None, task: type[Ta
 
 
 def _of_gallery(folder: Path, pictures: PictureSet) -> PictureSet:
-    """The gallery, its classes numbered as those of the pictures. Raises `DataError` where they have none in common."""
-    found = read_folder(folder, pictures.labels, ())
+    """The gallery, its classes numbered as those of the pictures of the same name, further ones behind them.
+
+    Raises `DataError` where they have no class in common.
+    """
+    found = read_folder(folder)
+    if pictures.labels and found.labels:
+        names = list(dict.fromkeys((*pictures.labels, *found.labels)))
+        found = replace(found, classes=tuple(names.index(found.labels[each]) for each in found.classes))
     if not set(found.classes) & set(pictures.classes):
         raise DataError(f"no class of the gallery {folder} is one of {pictures.root}'s")
     return found

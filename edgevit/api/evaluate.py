@@ -18,7 +18,7 @@ def evaluate(
     data: str | Path,
     *,
     against: OneOrMore = (),
-    task: str = "classify",
+    task: str | None = None,
     resolutions: Resolutions | None = None,
     resize: str | None = None,
     pixels: str | None = None,
@@ -32,7 +32,8 @@ def evaluate(
 
     data: a folder of class folders, or one with labels.csv, or the split.csv of a training run.
     against: other models, shown the same pixels: what each loses against `model`, with the paired 95 % interval.
-    task: `classify` (top-1, top-5), or `features` (k nearest neighbours).
+    task: `classify` (top-1, top-5), or `features` (k nearest neighbours). None: `classify`, or for a model without a
+        head `features`.
     resolutions: [128, "640x384"] or "128,640x384"; None: all that the models have.
     resize: the preprocessing policy; None: the model's own. pixels: what a Keras model that is not ours wants.
     threads: of an artefact's interpreter. limit: use only so many pictures, spread over the set.

@@ -29,7 +29,7 @@ from edgevit.tasks import TASKS, judging_options
     type=click.Path(path_type=Path),
     help="A second model, shown the same pixels; once more for a third.",
 )
-@click.option("--task", default="classify", show_default=True, help=f"What to judge: {', '.join(TASKS)}.")
+@click.option("--task", help=f"What to judge: {', '.join(TASKS)} [default: classify; without a head features].")
 @options_of_tasks(judging_options())
 @click.option("--resolutions", help="Some resolutions, such as 128,224 [default: all that the model has].")
 @click.option("--resize", help="Preprocessing: crop:0.875, squash or letterbox [default: the model's own].")
@@ -43,7 +43,7 @@ def command(
     model: Path,
     data: Path,
     against: tuple[Path, ...],
-    task: str,
+    task: str | None,
     resolutions: str | None,
     resize: str | None,
     pixels: str | None,

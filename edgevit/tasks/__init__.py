@@ -21,6 +21,7 @@ __all__ = [
     "Task",
     "check_options",
     "choose_tasks",
+    "default_task",
     "find_tasks",
     "judging_options",
     "parsed",
@@ -42,6 +43,11 @@ def find_tasks(names: str | Sequence[str]) -> tuple[type[Task], ...]:
     if len(set(listed)) < len(listed) or not listed:
         raise ConfigError(f"name each task once, such as classify,features; not {names!r}")
     return tuple(TASKS[name] for name in listed)
+
+
+def default_task(classes: int) -> str:
+    """What a model with so many classes is asked where nobody says: one without a head has features alone."""
+    return "classify" if classes else "features"
 
 
 def task_options() -> tuple[Option, ...]:
@@ -79,8 +85,6 @@ def check_options(options: Mapping[str, Any], asked: Sequence[str], *, judging: 
 
 def choose_tasks(config: Config, task: str | Sequence[str] | None, options: Mapping[str, Any]) -> tuple[Task, ...]:
     """The tasks that an artefact is to hold. Raises `ConfigError` for what cannot be, or for options of no task."""
-    if task is None:
-        task = "classify" if config.classes else "features"
-    found = find_tasks(task)
+    found = find_tasks(default_task(config.classes) if task is None else task)
     check_options(options, [each.name for each in found])
     return tuple(each.of(config, options) for each in found)

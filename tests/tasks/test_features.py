@@ -1,13 +1,16 @@
 """The task features: the artefact's tokens are the Keras model's, whatever is asked for and at any shape."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 
 from converters import convert
 from edgevit.errors import ConfigError
-from edgevit.tasks.features import Features, nearest_classes
+from edgevit.tasks.features import NEIGHBOURS, Features, nearest_classes
 from edgevit_runtime import Model
-from support.sample_pictures import random_picture
+from support.sample_pictures import pictures_in, random_picture
 
 OPTIONS = [
     {},
@@ -70,7 +73,6 @@ def test_two_tasks_in_one_file_share_the_weights(tiny_model, tmp_path, pictures)
 @pytest.mark.parametrize("recipe", ["float16", "int8", "int8-static", "int8-attention", "int4"])
 def test_every_recipe_keeps_close(tiny_model, tmp_path, pictures, recipe, workshop):
     from converters.quantize.recipes import get_recipe
-    from support.sample_pictures import pictures_in
 
     needs = get_recipe(recipe).needs_calibration
     convert(
@@ -123,3 +125,53 @@ def test_neighbours_vote_by_how_near_they_are():
     # Left out itself, the last picture has only others to go by.
     assert nearest_classes(gallery, gallery, classes, 1, leave_one_out=True).tolist()[:4] == [0, 0, 1, 1]
     assert nearest_classes(gallery, gallery, classes, 1, leave_one_out=True)[4] != 2
+
+
+@pytest.fixture(scope="module")
+def backbone(tiny_model, tmp_path_factory):
+    """features alone, of two resolutions."""
+    path = tmp_path_factory.mktemp("backbone") / "f.tflite"
+    convert(tiny_model, path, recipe="float32", task="features", resolutions=(32, 64))
+    return path
+
+
+def test_evaluation_by_neighbours(run, backbone, tiny_keras, class_folder, tmp_path):
+    """Nobody needs to say the task of an artefact that has only one."""
+    words = ("evaluate", backbone, class_folder, "--json", tmp_path / "e.json")
+    code, out, err = run(*words, "--neighbours", "1", "--gallery", class_folder)
+    assert code == 0, err
+    document = json.loads((tmp_path / "e.json").read_text())
+    assert (document["task"], document["neighbours"], document["gallery"]) == ("features", 1, str(class_folder))
+    # Each picture is its own nearest neighbour.
+    assert [(each["resolution"], each["knn_top1"]) for each in document["results"]] == [(32, 1.0), (64, 1.0)]
+    assert "k-NN top-1" in out
+    assert "100.00%" in out
+    # The gallery may know classes that the pictures are not of, before theirs by name.
+    shutil.copytree(class_folder, tmp_path / "gallery")
+    pictures_in(tmp_path / "gallery" / "acacia", 2)
+    code, out, err = run(*words, "--neighbours", "1", "--gallery", tmp_path / "gallery")
+    assert code == 0, err
+    document = json.loads((tmp_path / "e.json").read_text())
+    assert [each["knn_top1"] for each in document["results"]] == [1.0, 1.0]
+    code, out, err = run(*words, "--resolutions", "64", "--against", tiny_keras)
+    assert code == 0, err
+    assert f"top-1 of {NEIGHBOURS} nearest neighbours, leave-one-out".replace(" ", "") in "".join(out.split())
+    document = json.loads((tmp_path / "e.json").read_text())
+    (ours,), (theirs,) = document["results"], document["against"]["results"]
+    assert document["gallery"] == "leave-one-out"
+    assert 0.0 < ours["knn_top1"] < 1.0
+    assert (theirs["knn_top1"], theirs["agreement"]) == (ours["knn_top1"], 1.0)
+
+
+def test_what_evaluation_by_neighbours_refuses(run, backbone, tiny_tflite, class_folder, tmp_path):
+    pictures_in(tmp_path / "other" / "oak", 2)
+    for words, message in (
+        ((tiny_tflite, class_folder, "--neighbours", "3"), "neighbours is for the task features, which is not asked"),
+        ((backbone, class_folder, "--neighbours", "0"), "neighbours must be 1 or more, not 0"),
+        ((backbone, class_folder, "--neighbours", "few"), "--neighbours is a number such as 20, not 'few'"),
+        ((backbone, class_folder, "--gallery", tmp_path / "none"), "no such picture folder"),
+        ((backbone, class_folder, "--gallery", tmp_path / "other"), "no class of the gallery"),
+        ((backbone, class_folder, "--task", "classify"), "has no task 'classify' (it holds features)"),
+    ):
+        code, _, err = run("evaluate", *words)
+        assert (code, message in err, err.count("\n")) == (1, True, 1), err
