@@ -190,8 +190,10 @@ def test_cli_trains_converts_and_goes_on_from_there(run, folder, tmp_path, shall
     assert [each["resolution"] for each in document["results"]] == [32, 48]
     assert document["spec"]["learning_rate"] == 5e-4
 
-    assert run("convert", path, "-o", tmp_path / "m.tflite")[0] == 0
-    code, out, _ = run("evaluate", tmp_path / "m.tflite", folder / "val", "--json")
+    code, _, err = run("convert", path, "-o", tmp_path / "m.tflite")
+    assert code == 0, err
+    code, out, err = run("evaluate", tmp_path / "m.tflite", folder / "val", "--json")
+    assert code == 0, err
     assert [each["resolution"] for each in json.loads(out)["results"]] == [32, 48]
 
 
