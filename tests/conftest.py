@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -155,6 +156,28 @@ def without_xla(request, monkeypatch) -> None:
 @pytest.fixture
 def with_xla() -> None:
     """Its steps are compiled as a user's are."""
+
+
+@pytest.fixture
+def eagerly() -> Iterator[None]:
+    """To trace a step takes seconds, for each size of picture anew: for what surrounds a few steps, op by op is faster.
+
+    What steps do in a graph is for tests without this.
+    """
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def shallow(monkeypatch) -> str:
+    """A variant by name that is traced and converted in a third of vit-nano's time: two blocks."""
+    from edgevit.variants import VARIANTS
+
+    monkeypatch.setitem(VARIANTS, "vit-shallow", replace(VARIANTS["vit-nano"], width=32, depth=2))
+    return "vit-shallow"
 
 
 @pytest.fixture

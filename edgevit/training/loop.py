@@ -187,9 +187,10 @@ class _Run:
                 epoch = self._end_epoch(speed)
                 state.seconds = before + time.perf_counter() - begun
                 self._save()
-                for index, error in list(batches.unreadable.items())[noted:]:
+                lost = list(batches.unreadable.items())[noted:]  # to which a thread may be adding
+                for index, error in lost:
                     on_note(f"training picture {index} cannot be read any more, the next one stood in: {error}")
-                noted = len(batches.unreadable)
+                noted += len(lost)
                 on_epoch(epoch)
                 since = time.perf_counter()
             elif self.resumption and now - self.saved_at > max(SAVE_EVERY_S, SAVING_SHARE * self.save_seconds):

@@ -180,7 +180,9 @@ def train_cnn(
         0.0, max(1, total), warmup_target=1e-3, warmup_steps=max(1, total // 20)
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.AdamW(schedule, weight_decay=0.05), loss)
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=0.05)
+    optimizer.build(model.trainable_variables)  # `fit` would, in its first step, and then trace that step again
+    model.compile(optimizer, loss)
     told = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda number, logs: on_step(number + 1, total, float(logs["loss"]))
     )

@@ -82,6 +82,7 @@ def test_one_line_and_nothing_written(run, place, case):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eagerly")
 def test_from_another_model(run, tmp_path, tiny_keras, class_folder):
     """A new head for three classes; the start's shape, ladder and policy default stay what they are."""
     for file in (class_folder / LABELS[3]).iterdir():

@@ -6,12 +6,19 @@ import pytest
 
 from edgevit.model import load
 
-OPTIONS = ("--variant", "vit-nano", "--resolutions", "32,48", "--epochs", 1, "--batch", 4, "--val-share", 0.34)
+OPTIONS = (
+    *("--variant", "vit-shallow", "--resolutions", "32,48"),
+    *("--epochs", 1, "--batch", 4, "--val-share", 0.34),
+)
+
+pytestmark = pytest.mark.usefixtures("shallow")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("token", [False, True])
-def test_a_teacher_from_a_file(run, class_folder, tiny_keras, tmp_path, token):
+def test_a_teacher_from_a_file(request, run, class_folder, tiny_keras, tmp_path, token):
+    if not token:  # one of the two in a graph is enough
+        request.getfixturevalue("eagerly")
     path = tmp_path / "student.keras"
     extra = ("--distillation-token", "--distillation", "hard") if token else ()
     code, out, err = run(
@@ -32,6 +39,7 @@ def test_a_teacher_from_a_file(run, class_folder, tiny_keras, tmp_path, token):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eagerly")
 def test_a_cnn_by_name_learns_first_and_is_kept(run, class_folder, tmp_path):
     path = tmp_path / "student.keras"
     cnn = ("--teacher", "MobileNetV3Small", "--teacher-weights", "none")

@@ -66,12 +66,13 @@ def test_it_learns_on_rectangles(tmp_path):
 def test_same_seed_same_weights(tmp_path):
     spec = TrainSpec(epochs=1, batch=16, augmentation="photo", seed=5)
     for name in ("a", "b"):
-        train(build(CONFIG, seed=5), halves(64, 1), halves(8, 2), spec, tmp_path / f"{name}.keras")
+        train(build(CONFIG.with_(depth=1), seed=5), halves(64, 1), halves(8, 2), spec, tmp_path / f"{name}.keras")
     first, second = (named_weights(load(tmp_path / f"{name}.keras")) for name in "ab")
     for name, variable in first.items():
         np.testing.assert_array_equal(variable, second[name], err_msg=name)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
     spec = TrainSpec(epochs=3, batch=16, augmentation="none")
     model = build(CONFIG, seed=1)
@@ -151,6 +152,7 @@ def folder(tmp_path):
 OPTIONS = ("--resolutions", "32,48", "--epochs", "2", "--batch", "8", "--resize", "squash")
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_cli_trains_on_rectangles(run, folder, tmp_path):
     path, document = tmp_path / "m.keras", tmp_path / "m.json"
     words = ("--variant", "vit-nano", "--epochs", 1, "--batch", 8, "--resize", "letterbox", "--json", document)
@@ -169,9 +171,9 @@ def test_cli_trains_on_rectangles(run, folder, tmp_path):
     assert (tmp_path / "m.run" / "curves.png").is_file()
 
 
-def test_cli_trains_converts_and_goes_on_from_there(run, folder, tmp_path):
+def test_cli_trains_converts_and_goes_on_from_there(run, folder, tmp_path, shallow):
     path = tmp_path / "m.keras"
-    code, out, err = run("train", folder, "-o", path, "--variant", "vit-nano", *OPTIONS)
+    code, out, err = run("train", folder, "-o", path, "--variant", shallow, *OPTIONS)
     assert (code, err) == (0, "")
     assert "skipped 1 picture that cannot be read" in out
     assert "24 pictures to train on, 8 to validate, 2 classes" in out
@@ -188,8 +190,10 @@ def test_cli_trains_converts_and_goes_on_from_there(run, folder, tmp_path):
     assert [each["resolution"] for each in document["results"]] == [32, 48]
     assert document["spec"]["learning_rate"] == 5e-4
 
-    assert run("convert", path, "-o", tmp_path / "m.tflite")[0] == 0
-    code, out, _ = run("evaluate", tmp_path / "m.tflite", folder / "val", "--json")
+    code, _, err = run("convert", path, "-o", tmp_path / "m.tflite")
+    assert code == 0, err
+    code, out, err = run("evaluate", tmp_path / "m.tflite", folder / "val", "--json")
+    assert code == 0, err
     assert [each["resolution"] for each in json.loads(out)["results"]] == [32, 48]
 
 
@@ -200,8 +204,11 @@ def test_cli_strict_stops_at_a_broken_picture(run, folder, tmp_path):
     assert not (tmp_path / "m.keras").exists()
 
 
-def test_cli_trains_on_synthetic_dials(run, tmp_path):
-    code, out, _ = run("train", "synthetic", "-o", tmp_path / "m.keras", *OPTIONS, "--pictures", 40)
+@pytest.mark.usefixtures("eagerly")
+def test_cli_trains_on_synthetic_dials(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("edgevit.training.run.SYNTHETIC_VALIDATION", 50)
+    once = ("--epochs", 1, "--pictures", 40)
+    code, out, _ = run("train", "synthetic", "-o", tmp_path / "m.keras", *OPTIONS, *once)
     assert code == 0
     assert "synthetic dial gauges" in out
     assert load(tmp_path / "m.keras").config.labels[0] == "reading 0-10"

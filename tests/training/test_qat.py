@@ -11,6 +11,7 @@ from edgevit.training.loop import Learner
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("recipe", ["int8", "int8-full", "int4"])
 def test_train_then_convert_needs_no_pictures(run, class_folder, tiny_keras, tmp_path, recipe):
     path = tmp_path / "q.keras"

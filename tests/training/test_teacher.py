@@ -29,7 +29,7 @@ def foreign(tmp_path, *, activation=None, size=None, classes=4):
 def test_a_cnn_learns_is_saved_and_opened(train_quarters, val_quarters, tmp_path):
     model = build_cnn("MobileNetV3Small", 4, "none", seed=0)
     steps = []
-    spec = TrainSpec(epochs=12, batch=32, augmentation="none")  # batch statistics need a hundred steps
+    spec = TrainSpec(epochs=6, batch=16, augmentation="none")  # batch statistics need a hundred steps
     train_cnn(model, train_quarters, Resolution(48), spec, on_step=lambda *told: steps.append(told))
     assert [done for done, _, _ in steps] == list(range(1, 97))
     assert steps[-1][2] < steps[0][2]

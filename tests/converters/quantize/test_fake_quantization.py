@@ -311,7 +311,7 @@ def test_gradients_reach_every_weight_and_range(tuned, recipe):
 
 def test_the_weights_gradient_is_that_of_the_float_model(tiny_model):
     """Straight through: in `int8`, where nothing is clipped, rounding leaves the gradient's direction as it was."""
-    model = copied(tiny_model)
+    model = copied(tiny_model, depth=2)
     images, classes = pictures(64), np.arange(24) % 4
     _, _, rounded = loss_and_gradients(model, Simulation(model, "int8"), images, classes)
 
@@ -327,7 +327,7 @@ def test_the_weights_gradient_is_that_of_the_float_model(tiny_model):
 
 
 def test_fine_tuning_lowers_the_int8_full_loss(tiny_model):
-    model = copied(tiny_model)
+    model = copied(tiny_model, depth=1)
     simulation = Simulation(model, "int8-full")
     images, classes = pictures(32, 16), np.arange(16) % 4
     simulation.calibrate([images])
