@@ -6,7 +6,7 @@ contract: zeroed, halved, scales a tenth less or more), and runs the self-test o
 third block and the last.
 
 `--litert NAME=PYTHON` (repeatable) runs the self-test of the same files with the LiteRT of another environment, and
-`--arm64 ROOT` in the root that tools/arm64-root.sh made, as a Cortex-A72 and a Cortex-A76.
+`--arm64 ROOT` in the root that tools/arm64-root.sh made, as a Cortex-A72 and a Cortex-A76, at the smallest resolution.
 
 Parts are kept under build/benchmarks/self_test, so that a run can be made in several.
 """
@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import deit_tiny
+from converters.artefact.extraction import extract
 from converters.quantize.recipes import RECIPES
 from edgevit_runtime import read_manifest
 from record import BUILD, ROOT, write
@@ -110,6 +111,14 @@ def platforms(litert: list[str], arm64: str | None) -> dict[str, tuple[list[str]
     return found
 
 
+def smallest(path: Path, resolution: int) -> Path:
+    """Its smallest resolution alone: qemu takes minutes for larger ones."""
+    one = path.with_name(f"{path.stem}-{resolution}-alone.tflite")
+    if not one.exists():
+        extract(path, one, resolution)
+    return one
+
+
 def self_test_on(command: list[str], environment: dict[str, str], path: Path) -> dict[str, Any]:
     """Each signature's error as a share of its tolerance; or why the platform does not run the file."""
     done = subprocess.run(
@@ -152,7 +161,8 @@ def main() -> None:
                 path = dials_artefact(recipe, options.dials)
             for name, (command, environment) in platforms(options.litert, options.arm64).items():
                 head = {"model": model, "recipe": recipe, "platform": name}
-                part(f"platform-{model}-{recipe}-{name}", head, self_test_on, command, environment, path)
+                tested = smallest(path, LADDERS[model][0]) if name in CPUS else path
+                part(f"platform-{model}-{recipe}-{name}", head, self_test_on, command, environment, tested)
             for rung, resolution in enumerate(LADDERS[model]):
                 if resolution in options.resolutions:
                     head = {"model": model, "recipe": recipe, "every": options.every}

@@ -46,7 +46,8 @@ def platforms() -> Iterator[str]:
     yield ""
     yield (
         "Undamaged: the statistic as a share of the tolerance, at the worst resolution; 1 and less passes. `here`: "
-        f"LiteRT {figures['versions']['ai-edge-litert']} on {figures['machine']['cpu']}; the Cortexes by qemu."
+        f"LiteRT {figures['versions']['ai-edge-litert']} on {figures['machine']['cpu']}; the Cortexes by "
+        "qemu, at the smallest resolution."
     )
 
 
