@@ -125,7 +125,9 @@ class Server:
         lines = [f"Port {self.port}", "ListenAddress 127.0.0.1", f"HostKey {self.folder / 'host'}"]
         lines += [f"AuthorizedKeysFile {self.folder / 'authorized'}", "PasswordAuthentication no", "UsePAM no"]
         lines += ["KbdInteractiveAuthentication no", "StrictModes no", "PermitRootLogin yes", "PidFile none"]
-        lines += [f"ForceCommand {self.folder / 'gate'}", "MaxStartups 100", "LogLevel VERBOSE"]
+        # The gate is started by the shell of whoever runs the tests: bash would read their ~/.bashrc at each command.
+        lines += [f"ForceCommand {self.folder / 'gate'}", f"SetEnv HOME={self.home}"]
+        lines += ["MaxStartups 100", "LogLevel VERBOSE"]
         (self.folder / "server").write_text("\n".join(lines) + "\n")
         with (self.folder / "server.log").open("ab") as log:
             command = [str(SSHD), "-D", "-e", "-f", str(self.folder / "server")]
