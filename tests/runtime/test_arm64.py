@@ -68,6 +68,7 @@ def answer(arm64, artefact, picture):
         assert name in all_of_it, f"it ended with {done.returncode} before that: {done.stderr}"
         return all_of_it[name]
 
+    call.whole = lambda cpu: answers(cpu)[0]
     return call
 
 
@@ -102,6 +103,7 @@ def test_backends(arm64, answer, artefact):
     for cpu, backend in BACKENDS:
         done = answer(cpu, f"backend {backend}")
         assert done.returncode == 0, done.stderr
+        assert answer.whole(cpu).returncode == 0  # nor did it end the process later, when that ended
 
 
 def test_a_process_of_its_own(arm64, artefact, picture):
