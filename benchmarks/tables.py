@@ -20,6 +20,7 @@ from record import ROOT
 from runtime_tables import SECTIONS as RUNTIME
 from self_test_tables import SECTIONS as SELF_TEST
 from speed_tables import SECTIONS as SPEED
+from task_tables import SECTIONS as TASKS
 from training_tables import DOT_PRODUCTS, result, table
 from training_tables import SECTIONS as TRAINING
 
@@ -209,6 +210,7 @@ PAGES = {
     "docs/measuring.md": MEASURING,
     "docs/quantization.md": QUANTIZATION,
     "docs/speed.md": SPEED,
+    "docs/tasks.md": TASKS,
     "docs/training.md": TRAINING,
     "runtimes/python/README.md": RUNTIME,
 }
