@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,6 +12,7 @@ import pytest
 
 from edgevit.cli.main import main
 from edgevit.config import ViTConfig
+from support.built_once import once
 from support.sample_pictures import LABELS, LADDER, pictures_in, random_picture
 from support.scheduling import pytest_addoption, pytest_collection_modifyitems, pytest_configure  # noqa: F401
 
@@ -72,15 +72,6 @@ def workshop(tmp_path_factory) -> Path:
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "workshop"
     folder.mkdir(exist_ok=True)
     return folder
-
-
-def once(path: Path, make: Callable[[Path], object]) -> Path:
-    """`path`, made if it is not there; who asks meanwhile waits."""
-    with open(f"{path}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not path.exists():
-            make(path)
-    return path
 
 
 @pytest.fixture(scope="session")

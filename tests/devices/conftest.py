@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from support import adb_phones, ssh_servers
+from support.built_once import once
 from support.profiles import answer, deit_tiny_ms, measured
 
 __all__ = ["answer", "deit_tiny_ms", "measured"]
@@ -26,8 +27,7 @@ def phone_root(request, tmp_path_factory) -> Callable[[str], Path]:
     def make(abi: str) -> Path:
         digest = hashlib.sha256(script.read_bytes()).hexdigest()[:12]
         kept = Path(request.config.cache.mkdir("phones")) / f"{abi}-{digest}"
-        if not kept.exists():
-            subprocess.run([script, kept, abi], check=True)
+        once(kept, lambda path: subprocess.run([script, path, abi], check=True))
         return Path(shutil.copytree(kept, tmp_path_factory.mktemp("phone") / "root", symlinks=True))
 
     return make
@@ -88,8 +88,7 @@ def make_arm64_server(make_server, request, tmp_path_factory) -> Callable[[], ss
     def start() -> ssh_servers.Server:
         digest = hashlib.sha256(inspect.getsource(ssh_servers.arm64_root).encode()).hexdigest()[:12]
         kept = Path(request.config.cache.mkdir("arm64")) / digest
-        if not kept.exists():
-            ssh_servers.arm64_root(kept)
+        once(kept, ssh_servers.arm64_root)
         folder = tmp_path_factory.mktemp("pi") / "pi"
         through = ssh_servers.arm64_through(folder / "arm64", kept, folder / "home")
         return make_server(folder=folder, through=through)
