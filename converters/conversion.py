@@ -23,6 +23,7 @@ from converters.graph.heads.head import Head
 from converters.graph.lowering import lower
 from converters.graph.packing import pack
 from converters.graph.positions import InFloats, InIntegers
+from converters.quantize.activations import check_layers
 from converters.quantize.calibration import calibration_files
 from converters.quantize.post_training import PreparedLayers, calibrate, without_pictures
 from converters.quantize.quantizer import quantize
@@ -220,6 +221,11 @@ class Lowered:
     def plain(self, adjust: Callable[[Folded], Folded]) -> tuple[bytes, RungAudit]:
         """The float graph; audited, which every one passes."""
         integer = self.recipe.integer_io
+
+        def adjusted(folded: Folded) -> Folded:
+            check_layers(folded.head_layers)
+            return adjust(folded)
+
         graph = lower(
             self.config,
             self.arrays,
@@ -227,7 +233,7 @@ class Lowered:
             [self.head],
             float_input=integer,
             resampling=InIntegers if integer else InFloats,
-            adjust=adjust,
+            adjust=adjusted,
         )
         packed = pack(merge([Rung(self.name, graph, self.outputs)]))
         return packed, audit(packed, RECIPES["float32"], self.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from edgevit.data.folders import PictureSet, decode_batches, read_folder
 from edgevit.errors import ConfigError, DataError
 from edgevit.predictors import Predictor, open_predictor, pixels_known
 from edgevit.tasks import Task, check_options, default_task, find_tasks
+from edgevit.tasks.task import Judge
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolutions
 
 __all__ = ["evaluate"]
@@ -81,13 +82,14 @@ def evaluate(
                 if other.classes != first.classes:
                     raise ConfigError(f"{first.path} has {first.classes} classes and {other.path} {other.classes}")
         ladder = _ladder(predictors, task, wanted)
-        judge = judged.judge(len(predictors), options_of_tasks)
+        judges = {resolution: judged.judge(len(predictors), options_of_tasks) for resolution in ladder}
+        judge = judges[ladder[0]]
         shown = _Shown(judged, predictors, resize or first.policy, strict, on_picture)
         shown.pictures = _pictures(Path(data), first, limit, judged)
         if judge.gallery is not None:
             shown.gallery = _of_gallery(judge.gallery, shown.pictures)
         shown.total = len(ladder) * (len(shown.pictures.files) + len(shown.gallery.files if shown.gallery else ()))
-        results = [shown.at(resolution, options_of_tasks) for resolution in ladder]
+        results = [shown.at(resolution, judge) for resolution, judge in judges.items()]
         described = [each.described() for each in predictors]
 
     document: dict[str, Any] = {
@@ -131,9 +133,8 @@ class _Shown:
         self.skipped: set[Path] = set()
         self.count = self.done = self.total = 0
 
-    def at(self, resolution: Resolution, options: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def at(self, resolution: Resolution, judge: Judge) -> list[dict[str, Any]]:
         """Each model's result at a resolution. Raises `DataError` where no picture can be read."""
-        judge = self.task.judge(len(self.predictors), options)
         if self.gallery is not None and not self._show(self.gallery, resolution, judge.learn):
             raise DataError(f"none of the {len(self.gallery.files)} pictures in {self.gallery.root} can be read")
         self.count = self._show(self.pictures, resolution, judge.add)
@@ -196,12 +197,20 @@ def _pictures(data: Path, predictor: Predictor, limit: int | None, task: type[Ta
 def _of_gallery(folder: Path, pictures: PictureSet) -> PictureSet:
     """The gallery, its classes numbered as those of the pictures of the same name, further ones behind them.
 
-    Raises `DataError` where they have no class in common.
+    Raises `DataError` where it is the pictures themselves, or has none of a class that they have.
     """
+    if folder.resolve() == pictures.root.resolve():
+        raise DataError(f"the gallery {folder} is the pictures themselves, each its own neighbour: leave --gallery out")
     found = read_folder(folder)
     if pictures.labels and found.labels:
         names = list(dict.fromkeys((*pictures.labels, *found.labels)))
         found = replace(found, classes=tuple(names.index(found.labels[each]) for each in found.classes))
-    if not set(found.classes) & set(pictures.classes):
-        raise DataError(f"no class of the gallery {folder} is one of {pictures.root}'s")
+    lacking = sorted(set(pictures.classes) - set(found.classes))
+    if lacking:
+        shown = ", ".join(pictures.labels[each] if pictures.labels else str(each) for each in lacking[:5])
+        more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
+        raise DataError(
+            f"the gallery {folder} has no picture of {shown}{more}, and {pictures.root} has some: no neighbour of theirs "
+            "could be right"
+        )
     return found

@@ -11,7 +11,7 @@ op behind each; `READERS` says which ops read what a site holds.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from converters.graph.tflite_model import op_name, tensor_name
-from converters.quantize.recipes import OPS, OUTSIDE, Recipe, Rule
+from converters.quantize.recipes import LINEAR, OPS, OUTSIDE, Recipe, Rule
 from edgevit.activation_ranges import ActivationRanges
 from edgevit.errors import ConversionError
 
@@ -118,6 +118,16 @@ def check_sites(calibration: ActivationRanges) -> None:
             raise ConversionError(
                 f"the model's ranges for {calibration.recipe} are from another edgevit, whose graph had {site}: "
                 "fine-tune the model again, or calibrate with pictures: --calibration DIR"
+            )
+
+
+def check_layers(sites: Iterable[str]) -> None:
+    """Raises `ConversionError` for a head's linear layer that no rule of a recipe could reach: it would stay float."""
+    for site in sites:
+        if word(site) not in LINEAR:
+            raise ConversionError(
+                f"recipes do not know the linear layer {site!r} (known: {', '.join(LINEAR)}): give it a row in "
+                "`LINEAR` of converters/quantize/recipes.py, and what reads it in `READERS` of activations.py"
             )
 
 

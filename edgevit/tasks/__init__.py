@@ -52,12 +52,20 @@ def default_task(classes: int) -> str:
 
 def task_options() -> tuple[Option, ...]:
     """What `edgevit convert` can be told about any task."""
-    return tuple(option for task in TASKS.values() for option in task.options)
+    return _distinct([option for task in TASKS.values() for option in task.options])
 
 
 def judging_options() -> tuple[Option, ...]:
     """What `edgevit evaluate` can be told about any task."""
-    return tuple(option for task in TASKS.values() for option in task.judging_options)
+    return _distinct([option for task in TASKS.values() for option in task.judging_options])
+
+
+def _distinct(options: Sequence[Option]) -> tuple[Option, ...]:
+    """Tasks that have an option of one name share it: the first one's words stand for all."""
+    found: dict[str, Option] = {}
+    for option in options:
+        found.setdefault(option.name, option)
+    return tuple(found.values())
 
 
 def parsed(options: Mapping[str, Any], known: Sequence[Option]) -> dict[str, Any]:
@@ -71,16 +79,16 @@ def parsed(options: Mapping[str, Any], known: Sequence[Option]) -> dict[str, Any
 
 def check_options(options: Mapping[str, Any], asked: Sequence[str], *, judging: bool = False) -> None:
     """Raises `ConfigError` for an option that no task has, or none of those that are asked for."""
-    known = {
-        option.name: task.name
-        for task in TASKS.values()
-        for option in (task.judging_options if judging else task.options)
-    }
+    known: dict[str, list[str]] = {}
+    for task in TASKS.values():
+        for option in task.judging_options if judging else task.options:
+            known.setdefault(option.name, []).append(task.name)
     for name, value in options.items():
         if name not in known:
             raise unknown_key("option", name, known)
-        if value and known[name] not in asked:
-            raise ConfigError(f"{name} is for the task {known[name]}, which is not asked for: --task {known[name]}")
+        if value and not set(known[name]) & set(asked):
+            tasks = " or ".join(known[name])
+            raise ConfigError(f"{name} is for the task {tasks}, which is not asked for: --task {known[name][0]}")
 
 
 def choose_tasks(config: Config, task: str | Sequence[str] | None, options: Mapping[str, Any]) -> tuple[Task, ...]:

@@ -185,6 +185,7 @@ class NeighbourJudge:
         known = truths if alone else np.concatenate(self._gallery_classes)
         if len(known) - alone < 1:
             raise ConfigError("k nearest neighbours need two pictures or more, or a gallery: --gallery DIR")
+        self.neighbours = min(self.neighbours, len(known) - alone)
         found = []
         for gallery, queries in zip(self._gallery, self._queries, strict=True):
             ours = np.concatenate(queries)

@@ -77,7 +77,7 @@ class Judge(Protocol):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """How it judges, for the evaluation's document."""
+        """How it has judged, for the evaluation's document."""
 
     def learn(self, outputs: Sequence[Outputs], classes: NDArray[np.int64]) -> None:
         """Pictures of the gallery."""
