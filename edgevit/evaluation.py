@@ -210,7 +210,6 @@ def _of_gallery(folder: Path, pictures: PictureSet) -> PictureSet:
         shown = ", ".join(pictures.labels[each] if pictures.labels else str(each) for each in lacking[:5])
         more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
         raise DataError(
-            f"the gallery {folder} has no picture of {shown}{more}, and {pictures.root} has some: no neighbour of theirs "
-            "could be right"
+            f"the gallery {folder} has no picture of {shown}{more}, as {pictures.root} has: no neighbour could be right"
         )
     return found

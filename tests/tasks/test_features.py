@@ -171,7 +171,7 @@ def test_what_evaluation_by_neighbours_refuses(run, backbone, tiny_tflite, class
         ((backbone, class_folder, "--neighbours", "0"), "neighbours must be 1 or more, not 0"),
         ((backbone, class_folder, "--neighbours", "few"), "--neighbours is a number such as 20, not 'few'"),
         ((backbone, class_folder, "--gallery", tmp_path / "none"), "no such picture folder"),
-        ((backbone, class_folder, "--gallery", tmp_path / "other"), "has no picture of ash, birch, cedar, elm, and"),
+        ((backbone, class_folder, "--gallery", tmp_path / "other"), "has no picture of ash, birch, cedar, elm, as"),
         ((backbone, class_folder, "--gallery", class_folder), "is the pictures themselves"),
         ((backbone, class_folder, "--task", "classify"), "has no task 'classify' (it holds features)"),
     ):
