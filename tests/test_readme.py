@@ -46,7 +46,7 @@ def test_the_python_lines_run(tiny_keras, class_folder, tmp_path, monkeypatch, c
     exec(code, names)
     assert [each["resolution"] for each in names["document"]["against"]["results"]] == [128, 160, "320x192"]
     assert names["tokens"].shape == (12, 20, 32)
-    assert len(names["labels"]) == 12
+    assert len(names["several"]) == 12
     accuracies, label = capsys.readouterr().out.splitlines()
     assert accuracies.count(",") == 2
     assert label in LABELS
