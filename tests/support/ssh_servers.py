@@ -162,13 +162,23 @@ class Server:
         return (self.folder / "commands").read_text().splitlines()
 
     def stop(self) -> None:
-        """The server and its connections, and all that runs for them."""
+        """The server and its connections, and all that runs for them; returns when none has its port any more."""
         if self.process is not None:
-            for each in [self.process.pid, *_descendants(self.process.pid)]:
+            killed = [self.process.pid, *_descendants(self.process.pid)]
+            for each in killed:
                 with suppress(ProcessLookupError):
                     os.kill(each, signal.SIGKILL)
             self.process.wait()
             self.process = None
+            until(lambda: not any(map(_runs, killed)))
+
+
+def _runs(process: int) -> bool:
+    """Whether it has not ended. One that nobody waited for (state Z, proc(5)) has."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def _descendants(process: int) -> list[int]:
