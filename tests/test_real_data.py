@@ -28,7 +28,7 @@ def pictures(real_data, request):
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param((96, 160, 224, 320), id="four"), pytest.param(LADDER, id="eight", marks=pytest.mark.long)],
+    params=[pytest.param((96, 160), id="two"), pytest.param(LADDER, id="eight", marks=pytest.mark.long)],
 )
 def ladder(request):
     return request.param

@@ -294,9 +294,9 @@ def in_package(path, layer, module):
     ("name", "options", "pixels"),
     [
         ("MobileNetV3Small", {"minimalistic": True, "alpha": 0.35}, None),
-        ("MobileNetV3Small", {"input_shape": (96, 96, 3)}, None),
+        pytest.param("MobileNetV3Small", {"input_shape": (96, 96, 3)}, None, marks=pytest.mark.long),
         ("MobileNetV2", {"alpha": 0.35, "input_shape": (96, 96, 3)}, "-1..1"),
-        ("EfficientNetB0", {"input_shape": (64, 64, 3)}, None),
+        pytest.param("EfficientNetB0", {"input_shape": (64, 64, 3)}, None, marks=pytest.mark.long),
     ],
 )
 def test_keras_applications(tmp_path, name, options, pixels):

@@ -146,6 +146,7 @@ def test_state_is_all_there_is(config, options):
     check_state_is_all_there_is(config, options)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("with_xla")
 def test_state_is_all_there_is_to_compiled_steps(config):
     check_state_is_all_there_is(config, MIXING | SELF_DISTILLATION)

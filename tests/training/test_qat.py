@@ -12,7 +12,9 @@ from edgevit.training.loop import Learner
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
-@pytest.mark.parametrize("recipe", ["int8", "int8-full", "int4"])
+@pytest.mark.parametrize(
+    "recipe", ["int8-full", *(pytest.param(each, marks=pytest.mark.long) for each in ("int8", "int4"))]
+)
 def test_train_then_convert_needs_no_pictures(run, class_folder, tiny_keras, tmp_path, recipe):
     path = tmp_path / "q.keras"
     code, out, err = run(

@@ -15,12 +15,13 @@ BROKEN = ((0, "qkv"), (1, "output"), (2, "expand"), (0, "contract"))
 
 
 QUICK = ("float32", "int8", "int4")
-"""Recipes of three kinds; the others' damage is for `make check-long`."""
+"""Recipes of three kinds; the others are for `make check-long`."""
 
 
-@pytest.mark.parametrize(
-    "recipe", [pytest.param(each, marks=[] if each in QUICK else pytest.mark.long) for each in RECIPES]
-)
+BY_RECIPE = [pytest.param(each, marks=[] if each in QUICK else pytest.mark.long) for each in RECIPES]
+
+
+@pytest.mark.parametrize("recipe", BY_RECIPE)
 def test_damaged_layers_are_seen(artefact, recipe):
     content, signature = artefact(recipe).read_bytes(), read_manifest(artefact(recipe)).signatures[0]
     assert judge(content, signature).passed
@@ -38,7 +39,7 @@ def test_damaged_layers_are_seen(artefact, recipe):
     assert np.mean(list(seen.values())) >= 0.95, seen
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", BY_RECIPE)
 @pytest.mark.parametrize("kernels", ["reference", "optimized"])
 def test_other_kernels_are_near(artefact, recipe, kernels):
     """They quantize rows more coarsely than XNNPACK, so they may be over the tolerance, but not by much."""

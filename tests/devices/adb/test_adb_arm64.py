@@ -13,7 +13,7 @@ import pytest
 from support import adb_phones
 
 GOLDEN = Path(__file__).resolve().parents[3] / "runtimes" / "contract" / "golden" / "dials-int8.tflite"
-pytestmark = [pytest.mark.adb, pytest.mark.arm64, pytest.mark.slow]
+pytestmark = [pytest.mark.adb, pytest.mark.arm64, pytest.mark.slow, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")
