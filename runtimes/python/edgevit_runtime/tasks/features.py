@@ -11,6 +11,7 @@ Outputs, each float32 (real numbers, whatever the file holds):
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +46,8 @@ class Features:
 
     @property
     def summary(self) -> str:
-        layers = f", and after blocks {', '.join(map(str, self.layers))}" if self.layers else ""
+        blocks = "blocks" if len(self.layers) > 1 else "block"
+        layers = f", and after {blocks} {', '.join(map(str, self.layers))}" if self.layers else ""
         attention = ", and the class token's attention" if self.attention else ""
         return f"tokens of {self.width} numbers{layers}, {'normed' if self.normed else 'not normed'}{attention}"
 
@@ -158,11 +160,13 @@ def _add_features(parser: argparse.ArgumentParser) -> None:
 
 def _run_features(options: argparse.Namespace, open_model: Callable[..., Any]) -> int:
     """Writes an .npz: each output with a first axis over the pictures, and `files`, their names."""
+    from edgevit_runtime.atomic_write import check_writable
     from edgevit_runtime.cli.picture_sources import named_pictures
     from edgevit_runtime.wording import counted
 
     if not options.output.endswith(".npz"):
         raise EdgeViTError(f"arrays are written as an .npz file, not {options.output!r}")
+    check_writable(options.output)
     names: list[str] = []
     found: list[PictureFeatures] = []
     failed = 0
@@ -187,13 +191,13 @@ def _run_features(options: argparse.Namespace, open_model: Callable[..., Any]) -
 
 def _write_npz(path: str, arrays: Mapping[str, Array]) -> None:
     """Whole or not at all."""
-    from edgevit_runtime.atomic_write import replacing
+    from edgevit_runtime.atomic_write import not_written, replacing
 
     try:
         with replacing(path) as partial, open(partial, "wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
     except OSError as error:
-        raise EdgeViTError(f"cannot write {path}: {error.strerror}") from error
+        raise not_written(path, error) from error
 
 
 def _add_look(parser: argparse.ArgumentParser) -> None:
@@ -207,9 +211,13 @@ def _run_look(options: argparse.Namespace, open_model: Callable[..., Any]) -> in
     """Prints where the class token looks, darker where it looks more, and draws it over the picture if asked to."""
     from edgevit_runtime.cli.picture_sources import named_pictures
     from edgevit_runtime.preprocess.pictures import load_picture
-    from edgevit_runtime.tasks.look import draw_look, shades
+    from edgevit_runtime.tasks.look import check_drawing, draw_look, shades
 
-    ((name, source),) = list(named_pictures([options.picture]))[:1]
+    if options.draw is not None:
+        check_drawing(options.draw)
+    if os.path.isdir(options.picture):
+        raise PictureError(f"{options.picture} is a folder: look takes one picture")
+    ((name, source),) = named_pictures([options.picture])
     with open_model(options) as model:
         task = model.task(Features)
         if not task.attention:
@@ -223,7 +231,7 @@ def _run_look(options: argparse.Namespace, open_model: Callable[..., Any]) -> in
     which = f"mean of {len(heads)} heads" if options.head is None else f"head {options.head} of {len(heads)}"
     print(f"{name}  ({found.resolution} px, {found.latency_ms:.1f} ms; {which})")
     print("\n".join(shades(attention)))
-    if options.draw:
+    if options.draw is not None:
         draw_look(options.draw, pixels, attention, found.resolution, found.policy)
         print(f"drawn to {options.draw}")
     return 0
