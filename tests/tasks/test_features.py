@@ -163,6 +163,10 @@ def test_what_evaluation_by_neighbours_refuses(run, backbone_tflite, tiny_tflite
         ((backbone_tflite, class_folder, "--neighbours", "few"), "--neighbours is a number such as 20, not 'few'"),
         ((backbone_tflite, class_folder, "--gallery", tmp_path / "none"), "no such picture folder"),
         ((backbone_tflite, class_folder, "--gallery", tmp_path / "other"), "no class of the gallery"),
+        (
+            (tiny_tflite, class_folder, "--task", "classify,features"),
+            "one task at a time: --task classify or --task fea",
+        ),
         ((backbone_tflite, class_folder, "--task", "classify"), "has no task 'classify' (it holds features)"),
     ):
         code, _, err = run("evaluate", *words)
