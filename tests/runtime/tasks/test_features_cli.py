@@ -41,6 +41,24 @@ def test_arrays_of_a_folder(features_artefact, tmp_path, edgevit_run):
         np.testing.assert_allclose(arrays["patch_tokens"].mean((1, 2)), arrays["patch_mean"], atol=1e-5)
 
 
+def test_shapes_instead_of_arrays(features_artefact, tmp_path, edgevit_run, monkeypatch):
+    folder = pictures_in(tmp_path / "pics", 1)
+    monkeypatch.chdir(tmp_path)
+    code, out, err = edgevit_run("features", features_artefact, folder, "none.png", "--json", "--resolution", "96x48")
+    found, missing = map(json.loads, out.splitlines())
+    assert (code, err) == (1, "")
+    assert missing == {"file": "none.png", "error": "no such picture: none.png"}
+    assert set(found) == {"file", "resolution", "width", "height", "latency_ms", "shapes"}
+    assert (found["file"], found["resolution"]) == (str(folder / "0.png"), "96x48")
+    assert found["shapes"] == {
+        "attention": [2, 3, 6], "class_token": [32], "patch_mean": [32], "patch_tokens": [3, 6, 32]
+    }  # fmt: skip
+    assert [each.name for each in tmp_path.iterdir()] == ["pics"]
+    for words in ((), ("--json", "-o", "x.npz")):
+        code, _, err = edgevit_run("features", features_artefact, folder, *words)
+        assert (code, "--json" in err) == (2, True)
+
+
 def test_where_it_looks(features_artefact, tmp_path, edgevit_run):
     random_picture(1, (200, 120)).save(tmp_path / "p.png")
     out_path = tmp_path / "look.png"
