@@ -34,7 +34,7 @@ from edgevit.activation_ranges import ActivationRanges
 from edgevit.config import ViTConfig, check_resolution
 from edgevit.errors import ConversionError
 from edgevit.model import ForeignModel, ViT, load_any
-from edgevit.tasks import Task, choose_tasks
+from edgevit.tasks import Task, check_validation, choose_tasks
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolutions
 
 if TYPE_CHECKING:
@@ -111,8 +111,8 @@ def convert(
     chosen, path = find_recipe(recipe), Path(path)
     config = with_choices(model.config, labels, resize)
     tasks = for_recipe(chosen, choose_tasks(config, task, task_options))
-    if validation is not None and "classify" not in [each.name for each in tasks]:
-        raise ConversionError("--validation judges a classifier, and the artefact would hold none: add classify")
+    if validation is not None:
+        check_validation(each.name for each in tasks)
     check_depth(chosen, config.depth)
     ladder = find_ladder(config, wanted)
     ranges = find_ranges(model, chosen, calibration)

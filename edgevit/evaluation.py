@@ -62,7 +62,7 @@ def evaluate(
     """
     wanted = as_resolutions(resolutions)
     if task is not None:
-        find_tasks([task])
+        task = _one_task(task)
     others = [against] if isinstance(against, str | Path) else list(against or ())
     twice = [str(each) for each in others if [Path(other) for other in others].count(Path(each)) > 1]
     if twice:
@@ -158,6 +158,14 @@ class _Shown:
             self.on_picture(begun + count, self.total)
         self.done = begun + len(pictures.files)
         return count
+
+
+def _one_task(names: str) -> str:
+    """Raises `ConfigError` for a task that there is not, or for more than one."""
+    asked = [each.name for each in find_tasks(names)]
+    if len(asked) > 1:
+        raise ConfigError(f"evaluate judges one task at a time: {' or '.join(f'--task {each}' for each in asked)}")
+    return asked[0]
 
 
 def _ladder(predictors: Sequence[Predictor], task: str, wanted: Sequence[Resolution]) -> tuple[Resolution, ...]:

@@ -112,6 +112,17 @@ def tiny_tflite(artefact) -> Path:
 
 
 @pytest.fixture(scope="session")
+def backbone_tflite(tiny_model, workshop) -> Path:
+    """An artefact that gives features alone, at two resolutions."""
+    from converters import convert
+
+    def converted(path: Path) -> None:
+        convert(tiny_model, path, recipe="float32", task="features", resolutions=(32, 64))
+
+    return once(workshop / "backbone.tflite", converted)
+
+
+@pytest.fixture(scope="session")
 def cnn_artefact(workshop) -> Callable[[str], Path]:
     """A small CNN as an artefact under a recipe, with two resolutions; made when first asked for."""
     from converters import convert

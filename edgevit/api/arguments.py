@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from edgevit.data.labels import read_labels
+from edgevit.errors import unknown_key
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolutions, parse_resolutions
 
-__all__ = ["Labels", "OneOrMore", "Resolutions", "Words", "as_labels", "as_ladder", "as_paths", "as_words"]
+if TYPE_CHECKING:
+    from edgevit.tasks import Option
+
+__all__ = [
+    "Labels",
+    "OneOrMore",
+    "Resolutions",
+    "Words",
+    "as_labels",
+    "as_ladder",
+    "as_paths",
+    "as_words",
+    "check_known",
+]
 
 Resolutions = str | Iterable[ResolutionLike]
 """[96, 224, "640x384"], or "96,224,640x384"."""
@@ -43,3 +59,18 @@ def as_words(given: Words | None) -> tuple[str, ...]:
     """In the order given, without blanks."""
     words = given.split(",") if isinstance(given, str) else given or ()
     return tuple(word.strip() for word in words if word.strip())
+
+
+def check_known(given: Mapping[str, Any], function: Callable[..., Any], options: Sequence[Option]) -> Mapping[str, Any]:
+    """`given` itself: the keywords of a call that are no parameters of `function`, and so should be tasks' options.
+
+    Raises `ConfigError` for one that is not: it may be a parameter that was mistyped.
+    """
+    of_tasks = [option.name for option in options]
+    for name in given:
+        if name not in of_tasks:
+            own = (
+                each for each in inspect.signature(function).parameters.values() if each.kind is not each.VAR_KEYWORD
+            )
+            raise unknown_key("option", name, [*(each.name for each in own), *of_tasks])
+    return given

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converters.quantize.recipe_files import check_writable_recipe, find_recipe, write_recipe
-from edgevit.api.arguments import Labels, Resolutions, as_labels, as_ladder
+from edgevit.api.arguments import Labels, Resolutions, as_labels, as_ladder, check_known
 from edgevit.errors import ConversionError, OptionError
 from edgevit.files import check_writable
 from edgevit.latency.curve import LEAST_RESOLUTIONS
 from edgevit.pixels import parse_pixels
 from edgevit.quiet_keras import load_keras
-from edgevit.tasks import parsed, task_options
+from edgevit.tasks import check_validation, default_task, find_tasks, parsed, task_options
 
 if TYPE_CHECKING:
     from converters.quantize.recipes import Recipe
@@ -67,7 +67,11 @@ def convert(
     A failure leaves nothing at `output`. Raises `ModelError`, `OptionError` for options that do not go together,
     `ConfigError`, `ResolutionError`, `DataError`, `ConversionError` or its child `AuditError`.
     """
+    options_of_tasks = parsed(check_known(options_of_tasks, convert, task_options()), task_options())
     _check_together(validation, max_drop, islands, save_recipe)
+    asked = None if task is None else [each.name for each in find_tasks(task)]
+    if asked is not None and validation is not None:
+        check_validation(asked)
     output, kept_in = Path(output), Path(save_recipe) if save_recipe is not None else None
     check_writable(output)  # once more than the conversion does, before Keras is loaded
     chosen = find_recipe(recipe or "int8")
@@ -76,7 +80,6 @@ def convert(
     if kept_in is not None:
         check_writable_recipe(kept_in)
     ladder, names = as_ladder(resolutions), as_labels(labels)
-    options_of_tasks = parsed(options_of_tasks, task_options())
 
     load_keras()
     from converters.artefact.inspection import inspect
@@ -90,6 +93,7 @@ def convert(
 
         if not isinstance(loaded, ViT):
             raise ConversionError(JUDGES_OURS)
+        check_validation(asked or [default_task(loaded.config.classes)])
         judged = Validation(loaded, validation, labels=names, resize=resize, on_picture=on_step)
     if judged is not None and max_drop is not None and isinstance(loaded, ViT):
         from converters.artefact.file_writer import check_target

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edgevit.api.arguments import OneOrMore, Resolutions, as_ladder, as_paths
+from edgevit.api.arguments import OneOrMore, Resolutions, as_ladder, as_paths, check_known
 from edgevit.quiet_keras import load_keras
 from edgevit.tasks import judging_options, parsed
 
@@ -44,6 +44,7 @@ def evaluate(
 
     Raises what `edgevit.evaluation.evaluate` raises: all of it `EdgeViTError`s.
     """
+    options_of_tasks = parsed(check_known(options_of_tasks, evaluate, judging_options()), judging_options())
     ladder, others = as_ladder(resolutions), as_paths(against)
     if ".keras" in {each.suffix for each in (Path(model), *others)}:
         load_keras()
@@ -61,5 +62,5 @@ def evaluate(
         limit=limit,
         strict=strict,
         on_picture=on_picture,
-        **parsed(options_of_tasks, judging_options()),
+        **options_of_tasks,
     )

@@ -20,6 +20,7 @@ from edgevit_runtime.preprocess.fitting import prepare
 from edgevit_runtime.preprocess.pictures import SUFFIXES
 from edgevit_runtime.preprocess.policy import DEFAULT_FILL, parse_policy
 from edgevit_runtime.resolution import ResolutionLike
+from edgevit_runtime.wording import counted
 
 __all__ = ["PictureSet", "decode", "decode_batches", "read_folder", "split", "training_sets"]
 
@@ -90,7 +91,9 @@ def _from_folders(root: Path, labels: Sequence[str], keys: Sequence[str]) -> Pic
     _check_utf8(folders)
     pictures = {folder: _pictures(folder) for folder in folders}
     if not any(pictures.values()):
-        raise DataError(f"{root} holds no pictures: it needs a folder for each class, or {LABELS_FILE}")
+        loose = sum(_is_picture(each) for each in root.iterdir())
+        held = f"{counted(loose, 'picture')}, but none in a class folder" if loose else "no pictures"
+        raise DataError(f"{root} holds {held}: it needs a folder for each class, or {LABELS_FILE}")
     empty = [folder.name for folder, files in pictures.items() if not files]
     if empty:
         raise DataError(f"{root} has class folders without a picture: {', '.join(empty)}")
@@ -111,7 +114,11 @@ def _check_utf8(paths: Iterable[Path]) -> None:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    return sorted(filter(_is_picture, folder.rglob("*")))
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
 def _index(names: Sequence[str], labels: Sequence[str], keys: Sequence[str], root: Path) -> dict[str, int]:

@@ -14,6 +14,7 @@ from edgevit.devices.installation import InstalledRuntime
 from edgevit.devices.registry import home
 from edgevit.errors import DeviceError
 from edgevit_runtime import read_manifest
+from edgevit_runtime.tasks import try_out_of
 from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
 from edgevit_runtime.wording import counted
 
@@ -29,7 +30,9 @@ class Deployment:
     artefact: Path
     installed: InstalledRuntime
     first: dict[str, Any]
-    """The first classification, of a picture that edgevit drew."""
+    """The first answer, about a picture that edgevit drew: the JSON of the artefact's default task."""
+    told: str
+    """The same in words."""
     model: str
     """Where it lies on the device under its own name, whatever is deployed under that later: what a service opens."""
     command: str
@@ -39,7 +42,7 @@ class Deployment:
 
     def text(self) -> str:
         """For people."""
-        tested, first = self.installed.self_test, self.first["top"][0]
+        tested = self.installed.self_test
         sent = (
             f"{self.installed.sent_bytes / 1e6:.0f} MB sent" if self.installed.sent_bytes else "nothing had to be sent"
         )
@@ -47,7 +50,7 @@ class Deployment:
             f"{', '.join(dict.fromkeys(self.device[key] for key in ('model', 'system', 'machine')))}: {sent}\n"
             f"self-test passed at {counted(len(tested['signatures']), 'resolution')}, "
             f"{tested['backend']} {tested['version']}; "
-            f"a drawn picture is {first['label']!r} ({first['score']:.0%}, {self.first['latency_ms']:.1f} ms)\n"
+            f"a drawn picture {self.told}\n"
             f"run it:  {self.command_stdin}\n"
             f"with a picture that lies there:  {self.command}\n"
             f"for a service, whatever is deployed under that name:  {self.model}"
@@ -98,20 +101,21 @@ class Contents:
 
 
 def deploy(artefact: Path, name: str, *, online: bool = False) -> Deployment:
-    """Puts edgevit and an artefact on the device of that name, and lets it classify a drawn picture.
+    """Puts edgevit and an artefact on the device of that name, and tries it there with a drawn picture.
 
     `online`: the device fetches what it needs. Raises `ConfigError`, `DeviceError` and `ArtefactError`.
     """
-    resolution = read_manifest(artefact).default_resolution
+    manifest = read_manifest(artefact)
+    try_out = try_out_of(manifest.default_task)
     there = home(name, online=online)
     installed = there.install(artefact)
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / "drawn.png"
-        Image.fromarray(draw_picture(GENERATOR, 1, resolution)).save(picture)
-        first = there.classify(installed, picture)
+        Image.fromarray(draw_picture(GENERATOR, 1, manifest.default_resolution)).save(picture)
+        first = {**there.answer(installed, try_out, picture), "file": "drawn"}
     model = there.shelf.publish(installed.place)
-    by_stdin, command = there.commands(model)
-    return Deployment(there.describe(), artefact, installed, {**first, "file": "drawn"}, model, command, by_stdin)
+    by_stdin, command = there.commands(model, try_out)
+    return Deployment(there.describe(), artefact, installed, first, try_out.tell(first), model, command, by_stdin)
 
 
 def contents(name: str) -> Contents:

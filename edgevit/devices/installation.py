@@ -15,6 +15,7 @@ from edgevit.devices.artefact_store import ArtefactStore
 from edgevit.devices.device import Device, Finished
 from edgevit.documents import Record
 from edgevit.errors import DeviceError
+from edgevit_runtime.tasks.task import TryOut
 
 __all__ = ["Installation", "InstalledRuntime", "locked", "reason", "running"]
 
@@ -53,8 +54,8 @@ class Installation(Protocol):
     def uninstall(self) -> bool:
         """Removes all that edgevit put there. Returns whether there was anything."""
 
-    def classify(self, installed: InstalledRuntime, picture: Path) -> dict[str, Any]:
-        """What `edgevit-run classify --json` says there of a picture of this machine."""
+    def answer(self, installed: InstalledRuntime, try_out: TryOut, picture: Path) -> dict[str, Any]:
+        """What the task's `edgevit-run` says there of a picture of this machine."""
 
     def profile(self, artefact: Path, arguments: list[str], longest_s: float) -> Record:
         """What `edgevit-run profile` measures there, edgevit.profile/1 without the curve; installs what is missing."""
@@ -62,8 +63,8 @@ class Installation(Protocol):
     def describe(self) -> dict[str, str]:
         """What the device is, in the words of a profile's `device`: name, model, system, machine and more."""
 
-    def commands(self, place: str) -> tuple[str, str]:
-        """What a user types to run the artefact at `place` there, with a picture of this machine (by standard input),
+    def commands(self, place: str, try_out: TryOut) -> tuple[str, str]:
+        """What a user types to try the artefact at `place` there, with a picture of this machine (by standard input),
         and with one that lies there; paths from the root."""
 
     @property

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from edgevit.errors import ConfigError, unknown_key
+from edgevit.errors import ConfigError, ConversionError, unknown_key
 from edgevit.tasks.classify import Classify
 from edgevit.tasks.features import Features
 from edgevit.tasks.task import Config, Option, Output, Reads, Task
@@ -20,6 +20,7 @@ __all__ = [
     "Reads",
     "Task",
     "check_options",
+    "check_validation",
     "choose_tasks",
     "default_task",
     "find_tasks",
@@ -89,6 +90,12 @@ def check_options(options: Mapping[str, Any], asked: Sequence[str], *, judging: 
         if value and not set(known[name]) & set(asked):
             tasks = " or ".join(known[name])
             raise ConfigError(f"{name} is for the task {tasks}, which is not asked for: --task {known[name][0]}")
+
+
+def check_validation(tasks: Iterable[str]) -> None:
+    """Raises `ConversionError` where `convert --validation` has nothing to judge among these."""
+    if "classify" not in tasks:
+        raise ConversionError("--validation judges a classifier, and the artefact would hold none: add classify")
 
 
 def choose_tasks(config: Config, task: str | Sequence[str] | None, options: Mapping[str, Any]) -> tuple[Task, ...]:

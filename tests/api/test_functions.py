@@ -3,13 +3,14 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from safetensors.numpy import save_file
 
 import edgevit
-from edgevit.errors import ConfigError, DataError, OptionError, ResolutionError
+from edgevit.errors import ConfigError, ConversionError, DataError, OptionError, ResolutionError
 from support.foreign_checkpoints import to_timm, to_transformers, transformers_config, write_json
 from support.sample_pictures import LABELS, LADDER, pictures_in
 
@@ -128,12 +129,26 @@ def test_convert_within_a_drop(tiny_keras, class_folder, tmp_path):
         ({"labels": "none.txt"}, DataError, "no such label file"),
         ({"layerz": (1,)}, ConfigError, "unknown option 'layerz'; did you mean 'layers'"),
         ({"layers": (1,)}, ConfigError, "layers is for the task features"),
+        ({"resolution": [96]}, ConfigError, r"unknown option 'resolution'; did you mean 'resolutions'\? .*, layers, "),
+        ({"tasks": "features"}, ConfigError, "unknown option 'tasks'; did you mean 'task'"),
+        ({"gallery": "g"}, ConfigError, "unknown option 'gallery'"),
+        ({"task": "features", "validation": "none"}, ConversionError, "--validation judges a classifier"),
+        ({"task": "feature", "validation": "none"}, ConfigError, "unknown task 'feature'; did you mean 'features'"),
     ],
 )
 def test_convert_refuses(tiny_keras, tmp_path, options, error, message):
     with pytest.raises(error, match=message):
         edgevit.convert(tiny_keras, tmp_path / "x.tflite", **options)
     assert not (tmp_path / "x.tflite").exists()
+
+
+def test_nobody_validates_what_has_no_head(tiny_config, class_folder, tmp_path):
+    """Nobody says the task, so the model does: that is known before the pictures are looked at."""
+    from edgevit.model import build, save
+
+    save(build(replace(tiny_config, classes=0, labels=()), seed=1), tmp_path / "backbone.keras")
+    with pytest.raises(ConversionError, match="--validation judges a classifier, and the artefact would hold none"):
+        edgevit.convert(tmp_path / "backbone.keras", tmp_path / "x.tflite", validation=tmp_path / "none")
 
 
 def test_extract(tiny_tflite, tmp_path):
@@ -159,6 +174,17 @@ def test_evaluate(tiny_keras, tiny_tflite, class_folder):
     assert (document["schema"], document["images"]) == ("edgevit.evaluation/1", 8)
     assert [each["resolution"] for each in document["against"]["results"]] == [32, 64]
     assert shown[-1] == (16, 16)
+
+
+def test_evaluate_refuses(class_folder):
+    """Before the model is opened: there is none."""
+    for options, message in (
+        ({"resolutons": [96]}, "unknown option 'resolutons'; did you mean 'resolutions'"),
+        ({"galery": class_folder}, "unknown option 'galery'; did you mean 'gallery'"),
+        ({"task": ["classify", "features"]}, "evaluate judges one task at a time: --task classify or --task features"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            edgevit.evaluate("none.tflite", class_folder, **options)
 
 
 def test_import_(tiny_model, tmp_path):

@@ -146,6 +146,10 @@ def test_folder_refusals(three, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"holds no pictures: it needs a folder for each class, or labels\.csv"):
         read_folder(tmp_path / "empty")
+    for folder, held in ((three / "ash", "3 pictures"), (tmp_path / "one", "1 picture")):
+        fill(tmp_path / "one", 1)
+        with pytest.raises(DataError, match=f"holds {held}, but none in a class folder: it needs a folder for each cl"):
+            read_folder(folder)
     with pytest.raises(DataError, match="the model has no class 'yew'"):
         read_folder(three, ("ash", "oak"))
     (three / "elm").mkdir()

@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from edgevit_runtime.atomic_write import beside, is_partial, replacing
+from edgevit_runtime import EdgeViTError
+from edgevit_runtime.atomic_write import beside, check_writable, is_partial, replacing
 
 
 def test_what_is_made_takes_the_place(tmp_path):
@@ -47,3 +48,17 @@ def test_no_two_write_to_one_name(tmp_path):
     assert len(names) == 100
     assert max(map(len, names)) < 40
     assert not is_partial(place.name)
+
+
+def test_what_cannot_become_a_file_is_known_before(tmp_path):
+    (tmp_path / "kept").write_text("before")
+    check_writable(tmp_path / "kept")
+    check_writable(tmp_path / "new")
+    assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("kept", "before")]
+    for path, why in (
+        (tmp_path, "Is a directory"),
+        (tmp_path / "no" / "a", "No such file or directory"),
+        (tmp_path / "kept" / "a", "Not a directory"),
+    ):
+        with pytest.raises(EdgeViTError, match=f"^cannot write {path}: {why}$"):
+            check_writable(path)

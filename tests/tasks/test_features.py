@@ -127,21 +127,13 @@ def test_neighbours_vote_by_how_near_they_are():
     assert nearest_classes(gallery, gallery, classes, 1, leave_one_out=True)[4] != 2
 
 
-@pytest.fixture(scope="module")
-def backbone(tiny_model, tmp_path_factory):
-    """features alone, of two resolutions."""
-    path = tmp_path_factory.mktemp("backbone") / "f.tflite"
-    convert(tiny_model, path, recipe="float32", task="features", resolutions=(32, 64))
-    return path
-
-
 def document_of(folder):
     return json.loads((folder / "e.json").read_text())
 
 
-def test_evaluation_by_neighbours(run, backbone, tiny_keras, class_folder, tmp_path):
+def test_evaluation_by_neighbours(run, backbone_tflite, tiny_keras, class_folder, tmp_path):
     """Nobody needs to say the task of an artefact that has only one."""
-    words = ("evaluate", backbone, class_folder, "--json", tmp_path / "e.json")
+    words = ("evaluate", backbone_tflite, class_folder, "--json", tmp_path / "e.json")
     # Copies of the very pictures, and a class that they are not of, which is the first by name.
     gallery = shutil.copytree(class_folder, tmp_path / "gallery")
     pictures_in(gallery / "acacia", 2)
@@ -164,16 +156,23 @@ def test_evaluation_by_neighbours(run, backbone, tiny_keras, class_folder, tmp_p
     assert (theirs["knn_top1"], theirs["agreement"]) == (ours["knn_top1"], 1.0)
 
 
-def test_what_evaluation_by_neighbours_refuses(run, backbone, tiny_tflite, class_folder, tmp_path):
+def test_what_evaluation_by_neighbours_refuses(run, backbone_tflite, tiny_tflite, class_folder, tmp_path):
     pictures_in(tmp_path / "other" / "oak", 2)
     for words, message in (
         ((tiny_tflite, class_folder, "--neighbours", "3"), "neighbours is for the task features, which is not asked"),
-        ((backbone, class_folder, "--neighbours", "0"), "neighbours must be 1 or more, not 0"),
-        ((backbone, class_folder, "--neighbours", "few"), "--neighbours is a number such as 20, not 'few'"),
-        ((backbone, class_folder, "--gallery", tmp_path / "none"), "no such picture folder"),
-        ((backbone, class_folder, "--gallery", tmp_path / "other"), "has no picture of ash, birch, cedar, elm, as"),
-        ((backbone, class_folder, "--gallery", class_folder), "is the pictures themselves"),
-        ((backbone, class_folder, "--task", "classify"), "has no task 'classify' (it holds features)"),
+        ((backbone_tflite, class_folder, "--neighbours", "0"), "neighbours must be 1 or more, not 0"),
+        ((backbone_tflite, class_folder, "--neighbours", "few"), "--neighbours is a number such as 20, not 'few'"),
+        ((backbone_tflite, class_folder, "--gallery", tmp_path / "none"), "no such picture folder"),
+        (
+            (backbone_tflite, class_folder, "--gallery", tmp_path / "other"),
+            "has no picture of ash, birch, cedar, elm, as",
+        ),
+        ((backbone_tflite, class_folder, "--gallery", class_folder), "is the pictures themselves"),
+        ((backbone_tflite, class_folder, "--task", "classify"), "has no task 'classify' (it holds features)"),
+        (
+            (tiny_tflite, class_folder, "--task", "classify,features"),
+            "one task at a time: --task classify or --task fea",
+        ),
     ):
         code, _, err = run("evaluate", *words)
         assert (code, message in err, err.count("\n")) == (1, True, 1), err

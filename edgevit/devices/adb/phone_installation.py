@@ -30,11 +30,14 @@ from edgevit.devices.installation import InstalledRuntime, locked, reason
 from edgevit.documents import Record, parse_document
 from edgevit.errors import DeviceError
 from edgevit_runtime import read_manifest
+from edgevit_runtime.tasks.task import TryOut
 from edgevit_runtime.verify.integrity import file_sha256
 
 __all__ = ["TOP", "PhoneInstallation"]
 
-TOP = "/data/local/tmp/edgevit"
+_HOME = "/data/local/tmp"
+"""Where `adb shell` may write."""
+TOP = f"{_HOME}/edgevit"
 """The one place where `adb shell` may write and start programs."""
 _UNPACK_S = 300.0
 _SELF_TEST_S = 600.0
@@ -151,21 +154,25 @@ class PhoneInstallation:
         device = {**measured.record("device").values, **described}
         return Record({**measured.values, "model": str(artefact), "device": device}, measured.where)
 
-    def classify(self, installed: InstalledRuntime, picture: Path) -> dict[str, Any]:
-        """What `edgevit-run classify --json` says of a picture of this machine."""
+    def answer(self, installed: InstalledRuntime, try_out: TryOut, picture: Path) -> dict[str, Any]:
+        """What the task's `edgevit-run` says there of a picture of this machine."""
         place = f"{TOP}/cache/{sha256(picture.name.encode()).hexdigest()[:12]}{picture.suffix}"
         self.device.put(picture, place)
         try:
-            finished = self.run(["classify", installed.place, place, "--json"], timeout_s=_SELF_TEST_S)
+            finished = self.run(try_out.words(installed.place, place), timeout_s=_SELF_TEST_S)
             answer: dict[str, Any] = json.loads(self.check(finished))
         finally:
             self.device.run(["rm", "-f", place], timeout_s=SHORT_S, check=False)
         return {**answer, "file": str(picture)}
 
-    def commands(self, place: str) -> tuple[str, str]:
-        """What a user types to run it there: with a picture of this machine (Android 7 and later), with one there."""
-        command = f"adb -s {self.device.serial} shell {TOP}/edgevit-run classify {place}"
-        return f"{command} - < picture.jpg", f"{command} /sdcard/PICTURE.jpg"
+    def commands(self, place: str, try_out: TryOut) -> tuple[str, str]:
+        """What a user types to try it there: with a picture of this machine (Android 7 and later), with one there."""
+        command = f"adb -s {self.device.serial} shell {TOP}/edgevit-run"
+        stdin, there = (
+            f"{command} {' '.join(try_out.words_by_hand(place, picture, _HOME))}"
+            for picture in ("-", "/sdcard/PICTURE.jpg")
+        )
+        return f"{stdin} < picture.jpg", there
 
     @cached_property
     def shelf(self) -> ArtefactStore:

@@ -37,6 +37,7 @@ from edgevit.devices.wheels import LEFT_OUT, Target, no_index, pins, requirement
 from edgevit.documents import Record, parse_document
 from edgevit.errors import DeviceError
 from edgevit_runtime import read_manifest
+from edgevit_runtime.tasks.task import TryOut
 
 __all__ = ["TOP", "LinuxInstallation"]
 
@@ -117,9 +118,9 @@ class LinuxInstallation:
         there = self._sh(_UNINSTALL, self.top, told=f"remove {self.top}", timeout_s=_UNPACK_S).stdout
         return there.strip() != "none"
 
-    def classify(self, installed: InstalledRuntime, picture: Path) -> dict[str, Any]:
+    def answer(self, installed: InstalledRuntime, try_out: TryOut, picture: Path) -> dict[str, Any]:
         """See `Installation`. The picture goes through standard input: nothing of it stays there."""
-        finished = self.run(["classify", installed.place, "-", "--json"], _SELF_TEST_S, picture.read_bytes())
+        finished = self.run(try_out.words(installed.place, "-"), _SELF_TEST_S, picture.read_bytes())
         answer: dict[str, Any] = json.loads(self._checked(finished))
         return {**answer, "file": str(picture)}
 
@@ -143,12 +144,15 @@ class LinuxInstallation:
             "python": self.fit[0].minor,
         }
 
-    def commands(self, place: str) -> tuple[str, str]:
+    def commands(self, place: str, try_out: TryOut) -> tuple[str, str]:
         """See `Installation`. Paths are from the root: where a server sets $HOME, sessions begin elsewhere."""
-        words = [f"{self.top}/edgevit-run", "classify", place]
-        pictures = ["-"], [f"{self.machine.home.rstrip('/')}/PICTURE.jpg"]
+        home = self.machine.home.rstrip("/")
+        both = (
+            [f"{self.top}/edgevit-run", *try_out.words_by_hand(place, picture, home)]
+            for picture in ("-", f"{home}/PICTURE.jpg")
+        )
         # Quoted twice: this machine's shell takes one off, the shell there the other.
-        stdin, there = (f"{self.device.by_hand} {shlex.join(map(shlex.quote, words + each))}" for each in pictures)
+        stdin, there = (f"{self.device.by_hand} {shlex.join(map(shlex.quote, words))}" for words in both)
         return f"{stdin} < picture.jpg", there
 
     @cached_property

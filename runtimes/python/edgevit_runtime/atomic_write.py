@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
+
+from edgevit_runtime.errors import EdgeViTError
 
 _BEGIN, _END = ".edgevit-", ".partial"
 
@@ -21,6 +24,30 @@ def beside(path: str | os.PathLike[str]) -> str:
 def is_partial(name: str) -> bool:
     """Whether a file of this name is one that was not finished, or is not yet."""
     return name.startswith(_BEGIN) and _END in name
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Raises `EdgeViTError` where `path` cannot become a file, before any work is done for it.
+
+    It is tried: rights do not tell of /proc.
+    """
+    partial = beside(path)
+    try:
+        if os.path.isdir(path):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        try:
+            with open(partial, "wb"):
+                pass
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(partial)
+    except OSError as error:
+        raise not_written(path, error) from error
+
+
+def not_written(path: str | os.PathLike[str], error: OSError) -> EdgeViTError:
+    """What to raise for an `OSError` that writing `path` met."""
+    return EdgeViTError(f"cannot write {os.fspath(path)}: {error.strerror or error}")
 
 
 @contextlib.contextmanager

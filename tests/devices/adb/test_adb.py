@@ -15,6 +15,7 @@ from edgevit.devices.adb import benchmark_model, bundle
 from edgevit.devices.adb.adb_device import AdbDevice, adb_device
 from edgevit.devices.adb.phone_installation import TOP, PhoneInstallation
 from edgevit.errors import DeviceError, ProfileError
+from edgevit_runtime.tasks import try_out_of
 from edgevit_runtime.verify.integrity import file_sha256
 from support.sample_pictures import random_picture
 from support.waiting import LIMIT_S, until
@@ -316,6 +317,20 @@ def test_deploy_profile_uninstall(plugged, run, tmp_path, tiny_tflite):
     assert (code, "edgevit is removed" in out) == (0, True), err
     assert list(plugged.tmp.iterdir()) == []
     assert "there was no edgevit" in run("deploy", "--uninstall", plugged.name)[1]
+
+
+def test_printed_commands():
+    phone, place = PhoneInstallation(AdbDevice("R58M")), f"{TOP}/models/x.tflite"
+    start = f"adb -s R58M shell {TOP}/edgevit-run"
+    assert phone.commands(place, try_out_of("classify")) == (
+        f"{start} classify {place} - < picture.jpg",
+        f"{start} classify {place} /sdcard/PICTURE.jpg",
+    )
+    behind = "-o /data/local/tmp/features.npz"  # a phone's sessions begin in /, which nobody may write
+    assert phone.commands(place, try_out_of("features")) == (
+        f"{start} features {place} - {behind} < picture.jpg",
+        f"{start} features {place} /sdcard/PICTURE.jpg {behind}",
+    )
 
 
 def deployment_resolutions(deployment):

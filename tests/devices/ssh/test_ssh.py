@@ -26,6 +26,7 @@ from edgevit.devices.ssh import ssh_device as ssh_module
 from edgevit.devices.ssh.linux_installation import LinuxInstallation
 from edgevit.devices.ssh.ssh_device import SshDevice, ssh_device
 from edgevit.errors import ConfigError, DeviceError
+from edgevit_runtime.tasks import try_out_of
 from support.sample_pictures import random_picture
 from support.waiting import LIMIT_S, free_port, until
 
@@ -295,10 +296,28 @@ def test_printed_commands_are_for_two_shells():
     account.__dict__["machine"] = Machine("Linux", "6.1", "aarch64", 64, "/home/an na", "glibc", (2, 36), ())
     top = "/home/an na/.local/share/edgevit"
     pictures = ("-", "/home/an na/PICTURE.jpg")
-    for command, picture in zip(account.commands(f"{top}/models/x.tflite"), pictures, strict=True):
-        first, where, *sent = shlex.split(command.removesuffix(" < picture.jpg"))
-        assert (first, where) == ("ssh", "anna@pi")
-        assert shlex.split(" ".join(sent)) == [f"{top}/edgevit-run", "classify", f"{top}/models/x.tflite", picture]
+    for task, behind in (("classify", []), ("features", ["-o", "/home/an na/features.npz"])):
+        printed = account.commands(f"{top}/models/x.tflite", try_out_of(task))
+        for command, picture in zip(printed, pictures, strict=True):
+            first, where, *sent = shlex.split(command.removesuffix(" < picture.jpg"))
+            assert (first, where) == ("ssh", "anna@pi")
+            words = [f"{top}/edgevit-run", task, f"{top}/models/x.tflite", picture, *behind]
+            assert shlex.split(" ".join(sent)) == words
+
+
+@pytest.mark.slow
+def test_deploy_of_features(pi, run, backbone_tflite, tmp_path):
+    code, out, err = run("deploy", backbone_tflite, pi.name, "--json")
+    assert code == 0, err
+    deployment = json.loads(out)
+    assert deployment["first"]["shapes"]["patch_tokens"] == [4, 4, 32]
+    random_picture(1).save(tmp_path / "picture.jpg")
+    words = {"shell": True, "cwd": tmp_path, "capture_output": True, "text": True}
+    printed = subprocess.run(deployment["command_stdin"], **words)
+    assert printed.stdout.startswith(f"{pi.home}/features.npz: 1 picture at 64 px: "), printed.stderr
+    (pi.home / "features.npz").unlink()
+    assert "gives 4 x 4 patch tokens of 32 numbers" in run("deploy", backbone_tflite, pi.name)[1]
+    assert run("deploy", backbone_tflite, "--uninstall", pi.name)[0] == 0
 
 
 @pytest.mark.slow

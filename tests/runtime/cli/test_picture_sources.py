@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from edgevit_runtime import EdgeViTError, PictureError
-from edgevit_runtime.cli import main, picture_sources
+from edgevit_runtime.cli import commands, main, picture_sources
 from edgevit_runtime.measure import timing
 from support.sample_pictures import random_picture
 from support.simulated_machines import steady_clock
@@ -77,6 +77,13 @@ def test_wrong_use(edgevit_run, tiny_tflite, tmp_path, arguments, message):
     code, out, err = edgevit_run(*[each.format(model=tiny_tflite, empty=tmp_path / "empty") for each in arguments])
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert message in err
+
+
+def test_watching_for_what_the_artefact_does_not_do(edgevit_run, backbone_tflite, tmp_path, monkeypatch):
+    monkeypatch.setattr(commands, "watch_folder", lambda *_, **__: iter(()))  # no picture comes that it would fail at
+    code, out, err = edgevit_run("watch", backbone_tflite, tmp_path)
+    lacks = "has no task classify (it has features): convert the model with --task features,classify"
+    assert (code, out, err) == (1, "", f"edgevit-run: {backbone_tflite} {lacks}\n")
 
 
 def test_a_camera_that_is_not_there(monkeypatch):

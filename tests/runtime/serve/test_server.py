@@ -240,3 +240,13 @@ def test_wrong_options(tiny_tflite, capsys, monkeypatch, arguments, message):
     assert stop.value.code == 1
     assert message in captured.err
     assert captured.err.count("\n") == 1
+
+
+def test_what_the_artefact_does_not_do_is_said_before_it_listens(backbone_tflite, capsys, monkeypatch):
+    from edgevit_runtime.cli import main
+
+    monkeypatch.setattr(main, "silence_exit", lambda: None)
+    with pytest.raises(SystemExit) as stop:
+        main.main(["serve", str(backbone_tflite), "--no-weight-cache", "--host", "256.1.1.1"])  # nothing listens there
+    lacks = "has no task classify (it has features): convert the model with --task features,classify"
+    assert (stop.value.code, capsys.readouterr().err) == (1, f"edgevit-run: {backbone_tflite} {lacks}\n")

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from edgevit_runtime.cli import main
+from edgevit_runtime.tasks.features import Features
 from support.sample_pictures import pictures_in, random_picture
 
 
@@ -40,6 +41,24 @@ def test_arrays_of_a_folder(features_artefact, tmp_path, edgevit_run):
         np.testing.assert_allclose(arrays["patch_tokens"].mean((1, 2)), arrays["patch_mean"], atol=1e-5)
 
 
+def test_shapes_instead_of_arrays(features_artefact, tmp_path, edgevit_run, monkeypatch):
+    folder = pictures_in(tmp_path / "pics", 1)
+    monkeypatch.chdir(tmp_path)
+    code, out, err = edgevit_run("features", features_artefact, folder, "none.png", "--json", "--resolution", "96x48")
+    found, missing = map(json.loads, out.splitlines())
+    assert (code, err) == (1, "")
+    assert missing == {"file": "none.png", "error": "no such picture: none.png"}
+    assert set(found) == {"file", "resolution", "width", "height", "latency_ms", "shapes"}
+    assert (found["file"], found["resolution"]) == (str(folder / "0.png"), "96x48")
+    assert found["shapes"] == {
+        "attention": [2, 3, 6], "class_token": [32], "patch_mean": [32], "patch_tokens": [3, 6, 32]
+    }  # fmt: skip
+    assert [each.name for each in tmp_path.iterdir()] == ["pics"]
+    for words in ((), ("--json", "-o", "x.npz")):
+        code, _, err = edgevit_run("features", features_artefact, folder, *words)
+        assert (code, "--json" in err) == (2, True)
+
+
 def test_where_it_looks(features_artefact, tmp_path, edgevit_run):
     random_picture(1, (200, 120)).save(tmp_path / "p.png")
     out_path = tmp_path / "look.png"
@@ -64,6 +83,35 @@ def test_what_cannot_be(features_artefact, tiny_tflite, tmp_path, edgevit_run):
     assert code == 1
     assert "arrays are written as an .npz file" in err
     assert not (tmp_path / "o.npz").exists()
+
+
+def test_what_cannot_be_written_is_said_first(features_artefact, tmp_path, edgevit_run, monkeypatch):
+    """Before a picture is looked for, let alone an inference made and its map printed."""
+    (tmp_path / "folder.png").mkdir()
+    monkeypatch.chdir(tmp_path)
+    kinds = "(.bmp, .gif, .jpeg, .jpg, .png, .ppm, .tif, .tiff, .webp)"
+    for words, message in (
+        (("features", "-o", "no/o.npz"), "cannot write no/o.npz: No such file or directory"),
+        (("look", "--draw", "no/look.png"), "cannot write no/look.png: No such file or directory"),
+        (("look", "--draw", "folder.png"), "cannot write folder.png: Is a directory"),
+        (("look", "--draw", "look"), f"a drawing is written as a picture file {kinds}, not 'look'"),
+        (("look", "--draw", "look.npz"), f"a drawing is written as a picture file {kinds}, not 'look.npz'"),
+        (("look", "--draw", ""), f"a drawing is written as a picture file {kinds}, not ''"),
+    ):
+        code, out, err = edgevit_run(words[0], features_artefact, "none.png", *words[1:])
+        assert (code, out, err) == (1, "", f"edgevit-run: {message}\n")
+    assert [each.name for each in tmp_path.iterdir()] == ["folder.png"]
+
+
+def test_look_takes_one_picture(features_artefact, tmp_path, edgevit_run):
+    folder = pictures_in(tmp_path / "pics", 2)
+    code, out, err = edgevit_run("look", features_artefact, folder)
+    assert (code, out, err) == (1, "", f"edgevit-run: {folder} is a folder: look takes one picture\n")
+
+
+def test_blocks_in_words():
+    assert Features(32, (4,)).summary == "tokens of 32 numbers, and after block 4, normed"
+    assert Features(32, (4, 8)).summary == "tokens of 32 numbers, and after blocks 4, 8, normed"
 
 
 def test_info_tells_both_tasks(features_artefact, edgevit_run):

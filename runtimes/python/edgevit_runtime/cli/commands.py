@@ -18,7 +18,7 @@ from edgevit_runtime.errors import EdgeViTError, PictureError
 from edgevit_runtime.manifest import read_manifest
 from edgevit_runtime.model import Model
 from edgevit_runtime.resolution import as_resolution
-from edgevit_runtime.tasks.classify import Classification
+from edgevit_runtime.tasks.classify import Classification, Classify
 from edgevit_runtime.wording import counted
 
 
@@ -64,6 +64,7 @@ def _answer(options: argparse.Namespace, pictures: Iterable[Named], *, lazy: boo
     """Prints an answer for each picture. lazy: one by one as they come, rather than decoding some ahead."""
     failed = 0
     with open_model(options) as model:
+        model.task(Classify)  # one that has none would be found out by the first picture, if ever there is one
         if options.top < 1:
             raise EdgeViTError(f"top_k must be 1 or more, not {options.top}")
         if options.resolution is not None:

@@ -25,6 +25,7 @@ from urllib.parse import parse_qs, urlsplit
 from edgevit_runtime.errors import EdgeViTError, PictureError, ResolutionError
 from edgevit_runtime.model import Model
 from edgevit_runtime.serve.metrics import Metrics
+from edgevit_runtime.tasks.classify import Classify
 from edgevit_runtime.version import __version__
 
 FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -45,13 +46,17 @@ class Limits:
 
 
 class PictureServer(ThreadingHTTPServer):
-    """Serves one model. `serve_forever()` until `shutdown()`; requests that run are finished by `server_close()`."""
+    """Serves one model. `serve_forever()` until `shutdown()`; requests that run are finished by `server_close()`.
+
+    Raises `EdgeViTError` for one that does not classify, before it listens; `OSError` where it cannot listen.
+    """
 
     daemon_threads = False  # server_close() waits for them
     request_queue_size = 128
     allow_reuse_address = True
 
     def __init__(self, address: tuple[str, int], model: Model, limits: Limits = Limits()) -> None:
+        model.task(Classify)
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, _Handler)
         self.model, self.limits, self.metrics = model, limits, Metrics()

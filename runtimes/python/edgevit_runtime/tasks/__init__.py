@@ -8,13 +8,13 @@ from typing import Any
 
 from edgevit_runtime.errors import EdgeViTError
 from edgevit_runtime.signature import Signature
-from edgevit_runtime.tasks.task import Task
+from edgevit_runtime.tasks.task import Task, TryOut
 
 TASKS: dict[str, str] = {
     "classify": "edgevit_runtime.tasks.classify",
     "features": "edgevit_runtime.tasks.features",
 }
-"""Task -> the module that reads it: `read`, and `COMMANDS` for those of `edgevit-run`."""
+"""Task -> the module that reads it: `read`, `COMMANDS` for those of `edgevit-run`, and `TRY_OUT`."""
 
 
 def read_task(name: str, entry: Mapping[str, Any], signatures: Sequence[Signature]) -> Task:
@@ -28,3 +28,9 @@ def read_task(name: str, entry: Mapping[str, Any], signatures: Sequence[Signatur
         )
     task: Task = importlib.import_module(TASKS[name]).read(entry, signatures)
     return task
+
+
+def try_out_of(name: str) -> TryOut:
+    """How the task of that name is tried."""
+    try_out: TryOut = importlib.import_module(TASKS[name]).TRY_OUT
+    return try_out

@@ -12,7 +12,7 @@ from edgevit_runtime.errors import EdgeViTError, PictureError
 from edgevit_runtime.preprocess.pictures import Picture
 from edgevit_runtime.resolution import Resolution, ResolutionLike
 from edgevit_runtime.signature import Signature
-from edgevit_runtime.tasks.task import Answer, Answering, Command
+from edgevit_runtime.tasks.task import Answer, Answering, Command, TryOut
 
 SCORES = ("softmax", "sigmoid", "regression")
 """What the scores are: probabilities that sum to 1, a probability for each label by itself, plain values."""
@@ -150,3 +150,11 @@ def _best(task: Classify, answer: Answer, top_k: int) -> Classification:
     best = np.argsort(-scores, kind="stable")[:top_k]
     top = tuple(ClassScore(int(index), task.label(int(index)), float(scores[index])) for index in best)
     return Classification(top, answer.signature.resolution, answer.latency_ms, answer.budget_met)
+
+
+def _tell(answer: Mapping[str, Any]) -> str:
+    best = answer["top"][0]
+    return f"is {best['label']!r} ({best['score']:.0%}, {answer['latency_ms']:.1f} ms)"
+
+
+TRY_OUT = TryOut("classify", _tell)

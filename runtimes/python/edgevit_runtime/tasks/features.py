@@ -11,6 +11,8 @@ Outputs, each float32 (real numbers, whatever the file holds):
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +24,7 @@ from edgevit_runtime.errors import EdgeViTError, PictureError
 from edgevit_runtime.preprocess.pictures import Picture
 from edgevit_runtime.resolution import Resolution, ResolutionLike
 from edgevit_runtime.signature import Signature
-from edgevit_runtime.tasks.task import Answer, Answering, Command
+from edgevit_runtime.tasks.task import Answer, Answering, Command, TryOut
 
 if TYPE_CHECKING:
     import argparse
@@ -45,7 +47,8 @@ class Features:
 
     @property
     def summary(self) -> str:
-        layers = f", and after blocks {', '.join(map(str, self.layers))}" if self.layers else ""
+        blocks = "blocks" if len(self.layers) > 1 else "block"
+        layers = f", and after {blocks} {', '.join(map(str, self.layers))}" if self.layers else ""
         attention = ", and the class token's attention" if self.attention else ""
         return f"tokens of {self.width} numbers{layers}, {'normed' if self.normed else 'not normed'}{attention}"
 
@@ -152,30 +155,32 @@ def _features(answer: Answer) -> PictureFeatures:
 
 def _add_features(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pictures", nargs="+", metavar="picture", help="files, folders, or - for standard input")
-    parser.add_argument("-o", "--output", required=True, metavar="OUT.npz", help="where the arrays go")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("-o", "--output", metavar="OUT.npz", help="where the arrays go")
+    which.add_argument("--json", action="store_true", help="print their shapes instead, an object for each picture")
     parser.add_argument("--resolution", help="which of the artefact's resolutions, such as 224 or 640x384")
 
 
 def _run_features(options: argparse.Namespace, open_model: Callable[..., Any]) -> int:
     """Writes an .npz: each output with a first axis over the pictures, and `files`, their names."""
-    from edgevit_runtime.cli.picture_sources import named_pictures
+    from edgevit_runtime.atomic_write import check_writable
     from edgevit_runtime.wording import counted
 
+    if options.json:
+        return _print_shapes(options, open_model)
     if not options.output.endswith(".npz"):
         raise EdgeViTError(f"arrays are written as an .npz file, not {options.output!r}")
+    check_writable(options.output)
     names: list[str] = []
     found: list[PictureFeatures] = []
     failed = 0
-    with open_model(options) as model:
-        pictures = list(named_pictures(options.pictures))
-        results = model.features_many([picture for _, picture in pictures], options.resolution)
-        for (name, _), result in zip(pictures, results):
-            if isinstance(result, PictureError):
-                failed += 1
-                print(f"edgevit-run: {result}", file=sys.stderr)
-            else:
-                names.append(name)
-                found.append(result)
+    for name, result in _features_by_name(options, open_model):
+        if isinstance(result, PictureError):
+            failed += 1
+            print(f"edgevit-run: {result}", file=sys.stderr)
+        else:
+            names.append(name)
+            found.append(result)
     if not found:
         raise PictureError("none of the pictures could be read; nothing was written")
     arrays = {name: np.stack([each[name] for each in found]) for name in found[0].arrays}
@@ -185,15 +190,41 @@ def _run_features(options: argparse.Namespace, open_model: Callable[..., Any]) -
     return 1 if failed else 0
 
 
+def _print_shapes(options: argparse.Namespace, open_model: Callable[..., Any]) -> int:
+    """Prints a JSON object for each picture: what `features` would write of it."""
+    failed = 0
+    for name, result in _features_by_name(options, open_model):
+        if isinstance(result, PictureError):
+            failed += 1
+            found: dict[str, Any] = {"error": str(result)}
+        else:
+            shapes = {output: list(values.shape) for output, values in result.arrays.items()}
+            found = {**result.resolution.to_fields(), "latency_ms": result.latency_ms, "shapes": shapes}
+        print(json.dumps({"file": name, **found}), flush=True)
+    return 1 if failed else 0
+
+
+def _features_by_name(
+    options: argparse.Namespace, open_model: Callable[..., Any]
+) -> Iterator[tuple[str, PictureFeatures | PictureError]]:
+    """Of all the pictures that the words name, in order."""
+    from edgevit_runtime.cli.picture_sources import named_pictures
+
+    with open_model(options) as model:
+        pictures = list(named_pictures(options.pictures))
+        results = model.features_many([picture for _, picture in pictures], options.resolution)
+        yield from zip((name for name, _ in pictures), results)
+
+
 def _write_npz(path: str, arrays: Mapping[str, Array]) -> None:
     """Whole or not at all."""
-    from edgevit_runtime.atomic_write import replacing
+    from edgevit_runtime.atomic_write import not_written, replacing
 
     try:
         with replacing(path) as partial, open(partial, "wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
     except OSError as error:
-        raise EdgeViTError(f"cannot write {path}: {error.strerror}") from error
+        raise not_written(path, error) from error
 
 
 def _add_look(parser: argparse.ArgumentParser) -> None:
@@ -207,9 +238,13 @@ def _run_look(options: argparse.Namespace, open_model: Callable[..., Any]) -> in
     """Prints where the class token looks, darker where it looks more, and draws it over the picture if asked to."""
     from edgevit_runtime.cli.picture_sources import named_pictures
     from edgevit_runtime.preprocess.pictures import load_picture
-    from edgevit_runtime.tasks.look import draw_look, shades
+    from edgevit_runtime.tasks.look import check_drawing, draw_look, shades
 
-    ((name, source),) = list(named_pictures([options.picture]))[:1]
+    if options.draw is not None:
+        check_drawing(options.draw)
+    if os.path.isdir(options.picture):
+        raise PictureError(f"{options.picture} is a folder: look takes one picture")
+    ((name, source),) = named_pictures([options.picture])
     with open_model(options) as model:
         task = model.task(Features)
         if not task.attention:
@@ -223,7 +258,7 @@ def _run_look(options: argparse.Namespace, open_model: Callable[..., Any]) -> in
     which = f"mean of {len(heads)} heads" if options.head is None else f"head {options.head} of {len(heads)}"
     print(f"{name}  ({found.resolution} px, {found.latency_ms:.1f} ms; {which})")
     print("\n".join(shades(attention)))
-    if options.draw:
+    if options.draw is not None:
         draw_look(options.draw, pixels, attention, found.resolution, found.policy)
         print(f"drawn to {options.draw}")
     return 0
@@ -233,3 +268,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("features", "Write pictures' tokens to an .npz file.", _add_features, _run_features),
     Command("look", "Show where the model looks in a picture.", _add_look, _run_look),
 )
+
+
+def _tell(answer: Mapping[str, Any]) -> str:
+    rows, columns, width = answer["shapes"]["patch_tokens"]
+    return f"gives {rows} x {columns} patch tokens of {width} numbers ({answer['latency_ms']:.1f} ms)"
+
+
+TRY_OUT = TryOut("features", _tell, output="features.npz")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
 
+from edgevit_runtime.atomic_write import check_writable, not_written, replacing
 from edgevit_runtime.errors import EdgeViTError
 from edgevit_runtime.preprocess.fitting import fitting_of
+from edgevit_runtime.preprocess.pictures import SUFFIXES
 from edgevit_runtime.resolution import Resolution
 
 Array = np.ndarray[Any, Any]
@@ -53,16 +56,24 @@ def overlay(pixels: Array, attention: Array, resolution: Resolution, policy: str
     return dimmed.round().clip(0, 255).astype(np.uint8)
 
 
+def check_drawing(path: str) -> None:
+    """Raises `EdgeViTError` where `path` cannot become a picture file, before any work is done for it."""
+    if os.path.splitext(path)[1].lower() not in SUFFIXES:
+        raise EdgeViTError(f"a drawing is written as a picture file ({', '.join(sorted(SUFFIXES))}), not {path!r}")
+    check_writable(path)
+
+
 def draw_look(path: str, pixels: Array, attention: Array, resolution: Resolution, policy: str) -> None:
-    """Writes the overlay to a picture file. Raises `EdgeViTError` where it cannot."""
+    """Writes the overlay to a picture file, whole or not at all. Raises `EdgeViTError` where it cannot."""
     try:
         from PIL import Image
     except ImportError:
         raise EdgeViTError("drawing needs Pillow: `pip install 'edgevit-runtime[pictures]'`") from None
     try:
-        Image.fromarray(overlay(pixels, attention, resolution, policy)).save(path)
-    except (OSError, ValueError) as error:
-        raise EdgeViTError(f"cannot write {path}: {error}") from error
+        with replacing(path) as partial:
+            Image.fromarray(overlay(pixels, attention, resolution, policy)).save(partial)
+    except OSError as error:
+        raise not_written(path, error) from error
 
 
 def _relative(attention: Array) -> Array:

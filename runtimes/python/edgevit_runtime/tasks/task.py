@@ -81,3 +81,23 @@ class Command(NamedTuple):
     help: str
     add: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace, Callable[..., Any]], int]
+
+
+class TryOut(NamedTuple):
+    """How a task is tried with one picture, by whoever puts an artefact on a device: `edgevit-run COMMAND`.
+
+    tell: what the command's JSON says, in words that follow "a drawn picture ".
+    output: the file that the command writes (`-o`) where it does not print JSON; empty where it only prints.
+    """
+
+    command: str
+    tell: Callable[[Mapping[str, Any]], str]
+    output: str = ""
+
+    def words(self, model: str, picture: str) -> list[str]:
+        """What tries it: it prints JSON, and leaves no file."""
+        return [self.command, model, picture, "--json"]
+
+    def words_by_hand(self, model: str, picture: str, folder: str) -> list[str]:
+        """What a user types; a file that it writes goes to `folder`."""
+        return [self.command, model, picture, *(["-o", f"{folder}/{self.output}"] if self.output else [])]
