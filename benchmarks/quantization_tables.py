@@ -145,7 +145,29 @@ def ladder() -> Iterator[str]:
     yield f"DeiT-Tiny; eight: {', '.join(map(str, figures['resolutions']))}; {figures['date']}."
 
 
+def algorithms() -> Iterator[str]:
+    figures = result("quantizer_algorithms")
+    models = list(dict.fromkeys(row["model"] for row in figures["rows"]))
+    found: dict[tuple[str, str, str], dict[str, str]] = {}
+    for row in figures["rows"]:
+        key = (row["recipe"], row["algorithm"], row["layers"])
+        found.setdefault(key, {})[row["model"]] = f"{row['top1']:.1%}, {row['agreement_with_float']:.1%}"
+    rows = [
+        [f"`{recipe}`", NAMED.get(algorithm, algorithm), layers, *(cells.get(model, "") for model in models)]
+        for (recipe, algorithm, layers), cells in found.items()
+    ]
+    yield from table(["recipe", "algorithm", "layers given", *(f"{each}: top-1, agreement" for each in models)], rows)
+    yield ""
+    yield (
+        f"At {figures['resolution']}, {figures['pictures']} pictures, calibrated on {figures['calibration_pictures']}; "
+        f"ai-edge-quantizer {figures['versions']['ai-edge-quantizer']}, {figures['date']}."
+    )
+
+
+NAMED = {"MIN_MAX_UNIFORM_QUANT": "nearest", "ours": "edgevit's"}
+
 SECTIONS = {
+    "algorithms": algorithms,
     "accelerators": accelerators,
     "quantization": quantization,
     "max_drop": max_drop,
