@@ -1,6 +1,6 @@
 """What a ladder of eight resolutions costs over one: file size, scores, memory, load time. DeiT-Tiny, int8.
 
-Also the sizes with eight and with sixteen under the recipes named on the command line (those of the others stay), or all.
+Also the sizes with eight and with sixteen under the recipes named on the command line (the others stay), or all.
 """
 
 from __future__ import annotations
