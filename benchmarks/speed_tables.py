@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from training_tables import DOT_PRODUCTS, processor, result, table
+from training_tables import DOT_PRODUCTS, result, table
 
 TIMES = (("median_ms", 1), ("times_faster_than_float32", 2))
 NAMES = {
@@ -62,7 +62,9 @@ def by_recipe() -> Iterator[str]:
         head = [f"{threads} thread{'s' if threads > 1 else ''}", *(f"`{name}`" for name in names)]
         yield from table([*head, "`int8`, times faster than `float32`"], body)
         yield ""
-    yield (f"Milliseconds; {processor(figures)}, LiteRT {figures['versions']['ai-edge-litert']}, {figures['date']}.")
+    yield (
+        f"Milliseconds; {figures['machine']['cpu']}, LiteRT {figures['versions']['ai-edge-litert']}, {figures['date']}."
+    )
 
 
 def dot_products() -> Iterator[str]:

@@ -41,7 +41,7 @@ KEYS = {
     "rms": "root mean square",
     "float32_from_float64_max": "Keras' own, from float64",
 }
-SHOWN = ("class_token", "class_token_4", "patch_mean", "patch_tokens", "patch_tokens_4", "attention")
+SHOWN = ("class_token", "patch_mean", "patch_tokens", "attention")
 
 
 def rectangles() -> Iterator[str]:
