@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from converters.artefact.audit import RungAudit, audit, check_lowering
-from converters.artefact.file_writer import OnStep, check_finite, check_target, write
+from converters.artefact.file_writer import OnStep, check_finite, write
 from converters.artefact.ladder import Rung, merge
 from converters.artefact.manifest_writer import manifest_bytes, signature_entry, source_entry, with_choices
 from converters.artefact.self_test_writer import self_test_entry
+from converters.artefact.target import check_target
 from converters.graph.folded import Folded, model_arrays
 from converters.graph.folding import Arrays
 from converters.graph.heads import heads_of

@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converters.artefact.audit import audit, check_lowering
-from converters.artefact.file_writer import OnStep, check_finite, check_target, write
+from converters.artefact.file_writer import OnStep, check_finite, write
 from converters.artefact.ladder import Rung, merge
 from converters.artefact.manifest_writer import manifest_bytes, signature_entry, source_entry, with_choices
 from converters.artefact.self_test_writer import self_test_entry
+from converters.artefact.target import check_target
 from converters.graph.packing import pack
 from converters.graph.tracing import total_stride, trace
 from converters.quantize.activations import TensorRanges

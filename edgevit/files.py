@@ -1,40 +1,43 @@
-"""Files written whole or not at all, as `atomic_write` does it, with errors that say which and why."""
+"""Files written whole or not at all, as `atomic_write` does it, with the host's errors."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-from edgevit.errors import ConfigError
+from edgevit.errors import ConfigError, EdgeViTError
 from edgevit_runtime import atomic_write
 
-__all__ = ["check_output", "check_writable", "replacing", "write_bytes", "write_text"]
-
-_PAGE = bytes(4096)
+__all__ = ["already_there", "check_output", "check_place", "check_writable", "replacing", "write_bytes", "write_text"]
 
 
-def check_writable(path: Path) -> None:
-    """Raises `ConfigError` where `path` cannot become a file, before any work is done for it.
+def check_writable(path: Path, *, overwrite: bool) -> None:
+    """Raises `ConfigError` where `path` cannot become a file, before any work is done for it; see `atomic_write`.
 
-    It is tried: rights do not tell of /proc, of names that are too long, or of a disk that is full to the last page.
+    overwrite: whether a file that is there may be replaced.
     """
-    try:
-        _check_place(path)
-        partial = Path(atomic_write.beside(path))
-        try:
-            partial.write_bytes(_PAGE)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise _cannot(path, error) from error
+    with _as_config_error():
+        atomic_write.check_writable(path, overwrite=overwrite)
 
 
-def check_output(path: Path, suffix: str) -> None:
-    """Raises `ConfigError` where `path` does not end in `suffix`, or cannot be written: no slip replaces a profile."""
-    check_writable(path)
+def check_output(path: Path, suffix: str, *, overwrite: bool) -> None:
+    """As `check_writable`; and `path` must end in `suffix`: no slip replaces a profile by a report."""
+    check_place(path)
     if path.suffix.lower() != suffix:
         raise ConfigError(f"{path} must end in {suffix}")
+    check_writable(path, overwrite=overwrite)
+
+
+def check_place(path: Path) -> None:
+    """Raises `ConfigError` where no file of that name can be: there is no such folder, or a folder has that name."""
+    with _as_config_error():
+        atomic_write.check_place(path)
+
+
+def already_there(path: Path) -> ConfigError:
+    """What to raise for a finished file or folder that nobody asked to replace."""
+    return ConfigError(str(atomic_write.already_there(path)))
 
 
 @contextmanager
@@ -43,12 +46,12 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Raises `ConfigError`, and leaves what was there and nothing else, if that fails.
     """
+    check_place(path)
     try:
-        _check_place(path)
         with atomic_write.replacing(path) as partial:
             yield Path(partial)
     except OSError as error:
-        raise _cannot(path, error) from error
+        raise ConfigError(str(atomic_write.not_written(path, error))) from error
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -62,14 +65,9 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
-def _check_place(path: Path) -> None:
-    if not path.parent.is_dir():
-        raise ConfigError(f"cannot write {path}: there is no folder {path.parent}")
-    with suppress(FileNotFoundError):
-        path.lstat()  # a name that is too long: Python 3.13's is_dir() says no more than that it is no folder
-    if path.is_dir():
-        raise ConfigError(f"cannot write {path}: it is a folder")
-
-
-def _cannot(path: Path, error: OSError) -> ConfigError:
-    return ConfigError(f"cannot write {path}: {error.strerror or error}")
+@contextmanager
+def _as_config_error() -> Iterator[None]:
+    try:
+        yield
+    except EdgeViTError as error:
+        raise ConfigError(str(error)) from error

@@ -14,7 +14,7 @@ from converters.artefact.ladder import add_metadata
 from converters.artefact.manifest_writer import stamp_size
 from converters.graph.packing import pack
 from edgevit.errors import AuditError, ConversionError
-from edgevit.files import check_writable, replacing
+from edgevit.files import replacing
 from edgevit_runtime import Model
 from edgevit_runtime.manifest import BUFFER_NAME, Manifest, parse_manifest
 from edgevit_runtime.verify.integrity import SIZE_BYTES, make_seal
@@ -28,18 +28,6 @@ def check_finite(weights: Iterable[tuple[str, Any]]) -> None:
     for name, values in weights:
         if np.asarray(values).dtype.kind == "f" and not np.isfinite(values).all():
             raise ConversionError(f"the model's weight {name} holds NaN or infinity; it cannot be converted")
-
-
-def check_target(path: Path, sign: str | Path | None) -> None:
-    """Whether an artefact can be written there and signed: known before minutes of work.
-
-    Raises `ConfigError` where no file can be, `ConversionError` where its name is no artefact's.
-    """
-    check_writable(path)
-    if path.suffix != ".tflite":
-        raise ConversionError(f"an artefact is written as a .tflite file, not {path.name!r}")
-    if sign is not None:
-        make_seal(bytes(32), sign)
 
 
 def write(path: Path, model: Any, manifest: bytes, sign: str | Path | None) -> None:

@@ -253,16 +253,16 @@ def _lines(values: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{key} = {json.dumps(rule[key], ensure_ascii=False)}"
 
 
-def check_writable_recipe(path: Path) -> None:
-    """Raises `ConfigError` where no recipe can be written there."""
+def check_writable_recipe(path: Path, *, overwrite: bool) -> None:
+    """Raises `ConfigError` where no recipe can be written there. overwrite: whether one that is there may go."""
     if path.suffix != SUFFIX:
         raise ConfigError(f"a recipe is written as a {SUFFIX} file, not {path.name!r}")
-    check_writable(path)
+    check_writable(path, overwrite=overwrite)
 
 
 def write_recipe(recipe: Recipe, path: Path) -> None:
     """Writes a recipe's file; a built-in one's as a custom one that adds nothing to it. Raises `ConfigError`."""
-    check_writable_recipe(path)
+    check_writable_recipe(path, overwrite=True)  # while it searches, each better one
     plain = with_rules(recipe, (), f"{recipe.name}-mixed", summary=f"{recipe.name} as it is")
     write_text(path, to_toml(recipe if recipe.is_custom else plain))
 

@@ -19,12 +19,13 @@ def compare(
     *,
     output: str | Path | None = None,
     fail_slower: float | str | None = None,
+    overwrite: bool = False,
     on_result: Callable[[Comparison], None] = lambda _comparison: None,
 ) -> dict[str, Any]:
     """The `edgevit.comparison/1` document of profiles in files; ratios are to the first one's medians.
 
     paths: documents of `edgevit.profile`, one or more profiles in each.
-    output: an HTML report of them all.
+    output: an HTML report of them all. overwrite: replace a file that is there already.
     fail_slower: how much slower than the first a profile may be, 0.1 or "10%". What is slower by more, beyond the
         scatter of the runs, is under `slower`; nothing is raised for it.
     on_result: given the comparison that the document is made of.
@@ -34,7 +35,7 @@ def compare(
     limit = parse_share(fail_slower) if isinstance(fail_slower, str) else fail_slower
     files, page = as_paths(paths), None if output is None else Path(output)
     if page is not None:
-        check_output(page, ".html")
+        check_output(page, ".html", overwrite=overwrite)
     comparison = Comparison(read_profiles(files), limit)
     if len(comparison.profiles) < 2:
         raise ConfigError(f"a comparison needs two profiles or more, and {files[0]} holds one: name another beside it")

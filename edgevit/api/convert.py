@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from converters.artefact.target import check_target
 from converters.quantize.recipe_files import check_writable_recipe, find_recipe, write_recipe
 from edgevit.api.arguments import Labels, Resolutions, as_labels, as_ladder, check_known
 from edgevit.errors import ConversionError, OptionError
-from edgevit.files import check_writable
 from edgevit.latency.curve import LEAST_RESOLUTIONS
 from edgevit.pixels import parse_pixels
 from edgevit.quiet_keras import load_keras
@@ -38,6 +38,7 @@ def convert(
     max_drop: float | None = None,
     islands: str | None = None,
     save_recipe: str | Path | None = None,
+    overwrite: bool = False,
     on_step: Callable[[str, int, int], None] = lambda _what, _done, _total: None,
     on_trial: Callable[[str, Mapping[str, Any], bool], None] = lambda _name, _figures, _kept: None,
     on_note: Callable[[str], None] = lambda _line: None,
@@ -59,6 +60,7 @@ def convert(
         within leaves int8, and becomes `islands`: float32 or int16 (None: int16 for int8-full). The document then has
         the `edgevit.selection/1` document under `selection`.
     save_recipe: the `.toml` file for what max_drop chose; while it searches, for what is good enough so far.
+    overwrite: replace files that are at `output` and `save_recipe` already.
     options_of_tasks: `logits` (classify: put them out, too); `layers` such as (4, 8), `unnormed`, `attention`
         (features).
     on_step: told (what, steps done, steps in all). on_trial: told each mix that max_drop tried: its name, its figures
@@ -73,12 +75,12 @@ def convert(
     if asked is not None and validation is not None:
         check_validation(asked)
     output, kept_in = Path(output), Path(save_recipe) if save_recipe is not None else None
-    check_writable(output)  # once more than the conversion does, before Keras is loaded
+    check_target(output, sign, overwrite=overwrite)  # once more than the conversion does, before Keras is loaded
     chosen = find_recipe(recipe or "int8")
     if pixels is not None:
         parse_pixels(pixels)
     if kept_in is not None:
-        check_writable_recipe(kept_in)
+        check_writable_recipe(kept_in, overwrite=overwrite)
     ladder, names = as_ladder(resolutions), as_labels(labels)
 
     load_keras()
@@ -96,7 +98,6 @@ def convert(
         check_validation(asked or [default_task(loaded.config.classes)])
         judged = Validation(loaded, validation, labels=names, resize=resize, on_picture=on_step)
     if judged is not None and max_drop is not None and isinstance(loaded, ViT):
-        from converters.artefact.file_writer import check_target
         from converters.search.mixed_precision import select
 
         def tell(mix: Recipe, trial: Trial, kept: bool) -> None:
@@ -105,7 +106,6 @@ def convert(
             if kept and kept_in is not None:
                 write_recipe(mix, kept_in)
 
-        check_target(output, sign)
         selection = select(
             loaded,
             judged,

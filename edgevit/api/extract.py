@@ -19,6 +19,7 @@ def extract(
     *,
     task: str | None = None,
     sign: str | Path | None = None,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Takes one resolution out of an artefact, into a file of its own; returns the `edgevit.inspection/1` of that.
 
@@ -26,8 +27,9 @@ def extract(
     resolution: one of the artefact's: 224, "640x384".
     task: whose signature; None: `classify`, or the first that there is.
     sign: an Ed25519 private key in PEM: the signature of `artefact` holds for the whole file and does not go along.
+    overwrite: replace a file that is at `output` already.
 
     Raises `ArtefactError`, `ResolutionError` for one that is not on the ladder, `ConfigError`, `ConversionError`.
     """
-    extract_signature(artefact, output, resolution, task=task, sign=sign)
+    extract_signature(artefact, output, resolution, task=task, sign=sign, overwrite=overwrite)
     return inspect(output)

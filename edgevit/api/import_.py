@@ -24,6 +24,7 @@ def import_(
     variant: str | None = None,
     labels: Labels | None = None,
     classes: int | None = None,
+    overwrite: bool = False,
     on_note: Callable[[str], None] = lambda _line: None,
 ) -> dict[str, Any]:
     """Makes a `.keras` model at `output` of a checkpoint, and returns the `edgevit.import/1` document.
@@ -33,6 +34,7 @@ def import_(
         shape.
     labels: class names in index order, or a file with one a line (`WNID<TAB>name` keeps the WNIDs, too).
     classes: a new head of so many classes; 0: none, a backbone alone.
+    overwrite: replace a file that is at `output` already.
     on_note: told what is worth knowing of the checkpoint, a line at a time; `notes` of the document has them, too.
 
     Raises `CheckpointError` where a tensor is missing, unexpected or of another shape, `ConfigError` for an unknown
@@ -45,7 +47,7 @@ def import_(
         variant_config(str(variant))
     if classes is not None and classes < 0:
         raise ConfigError(f"classes must be 0 or more, not {classes}")
-    check_output(output, ".keras")
+    check_output(output, ".keras", overwrite=overwrite)
     names = as_labels(labels) or ()
     keys = read_label_keys(labels) if isinstance(labels, str | Path) else ()
     path = Path(checkpoint)

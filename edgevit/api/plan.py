@@ -24,6 +24,7 @@ def plan(
     budget_ms: float | None = None,
     variants: Words | None = None,
     png: str | Path | None = None,
+    overwrite: bool = False,
     on_result: Callable[[tuple[Plan, ...]], None] = lambda _plans: None,
 ) -> dict[str, Any]:
     """The `edgevit.plan/1` document of a device, or `edgevit.plans/1` of several: what is both fast and accurate.
@@ -31,7 +32,7 @@ def plan(
     paths: profiles and evaluations in any order; device_profile, eval: the same, each where it must be that.
     budget_ms: what must be kept; `chosen` is None where nothing does, and nothing is raised.
     variants: without evaluations, variants to predict beside: ["vit-nano", "vit-tiny/8"] or "vit-nano,vit-tiny/8".
-    png: where the picture of the front is drawn; for one device.
+    png: where the picture of the front is drawn; for one device. overwrite: replace a file that is there already.
     on_result: given the plans that the document is made of.
 
     Raises `DocumentError` for a file that is none of these, `ConfigError` without a profile or for evaluations on
@@ -40,7 +41,7 @@ def plan(
     profile_paths, evaluation_paths = as_paths(device_profile), as_paths(eval)
     picture = None if png is None else Path(png)
     if picture is not None:
-        check_output(picture, ".png")
+        check_output(picture, ".png", overwrite=overwrite)
     check_profiles(profile_paths)
     check_evaluations(evaluation_paths)
     profiles, accuracies = read_documents((*profile_paths, *evaluation_paths, *as_paths(paths)))

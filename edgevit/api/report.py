@@ -21,12 +21,14 @@ def report(
     png: str | Path | None = None,
     budget_ms: float | None = None,
     title: str | None = None,
+    overwrite: bool = False,
     on_note: Callable[[str], None] = lambda _line: None,
 ) -> None:
     """Writes one HTML file: curves, accuracy by resolution, and a recommendation.
 
     paths: documents of `edgevit.profile` and `edgevit.evaluate`, in any order. output: the `.html` file.
     png: where the picture is written, too. title: the heading.
+    overwrite: replace files that are there already.
     budget_ms: recommend for this budget, not the profile's own.
     on_note: told what was written, and which evaluation is of no profile here, a line at a time.
 
@@ -39,9 +41,9 @@ def report(
     from edgevit.report.html.page import render
 
     page_path, picture_path = Path(output), None if png is None else Path(png)
-    check_output(page_path, ".html")
+    check_output(page_path, ".html", overwrite=overwrite)
     if picture_path is not None:
-        check_output(picture_path, ".png")
+        check_output(picture_path, ".png", overwrite=overwrite)
     profiles, accuracies = read_documents(as_paths(paths))
     if not profiles:
         raise ConfigError("a report needs a profile: make one with `edgevit profile X.tflite --json profile.json`")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from converters.quantize.recipe_files import find_recipe
-from edgevit.files import check_writable, write_bytes
+from edgevit.files import check_output, write_bytes
 from edgevit.quiet_keras import load_keras
 from edgevit_runtime.resolution import ResolutionLike, as_resolution
 
@@ -24,6 +24,7 @@ def sensitivity(
     resize: str | None = None,
     limit: int = 32,
     png: str | Path | None = None,
+    overwrite: bool = False,
     on_row: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> dict[str, Any]:
     """The `edgevit.sensitivity/1` document: what rounding each class of ops of each block alone costs.
@@ -31,6 +32,7 @@ def sensitivity(
     data: a folder of pictures; no labels needed, they calibrate, too. limit: how many of them to use.
     recipe: int8, int8-static, int8-full, int4, or a `.toml` file. resolution: None: the one it was trained at.
     resize: the preprocessing policy; None: the model's own. png: where the table is drawn, too.
+    overwrite: replace a file that is there already.
     on_row: told (groups measured, groups in all).
 
     Raises `ModelError`, `ConfigError` for a recipe that rounds no activations, `ResolutionError`, `DataError`.
@@ -38,7 +40,7 @@ def sensitivity(
     chosen = find_recipe(recipe)
     wanted = None if resolution is None else as_resolution(resolution)
     if png is not None:
-        check_writable(Path(png))
+        check_output(Path(png), ".png", overwrite=overwrite)
     load_keras()
     from converters.search.sensitivity import island
     from converters.search.sensitivity import sensitivity as measured

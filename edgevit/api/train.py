@@ -63,6 +63,7 @@ def train(
     restart: bool = False,
     tensorboard: bool = False,
     strict: bool = False,
+    overwrite: bool = False,
     listener: Listener | None = None,
 ) -> dict[str, Any]:
     """Trains a ViT and writes it to `output`, a `.keras` file; returns the `edgevit.training/1` document.
@@ -82,7 +83,7 @@ def train(
     val_share: what validates of a folder without val/. pictures: how many, for synthetic.
     resume: go on with the unfinished run; restart: drop it. tensorboard: log for it, too, to the run's folder.
     strict: raise `PictureError` at a picture that cannot be read, instead of leaving it out.
-    listener: told how it goes.
+    overwrite: replace what is at `output` already. listener: told how it goes.
 
     Raises `ConfigError`, `DataError`, `ModelError`, `ResolutionError`, `TrainingError`.
     """
@@ -115,6 +116,7 @@ def train(
         resume=resume,
         restart=restart,
         strict=strict,
+        overwrite=overwrite,
     )
     log = None
     if tensorboard:

@@ -24,6 +24,7 @@ def command(
     output: Path | None,
     fail_slower: str | None,
     json_target: str | None,
+    overwrite: bool,
     quiet: bool,
 ) -> None:
     """Put the curves of several devices, recipes or models beside the first one's.
@@ -35,9 +36,9 @@ def command(
     from edgevit.latency.comparison import Comparison
     from edgevit.report.text.comparison_table import comparison_view
 
-    console = console_for(json_target, quiet)
+    console = console_for(json_target, quiet, overwrite)
     found: list[Comparison] = []
-    document = compare(paths, output=output, fail_slower=fail_slower, on_result=found.append)
+    document = compare(paths, output=output, fail_slower=fail_slower, overwrite=overwrite, on_result=found.append)
     console.print(comparison_view(found[0]))
     emit_json(document, json_target)
     if output:

@@ -49,13 +49,18 @@ class JsonCommand(click.Command):
 
 
 def json_option(function: F) -> F:
-    """Adds `--json [FILE.json]` (use with `cls=JsonCommand`)."""
+    """Adds `--json [FILE.json]` (use with `cls=JsonCommand`) and `--overwrite`, for that file as for all others."""
     return click.option(
         "--json",
         "json_target",
         metavar="[FILE.json]",
         help="Print JSON to standard output, or write it to a file.",
-    )(function)
+    )(overwrite_option(function))
+
+
+def overwrite_option(function: F) -> F:
+    """Adds `--overwrite`: without it no file that is there is replaced, whatever the option that names it."""
+    return click.option("--overwrite", is_flag=True, help="Replace files that are there already.")(function)
 
 
 def quiet_option(function: F) -> F:
@@ -63,13 +68,13 @@ def quiet_option(function: F) -> F:
     return click.option("--quiet", "-q", is_flag=True, help="No tables, no progress.")(function)
 
 
-def console_for(json_target: str | None, quiet: bool = False) -> Console:
+def console_for(json_target: str | None, quiet: bool = False, overwrite: bool = False) -> Console:
     """The console for tables and progress: standard error when standard output is for JSON.
 
-    Raises `ConfigError` where the JSON could not be written, before any work is done for it.
+    Raises `ConfigError` where the JSON could not be written, or would replace a file unasked, before any work for it.
     """
     if json_target not in (None, "-"):
-        check_writable(Path(str(json_target)))
+        check_writable(Path(str(json_target)), overwrite=overwrite)
     console = Console(stderr=json_target == "-", quiet=quiet, highlight=False)
     if not console.is_terminal:
         console.width = 120  # a pipe has no width of its own, and 80 breaks lines that somebody will copy

@@ -82,6 +82,7 @@ def command(
     save_recipe: Path | None,
     task: str | None,
     json_target: str | None,
+    overwrite: bool,
     quiet: bool,
     **given_to_tasks: Any,
 ) -> None:
@@ -97,7 +98,7 @@ def command(
     from edgevit.report.text.inspection_table import inspection_table
     from edgevit.report.text.mixed_precision_table import result_lines, selection_table, trial_line
 
-    console = console_for(json_target, quiet)
+    console = console_for(json_target, quiet, overwrite)
     columns = TextColumn("converting {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     notes: list[str] = []
     with progress_bar(console, *columns) as bar:
@@ -124,6 +125,7 @@ def command(
             max_drop=max_drop,
             islands=islands,
             save_recipe=save_recipe,
+            overwrite=overwrite,
             on_step=show,
             on_trial=tell,
             on_note=notes.append,

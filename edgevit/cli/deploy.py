@@ -24,7 +24,13 @@ from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option
 @json_option
 @quiet_option
 def command(
-    words: tuple[str, ...], online: bool, listing: bool, uninstall: bool, json_target: str | None, quiet: bool
+    words: tuple[str, ...],
+    online: bool,
+    listing: bool,
+    uninstall: bool,
+    json_target: str | None,
+    overwrite: bool,
+    quiet: bool,
 ) -> None:
     """Put ARTEFACT on DEVICE, ssh://HOST or adb://SERIAL, with all that runs it, and try it there.
 
@@ -44,7 +50,7 @@ def command(
     if "://" in words[0] and len(words) == 2:
         raise click.UsageError(f"deploy takes the artefact first, then the device: {shlex.join((words[1], words[0]))}.")
     artefact, device = Path(words[0]), words[-1]
-    console = console_for(json_target, quiet)
+    console = console_for(json_target, quiet, overwrite)
     if uninstall:
         _remove(artefact if len(words) == 2 else None, device, console, json_target)
         return

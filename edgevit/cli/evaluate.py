@@ -51,6 +51,7 @@ def command(
     limit: int | None,
     strict: bool,
     json_target: str | None,
+    overwrite: bool,
     quiet: bool,
     **given_to_task: Any,
 ) -> None:
@@ -63,7 +64,7 @@ def command(
     DATA is a folder of class folders, or a folder with labels.csv (file,class_index or file,label), or the split.csv
     of a training run: the pictures that it held out.
     """
-    console = console_for(json_target, quiet)
+    console = console_for(json_target, quiet, overwrite)
     from edgevit.api.evaluate import evaluate
     from edgevit.report.text.evaluation_table import drop_table, evaluation_notes, evaluation_table
 

@@ -28,6 +28,7 @@ def command(
     output: Path,
     sign: Path | None,
     json_target: str | None,
+    overwrite: bool,
     quiet: bool,
 ) -> None:
     """Take one resolution out of ARTEFACT: the file that converting it alone would have made.
@@ -35,12 +36,12 @@ def command(
     For tools that know one subgraph only, such as MediaPipe Tasks (which take no int8 at the ends, as int8-full has
     it). It is tested and sealed before it is put in place.
     """
-    console = console_for(json_target, quiet)
+    console = console_for(json_target, quiet, overwrite)
     from edgevit.api.extract import extract
     from edgevit.api.inspect import inspect
     from edgevit.report.text.inspection_table import inspection_table
 
-    inspection = extract(artefact, output, resolution, task=task, sign=sign)
+    inspection = extract(artefact, output, resolution, task=task, sign=sign, overwrite=overwrite)
     console.print(inspection_table(inspection))
     emit_json(inspection, json_target)
     if inspection["manifest"]["signatures"][0]["input"]["dtype"] == "int8":

@@ -43,6 +43,7 @@ def command(
     labels: Path | None,
     classes: int | None,
     json_target: str | None,
+    overwrite: bool,
     quiet: bool,
 ) -> None:
     """Make a model from CHECKPOINT: a file, a folder, or a name on the Hugging Face hub.
@@ -58,8 +59,8 @@ def command(
     """
     from edgevit.api.import_ import import_
 
-    console = console_for(json_target, quiet)
-    document = import_(checkpoint, output, variant=variant, labels=labels, classes=classes)
+    console = console_for(json_target, quiet, overwrite)
+    document = import_(checkpoint, output, variant=variant, labels=labels, classes=classes, overwrite=overwrite)
     for line in (*document["notes"], _made(document), f"next: {_following(document, output)}"):
         console.print(line, markup=False, soft_wrap=True)
     emit_json(document, json_target)

@@ -15,7 +15,7 @@ from edgevit.report.text.inspection_table import inspection_table, manifest_line
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option
 @quiet_option
-def command(file: Path, json_target: str | None, quiet: bool) -> None:
+def command(file: Path, json_target: str | None, overwrite: bool, quiet: bool) -> None:
     """Show what FILE holds.
 
     \b
@@ -24,7 +24,7 @@ def command(file: Path, json_target: str | None, quiet: bool) -> None:
 
     An artefact whose bytes are not those that were sealed is refused.
     """
-    console = console_for(json_target, quiet)
+    console = console_for(json_target, quiet, overwrite)
     inspection, is_model = inspect(file), file.suffix == ".keras"
     if not is_model:
         console.print(inspection_table(inspection))

@@ -30,6 +30,7 @@ def command(
     variants: str | None,
     png: Path | None,
     json_target: str | None,
+    overwrite: bool,
     quiet: bool,
 ) -> None:
     """Choose variant, recipe and resolution from what was measured on a device, and what can be predicted from it.
@@ -42,7 +43,7 @@ def command(
     from edgevit.latency.plan import Plan
     from edgevit.report.text.plan_table import plan_view
 
-    console = console_for(json_target, quiet)
+    console = console_for(json_target, quiet, overwrite)
     plans: list[Plan] = []
     document = plan(
         paths,
@@ -51,6 +52,7 @@ def command(
         budget_ms=budget_ms,
         variants=variants,
         png=png,
+        overwrite=overwrite,
         on_result=plans.extend,
     )
     console.print(plan_view(plans))

@@ -32,6 +32,7 @@ def command(
     resolutions: str | None,
     threads: int | None,
     json_target: str | None,
+    overwrite: bool,
     quiet: bool,
 ) -> None:
     """Predict latencies of a shape that was not run, from one profile of a device at five or more resolutions.
@@ -43,7 +44,7 @@ def command(
     from edgevit.report.text import sentences
     from edgevit.report.text.prediction_table import prediction_view
 
-    console = console_for(json_target, quiet)
+    console = console_for(json_target, quiet, overwrite)
     found: list[ShapeEstimates] = []
     document = predict(
         paths,

@@ -57,6 +57,7 @@ def command(
     device: str,
     benchmark_model: Path | None,
     json_target: str | None,
+    overwrite: bool,
     quiet: bool,
 ) -> None:
     """Measure latency at each resolution of ARTEFACT and fit t(N) = a + bN + cN².
@@ -70,7 +71,7 @@ def command(
     from edgevit.report.text.profile_tables import profile_view
     from edgevit.report.text.several_profiles import several_view
 
-    console = console_for(json_target, quiet)
+    console = console_for(json_target, quiet, overwrite)
     profiles: list[Profile] = []
     with console.status("") as status:
 

@@ -11,7 +11,7 @@ from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option
 @click.argument("recipe", metavar="[RECIPE]", required=False)
 @json_option
 @quiet_option
-def command(recipe: str | None, json_target: str | None, quiet: bool) -> None:
+def command(recipe: str | None, json_target: str | None, overwrite: bool, quiet: bool) -> None:
     """List the recipes for `edgevit convert --recipe`: what each does to which ops, why, and what it costs.
 
     With RECIPE that one alone. With FILE.toml in its place check and show a custom one; docs/quantization.md says
@@ -20,7 +20,7 @@ def command(recipe: str | None, json_target: str | None, quiet: bool) -> None:
     from edgevit.api.recipes import recipes
     from edgevit.report.text.recipe_tables import recipes_table, rule_lines
 
-    console = console_for(json_target, quiet)
+    console = console_for(json_target, quiet, overwrite)
     document = recipes(recipe)
     console.print(recipes_table(document))
     if any(each["measured"] for each in document["recipes"]):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from edgevit.cli.console import console_for, quiet_option
+from edgevit.cli.console import console_for, overwrite_option, quiet_option
 
 
 @click.command("report")
@@ -19,6 +19,7 @@ from edgevit.cli.console import console_for, quiet_option
     help="Recommend for this budget, not the profile's own; exit with 1 where no resolution fits.",
 )
 @click.option("--title", help="The report's heading.")
+@overwrite_option
 @quiet_option
 def command(
     paths: tuple[Path, ...],
@@ -26,6 +27,7 @@ def command(
     png: Path | None,
     budget_ms: float | None,
     title: str | None,
+    overwrite: bool,
     quiet: bool,
 ) -> None:
     """Write one HTML file from what `edgevit profile --json` and `edgevit evaluate --json` wrote, in any order.
@@ -42,5 +44,6 @@ def command(
         png=png,
         budget_ms=budget_ms,
         title=title,
+        overwrite=overwrite,
         on_note=lambda line: console.print(line, soft_wrap=True, markup=False),
     )

@@ -31,6 +31,7 @@ def command(
     limit: int,
     png: Path | None,
     json_target: str | None,
+    overwrite: bool,
     quiet: bool,
 ) -> None:
     """Measure what quantizing each class of ops of each block of MODEL.keras alone costs.
@@ -38,7 +39,7 @@ def command(
     Computed by simulation, on the pictures that calibrate, too. Shares are of the KL divergence from the float model.
     It runs all pictures once for each class of each block: minutes for 32, a quarter of that for 8.
     """
-    console = console_for(json_target, quiet)
+    console = console_for(json_target, quiet, overwrite)
     from edgevit.api.sensitivity import sensitivity
     from edgevit.report.text.sensitivity_table import next_step, sensitivity_notes, sensitivity_table
 
@@ -53,6 +54,7 @@ def command(
             resize=resize,
             limit=limit,
             png=png,
+            overwrite=overwrite,
             on_row=lambda done, total: bar.update(task, completed=done, total=total),
         )
     console.print(sensitivity_table(document))

@@ -79,6 +79,7 @@ def command(
     data: str,
     output: Path,
     json_target: str | None,
+    overwrite: bool,
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -93,7 +94,7 @@ def command(
     from edgevit.api.train import train
     from edgevit.report.text.training_tables import epoch_line, imbalance_note, summary
 
-    console = console_for(json_target, quiet)
+    console = console_for(json_target, quiet, overwrite)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with progress_bar(console, *columns) as bar:
         task = bar.add_task("reading pictures", total=None)
@@ -115,6 +116,6 @@ def command(
             def epoch(self, epochs: Any, total: int) -> None:
                 self.note(epoch_line(epochs[-1], total))
 
-        document = train(data, output, listener=Screen(), **options)
+        document = train(data, output, overwrite=overwrite, listener=Screen(), **options)
     console.print(summary(document), soft_wrap=True)
     emit_json(document, json_target)

@@ -9,7 +9,7 @@ from typing import Any
 
 from edgevit.config import ViTConfig, check_resolution, nearest_resolution
 from edgevit.errors import ConfigError
-from edgevit.files import check_writable
+from edgevit.files import check_place, check_writable
 from edgevit.training.presets import Preset, get_preset
 from edgevit.training.spec import TrainSpec
 from edgevit.variants import variant_config
@@ -46,6 +46,8 @@ class TrainingRequest:
     resume: bool = False
     restart: bool = False
     strict: bool = False
+    overwrite: bool = True
+    """Whether a finished model of that name may be replaced; who asks users says no."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ladder", as_resolutions(self.ladder))
@@ -61,9 +63,10 @@ class TrainingRequest:
 
     def check(self) -> None:
         """Finds what is wrong in the request alone, before anything is read. Raises `ConfigError`."""
-        check_writable(self.output)
+        check_place(self.output)
         if self.output.suffix != ".keras":
             raise ConfigError(f"a model is saved as a .keras file, not {self.output.name!r}")
+        check_writable(self.output, overwrite=self.overwrite or self.resume)
         if self.folder.exists() and not self.folder.is_dir():
             raise ConfigError(f"the run's folder {self.folder} is a file; move it away, or choose another --output")
         if self.start is not None and self.variant is not None:

@@ -86,7 +86,16 @@ def import_from(hub, tmp_path, *words):
         "HF_HUB_OFFLINE": "0",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     }
-    command = [sys.executable, "-m", "edgevit", "import", *map(str, words), "-o", str(tmp_path / "x.keras")]
+    command = [
+        sys.executable,
+        "-m",
+        "edgevit",
+        "import",
+        *map(str, words),
+        "-o",
+        str(tmp_path / "x.keras"),
+        "--overwrite",
+    ]
     return subprocess.run(command, capture_output=True, text=True, env=environment)
 
 

@@ -58,7 +58,7 @@ def test_what_was_recognised_is_said(dinov2, tmp_path, run):
     assert "pictures: crop:0.875 is assumed, for the checkpoint does not say" in out
     processor = {"image_mean": IMAGENET_MEAN, "image_std": IMAGENET_STD, "size": 84, "do_center_crop": False}
     write_json(dinov2 / "preprocessor_config.json", processor)
-    code, out, err = run("import", dinov2, "-o", tmp_path / "x.keras", "--classes", 3)
+    code, out, err = run("import", dinov2, "-o", tmp_path / "x.keras", "--classes", 3, "--overwrite")
     assert (code, "pictures: squash, which the checkpoint was made for\n" in out) == (0, True), err
 
 

@@ -34,8 +34,8 @@ def place(tmp_path, tiny_keras, tiny_tflite):
 
 
 LATE = {
-    "convert": ("convert {0}/m.keras -o {0}/there.tflite --resolutions 32", 20_000),
-    "extract": ("extract {0}/m.tflite --resolution 32 -o {0}/there.tflite", 20_000),
+    "convert": ("convert {0}/m.keras -o {0}/there.tflite --resolutions 32 --overwrite", 20_000),
+    "extract": ("extract {0}/m.tflite --resolution 32 -o {0}/there.tflite --overwrite", 20_000),
     "synthetic": ("synthetic {0}/new --pictures 10 --size 64", 500),
 }
 EARLY = {
@@ -101,7 +101,7 @@ def test_a_folder_is_called_a_folder(run, place, command):
 
 def test_a_disk_without_a_page_left_is_found_at_once(tmp_path):
     with files_up_to(0), pytest.raises(ConfigError, match=r"cannot write .*: File too large"):
-        check_writable(tmp_path / "x.tflite")
+        check_writable(tmp_path / "x.tflite", overwrite=False)
     assert contents(tmp_path) == {}
 
 

@@ -168,6 +168,7 @@ def test_int4_without_pictures_says_what_some_would_bring(run, tiny_keras, tmp_p
     hint = "int4 loses less when pictures say how to round: --calibration DIR"
     for more, hinted in (((), True), (("--calibration", pictures_in(tmp_path / "pictures", 4)), False)):
         command = ("convert", tiny_keras, "-o", tmp_path / "x.tflite", "--recipe", "int4", "--resolutions", 32, *more)
+        command += ("--overwrite",)
         code, out, _ = run(*command)
         assert code == 0
         assert (hint in out) == hinted

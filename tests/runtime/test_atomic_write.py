@@ -52,13 +52,15 @@ def test_no_two_write_to_one_name(tmp_path):
 
 def test_what_cannot_become_a_file_is_known_before(tmp_path):
     (tmp_path / "kept").write_text("before")
-    check_writable(tmp_path / "kept")
-    check_writable(tmp_path / "new")
+    check_writable(tmp_path / "kept", overwrite=True)
+    check_writable(tmp_path / "new", overwrite=False)
+    with pytest.raises(EdgeViTError, match="kept exists: replace it with --overwrite, or take another name"):
+        check_writable(tmp_path / "kept", overwrite=False)
     assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("kept", "before")]
     for path, why in (
-        (tmp_path, "Is a directory"),
-        (tmp_path / "no" / "a", "No such file or directory"),
-        (tmp_path / "kept" / "a", "Not a directory"),
+        (tmp_path, "it is a folder"),
+        (tmp_path / "no" / "a", f"there is no folder {tmp_path / 'no'}"),
+        (tmp_path / "kept" / "a", f"there is no folder {tmp_path / 'kept'}"),
     ):
         with pytest.raises(EdgeViTError, match=f"^cannot write {path}: {why}$"):
-            check_writable(path)
+            check_writable(path, overwrite=True)

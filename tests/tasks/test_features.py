@@ -133,7 +133,7 @@ def document_of(folder):
 
 def test_evaluation_by_neighbours(run, backbone_tflite, tiny_keras, class_folder, tmp_path):
     """Nobody needs to say the task of an artefact that has only one."""
-    words = ("evaluate", backbone_tflite, class_folder, "--json", tmp_path / "e.json")
+    words = ("evaluate", backbone_tflite, class_folder, "--json", tmp_path / "e.json", "--overwrite")
     # Copies of the very pictures, and a class that they are not of, which is the first by name.
     gallery = shutil.copytree(class_folder, tmp_path / "gallery")
     pictures_in(gallery / "acacia", 2)

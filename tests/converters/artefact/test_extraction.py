@@ -46,7 +46,7 @@ def test_int8_at_the_ends_is_not_for_mediapipe(artefact, tmp_path, run):
     code, _, err = run("extract", artefact("int8-full"), "--resolution", 48, "-o", path)
     assert (code, err.count("\n")) == (0, 1)
     assert f"{path} has int8 at both ends (int8-full): it is for LiteRT's and tf.lite's interpreters" in err
-    assert run("extract", artefact("int8"), "--resolution", 48, "-o", path)[2] == ""
+    assert run("extract", artefact("int8"), "--resolution", 48, "-o", path, "--overwrite")[2] == ""
 
 
 def test_what_cannot_be_taken_out(tiny_tflite, tmp_path, run):

@@ -91,9 +91,9 @@ def test_what_cannot_be_written_is_said_first(features_artefact, tmp_path, edgev
     monkeypatch.chdir(tmp_path)
     kinds = "(.bmp, .gif, .jpeg, .jpg, .png, .ppm, .tif, .tiff, .webp)"
     for words, message in (
-        (("features", "-o", "no/o.npz"), "cannot write no/o.npz: No such file or directory"),
-        (("look", "--draw", "no/look.png"), "cannot write no/look.png: No such file or directory"),
-        (("look", "--draw", "folder.png"), "cannot write folder.png: Is a directory"),
+        (("features", "-o", "no/o.npz"), "cannot write no/o.npz: there is no folder no"),
+        (("look", "--draw", "no/look.png"), "cannot write no/look.png: there is no folder no"),
+        (("look", "--draw", "folder.png"), "cannot write folder.png: it is a folder"),
         (("look", "--draw", "look"), f"a drawing is written as a picture file {kinds}, not 'look'"),
         (("look", "--draw", "look.npz"), f"a drawing is written as a picture file {kinds}, not 'look.npz'"),
         (("look", "--draw", ""), f"a drawing is written as a picture file {kinds}, not ''"),

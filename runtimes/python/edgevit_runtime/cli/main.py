@@ -119,6 +119,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     profile.add_argument("--task", help="whose signatures to measure (default: classify, or the first there is)")
     profile.add_argument("--ops", action="store_true", help="where the time goes, beyond --duration")
     profile.add_argument("--json", metavar="[FILE.json]", help="print JSON, or write it to a file")
+    profile.add_argument("--overwrite", action="store_true", help="replace a file that is there already")
     for module in TASKS.values():
         for each in importlib.import_module(module).COMMANDS:
             each.add(command(each.name, partial(_run_of_task, each), each.help))

@@ -6,12 +6,12 @@ import argparse
 import contextlib
 import json
 import math
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgevit_runtime.atomic_write import check_writable, not_written, replacing
 from edgevit_runtime.errors import EdgeViTError
 from edgevit_runtime.measure.machine import int8_may_be_slow
 from edgevit_runtime.measure.processors import pin
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace, opened: Callable[[argparse.Namespace], Mode
     if options.sustained_at is not None and options.sustained is None:
         raise EdgeViTError(f"--sustained-at {options.sustained_at} without --sustained: say for how many seconds")
     sustained_at = None if options.sustained_at is None else as_resolution(options.sustained_at)
-    target = _json_file(options.json)
+    target = _json_file(options.json, options.overwrite)
     cpus = () if options.cpus is None else pin(options.cpus)  # before an interpreter makes its threads
     from edgevit_runtime.measure.profile import MeasurementPlan, measure
 
@@ -65,37 +65,21 @@ def run(options: argparse.Namespace, opened: Callable[[argparse.Namespace], Mode
     return 0
 
 
-def _json_file(target: str | None) -> Path | None:
-    """Where the JSON goes; None for standard output, or nowhere. Fails before any work is done for it.
-
-    It is tried: rights do not tell of /proc.
-    """
+def _json_file(target: str | None, overwrite: bool) -> Path | None:
+    """Where the JSON goes; None for standard output, or nowhere. Fails before any work is done for it."""
     if target in (None, "-"):
         return None
-    path = Path(str(target))
-    with contextlib.suppress(OSError):
-        if not path.is_dir():
-            _beside(path).touch()
-            _beside(path).unlink()
-            return path
-    raise EdgeViTError(f"cannot write {path}: name a file in a folder that is there and yours")
-
-
-def _beside(path: Path) -> Path:
-    """A short name: with that of `path` in it, the longest that a file system takes would be too long."""
-    return path.parent / f".edgevit-{os.getpid()}.part"
+    check_writable(str(target), overwrite=overwrite)
+    return Path(str(target))
 
 
 def _write(path: Path, text: str) -> None:
     """Whole or not at all."""
-    beside = _beside(path)
     try:
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
+        with replacing(path) as partial:
+            Path(partial).write_text(text, encoding="utf-8")
     except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-        raise EdgeViTError(f"cannot write {path}: {error.strerror}") from error
+        raise not_written(path, error) from error
 
 
 def _numbers(name: str, text: str, example: str) -> list[int]:

@@ -158,6 +158,7 @@ def _add_features(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("-o", "--output", metavar="OUT.npz", help="where the arrays go")
     which.add_argument("--json", action="store_true", help="print their shapes instead, an object for each picture")
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that is there already")
     parser.add_argument("--resolution", help="which of the artefact's resolutions, such as 224 or 640x384")
 
 
@@ -170,7 +171,7 @@ def _run_features(options: argparse.Namespace, open_model: Callable[..., Any]) -
         return _print_shapes(options, open_model)
     if not options.output.endswith(".npz"):
         raise EdgeViTError(f"arrays are written as an .npz file, not {options.output!r}")
-    check_writable(options.output)
+    check_writable(options.output, overwrite=options.overwrite)
     names: list[str] = []
     found: list[PictureFeatures] = []
     failed = 0
@@ -230,6 +231,7 @@ def _write_npz(path: str, arrays: Mapping[str, Array]) -> None:
 def _add_look(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("picture", help="a picture file, or - for standard input")
     parser.add_argument("--draw", metavar="OUT.png", help="lay it over the picture, and write that")
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that is there already")
     parser.add_argument("--head", type=int, help="one head of the attention, from 0 (default: the mean of all)")
     parser.add_argument("--resolution", help="which of the artefact's resolutions, such as 224 or 640x384")
 
@@ -241,7 +243,7 @@ def _run_look(options: argparse.Namespace, open_model: Callable[..., Any]) -> in
     from edgevit_runtime.tasks.look import check_drawing, draw_look, shades
 
     if options.draw is not None:
-        check_drawing(options.draw)
+        check_drawing(options.draw, overwrite=options.overwrite)
     if os.path.isdir(options.picture):
         raise PictureError(f"{options.picture} is a folder: look takes one picture")
     ((name, source),) = named_pictures([options.picture])

@@ -56,11 +56,14 @@ def overlay(pixels: Array, attention: Array, resolution: Resolution, policy: str
     return dimmed.round().clip(0, 255).astype(np.uint8)
 
 
-def check_drawing(path: str) -> None:
-    """Raises `EdgeViTError` where `path` cannot become a picture file, before any work is done for it."""
+def check_drawing(path: str, *, overwrite: bool) -> None:
+    """Raises `EdgeViTError` where `path` cannot become a picture file, before any work is done for it.
+
+    overwrite: whether a file that is there may be replaced.
+    """
     if os.path.splitext(path)[1].lower() not in SUFFIXES:
         raise EdgeViTError(f"a drawing is written as a picture file ({', '.join(sorted(SUFFIXES))}), not {path!r}")
-    check_writable(path)
+    check_writable(path, overwrite=overwrite)
 
 
 def draw_look(path: str, pixels: Array, attention: Array, resolution: Resolution, policy: str) -> None:
