@@ -14,7 +14,7 @@ from PIL import Image
 from edgevit.data.folders import PictureSet, decode
 from edgevit.errors import DataError, PictureError
 from edgevit_runtime.preprocess.fitting import fit
-from edgevit_runtime.preprocess.pictures import load_picture
+from edgevit_runtime.preprocess.pictures import loaded
 from edgevit_runtime.preprocess.policy import DEFAULT_FILL
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
 
@@ -95,12 +95,13 @@ class FolderExamples:
         return None if self._try_read(file) is None else Image.new("RGB", (1, 1))
 
     def _read(self, file: Path) -> Image.Image:
-        picture = Image.fromarray(load_picture(file))
-        shrink = max(self._shrink_to.width / picture.width, self._shrink_to.height / picture.height)
-        if shrink < 1.0:
-            size = (max(1, round(picture.width * shrink)), max(1, round(picture.height * shrink)))
-            picture = picture.resize(size, Image.Resampling.BICUBIC)
-        return picture
+        with loaded(file) as pixels:
+            picture = Image.fromarray(pixels)
+            shrink = max(self._shrink_to.width / picture.width, self._shrink_to.height / picture.height)
+            if shrink < 1.0:
+                size = (max(1, round(picture.width * shrink)), max(1, round(picture.height * shrink)))
+                picture = picture.resize(size, Image.Resampling.BICUBIC)
+            return picture
 
     def picture(self, index: int) -> Image.Image:
         return self._read(self.files[index]) if self._kept is None else self._kept[index]

@@ -18,7 +18,7 @@ from edgevit_runtime.engines.interpreters import Array, check_int4, open_backend
 from edgevit_runtime.errors import ArtefactError, BackendError, EdgeViTError, PictureError
 from edgevit_runtime.manifest import Manifest, read_manifest
 from edgevit_runtime.preprocess.fitting import fit
-from edgevit_runtime.preprocess.pictures import MAX_PIXELS, SUFFIXES, Picture, load_picture, pictures_below
+from edgevit_runtime.preprocess.pictures import MAX_PIXELS, SUFFIXES, Picture, loaded, pictures_below
 from edgevit_runtime.resolution import Resolution, ResolutionLike
 from edgevit_runtime.signature import Signature, Tensor
 from edgevit_runtime.tasks.classify import Classifies
@@ -182,10 +182,10 @@ class Model(Classifies, GivesFeatures):
                     future.cancel()
 
     def _prepared(self, signature: Signature, picture: Picture) -> _Prepared:
-        pixels = load_picture(picture, self.max_pixels)
         policy, fill = signature.preprocessing
-        height, width = pixels.shape[:2]
-        return _Prepared(fit(pixels, signature.resolution, policy, fill), (width, height))
+        with loaded(picture, self.max_pixels) as pixels:
+            height, width = pixels.shape[:2]
+            return _Prepared(fit(pixels, signature.resolution, policy, fill), (width, height))
 
     def _answer(self, signature: Signature, prepared: _Prepared) -> Answer:
         first = signature.name not in self._ran

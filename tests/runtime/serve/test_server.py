@@ -90,7 +90,7 @@ def test_metrics(serving):
 @pytest.mark.parametrize(
     ("method", "path", "body", "code", "error"),
     [
-        ("POST", "/classify", b"nonsense", 400, "no picture of a kind that Pillow knows"),
+        ("POST", "/classify", b"nonsense", 400, "no picture of a kind that is read"),
         ("POST", "/classify?resolution=100", file_of(1), 400, "the artefact has no resolution 100"),
         (
             "POST",

@@ -13,12 +13,18 @@ from typing import Any
 import numpy as np
 
 from edgevit_runtime.errors import PictureError
-from edgevit_runtime.preprocess.pictures import MAX_PIXELS, Picture, Pixels, load_picture
+from edgevit_runtime.preprocess.colours import STRIP_PIXELS, Pixels
+from edgevit_runtime.preprocess.pictures import MAX_PIXELS, Picture, loaded
 from edgevit_runtime.preprocess.policy import DEFAULT_FILL, DEFAULT_POLICY, Policy, check_fill, parse_policy
 from edgevit_runtime.preprocess.resample import resize
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
 
 Points = np.ndarray[Any, Any]
+
+MOST_CUT_OFF = 8
+"""Where a crop keeps less than one part in so many of a side, only that part is computed."""
+COLUMN_PIXELS = 1 << 23
+"""So many pixels, resized along their rows only, are held at a time."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +130,8 @@ def prepare(
     fill: Sequence[int] = DEFAULT_FILL,
 ) -> Pixels:
     """Any picture -> uint8 [H, W, 3] of the resolution W x H, as the artefact's input `image` wants it."""
-    return fit(load_picture(source, max_pixels), resolution, policy, fill)
+    with loaded(source, max_pixels) as pixels:
+        return fit(pixels, resolution, policy, fill)
 
 
 def _half(difference: int) -> int:
@@ -146,15 +153,28 @@ def _resized(pixels: Pixels, size: tuple[int, int], box: tuple[int, int, int, in
     """By Pillow where it is installed, which is faster; by numpy otherwise, with equal bytes."""
     if size == (pixels.shape[1], pixels.shape[0]):
         return np.ascontiguousarray(pixels[box[1] : box[3], box[0] : box[2]])
-    # Pillow makes whole pictures first, of which a strip of a picture would need gigabytes to keep little.
-    if max(size[0] * pixels.shape[0], (box[2] - box[0]) * size[1]) > MAX_PIXELS:
+    # Pillow would make all of a long picture first, to keep little. (Its `box` rounds otherwise.)
+    if size[0] > MOST_CUT_OFF * (box[2] - box[0]) or size[1] > MOST_CUT_OFF * (box[3] - box[1]):
         return resize(pixels, size, box, interpolation)
     try:
         from PIL import Image
     except ImportError:
         return resize(pixels, size, box, interpolation)
     # Two steps, rows first: in one, the order is Pillow's choice (13.0 began to choose), and the rounding with it.
+    # By strips of rows, and of columns: rows do not depend on each other, nor then do columns, and no copy of a large
+    # picture is made.
     filter_ = Image.Resampling[interpolation.upper()]
-    rows = Image.fromarray(np.ascontiguousarray(pixels)).resize((size[0], pixels.shape[0]), filter_)
-    rows = rows.crop((box[0], 0, box[2], pixels.shape[0]))
-    return np.asarray(rows.resize((rows.width, size[1]), filter_).crop((0, box[1], rows.width, box[3])))
+    height, new_width = pixels.shape[0], box[2] - box[0]
+    step = max(1, STRIP_PIXELS // max(pixels.shape[1], size[0]))
+    columns = min(new_width, max(1, COLUMN_PIXELS // height))
+    resized = np.empty((box[3] - box[1], new_width, 3), np.uint8)
+    for left in range(0, new_width, columns):
+        right = min(new_width, left + columns)
+        rows = np.empty((height, right - left, 3), np.uint8)
+        for top in range(0, height, step):
+            strip = Image.fromarray(np.ascontiguousarray(pixels[top : top + step]))
+            wide = strip.resize((size[0], strip.height), filter_)
+            rows[top : top + step] = np.asarray(wide.crop((box[0] + left, 0, box[0] + right, wide.height)))
+        whole = Image.fromarray(rows).resize((right - left, size[1]), filter_)
+        resized[:, left:right] = np.asarray(whole.crop((0, box[1], whole.width, box[3])))
+    return resized

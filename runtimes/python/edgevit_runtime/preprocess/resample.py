@@ -16,6 +16,8 @@ import numpy as np
 Pixels = np.ndarray[Any, Any]
 FRACTION_BITS = 32 - 8 - 2
 """Of a weight: an int32 then holds 255 times it, with two bits to spare for sums beyond 1."""
+STRIP_SAMPLES = 1 << 21
+"""So many sums are held at a time."""
 
 
 def _bilinear(x: float) -> float:
@@ -63,12 +65,16 @@ def _weights(size: int, new_size: int, start: int, stop: int, interpolation: str
 
 def _along_rows(pixels: Pixels, firsts: Pixels, weights: Pixels) -> Pixels:
     """uint8 [height, old width, channels] -> [height, n, channels], with what `_weights` gave."""
-    total = np.full((pixels.shape[0], len(firsts), pixels.shape[2]), 1 << (FRACTION_BITS - 1), np.int32)
-    for tap in range(weights.shape[1]):
-        # A weight beyond the picture's edge is 0, so what it multiplies does not matter.
-        total += pixels[:, np.minimum(firsts + tap, pixels.shape[1] - 1)] * weights[:, tap, None]
-    clipped: Pixels = np.clip(total >> FRACTION_BITS, 0, 255)
-    return clipped.astype(np.uint8)
+    resized = np.empty((pixels.shape[0], len(firsts), pixels.shape[2]), np.uint8)
+    step = max(1, STRIP_SAMPLES // resized[0].size)
+    for top in range(0, pixels.shape[0], step):
+        strip = pixels[top : top + step]
+        total = np.full((strip.shape[0], *resized.shape[1:]), 1 << (FRACTION_BITS - 1), np.int32)
+        for tap in range(weights.shape[1]):
+            # A weight beyond the picture's edge is 0, so what it multiplies does not matter.
+            total += strip[:, np.minimum(firsts + tap, pixels.shape[1] - 1)] * weights[:, tap, None]
+        resized[top : top + step] = np.clip(total >> FRACTION_BITS, 0, 255)
+    return resized
 
 
 def resize(pixels: Pixels, size: tuple[int, int], box: tuple[int, int, int, int], interpolation: str) -> Pixels:
