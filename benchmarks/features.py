@@ -15,7 +15,8 @@ from edgevit.model import build, load, named_weights
 from edgevit.tasks import Features
 from edgevit_runtime import Model
 from edgevit_runtime.preprocess.fitting import fit
-from edgevit_runtime.preprocess.pictures import load_picture, pictures_below
+from edgevit_runtime.preprocess.picture_folders import pictures_below
+from edgevit_runtime.preprocess.pictures import load_picture
 from record import BUILD, real_data, write
 
 LADDER = (96, 160, 224, 320)
@@ -61,7 +62,7 @@ def difference(resolution: int | str, *, unnormed: bool) -> dict[str, dict[str, 
     model = load(keras_model())
     exact, task = in_float64(model), Features.of(model.config, options)
     ours: dict[str, list[Any]] = {}
-    files = pictures_below(real_data() / "imagenet_val")[:: 1300 // PICTURES]
+    files = pictures_below(real_data() / "imagenet_val").files[:: 1300 // PICTURES]
     with Model(path) as artefact:
         (signature,) = artefact.manifest.signatures
         for file in files:

@@ -15,7 +15,8 @@ from edgevit.latency.measurement import measure
 from edgevit.model import load
 from edgevit_runtime import Model
 from edgevit_runtime.preprocess.fitting import fit
-from edgevit_runtime.preprocess.pictures import load_picture, pictures_below
+from edgevit_runtime.preprocess.picture_folders import pictures_below
+from edgevit_runtime.preprocess.pictures import load_picture
 from record import BUILD, real_data, write
 
 RECTANGLES = ("320x192", "192x320")
@@ -36,7 +37,7 @@ def main() -> None:
     with Model(made("rectangles-float32-logits", recipe="float32", resolutions=RECTANGLES, logits=True)) as artefact:
         for resolution in artefact.resolutions:
             worst, same = 0.0, 0
-            files = pictures_below(real_data() / "imagenet_val")[:: 1300 // PICTURES][:PICTURES]
+            files = pictures_below(real_data() / "imagenet_val").files[:: 1300 // PICTURES][:PICTURES]
             for file in files:
                 image = fit(load_picture(file), resolution, "squash")
                 ours = artefact.outputs(image)["logits"]

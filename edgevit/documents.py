@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edgevit.errors import DocumentError, ResolutionError
+from edgevit.text_files import NotTextError, read_text
 from edgevit_runtime.resolution import Resolution, as_resolution
 
 __all__ = ["Record", "check_each_once", "parse_document", "read_document", "read_json"]
@@ -44,12 +45,11 @@ def read_json(path: Path) -> Record:
     if not path.is_file():
         raise DocumentError(f"no such file: {path}")
     try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        what = _OTHERS.get(path.suffix, "no text")
-        raise DocumentError(f"{path} is {what}, and a JSON document is needed") from error
-    except OSError as error:
-        raise DocumentError(f"{path} cannot be read: {error}") from error
+        text = read_text(path)
+    except NotTextError as error:
+        if path.suffix in _OTHERS:
+            raise DocumentError(f"{path} is {_OTHERS[path.suffix]}, and a JSON document is needed") from error
+        raise DocumentError(f"{path} is no text, and a JSON document is needed: it {error}") from error
     return _parse(text, str(path))
 
 

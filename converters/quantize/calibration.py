@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from edgevit.errors import DataError, PictureError
 from edgevit_runtime.preprocess.fitting import prepare
-from edgevit_runtime.preprocess.pictures import SUFFIXES, load_picture
+from edgevit_runtime.preprocess.picture_folders import no_pictures, pictures_below
+from edgevit_runtime.preprocess.pictures import load_picture
 from edgevit_runtime.preprocess.policy import DEFAULT_FILL
 from edgevit_runtime.resolution import ResolutionLike
 
@@ -25,9 +26,9 @@ def calibration_files(folder: Path, count: int = DEFAULT_COUNT) -> tuple[Path, .
     """
     if not folder.is_dir():
         raise DataError(f"no such calibration folder: {folder}")
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    files = [Path(file) for file in pictures_below(folder).files]
     if not files:
-        raise DataError(f"the calibration folder {folder} holds no pictures ({', '.join(sorted(SUFFIXES))})")
+        raise DataError(f"the calibration {no_pictures(folder, pictures_below(folder).left_out)}")
     picks = np.unique(np.linspace(0, len(files) - 1, min(count, len(files))).round().astype(int))
     readable = tuple(files[index] for index in picks if _is_readable(files[index]))
     if not readable:

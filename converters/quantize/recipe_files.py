@@ -36,6 +36,7 @@ from converters.quantize.recipes import (
 )
 from edgevit.errors import ConfigError, unknown_key
 from edgevit.files import check_writable, write_text
+from edgevit.text_files import NotTextError, read_text
 
 __all__ = [
     "check_depth",
@@ -78,9 +79,9 @@ def read_recipe(path: Path) -> Recipe:
     if not path.is_file():
         raise ConfigError(f"no such recipe file: {path}")
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read as text: {error}") from error
+        values = tomllib.loads(read_text(path))
+    except NotTextError as error:
+        raise ConfigError(f"{path} cannot be read as text: it {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
     _check_keys(values, KEYS, str(path))

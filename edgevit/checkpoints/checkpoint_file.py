@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from edgevit.documents import Record
 from edgevit.errors import CheckpointError
+from edgevit.text_files import NotTextError, read_text
 
 CheckpointArrays = Mapping[str, NDArray[Any]]
 
@@ -172,8 +173,10 @@ def _document(path: Path) -> Record | None:
     if not path.is_file():
         return None
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        values = json.loads(read_text(path))
+    except NotTextError as error:
+        raise CheckpointError(f"{path} {error}") from error
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not readable JSON: {error}") from error
     if not isinstance(values, dict):
         raise CheckpointError(f"{path} holds JSON that is not an object")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edgevit.config import ViTConfig
 from edgevit.data import dials
 from edgevit.data.folders import SPLIT_FILE, SPLIT_HEADER, training_sets
-from edgevit.errors import ConfigError, PictureError
+from edgevit.errors import ConfigError, DataError, PictureError
 from edgevit.files import replacing, write_text
 from edgevit.model import ViT, load
 from edgevit.training.examples import ArrayExamples, Examples, FolderExamples
@@ -174,6 +174,8 @@ def _folder(
     train_pictures, val_pictures = training_sets(request.data, share=request.val_share, seed=spec.seed)
     width, height = max(each.width for each in ladder), max(each.height for each in ladder)
     shrink_to = Resolution(round(width / SHRINK_FOR), round(height / SHRINK_FOR))
+    for line in train_pictures.notes():
+        listener.note(line)
     sets = FolderExamples(train_pictures, shrink_to), FolderExamples(val_pictures, shrink_to)
     skipped = [file for each in sets for file in each.skipped]
     if skipped and request.strict:
@@ -181,6 +183,12 @@ def _folder(
     if skipped:
         listener.note(
             f"skipped {counted(len(skipped), 'picture')} that cannot be read: {', '.join(map(str, skipped[:3]))}"
+        )
+    gone = sorted(set(train_pictures.classes) - set(sets[0].classes.tolist()))
+    if gone:
+        raise DataError(
+            f"{train_pictures.root}: none of the {train_pictures.counts()[gone[0]]} pictures to train on of class "
+            f"{train_pictures.name(gone[0])!r} can be read"
         )
     return sets
 
@@ -192,7 +200,7 @@ def _record_split(folder: Path, train_set: Examples, val_set: Examples) -> None:
     table.writerow(SPLIT_HEADER)
     for part, examples in (("train", train_set), ("val", val_set)):
         for file, index in zip(examples.files, examples.classes, strict=False):
-            table.writerow([file, int(index), part])
+            table.writerow([file, int(index), examples.labels[index] if examples.labels else "", part])
     write_text(folder / SPLIT_FILE, text.getvalue())
 
 

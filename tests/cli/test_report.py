@@ -90,7 +90,7 @@ def _changed(**changes: Any) -> str:
             "is an artefact (`edgevit profile` makes a profile of it), and a JSON document is",
         ),
         ("bad.keras", "PK\udcff", "is a model (`edgevit evaluate` makes an evaluation of it), and a JSON document is"),
-        ("bad.json", "\udcff", "bad.json is no text, and a JSON document is needed"),
+        ("bad.json", "\udcff", "bad.json is no text, and a JSON document is needed: it is not text in UTF-8 "),
         ("bad.json", "{", "is not JSON"),
         ("bad.json", "\x00\x01", "is not JSON"),
         (

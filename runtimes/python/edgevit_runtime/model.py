@@ -7,6 +7,7 @@ import mmap
 import os
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,7 +19,7 @@ from edgevit_runtime.engines.interpreters import Array, check_int4, open_backend
 from edgevit_runtime.errors import ArtefactError, BackendError, EdgeViTError, PictureError
 from edgevit_runtime.manifest import Manifest, read_manifest
 from edgevit_runtime.preprocess.fitting import fit
-from edgevit_runtime.preprocess.pictures import MAX_PIXELS, SUFFIXES, Picture, loaded, pictures_below
+from edgevit_runtime.preprocess.pictures import MAX_PIXELS, Picture, loaded
 from edgevit_runtime.resolution import Resolution, ResolutionLike
 from edgevit_runtime.signature import Signature, Tensor
 from edgevit_runtime.tasks.classify import Classifies
@@ -336,16 +337,23 @@ class _Prepared(NamedTuple):
 
 
 def _listed(pictures: Iterable[Picture] | str) -> Iterable[Picture]:
-    """The pictures themselves; of a folder those in it and below, in order of their names."""
+    """The pictures themselves; of a folder those in it and below, in order of their names.
+
+    Warns of pictures there that cannot be read here.
+    """
     if isinstance(pictures, (str, os.PathLike)):
         if not os.path.isdir(pictures):
             raise PictureError(
                 f"many pictures are a list or a folder; {os.fspath(pictures)} is neither: put it in a list"
             )
+        from edgevit_runtime.preprocess.picture_folders import left_out_line, no_pictures, pictures_below
+
         found = pictures_below(pictures)
-        if not found:
-            raise PictureError(f"the folder {os.fspath(pictures)} holds no pictures ({', '.join(sorted(SUFFIXES))})")
-        return found
+        if not found.files:
+            raise no_pictures(pictures, found.left_out)
+        if found.left_out:
+            warnings.warn(f"{os.fspath(pictures)}: {left_out_line(found.left_out)}", stacklevel=3)
+        return found.files
     if isinstance(pictures, (bytes, np.ndarray)) or not isinstance(pictures, Iterable):
         raise PictureError(f"many pictures are a list or a folder, not one {type(pictures).__name__}: put it in a list")
     return pictures

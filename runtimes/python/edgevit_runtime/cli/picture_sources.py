@@ -11,28 +11,39 @@ from pathlib import Path
 from typing import Any, Callable
 
 from edgevit_runtime.errors import EdgeViTError, PictureError
-from edgevit_runtime.preprocess.pictures import SUFFIXES, Picture, pictures_below
+from edgevit_runtime.preprocess.picture_folders import (
+    left_out_line,
+    looks_like_picture,
+    no_pictures,
+    pictures_below,
+)
+from edgevit_runtime.preprocess.pictures import Picture
 
 Named = tuple[str, Picture]
 """(what to call it, the picture)"""
 
 
 def named_pictures(words: list[str]) -> Iterator[Named]:
-    """Files, `-` for one picture on standard input, folders for all pictures in them, in order of their names."""
+    """Files, `-` for one picture on standard input, folders for all pictures in them, in order of their names.
+
+    What a folder holds that cannot be read here is counted on standard error.
+    """
     for word in words:
         if word == "-":
             yield "-", sys.stdin.buffer.read()
         elif os.path.isdir(word):
             found = pictures_below(word)
-            if not found:
-                raise PictureError(f"the folder {word} holds no pictures ({', '.join(sorted(SUFFIXES))})")
-            yield from ((path, path) for path in found)
+            if not found.files:
+                raise no_pictures(word, found.left_out)
+            if found.left_out:
+                print(f"edgevit-run: {word}: {left_out_line(found.left_out)}", file=sys.stderr)
+            yield from ((path, path) for path in found.files)
         else:
             yield word, word
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and path.is_file()
+    return looks_like_picture(path.name) and path.is_file()
 
 
 def camera(number: int, seconds: float, count: int | None) -> Iterator[Named]:

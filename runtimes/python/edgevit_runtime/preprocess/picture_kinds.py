@@ -11,8 +11,8 @@ import importlib.util
 import os
 import re
 import warnings
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from edgevit_runtime.errors import PictureError
 
@@ -31,8 +31,7 @@ START_BYTES = 160
 """How much of a file `pillow_formats` needs to see."""
 
 
-@dataclass(frozen=True)
-class PictureKind:
+class PictureKind(NamedTuple):
     """A kind of picture file."""
 
     suffixes: tuple[str, ...]
@@ -60,7 +59,9 @@ PICTURE_KINDS = {
     ),
     "PNG": PictureKind((".png", ".apng"), rb"\x89PNG\r\n\x1a\n", "PNG", "PIL.PngImagePlugin"),
     "WebP": PictureKind((".webp",), rb"RIFF.{4}WEBP", "WEBP", "PIL.WebPImagePlugin", "webp"),
-    "AVIF": PictureKind((".avif", ".avifs"), rb".{4}ftyp(?:avi[fs]|mif1|msf1)", "AVIF", "PIL.AvifImagePlugin", "avif"),
+    "AVIF": PictureKind(
+        (".avif", ".avifs"), rb".{4}ftyp(?:avi[fs]|m[is]f1.{4}(?:.{4})*?avi[fs])", "AVIF", "PIL.AvifImagePlugin", "avif"
+    ),
     "GIF": PictureKind((".gif",), rb"GIF8[79]a", "GIF", "PIL.GifImagePlugin"),
     "BMP": PictureKind((".bmp", ".dib"), rb"BM", "BMP", "PIL.BmpImagePlugin"),
     "TIFF": PictureKind((".tif", ".tiff"), rb"MM\0[*+]|MM\*\0|II[*+]\0|II\0\*", "TIFF", "PIL.TiffImagePlugin"),
@@ -165,18 +166,13 @@ def pillow_formats(start: bytes, name: str | os.PathLike[str] = "") -> tuple[str
     """
     said = kind_of(name)
     kinds = {**PICTURE_KINDS, **UNREAD_KINDS}
-    found = [
-        kind
-        for kind, row in kinds.items()
-        if (not row.by_name or kind == said) and re.match(row.start, start, re.DOTALL)
-    ]
-    if said in found and kinds[said].by_name:
-        found = [said]
-    formats = tuple(_load(kind) for kind in found if can_read(kind))
-    if formats:
-        return formats
-    if found:
-        raise PictureError(f"it is {found[0]}, which is not read here: {what_it_needs(found[0])}")
+    others = (kind for kind, row in kinds.items() if not row.by_name)
+    # What the name says comes first: camera raw begins as TIFF does, and few patterns have to be compiled.
+    for kind in (said, *others) if said else others:
+        if re.match(kinds[kind].start, start, re.DOTALL):
+            if can_read(kind):
+                return (_load(kind),)
+            raise PictureError(f"it is {kind}, which is not read here: {what_it_needs(kind)}")
     raise PictureError(f"it is no picture of a kind that is read ({', '.join(PICTURE_KINDS)})")
 
 

@@ -21,17 +21,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Picture = Union[str, "os.PathLike[str]", bytes, "np.ndarray[Any, Any]", "Image"]
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
-"""What a picture's file name ends in, lower case."""
 MAX_PIXELS = 89_000_000
 """A picture that says it is larger is refused before it is decoded: a file of a few kB can unfold to gigabytes. From
 this size on Pillow itself warns."""
-
-
-def pictures_below(folder: str | os.PathLike[str]) -> list[str]:
-    """The picture files in a folder and below, by their suffix, in order of their names."""
-    found = [os.path.join(place, name) for place, _, names in os.walk(folder, followlinks=False) for name in names]
-    return sorted(each for each in found if os.path.splitext(each)[1].lower() in SUFFIXES and os.path.isfile(each))
 
 
 @contextlib.contextmanager

@@ -10,7 +10,6 @@ import numpy as np
 from edgevit_runtime.atomic_write import check_writable, not_written, replacing
 from edgevit_runtime.errors import EdgeViTError
 from edgevit_runtime.preprocess.fitting import fitting_of
-from edgevit_runtime.preprocess.pictures import SUFFIXES
 from edgevit_runtime.resolution import Resolution
 
 Array = np.ndarray[Any, Any]
@@ -19,6 +18,8 @@ SHADES = " .:-=+*#%@"
 HOT = (255, 40, 0)
 """The colour of what is looked at most; a red that shows on foliage and sky alike."""
 STRENGTH = 0.75
+DRAWN = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+"""What a drawing's file name may end in."""
 
 
 def shades(attention: Array) -> list[str]:
@@ -61,8 +62,8 @@ def check_drawing(path: str, *, overwrite: bool) -> None:
 
     overwrite: whether a file that is there may be replaced.
     """
-    if os.path.splitext(path)[1].lower() not in SUFFIXES:
-        raise EdgeViTError(f"a drawing is written as a picture file ({', '.join(sorted(SUFFIXES))}), not {path!r}")
+    if os.path.splitext(path)[1].lower() not in DRAWN:
+        raise EdgeViTError(f"a drawing is written as a picture file ({', '.join(DRAWN)}), not {path!r}")
     check_writable(path, overwrite=overwrite)
 
 

@@ -1,0 +1,111 @@
+"""Which class a name means: folders, tables and other models are matched by name, never by the order they come in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+
+from edgevit.data.picture_set import PictureSet
+from edgevit.errors import ConfigError, DataError
+from edgevit_runtime.wording import counted
+
+__all__ = ["class_indices", "class_order", "numbered_as", "shown"]
+
+_WNID = re.compile(r"n\d{8}")
+"""What ImageNet's own folders are called: WordNet's numbers."""
+
+
+def shown(names: Sequence[str], most: int = 10) -> str:
+    """`ash, oak, … (12 more)`"""
+    return ", ".join(names[:most]) + (f", … ({len(names) - most} more)" if len(names) > most else "")
+
+
+def class_indices(
+    names: Sequence[str], labels: Sequence[str], keys: Sequence[str], where: object, who: str = "the model"
+) -> dict[str, int]:
+    """Name -> class index: as `labels` and `keys` say where there are labels, the order of the names otherwise.
+
+    where: the folder or table that has the names; who: what the labels belong to.
+    Raises `DataError` for a name that none of the classes has, or several have.
+    """
+    if not labels:
+        return {name: index for index, name in enumerate(names)}
+    known: dict[str, set[int]] = {}
+    for words in (labels, keys):
+        for index, word in enumerate(words):
+            known.setdefault(word, set()).add(index)
+    for name in names:
+        if name not in known:
+            near = {word.casefold(): word for word in known}
+            close = get_close_matches(name.casefold(), near, n=1, cutoff=0.8)
+            hint = f"; did you mean {near[close[0]]!r}?" if close else ""
+            if _WNID.fullmatch(name) and not keys:
+                hint = "; for WNIDs give `edgevit import` --labels that have them: n01440764<TAB>tench"
+            raise DataError(f"{where}: {who} has no class {name!r} (it knows {shown(labels)}){hint}")
+        if len(known[name]) > 1:  # ImageNet has two cranes: a bird and a machine
+            indices = " and ".join(map(str, sorted(known[name])))
+            raise DataError(
+                f"{where}: {name!r} names the classes {indices} of {who}: say which each picture is, by a "
+                "labels.csv with the columns file,class_index"
+            )
+    return {name: min(known[name]) for name in names}
+
+
+def numbered_as(pictures: PictureSet, model: object, classes: int, labels: Sequence[str]) -> PictureSet:
+    """The pictures with the numbers that a model has for their classes; `pictures` were read with its labels.
+
+    A model without labels has numbers only: names that are all numbers are taken for those, and as many names as it has
+    classes in sorted order, which is said. Raises `DataError` where that leaves open which is which.
+    """
+    names = pictures.labels
+    if not labels and names:
+        if all(name.isdecimal() for name in names):
+            numbers = [int(name) for name in names]
+            pictures = replace(
+                pictures,
+                classes=tuple(numbers[index] for index in pictures.classes),
+                labels=(),
+                assumed=(
+                    *pictures.assumed,
+                    f"{model} has no class names: the names in {pictures.root} count as numbers",
+                ),
+            )
+        elif len(names) != classes:
+            raise DataError(
+                f"{model} has {counted(classes, 'class')} without names, and {pictures.root} has {len(names)} "
+                f"({shown(names)}): which is which is not known. Give the {classes} names in the model's order by "
+                "--labels, or a labels.csv with the columns file,class_index"
+            )
+        else:
+            said = f"{model} has no class names: those of {pictures.root} are taken in sorted order ({shown(names)})"
+            pictures = replace(pictures, assumed=(*pictures.assumed, said))
+    if max(pictures.classes) >= classes:
+        raise DataError(
+            f"{pictures.root} has a picture of class {max(pictures.classes)}, and the classes of {model} are "
+            f"numbered from 0 to {classes - 1}"
+        )
+    return pictures
+
+
+def class_order(labels: Sequence[str], others: Sequence[str], who: object, other: object) -> list[int] | None:
+    """For each class of `labels` the index that it has among `others`; None where both have one order, or no names.
+
+    Raises `ConfigError`, which names `who` and `other`, for classes that one of them lacks, or whose names say too
+    little.
+    """
+    if not labels or not others or tuple(labels) == tuple(others):
+        return None
+    lacking = [name for name in labels if name not in set(others)]
+    unknown = [name for name in others if name not in set(labels)]
+    if lacking or unknown:
+        parts = [f"{who} alone has {shown(lacking, 5)}"] if lacking else []
+        parts += [f"{other} alone has {shown(unknown, 5)}"] if unknown else []
+        raise ConfigError(f"{who} and {other} know different classes: {'; '.join(parts)}")
+    twice = next((name for name in labels if list(labels).count(name) > 1), None)
+    if twice is not None or len(labels) != len(others):
+        name = twice or next(name for name in others if list(others).count(name) > 1)
+        raise ConfigError(f"{who} and {other} have their classes in another order, and {name!r} names two of them")
+    place = {name: index for index, name in enumerate(others)}
+    return [place[name] for name in labels]

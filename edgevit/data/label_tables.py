@@ -1,0 +1,120 @@
+"""Tables that say which class each picture shows: `labels.csv`, and the `split.csv` of a training run."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgevit.data.class_names import class_indices
+from edgevit.data.picture_set import PictureSet
+from edgevit.errors import DataError
+from edgevit.text_files import NotTextError, read_text
+from edgevit_runtime.wording import counted
+
+__all__ = ["LABELS_FILE", "SPLIT_FILE", "SPLIT_HEADER", "read_label_table", "read_split"]
+
+LABELS_FILE = "labels.csv"
+SPLIT_FILE = "split.csv"
+SPLIT_HEADER = ("file", "class_index", "label", "part")
+"""`label` is empty where the classes have no names; runs of before have no such column."""
+_HEADERS = (["file", "class_index"], ["file", "label"])
+
+
+def _rows(path: Path) -> list[list[str]]:
+    try:
+        text = read_text(path)
+        first = text.partition("\n")[0]
+        # What Excel writes where the comma is the decimal point; and what it calls "Text (Tab delimited)".
+        between = next((each for each in ";\t" if each in first and "," not in first), ",")
+        return list(csv.reader(io.StringIO(text, newline=""), delimiter=between))
+    except NotTextError as error:
+        raise DataError(f"{path} is not a CSV file in UTF-8: it {error}") from error
+    except csv.Error as error:
+        raise DataError(f"{path} is not a CSV file in UTF-8: {error}") from error
+
+
+def read_split(path: Path, labels: Sequence[str], keys: Sequence[str] = ()) -> PictureSet:
+    """The validation pictures of a run; their paths are as the training was given them.
+
+    Their classes are matched to `labels` by name; a run of before, or without names, has the numbers alone.
+    Raises `DataError`.
+    """
+    header, *rows = _rows(path) or [[]]
+    if header == [each for each in SPLIT_HEADER if each != "label"]:
+        rows = [[*row[:2], "", *row[2:]] for row in rows]
+    elif header != list(SPLIT_HEADER):
+        rows = [[]]
+    if not all(len(row) == len(SPLIT_HEADER) and row[1].isdecimal() for row in rows):
+        raise DataError(f"{path} is not a training run's {SPLIT_FILE}, with the columns {','.join(SPLIT_HEADER)}")
+    held_out = [(Path(file), int(index), name) for file, index, name, part in rows if part == "val"]
+    if not held_out:
+        raise DataError(f"{path} lists no validation pictures")
+    for file, _, _ in held_out:
+        if not file.is_file():
+            raise DataError(f"{path}: no such picture: {file}; run this where the training ran")
+    files, classes = tuple(file for file, _, _ in held_out), tuple(index for _, index, _ in held_out)
+    named = [name for _, _, name in held_out]
+    if labels and all(named):
+        index = class_indices(sorted(set(named)), labels, keys, path)
+        classes = tuple(index[name] for name in named)
+    return PictureSet(path, files, classes, tuple(labels))
+
+
+def read_label_table(root: Path, labels: Sequence[str], keys: Sequence[str], who: str = "the model") -> PictureSet:
+    """The pictures that `labels.csv` in a folder lists. Raises `DataError`."""
+    path = root / LABELS_FILE
+    rows = _rows(path)
+    header = [cell.strip().lower() for cell in rows[0]] if rows else []
+    if header not in _HEADERS:
+        given = ",".join(cell.strip() for cell in rows[0]) if rows else ""
+        raise DataError(f"{path} must begin with the line file,class_index or file,label, not {given!r}")
+    entries = [(number, row) for number, row in enumerate(rows[1:], start=2) if row]
+    if not entries:
+        raise DataError(f"{path} lists no pictures")
+    for number, row in entries:
+        if len(row) != 2:
+            raise DataError(f"{path}, line {number}: two values are expected, not {len(row)}")
+    entries, assumed = _each_once([(number, [cell.strip() for cell in row]) for number, row in entries], path)
+    values = [row[1] for _, row in entries]
+    names = tuple(labels)
+    if header[1] == "label":
+        names = names or tuple(sorted(set(values)))
+        index = class_indices(sorted(set(values)), labels, keys, path, who)
+        classes = tuple(index[value] for value in values)
+    else:
+        for (number, _), value in zip(entries, values, strict=True):
+            if not value.isdecimal():
+                raise DataError(f"{path}, line {number}: a class index is a whole number from 0, not {value!r}")
+        classes = tuple(map(int, values))
+    files = tuple(_file(root, row[0]) for _, row in entries)
+    for (number, _), file in zip(entries, files, strict=True):
+        if not file.is_file():
+            raise DataError(f"{path}, line {number}: no such picture: {file}")
+    return PictureSet(root, files, classes, names, assumed=assumed)
+
+
+def _file(root: Path, name: str) -> Path:
+    """Also where the table was written on Windows."""
+    file = root / name
+    return root / name.replace("\\", "/") if "\\" in name and not file.exists() else file
+
+
+def _each_once(entries: list[tuple[int, list[str]]], path: Path) -> tuple[list[tuple[int, list[str]]], tuple[str, ...]]:
+    """The rows without those that name a file again: it would lie in both halves of a split.
+
+    Raises `DataError` for a file of two classes.
+    """
+    first: dict[Path, tuple[int, str]] = {}
+    once = []
+    for number, row in entries:
+        file = Path(_file(path.parent, row[0])).resolve()
+        if file not in first:
+            first[file] = (number, row[1])
+            once.append((number, row))
+        elif first[file][1] != row[1]:
+            line, name = first[file]
+            raise DataError(f"{path}: {row[0]} is {name!r} in line {line} and {row[1]!r} in line {number}")
+    more = len(entries) - len(once)
+    return once, (f"{path} names {counted(more, 'picture')} more than once: taken once",) if more else ()
