@@ -25,7 +25,7 @@ from converters.graph.lowering import lower
 from converters.graph.packing import pack
 from converters.graph.positions import InFloats, InIntegers
 from converters.quantize.activations import check_layers
-from converters.quantize.calibration import calibration_files
+from converters.quantize.calibration import calibration_entry, calibration_files
 from converters.quantize.post_training import PreparedLayers, calibrate, without_pictures
 from converters.quantize.quantizer import quantize
 from converters.quantize.recipe_files import check_depth, find_recipe
@@ -175,7 +175,7 @@ def find_ranges(model: ViT, recipe: Recipe, folder: str | Path | None) -> RangeS
         raise ConversionError(f"the recipe {recipe.name} uses no calibration; leave it out, or choose one of {names}")
     if folder is not None:
         files = calibration_files(Path(folder))
-        return RangeSource(files=files, described={"folder": Path(folder).name, "pictures": len(files)})
+        return RangeSource(files=files, described=calibration_entry(folder, files))
     if not recipe.needs_calibration:
         return RangeSource()
     learned: ActivationRanges | None = model.calibration

@@ -23,7 +23,7 @@ from converters.artefact.target import check_target
 from converters.graph.packing import pack
 from converters.graph.tracing import total_stride, trace
 from converters.quantize.activations import TensorRanges
-from converters.quantize.calibration import calibration_files, calibration_images
+from converters.quantize.calibration import calibration_entry, calibration_files, calibration_images
 from converters.quantize.quantizer import observed, quantize_seen
 from converters.quantize.recipes import ANY, RECIPES, Recipe, Rule, get_recipe
 from edgevit.errors import ConversionError
@@ -120,7 +120,7 @@ def convert_other(
         tested = self_test_entry(single, audited, chosen.name, output=output, reading=reading)
         entries.append(signature_entry(config, answered, resolution, audited, tested))
     on_step("self-test", steps - 1, steps)
-    pictures = None if seen is None else {"folder": Path(str(calibration)).name, "pictures": len(files)}
+    pictures = None if seen is None else calibration_entry(str(calibration), files)
     text = manifest_bytes(config, chosen, [answered], entries, calibration=pictures, source=source_entry(source))
     write(path, merge(rungs), text, sign)
     on_step("done", steps, steps)

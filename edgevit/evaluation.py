@@ -10,12 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from edgevit.data.class_names import class_order, numbered_as
 from edgevit.data.folders import PictureSet, decode_batches, read_folder
+from edgevit.data.same_pictures import count_seen
 from edgevit.errors import ConfigError, DataError
-from edgevit.predictors import Predictor, open_predictor, pixels_known
+from edgevit.predictors import Predictor, ReorderedPredictor, open_predictor, pixels_known
 from edgevit.tasks import Task, check_options, default_task, find_tasks
 from edgevit.tasks.task import Judge
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolutions
+from edgevit_runtime.wording import counted
 
 __all__ = ["evaluate"]
 
@@ -35,6 +38,7 @@ def evaluate(
     resolutions: Iterable[ResolutionLike] = (),
     resize: str | None = None,
     pixels: str | None = None,
+    labels: Sequence[str] | None = None,
     threads: int = 1,
     limit: int | None = None,
     strict: bool = False,
@@ -52,6 +56,7 @@ def evaluate(
     resolutions: where empty, those of the first model (and of the others that are artefacts).
     resize: a preprocessing policy; None takes the first model's own.
     pixels: what a `.keras` model that is not ours wants, where neither it nor an artefact beside it says so.
+    labels: the class names in the first model's order, where it has none of its own.
     limit: use only that many pictures, spread evenly over the set.
     strict: raise `PictureError` on a picture that cannot be read, instead of counting it as skipped.
 
@@ -77,20 +82,22 @@ def evaluate(
         task = task or default_task(first.classes)
         check_options(options_of_tasks, [task], judging=True)
         (judged,) = find_tasks([task])
+        names, assumed = tuple(labels or ()), list[str]()
         if judged.own_classes:
-            for other in predictors[1:]:
-                if other.classes != first.classes:
-                    raise ConfigError(f"{first.path} has {first.classes} classes and {other.path} {other.classes}")
+            names, assumed = _names(predictors, names)
+            predictors = [first, *(_numbered_as_first(each, first, names) for each in predictors[1:])]
         ladder = _ladder(predictors, task, wanted)
         judges = {resolution: judged.judge(len(predictors), options_of_tasks) for resolution in ladder}
         judge = judges[ladder[0]]
         shown = _Shown(judged, predictors, resize or first.policy, strict, on_picture)
-        shown.pictures = _pictures(Path(data), first, limit, judged)
+        shown.pictures = _pictures(Path(data), first, names, limit, judged)
         if judge.gallery is not None:
             shown.gallery = _of_gallery(judge.gallery, shown.pictures)
+            assumed += shown.gallery.notes()
         shown.total = len(ladder) * (len(shown.pictures.files) + len(shown.gallery.files if shown.gallery else ()))
         results = [shown.at(resolution, judge) for resolution, judge in judges.items()]
         described = [each.described() for each in predictors]
+        calibrated_on = [count_seen(each.calibrated_on, shown.pictures.files) for each in predictors]
 
     document: dict[str, Any] = {
         "schema": "edgevit.evaluation/1",
@@ -98,12 +105,29 @@ def evaluate(
         "model": str(model),
         **described[0],
         "data": str(data),
+        "judged_on": str(shown.pictures.root),
+        "assumed": [*assumed, *shown.pictures.assumed],
+        "left_out": dict(shown.pictures.left_out),
         "images": shown.count,
         "skipped": len(shown.skipped),
         "skipped_files": sorted(str(file) for file in shown.skipped),
+        "unread_classes": shown.unread_classes(),
         "resize": shown.policy,
         **judge.settings,
     }
+    if judged.own_classes:
+        document["classes"] = first.classes
+    for number, seen in enumerate(calibrated_on):
+        if seen:
+            document["assumed"].append(
+                f"{predictors[number].path} was calibrated on {counted(seen, 'picture')} of these: accuracy says a "
+                "little too much"
+            )
+    if by_class := judges[ladder[-1]].by_class():
+        document["by_class"] = {
+            **ladder[-1].to_fields(),
+            "classes": [_named(row, shown.pictures, names) for row in by_class],
+        }
     rows = [
         [{**resolution.to_fields(), **each[number]} for resolution, each in zip(ladder, results, strict=True)]
         for number in range(len(predictors))
@@ -142,6 +166,15 @@ class _Shown:
             raise DataError(f"none of the {len(self.pictures.files)} pictures in {self.pictures.root} can be read")
         return judge.results()
 
+    def unread_classes(self) -> list[str]:
+        """Names of the classes whose pictures were all skipped."""
+        read = {
+            index
+            for file, index in zip(self.pictures.files, self.pictures.classes, strict=True)
+            if file not in self.skipped
+        }
+        return [self.pictures.name(index) for index in sorted(set(self.pictures.classes) - read)]
+
     def _show(self, pictures: PictureSet, resolution: Resolution, take: Callable[..., None]) -> int:
         begun, count, fill = self.done, 0, self.predictors[0].fill
         for images, classes in decode_batches(
@@ -158,6 +191,38 @@ class _Shown:
             self.on_picture(begun + count, self.total)
         self.done = begun + len(pictures.files)
         return count
+
+
+def _names(predictors: Sequence[Predictor], given: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
+    """The first model's class names, and what was assumed to have them. Raises `ConfigError` for what cannot be."""
+    first, assumed = predictors[0], []
+    if given and len(given) != first.classes:
+        raise ConfigError(f"{len(given)} labels were given, and {first.path} has {first.classes} classes")
+    if given and first.labels and given != first.labels:
+        raise ConfigError(f"{first.path} has class names of its own, and they differ from the labels that were given")
+    names = first.labels or given
+    for other in predictors[1:]:
+        if not names and other.labels and other.classes == first.classes:
+            names = other.labels
+            assumed.append(f"{first.path} has no class names: its classes are taken in the order of {other.path}")
+        elif names and not other.labels:
+            assumed.append(f"{other.path} has no class names: its classes are taken in the order of {first.path}")
+    return names, assumed
+
+
+def _numbered_as_first(other: Predictor, first: Predictor, names: Sequence[str]) -> Predictor:
+    """With the classes in the first model's order. Raises `ConfigError` for other classes."""
+    if other.classes != first.classes and not (names and other.labels):
+        raise ConfigError(f"{first.path} has {first.classes} classes and {other.path} {other.classes}")
+    order = class_order(names, other.labels, first.path, other.path)
+    return other if order is None else ReorderedPredictor(other, order)
+
+
+def _named(row: dict[str, Any], pictures: PictureSet, names: Sequence[str]) -> dict[str, Any]:
+    """A row of the table by class, with what its classes are called."""
+    known = replace(pictures, labels=tuple(names) or pictures.labels)
+    other = row["taken_for"]
+    return {"label": known.name(row["index"]), **row, "taken_for": None if other is None else known.name(other)}
 
 
 def _one_task(names: str) -> str:
@@ -187,16 +252,14 @@ def _ladder(predictors: Sequence[Predictor], task: str, wanted: Sequence[Resolut
     return ladder
 
 
-def _pictures(data: Path, predictor: Predictor, limit: int | None, task: type[Task]) -> PictureSet:
+def _pictures(
+    data: Path, predictor: Predictor, names: Sequence[str], limit: int | None, task: type[Task]
+) -> PictureSet:
     if not task.own_classes:
         pictures = read_folder(data, (), ())
     else:
-        pictures = read_folder(data, predictor.labels, predictor.label_keys)
-        if max(pictures.classes) >= predictor.classes:
-            raise DataError(
-                f"{data} has a picture of class {max(pictures.classes)}, and the classes of {predictor.path} are "
-                f"numbered from 0 to {predictor.classes - 1}"
-            )
+        found = read_folder(data, names, predictor.label_keys)
+        pictures = numbered_as(found, predictor.path, predictor.classes, names)
     if limit is None or limit >= len(pictures.files):
         return pictures
     return pictures.pick(np.linspace(0, len(pictures.files) - 1, limit).round().astype(int).tolist())
@@ -207,9 +270,15 @@ def _of_gallery(folder: Path, pictures: PictureSet) -> PictureSet:
 
     Raises `DataError` where it is the pictures themselves, or has none of a class that they have.
     """
-    if folder.resolve() == pictures.root.resolve():
+    found = read_folder(folder, part="train")
+    if pictures.root.resolve() in (folder.resolve(), found.root.resolve()):
         raise DataError(f"the gallery {folder} is the pictures themselves, each its own neighbour: leave --gallery out")
-    found = read_folder(folder)
+    if bool(pictures.labels) != bool(found.labels):
+        named, numbered = (pictures, found) if pictures.labels else (found, pictures)
+        raise DataError(
+            f"{named.root} names its classes and {numbered.root} numbers them: which is which is not known; use "
+            "labels.csv with the columns file,label, or class folders, for both"
+        )
     if pictures.labels and found.labels:
         names = list(dict.fromkeys((*pictures.labels, *found.labels)))
         found = replace(found, classes=tuple(names.index(found.labels[each]) for each in found.classes))

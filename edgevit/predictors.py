@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,7 +19,7 @@ from edgevit_runtime.verify.integrity import file_sha256
 if TYPE_CHECKING:
     from edgevit.model import ForeignModel, ViT
 
-__all__ = ["Predictor", "open_predictor", "pixels_known"]
+__all__ = ["Predictor", "ReorderedPredictor", "open_predictor", "pixels_known"]
 
 
 class Predictor(Protocol):
@@ -35,6 +36,8 @@ class Predictor(Protocol):
     resolutions: tuple[Resolution, ...]
     """Those it is evaluated at where nobody names others."""
     is_artefact: bool
+    calibrated_on: frozenset[str]
+    """Digests of the pictures that it was calibrated on, where that is known."""
 
     def check(self, task: str, resolution: Resolution) -> None:
         """Raises `ResolutionError` for a resolution that it cannot take, `EdgeViTError` for a task it has not."""
@@ -53,6 +56,7 @@ class KerasPredictor:
     """A `.keras` model of ours: any resolution that its patch divides."""
 
     is_artefact = False
+    calibrated_on: frozenset[str] = frozenset()
 
     def __init__(self, path: Path, model: ViT) -> None:
         self.path, self._model = path, model
@@ -81,6 +85,7 @@ class ForeignPredictor:
     """A `.keras` classifier that is not ours: its own resolution, or any that it runs at."""
 
     is_artefact = False
+    calibrated_on: frozenset[str] = frozenset()
 
     def __init__(self, path: Path, model: ForeignModel) -> None:
         self.path, self._model = path, model
@@ -120,6 +125,8 @@ class ArtefactPredictor:
         self.label_keys: tuple[str, ...] = classify.label_keys if classify else ()
         self.policy, self.fill = manifest.signatures[0].preprocessing
         self.resolutions = manifest.resolutions
+        digests = (manifest.raw.get("calibration") or {}).get("digests")
+        self.calibrated_on = frozenset(map(str, digests if isinstance(digests, list) else ()))
 
     def check(self, task: str, resolution: Resolution) -> None:
         self._model.manifest.signature(resolution, task)
@@ -140,6 +147,30 @@ class ArtefactPredictor:
 
     def close(self) -> None:
         self._model.close()
+
+
+class ReorderedPredictor:
+    """Another classifier, its classes in the order of `order`: the index of each among its own."""
+
+    def __init__(self, predictor: Predictor, order: Sequence[int]) -> None:
+        self._predictor, self._order = predictor, list(order)
+        self.path, self.classes = predictor.path, predictor.classes
+        self.labels = tuple(predictor.labels[index] for index in order)
+        self.label_keys = tuple(predictor.label_keys[index] for index in order) if predictor.label_keys else ()
+        self.policy, self.fill, self.resolutions = predictor.policy, predictor.fill, predictor.resolutions
+        self.is_artefact, self.calibrated_on = predictor.is_artefact, predictor.calibrated_on
+
+    def check(self, task: str, resolution: Resolution) -> None:
+        self._predictor.check(task, resolution)
+
+    def outputs(self, task: str, images: NDArray[np.uint8]) -> Outputs:
+        return {name: each[..., self._order] for name, each in self._predictor.outputs(task, images).items()}
+
+    def described(self) -> dict[str, Any]:
+        return self._predictor.described()
+
+    def close(self) -> None:
+        self._predictor.close()
 
 
 def open_predictor(

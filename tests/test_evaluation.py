@@ -177,7 +177,7 @@ def test_against_several(run, tiny_keras, tiny_tflite, artefact, class_folder, t
     document = json.loads((tmp_path / "e.json").read_text())
     assert (code, err) == (0, "")
     assert [document["against"], *document["also_against"]] == each
-    assert (out.count("top-5"), out.count("agreement")) == (3, 2)
+    assert (out.count("top-5"), out.count("agreement")) == (0, 2)  # of four classes, five are always right
     series = read_accuracies([tmp_path / "e.json"])
     assert [len(series.series), len(series.agreements)] == [3, 2]
     lost = [document["against"]["results"], document["also_against"][0]["results"]]

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgevit.errors import DataError, PictureError
+from edgevit.data.folder_shapes import find_split
+from edgevit.data.label_tables import SPLIT_FILE, read_split
+from edgevit.data.same_pictures import count_seen, digest
+from edgevit.errors import DataError, EdgeViTError, PictureError
 from edgevit_runtime.preprocess.fitting import prepare
-from edgevit_runtime.preprocess.picture_folders import no_pictures, pictures_below
+from edgevit_runtime.preprocess.picture_folders import left_out_line, no_pictures, pictures_below
 from edgevit_runtime.preprocess.pictures import load_picture
 from edgevit_runtime.preprocess.policy import DEFAULT_FILL
 from edgevit_runtime.resolution import ResolutionLike
+from edgevit_runtime.wording import counted
 
 DEFAULT_COUNT = 64
 
@@ -22,18 +27,58 @@ DEFAULT_COUNT = 64
 def calibration_files(folder: Path, count: int = DEFAULT_COUNT) -> tuple[Path, ...]:
     """`count` pictures spread evenly over all that can be read below `folder`, or all where there are fewer.
 
+    Of a folder with train/ and val/ or the like, those in train/: what calibrates should not judge.
     Raises `DataError` for a missing folder or one without pictures.
     """
     if not folder.is_dir():
         raise DataError(f"no such calibration folder: {folder}")
-    files = [Path(file) for file in pictures_below(folder).files]
+    folder = _to_calibrate_with(folder)
+    found = pictures_below(folder)
+    files = [Path(file) for file in found.files]
     if not files:
-        raise DataError(f"the calibration {no_pictures(folder, pictures_below(folder).left_out)}")
+        raise DataError(f"the calibration {no_pictures(folder, found.left_out)}".replace("the folder", "folder"))
     picks = np.unique(np.linspace(0, len(files) - 1, min(count, len(files))).round().astype(int))
     readable = tuple(files[index] for index in picks if _is_readable(files[index]))
     if not readable:
         raise DataError(f"none of the {len(picks)} pictures taken from {folder} to calibrate with can be read")
     return readable
+
+
+def calibration_entry(folder: str | Path, files: Sequence[Path]) -> dict[str, Any]:
+    """What the manifest says of the pictures: whence, how many, and digests, for `evaluate` to know them again."""
+    given, taken = Path(folder).resolve(), _to_calibrate_with(Path(folder)).resolve()
+    name = given.name if given == taken else f"{given.name}/{taken.name}"
+    return {"folder": name, "pictures": len(files), "digests": [digest(file) for file in files]}
+
+
+def calibration_notes(
+    folder: str | Path, digests: Container[str], model: str | Path, validation: Sequence[Path] = ()
+) -> Iterator[str]:
+    """What somebody who calibrated should be told of the pictures, a line each.
+
+    validation: those that the artefact was judged on; without, those that the training of `model` held out.
+    """
+    taken = _to_calibrate_with(Path(folder))
+    if taken != Path(folder):
+        yield f"calibrated on {taken}, which is the part of {folder} that trains"
+    if line := left_out_line(pictures_below(taken).left_out):
+        yield f"calibration: {taken}: {line}"
+    where = "--validation"
+    if not validation:
+        held_out = Path(model).with_suffix(".run") / SPLIT_FILE
+        where = f"those that the training held out ({held_out})"
+        with suppress(EdgeViTError):
+            validation = read_split(held_out, ()).files if held_out.is_file() else ()
+    if seen := count_seen(digests, validation):
+        yield (
+            f"calibrated on {counted(seen, 'picture')} of {where}: accuracy there says a little too much; calibrate on "
+            "pictures that trained"
+        )
+
+
+def _to_calibrate_with(folder: Path) -> Path:
+    split = find_split(folder)
+    return folder if split is None else split.part("train")
 
 
 def _is_readable(file: Path) -> bool:

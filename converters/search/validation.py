@@ -17,6 +17,7 @@ from converters.artefact.audit import RungAudit, Runner
 from converters.artefact.file_writer import OnStep
 from edgevit.accuracy import Answers, Scores, ask
 from edgevit.config import ViTConfig
+from edgevit.data.class_names import numbered_as
 from edgevit.data.folders import decode_batches, read_folder
 from edgevit.errors import DataError
 from edgevit.model import ViT
@@ -78,9 +79,9 @@ class Validation:
         self.model, self.data, self.on_picture = model, Path(data), on_picture
         self.resize = resize or config.resize
         parse_policy(self.resize)
-        self.pictures = read_folder(data, tuple(labels or config.labels), config.label_keys)
-        if max(self.pictures.classes) >= config.classes:
-            raise DataError(f"{data} has a class {max(self.pictures.classes)}, and the model knows {config.classes}")
+        names = tuple(labels or config.labels)
+        found = read_folder(data, names, config.label_keys)
+        self.pictures = numbered_as(found, "the model", config.classes, names)
         self.skipped: set[Path] = set()
         self._exact: dict[Resolution, Answers] = {}
 

@@ -140,6 +140,14 @@ def convert(
         inspection["selection"] = selection.to_dict()
         if kept_in is not None:
             write_recipe(chosen, kept_in)
+    for line in judged.pictures.notes() if judged else ():
+        on_note(line)
+    if calibration is not None:
+        from converters.quantize.calibration import calibration_notes
+
+        entry, held_out = inspection["manifest"]["calibration"], judged.pictures.files if judged else ()
+        for line in calibration_notes(calibration, entry["digests"], model, held_out):
+            on_note(line)
     learned = loaded.calibration if isinstance(loaded, ViT) else None
     if chosen.wants_calibration and calibration is None and not chosen.is_learned(learned):
         on_note(f"{chosen.name} loses less when pictures say how to round: --calibration DIR")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edgevit.api.arguments import OneOrMore, Resolutions, as_ladder, as_paths, check_known
+from edgevit.api.arguments import Labels, OneOrMore, Resolutions, as_labels, as_ladder, as_paths, check_known
 from edgevit.quiet_keras import load_keras
 from edgevit.tasks import judging_options, parsed
 
@@ -22,6 +22,7 @@ def evaluate(
     resolutions: Resolutions | None = None,
     resize: str | None = None,
     pixels: str | None = None,
+    labels: Labels | None = None,
     threads: int = 1,
     limit: int | None = None,
     strict: bool = False,
@@ -30,12 +31,14 @@ def evaluate(
 ) -> dict[str, Any]:
     """The `edgevit.evaluation/1` document of a `.keras` model or a `.tflite` artefact; fractions are 0 to 1.
 
-    data: a folder of class folders, or one with labels.csv, or the split.csv of a training run.
+    data: a folder of class folders, or one with labels.csv or with val/ in it, or the split.csv of a training run.
+        Classes are matched by name.
     against: other models, shown the same pixels: what each loses against `model`, with the paired 95 % interval.
     task: `classify` (top-1, top-5), or `features` (k nearest neighbours). None: `classify`, or for a model without a
         head `features`.
     resolutions: [128, "640x384"] or "128,640x384"; None: all that the models have.
     resize: the preprocessing policy; None: the model's own. pixels: what a Keras model that is not ours wants.
+    labels: class names in the model's order, or a file with them, for a model that has none of its own.
     threads: of an artefact's interpreter. limit: use only so many pictures, spread over the set.
     strict: raise `PictureError` at a picture that cannot be read, instead of counting it as skipped.
     on_picture: told (pictures done, pictures in all), over all resolutions.
@@ -45,7 +48,7 @@ def evaluate(
     Raises what `edgevit.evaluation.evaluate` raises: all of it `EdgeViTError`s.
     """
     options_of_tasks = parsed(check_known(options_of_tasks, evaluate, judging_options()), judging_options())
-    ladder, others = as_ladder(resolutions), as_paths(against)
+    ladder, others, names = as_ladder(resolutions), as_paths(against), as_labels(labels)
     if ".keras" in {each.suffix for each in (Path(model), *others)}:
         load_keras()
     from edgevit.evaluation import evaluate as evaluated
@@ -58,6 +61,7 @@ def evaluate(
         resolutions=ladder,
         resize=resize,
         pixels=pixels,
+        labels=names,
         threads=threads,
         limit=limit,
         strict=strict,

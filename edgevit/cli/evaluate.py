@@ -34,6 +34,9 @@ from edgevit.tasks import TASKS, judging_options
 @click.option("--resolutions", help="Some resolutions, such as 128,224 [default: all that the model has].")
 @click.option("--resize", help="Preprocessing: crop:0.875, squash or letterbox [default: the model's own].")
 @click.option("--pixels", help="What a .keras model that is not edgevit's own wants: see `edgevit convert --help`.")
+@click.option(
+    "--labels", type=click.Path(path_type=Path), help="Class names, one a line, for a model that has none of its own."
+)
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="For .tflite.")
 @click.option("--limit", type=click.IntRange(min=1), help="Use only that many pictures, spread over the set.")
 @click.option("--strict", is_flag=True, help="Stop at a picture that cannot be read, instead of skipping it.")
@@ -47,6 +50,7 @@ def command(
     resolutions: str | None,
     resize: str | None,
     pixels: str | None,
+    labels: Path | None,
     threads: int,
     limit: int | None,
     strict: bool,
@@ -62,11 +66,12 @@ def command(
     Of each model --against it, what that loses against MODEL, with the paired 95 % interval.
 
     DATA is a folder of class folders, or a folder with labels.csv (file,class_index or file,label), or the split.csv
-    of a training run: the pictures that it held out.
+    of a training run: the pictures that it held out. Of a folder with train/ and val/ in it, val/ is taken. Classes are
+    matched by name, of DATA and of models.
     """
     console = console_for(json_target, quiet, overwrite)
     from edgevit.api.evaluate import evaluate
-    from edgevit.report.text.evaluation_table import drop_table, evaluation_notes, evaluation_table
+    from edgevit.report.text.evaluation_table import by_class_table, drop_table, evaluation_notes, evaluation_table
 
     pictures = TextColumn("{task.completed}/{task.total} pictures")
     bar = progress_bar(console, "evaluating", BarColumn(), pictures, TimeRemainingColumn())
@@ -80,6 +85,7 @@ def command(
             resolutions=resolutions,
             resize=resize,
             pixels=pixels,
+            labels=labels,
             threads=threads,
             limit=limit,
             strict=strict,
@@ -89,6 +95,8 @@ def command(
     console.print(evaluation_table(evaluation))
     if drops := drop_table(evaluation):
         console.print(drops)
+    if by_class := by_class_table(evaluation):
+        console.print(by_class)
     for line in evaluation_notes(evaluation):
         console.print(line, markup=False)
     emit_json(evaluation, json_target)

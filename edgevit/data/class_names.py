@@ -9,7 +9,6 @@ from difflib import get_close_matches
 
 from edgevit.data.picture_set import PictureSet
 from edgevit.errors import ConfigError, DataError
-from edgevit_runtime.wording import counted
 
 __all__ = ["class_indices", "class_order", "numbered_as", "shown"]
 
@@ -74,7 +73,7 @@ def numbered_as(pictures: PictureSet, model: object, classes: int, labels: Seque
             )
         elif len(names) != classes:
             raise DataError(
-                f"{model} has {counted(classes, 'class')} without names, and {pictures.root} has {len(names)} "
+                f"{model} has {classes} classes without names, and {pictures.root} has {len(names)} "
                 f"({shown(names)}): which is which is not known. Give the {classes} names in the model's order by "
                 "--labels, or a labels.csv with the columns file,class_index"
             )

@@ -55,11 +55,13 @@ def read_split(path: Path, labels: Sequence[str], keys: Sequence[str] = ()) -> P
         if not file.is_file():
             raise DataError(f"{path}: no such picture: {file}; run this where the training ran")
     files, classes = tuple(file for file, _, _ in held_out), tuple(index for _, index, _ in held_out)
-    named = [name for _, _, name in held_out]
-    if labels and all(named):
-        index = class_indices(sorted(set(named)), labels, keys, path)
-        classes = tuple(index[name] for name in named)
-    return PictureSet(path, files, classes, tuple(labels))
+    names = {int(row[1]): row[2] for row in rows}
+    if not all(names.values()):
+        return PictureSet(path, files, classes, tuple(labels))
+    if not labels:
+        return PictureSet(path, files, classes, tuple(names.get(index, "") for index in range(max(names) + 1)))
+    index = class_indices([names[each] for each in sorted(set(classes))], labels, keys, path)
+    return PictureSet(path, files, tuple(index[names[each]] for each in classes), tuple(labels))
 
 
 def read_label_table(root: Path, labels: Sequence[str], keys: Sequence[str], who: str = "the model") -> PictureSet:

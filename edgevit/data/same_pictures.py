@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["digest", "in_both", "same_of"]
+__all__ = ["count_seen", "digest", "in_both", "same_of"]
 
 _ENDS = 4096
 
@@ -15,6 +16,15 @@ _ENDS = 4096
 def digest(file: Path) -> str:
     """Of what a file holds: 16 hexadecimal digits of its SHA-256. Raises `OSError`."""
     return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+
+
+def count_seen(digests: Container[str], files: Iterable[Path]) -> int:
+    """How many of the files hold what has one of these digests; one that cannot be read does not."""
+    count = 0
+    for file in files:
+        with suppress(OSError):
+            count += digest(file) in digests
+    return count
 
 
 def same_of(files: Iterable[Path], others: Iterable[Path]) -> Mapping[Path, Path]:

@@ -89,6 +89,7 @@ class ClassJudge:
     """Top-1, top-5, and on how many pictures another model names the same class as the first."""
 
     parts: list[list[Answers]]
+    truths: list[NDArray[np.int64]] = field(default_factory=list)
     gallery: None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -96,8 +97,12 @@ class ClassJudge:
         """There is nothing to learn: the head knows the classes."""
 
     def add(self, outputs: Sequence[Outputs], classes: NDArray[np.int64]) -> None:
+        self.truths.append(classes)
         for answers, each in zip(self.parts, outputs, strict=True):
             answers.append(classes_named(each["scores"], classes))
+
+    def by_class(self) -> list[dict[str, Any]]:
+        return found_by_class(Answers.joined(self.parts[0]).votes, np.concatenate(self.truths)) if self.truths else []
 
     def results(self) -> list[dict[str, Any]]:
         answers = [Answers.joined(each) for each in self.parts]
@@ -124,6 +129,29 @@ def compared(first: Answers, this: Answers) -> dict[str, float]:
         "drop_low": low,
         "drop_high": high,
     }
+
+
+def found_by_class(votes: NDArray[np.int64], truths: NDArray[np.int64]) -> list[dict[str, Any]]:
+    """Of each class that `truths` [n] has: how many `pictures`, the share found (`recall`), the share of those named so
+    that are (`precision`; None where none is), and which class it is `taken_for` most often, and how often; the worst
+    recall first.
+    """
+    rows = []
+    for index in np.unique(truths):
+        named = votes[truths == index]
+        others, counts = np.unique(named[named != index], return_counts=True)
+        so_named = votes == index
+        rows.append(
+            {
+                "index": int(index),
+                "pictures": len(named),
+                "recall": float((named == index).mean()),
+                "precision": float((truths[so_named] == index).mean()) if so_named.any() else None,
+                "taken_for": int(others[counts.argmax()]) if len(others) else None,
+                "taken_for_pictures": int(counts.max()) if len(others) else 0,
+            }
+        )
+    return sorted(rows, key=lambda row: (row["recall"], -row["pictures"], row["index"]))
 
 
 def activate(logits: NDArray[Any], scores: str) -> NDArray[Any]:

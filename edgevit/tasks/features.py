@@ -180,6 +180,10 @@ class NeighbourJudge:
         for vectors, each in zip(self._queries, outputs, strict=True):
             vectors.append(each["class_token"])
 
+    def by_class(self) -> list[dict[str, Any]]:
+        """Neighbours are judged as a whole."""
+        return []
+
     def results(self) -> list[dict[str, Any]]:
         truths, alone = np.concatenate(self._classes), not self._gallery_classes
         known = truths if alone else np.concatenate(self._gallery_classes)

@@ -85,6 +85,9 @@ class Judge(Protocol):
     def add(self, outputs: Sequence[Outputs], classes: NDArray[np.int64]) -> None:
         """Pictures to be judged by."""
 
+    def by_class(self) -> list[dict[str, Any]]:
+        """How good the first model is at each class that was shown, the worst first; empty where it is not known."""
+
     def results(self) -> list[dict[str, Any]]:
         """For each model the fields of its result in an evaluation; of those after the first, how they compare."""
 

@@ -8,11 +8,15 @@ from pathlib import PurePath
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from edgevit.report.text import formatting
 from edgevit.report.text.column_widths import Shortened
+from edgevit.report.text.training_tables import MOST_CLASSES, on_one_line
 from edgevit.statistics import centred, interval, margin
 from edgevit.tasks import TASKS, Task
+from edgevit.tasks.task import Figure
+from edgevit_runtime.preprocess.picture_folders import left_out_line
 from edgevit_runtime.wording import counted
 
 
@@ -20,11 +24,12 @@ def evaluation_table(evaluation: Mapping[str, Any]) -> Table:
     """One row a resolution of an `edgevit.evaluation/1` document, columns for each model; last, how sure they are."""
     task, others, names = _task(evaluation), _others(evaluation), _names(evaluation)
     judged = f": {by}" if (by := task.judged_by(evaluation)) else ""
-    title = f"{counted(evaluation['images'], 'picture')} of {evaluation['data']}{judged}"
+    title = f"{counted(evaluation['images'], 'picture')} of {evaluation.get('judged_on', evaluation['data'])}{judged}"
+    figures = _figures(evaluation)
     table = Table(title=title, title_justify="left")
     table.add_column("resolution", justify="right")
     for model, name in zip((evaluation, *others), names, strict=True):
-        for number, figure in enumerate(task.figures):
+        for number, figure in enumerate(figures):
             heading = "" if number else Shortened(f"{name}\n{figure.heading}")
             table.add_column(heading or f"\n{figure.heading}", justify="right", no_wrap=bool(number))
         if model is not evaluation:
@@ -33,7 +38,7 @@ def evaluation_table(evaluation: Mapping[str, Any]) -> Table:
         row = [str(result["resolution"])]
         for model in (evaluation, *others):
             found = model["results"][index]
-            row += [f"{found[figure.key]:.2%}" for figure in task.figures]
+            row += [f"{found[figure.key]:.2%}" for figure in figures]
             if model is not evaluation:
                 row.append(f"{found['agreement']:.2%}")
         table.add_row(*row)
@@ -45,9 +50,15 @@ def evaluation_table(evaluation: Mapping[str, Any]) -> Table:
         widest = max((result[task.metric] for result in model["results"]), key=lambda share: margin(share, count))
         low, high = interval(widest, count)
         last.append(f"{margin(widest, count):.2%}" if centred(widest, count) else f"{low:.1%}–{high:.1%}")
-        last += [""] * (len(task.figures) - 1 + (model is not evaluation))
+        last += [""] * (len(figures) - 1 + (model is not evaluation))
     table.add_row(*last)
     return table
+
+
+def _figures(evaluation: Mapping[str, Any]) -> tuple[Figure, ...]:
+    """Those that say something: with five classes or fewer, one of the first five is always right."""
+    says_nothing = evaluation.get("classes", 6) <= 5
+    return tuple(each for each in _task(evaluation).figures if not (says_nothing and each.key == "top5"))
 
 
 def _task(evaluation: Mapping[str, Any]) -> type[Task]:
@@ -78,6 +89,27 @@ def drop_table(evaluation: Mapping[str, Any]) -> Table | None:
     return table
 
 
+def by_class_table(evaluation: Mapping[str, Any]) -> Table | None:
+    """How good the first model is at each class, the worst first; None for one class, or where it is not known."""
+    rows = evaluation.get("by_class", {}).get("classes", ())
+    if len(rows) < 2:
+        return None
+    where = f"{_names(evaluation)[0]} at {evaluation['by_class']['resolution']} px"
+    table = Table(title=f"by class, the worst first: {where}", title_justify="left", caption_justify="left")
+    table.add_column("class", overflow="fold")
+    for header in ("pictures", "recall", "precision"):
+        table.add_column(header, justify="right")
+    table.add_column("mostly taken for", overflow="fold")
+    for row in rows[:MOST_CLASSES]:
+        precision = "–" if row["precision"] is None else f"{row['precision']:.1%}"
+        taken = f"{row['taken_for']} ({row['taken_for_pictures']})" if row["taken_for_pictures"] else ""
+        cells = (Text(on_one_line(row["label"])), str(row["pictures"]), f"{row['recall']:.1%}", precision)
+        table.add_row(*cells, Text(on_one_line(taken)))
+    if len(rows) > MOST_CLASSES:
+        table.caption = Text(f"{len(rows) - MOST_CLASSES} more: --json FILE has them all")
+    return table
+
+
 def _others(evaluation: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """What the first model was evaluated against."""
     return [*([evaluation["against"]] if "against" in evaluation else []), *evaluation.get("also_against", [])]
@@ -91,7 +123,7 @@ def _names(evaluation: Mapping[str, Any]) -> list[str]:
 
 
 def evaluation_notes(evaluation: Mapping[str, Any]) -> Iterator[str]:
-    """What ± means, and a line when pictures were left out."""
+    """What ± means, what was assumed, and a line when pictures were left out."""
     if _counts_pictures(evaluation):
         yield (
             f"±: the 95 % interval of a {_task(evaluation).figures[0].heading} counted on "
@@ -106,3 +138,8 @@ def evaluation_notes(evaluation: Mapping[str, Any]) -> Iterator[str]:
         files = evaluation["skipped_files"]
         more = f" and {len(files) - 3} more" if len(files) > 3 else ""
         yield f"skipped {counted(evaluation['skipped'], 'picture')} that cannot be read: {', '.join(files[:3])}{more}"
+    if unread := evaluation.get("unread_classes"):
+        yield f"no picture could be read of: {', '.join(map(on_one_line, unread))}"
+    if line := left_out_line(evaluation.get("left_out", {})):
+        yield line
+    yield from map(on_one_line, evaluation.get("assumed", ()))

@@ -78,7 +78,7 @@ def class_table(document: Mapping[str, Any]) -> Table:
         table.add_column(header, justify="right")
     for row in rows[:MOST_CLASSES]:
         figures = ("–" if row[key] is None else f"{row[key]:.1%}" for key in ("precision", "recall"))
-        table.add_row(Text(_plain(row["label"])), str(row["train"]), str(row["val"]), *figures)
+        table.add_row(Text(on_one_line(row["label"])), str(row["train"]), str(row["val"]), *figures)
     if len(rows) > MOST_CLASSES:
         file = Path(document.get("run", ""), "summary.json")
         table.caption = Text(f"{len(rows) - MOST_CLASSES} more in {file}")
@@ -88,7 +88,7 @@ def class_table(document: Mapping[str, Any]) -> Table:
 def most_confused(document: Mapping[str, Any], n: int = 3) -> list[str]:
     """`roses taken for tulips: 14 of 129`, the most frequent first; fewer than `n` where fewer were confused."""
     matrix = np.array(document["confusion"]["matrix"])
-    names = [_plain(row["label"]) for row in document["classes"]]
+    names = [on_one_line(row["label"]) for row in document["classes"]]
     wrong = matrix - np.diag(np.diag(matrix))
     places = np.argsort(-wrong, axis=None, kind="stable")[:n]
     pairs = [divmod(int(place), len(names)) for place in places]
@@ -134,6 +134,6 @@ def _validation(document: Mapping[str, Any]) -> str:
     return str(val if val.is_dir() else held_out)
 
 
-def _plain(label: str) -> str:
+def on_one_line(label: str) -> str:
     """A label on one line of a terminal: what is not printable in a folder's name would break it, or colour it."""
     return "".join(each if each.isprintable() else " " for each in label)
