@@ -75,12 +75,14 @@ def run(
     )
     listener.data(counts, train_set.labels)
     config = request.config(start.config if start else None, classes, train_set.labels)
-    asked = _asked(request, spec, config, train_set)
+    asked = _asked(request, spec, config, train_set, val_set)
     if state is not None and (difference := first_difference(state.request, asked)):
         raise ConfigError(f"the unfinished run in {request.folder} is another: {difference}; --restart begins anew")
     teacher = None
     if request.teacher is not None and request.teacher.endswith(".keras"):
         teacher = open_teacher(Path(request.teacher), classes, train_set.labels)
+        if not teacher.named:
+            listener.note(f"the teacher {request.teacher} has no class names: its classes are taken in sorted order")
     try:
         request.folder.mkdir(exist_ok=True)
     except OSError as error:
@@ -144,9 +146,18 @@ def _unfinished(request: TrainingRequest) -> State | None:
     return state
 
 
-def _asked(request: TrainingRequest, spec: TrainSpec, config: ViTConfig, examples: Examples) -> dict[str, Any]:
-    """What decides a run's result, as JSON: a run is resumed only under the same."""
-    files = "\n".join(f"{file.name} {index}" for file, index in zip(examples.files, examples.classes, strict=False))
+def _asked(
+    request: TrainingRequest, spec: TrainSpec, config: ViTConfig, examples: Examples, val_set: Examples
+) -> dict[str, Any]:
+    """What decides a run's result, as JSON: a run is resumed only under the same.
+
+    The pictures may have moved since, but not become others.
+    """
+    files = "\n".join(
+        f"{file.parent.name}/{file.name} {file.stat().st_size} {index}"
+        for each in (examples, val_set)
+        for file, index in zip(each.files, each.classes, strict=False)
+    )
     start = hashlib.sha256(request.start.read_bytes()).hexdigest() if request.start else None
     return {
         **vars(spec),

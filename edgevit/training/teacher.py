@@ -7,7 +7,7 @@ head and learns the same pictures first: CNNs need fewer pictures than ViTs, whi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 from keras import ops
 
 from edgevit.accuracy import ask
+from edgevit.data.class_names import class_order
 from edgevit.errors import ConfigError, ModelError, unknown_key
 from edgevit.model import ViT
 from edgevit.training.batches import MixedBatches
@@ -51,11 +52,23 @@ CNNS: dict[str, Cnn] = {
 class Teacher:
     """[batch, H, W, 3] raw pixels -> logits [batch, classes], in inference mode; any size without a `resolution`."""
 
-    def __init__(self, model: Any, *, resolution: Resolution | None, probabilities: bool) -> None:
+    def __init__(
+        self,
+        model: Any,
+        *,
+        resolution: Resolution | None,
+        probabilities: bool,
+        order: Sequence[int] | None = None,
+        named: bool = True,
+    ) -> None:
+        """order: for each class of the student the index that it has here; None: the same. named: it has names."""
         self.model, self.resolution, self._probabilities = model, resolution, probabilities
+        self._order, self.named = order, named
 
     def logits(self, images: Any) -> Any:
         outputs = ops.cast(self.model(images, training=False), "float32")
+        if self._order is not None:
+            outputs = ops.take(outputs, self._order, axis=-1)
         return ops.log(ops.maximum(outputs, 1e-7)) if self._probabilities else outputs
 
     def top1(self, examples: Examples, resolution: Resolution, policy: str, fill: Colour = DEFAULT_FILL) -> float:
@@ -66,17 +79,20 @@ class Teacher:
 
 
 def open_teacher(path: Path, classes: int, labels: tuple[str, ...]) -> Teacher:
-    """The classifier in a `.keras` file. Raises `ModelError` for what is none, `ConfigError` for other classes."""
+    """The classifier in a `.keras` file, its classes matched to `labels` by name where it has names.
+
+    Raises `ModelError` for what is none, `ConfigError` for other classes.
+    """
     if not path.is_file():
         raise ModelError(f"no such teacher: {path}")
     try:
         model = keras.saving.load_model(path, compile=False)
     except Exception as error:  # Keras raises whatever the damage meets first
         raise ModelError(f"the teacher {path} is damaged or is not a Keras model: {error!s:.200}") from error
-    if isinstance(model, ViT):
-        known = model.config.labels
-        if known and labels and known != labels:
-            raise ConfigError(f"the teacher {path} knows other classes: {_difference(known, labels)}")
+    known: tuple[str, ...] = model.config.labels if isinstance(model, ViT) else ()
+    if known and labels and set(known) != set(labels):
+        raise ConfigError(f"the teacher {path} knows other classes: {_difference(known, labels)}")
+    order = class_order(labels, known, "the pictures", f"the teacher {path}")
     resolution = _resolution(model)
     probe = resolution or PROBE
     pixels = np.random.default_rng(0).uniform(0, 255, (4, probe.height, probe.width, 3))
@@ -89,7 +105,8 @@ def open_teacher(path: Path, classes: int, labels: tuple[str, ...]) -> Teacher:
             f"the teacher {path} gives outputs of shape {outputs.shape[1:]}, and there are {classes} classes"
         )
     probabilities = bool((outputs >= 0).all() and np.allclose(outputs.sum(-1), 1.0, atol=1e-3))
-    return Teacher(model, resolution=resolution, probabilities=probabilities)
+    named = bool(known) or not labels
+    return Teacher(model, resolution=resolution, probabilities=probabilities, order=order, named=named)
 
 
 def _resolution(model: Any) -> Resolution | None:

@@ -1,11 +1,12 @@
 """A whole run over a folder whose pictures go bad while it goes on."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edgevit.errors import PictureError
+from edgevit.errors import ConfigError, DataError, PictureError
 from edgevit.training import examples
 from edgevit.training.run import run
 from edgevit.training.state import read
@@ -82,3 +83,20 @@ def test_strict_it_stops_and_can_go_on(folder, tmp_path, monkeypatch):
         run(wanted, Vandal(wanted))
     assert not wanted.output.exists()
     assert read(wanted.folder).step == 0
+    for number, file in enumerate(sorted(folder.rglob("*.jpg"))):  # others, by the same names
+        random_picture(1000 + number, size=(64, 64)).save(file)
+    with pytest.raises(ConfigError, match="is another: the pictures are others than they were; --restart begins anew"):
+        run(replace(wanted, resume=True), Vandal(wanted))
+
+
+def test_a_class_of_which_nothing_can_be_read(folder, tmp_path):
+    """It would be trained with no picture at all. What else the folder holds is said first."""
+    for file in (folder / LABELS[1]).iterdir():
+        file.write_text(f"no picture {file.name}")
+    (folder / LABELS[0] / "a.svg").write_text("<svg/>")
+    wanted = request(folder, tmp_path / "model.keras")
+    vandal = Vandal(wanted)
+    with pytest.raises(DataError, match="none of the 9 pictures to train on of class 'birch' can be read"):
+        run(wanted, vandal)
+    assert vandal.notes[0].endswith("photos: left out: 1 SVG (save such pictures as JPEG or PNG)")
+    assert not wanted.folder.exists()

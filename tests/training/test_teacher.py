@@ -69,6 +69,17 @@ def test_other_classes_are_refused(tmp_path, tiny_config):
         open_teacher(path, 4, LABELS)
 
 
+def test_a_teacher_with_its_classes_in_another_order_is_matched_by_name(tmp_path, tiny_config):
+    names = ("elm", "ash", "cedar", "birch")
+    model = build(tiny_config.with_(labels=names), seed=0)
+    save(model, tmp_path / "vit.keras")
+    teacher = open_teacher(tmp_path / "vit.keras", 4, LABELS)
+    expected = np.asarray(model(pixels(64), training=False))[:, [names.index(name) for name in LABELS]]
+    np.testing.assert_allclose(teacher.logits(pixels(64)), expected, atol=1e-5)
+    assert teacher.named
+    assert not open_teacher(foreign(tmp_path)[1], 4, LABELS).named  # which the run says
+
+
 def test_what_is_no_teacher(tmp_path):
     with pytest.raises(ModelError, match="no such teacher: "):
         open_teacher(tmp_path / "none.keras", 4, ())

@@ -2,6 +2,7 @@
 
 import io
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from edgevit_runtime.preprocess.picture_kinds import (
     what_it_needs,
 )
 
+ROOT = Path(__file__).resolve().parents[3]
 PIXELS = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
 WRITTEN = [kind for kind in PICTURE_KINDS if kind not in ("HEIC", "Photoshop")]  # which Pillow does not write
@@ -117,6 +119,13 @@ def test_suffixes():
     assert kind_of("a.xml") is kind_of("README") is None
     every = [suffix for kinds in (PICTURE_KINDS, UNREAD_KINDS) for row in kinds.values() for suffix in row.suffixes]
     assert len(every) == len(set(every))
+
+
+def test_the_docs_name_them_all():
+    page = (ROOT / "docs" / "pictures.md").read_text(encoding="utf-8")
+    table = page.partition("## Kinds of pictures")[2].partition("##")[0]
+    assert set(re.findall(r"`(\.\w+)`", table)) == SUFFIXES
+    assert all(kind in table for kind in PICTURE_KINDS)
 
 
 def test_no_decoder_that_starts_a_program():
