@@ -142,6 +142,13 @@ def convert(
             write_recipe(chosen, kept_in)
     for line in judged.pictures.notes() if judged else ():
         on_note(line)
+    own = loaded.config.labels if isinstance(loaded, ViT) else ()
+    if names is not None and own and names != own and sorted(names) == sorted(own):
+        place = next(index for index, name in enumerate(names) if name != own[index])
+        on_note(
+            f"--labels has the model's own names in another order: its class {place}, {own[place]!r}, is now "
+            f"{names[place]!r}"
+        )
     if calibration is not None:
         from converters.quantize.calibration import calibration_notes
 

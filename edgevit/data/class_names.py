@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 
 from edgevit.data.picture_set import PictureSet
 from edgevit.errors import ConfigError, DataError
 
-__all__ = ["class_indices", "class_order", "numbered_as", "shown"]
+__all__ = ["class_indices", "class_labels", "class_order", "composed", "numbered_as", "shown"]
 
 _WNID = re.compile(r"n\d{8}")
 """What ImageNet's own folders are called: WordNet's numbers."""
+
+
+def composed(name: str) -> str:
+    """With letters and their accents as one character: macOS writes names of files as two, and nobody sees it."""
+    return unicodedata.normalize("NFC", name)
 
 
 def shown(names: Sequence[str], most: int = 10) -> str:
@@ -21,35 +27,41 @@ def shown(names: Sequence[str], most: int = 10) -> str:
     return ", ".join(names[:most]) + (f", … ({len(names) - most} more)" if len(names) > most else "")
 
 
+def class_labels(names: Iterable[str]) -> tuple[str, ...]:
+    """The classes that folders or tables of these names make, sorted."""
+    return tuple(sorted({composed(name) for name in names}))
+
+
 def class_indices(
     names: Sequence[str], labels: Sequence[str], keys: Sequence[str], where: object, who: str = "the model"
 ) -> dict[str, int]:
-    """Name -> class index: as `labels` and `keys` say where there are labels, the order of the names otherwise.
+    """Name -> class index: as `labels` and `keys` say where there are labels, the order of `class_labels` otherwise.
 
     where: the folder or table that has the names; who: what the labels belong to.
     Raises `DataError` for a name that none of the classes has, or several have.
     """
     if not labels:
-        return {name: index for index, name in enumerate(names)}
+        order = class_labels(names)
+        return {name: order.index(composed(name)) for name in names}
     known: dict[str, set[int]] = {}
     for words in (labels, keys):
         for index, word in enumerate(words):
-            known.setdefault(word, set()).add(index)
+            known.setdefault(composed(word), set()).add(index)
     for name in names:
-        if name not in known:
+        if composed(name) not in known:
             near = {word.casefold(): word for word in known}
             close = get_close_matches(name.casefold(), near, n=1, cutoff=0.8)
             hint = f"; did you mean {near[close[0]]!r}?" if close else ""
             if _WNID.fullmatch(name) and not keys:
                 hint = "; for WNIDs give `edgevit import` --labels that have them: n01440764<TAB>tench"
             raise DataError(f"{where}: {who} has no class {name!r} (it knows {shown(labels)}){hint}")
-        if len(known[name]) > 1:  # ImageNet has two cranes: a bird and a machine
-            indices = " and ".join(map(str, sorted(known[name])))
+        if len(known[composed(name)]) > 1:  # ImageNet has two cranes: a bird and a machine
+            indices = " and ".join(map(str, sorted(known[composed(name)])))
             raise DataError(
                 f"{where}: {name!r} names the classes {indices} of {who}: say which each picture is, by a "
                 "labels.csv with the columns file,class_index"
             )
-    return {name: min(known[name]) for name in names}
+    return {name: min(known[composed(name)]) for name in names}
 
 
 def numbered_as(pictures: PictureSet, model: object, classes: int, labels: Sequence[str]) -> PictureSet:
@@ -94,7 +106,8 @@ def class_order(labels: Sequence[str], others: Sequence[str], who: object, other
     Raises `ConfigError`, which names `who` and `other`, for classes that one of them lacks, or whose names say too
     little.
     """
-    if not labels or not others or tuple(labels) == tuple(others):
+    labels, others = tuple(map(composed, labels)), tuple(map(composed, others))
+    if not labels or not others or labels == others:
         return None
     lacking = [name for name in labels if name not in set(others)]
     unknown = [name for name in others if name not in set(labels)]
@@ -102,9 +115,9 @@ def class_order(labels: Sequence[str], others: Sequence[str], who: object, other
         parts = [f"{who} alone has {shown(lacking, 5)}"] if lacking else []
         parts += [f"{other} alone has {shown(unknown, 5)}"] if unknown else []
         raise ConfigError(f"{who} and {other} know different classes: {'; '.join(parts)}")
-    twice = next((name for name in labels if list(labels).count(name) > 1), None)
+    twice = next((name for name in labels if labels.count(name) > 1), None)
     if twice is not None or len(labels) != len(others):
-        name = twice or next(name for name in others if list(others).count(name) > 1)
+        name = twice or next(name for name in others if others.count(name) > 1)
         raise ConfigError(f"{who} and {other} have their classes in another order, and {name!r} names two of them")
     place = {name: index for index, name in enumerate(others)}
     return [place[name] for name in labels]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgevit.data.class_names import class_indices
+from edgevit.data.class_names import class_indices, class_labels
 from edgevit.data.folder_shapes import (
     check_utf8,
     find_split,
@@ -60,7 +60,7 @@ def read_folder(
 ) -> PictureSet:
     """The pictures of a folder with `labels.csv` (`file,class_index` or `file,label`), or else of its class folders.
 
-    path may also be the `split.csv` of a training run: the pictures that it validated on.
+    path may also be the `split.csv` of a training run, or its folder: the pictures that it validated on.
 
     labels: the class names that a model knows; names found on disk are then mapped to their indices, and one that the
         model does not know is an error. Without them, class folders count in sorted order.
@@ -78,6 +78,8 @@ def read_folder(
         raise DataError(f"{root} is a file, and a folder of pictures is needed: {folder}")
     elif not root.is_dir():
         raise DataError(f"no such picture folder: {root}")
+    elif (root / SPLIT_FILE).is_file():  # a run's folder
+        found = read_split(root / SPLIT_FILE, labels, keys)
     elif (root / LABELS_FILE).is_file():
         found = read_label_table(root, labels, keys, who)
     elif split := find_split(root, labels):
@@ -129,7 +131,7 @@ def _from_folders(root: Path, labels: Sequence[str], keys: Sequence[str], min_cl
         root,
         tuple(file for file, _ in files),
         tuple(each for _, each in files),
-        tuple(labels) or names,
+        tuple(labels) or class_labels(names),
         tuple(left_out.items()),
         tuple(assumed),
     )

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from edgevit.data.class_names import class_indices
+from edgevit.data.class_names import class_indices, class_labels
 from edgevit.data.picture_set import PictureSet
 from edgevit.errors import DataError
 from edgevit.text_files import NotTextError, read_text
+from edgevit_runtime.preprocess.picture_folders import left_out_line
+from edgevit_runtime.preprocess.picture_kinds import can_read, kind_of
 from edgevit_runtime.wording import counted
 
 __all__ = ["LABELS_FILE", "SPLIT_FILE", "SPLIT_HEADER", "read_label_table", "read_split"]
@@ -82,7 +86,7 @@ def read_label_table(root: Path, labels: Sequence[str], keys: Sequence[str], who
     values = [row[1] for _, row in entries]
     names = tuple(labels)
     if header[1] == "label":
-        names = names or tuple(sorted(set(values)))
+        names = names or class_labels(values)
         index = class_indices(sorted(set(values)), labels, keys, path, who)
         classes = tuple(index[value] for value in values)
     else:
@@ -94,7 +98,20 @@ def read_label_table(root: Path, labels: Sequence[str], keys: Sequence[str], who
     for (number, _), file in zip(entries, files, strict=True):
         if not file.is_file():
             raise DataError(f"{path}, line {number}: no such picture: {file}")
-    return PictureSet(root, files, classes, names, assumed=assumed)
+    return _without_unread(PictureSet(root, files, classes, names, assumed=assumed), path)
+
+
+def _without_unread(pictures: PictureSet, path: Path) -> PictureSet:
+    """Without those whose names say that they are of a kind that cannot be read here, which are counted."""
+    kinds = [kind_of(file) for file in pictures.files]
+    left_out = Counter(kind for kind in kinds if kind is not None and not can_read(kind))
+    if not left_out:
+        return pictures
+    found = pictures.pick([index for index, kind in enumerate(kinds) if kind is None or can_read(kind)])
+    found = replace(found, left_out=tuple(sorted(left_out.items())))
+    if not found.files:
+        raise DataError(f"{path} lists no pictures that can be read: {left_out_line(left_out)}")
+    return found
 
 
 def _file(root: Path, name: str) -> Path:

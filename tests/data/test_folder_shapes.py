@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from edgevit.data import label_tables
 from edgevit.data.folders import read_folder, training_sets
 from edgevit.errors import DataError
 from edgevit_runtime.preprocess import picture_folders
@@ -166,6 +167,35 @@ def test_leftovers_are_no_classes_and_no_pictures(tmp_path, monkeypatch):
     (tmp_path / "yew" / "IMG_2.heic").write_bytes(b"heic")
     with pytest.raises(DataError, match=r"without a picture: yew \(left out: 1 HEIC \(`pip install pillow-heif`\)\)"):
         training_sets(tmp_path)
+
+
+def test_letters_with_accents_are_one_name_however_macos_writes_them(tmp_path):
+    apart, together = "cha\u0302taigne", "ch\u00e2taigne"
+    class_folders(tmp_path, names=(apart, "oak"))
+    assert read_folder(tmp_path).labels == (together, "oak")
+    assert read_folder(tmp_path, ("oak", together)).counts() == {0: 2, 1: 2}
+    fill(tmp_path / together, 3, seed=50)
+    assert read_folder(tmp_path).counts() == {0: 5, 1: 2}
+
+
+def test_a_run_s_folder_is_its_split(tmp_path):
+    class_folders(tmp_path / "photos")
+    (tmp_path / "m.run").mkdir()
+    (tmp_path / "m.run" / "split.csv").write_text(f"file,class_index,part\n{tmp_path}/photos/oak/0.png,1,val\n")
+    assert read_folder(tmp_path / "m.run", CLASSES).classes == (1,)
+
+
+def test_pictures_of_a_table_that_cannot_be_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(label_tables, "can_read", lambda kind: kind == "PNG")
+    fill(tmp_path, 2)
+    (tmp_path / "2.heic").write_bytes(b"heic")
+    table = tmp_path / "labels.csv"
+    table.write_text("file,label\n0.png,ash\n1.png,oak\n2.heic,oak\n")
+    found = read_folder(tmp_path)
+    assert (found.counts(), found.left_out) == ({0: 1, 1: 1}, (("HEIC", 1),))
+    table.write_text("file,label\n2.heic,oak\n")
+    with pytest.raises(DataError, match=r"no pictures that can be read: left out: 1 HEIC \(`pip install"):
+        read_folder(tmp_path)
 
 
 def test_pictures_beside_the_class_folders_are_said(tmp_path):

@@ -154,7 +154,9 @@ def test_labels_of_another_model(tiny_model, tmp_path):
     with pytest.raises(DataError, match=r"the float model at 64 px is right on none of the 1 pictures .* this model's"):
         Validation(tiny_model, tmp_path).exact(64)
     (tmp_path / "labels.csv").write_text("file,class_index\n0.png,4\n")
-    with pytest.raises(DataError, match="has a class 4, and the model knows 4"):
+    with pytest.raises(
+        DataError, match="has a picture of class 4, and the classes of the model are numbered from 0 to 3"
+    ):
         Validation(tiny_model, tmp_path)
 
 
