@@ -2,6 +2,7 @@
 
 import json
 import random
+import threading
 from functools import partial
 
 import numpy as np
@@ -151,3 +152,57 @@ def test_what_is_kept_of_a_measurement():
     for damaged in ("", "[]", '{"32": null}', '{"32": 0}', '{"32x": 1.0}', '{"32": 1e999}', '{"0": 1.0}'):
         with pytest.raises(ValueError, match=r"latencies|Expecting"):
             latencies_from_json(damaged)
+
+
+class Slow:
+    """An interpreter whose every run takes 10 ms, on a clock that nothing else moves."""
+
+    def __init__(self, backend):
+        self.backend, self.now = backend, 0.0
+
+    def __getattr__(self, name):
+        return getattr(self.backend, name)
+
+    def clock(self):
+        return self.now
+
+    def run(self, signature, image):
+        self.now += 0.010
+        return self.backend.run(signature, image)
+
+
+def test_waiting_for_others_is_no_latency(tiny_tflite, monkeypatch):
+    """Twelve callers at once: each inference takes its 10 ms, and the budget keeps the resolution that fits one."""
+    with Model(tiny_tflite, budget_ms=12.0, weight_cache=False) as model:
+        slow = model._backend = Slow(model._backend)
+        monkeypatch.setattr("time.perf_counter", slow.clock)
+        monkeypatch.setattr(timing, "medians_ms", lambda calls, seconds: dict.fromkeys(calls, 10.0))
+        model.classify(random_picture(1))
+        together, found = threading.Barrier(12), []
+
+        def ask():
+            together.wait()
+            found.extend(model.classify(random_picture(1)) for _ in range(5))
+
+        callers = [threading.Thread(target=ask) for _ in range(12)]
+        for each in callers:
+            each.start()
+        for each in callers:
+            each.join()
+        monkeypatch.undo()
+    assert {round(each.latency_ms, 6) for each in found} == {10.0}
+    assert {(each.resolution, each.budget_met) for each in found} == {(96, True)}
+
+
+def test_the_ladder_is_measured_alone(tiny_tflite, monkeypatch):
+    """What is remembered for the device must not hold the turns of those who name a resolution meanwhile."""
+    with Model(tiny_tflite, budget_ms=12.0, weight_cache=False) as model:
+
+        def measured(calls, seconds):
+            assert model._lock.locked()
+            for call in calls.values():
+                call()  # and needs no lock of its own
+            return dict.fromkeys(calls, 10.0)
+
+        monkeypatch.setattr(timing, "medians_ms", measured)
+        assert model.classify(random_picture(1)).resolution == 96
