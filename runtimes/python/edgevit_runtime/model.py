@@ -227,7 +227,9 @@ class Model(Classifies, GivesFeatures):
         except (RuntimeError, ValueError) as error:
             name, version = self.backend
             reason = str(error).partition("Node number")[0].strip()
-            hint = "" if name == "native" else "; a newer one may: `pip install -U ai-edge-litert`, Python 3.10 or later"
+            hint = (
+                "" if name == "native" else "; a newer one may: `pip install -U ai-edge-litert`, Python 3.10 or later"
+            )
             raise ArtefactError(
                 f"{name} {version} cannot run {self.path} at {signature.resolution} px: {reason}{hint}"
             ) from error

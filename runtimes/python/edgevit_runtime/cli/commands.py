@@ -110,7 +110,8 @@ def _ahead(model: Model, pictures: Iterable[Named], options: argparse.Namespace)
 
 
 def serve(options: argparse.Namespace) -> int:
-    from edgevit_runtime.serve.server import Limits, PictureServer
+    from edgevit_runtime.serve.limits import Limits
+    from edgevit_runtime.serve.server import PictureServer
 
     for name in ("queue", "max_mb", "max_megapixels"):
         _check_positive(f"--{name.replace('_', '-')}", getattr(options, name))
@@ -119,19 +120,16 @@ def serve(options: argparse.Namespace) -> int:
     with open_model(options, max_pixels=int(options.max_megapixels * 1e6)) as model:
         limits = Limits(body_bytes=int(options.max_mb * 1e6), queue=options.queue)
         try:
-            server = PictureServer((options.host, options.port), model, limits)
+            server = PictureServer((options.host, options.port), model, limits, options.allow_host)
         except OSError as error:
             raise EdgeViTError(f"cannot listen on {options.host} port {options.port}: {error.strerror}") from error
-        asked = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: asked.set())
-        running = threading.Thread(target=server.serve_forever)
-        running.start()
-        host, port = options.host, server.server_address[1]
+            signal.signal(number, lambda *_: server.stop())
+        host = f"[{options.host}]" if ":" in options.host else options.host
+        port = server.server_address[1]
         print(f"edgevit-run: {options.model} on http://{host}:{port}/classify", file=sys.stderr, flush=True)
-        asked.wait()
-        server.stop()
-        running.join()
+        print(f"edgevit-run: try a picture in a browser: http://{host}:{port}/", file=sys.stderr, flush=True)
+        server.serve_forever()
     return 0
 
 

@@ -100,6 +100,9 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     serve.add_argument("--queue", type=int, default=16, help="requests that may wait; more get 503 (default 16)")
     serve.add_argument("--max-mb", type=float, default=20.0, help="largest picture file in MB (default 20)")
     serve.add_argument("--max-megapixels", type=float, default=25.0, help="largest picture (default 25)")
+    serve.add_argument(
+        "--allow-host", action="append", default=[], metavar="NAME", help="a name that leads here, such as a proxy's"
+    )
     info = command("info", commands.info, "Show what an artefact holds.", engine=False)
     test = command("self-test", commands.self_test, "Check that this machine computes what the artefact's author saw.")
     profile = command(

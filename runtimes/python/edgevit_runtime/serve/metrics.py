@@ -20,7 +20,8 @@ class Metrics:
         self._resolutions: Counter[Resolution] = Counter()
         self._buckets: Counter[float] = Counter()
         self._seconds = 0.0
-        self._waiting = 0
+        self._waited = 0.0
+        self._waiting = self._open = self._dropped = 0
 
     def count(self, code: int) -> None:
         """A request was answered; 0 where the connection broke."""
@@ -31,9 +32,20 @@ class Metrics:
         with self._lock:
             self._waiting += change
 
-    def inference(self, resolution: Resolution, latency_ms: float) -> None:
+    def connections(self, change: int) -> None:
+        with self._lock:
+            self._open += change
+
+    def dropped(self) -> None:
+        """A connection gave way to others."""
+        with self._lock:
+            self._dropped += 1
+
+    def inference(self, resolution: Resolution, latency_ms: float, waited_s: float) -> None:
+        """A picture was classified; before that, it waited for its turn."""
         seconds = latency_ms / 1e3
         with self._lock:
+            self._waited += waited_s
             self._resolutions[resolution] += 1
             self._seconds += seconds
             for bound in BUCKETS_SECONDS:
@@ -61,9 +73,19 @@ class Metrics:
                 f'edgevit_inference_seconds_bucket{{le="+Inf"}} {sum(self._resolutions.values())}',
                 f"edgevit_inference_seconds_sum {self._seconds:.6f}",
                 f"edgevit_inference_seconds_count {sum(self._resolutions.values())}",
+                "# HELP edgevit_waited_seconds Time that pictures waited for their turn.",
+                "# TYPE edgevit_waited_seconds summary",
+                f"edgevit_waited_seconds_sum {self._waited:.6f}",
+                f"edgevit_waited_seconds_count {sum(self._resolutions.values())}",
                 "# HELP edgevit_waiting Requests that hold a place now.",
                 "# TYPE edgevit_waiting gauge",
                 f"edgevit_waiting {self._waiting}",
+                "# HELP edgevit_connections Open connections.",
+                "# TYPE edgevit_connections gauge",
+                f"edgevit_connections {self._open}",
+                "# HELP edgevit_connections_dropped_total Connections that gave way to others.",
+                "# TYPE edgevit_connections_dropped_total counter",
+                f"edgevit_connections_dropped_total {self._dropped}",
                 "# HELP process_resident_memory_bytes Resident memory.",
                 "# TYPE process_resident_memory_bytes gauge",
                 f"process_resident_memory_bytes {rss_bytes()}",

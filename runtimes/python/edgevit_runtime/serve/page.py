@@ -1,0 +1,173 @@
+"""The page at `/`: try a picture, in any browser, with nothing from elsewhere.
+
+Its one style and one script are named by their digests in its Content-Security-Policy, so that nothing else runs there,
+whatever an artefact's labels say; they are shown as text.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from html import escape
+from string import Template
+
+from edgevit_runtime.model import Model
+from edgevit_runtime.serve.response import Response
+
+STYLE = """
+:root { color-scheme: light dark; --paper: #fff; --ink: #1b2027; --muted: #5a6572; --card: #f3f5f8; --rule: #d4dae1;
+  --mark: #0b6bcb; --bad: #b3261e; }
+@media (prefers-color-scheme: dark) { :root { --paper: #14181d; --ink: #e7ebf0; --muted: #9aa6b2; --card: #1d232a;
+  --rule: #39424d; --mark: #6cb2ff; --bad: #ff8a80; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 2rem 1.25rem 3rem; max-width: 60rem; background: var(--paper); color: var(--ink);
+  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
+h1 { font-size: 1.5rem; line-height: 1.25; margin: 0; overflow-wrap: anywhere; }
+h2 { font-size: 1.05rem; margin: 2rem 0 .4rem; }
+p { margin: .3rem 0 1.2rem; }
+.muted { color: var(--muted); }
+form { display: grid; gap: 1rem; grid-template-columns: minmax(0, 1fr); }
+.drop { display: grid; place-content: center; gap: .6rem; min-height: 8rem; padding: 1.25rem;
+  position: relative; text-align: center; cursor: pointer;
+  border: 2px dashed var(--rule); border-radius: 12px; background: var(--card); }
+.drop:hover, .drop:focus-within, .drop.over { border-color: var(--mark); }
+.drop strong { color: var(--mark); }
+input[type=file] { max-width: 100%; font: inherit; }
+.ready input[type=file] { position: absolute; inset: 0; width: 100%; height: 100%; opacity: 0; cursor: pointer; }
+.ready button { display: none; }
+.choices { display: flex; flex-wrap: wrap; gap: .8rem 1.5rem; align-items: center; }
+select, button { font: inherit; color: inherit; padding: .45rem .8rem; border-radius: 8px;
+  border: 1px solid var(--rule); background: var(--paper); }
+button { border-color: var(--mark); background: var(--mark); color: var(--paper); font-weight: 600; cursor: pointer; }
+.answer { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 1.5rem; margin-top: 1.5rem; }
+.answer[hidden] { display: none; }
+.answer img { width: 100%; max-height: 24rem; object-fit: contain; border-radius: 8px; background: var(--card); }
+ol { list-style: none; margin: 0; padding: 0; }
+li { margin: 0 0 .7rem; }
+.answer p { margin-top: 0; }
+.name { display: flex; justify-content: space-between; gap: 1rem; font-variant-numeric: tabular-nums; }
+.name span:first-child { overflow-wrap: anywhere; }
+li:first-child .name { font-weight: 700; font-size: 1.1rem; }
+meter { display: block; width: 100%; height: .8rem; }
+.bad { color: var(--bad); font-weight: 600; overflow-wrap: anywhere; }
+pre { overflow-x: auto; padding: .8rem 1rem; border-radius: 8px; background: var(--card); font-size: .9rem; }
+@media (max-width: 40rem) { .answer { grid-template-columns: 1fr; } }
+"""
+
+SCRIPT = """
+"use strict";
+const form = document.querySelector("form"), file = form.elements.file, resolution = form.elements.resolution;
+const drop = document.querySelector(".drop"), answer = document.querySelector(".answer");
+const image = answer.querySelector("img"), list = answer.querySelector("ol"), says = answer.querySelector("p");
+let turn = 0;
+
+function line(each, probabilities) {
+  const item = document.createElement("li"), name = document.createElement("div");
+  name.className = "name";
+  for (const text of [each.label, probabilities ? (100 * each.score).toFixed(1) + " %" : each.score.toPrecision(4)]) {
+    const span = document.createElement("span");
+    span.textContent = text;
+    name.append(span);
+  }
+  item.append(name);
+  if (probabilities) {
+    const meter = document.createElement("meter");
+    meter.value = each.score;
+    item.append(meter);
+  }
+  return item;
+}
+
+async function ask() {
+  const picture = file.files[0], mine = ++turn;
+  if (!picture) return;
+  URL.revokeObjectURL(image.src);
+  image.src = URL.createObjectURL(picture);
+  image.alt = picture.name;
+  answer.hidden = false;
+  list.replaceChildren();
+  says.className = "muted";
+  says.textContent = "…";
+  const query = resolution.value ? "?resolution=" + encodeURIComponent(resolution.value) : "";
+  let text, bad = true;
+  try {
+    const response = await fetch("/classify" + query, { method: "POST", body: picture,
+      headers: { "Content-Type": "application/octet-stream" } });
+    const found = await response.json();
+    if (mine !== turn) return;
+    if (response.ok) {
+      list.replaceChildren(...found.top.map((each) => line(each, form.dataset.scores !== "regression")));
+      text = found.resolution + " px, " + found.latency_ms.toFixed(1) + " ms";
+      if (found.budget_met === false) text += ", over the budget";
+      bad = false;
+    } else text = found.error;
+  } catch (problem) { text = "No answer: does the server still run?"; }
+  if (mine !== turn) return;
+  says.textContent = text;
+  says.className = bad ? "bad" : "muted";
+}
+
+document.querySelector("pre span").textContent = location.origin;
+form.className = "ready";
+form.addEventListener("submit", (event) => { event.preventDefault(); ask(); });
+form.addEventListener("change", ask);
+for (const kind of ["dragover", "dragleave", "drop"])
+  drop.addEventListener(kind, (event) => {
+    event.preventDefault();
+    drop.classList.toggle("over", kind === "dragover");
+    if (kind === "drop" && event.dataTransfer.files.length) { file.files = event.dataTransfer.files; ask(); }
+  });
+"""
+
+PAGE = Template(
+    """<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
+<title>$name: try a picture</title>
+<style>$style</style>
+<h1>$name</h1>
+<p class="muted">$summary</p>
+<form method="post" action="/classify" enctype="multipart/form-data" data-scores="$scores">
+  <label class="drop"><span><strong>Choose a picture</strong>, take one, or drop one here</span>
+    <input type="file" name="file" accept="image/*" required></label>
+  <div class="choices"><label>Resolution <select name="resolution">$options</select></label>
+    <button>Classify</button></div>
+</form>
+<section class="answer" aria-live="polite" hidden><img alt=""><div><p class="muted"></p><ol></ol></div></section>
+<h2>From the command line</h2>
+<pre>curl --data-binary @picture.jpg '<span>http://127.0.0.1:8400</span>/classify?top=3'</pre>
+<p class="muted">The picture goes to this server and nowhere else, and is not kept.</p>
+<script>$script</script>
+</html>
+"""
+)
+
+
+def page_of(model: Model) -> Response:
+    """The page for a model that classifies, made once."""
+    task, default = model.manifest.tasks["classify"], model.manifest.default_resolution
+    options = [] if model.budget_ms is None else ['<option value="">as fine as the budget allows</option>']
+    for each in model.manifest.ladder("classify"):
+        chosen = " selected" if model.budget_ms is None and each == default else ""
+        options.append(f'<option value="{each}"{chosen}>{each} px</option>')
+    content = PAGE.substitute(
+        name=escape(os.path.basename(model.path)),
+        summary=escape(task.summary.replace("  ", ": ")),
+        scores=escape(getattr(task, "scores", "softmax")),
+        options="".join(options),
+        style=STYLE,
+        script=SCRIPT,
+    )
+    policy = (
+        f"default-src 'none'; style-src '{_digest(STYLE)}'; script-src '{_digest(SCRIPT)}'; img-src blob: data:; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    headers = {"Content-Security-Policy": policy, "Referrer-Policy": "same-origin"}
+    return Response(200, content.encode(), "text/html; charset=utf-8", headers)
+
+
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
