@@ -2,7 +2,6 @@
 
 import http.client
 import io
-import json
 import os
 import shutil
 import signal
@@ -10,55 +9,15 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from edgevit_runtime import Model
-from edgevit_runtime.serve.server import Limits, PictureServer
-from support.sample_pictures import random_picture
+from support.serving import exchange, file_of, post, read_all, replies
 from support.waiting import LIMIT_S, free_port, until
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-def file_of(seed, form="PNG", size=None, **options):
-    file = io.BytesIO()
-    (random_picture(seed) if size is None else random_picture(seed, size)).save(file, form, **options)
-    return file.getvalue()
-
-
-@pytest.fixture
-def serving(tiny_tflite):
-    """Starts a server with limits; gives a function that asks it: (code, JSON or text)."""
-    started = []
-
-    def start(**limits):
-        model = Model(tiny_tflite, weight_cache=False, max_pixels=1_000_000)
-        server = PictureServer(("127.0.0.1", 0), model, Limits(**limits))
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        started.append((server, thread, model))
-
-        def ask(method, path, body=None, headers=None):
-            connection = http.client.HTTPConnection(*server.server_address[:2], timeout=LIMIT_S)
-            connection.request(method, path, body, headers or {})
-            response = connection.getresponse()
-            text = response.read().decode()
-            connection.close()
-            return response.status, json.loads(text) if text.startswith("{") else text
-
-        ask.server, ask.model = server, model
-        return ask
-
-    yield start
-    for server, thread, model in started:
-        server.stop()
-        thread.join(LIMIT_S)
-        assert not thread.is_alive()
-        model.close()
 
 
 def test_answers_as_the_model_does(serving):
@@ -84,6 +43,8 @@ def test_metrics(serving):
     assert values['edgevit_pictures_total{resolution="64"}'] == "1"
     assert values["edgevit_inference_seconds_count"] == values['edgevit_inference_seconds_bucket{le="+Inf"}'] == "1"
     assert values["edgevit_waiting"] == "0"
+    assert values["edgevit_waited_seconds_count"] == "1"
+    assert values["edgevit_connections"] == "1"
     assert int(values["process_resident_memory_bytes"]) > 10_000_000
 
 
@@ -99,11 +60,20 @@ def test_metrics(serving):
             400,
             "a resolution is a whole number of pixels or WIDTHxHEIGHT",
         ),
-        ("POST", "/classify?what=1", file_of(1), 400, "the query takes"),
+        ("POST", "/classify?what=1", file_of(1), 400, "'what' is not known: the query takes resolution=PIXELS"),
         ("POST", "/classify?top=0", file_of(1), 400, "top must be 1 or more, not 0"),
+        ("POST", "/classify?top=", file_of(1), 400, "top is how many classes to show, a whole number, not ''"),
+        ("POST", "/classify?top=1&top=2", file_of(1), 400, "top is given twice"),
+        ("POST", "/classify?" + "&".join(30 * ["a=1"]), file_of(1), 400, "the query has too many fields"),
         ("POST", "/classify", b"x" * 200_000, 413, "200000 bytes, more than 100000"),
         ("POST", "/elsewhere", file_of(1), 404, "no /elsewhere: POST a picture to /classify"),
-        ("GET", "/", None, 404, "no /: POST a picture to /classify, GET /healthz or /metrics"),
+        ("GET", "/elsewhere", None, 404, "no /elsewhere: POST a picture to /classify, GET /, /healthz or /metrics"),
+        ("GET", "//healthz", None, 404, "no //healthz"),
+        ("GET", "/classify", None, 405, "/classify takes POST, not GET"),
+        ("PUT", "/classify", file_of(1), 405, "/classify takes POST, not PUT"),
+        ("BREW", "/classify", None, 501, "BREW is no method that is known here"),
+        ("GET", "/healthz", b"body", 400, "GET has no body here"),
+        ("POST", "/classify", b"", 400, "the body is empty: send the picture file itself"),
     ],
 )
 def test_wrong_requests(serving, method, path, body, code, error):
@@ -120,9 +90,123 @@ def test_bombs_and_bodies_without_a_length(serving):
     assert ask("POST", "/", iter([b"chunk"]), {"Transfer-Encoding": "chunked"})[0] == 411
 
 
+@pytest.mark.parametrize(
+    ("field", "code", "error"),
+    [
+        ("Content-Type: application/json", 415, "application/json is no picture: send the picture file itself"),
+        ("Content-Type: text/plain; charset=utf-8", 415, "text/plain is no picture"),
+        ("Content-Type: multipart/mixed; boundary=a", 415, "of multipart bodies, form-data alone is read"),
+        ("Content-Type: multipart/form-data; boundary=a", 400, "the form is damaged"),
+        ("Content-Encoding: gzip", 415, "bodies are not unpacked (Content-Encoding: gzip)"),
+        ("Content-Type: application/x-www-form-urlencoded", 400, "(curl -d leaves bytes out: use --data-binary @FILE)"),
+    ],
+)
+def test_bodies_that_are_no_picture_files(serving, field, code, error):
+    ask = serving()
+    (reply,) = exchange(ask.address, post(b"{}", field))
+    assert reply.code == code
+    assert error in reply.json["error"]
+
+
+def test_forms(serving):
+    """As `curl -F file=@... -F top=2`, and as the page sends it where no script runs."""
+    ask = serving()
+    field = '--x\r\nContent-Disposition: form-data; name="{}"\r\n\r\n{}\r\n'
+    body = field.format("top", 2).encode() + field.format("resolution", "").encode()
+    body += (
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + file_of(1) + b"\r\n--x--\r\n"
+    )
+    code, answer = ask("POST", "/classify", body, {"Content-Type": "multipart/form-data; boundary=x"})
+    assert (code, answer["top"]) == (200, ask.model.classify(file_of(1), None, 2).to_dict()["top"])
+    code, answer = ask("POST", "/classify?top=3", body, {"Content-Type": "multipart/form-data; boundary=x"})
+    assert (code, answer["error"]) == (400, "top is given twice")
+
+
+def test_one_answer_for_each_request(serving):
+    """What follows a request is the next request, and never a part of the one before."""
+    ask = serving()
+    health = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    one, two = (ask.model.classify(file_of(seed)).to_dict()["top"] for seed in (1, 2))
+    found = exchange(ask.address, post(file_of(1)) + health + post(file_of(2)) + 3 * health)
+    assert [each.code for each in found] == 6 * [200]
+    assert [found[0].json["top"], found[2].json["top"]] == [one, two]
+    hidden = health.replace(b"\r\n\r\n", b"\r\nContent-Length: %d\r\n\r\n" % len(health)) + health
+    assert [each.code for each in exchange(ask.address, hidden + health)] == [400]
+
+
+def test_head_options_and_a_word_before_the_body(serving):
+    ask = serving()
+    (got,) = exchange(ask.address, b"GET / HTTP/1.0\r\n\r\n")
+    with socket.create_connection(ask.address, timeout=LIMIT_S) as client:
+        client.sendall(b"HEAD / HTTP/1.0\r\n\r\n")
+        head = read_all(client)
+    assert head.endswith(b"\r\n\r\n")
+    assert b"Content-Length: %d\r\n" % len(got.body) in head
+    for path, allowed in (
+        ("/", "GET, HEAD, POST, OPTIONS"),
+        ("/classify", "POST, OPTIONS"),
+        ("*", "GET, HEAD, POST, OPTIONS"),
+    ):
+        (options,) = exchange(ask.address, f"OPTIONS {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        assert (options.code, options.headers["Allow"], options.body) == (204, allowed, b"")
+        assert not [each for each in options.headers if each.startswith("Access-Control")]
+    with socket.create_connection(ask.address, timeout=LIMIT_S) as client:
+        whole = post(file_of(1), "Expect: 100-continue", "Connection: close")
+        before = whole.index(b"\r\n\r\n") + 4
+        client.sendall(whole[:before])
+        assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(whole[before:])
+        assert replies(read_all(client))[0].code == 200
+    late = post(b"", "Expect: 100-continue").replace(b"Content-Length: 0", b"Content-Length: 99999999")
+    assert [each.code for each in exchange(ask.address, late)] == [413]  # and no word before
+
+
+def test_every_answer_is_counted_and_every_error_is_json(serving):
+    ask = serving()
+    sent = [
+        b"nonsense\r\n\r\n",
+        b"\x16\x03\x01",
+        b"GET / HTTP/9.0\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET /x HTTP/1.0\r\n\r\n",
+    ]
+    sent += [b"GET /" + 9000 * b"a", post(b"x" * 200), b"POST / HTTP/1.1\r\nHost: evil\r\n\r\n", b"GET / HT"]
+    codes = []
+    for each in sent:
+        (reply,) = exchange(ask.address, each)
+        assert reply.headers["Content-Type"] == "application/json"
+        assert set(reply.json) == {"error"}
+        assert reply.headers["X-Content-Type-Options"] == "nosniff"
+        codes.append(reply.code)
+    assert codes == [400, 400, 505, 400, 404, 414, 400, 403, 400]
+    assert ask.metric('edgevit_requests_total{code="400"}') == codes.count(400)
+    assert ask.metric("edgevit_requests_total") == len(sent) + 1  # the question before this one
+
+
+def test_other_sites_and_other_names(serving):
+    ask = serving(allowed_hosts=["pictures.example"])
+    for fields in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        code, answer = ask("POST", "/classify", file_of(1), fields)
+        assert (code, set(answer)) == (403, {"error"})
+    assert ask("POST", "/classify", file_of(1), {"Host": "pictures.example"})[0] == 200
+
+
+def test_an_error_of_ours_is_one_answer(serving, capsys):
+    ask = serving()
+
+    def broken(*_):
+        raise KeyError("secret")
+
+    ask.model.classify = broken
+    code, answer = ask("POST", "/", file_of(1))
+    assert (code, answer["error"]) == (500, "an error of the server: KeyError")
+    assert ask("GET", "/healthz")[0] == 200
+    assert "KeyError in broken, line" in capsys.readouterr().err
+
+
 def test_a_full_queue_says_so_and_the_others_are_right(serving):
     """Sixteen at once on a server where one may wait: two are answered, rightly, the others sent away; it recovers."""
-    ask = serving(queue=1)
+    ask = serving(queue=1, workers=1)
     classify, gate = ask.model.classify, threading.Event()
     ask.model.classify = lambda *args: (gate.wait(LIMIT_S), classify(*args))[1]
     expected = classify(file_of(3)).to_dict()["top"]
@@ -142,34 +226,6 @@ def test_a_full_queue_says_so_and_the_others_are_right(serving):
     assert ask("POST", "/", file_of(3))[0] == 200
 
 
-def test_clients_that_dawdle_or_leave(serving):
-    ask = serving(idle_seconds=0.5, body_seconds=1.0, connections=4)
-    address = ask.server.server_address[:2]
-    for sent in (b"", b"POST / HTTP/1.1\r\n", b"POST / HTTP/1.1\r\nContent-Length: 1000\r\n\r\nabc"):
-        with socket.create_connection(address, timeout=LIMIT_S) as client:
-            client.sendall(sent)
-            received = client.recv(100)  # the server ends it: empty, or 408
-        assert received in (b"",) or b" 408 " in received
-    for _ in range(10):  # gone in the middle of a body
-        with socket.create_connection(address, timeout=LIMIT_S) as client:
-            client.sendall(b"POST / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\nabc")
-
-    def answers():
-        with suppress(ConnectionError):  # where the server says 503 and hangs up before it reads
-            return ask("GET", "/healthz")[0] == 200
-
-    until(answers)
-    assert ask("POST", "/", file_of(1))[0] == 200
-
-
-def test_more_connections_than_allowed(serving):
-    ask = serving(idle_seconds=LIMIT_S, connections=4)
-    with ExitStack() as stack:
-        address = ask.server.server_address[:2]
-        idle = [stack.enter_context(socket.create_connection(address, timeout=LIMIT_S)) for _ in range(6)]
-        assert all(b"503" in each.recv(100) for each in idle[4:])
-
-
 @pytest.mark.slow
 def test_a_process_that_is_told_to_stop(tiny_tflite, tmp_path):
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
@@ -180,6 +236,7 @@ def test_a_process_that_is_told_to_stop(tiny_tflite, tmp_path):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)
         connection.request("POST", "/", file_of(1))
         assert connection.getresponse().status == 200
+        assert process.stderr.readline() == f"edgevit-run: try a picture in a browser: http://127.0.0.1:{port}/\n"
         process.send_signal(signal.SIGTERM)  # with that connection still open
         assert process.wait(LIMIT_S) == 0
     kept = sorted(path.suffix for path in (tmp_path / "cache" / "edgevit").iterdir())

@@ -1,4 +1,4 @@
-"""One client's connection: what it waits for, since when, and until when."""
+"""One client's connection: what it waits for, and until when."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class State(Enum):
 class Connection:
     """Moved on by `Loop` alone. Times are of its clock, in seconds."""
 
-    def __init__(self, sock: socket.socket, client: str, admit: Callable[[Request], None], now: float) -> None:
+    def __init__(self, sock: socket.socket, client: str, admit: Callable[[Request], None], turn: int) -> None:
         self.sock = sock
         self.client = client
         self.reader = Reader(admit)
@@ -31,9 +31,9 @@ class Connection:
         """The one that is being answered."""
         self.body_bytes = 0
         self.close_after = False
-        self.since = now
-        """When it was opened or had its last answer: who waited longest gives way first."""
-        self.deadline = now
+        self.turn = turn
+        """Counts up whenever a connection opens or has its answer: the lowest has waited longest, and gives way."""
+        self.deadline = 0.0
         self.begun = False
         self.events = 0
         """What the selector looks for."""

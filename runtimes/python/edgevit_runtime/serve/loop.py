@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import selectors
 import socket
 import time
@@ -45,8 +46,16 @@ class Service(Protocol):
 class Loop:
     """`run()` until another thread calls `stop()`: what is whole by then is answered, and nothing more is read."""
 
-    def __init__(self, listener: socket.socket, service: Service, limits: Limits, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        listener: socket.socket,
+        service: Service,
+        limits: Limits,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._listener, self._service, self._limits, self._metrics = listener, service, limits, metrics
+        self._clock = clock
         self._held_limit = max(limits.held_bytes, 2 * limits.body_bytes)
         self._selector = selectors.DefaultSelector()
         self._connections: set[Connection] = set()
@@ -55,6 +64,7 @@ class Loop:
         self._woken, self._waker = socket.socketpair()
         self._stopping = self._stopped = False
         self._next_look = 0.0
+        self._turns = itertools.count()
         for each in (listener, self._woken, self._waker):
             each.setblocking(False)
         self._selector.register(listener, _READ)
@@ -97,10 +107,11 @@ class Loop:
             self._guarded(self._pipelined.popleft(), self._proceed)
         if self._stopping and not self._stopped:
             self._stop_reading()
-        if time.monotonic() >= self._next_look:
-            self._next_look = time.monotonic() + TICK_SECONDS
+        now = self._clock()
+        if now >= self._next_look:
+            self._next_look = now + TICK_SECONDS
             for connection in list(self._connections):
-                if time.monotonic() > connection.deadline and connection.state is not State.ANSWERING:
+                if now > connection.deadline and connection.state is not State.ANSWERING:
                     self._guarded(connection, self._expire)
 
     def _guarded(self, connection: Connection, step: Callable[[Connection], None]) -> None:
@@ -128,14 +139,14 @@ class Loop:
                 if problem.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
                     self._give_way(list(self._connections))
                 return
-            now, client = time.monotonic(), client_of(address[0])
+            now, client = self._clock(), client_of(address[0])
             same = [each for each in self._connections if each.client == client]
             room = True
             if len(same) >= self._limits.connections_per_client:
                 room = self._give_way(same)
             elif len(self._connections) >= self._limits.connections:
                 room = self._give_way(self._of_the_greediest())
-            connection = Connection(sock, client, self._service.admit, now)
+            connection = Connection(sock, client, self._service.admit, next(self._turns))
             connection.deadline = now + self._limits.idle_seconds
             with contextlib.suppress(OSError):
                 sock.setblocking(False)
@@ -157,7 +168,7 @@ class Loop:
 
     def _give_way(self, candidates: list[Connection]) -> bool:
         """Ends the one that has waited longest; False where none can be ended."""
-        found = min((each for each in candidates if each.state is not State.ANSWERING), key=_since, default=None)
+        found = min((each for each in candidates if each.state is not State.ANSWERING), key=_by_turn, default=None)
         if found is None:
             return False
         self._metrics.dropped()
@@ -195,7 +206,7 @@ class Loop:
         """Does what the bytes that are there allow."""
         found = connection.reader.next()
         if found is None:
-            now = time.monotonic()
+            now = self._clock()
             if connection.reader.begun and not connection.begun:
                 connection.begun = True
                 connection.deadline = now + self._limits.request_seconds
@@ -225,7 +236,7 @@ class Loop:
         bodiless = request is not None and request.method == "HEAD"
         connection.out += response.to_bytes(close=connection.close_after, bodiless=bodiless)
         connection.request, connection.state = None, State.WRITING
-        connection.deadline = time.monotonic() + self._limits.answer_seconds
+        connection.deadline = self._clock() + self._limits.answer_seconds
         try:
             self._write(connection)
         except OSError:
@@ -237,12 +248,12 @@ class Loop:
         if connection.out:
             self._watch(connection, _WRITE)
             return
-        now = time.monotonic()
+        now = self._clock()
         if connection.close_after:
             connection.sock.shutdown(socket.SHUT_WR)
             connection.state, connection.deadline = State.LINGERING, now + self._limits.linger_seconds
         else:
-            connection.state, connection.since = State.READING, now
+            connection.state, connection.turn = State.READING, next(self._turns)
             connection.deadline = now + self._limits.idle_seconds
             if connection.reader.begun:
                 self._pipelined.append(connection)
@@ -288,8 +299,8 @@ class Loop:
         connection.sock.close()
 
 
-def _since(connection: Connection) -> float:
-    return connection.since
+def _by_turn(connection: Connection) -> int:
+    return connection.turn
 
 
 def _crowded() -> Response:

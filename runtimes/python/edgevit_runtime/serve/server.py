@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 
 from edgevit_runtime.model import Model
 from edgevit_runtime.serve.limits import Limits
@@ -27,20 +28,25 @@ class PictureServer:
     """Serves one model: it listens from the start, and answers while `serve_forever()` runs, until `stop()`.
 
     address: (host, port); port 0 takes a free one.
-    allowed_hosts: names that lead here besides this machine's own; see `visitors`.
+    allowed_hosts: names that lead here besides this machine's own; see `visitors`. clock: of the limits, in seconds.
 
     Raises `EdgeViTError` for a model that does not classify, before it listens; `OSError` where it cannot listen.
     """
 
     def __init__(
-        self, address: tuple[str, int], model: Model, limits: Limits = DEFAULTS, allowed_hosts: Iterable[str] = ()
+        self,
+        address: tuple[str, int],
+        model: Model,
+        limits: Limits = DEFAULTS,
+        allowed_hosts: Iterable[str] = (),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         model.task(Classify)
         self.model, self.limits, self.metrics = model, limits, Metrics()
         listener = _listening(address)
         self.server_address: tuple[str, int] = listener.getsockname()[:2]
         self._service = PictureService(model, limits, self.metrics, Visitors(address[0], allowed_hosts))
-        self._loop = Loop(listener, self._service, limits, self.metrics)
+        self._loop = Loop(listener, self._service, limits, self.metrics, clock)
 
     def serve_forever(self) -> None:
         """Returns when `stop()` was called and the requests of before are answered."""

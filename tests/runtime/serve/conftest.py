@@ -1,0 +1,53 @@
+"""A running server for each test that asks for one."""
+
+import http.client
+import json
+import threading
+
+import pytest
+
+from edgevit_runtime import Model
+from edgevit_runtime.serve.limits import Limits
+from edgevit_runtime.serve.server import PictureServer
+from support.waiting import LIMIT_S
+
+NO_LIMIT = {"idle_seconds": LIMIT_S, "request_seconds": LIMIT_S, "answer_seconds": LIMIT_S, "linger_seconds": LIMIT_S}
+
+
+@pytest.fixture
+def serving(tiny_tflite):
+    """Starts a server with limits, on a clock that stands still (`ask.at`); gives a function: (code, JSON or text)."""
+    started = []
+
+    def start(allowed_hosts=(), **limits):
+        model = Model(tiny_tflite, weight_cache=False, max_pixels=1_000_000)
+        now = [0.0]
+        server = PictureServer(("127.0.0.1", 0), model, Limits(**limits), allowed_hosts, clock=lambda: now[0])
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        started.append((server, thread, model))
+
+        def ask(method, path, body=None, headers=None):
+            connection = http.client.HTTPConnection(*server.server_address, timeout=LIMIT_S)
+            connection.request(method, path, body, headers or {})
+            response = connection.getresponse()
+            text = response.read().decode()
+            connection.close()
+            return response.status, json.loads(text) if text.startswith("{") else text
+
+        def metric(name):
+            lines = ask("GET", "/metrics")[1].splitlines()
+            return sum(float(each.rsplit(" ", 1)[1]) for each in lines if each.startswith((f"{name} ", f"{name}{{")))
+
+        def at(seconds):
+            now[0] = seconds
+
+        ask.server, ask.model, ask.address, ask.metric, ask.at = server, model, server.server_address, metric, at
+        return ask
+
+    yield start
+    for server, thread, model in started:
+        server.stop()
+        thread.join(LIMIT_S)
+        assert not thread.is_alive()
+        model.close()
