@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections import Counter
@@ -13,6 +12,7 @@ from typing import Any
 
 from edgevit.errors import DocumentError, ResolutionError
 from edgevit.text_files import NotTextError, read_text
+from edgevit_runtime.json_text import NestedError, parse_json
 from edgevit_runtime.resolution import Resolution, as_resolution
 
 __all__ = ["Record", "check_each_once", "parse_document", "read_document", "read_json"]
@@ -60,11 +60,11 @@ def parse_document(text: str, schema: str, where: str) -> Record:
 
 def _parse(text: str, where: str) -> Record:
     try:
-        values = json.loads(text)
+        values = parse_json(text)
+    except NestedError as error:
+        raise DocumentError(f"{where} is not JSON that can be read: {error}") from error
     except ValueError as error:
         raise DocumentError(f"{where} is not JSON: {error}") from error
-    except RecursionError as error:
-        raise DocumentError(f"{where} is not JSON that can be read: it is nested too deeply") from error
     return Record(values if isinstance(values, dict) else {}, where)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from edgevit.activation_ranges import ActivationRanges
 from edgevit.config import ViTConfig
 from edgevit.errors import ConfigError, ModelError, ResolutionError
+from edgevit_runtime.json_text import parse_json
 from edgevit_runtime.verify.integrity import file_sha256
 
 __all__ = ["inspect_model"]
@@ -25,7 +25,7 @@ def inspect_model(path: str | Path) -> dict[str, Any]:
         raise ModelError(f"no such model: {path}")
     try:
         with zipfile.ZipFile(path) as archive:
-            saved = json.loads(archive.read("config.json"))
+            saved = parse_json(archive.read("config.json"))
             damaged = archive.testzip()
         if damaged is not None:
             raise ModelError(f"{path} is damaged: {damaged} in it is not what was written")

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import Progress, ProgressColumn
+from rich.segment import Segment
 
 from edgevit.errors import ConfigError, OptionError
 from edgevit.files import check_writable, write_text
+from edgevit_runtime.terminal import harmless, trusted
 
 _NO_JSON = (".txt", ".log", ".jsonl", ".yaml", ".yml", ".html")
 """What no command takes as an input: after `--json` it is meant as the file to write."""
@@ -48,6 +50,14 @@ class JsonCommand(click.Command):
             raise click.UsageError(str(error), ctx) from error
 
 
+class _HarmlessConsole(Console):
+    """Names and labels that others wrote neither move the cursor nor colour the screen; only rich's codes do."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(harmless(segment.text), segment.style)
+
+
 def json_option(function: F) -> F:
     """Adds `--json [FILE.json]` (use with `cls=JsonCommand`) and `--overwrite`, for that file as for all others."""
     return click.option(
@@ -75,7 +85,9 @@ def console_for(json_target: str | None, quiet: bool = False, overwrite: bool = 
     """
     if json_target not in (None, "-"):
         check_writable(Path(str(json_target)), overwrite=overwrite)
-    console = Console(stderr=json_target == "-", quiet=quiet, highlight=False)
+    to_errors = json_target == "-"
+    stream = trusted(sys.stderr if to_errors else sys.stdout)
+    console = _HarmlessConsole(file=stream, stderr=to_errors, quiet=quiet, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = 120  # a pipe has no width of its own, and 80 breaks lines that somebody will copy
     return console

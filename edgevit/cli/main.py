@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,9 @@ import click
 
 from edgevit.errors import EdgeViTError, unknown_key
 from edgevit.version import __version__
+from edgevit_runtime import terminal
+
+PROGRAM = "edgevit"
 
 # Name -> (module, one line for --help). The line stands here so that --help imports none of them.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -89,6 +93,7 @@ def main(args: list[str] | None = None) -> None:
     """Runs the command line. Exit codes: 0 done, 1 an edgevit error, 2 wrong usage, 130 interrupted, 143 terminated."""
     # TensorFlow's start-up messages would bury ours; whoever wants them sets this before.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # of tags and sizes: what matters of them is said by us
     _run(lambda: _group(args, prog_name="edgevit", standalone_mode=False))
 
 
@@ -102,35 +107,41 @@ def _terminate(*_: object) -> None:
 
 
 def _run(call: Callable[[], Any]) -> None:
-    code = 0
     # Whoever has a handler, or ignores it (a test, a program that calls this), keeps that.
     ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     if ours:
         signal.signal(signal.SIGTERM, _terminate)
     try:
-        result = call()
-        code = result if isinstance(result, int) else 0
-    except EdgeViTError as error:
-        click.echo(f"edgevit: {error}", err=True)
-        code = 1
-    except OSError as error:
-        if error.errno not in _NO_ROOM:
-            raise
-        where = f" {error.filename}" if error.filename else ""
-        click.echo(f"edgevit: cannot write{where}: {error.strerror}", err=True)
-        code = 1
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("edgevit: interrupted", err=True)
-        code = 130
-    except _Terminated:
-        click.echo("edgevit: terminated", err=True)
-        code = 128 + signal.SIGTERM
+        code = terminal.run(PROGRAM, lambda: _code(call))
     finally:
         if ours:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if "edgevit_runtime.engines.quiet" in sys.modules:  # only where an interpreter may have been at work
         sys.modules["edgevit_runtime.engines.quiet"].silence_exit()
     sys.exit(code)
+
+
+def _code(call: Callable[[], Any]) -> int:
+    try:
+        result = call()
+        return result if isinstance(result, int) else 0
+    except terminal.OutputError:
+        raise
+    except EdgeViTError as error:
+        terminal.complain(PROGRAM, error)
+        return 1
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        where = f" {error.filename}" if error.filename else ""
+        terminal.complain(PROGRAM, f"cannot write{where}: {error.strerror}")
+        return 1
+    except click.ClickException as error:
+        error.show(file=sys.stderr)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        terminal.complain(PROGRAM, "interrupted")
+        return 130
+    except _Terminated:
+        terminal.complain(PROGRAM, "terminated")
+        return 128 + signal.SIGTERM

@@ -7,7 +7,6 @@ it wants, whether it gives logits or probabilities, and at which resolutions it 
 from __future__ import annotations
 
 import importlib.util
-import json
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from edgevit.errors import ModelError, ResolutionError
 from edgevit.model.vit import ViT, first_line, read_keras
 from edgevit.pixels import GRAMMAR, RAW, PixelScaling, from_rescaling, parse_pixels
+from edgevit_runtime.json_text import parse_json
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
 from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
 
@@ -139,7 +139,7 @@ def _check_layers(path: Path) -> None:
     """Names the package that a file's layers need, or a layer that would bring code along, before Keras stumbles."""
     try:
         with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read("config.json"))
+            config = parse_json(archive.read("config.json"))
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
         return  # `read_keras` says what is wrong
     for each in _objects(config):

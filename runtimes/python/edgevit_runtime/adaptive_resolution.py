@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 from edgevit_runtime.errors import EdgeViTError, ResolutionError
+from edgevit_runtime.json_text import parse_json
 from edgevit_runtime.resolution import Resolution, as_resolution
 
 WINDOW = 40
@@ -120,7 +121,7 @@ def latencies_to_json(medians_ms: Mapping[Resolution, float]) -> str:
 def latencies_from_json(text: bytes | str) -> dict[Resolution, float]:
     """What `latencies_to_json` wrote. Raises `ValueError` for anything else."""
     try:
-        kept = {as_resolution(key): float(value) for key, value in json.loads(text).items()}
+        kept = {as_resolution(key): float(value) for key, value in parse_json(text).items()}
     except (AttributeError, OverflowError, TypeError, ResolutionError) as error:
         raise ValueError(f"no latencies by resolution: {text!r}") from error
     if not all(0 < each < math.inf for each in kept.values()):

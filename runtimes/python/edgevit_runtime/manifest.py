@@ -5,7 +5,6 @@ Its schema is runtimes/contract/manifest.schema.json; what is demanded here is w
 
 from __future__ import annotations
 
-import json
 import mmap
 import os
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgevit_runtime.errors import ArtefactError, EdgeViTError, ResolutionError
+from edgevit_runtime.json_text import parse_json
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
 from edgevit_runtime.signature import Signature, read_signature
 from edgevit_runtime.tasks import read_task
@@ -129,9 +129,9 @@ def find_manifest(data: memoryview) -> bytes | None:
 def parse_manifest(text: bytes) -> Manifest:
     """The manifest from its JSON. Raises `ArtefactError` for another major version or anything missing."""
     try:
-        raw = json.loads(text)
+        raw = parse_json(text)
         major = raw["schema_version"][0]
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+    except (ValueError, KeyError, TypeError, IndexError):
         raise ArtefactError("its manifest is damaged: not JSON with a schema version") from None
     if major != SCHEMA_VERSION[0]:
         older = isinstance(major, int) and major < SCHEMA_VERSION[0]

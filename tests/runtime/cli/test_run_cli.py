@@ -1,6 +1,7 @@
 """`edgevit-run`, as a user types it."""
 
 import json
+import os
 
 import pytest
 
@@ -178,3 +179,24 @@ def test_bad_input_is_one_line(edgevit_run, tiny_tflite, picture, args, message)
     assert out == ""
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_names_that_are_no_utf8_and_steer_the_terminal(edgevit_run, tiny_tflite, tmp_path):
+    """JSON has the name exactly; the terminal shows it. Neither ends the command."""
+    names = [os.fsdecode(b"caf\xe9.png"), "red\x1b[31m.png", "two\nlines.png", "\u202egnp.png"]
+    for name in names:
+        random_picture(1).save(tmp_path / name)
+    broken = tmp_path / "broken\x1b]0;x\x07.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n")
+    files = [tmp_path / name for name in names]
+    code, out, err = edgevit_run("classify", tiny_tflite, *files, broken)
+    shown = ["caf\\xe9.png", "red\\x1b[31m.png", "two\\nlines.png", "\\u202egnp.png"]
+    heads = [line for line in out.splitlines() if " px, " in line]
+    assert [line.partition("  (")[0] for line in heads] == [f"{tmp_path}/{name}" for name in shown]
+    assert (code, err.count("\n")) == (1, 1)
+    assert f"cannot read picture {tmp_path}/broken\\x1b]0;x\\x07.png: " in err
+    assert "\x1b" not in out + err
+    code, out, _ = edgevit_run("classify", tiny_tflite, *files, "--json")
+    assert code == 0
+    assert [json.loads(line)["file"] for line in out.splitlines()] == [str(each) for each in files]
+    assert out.isascii()

@@ -19,6 +19,7 @@ from edgevit_runtime.manifest import read_manifest
 from edgevit_runtime.model import Model
 from edgevit_runtime.resolution import as_resolution
 from edgevit_runtime.tasks.classify import Classification, Classify
+from edgevit_runtime.terminal import complain, one_line
 from edgevit_runtime.wording import counted
 
 
@@ -75,15 +76,15 @@ def _answer(options: argparse.Namespace, pictures: Iterable[Named], *, lazy: boo
                 if options.json:
                     print(json.dumps({"file": name, "error": str(result)}), flush=True)
                 else:
-                    print(f"edgevit-run: {result}", file=sys.stderr)
+                    complain("edgevit-run", result)
             elif options.json:
                 print(json.dumps({"file": name, **result.to_dict()}), flush=True)
             else:
                 late = "" if result.budget_met in (None, True) else ", over the budget"
-                print(f"{name}  ({result.resolution} px, {result.latency_ms:.1f} ms{late})")
+                print(f"{one_line(name)}  ({result.resolution} px, {result.latency_ms:.1f} ms{late})")
                 # int8 scores are steps of 1/256: where all the rest are 0, those that come first by index mean nothing.
                 for each in [each for each in result.top if each.score > 0.0] or result.top[:1]:
-                    print(f"  {each.score:6.1%}  {each.label}", flush=True)
+                    print(f"  {each.score:6.1%}  {one_line(each.label)}", flush=True)
     return 1 if failed else 0
 
 
@@ -144,14 +145,14 @@ def info(options: argparse.Namespace) -> int:
         return 0
     content = Path(options.model).read_bytes()
     seal = read_seal(memoryview(content), manifest.size_bytes)
-    print(f"{options.model}: {manifest.variant}, {manifest.recipe}, {len(content) / 1e6:.2f} MB")
+    print(f"{one_line(f'{options.model}: {manifest.variant}, {manifest.recipe}')}, {len(content) / 1e6:.2f} MB")
     for name, task in manifest.tasks.items():
         first = next(each for each in manifest.signatures if each.task == name)
-        print(f"{name:14} {task.summary}")
+        print(f"{name:14} {one_line(task.summary)}")
         print(f"{'':14} at {', '.join(map(str, manifest.ladder(name)))}; {first.preprocessing.policy}, uint8 RGB")
     print(f"default        {manifest.default_resolution} px")
     for line in _accuracy_lines(manifest.raw.get("accuracy")):
-        print(f"accuracy       {line}")
+        print(f"accuracy       {one_line(line)}")
     print(f"signed by      {seal.key.hex() if seal and seal.signed else 'nobody'}")
     return 0
 

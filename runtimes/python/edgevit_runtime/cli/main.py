@@ -8,9 +8,11 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+import warnings
 from functools import partial
 from typing import Any
 
+from edgevit_runtime import terminal
 from edgevit_runtime.cli import commands
 from edgevit_runtime.engines.quiet import silence_exit
 from edgevit_runtime.errors import EdgeViTError
@@ -18,22 +20,28 @@ from edgevit_runtime.tasks import TASKS
 from edgevit_runtime.tasks.task import Command
 from edgevit_runtime.version import __version__
 
+PROGRAM = "edgevit-run"
+
 
 def main(args: list[str] | None = None) -> None:
     """Runs the command line."""
-    options = _parse(_with_json_file(sys.argv[1:] if args is None else args))
-    try:
-        code = options.run(options)
-    except EdgeViTError as error:
-        print(f"edgevit-run: {error}", file=sys.stderr)
-        code = 1
-    except KeyboardInterrupt:
-        code = 130
-    except BrokenPipeError:  # `edgevit-run … | head`
-        sys.stderr.close()
-        code = 1
+    code = terminal.run(PROGRAM, lambda: _run(sys.argv[1:] if args is None else args))
     silence_exit()
     sys.exit(code)
+
+
+def _run(args: list[str]) -> int:
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # of tags and sizes: what matters of them is said by us
+    options = _parse(_with_json_file(args))
+    try:
+        return int(options.run(options))
+    except terminal.OutputError:
+        raise
+    except EdgeViTError as error:
+        terminal.complain(PROGRAM, error)
+        return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 def _parse(args: list[str]) -> argparse.Namespace:
@@ -60,6 +68,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
         prog="edgevit-run", description="Run an edgevit artefact on this machine.", allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"edgevit-run {__version__}")
+    _without_colour(parser)
     subparsers = parser.add_subparsers(dest="command", required=True)
 
     def command(
@@ -67,6 +76,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     ) -> Any:
         sub = subparsers.add_parser(name, help=text, description=text, allow_abbrev=False)
         sub.set_defaults(run=run)
+        _without_colour(sub)
         sub.add_argument("model", help="the artefact (.tflite)")
         sub.add_argument("--trust", metavar="PUB", help="run only what this Ed25519 public key (PEM) signed")
         if engine:
@@ -129,6 +139,11 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     for sub in (classify, watch, info, test):
         sub.add_argument("--json", action="store_true", help="print JSON")
     return parser, subparsers.choices
+
+
+def _without_colour(parser: argparse.ArgumentParser) -> None:
+    """Python 3.14 would colour what it prints, and `terminal` shows the codes for that as escapes."""
+    vars(parser)["color"] = False
 
 
 def _run_of_task(command: Command, options: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ from edgevit_runtime.measure.machine import int8_may_be_slow
 from edgevit_runtime.measure.processors import pin
 from edgevit_runtime.measure.sensors import heat_is_watched
 from edgevit_runtime.resolution import as_resolution, parse_resolutions
+from edgevit_runtime.terminal import trusted
 
 if TYPE_CHECKING:
     from edgevit_runtime.model import Model
@@ -91,7 +92,7 @@ def _numbers(name: str, text: str, example: str) -> list[int]:
 
 def _progress(share: float) -> None:
     """On a terminal's standard error, over and over in one line."""
-    print(f"\rmeasuring {share:4.0%}", end="\r\033[K" if share >= 1 else "", file=sys.stderr, flush=True)
+    print(f"\rmeasuring {share:4.0%}", end="\r\033[K" if share >= 1 else "", file=trusted(sys.stderr), flush=True)
 
 
 def _print(document: dict[str, Any]) -> None:

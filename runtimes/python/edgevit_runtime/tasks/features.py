@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from edgevit_runtime.preprocess.pictures import Picture
 from edgevit_runtime.resolution import Resolution, ResolutionLike
 from edgevit_runtime.signature import Signature
 from edgevit_runtime.tasks.task import Answer, Answering, Command, TryOut
+from edgevit_runtime.terminal import complain, one_line
 
 if TYPE_CHECKING:
     import argparse
@@ -178,7 +178,7 @@ def _run_features(options: argparse.Namespace, open_model: Callable[..., Any]) -
     for name, result in _features_by_name(options, open_model):
         if isinstance(result, PictureError):
             failed += 1
-            print(f"edgevit-run: {result}", file=sys.stderr)
+            complain("edgevit-run", result)
         else:
             names.append(name)
             found.append(result)
@@ -258,7 +258,7 @@ def _run_look(options: argparse.Namespace, open_model: Callable[..., Any]) -> in
         raise EdgeViTError(f"--head is a number from 0 to {len(heads) - 1}, not {options.head}")
     attention = heads.mean(axis=0) if options.head is None else heads[options.head]
     which = f"mean of {len(heads)} heads" if options.head is None else f"head {options.head} of {len(heads)}"
-    print(f"{name}  ({found.resolution} px, {found.latency_ms:.1f} ms; {which})")
+    print(f"{one_line(name)}  ({found.resolution} px, {found.latency_ms:.1f} ms; {which})")
     print("\n".join(shades(attention)))
     if options.draw is not None:
         draw_look(options.draw, pixels, attention, found.resolution, found.policy)
