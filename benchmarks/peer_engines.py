@@ -161,7 +161,7 @@ def serve(name: str, path: Path, threads: int) -> None:
     `time N`: N runs of a drawn picture, in ms. `votes FILE`: the classes of uint8 [n, R, R, 3] in an .npy file.
     `peak`: the most resident memory that this process had, in bytes.
     """
-    from edgevit_runtime.measure.timing import peak_rss_bytes
+    from edgevit_runtime.measure.process_memory import peak_rss_bytes
     from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
 
     call = ENGINES[name].open(path, threads)

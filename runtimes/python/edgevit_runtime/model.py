@@ -125,6 +125,11 @@ class Model(Classifies, GivesFeatures):
         return self.manifest.resolutions
 
     @property
+    def digest(self) -> bytes:
+        """SHA-256 of the artefact."""
+        return self._digest
+
+    @property
     def backend(self) -> tuple[str, str]:
         """(name, version) of the interpreter."""
         return self._backend.name, self._backend.version

@@ -2,9 +2,6 @@
 
 import io
 import json
-import os
-import signal
-import subprocess
 import sys
 import types
 from functools import partial
@@ -12,12 +9,11 @@ from functools import partial
 import numpy as np
 import pytest
 
-from edgevit_runtime import EdgeViTError, PictureError
+from edgevit_runtime import EdgeViTError
 from edgevit_runtime.cli import commands, main, picture_sources
 from edgevit_runtime.measure import timing
 from support.sample_pictures import random_picture
 from support.simulated_machines import steady_clock
-from support.waiting import LIMIT_S
 
 
 @pytest.fixture
@@ -60,6 +56,14 @@ def test_standard_input(edgevit_run, tiny_tflite, monkeypatch):
     assert (code, line["file"], line["resolution"], line["budget_met"]) == (0, "-", 96, True)
 
 
+def test_standard_input_without_an_end(edgevit_run, tiny_tflite, monkeypatch):
+    monkeypatch.setattr(picture_sources, "MOST_BYTES", 1_000_000)
+    with open("/dev/zero", "rb") as endless:
+        monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=endless))
+        code, out, err = edgevit_run("classify", tiny_tflite, "-")
+    assert (code, out, err) == (1, "", "edgevit-run: standard input holds more than the 1 MB of any picture\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -80,7 +84,7 @@ def test_wrong_use(edgevit_run, tiny_tflite, tmp_path, arguments, message):
 
 
 def test_watching_for_what_the_artefact_does_not_do(edgevit_run, backbone_tflite, tmp_path, monkeypatch):
-    monkeypatch.setattr(commands, "watch_folder", lambda *_, **__: iter(()))  # no picture comes that it would fail at
+    monkeypatch.setattr(commands, "watched", lambda *_, **__: iter(()))  # no picture comes that it would fail at
     code, out, err = edgevit_run("watch", backbone_tflite, tmp_path)
     lacks = "has no task classify (it has features): convert the model with --task features,classify"
     assert (code, out, err) == (1, "", f"edgevit-run: {backbone_tflite} {lacks}\n")
@@ -108,58 +112,3 @@ def test_frames_of_a_camera(edgevit_run, tiny_tflite, monkeypatch):
     code, out, _ = edgevit_run("classify", tiny_tflite, "--camera", 0, "--count", 3, "--every", 0.01, "--json")
     assert (code, [json.loads(line)["file"] for line in out.splitlines()]) == (0, ["camera:0"] * 3)
     assert released
-
-
-def test_watch_waits_until_a_picture_is_whole(tmp_path, monkeypatch):
-    """A picture that is written slowly is given once, when it is done; one that comes back is new."""
-    random_picture(0).save(tmp_path / "old.png")
-    file, slow = io.BytesIO(), tmp_path / "slow.png"
-    random_picture(1).save(file, "PNG")
-    content = file.getvalue()
-
-    def meanwhile():
-        """What happens between one look into the folder and the next."""
-        yield
-        yield
-        for start in range(0, len(content), len(content) // 8):
-            with open(slow, "ab") as growing:
-                growing.write(content[start : start + len(content) // 8])
-            yield
-        (tmp_path / "notes.txt").write_text("no picture")
-        yield
-        yield
-        slow.unlink()
-        yield
-        slow.write_bytes(content)
-        yield
-        yield
-        happened.append("all")
-
-    happened, steps = [], meanwhile()
-    monkeypatch.setattr(picture_sources.time, "sleep", lambda seconds: next(steps, None))
-    found = [
-        (path.name, path.stat().st_size)
-        for _, path in picture_sources.watch(tmp_path, 0.1, existing=False, stopped=lambda: bool(happened))
-    ]
-    assert found == [("slow.png", len(content))] * 2
-
-
-def test_watching_a_folder_that_goes_away(tmp_path):
-    with pytest.raises(PictureError, match=r"cannot watch .*: No such file"):
-        next(picture_sources.watch(tmp_path / "gone", 0.01, existing=True))
-
-
-@pytest.mark.slow
-def test_watch_as_a_service(tiny_tflite, tmp_path):
-    """As systemd runs it: names what comes, ends with 0 on SIGTERM."""
-    folder = tmp_path / "inbox"
-    folder.mkdir()
-    random_picture(1).save(folder / "there.png")
-    command = [sys.executable, "-m", "edgevit_runtime", "watch", str(tiny_tflite), str(folder), "--json", "--existing"]
-    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen([*command, "--every", "0.1"], stdout=subprocess.PIPE, text=True, env=environment) as process:
-        assert json.loads(process.stdout.readline())["file"] == str(folder / "there.png")
-        (folder / "broken.jpg").write_bytes(b"no picture")
-        assert "error" in json.loads(process.stdout.readline())
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(LIMIT_S) == 0

@@ -80,7 +80,7 @@ def test_progress_reaches_one():
 def test_peak_memory_sees_an_allocation():
     """In a process of its own: in one that is gigabytes large, what others give back hides it."""
     program = (
-        "from edgevit_runtime.measure.timing import peak_rss_bytes, reset_peak_rss\n"
+        "from edgevit_runtime.measure.process_memory import peak_rss_bytes, reset_peak_rss\n"
         "reset_peak_rss()\n"
         "before = peak_rss_bytes()\n"
         "block = bytearray(80_000_000)\n"

@@ -19,7 +19,7 @@ from support.waiting import LIMIT_S, until
 CHILD = """
 import sys, threading
 from edgevit_runtime.errors import PictureError
-from edgevit_runtime.measure.timing import peak_rss_bytes
+from edgevit_runtime.measure.process_memory import peak_rss_bytes
 from edgevit_runtime.preprocess.fitting import prepare
 path, policy, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
 import PIL.Image

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from edgevit_runtime.cli.answered_pictures import AnsweredPictures, file_name
 from edgevit_runtime.cli.picture_sources import Named, camera, named_pictures
-from edgevit_runtime.cli.picture_sources import watch as watch_folder
+from edgevit_runtime.cli.watching import watched
 from edgevit_runtime.engines.interpreters import BACKENDS as BACKENDS
 from edgevit_runtime.errors import EdgeViTError, PictureError
 from edgevit_runtime.manifest import read_manifest
@@ -40,29 +42,41 @@ def classify(options: argparse.Namespace) -> int:
     if options.camera is None:
         if not options.pictures:
             raise EdgeViTError("nothing to classify: name pictures or folders, - for standard input, or --camera 0")
-        return _answer(options, named_pictures(options.pictures))
+        return _answer(options, lambda model: _ahead(model, named_pictures(options.pictures), options))
     if options.pictures:
         raise EdgeViTError("either pictures or --camera, not both")
     _check_positive("--every", options.every)
     if options.count is not None:
         _check_positive("--count", options.count)
-    return _answer(options, camera(options.camera, options.every, options.count), lazy=True)
+    pictures = camera(options.camera, options.every, options.count)
+    return _answer(options, lambda model: _lazily(model, pictures, options))
 
 
 def watch(options: argparse.Namespace) -> int:
     _check_positive("--every", options.every)
-    folder = Path(options.folder)
-    if not folder.is_dir():
+    folder = options.folder
+    if not os.path.isdir(folder):
         raise PictureError(f"cannot watch {folder}: no such folder")
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())  # systemd's way to ask
-    pictures = watch_folder(folder, options.every, existing=options.existing, stopped=stop.is_set)
-    _answer(options, pictures, lazy=True)
+
+    def results(model: Model) -> Iterable[tuple[str, Any]]:
+        kept = None if options.no_weight_cache else file_name(model.digest, folder)
+        return watched(
+            folder,
+            options.every,
+            lambda picture: model.classify(picture, options.resolution, options.top),
+            AnsweredPictures(folder, kept, fresh=options.again),
+            existing=options.existing,
+            stopped=stop.is_set,
+        )
+
+    _answer(options, results)
     return 0
 
 
-def _answer(options: argparse.Namespace, pictures: Iterable[Named], *, lazy: bool = False) -> int:
-    """Prints an answer for each picture. lazy: one by one as they come, rather than decoding some ahead."""
+def _answer(options: argparse.Namespace, results: Callable[[Model], Iterable[tuple[str, Any]]]) -> int:
+    """Prints an answer for each picture, of (name, what came of it) as `results` of a model gives them."""
     failed = 0
     with open_model(options) as model:
         model.task(Classify)  # one that has none would be found out by the first picture, if ever there is one
@@ -70,7 +84,7 @@ def _answer(options: argparse.Namespace, pictures: Iterable[Named], *, lazy: boo
             raise EdgeViTError(f"top_k must be 1 or more, not {options.top}")
         if options.resolution is not None:
             model.manifest.signature(options.resolution, "classify")  # a wrong one would fail them all
-        for name, result in _lazily(model, pictures, options) if lazy else _ahead(model, pictures, options):
+        for name, result in results(model):
             if isinstance(result, PictureError):
                 failed += 1
                 if options.json:

@@ -100,7 +100,10 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     watch = command("watch", commands.watch, "Name the pictures that appear in a folder.", classifies=True)
     watch.add_argument("folder")
     watch.add_argument("--every", type=float, default=0.5, help="seconds between two looks (default 0.5)")
-    watch.add_argument("--existing", action="store_true", help="name those that are there already, too")
+    watch.add_argument(
+        "--existing", action="store_true", help="name those that are there already, too, each once: not after a restart"
+    )
+    watch.add_argument("--again", action="store_true", help="forget what earlier runs named")
     serve = command("serve", commands.serve, "Answer over HTTP: POST a picture, get JSON.", classifies=False)
     serve.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine only)"

@@ -1,4 +1,4 @@
-"""Where `edgevit-run` takes pictures from: files, folders, standard input, a camera, a folder that fills."""
+"""Where `edgevit-run` takes pictures from: files, folders, standard input, a camera. `watching` has the rest."""
 
 from __future__ import annotations
 
@@ -7,18 +7,15 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Callable
 
 from edgevit_runtime.errors import EdgeViTError, PictureError
-from edgevit_runtime.preprocess.picture_folders import (
-    left_out_line,
-    looks_like_picture,
-    no_pictures,
-    pictures_below,
-)
+from edgevit_runtime.preprocess.picture_folders import left_out_line, no_pictures, pictures_below
 from edgevit_runtime.preprocess.pictures import Picture
+from edgevit_runtime.terminal import complain
 
+MOST_BYTES = 800_000_000
+"""More is no picture that would be decoded, but something without an end."""
 Named = tuple[str, Picture]
 """(what to call it, the picture)"""
 
@@ -30,20 +27,19 @@ def named_pictures(words: list[str]) -> Iterator[Named]:
     """
     for word in words:
         if word == "-":
-            yield "-", sys.stdin.buffer.read()
+            content = sys.stdin.buffer.read(MOST_BYTES + 1)
+            if len(content) > MOST_BYTES:
+                raise PictureError(f"standard input holds more than the {MOST_BYTES // 1_000_000} MB of any picture")
+            yield "-", content
         elif os.path.isdir(word):
             found = pictures_below(word)
             if not found.files:
                 raise no_pictures(word, found.left_out)
             if found.left_out:
-                print(f"edgevit-run: {word}: {left_out_line(found.left_out)}", file=sys.stderr)
+                complain("edgevit-run", f"{word}: {left_out_line(found.left_out)}")
             yield from ((path, path) for path in found.files)
         else:
             yield word, word
-
-
-def _is_picture(path: Path) -> bool:
-    return looks_like_picture(path.name) and path.is_file()
 
 
 def camera(number: int, seconds: float, count: int | None) -> Iterator[Named]:
@@ -95,44 +91,3 @@ def _open_cv_camera(number: int) -> tuple[Callable[[], Any], Callable[[], None]]
         return pixels[:, :, ::-1]  # OpenCV's order is B, G, R
 
     return frame, device.release
-
-
-def watch(
-    folder: Path, seconds: float, *, existing: bool, stopped: Callable[[], bool] = lambda: False
-) -> Iterator[Named]:
-    """Pictures that appear in `folder` or change there, once they stop growing; looks every `seconds`.
-
-    existing: those that are there at the start too. Raises `PictureError` where the folder is none, or goes away.
-    """
-    done: dict[Path, tuple[int, int]] = {}
-    growing: dict[Path, tuple[int, int]] = {}
-    first = True
-    while not stopped():
-        now = _states(folder)
-        for path, state in now.items():
-            if done.get(path) == state:
-                continue
-            if first and not existing:
-                done[path] = state
-            elif growing.get(path) == state:
-                done[path] = state
-                yield str(path), path
-        done = {path: state for path, state in done.items() if path in now}  # one that comes back is new
-        growing, first = now, False
-        time.sleep(seconds)
-
-
-def _states(folder: Path) -> dict[Path, tuple[int, int]]:
-    """(size, time of change) of every picture in the folder, by name."""
-    states = {}
-    try:
-        for path in sorted(folder.iterdir()):
-            try:
-                if _is_picture(path):
-                    status = path.stat()
-                    states[path] = (status.st_size, status.st_mtime_ns)
-            except OSError:  # gone in between
-                continue
-    except OSError as error:
-        raise PictureError(f"cannot watch {folder}: {error.strerror}") from error
-    return states

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from edgevit_runtime.errors import EdgeViTError
-from edgevit_runtime.measure import machine, sustained, timing
+from edgevit_runtime.measure import machine, process_memory, sustained, timing
 from edgevit_runtime.measure.conditions import COOL_DOWN_SECONDS, Watch
 from edgevit_runtime.measure.measured_model import MeasuredModel
 from edgevit_runtime.measure.processors import as_ranges
@@ -85,7 +85,7 @@ def measure(
         keys = [(model.threads, as_resolution(each.resolution)) for each in signatures]
         points = [
             {
-                **_point(signature, latencies[key], peaks[key[1]] if model is first else None),
+                **_point(signature, latencies[key], peaks.get(key[1]) if model is first else None),
                 "conditions": watch.conditions(key),
                 "doubtful": [each._asdict() for each in watch.doubts(key, keys)],
             }
@@ -132,14 +132,14 @@ def _inference(model: MeasuredModel, signature: Signature) -> Callable[[], objec
 
 
 def _peaks(model: MeasuredModel, signatures: Sequence[Signature]) -> dict[Resolution, int]:
-    """Resolution -> the process's peak memory in its first inference, bytes."""
+    """Resolution -> the process's peak memory in its first inference, bytes; none where the system does not say."""
     peaks = {}
     for signature in signatures:
         run = _inference(model, signature)
-        timing.reset_peak_rss()
+        process_memory.reset_peak_rss()
         run()
-        peaks[as_resolution(signature.resolution)] = timing.peak_rss_bytes()
-    return peaks
+        peaks[as_resolution(signature.resolution)] = process_memory.peak_rss_bytes()
+    return {resolution: peak for resolution, peak in peaks.items() if peak}
 
 
 def _point(signature: Signature, latency: timing.Latency, peak_bytes: int | None) -> dict[str, Any]:

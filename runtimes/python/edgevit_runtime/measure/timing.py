@@ -6,7 +6,6 @@ and bends no curve. A burst's first run is not counted: it pays for the other re
 
 from __future__ import annotations
 
-import contextlib
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -146,29 +145,3 @@ def _summary(values: list[float]) -> Latency:
         runs=len(ordered),
         stable=_is_stable(values),
     )
-
-
-def peak_rss_bytes() -> int:
-    """The process's peak resident memory since `reset_peak_rss`, or since its start where that is not possible."""
-    with contextlib.suppress(OSError), open("/proc/self/status", encoding="ascii", errors="replace") as file:
-        for line in file:
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def rss_bytes() -> int:
-    """The process's resident memory now, 0 where the system does not say."""
-    with contextlib.suppress(OSError), open("/proc/self/status", encoding="ascii", errors="replace") as file:
-        for line in file:
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) * 1024
-    return 0
-
-
-def reset_peak_rss() -> None:
-    """Linux starts a new peak from now on (man 5 proc, clear_refs); elsewhere nothing happens."""
-    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w", encoding="ascii") as file:
-        file.write("5")

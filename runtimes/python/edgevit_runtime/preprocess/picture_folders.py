@@ -57,14 +57,15 @@ def looks_like_picture(name: str) -> bool:
     return kind_of(name) in PICTURE_KINDS and not is_leftover(os.path.basename(name))
 
 
-def pictures_below(folder: str | os.PathLike[str]) -> PictureFiles:
+def pictures_below(folder: str | os.PathLike[str], *, skip_unreadable: bool = False) -> PictureFiles:
     """The picture files in a folder and below, told by their names; leftovers and what is in them are not looked at.
 
-    Links to folders are followed, each folder once. Raises `PictureError` where one of the folders cannot be read.
+    Links to folders are followed, each folder once. Raises `PictureError` where one of the folders cannot be read,
+    unless those are to be skipped: whoever watches a folder sees some that go away again.
     """
     files: list[str] = []
     left_out: dict[str, int] = {}
-    for path in _walk(os.fspath(folder), set()):
+    for path in _walk(os.fspath(folder), set(), skip_unreadable):
         kind = kind_of(path)
         if kind is not None and not os.path.isfile(path):  # a pipe or a socket is none, whatever it is called
             kind = BROKEN_LINK if os.path.islink(path) else None
@@ -77,7 +78,7 @@ def pictures_below(folder: str | os.PathLike[str]) -> PictureFiles:
     return PictureFiles(tuple(files), left_out)
 
 
-def _walk(folder: str, seen: set[tuple[int, int]]) -> Iterator[str]:
+def _walk(folder: str, seen: set[tuple[int, int]], skip_unreadable: bool) -> Iterator[str]:
     """Everything below that is no folder, in order of the names from the top down."""
     try:
         status = os.stat(folder)
@@ -86,11 +87,13 @@ def _walk(folder: str, seen: set[tuple[int, int]]) -> Iterator[str]:
         seen.add((status.st_dev, status.st_ino))
         names = sorted(name for name in os.listdir(folder) if not is_leftover(name))
     except OSError as error:
+        if skip_unreadable:
+            return
         raise PictureError(f"cannot read the folder {folder}: {error.strerror}") from error
     for name in names:
         path = os.path.join(folder, name)
         if os.path.isdir(path):
-            yield from _walk(path, seen)
+            yield from _walk(path, seen, skip_unreadable)
         else:
             yield path
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 
-from edgevit_runtime.measure.timing import rss_bytes
+from edgevit_runtime.measure.process_memory import rss_bytes
 from edgevit_runtime.resolution import Resolution
 
 BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
