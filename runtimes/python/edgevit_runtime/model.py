@@ -229,6 +229,8 @@ class Model(Classifies, GivesFeatures):
             raise EdgeViTError(f"the model {self.path} is closed")
         try:
             raw = self._backend.run(signature, pixels)
+        except MemoryError:
+            raise PictureError(f"this machine has too little memory left to run {self.path}") from None
         except (RuntimeError, ValueError) as error:
             name, version = self.backend
             reason = str(error).partition("Node number")[0].strip()
