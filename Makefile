@@ -4,8 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
 JOBS ?= 2
-TRAINED := 48,64,80,96,112,128
-LADDER := $(TRAINED),160,192,224
+LADDER := 48,64,96,128,144,160
 
 export TF_CPP_MIN_LOG_LEVEL := 3
 
@@ -26,10 +25,10 @@ $(VENV)/.ready: pyproject.toml runtimes/python/pyproject.toml constraints.txt
 
 demo: setup ## Train a small ViT, convert it to an int8 ladder, measure it, write demo/report.html
 	rm -rf $(DEMO) && mkdir $(DEMO)
-	$(BIN)/edgevit train synthetic -o $(DEMO)/dials.keras --variant vit-nano --resolutions $(TRAINED) --epochs 12
+	$(BIN)/edgevit train synthetic -o $(DEMO)/dials.keras --variant vit-nano --resolutions $(LADDER) --epochs 10
 	$(BIN)/edgevit convert $(DEMO)/dials.keras -o $(DEMO)/dials.tflite --resolutions $(LADDER)
 	$(BIN)/edgevit inspect $(DEMO)/dials.tflite --json $(DEMO)/inspection.json --quiet
-	$(BIN)/edgevit synthetic $(DEMO)/pictures
+	$(BIN)/edgevit synthetic $(DEMO)/pictures --size 160
 	$(BIN)/edgevit evaluate $(DEMO)/dials.keras $(DEMO)/pictures --against $(DEMO)/dials.tflite --json $(DEMO)/evaluation.json
 	$(BIN)/edgevit profile $(DEMO)/dials.tflite --budget-ms 1 --json $(DEMO)/profile.json
 	$(BIN)/edgevit report $(DEMO)/profile.json $(DEMO)/evaluation.json -o $(DEMO)/report.html --png $(DEMO)/curve.png

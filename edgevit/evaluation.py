@@ -14,6 +14,8 @@ from edgevit.data.class_names import class_order, numbered_as
 from edgevit.data.folders import PictureSet, decode_batches, read_folder
 from edgevit.data.same_pictures import count_seen
 from edgevit.errors import ConfigError, DataError
+from edgevit.mistakes import mistakes as find_mistakes
+from edgevit.picture_record import PictureRecord, picture_order
 from edgevit.predictors import Predictor, ReorderedPredictor, open_predictor, pixels_known
 from edgevit.tasks import Task, check_options, default_task, find_tasks
 from edgevit.tasks.task import Judge
@@ -42,6 +44,7 @@ def evaluate(
     threads: int = 1,
     limit: int | None = None,
     strict: bool = False,
+    mistakes: int = 0,
     on_picture: OnPicture = lambda _done, _total: None,
     **options_of_tasks: Any,
 ) -> dict[str, Any]:
@@ -59,6 +62,8 @@ def evaluate(
     labels: the class names in the first model's order, where it has none of its own.
     limit: use only that many pictures, spread evenly over the set.
     strict: raise `PictureError` on a picture that cannot be read, instead of counting it as skipped.
+    mistakes: how many of the first model's worst confusions, and of the pictures on which the second names another
+        class, to keep under `mistakes`, with small copies of the pictures; at the resolution where the first is best.
 
     Raises `ModelError` or `ArtefactError` for a model that cannot be read, `BackendError` where no interpreter runs an
     artefact, `ResolutionError` for a resolution that one of them does not have, `DataError` for a folder without usable
@@ -96,8 +101,10 @@ def evaluate(
             assumed += shown.gallery.notes()
         shown.total = len(ladder) * (len(shown.pictures.files) + len(shown.gallery.files if shown.gallery else ()))
         results = [shown.at(resolution, judge) for resolution, judge in judges.items()]
+        pictures = shown.record(list(judges.values()), results)
         described = [each.described() for each in predictors]
         calibrated_on = [count_seen(each.calibrated_on, shown.pictures.files) for each in predictors]
+        wrong = shown.mistakes(list(judges.items()), [rows[0][judged.metric] for rows in results], mistakes)
 
     document: dict[str, Any] = {
         "schema": "edgevit.evaluation/1",
@@ -113,6 +120,7 @@ def evaluate(
         "skipped_files": sorted(str(file) for file in shown.skipped),
         "unread_classes": shown.unread_classes(),
         "resize": shown.policy,
+        **({"pictures_sha256": pictures} if pictures else {}),
         **judge.settings,
     }
     if judged.own_classes:
@@ -141,6 +149,8 @@ def evaluate(
         document["against"] = beside[0]
     if beside[1:]:
         document["also_against"] = beside[1:]
+    if wrong:
+        document["mistakes"] = wrong
     return document
 
 
@@ -155,15 +165,19 @@ class _Shown:
         self.pictures = PictureSet(Path(), (), (), ())
         self.gallery: PictureSet | None = None
         self.skipped: set[Path] = set()
+        self.read: list[list[int]] = []
+        """For each resolution which of the pictures could be read, by index."""
         self.count = self.done = self.total = 0
 
     def at(self, resolution: Resolution, judge: Judge) -> list[dict[str, Any]]:
         """Each model's result at a resolution. Raises `DataError` where no picture can be read."""
         if self.gallery is not None and not self._show(self.gallery, resolution, judge.learn):
             raise DataError(f"none of the {len(self.gallery.files)} pictures in {self.gallery.root} can be read")
-        self.count = self._show(self.pictures, resolution, judge.add)
+        skipped: set[Path] = set()
+        self.count = self._show(self.pictures, resolution, judge.add, skipped)
         if not self.count:
             raise DataError(f"none of the {len(self.pictures.files)} pictures in {self.pictures.root} can be read")
+        self.read.append([index for index, file in enumerate(self.pictures.files) if file not in skipped])
         return judge.results()
 
     def unread_classes(self) -> list[str]:
@@ -175,8 +189,40 @@ class _Shown:
         }
         return [self.pictures.name(index) for index in sorted(set(self.pictures.classes) - read)]
 
-    def _show(self, pictures: PictureSet, resolution: Resolution, take: Callable[..., None]) -> int:
+    def record(self, judges: Sequence[Judge], results: Sequence[list[dict[str, Any]]]) -> str | None:
+        """Writes into each result what each picture contributed; the digest of the pictures, by which other
+        evaluations know that they are of the same. None where not all resolutions could be shown the same ones.
+        """
+        shown = self.pictures.pick(self.read[0])
+        if any(each != self.read[0] for each in self.read):
+            return None
+        try:
+            digest, order = picture_order(shown.files, [shown.name(each) for each in shown.classes])
+        except OSError:  # gone since it was shown
+            return None
+        for judge, rows in zip(judges, results, strict=True):
+            for row, contributions in zip(rows, judge.contributions(), strict=True):
+                row["by_picture"] = PictureRecord.of(digest, contributions[order]).text
+        return digest
+
+    def mistakes(
+        self, judges: Sequence[tuple[Resolution, Judge]], metrics: Sequence[float], most: int
+    ) -> dict[str, Any] | None:
+        """At the resolution with the best metric; of equals the smallest."""
+        best = max(range(len(judges)), key=lambda index: metrics[index])
+        resolution, judge = judges[best]
+        answers = judge.answers() if most else None
+        if answers is None:
+            return None
+        shown = self.pictures.pick(self.read[best])
+        found = find_mistakes(shown.files, np.array(shown.classes), shown.labels, answers, most)
+        return {**resolution.to_fields(), **found}
+
+    def _show(
+        self, pictures: PictureSet, resolution: Resolution, take: Callable[..., None], skipped: set[Path] | None = None
+    ) -> int:
         begun, count, fill = self.done, 0, self.predictors[0].fill
+        skipped = set() if skipped is None else skipped
         for images, classes in decode_batches(
             pictures,
             resolution,
@@ -184,12 +230,13 @@ class _Shown:
             BATCH,
             fill=fill,
             strict=self.strict,
-            on_skip=lambda file, _error: self.skipped.add(file),
+            on_skip=lambda file, _error: skipped.add(file),
         ):
             take([each.outputs(self.task.name, images) for each in self.predictors], classes)
             count += len(images)
             self.on_picture(begun + count, self.total)
         self.done = begun + len(pictures.files)
+        self.skipped |= skipped
         return count
 
 

@@ -10,8 +10,17 @@ import pytest
 from safetensors.numpy import save_file
 
 from edgevit import evaluation
-from edgevit.errors import ConfigError, DataError, EdgeViTError, ModelError, PictureError, ResolutionError
+from edgevit.errors import (
+    ConfigError,
+    DataError,
+    DocumentError,
+    EdgeViTError,
+    ModelError,
+    PictureError,
+    ResolutionError,
+)
 from edgevit.evaluation import evaluate
+from edgevit.picture_record import PictureRecord
 from edgevit.predictors import ArtefactPredictor, open_predictor
 from edgevit.report.accuracies import read_accuracies
 from edgevit.report.text import formatting
@@ -50,6 +59,46 @@ def test_against_shows_both_and_their_agreement(tiny_keras, artefact, class_fold
     for mine, theirs in zip(document["results"], document["against"]["results"], strict=True):
         assert theirs["agreement"] == 1.0
         assert theirs["top1"] == mine["top1"]
+
+
+def test_what_each_picture_contributed(run, tiny_keras, tiny_model, artefact, class_folder, tmp_path):
+    """By content: the same pictures elsewhere, in another order, are the same, and two documents can be paired."""
+    document = evaluate(tiny_keras, class_folder, against=artefact("int8"), resolutions=[48, 96])
+    files = sorted(class_folder.rglob("*.jpg"))
+    keys = sorted((f"{sha256(file.read_bytes()).hexdigest()} {file.parent.name}", file) for file in files)
+    digest = sha256("\n".join(key for key, _ in keys).encode()).hexdigest()
+    assert document["pictures_sha256"] == digest
+    for rows in (document["results"], document["against"]["results"]):
+        for row in rows:
+            right = PictureRecord(digest, 12, row["by_picture"]).contributions
+            assert right.mean() == pytest.approx(row["top1"])
+    by_hand = [
+        int(np.argmax(tiny_model(prepare(file, 48, "squash")[None]))) == LABELS.index(file.parent.name)
+        for _, file in keys
+    ]
+    assert PictureRecord(digest, 12, document["results"][0]["by_picture"]).contributions.tolist() == by_hand
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    names = [(f"{12 - number}.jpg", file) for number, file in enumerate(files)]
+    for name, file in names:
+        shutil.copy(file, moved / name)
+    rows = "".join(f"{name},{file.parent.name}\n" for name, file in reversed(names))
+    (moved / "labels.csv").write_text(f"file,label\n{rows}")
+    again = evaluate(artefact("int8"), moved, resolutions=[48])
+    assert again["pictures_sha256"] == digest
+    assert again["results"][0]["by_picture"] == document["against"]["results"][0]["by_picture"]
+    (moved / "1.jpg").unlink()
+    shutil.copy(files[0], moved / "1.jpg")
+    assert evaluate(artefact("int8"), moved, resolutions=[48])["pictures_sha256"] != digest
+
+
+def test_a_record_of_other_pictures_is_refused(tiny_keras, class_folder, tmp_path):
+    document = evaluate(tiny_keras, class_folder, resolutions=[48])
+    for wrong in ("bits:AAA=", "bits:////", "float16:AAAA", "bits:%", "nonsense"):
+        document["results"][0] |= {"by_picture": wrong, "top1": 0.5}
+        (tmp_path / "e.json").write_text(json.dumps(document))
+        with pytest.raises(DocumentError, match="by_picture"):
+            read_accuracies([tmp_path / "e.json"])
 
 
 def test_agreement_counts_pictures(tiny_keras, tiny_model, class_folder, tmp_path):
@@ -240,8 +289,7 @@ def test_one_picture_is_no_pictures():
     one = {"model": "x.tflite", "images": 1, "data": "val", "results": results, "skipped": 0}
     assert evaluation_table(one).title == "1 picture of val"
     assert "of a top-1 counted on 1 picture, where" in " ".join(evaluation_notes(one))
-    assert formatting.untold(1.0, 0.9, 1) == "; 1 picture does not tell the two apart"
-    assert formatting.untold(1.0, 0.9, 2) == "; 2 pictures do not tell the two apart"
+    assert [formatting.not_told(count) for count in (1, 2)] == ["1 picture does not tell", "2 pictures do not tell"]
     assert (counted(0, "epoch"), counted(1, "epoch"), counted(2, "epoch")) == ("0 epochs", "1 epoch", "2 epochs")
 
 

@@ -50,8 +50,8 @@ def profile(
     cool_down: seconds, the most to wait for a hot device; None: 60.
     sustained: seconds to run one resolution afterwards, to see the heat; sustained_at: which.
     ops: also where the time goes, by kind of operator.
-    budget_ms: recommend the largest resolution whose median fits; the document's recommendation is empty where none
-        does, and nothing is raised: what was measured stays.
+    budget_ms: recommend the largest resolution within it (p95, or by its median where none is); the document's
+        recommendation is empty where not even a median is, and nothing is raised: what was measured stays.
     predict: resolutions that were not run, to tell by the curve, where there is one.
     device: local, ssh://HOST or adb://SERIAL. benchmark_model: TFLite's own program, for a phone to run instead.
     on_step: told (the artefact's name, turns done, turns in all). on_result: given the profiles that the document is

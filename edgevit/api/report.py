@@ -9,6 +9,7 @@ from edgevit.api.arguments import OneOrMore, as_paths
 from edgevit.errors import ConfigError
 from edgevit.files import check_output, write_bytes, write_text
 from edgevit.latency.comparison import Comparison
+from edgevit.latency.profile import Profile
 from edgevit.report.input_documents import read_documents
 
 __all__ = ["report"]
@@ -38,7 +39,7 @@ def report(
     from edgevit.report.charts.canvas import png as draw
     from edgevit.report.charts.curve_charts import combined_figure
     from edgevit.report.charts.overlay_charts import latency_overlay
-    from edgevit.report.html.page import render
+    from edgevit.report.html.page import device_plans, render
 
     page_path, picture_path = Path(output), None if png is None else Path(png)
     check_output(page_path, ".html", overwrite=overwrite)
@@ -53,7 +54,10 @@ def report(
     page, picture = render(profiles, accuracies, title=title), b""
     if picture_path is not None:
         several = len(profiles) > 1
-        picture = draw(latency_overlay(Comparison(profiles)) if several else combined_figure(profiles[0], accuracies))
+        plans = [] if several else device_plans(profiles, accuracies, _budget_ms(profiles[0]))
+        one = plans[0] if plans else None
+        figure = latency_overlay(Comparison(profiles)) if several else combined_figure(profiles[0], accuracies, one)
+        picture = draw(figure)
     write_text(page_path, page)
     if picture_path is not None:
         write_bytes(picture_path, picture)
@@ -63,3 +67,7 @@ def report(
     over_budget = [profile.over_budget for profile in profiles if profile.over_budget]
     if budget_ms is not None and len(over_budget) == len(profiles):
         raise over_budget[0]
+
+
+def _budget_ms(profile: Profile) -> float | None:
+    return profile.recommendation.budget_ms if profile.recommendation else None

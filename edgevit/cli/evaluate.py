@@ -40,6 +40,12 @@ from edgevit.tasks import TASKS, judging_options
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="For .tflite.")
 @click.option("--limit", type=click.IntRange(min=1), help="Use only that many pictures, spread over the set.")
 @click.option("--strict", is_flag=True, help="Stop at a picture that cannot be read, instead of skipping it.")
+@click.option(
+    "--mistakes",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Show the N worst confusions and N pictures on which two models differ; --json keeps small copies of them.",
+)
 @json_option
 @quiet_option
 def command(
@@ -54,6 +60,7 @@ def command(
     threads: int,
     limit: int | None,
     strict: bool,
+    mistakes: int | None,
     json_target: str | None,
     overwrite: bool,
     quiet: bool,
@@ -71,7 +78,13 @@ def command(
     """
     console = console_for(json_target, quiet, overwrite)
     from edgevit.api.evaluate import evaluate
-    from edgevit.report.text.evaluation_table import by_class_table, drop_table, evaluation_notes, evaluation_table
+    from edgevit.report.text.evaluation_table import (
+        by_class_table,
+        drop_table,
+        evaluation_notes,
+        evaluation_table,
+        mistake_lines,
+    )
 
     pictures = TextColumn("{task.completed}/{task.total} pictures")
     bar = progress_bar(console, "evaluating", BarColumn(), pictures, TimeRemainingColumn())
@@ -89,6 +102,7 @@ def command(
             threads=threads,
             limit=limit,
             strict=strict,
+            mistakes=mistakes or 0,
             on_picture=lambda done, total: bar.update(bar_task, completed=done, total=total),
             **given_to_task,
         )
@@ -97,6 +111,6 @@ def command(
         console.print(drops)
     if by_class := by_class_table(evaluation):
         console.print(by_class)
-    for line in evaluation_notes(evaluation):
+    for line in (*mistake_lines(evaluation), *evaluation_notes(evaluation)):
         console.print(line, markup=False)
     emit_json(evaluation, json_target)

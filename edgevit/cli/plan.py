@@ -36,8 +36,9 @@ def command(
     """Choose variant, recipe and resolution from what was measured on a device, and what can be predicted from it.
 
     FILEs are profiles and evaluations in any order, as after --device-profile and --eval. Shown is the Pareto front:
-    what nothing else is both as fast and as accurate as. Evaluated models that nobody profiled are predicted, and
-    marked so. Without an evaluation the largest that fits is chosen. Of several devices each gets a plan of its own.
+    what nothing else is both as fast and as accurate as. Within a budget the fastest is taken that the pictures do not
+    tell from the most accurate one; without an evaluation the largest that fits. Evaluated models that nobody profiled
+    are predicted, and marked so. Of several devices each gets a plan of its own.
     """
     from edgevit.api.plan import plan
     from edgevit.latency.plan import Plan

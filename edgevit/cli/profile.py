@@ -26,7 +26,7 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
 @click.option(
     "--budget-ms",
     type=click.FloatRange(min=0, min_open=True),
-    help="Recommend the largest resolution whose median fits; exit with 1 where none does.",
+    help="Recommend the largest resolution within it, by p95; exit with 1 where not even a median is.",
 )
 @click.option(
     "--predict",

@@ -1,7 +1,8 @@
 """The embedded synthetic data set: a dial gauge in front of a bad camera, read into ten ranges.
 
-Everything is drawn here, from a seed: no file, no download, no licence. The needle and the ticks are thin and a
-range is only 27 degrees wide, so what a model can read depends on its resolution, as it does with real gauges.
+Everything is drawn here, from a seed: no file, no download, no licence. The needle and the ticks are thin, a range is
+only 27 degrees wide, and needles stop just beside the line to the next one: what a model can read depends on its
+resolution, as it does with real gauges.
 Numbers measured on it say how the tools behave; they say nothing about pictures of the world.
 """
 
@@ -19,7 +20,7 @@ from PIL import Image, ImageFilter
 
 from edgevit.errors import DataError
 
-__all__ = ["LABELS", "SMALLEST_SIZE", "dial_set", "draw_dial", "write_dial_folder"]
+__all__ = ["COARSE", "FINE", "LABELS", "SMALLEST_SIZE", "Needle", "dial_set", "draw_dial", "write_dial_folder"]
 
 LABELS = tuple(f"reading {10 * index}-{10 * index + 10}" for index in range(10))
 """What the needle points at, on a scale of 0 to 100."""
@@ -28,8 +29,23 @@ SMALLEST_SIZE = 16
 SWEEP_DEG = 270.0
 """From reading 0, lower left, clockwise over the top to reading 100, lower right: as most gauges have it."""
 RANGE_DEG = SWEEP_DEG / len(LABELS)
-MARGIN = 0.1
-"""The share of a range, on either side, where no needle stands: a needle on the line belongs to neither range."""
+
+
+@dataclass(frozen=True)
+class Needle:
+    """How fine a needle is, and how close to the lines between ranges it stands: what reading it takes."""
+
+    hub: float
+    """Half its width at the hub, in dial radii; it grows thinner towards the tip."""
+    tip: float
+    """Half its width at the tip, at least."""
+    margin: float
+    """The share of a range, on either side, where no needle stands: one on the line belongs to neither range."""
+
+
+FINE = Needle(hub=0.050, tip=0.018, margin=0.05)
+COARSE = Needle(hub=0.060, tip=0.025, margin=0.1)
+"""Easier to read: as all dials were until the golden artefact had been trained on them."""
 
 Plane = NDArray[np.float32]
 """One number for each pixel: [size, size]."""
@@ -40,6 +56,7 @@ class _Scene:
     """All that is drawn, in units that know no pixels: one seed gives one scene at every size."""
 
     needle_deg: float
+    needle: Needle
     centre: tuple[float, float]
     """Of the dial, in picture widths."""
     radius: float
@@ -67,8 +84,8 @@ class _Scene:
     """Standard deviation of the sensor noise, in grey levels."""
 
 
-def _scene(rng: Generator, index: int) -> _Scene:
-    needle = RANGE_DEG * (index + rng.uniform(MARGIN, 1.0 - MARGIN))
+def _scene(rng: Generator, index: int, needle: Needle) -> _Scene:
+    needle_deg = RANGE_DEG * (index + rng.uniform(needle.margin, 1.0 - needle.margin))
     face = rng.uniform(180, 245) + rng.uniform(-14, 14, 3)
     ink = rng.uniform(10, 50) + rng.uniform(-10, 10, 3)
     needle_colour = np.array((rng.uniform(150, 220), rng.uniform(10, 60), rng.uniform(10, 50)))
@@ -76,7 +93,8 @@ def _scene(rng: Generator, index: int) -> _Scene:
     boxes = rng.uniform((-0.1, -0.1, 0.02, 0.02, 0, 0, 0), (1.1, 1.1, 0.2, 0.2, 1, 1, 1), (4, 7))
     boxes[:, 4:] = grey + 50 * (2 * boxes[:, 4:5] - 1) + 12 * (2 * boxes[:, 4:] - 1)
     return _Scene(
-        needle_deg=needle,
+        needle_deg=needle_deg,
+        needle=needle,
         centre=(0.5 + rng.uniform(-0.04, 0.04), 0.5 + rng.uniform(-0.04, 0.04)),
         radius=rng.uniform(0.42, 0.47),
         roll_deg=rng.uniform(-3, 3),
@@ -153,7 +171,8 @@ def _dial(scene: _Scene, canvas: Plane, x: Plane, y: Plane) -> None:
     angle = np.deg2rad(135.0 + scene.needle_deg)
     along = u * np.cos(angle) + v * np.sin(angle)
     beside = v * np.cos(angle) - u * np.sin(angle)
-    taper = np.clip(0.060 - 0.035 * along, 0.025, 0.060).astype(np.float32)
+    hub, tip = scene.needle.hub, scene.needle.tip
+    taper = np.clip(hub - 0.035 * along, tip, hub).astype(np.float32)
     _paint(canvas, _stroke(beside, taper, pixel) * _stroke(along - 0.30, 0.52, pixel), scene.needle_colour)
     _paint(canvas, _stroke(distance, 0.08, pixel), scene.ink)
 
@@ -173,8 +192,8 @@ def _camera(scene: _Scene, canvas: Plane, x: Plane, y: Plane, rng: Generator) ->
     return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
 
 
-def _draw(rng: Generator, index: int, size_px: int) -> NDArray[np.uint8]:
-    scene = _scene(rng, index)
+def _draw(rng: Generator, index: int, size_px: int, needle: Needle) -> NDArray[np.uint8]:
+    scene = _scene(rng, index, needle)
     line = (np.arange(size_px, dtype=np.float32) + 0.5) / size_px
     x, y = (plane.astype(np.float32) for plane in np.meshgrid(line, line))
     canvas = _background(scene, x, y)
@@ -185,10 +204,10 @@ def _draw(rng: Generator, index: int, size_px: int) -> NDArray[np.uint8]:
 def draw_dial(rng: Generator, size_px: int) -> tuple[NDArray[np.uint8], int]:
     """One picture, uint8 [size_px, size_px, 3], and its class."""
     index = int(rng.integers(len(LABELS)))
-    return _draw(rng, index, size_px), index
+    return _draw(rng, index, size_px, FINE), index
 
 
-def dial_set(count: int, size_px: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+def dial_set(count: int, size_px: int, seed: int, needle: Needle = FINE) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
     """`count` pictures, uint8 [count, size_px, size_px, 3], and their classes, int32 [count], as even as can be.
 
     Picture i depends on `seed` and i alone: a larger set begins with the smaller one.
@@ -198,7 +217,7 @@ def dial_set(count: int, size_px: int, seed: int) -> tuple[NDArray[np.uint8], ND
     classes = np.arange(count, dtype=np.int32) % len(LABELS)
 
     def draw(index: int) -> NDArray[np.uint8]:
-        return _draw(np.random.default_rng([seed, index]), int(classes[index]), size_px)
+        return _draw(np.random.default_rng([seed, index]), int(classes[index]), size_px, needle)
 
     with ThreadPoolExecutor(cpu_count()) as pool:  # numpy lets go of the interpreter lock in its loops
         return np.stack(list(pool.map(draw, range(count)))), classes

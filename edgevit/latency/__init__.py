@@ -5,7 +5,7 @@ The functions `cost` and `predict` stay in their modules, `edgevit.latency.cost`
 
 from edgevit.devices.profile_request import ProfileRequest
 from edgevit.devices.profiling import DEVICES
-from edgevit.latency.budget import LatencyPrediction, Recommendation, recommend
+from edgevit.latency.budget import LatencyPrediction, Recommendation
 from edgevit.latency.comparison import Comparison
 from edgevit.latency.cost import Cost
 from edgevit.latency.curve import LEAST_RESOLUTIONS, Curve, fit
@@ -16,11 +16,13 @@ from edgevit.latency.point import Point
 from edgevit.latency.prediction import Estimate, LatencyPredictor
 from edgevit.latency.profile import Profile
 from edgevit.latency.profile_document import assemble, read_profile
+from edgevit.latency.recommendation import Choice, recommend
 
 __all__ = [
     "DEVICES",
     "LEAST_RESOLUTIONS",
     "Candidate",
+    "Choice",
     "Comparison",
     "Cost",
     "Curve",

@@ -1,4 +1,4 @@
-"""The largest resolution under a latency budget."""
+"""What a profile alone recommends within a latency budget, and what its curve would allow beside it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 from edgevit.errors import BudgetError
 from edgevit.latency.curve import Curve
 from edgevit.latency.point import Point
+from edgevit.latency.recommendation import Choice, State, recommend
 from edgevit.latency.reliability import SURE, Reliability
 from edgevit_runtime.resolution import Resolution
 
-__all__ = ["LatencyPrediction", "Recommendation", "predicted_resolution", "recommend"]
+__all__ = ["LatencyPrediction", "Recommendation", "nothing_fits", "predict", "predicted_resolution"]
 
 FURTHEST = 1.5
 """How far beyond the largest measured resolution the curve is believed: past that it is a guess."""
@@ -42,16 +43,26 @@ class LatencyPrediction:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """The largest measured resolution whose median latency fits, or `point` None where none does.
+    """The largest measured resolution within a budget, or `point` None where none is: see `recommendation`.
 
-    The median, because it is what the curve fits and what repeats from run to run; `point.p90_ms` tells what
-    the slowest tenth takes, and who must meet every frame's deadline should hold that against the budget.
+    What it is worth, nobody knows without an evaluation: `plan` and `report` put the two together.
     """
 
     budget_ms: float
     point: Point | None
     predicted: LatencyPrediction | None = None
     """A larger square, not measured, that the curve would allow. Never the recommendation itself."""
+    in_time: bool = True
+    """Whether the point's slow runs are within the budget, and not its median alone."""
+
+    @classmethod
+    def of(cls, points: tuple[Point, ...], budget_ms: float) -> Recommendation:
+        found = recommend(points, budget_ms)
+        return cls(budget_ms, found.taken, in_time=found.in_time)
+
+    @property
+    def state(self) -> State:
+        return Choice(self.budget_ms, self.point, in_time=self.in_time).state
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -60,26 +71,22 @@ class Recommendation:
             "median_ms": self.point.median_ms if self.point else None,
             "p90_ms": self.point.p90_ms if self.point else None,
             "p90_fits": self.point.p90_ms <= self.budget_ms if self.point else None,
+            "p95_ms": self.point.p95_ms if self.point else None,
+            "state": self.state,
             "predicted": self.predicted.to_dict() if self.predicted else None,
             **(self.point.trust.to_dict() if self.point else {}),
         }
 
 
-def recommend(points: tuple[Point, ...], budget_ms: float) -> Recommendation:
-    """The largest resolution whose median is at most `budget_ms`: that of most tokens, the fastest of equal ones.
-
-    Raises `BudgetError`, which names the fastest measured resolution, where none is.
-    """
-    fitting = [point for point in points if point.median_ms <= budget_ms]
-    if not fitting:
-        fastest = min(points, key=lambda point: point.median_ms)
-        trust = fastest.trust
-        raise BudgetError(
-            f"no resolution fits {budget_ms:g} ms: the fastest, {fastest.resolution}, takes "
-            f"{trust.mark}{fastest.median_ms:.3g} ms (median{f', {trust.reason}' if trust.reason else ''}); "
-            "allow more, or use a smaller variant or larger patches"
-        )
-    return Recommendation(budget_ms, max(fitting, key=lambda point: (point.tokens, -point.median_ms)))
+def nothing_fits(points: tuple[Point, ...], budget_ms: float) -> BudgetError:
+    """The error for a budget that no median is within; it names the fastest measured resolution."""
+    fastest = min(points, key=lambda point: point.median_ms)
+    trust = fastest.trust
+    return BudgetError(
+        f"no resolution fits {budget_ms:g} ms: the fastest, {fastest.resolution}, takes "
+        f"{trust.mark}{fastest.median_ms:.3g} ms (median{f', {trust.reason}' if trust.reason else ''}); "
+        "allow more, or use a smaller variant or larger patches"
+    )
 
 
 def predicted_resolution(
@@ -88,7 +95,9 @@ def predicted_resolution(
     """The largest square the curve allows that is larger than `chosen` and smaller than what was measured as too slow.
 
     Or up to `FURTHEST` times the side of the largest measured one; None where the patch leaves nothing in between.
+    Its slow runs have to fit, too: they are taken to be as slow, beside the median, as those of any point.
     """
+    tail = max(point.late_ms / point.median_ms for point in points)
     patch = points[0].patch
     low = chosen.resolution.pixels if chosen else 0
     too_slow = [point.resolution.pixels for point in points if point.resolution.pixels > low]
@@ -96,7 +105,7 @@ def predicted_resolution(
     side = side // patch * patch
     while side**2 > low:
         prediction = predict(points, curve, Resolution(side))
-        if prediction.predicted_ms <= budget_ms:
+        if tail * prediction.predicted_ms <= budget_ms:
             return prediction
         side -= patch
     return None

@@ -76,11 +76,13 @@ def _point(rounds: Sequence[Point]) -> Point:
     peaks = [point.peak_rss_bytes for point in rounds if point.peak_rss_bytes is not None]
     conditions = [point.conditions for point in rounds if point.conditions]
     ops = [point.ops_ms for point in rounds if point.ops_ms]
+    late = [point.p95_ms for point in rounds if point.p95_ms is not None]
     return replace(
         rounds[-1],
         median_ms=median(point.median_ms for point in rounds),
         p10_ms=median(point.p10_ms for point in rounds),
         p90_ms=median(point.p90_ms for point in rounds),
+        p95_ms=median(late) if len(late) == len(rounds) else None,
         runs=sum(point.runs for point in rounds),
         stable=2 * sum(point.stable for point in rounds) > len(rounds),
         peak_rss_bytes=max(peaks, default=None),

@@ -13,7 +13,9 @@ from typing import Any
 
 from edgevit.errors import BudgetError, ProfileError
 from edgevit.latency.cost import Cost
+from edgevit.latency.recommendation import Choice, recommend
 from edgevit.latency.reliability import SURE, Reliability
+from edgevit.picture_record import Accuracy
 from edgevit.statistics import margin
 from edgevit_runtime.resolution import Resolution
 
@@ -41,25 +43,37 @@ class Candidate:
     latency_ms: float
     """The median where it was measured, or what is predicted."""
     late_ms: float
-    """What the slowest tenth takes (p90), or the upper end of the prediction's range."""
+    """What the slow runs take (`late_name`), or the upper end of the prediction's range."""
     predicted: bool
-    top1: float | None = None
-    """Fraction 0..1."""
-    images: int | None = None
-    """How many pictures the top-1 was counted on."""
+    accuracy: Accuracy | None = None
+    """Top-1, and on which pictures it was counted."""
     size_bytes: int | None = None
     """Of the artefact's file; None where it is not known, as of one that is only predicted."""
     extrapolated: bool = False
     """Whether it is predicted outside the measured resolutions."""
+    late_name: str = "p90"
+    """Which percentile `late_ms` is, where it was measured: `p95`, or `p90` of older profiles."""
     trust: Reliability = SURE
     """What speaks against its latency, or against what that is predicted from."""
 
     @property
+    def top1(self) -> float | None:
+        """Fraction 0..1."""
+        return None if self.accuracy is None else self.accuracy.share
+
+    @property
+    def images(self) -> int | None:
+        """How many pictures the top-1 was counted on."""
+        return None if self.accuracy is None else self.accuracy.count
+
+    @property
+    def size(self) -> float:
+        return self.macs.total if self.macs else 0.0
+
+    @property
     def worth(self) -> float:
         """What is to be had for the latency: top-1, or MACs where nothing was evaluated."""
-        if self.top1 is not None:
-            return self.top1
-        return self.macs.total if self.macs else 0.0
+        return self.size if self.accuracy is None else self.accuracy.share
 
     @property
     def margin(self) -> float:
@@ -68,15 +82,11 @@ class Candidate:
 
     @property
     def needs_ms(self) -> float:
-        """The least budget that it fits: its median; of a prediction the upper end of its range."""
+        """The least budget that it can be taken under: its median; of a prediction the upper end of its range."""
         return self.late_ms if self.predicted else self.latency_ms
 
     def fits(self, budget_ms: float) -> bool:
         return self.needs_ms <= budget_ms
-
-    def late(self, budget_ms: float) -> bool:
-        """Whether it fits by its median, and its slowest tenth does not."""
-        return not self.predicted and self.latency_ms <= budget_ms < self.late_ms
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -91,6 +101,7 @@ class Candidate:
             "macs": {"linear": self.macs.linear_macs, "attention": self.macs.attention_macs} if self.macs else None,
             "latency_ms": self.latency_ms,
             "late_ms": self.late_ms,
+            "late": "upper end" if self.predicted else self.late_name,
             "predicted": self.predicted,
             "top1": self.top1,
             "top1_margin": self.margin if self.images is not None else None,
@@ -144,18 +155,15 @@ class Plan:
                 kept.append(each)
         return tuple(kept)
 
+    @cached_property
+    def choice(self) -> Choice[Candidate] | None:
+        """What to take within the budget; None without one."""
+        return None if self.budget_ms is None else recommend(self.candidates, self.budget_ms)
+
     @property
     def chosen(self) -> Candidate | None:
-        """The worthiest that fits the budget, of equals the fastest; None where none does, or without a budget."""
-        fitting = [each for each in self.candidates if self.budget_ms is not None and each.fits(self.budget_ms)]
-        return max(fitting, key=lambda each: (each.worth, -each.latency_ms), default=None)
-
-    def alike(self, candidate: Candidate) -> Candidate | None:
-        """The fastest on the front whose top-1 chance alone may have put below the candidate's; None where none is."""
-        if not candidate.margin:
-            return None
-        faster = [each for each in self.front if each.latency_ms < candidate.latency_ms]
-        return next((each for each in faster if candidate.worth - each.worth <= candidate.margin), None)
+        """None where nothing fits, or without a budget."""
+        return self.choice.taken if self.choice else None
 
     def check(self) -> None:
         """Raises `BudgetError`, naming the fastest candidate, where nothing fits."""
@@ -180,6 +188,8 @@ class Plan:
             "budget_ms": self.budget_ms,
             "by": "top1" if self.evaluated else "macs",
             "chosen": self.chosen.to_dict() if self.chosen else None,
+            "most_accurate": self.choice.best.to_dict() if self.choice and self.choice.best else None,
+            **(self.choice.to_dict() if self.choice else {}),
             "front": [each.to_dict() for each in self.front],
             "candidates": [{**each.to_dict(), "on_front": id(each) in front} for each in self.candidates],
             "notes": list(self.notes),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isqrt
-from typing import Any
+from typing import Any, ClassVar
 
 from edgevit.documents import Record
 from edgevit.errors import ProfileError
@@ -34,6 +34,8 @@ class Point:
     runs: int
     peak_rss_bytes: int | None
     """The process's peak while this ran, the whole ladder loaded; None where the system does not tell."""
+    p95_ms: float | None = None
+    """None in documents of older versions."""
     spread: str = TENTHS
     """Which percentiles `p10_ms` and `p90_ms` are: TFLite's own program tells the nearest, `p5..p95`."""
     stable: bool = True
@@ -49,6 +51,10 @@ class Point:
             raise ProfileError(
                 f"resolution {self.resolution}: latencies must be above 0 and in order p10 <= median <= p90, "
                 f"not {self.p10_ms:g}, {self.median_ms:g}, {self.p90_ms:g} ms"
+            )
+        if self.p95_ms is not None and self.p95_ms < self.p90_ms:
+            raise ProfileError(
+                f"resolution {self.resolution}: p95 must be at least p90, not {self.p95_ms:g} after {self.p90_ms:g} ms"
             )
         if not re.fullmatch(r"p\d{1,2}\.\.p\d{1,2}", self.spread):
             raise ProfileError(f"resolution {self.resolution}: spread must be as {TENTHS}, not {self.spread!r}")
@@ -87,6 +93,28 @@ class Point:
         return found[0]
 
     @property
+    def latency_ms(self) -> float:
+        return self.median_ms
+
+    @property
+    def late_ms(self) -> float:
+        """What the slow runs take: p95, or p90 in older documents."""
+        return self.p90_ms if self.p95_ms is None else self.p95_ms
+
+    @property
+    def late_name(self) -> str:
+        """Which percentile `late_ms` is: `p95` or `p90`."""
+        return self.spread.partition("..")[2] if self.p95_ms is None else "p95"
+
+    @property
+    def size(self) -> float:
+        return float(self.tokens)
+
+    predicted: ClassVar[bool] = False
+    accuracy: ClassVar[None] = None
+    """A profile alone knows of none."""
+
+    @property
     def trust(self) -> Reliability:
         """What speaks against it: an unsettled median, a device that was not as it should be."""
         return Reliability(tuple(dict.fromkeys(each.why for each in self.doubtful)), self.stable)
@@ -105,6 +133,7 @@ class Point:
                 "median": self.median_ms,
                 "p10": self.p10_ms,
                 "p90": self.p90_ms,
+                **({} if self.p95_ms is None else {"p95": self.p95_ms}),
                 "runs": self.runs,
                 "stable": self.stable,
             },
@@ -129,6 +158,7 @@ class Point:
             p10_ms=latency.number("p10"),
             p90_ms=latency.number("p90"),
             runs=latency.whole("runs", least=1),
+            p95_ms=latency.number("p95") if latency.has("p95") else None,
             peak_rss_bytes=record.whole("peak_rss_bytes") if record.has("peak_rss_bytes") else None,
             spread=latency.text("spread") if latency.has("spread") else TENTHS,
             stable=latency.flag("stable") if latency.has("stable") else True,

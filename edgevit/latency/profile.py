@@ -8,7 +8,13 @@ from typing import Any
 
 from edgevit.config import check_resolution
 from edgevit.errors import BudgetError, EdgeViTError, ProfileError
-from edgevit.latency.budget import LatencyPrediction, Recommendation, predict, predicted_resolution, recommend
+from edgevit.latency.budget import (
+    LatencyPrediction,
+    Recommendation,
+    nothing_fits,
+    predict,
+    predicted_resolution,
+)
 from edgevit.latency.curve import Curve, fit
 from edgevit.latency.measuring_conditions import Cooling
 from edgevit.latency.point import Point, common_patch
@@ -99,12 +105,9 @@ class Profile:
     def within(self, budget_ms: float) -> Profile:
         """A copy with the recommendation for a budget, for each number of threads, or `over_budget`."""
         others = tuple(each.within(budget_ms) for each in self.others)
-        over_budget = None
-        try:
-            recommendation = recommend(self.points, budget_ms)
-        except BudgetError as error:
-            recommendation = Recommendation(budget_ms, None)
-            over_budget = error if all(each.over_budget for each in others) else None
+        recommendation, over_budget = Recommendation.of(self.points, budget_ms), None
+        if recommendation.point is None and all(each.over_budget for each in others):
+            over_budget = nothing_fits(self.points, budget_ms)
         if self.curve:
             predicted = predicted_resolution(self.points, self.curve, budget_ms, recommendation.point)
             recommendation = replace(recommendation, predicted=predicted)

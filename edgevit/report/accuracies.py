@@ -9,6 +9,8 @@ from pathlib import Path, PurePath
 from edgevit.documents import Record, read_document
 from edgevit.errors import DocumentError
 from edgevit.latency.profile import Profile
+from edgevit.picture_record import Accuracy, PictureRecord, read_accuracy
+from edgevit.report.mistakes_shown import Mistakes, read_mistakes
 from edgevit_runtime.resolution import Resolution
 
 __all__ = ["SCHEMA", "Accuracies", "Agreement", "Score", "Series", "read_accuracies"]
@@ -25,6 +27,8 @@ class Score:
     resolution: Resolution
     top1: float
     top5: float | None
+    record: PictureRecord | None = None
+    """What each picture contributed to the top-1; older documents have none."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,16 @@ class Series:
     def top1(self, resolution: Resolution) -> float | None:
         return next((score.top1 for score in self.scores if score.resolution == resolution), None)
 
+    @property
+    def pictures(self) -> str | None:
+        """The digest of its pictures, by which two sets are known to be the same; older documents have none."""
+        return next((score.record.pictures for score in self.scores if score.record), None)
+
+    def accuracy(self, resolution: Resolution) -> Accuracy | None:
+        """The top-1 with what it was counted on."""
+        found = next((score for score in self.scores if score.resolution == resolution), None)
+        return None if found is None else Accuracy(found.top1, self.images, found.record)
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -64,6 +78,7 @@ class Accuracies:
 
     series: tuple[Series, ...] = ()
     agreements: tuple[Agreement, ...] = ()
+    mistakes: tuple[Mistakes, ...] = ()
 
     def of(self, profile: Profile) -> Series | None:
         """The profiled artefact's series, the first given of several.
@@ -145,7 +160,7 @@ def read_accuracies(paths: Sequence[Path]) -> Accuracies:
     agreements = tuple(
         Agreement(series[key], series[other], agreement, drops) for key, other, agreement, drops in pairs
     )
-    return Accuracies(tuple(series.values()), agreements)
+    return Accuracies(tuple(series.values()), agreements, read_mistakes(paths))
 
 
 def _add(series: dict[_Key, Series], whole: Record, part: Record, path: Path) -> _Key:
@@ -158,14 +173,19 @@ def _add(series: dict[_Key, Series], whole: Record, part: Record, path: Path) ->
     results = part.records("results")
     if not results:
         raise DocumentError(f"{path} holds no results for {key[0]}")
+    digest = whole.text("pictures_sha256") if whole.has("pictures_sha256") else None
     for result in results:
+        accuracy = read_accuracy(result, "top1", images, digest)
         score = Score(
             result.resolution(),
-            result.number("top1", most=1.0),
+            accuracy.share,
             result.number("top5", most=1.0) if result.has("top5") else None,
+            accuracy.record,
         )
         known = scores.setdefault(score.resolution, score)
-        if known != score or (key in series and series[key].images != images):
+        if known.record is None:
+            scores[score.resolution] = score
+        if (known.top1, known.top5) != (score.top1, score.top5) or (key in series and series[key].images != images):
             where = f"{key[0]} at {score.resolution} on {key[1]}"
             raise DocumentError(f"{path} and another evaluation differ about {where}: give only one of them")
     ordered = tuple(scores[resolution] for resolution in sorted(scores))

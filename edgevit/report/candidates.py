@@ -15,15 +15,15 @@ from edgevit.latency.cost import Cost, divides
 from edgevit.latency.plan import Candidate, Plan
 from edgevit.latency.prediction import LatencyPredictor
 from edgevit.latency.profile import Profile
-from edgevit.latency.reliability import Reliability
 from edgevit.latency.workload import shape_of
+from edgevit.picture_record import Accuracy
 from edgevit.report.accuracies import Accuracies, Series
 from edgevit.report.text import sentences
 from edgevit.variants import VARIANTS, variant_config
 from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.wording import counted
 
-__all__ = ["make_plans"]
+__all__ = ["make_plans", "profiled"]
 
 
 def make_plans(
@@ -70,7 +70,13 @@ def _found(
             continue
         if series is not None:
             used.add(series)
-        found += _profiled(label, profile, series)
+        found += profiled(label, profile, series)
+        if series is not None and (
+            lacking := [each for each in profile.points if series.top1(each.resolution) is None]
+        ):
+            notes.append(
+                f"{label} at {', '.join(str(each.resolution) for each in lacking)}, where it was not evaluated"
+            )
     groups = _groups(profiles)
     for each in accuracies.series:
         if each not in used:
@@ -94,47 +100,46 @@ def _labels(profiles: Sequence[Profile]) -> list[str]:
 
 
 def _check_same_pictures(accuracies: Accuracies) -> None:
-    """Top-1 on other pictures is another figure."""
+    """Top-1 on other pictures is another figure. By their digest; older evaluations by folder and number."""
+    digests = {each.pictures for each in accuracies.series}
+    if len(digests) == 1 and None not in digests:
+        return
     sets = {(PurePath(each.data).name, each.images) for each in accuracies.series}
-    if len(sets) > 1:
+    if len(sets) > 1 or len(digests - {None}) > 1:
         named = ", ".join(f"{counted(images, 'picture')} of {name}" for name, images in sorted(sets))
+        named += "" if len(sets) > 1 else ", but not the same ones"
         raise ConfigError(f"these evaluations cannot be held against each other: {named}; evaluate all on one set")
 
 
-def _profiled(label: str, profile: Profile, series: Series | None) -> list[Candidate]:
+def profiled(label: str, profile: Profile, series: Series | None) -> list[Candidate]:
     """The measured points with their top-1; and evaluated resolutions that were not measured, by the curve."""
-
-    def candidate(
-        resolution: Resolution,
-        tokens: int,
-        ms: float,
-        late_ms: float,
-        macs: Cost | None,
-        trust: Reliability,
-        outside: bool = False,
-    ) -> Candidate:
-        return Candidate(
-            label=label,
-            model=profile.model,
-            variant=profile.variant,
-            recipe=profile.recipe,
-            threads=profile.threads,
-            device=profile.place,
-            resolution=resolution,
-            tokens=tokens,
-            macs=macs,
-            latency_ms=ms,
-            late_ms=late_ms,
-            predicted=profile.point(resolution) is None,
-            top1=series.top1(resolution) if series else None,
-            images=series.images if series else None,
-            size_bytes=profile.size_bytes,
-            extrapolated=outside,
-            trust=trust,
-        )
-
+    of_all = Candidate(
+        label=label,
+        model=profile.model,
+        variant=profile.variant,
+        recipe=profile.recipe,
+        threads=profile.threads,
+        device=profile.place,
+        resolution=profile.points[0].resolution,
+        tokens=0,
+        macs=None,
+        latency_ms=0.0,
+        late_ms=0.0,
+        predicted=False,
+        size_bytes=profile.size_bytes,
+    )
     made = [
-        candidate(point.resolution, point.tokens, point.median_ms, point.p90_ms, point.macs, point.trust)
+        replace(
+            of_all,
+            resolution=point.resolution,
+            tokens=point.tokens,
+            macs=point.macs,
+            latency_ms=point.latency_ms,
+            late_ms=point.late_ms,
+            late_name=point.late_name,
+            accuracy=series.accuracy(point.resolution) if series else None,
+            trust=point.trust,
+        )
         for point in profile.points
         if series is None or series.top1(point.resolution) is not None
     ]
@@ -144,9 +149,19 @@ def _profiled(label: str, profile: Profile, series: Series | None) -> list[Candi
     for score in series.scores:
         if profile.point(score.resolution) is None and divides(profile.patch, score.resolution):
             each = predict(profile.points, profile.curve, score.resolution)
-            late_ms = each.predicted_ms * (1.0 + worst)
-            of = each.resolution, each.tokens, each.predicted_ms, late_ms, None, each.trust, each.extrapolated
-            made.append(candidate(*of))
+            made.append(
+                replace(
+                    of_all,
+                    resolution=each.resolution,
+                    tokens=each.tokens,
+                    latency_ms=each.predicted_ms,
+                    late_ms=each.predicted_ms * (1.0 + worst),
+                    predicted=True,
+                    accuracy=series.accuracy(each.resolution),
+                    extrapolated=each.extrapolated,
+                    trust=each.trust,
+                )
+            )
     return made
 
 
@@ -184,12 +199,12 @@ def _unprofiled(series: Series, groups: Sequence[LatencyPredictor]) -> tuple[lis
     if not fitting:
         return [], f"{name} has no profile here, and none of {series.recipe} to predict it from"
     config = variant_config(str(series.variant))
-    scores = [(score.resolution, score.top1) for score in series.scores if divides(config.patch, score.resolution)]
-    return [
-        replace(each, images=series.images)
-        for group in fitting
-        for each in _predicted(group, config, name, series.model, scores)
-    ], None
+    scores = [
+        (score.resolution, series.accuracy(score.resolution))
+        for score in series.scores
+        if divides(config.patch, score.resolution)
+    ]
+    return [each for group in fitting for each in _predicted(group, config, name, series.model, scores)], None
 
 
 def _predicted(
@@ -197,12 +212,12 @@ def _predicted(
     config: ViTConfig,
     label: str,
     model: str,
-    scores: Sequence[tuple[Resolution, float | None]],
+    scores: Sequence[tuple[Resolution, Accuracy | None]],
 ) -> list[Candidate]:
     first = group.profiles[0]
     config = config.with_(classes=group.shapes[0].classes, labels=(), label_keys=())
     made = []
-    for resolution, top1 in scores:
+    for resolution, accuracy in scores:
         if not divides(config.patch, resolution):
             continue
         each = group.predict(config, resolution)
@@ -221,7 +236,7 @@ def _predicted(
                 latency_ms=each.predicted_ms,
                 late_ms=each.high_ms,
                 predicted=True,
-                top1=top1,
+                accuracy=accuracy,
                 extrapolated=each.extrapolated,
                 trust=group.trust,
             )

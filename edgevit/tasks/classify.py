@@ -116,6 +116,12 @@ class ClassJudge:
             for number, each in enumerate(answers)
         ]
 
+    def contributions(self) -> list[NDArray[Any]]:
+        return [each.right for each in self.answers()]
+
+    def answers(self) -> list[Answers]:
+        return [Answers.joined(each) for each in self.parts]
+
 
 def compared(first: Answers, this: Answers) -> dict[str, float]:
     """How another model's answers differ from the first one's; `drop` is what it loses, with the paired interval."""

@@ -164,6 +164,7 @@ class NeighbourJudge:
         self._queries: list[list[NDArray[Any]]] = [[] for _ in range(models)]
         self._gallery_classes: list[NDArray[np.int64]] = []
         self._classes: list[NDArray[np.int64]] = []
+        self._found: list[Answers] = []
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -196,6 +197,7 @@ class NeighbourJudge:
             theirs = ours if alone else np.concatenate(gallery)
             votes = nearest_classes(ours, theirs, known, self.neighbours, leave_one_out=alone)
             found.append(Answers(votes, votes == truths, votes == truths))
+        self._found = found
         return [
             {
                 "knn_top1": each.top1,
@@ -204,6 +206,12 @@ class NeighbourJudge:
             }
             for number, each in enumerate(found)
         ]
+
+    def contributions(self) -> list[NDArray[Any]]:
+        return [each.right for each in self._found]
+
+    def answers(self) -> list[Answers]:
+        return self._found
 
 
 def nearest_classes(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edgevit.accuracy import Answers
 from edgevit.config import ViTConfig
 from edgevit.foreign_config import ForeignConfig
 
@@ -90,6 +91,15 @@ class Judge(Protocol):
 
     def results(self) -> list[dict[str, Any]]:
         """For each model the fields of its result in an evaluation; of those after the first, how they compare."""
+
+    def contributions(self) -> list[NDArray[Any]]:
+        """For each model, after `results`, what each picture contributed to the metric, in the order of `add`: bool
+        [n] where it is right or wrong, otherwise numbers [n] whose mean is the metric. By these two models are
+        compared."""
+
+    def answers(self) -> list[Answers] | None:
+        """For each model, after `results`, the class that it names for each picture, in the order of `add`; None where
+        the task names none."""
 
 
 class Task(Protocol):

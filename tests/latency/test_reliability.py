@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from edgevit.latency.comparison import Comparison
 from edgevit.latency.measuring_conditions import Doubt
@@ -17,7 +19,8 @@ from edgevit.latency.reliability import SURE, Reliability
 from edgevit.report.accuracies import Accuracies, Score, Series
 from edgevit.report.charts.canvas import ROLES
 from edgevit.report.html.page import render
-from edgevit.report.text.marks import REMEDIES, doubts
+from edgevit.report.text.marks import REMEDIES, curve_trust, doubts, stands_on
+from edgevit.report.text.profile_tables import profile_view
 from edgevit_runtime.measure import conditions
 from edgevit_runtime.measure.conditions import REASONS
 from edgevit_runtime.resolution import Resolution
@@ -71,7 +74,8 @@ def test_plan(run: Run, file: Path, tmp_path: Path) -> None:
     words = " ".join(out.split())
     assert code == 0
     assert "288 325 ?~22.9 25.2" in words
-    assert f"deit_tiny.tflite at 288 (?~22.9 ms median, p90 25.2 ms); {WHY}." in words
+    assert "Take deit_tiny.tflite at 288 within 30 ms: ?~22.9 ms median, p90 25.2 ms. Its accuracy is unk" in words
+    assert f"is worth. {WHY}." in words
     assert f"{WHY}; of a prediction: what it stands on." in words
     document = json.loads((tmp_path / "plan.json").read_text())
     assert (document["chosen"]["doubtful"], document["chosen"]["stable"]) == (["load"], False)
@@ -101,7 +105,8 @@ def test_the_recommendation_and_the_curves_predictions(busy: Profile) -> None:
     found = busy.within(30.0).predicting([352])
     assert found.recommendation is not None
     said = sentences.recommendation(found.recommendation)
-    assert f"288 (?~22.9 ms median, p90 25.2 ms); {WHY}. By the curve a square of 304 would take ?~26.8 ms" in said
+    assert "Take 288 within 30 ms: ?~22.9 ms median, p90 25.2 ms. Its accuracy is unknown" in said
+    assert f"is worth. {WHY}. By the curve a square of 304 would take ?~26.8 ms" in said
     document = found.to_dict()
     assert document["recommendation"]["doubtful"] == document["predictions"][0]["doubtful"] == ["load"]
     error = busy.within(1.0).over_budget
@@ -140,17 +145,14 @@ def test_the_reports_headlines(busy: Profile) -> None:
     )
     other = replace(busy, recipe="float32", points=busy.points[:5], curve=None)
     page = render([busy.within(30.0), other.within(30.0)], Accuracies((series,)))
-    assert '<p class="note">?~22.9 ms median; the slowest tenth takes 25.2 ms or more.</p>' in page
-    assert f'<p class="note">{WHY}.</p>' in page
-    card = page.split('<section class="headline')[1]
-    assert "By the curve a square of 304 would take ?~26.8 ms" in card
-    assert card.count(WHY) == 1
-    unsure = replace(busy, points=(busy.points[0], *(replace(p, doubtful=(), stable=True) for p in busy.points[1:])))
-    assert (
-        "The curve stands on points that are marked" in render(unsure.within(30.0), Accuracies()).split("<section")[1]
-    )
-    assert f"(?12.0 ms median, p90 13.2 ms, top-1 50.0 % ± 4.4); {WHY.partition(';')[0]}." in page  # What to take
-    assert '<div class="big long" style="flex: 0 0 auto">?2.00 – ?142 ms</div>' in render(busy, Accuracies())
+    (card, _) = page.split('<section class="headline')[1].split("</section>", 1)
+    assert card.startswith(' doubtful"')  # amber
+    assert "Its latency is doubtful: see the top of the page." in card
+    assert "?" not in card
+    (banner,) = re.findall(r'<section class="banner">(.*?)</section>', page, re.DOTALL)
+    assert "? doubtful: " in banner
+    assert page.count("? doubtful: ") == 1
+    assert '<div class="big long" style="flex: 0 0 auto">2.00 – 142 ms</div>' in render(busy, Accuracies())
 
 
 def test_the_curve_has_the_marks_of_its_points(busy: Profile, measured: Measured) -> None:
@@ -158,21 +160,23 @@ def test_the_curve_has_the_marks_of_its_points(busy: Profile, measured: Measured
     from edgevit.report.charts.overlay_charts import latency_overlay
     from edgevit.report.text import sentences
 
-    stands = f"The curve stands on points that are marked, and so do its predictions: {WHY}."
-    page = render(busy, Accuracies())
-    assert '<p class="equation">?~ t(N) = 0.453 ms' in page
-    assert f"<p>{stands}</p>" in page
-    assert "<p>?~ The quadratic part outweighs" in page
+    assert curve_trust(busy) == f"The curve stands on points that are marked, and so do its predictions: {WHY}"
+    console = Console(width=200, file=io.StringIO(), record=True)
+    console.print(profile_view(busy))
+    told = console.export_text()
+    assert "?~ t(N) = 0.453 ms" in told
+    assert "?~ The quadratic part outweighs" in told
     level = {each: 0.01 * ((each // 16) ** 2 + 1) for each in (96, 128, 160, 192, 224)}
     linear = replace(measured(level), points=tuple(replace(each, stable=False) for each in measured(level).points))
     assert linear.curve
-    assert sentences.crossover(replace(linear.curve, c_ms_per_token2=0.0), linear).startswith("~ No quadratic part was")
+    level_curve = replace(linear.curve, c_ms_per_token2=0.0)
+    assert sentences.crossover(level_curve, linear, stands_on(linear)).startswith("~ No quadratic part was")
     (axes,) = curve_figure(busy).axes
     drawn = {line.get_label(): list(line.get_xdata()) for line in axes.get_lines()}
     assert drawn["? doubtful; ~ not settled in the time given"] == [point.tokens for point in busy.points]
     sure = replace(busy, points=tuple(replace(each, doubtful=(), stable=True) for each in busy.points))
     assert not {"?", "~"} & set("".join(line.get_label() for line in curve_figure(sure).axes[0].get_lines()))
-    assert "stands on points" not in render(sure, Accuracies())
+    assert curve_trust(sure) is None
     together = latency_overlay(Comparison((sure, replace(busy, recipe="float32"))))
     hollow = [line for line in together.axes[0].get_lines() if line.get_markerfacecolor() == ROLES["paper"]]
     assert [list(line.get_xdata()) for line in hollow] == [[], [point.resolution for point in busy.points]]

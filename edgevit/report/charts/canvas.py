@@ -13,6 +13,8 @@ from contextlib import AbstractContextManager
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, Literal
 
+from edgevit.latency.recommendation import State
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -28,6 +30,7 @@ __all__ = [
     "frame",
     "legend",
     "png",
+    "state_role",
     "style",
     "svg",
 ]
@@ -46,6 +49,7 @@ ROLES = {
     "budget": "#a8327d",
     "pick": "#00825f",
     "other": "#7d63c9",
+    "amber": "#9a6700",
 }
 DARK = {
     "paper": "#14181d",
@@ -58,6 +62,7 @@ DARK = {
     "budget": "#e58cc4",
     "pick": "#3ecf9f",
     "other": "#b3a1f2",
+    "amber": "#e3b341",
 }
 """The same roles on a dark page."""
 
@@ -93,6 +98,11 @@ _INLINE = (
     (r"'DejaVu Sans'[^;\"]*", "system-ui, sans-serif"),
     (r'^<svg.*?(viewBox="[^"]*").*?>', r'<svg class="{shown}" \1 data-name="{name}" role="img" aria-label="{label}">'),
 )
+
+
+def state_role(state: State) -> str:
+    """The colour of a recommendation: green only where it is sure."""
+    return {"sure": "pick", "doubtful": "amber", "unknown": "linear", "missed": "budget"}[state]
 
 
 def style() -> AbstractContextManager[None]:

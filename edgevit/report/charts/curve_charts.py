@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isinf
 from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edgevit.latency.curve import Curve
+from edgevit.latency.plan import Candidate, Plan
+from edgevit.latency.point import Point
 from edgevit.latency.profile import Profile
+from edgevit.latency.recommendation import Choice
 from edgevit.report.accuracies import Accuracies
-from edgevit.report.charts.canvas import ROLES, WIDE, drawable, frame, legend, style
+from edgevit.report.charts.accuracy_axis import bars, span_accuracies
+from edgevit.report.charts.canvas import ROLES, WIDE, drawable, frame, legend, state_role, style
+from edgevit.report.charts.plan_chart import draw_plan
 from edgevit.report.charts.resolution_axis import across, axis_title, name_resolutions, named_ticks
 from edgevit.report.text import formatting, marks, sentences
 
@@ -19,50 +25,61 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["accuracy_figure", "combined_figure", "curve_figure"]
+__all__ = ["accuracy_figure", "combined_figure", "curve_figure", "taken_point"]
 
 _HEIGHT = 4.7  # inches, one panel
 _OTHERS = (("other", "o", "--"), ("linear", "D", "-."), ("quadratic", "^", ":"), ("budget", "v", "--"))
 _DASHES, _DOTS = (0, (5, 3)), (0, (1, 2))
 
 
-def curve_figure(profile: Profile, width: float = WIDE) -> Figure:
-    """Latency over tokens, `width` inches wide."""
+def curve_figure(profile: Profile, width: float = WIDE, choice: Choice[Candidate] | None = None) -> Figure:
+    """Latency over tokens, `width` inches wide; choice: what to take, where it is of this profile."""
     from matplotlib.figure import Figure
 
     with style():
         figure = Figure(figsize=(width, _HEIGHT), layout="constrained")
-        _draw_curve(figure.add_subplot(), profile)
+        _draw_curve(figure.add_subplot(), profile, choice)
     return figure
 
 
-def accuracy_figure(profiles: Sequence[Profile], accuracies: Accuracies, width: float = WIDE) -> Figure:
-    """Top-1 over resolution, a line for each model; with one profile, what it recommends."""
+def accuracy_figure(
+    profiles: Sequence[Profile],
+    accuracies: Accuracies,
+    width: float = WIDE,
+    choice: Choice[Candidate] | None = None,
+) -> Figure:
+    """Top-1 over resolution with its 95 % intervals, a line for each model; choice: what to take, of one profile."""
     from matplotlib.figure import Figure
 
     with style():
         figure = Figure(figsize=(width, 0.75 * _HEIGHT), layout="constrained")
-        _draw_accuracy(figure.add_subplot(), profiles, accuracies)
+        _draw_accuracy(figure.add_subplot(), profiles, accuracies, choice)
     return figure
 
 
-def combined_figure(profile: Profile, accuracies: Accuracies) -> Figure:
-    """Both side by side under a line that says of what; latency alone where nothing was evaluated."""
+def combined_figure(profile: Profile, accuracies: Accuracies, plan: Plan | None = None) -> Figure:
+    """Latency, and beside it accuracy over latency (`plan`), under a line that says of what.
+
+    Accuracy over resolution where the profiled artefact was not evaluated; latency alone where nothing was.
+    """
     from matplotlib.figure import Figure
 
     panels = 2 if accuracies.series else 1
+    choice = plan.choice if plan else None
     with style():
         figure = Figure(figsize=((1.72 if panels == 2 else 1.0) * WIDE, _HEIGHT + 0.35), layout="constrained")
         title = fill(drawable(sentences.subject(profile)), 140 if panels == 2 else 78)
         figure.suptitle(title, x=0.012, ha="left", color=ROLES["ink"], fontsize=10.5, weight="bold")
         grid = figure.add_gridspec(1, panels, width_ratios=(1.25, 1.0)[:panels], wspace=0.06)
-        _draw_curve(figure.add_subplot(grid[0]), profile)
-        if panels == 2:
-            _draw_accuracy(figure.add_subplot(grid[1]), (profile,), accuracies)
+        _draw_curve(figure.add_subplot(grid[0]), profile, choice)
+        if panels == 2 and plan is not None and plan.evaluated:
+            draw_plan(figure.add_subplot(grid[1]), plan)
+        elif panels == 2:
+            _draw_accuracy(figure.add_subplot(grid[1]), (profile,), accuracies, choice)
     return figure
 
 
-def _draw_curve(axes: Axes, profile: Profile) -> None:
+def _draw_curve(axes: Axes, profile: Profile, choice: Choice[Candidate] | None) -> None:
     """Measured points over the fitted curve's parts a, b·N and c·N²; tokens below, resolutions above."""
     points = profile.points
     tokens, median = [point.tokens for point in points], [point.median_ms for point in points]
@@ -99,7 +116,7 @@ def _draw_curve(axes: Axes, profile: Profile) -> None:
             zorder=5.5,
             label=marks.short_marks(marked),
         )
-    _mark_budget(axes, profile, top)
+    _mark_budget(axes, profile, top, choice)
     axes.set_xlim(0.0, right)
     axes.set_ylim(0.0, top)
     _resolutions_above(axes, profile)
@@ -111,7 +128,7 @@ def _draw_parts(axes: Axes, profile: Profile, curve: Curve, right: float) -> Non
     constant = np.full_like(tokens, curve.a_ms)
     linear = constant + curve.b_ms_per_token * tokens
     whole = linear + curve.c_ms_per_token2 * tokens**2
-    axes.plot(tokens, whole, color=ROLES["quadratic"], linewidth=1.8, label=sentences.equation(curve, profile))
+    axes.plot(tokens, whole, color=ROLES["quadratic"], linewidth=1.8, label=sentences.equation(curve))
     axes.plot(tokens, linear, color=ROLES["linear"], linewidth=1.0)
     for role, low, high, label in (
         ("quadratic", linear, whole, "c·N²: pairs of tokens (attention)"),
@@ -140,16 +157,15 @@ def _mark_crossover(axes: Axes, curve: Curve, patch: int, right: float) -> None:
     )
 
 
-def _mark_budget(axes: Axes, profile: Profile, top: float) -> None:
-    found = profile.recommendation
-    if found is None:
+def _mark_budget(axes: Axes, profile: Profile, top: float, choice: Choice[Candidate] | None) -> None:
+    if choice is None:
         return
-    if found.budget_ms < top:
-        left = found.budget_ms < 0.5 * top  # there the curve is low; above, the legend has that place
-        axes.axhline(found.budget_ms, color=ROLES["budget"], linewidth=1.3, linestyle=_DASHES, gid="budget-line")
+    if choice.budget_ms < top:
+        left = choice.budget_ms < 0.5 * top  # there the curve is low; above, the legend has that place
+        axes.axhline(choice.budget_ms, color=ROLES["budget"], linewidth=1.3, linestyle=_DASHES, gid="budget-line")
         axes.annotate(
-            f"budget {found.budget_ms:g} ms",
-            (0.0 if left else 1.0, found.budget_ms),
+            f"budget {choice.budget_ms:g} ms",
+            (0.0 if left else 1.0, choice.budget_ms),
             xycoords=("axes fraction", "data"),
             xytext=(5 if left else -5, 3),
             textcoords="offset points",
@@ -159,20 +175,32 @@ def _mark_budget(axes: Axes, profile: Profile, top: float) -> None:
             fontsize=9,
             gid="budget-text",
         )
-    if found.point:
-        chosen = f"{found.point.resolution}, {formatting.ms(found.point.median_ms)} ms"
+    point = taken_point(profile, choice)
+    if point:
         axes.plot(
-            [found.point.tokens],
-            [found.point.median_ms],
+            [point.tokens],
+            [point.median_ms],
             "o",
             markersize=12,
             markerfacecolor="none",
-            markeredgecolor=ROLES["pick"],
+            markeredgecolor=ROLES[state_role(choice.state)],
             markeredgewidth=2.0,
             zorder=6,
             gid="budget-mark",
-            label=f"largest under {found.budget_ms:g} ms: {chosen}",
+            label=f"{_why(choice)}: {point.resolution}, {formatting.ms(point.median_ms)} ms",
         )
+
+
+def _why(choice: Choice[Candidate]) -> str:
+    return "as accurate as any" if isinf(choice.budget_ms) else f"to take within {choice.budget_ms:g} ms"
+
+
+def taken_point(profile: Profile, choice: Choice[Candidate]) -> Point | None:
+    """The profile's point that is to be taken; None where that is of another one, or predicted."""
+    taken = choice.taken
+    if taken is None or taken.predicted or (taken.model, taken.threads) != (profile.model, profile.threads):
+        return None
+    return profile.point(taken.resolution)
 
 
 def _resolutions_above(axes: Axes, profile: Profile) -> None:
@@ -189,9 +217,11 @@ def _resolutions_above(axes: Axes, profile: Profile) -> None:
     above.spines["top"].set_visible(False)
 
 
-def _draw_accuracy(axes: Axes, profiles: Sequence[Profile], accuracies: Accuracies) -> None:
+def _draw_accuracy(
+    axes: Axes, profiles: Sequence[Profile], accuracies: Accuracies, choice: Choice[Candidate] | None
+) -> None:
     scores = [score for series in accuracies.series for score in series.scores]
-    frame(axes, axis_title(score.resolution for score in scores), "top-1 accuracy, %")
+    frame(axes, axis_title(score.resolution for score in scores), "top-1 accuracy, % (bars: 95 % interval)")
     artefact = accuracies.of(profiles[0])
     others = 0
     # The artefact last and solid, the others hollow and larger: where two agree, both are seen.
@@ -200,27 +230,30 @@ def _draw_accuracy(axes: Axes, profiles: Sequence[Profile], accuracies: Accuraci
         if series != artefact:
             (role, marker, line), size, inside = _OTHERS[others % len(_OTHERS)], 8.0, "paper"
             others += 1
-        axes.plot(
+        shares = [score.top1 for score in series.scores]
+        axes.errorbar(
             [across(score.resolution) for score in series.scores],
-            [100.0 * score.top1 for score in series.scores],
+            [100.0 * share for share in shares],
+            yerr=bars(shares, series.images) if series == artefact or artefact is None else None,
             marker=marker,
             linestyle=line,
             color=ROLES[role],
             markersize=size,
             markerfacecolor=ROLES[inside],
             linewidth=1.5,
+            elinewidth=1.0,
+            capsize=2.5,
             label=drawable(accuracies.label(series, *profiles)),
         )
-    low, high = 100.0 * min(score.top1 for score in scores), 100.0 * max(score.top1 for score in scores)
-    margin = 0.08 * (high - low) + 1.0
-    axes.set_ylim(max(0.0, low - margin), min(100.5, high + margin))
+    span_accuracies(axes, [(score.top1, series.images) for series in accuracies.series for score in series.scores])
     name_resolutions(axes, (score.resolution for score in scores))
-    found = profiles[0].recommendation if len(profiles) == 1 else None
-    if found and found.point:
-        place = across(found.point.resolution)
-        axes.axvline(place, color=ROLES["pick"], linewidth=1.3, linestyle=_DOTS, zorder=0, gid="budget-line")
+    point = taken_point(profiles[0], choice) if choice else None
+    if choice and point:
+        place = across(point.resolution)
+        role = state_role(choice.state)
+        axes.axvline(place, color=ROLES[role], linewidth=1.3, linestyle=_DOTS, zorder=0, gid="budget-line")
         axes.annotate(
-            f"largest under {found.budget_ms:g} ms",
+            _why(choice),
             (place, 0.0),
             xycoords=("data", "axes fraction"),
             xytext=(-4, 6),
@@ -228,7 +261,7 @@ def _draw_accuracy(axes: Axes, profiles: Sequence[Profile], accuracies: Accuraci
             rotation=90,
             ha="right",
             va="bottom",
-            color=ROLES["pick"],
+            color=ROLES[role],
             fontsize=8.5,
             gid="budget-text",
         )

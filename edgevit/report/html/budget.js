@@ -1,88 +1,51 @@
 "use strict";
-// The budget as a slider: which resolution fits, by the medians in the table below. Nothing is loaded, nothing is sent.
+// The budget as a slider. What to take from which budget on was decided when the page was made and is only looked up
+// here. Nothing is loaded, nothing is sent.
 (() => {
   const state = JSON.parse(document.getElementById("state").textContent);
   const slider = document.getElementById("budget");
   const shown = document.getElementById("budget-shown");
-  const all = state.series.flatMap((series) => series.points.map((point) => point.median));
-  const low = Math.min(...all) * 0.9, high = Math.max(...all) * 1.1;
+  const low = state.low_ms, high = state.high_ms;
   const STEPS = 1000;
   const toMs = (step) => low * (high / low) ** (step / STEPS);
   const toStep = (ms) => Math.round((STEPS * Math.log(ms / low)) / Math.log(high / low));
-  const say = (ms) => (ms >= 100 ? ms.toFixed(0) : ms >= 10 ? ms.toFixed(1) : ms >= 1 ? ms.toFixed(2) : ms.toFixed(3));
-  const marked = (point) => point.mark + say(point.median);
-  const reasons = (point) => (point.reason ? [`${point.reason}.`] : []);
   const round = (ms) => Number(ms.toPrecision(3));
+  const holds = (entries, budget) => entries.findLast((each) => each.from <= budget) ?? entries[0];
+  const STATES = ["sure", "doubtful", "unknown", "missed"];
+  const mark = (element, name) => STATES.forEach((each) => element.classList.toggle(each, each === name));
 
-  function pick(series, budget) {
-    const fitting = series.points.filter((point) => point.median <= budget);
-    const better = (a, b) => b.tokens > a.tokens || (b.tokens === a.tokens && b.median < a.median);
-    return fitting.reduce((best, point) => (best && !better(best, point) ? best : point), null);
-  }
-
-  function notes(series, chosen, budget) {
-    if (!chosen) {
-      const fastest = series.points.reduce((a, b) => (b.median < a.median ? b : a));
-      const line = `The fastest measured one, ${fastest.resolution}, takes ${marked(fastest)} ms (median).`;
-      return [line, ...reasons(fastest)];
-    }
-    const over = chosen.p90 > budget ? ", which is over the budget" : "";
-    const lines = [`${marked(chosen)} ms median; the slowest tenth takes ${say(chosen.p90)} ms or more${over}.`];
-    lines.push(...reasons(chosen));
-    if (chosen.top1 === null) return lines;
-    lines.push(`Top-1 accuracy there: ${chosen.top1_says} on ${series.pictures}.`);
-    const better = series.points
-      .filter((point) => point.median <= budget && point.top1 !== null)
-      .reduce((a, b) => (b.top1 > a.top1 ? b : a), chosen);
-    if (better.top1 > chosen.top1) {
-      const untold = better.top1 - chosen.top1 <= better.top1_margin;
-      const alike = untold ? `; ${series.not_told} the two apart` : "";
-      lines.push(`${better.resolution} takes ${marked(better)} ms and is more accurate: ${better.top1_says}${alike}.`);
-      return lines;
-    }
-    const faster = series.points
-      .filter((point) => point.median < chosen.median && point.top1 !== null)
-      .filter((point) => chosen.top1 - point.top1 <= chosen.top1_margin)
-      .reduce((a, b) => (a && a.median <= b.median ? a : b), null);
-    if (faster) {
-      const two = `${chosen.resolution} from ${faster.resolution}`;
-      lines.push(`${series.not_told} ${two}, which takes ${marked(faster)} ms.`);
-    }
-    return lines;
-  }
-
-  function headline(index, budget) {
-    const series = state.series[index], chosen = pick(series, budget);
-    const card = document.querySelector(`.headline[data-series="${index}"]`);
-    card.classList.toggle("missed", !chosen);
-    const big = card.querySelector(".big");
-    big.textContent = chosen ? chosen.resolution : "none";
-    big.classList.toggle("long", big.textContent.length > 5);
-    card.querySelector(".what").textContent =
-      chosen ? `is the largest resolution under ${round(budget)} ms` : `no resolution fits ${round(budget)} ms`;
-    card.querySelectorAll(".note").forEach((note) => note.remove());
-    for (const line of notes(series, chosen, budget)) {
+  function card(index, budget) {
+    const entry = holds(state.cards[index], budget);
+    const element = document.querySelector(`.headline[data-card="${index}"]`);
+    element.hidden = false;
+    mark(element, entry.state);
+    const big = element.querySelector(".big");
+    big.textContent = entry.big;
+    big.classList.toggle("long", entry.big.length > 5);
+    element.querySelector(".what").textContent = entry.what.replace("{budget}", `${round(budget)} ms`);
+    element.querySelectorAll(".note").forEach((note) => note.remove());
+    for (const line of entry.notes) {
       const note = document.createElement("p");
       note.className = "note";
       note.textContent = line;
-      card.lastElementChild.append(note);
+      element.lastElementChild.append(note);
     }
-    document.querySelectorAll(`tr[data-series="${index}"]`).forEach((row) => {
-      row.classList.toggle("chosen", Boolean(chosen) && row.dataset.resolution === chosen.resolution);
-      row.classList.toggle("over", Number(row.dataset.median) > budget);
-    });
   }
 
-  function take(plan, paragraph, budget) {
-    const better = (a, b) => b.worth > a.worth || (b.worth === a.worth && b.latency < a.latency);
-    const fitting = plan.candidates.filter((each) => each.needs <= budget);
-    const chosen = fitting.reduce((a, b) => (a && !better(a, b) ? a : b), null);
-    const within = `${round(budget)} ms${plan.where}`;
-    const late = chosen && chosen.late > budget ? `; ${state.late}` : "";
-    paragraph.textContent = chosen
-      ? `${plan.best} within ${within}: ${chosen.costs}${late}${chosen.doubts}.`
-      : `Nothing fits ${within}.`;
-    paragraph.hidden = false;
+  function row(index, budget) {
+    // With one profile the card says what to take, perhaps of another model; with several each has a row of its own.
+    const entry = holds(state.rows[index], budget);
+    const own = document.querySelector(`tr[data-profile="${index}"]`);
+    if (own) {
+      mark(own, entry.state);
+      own.querySelectorAll("td.taken").forEach((cell, number) => (cell.textContent = entry.cells[number]));
+    }
+    document.querySelectorAll(`tr[data-series="${index}"]`).forEach((each) => {
+      const chosen = each.dataset.resolution === entry.chosen;
+      each.classList.toggle("chosen", chosen);
+      mark(each, chosen ? entry.state : "");
+      each.classList.toggle("over", Number(each.dataset.median) > budget);
+    });
   }
 
   function line(name, chart, budget) {
@@ -125,11 +88,18 @@
 
   function show(budget) {
     tell(`${round(budget)} ms`);
-    state.series.forEach((_, index) => headline(index, budget));
-    document.querySelectorAll(".choice").forEach((each, index) => take(state.plans[index], each, budget));
+    state.cards.forEach((_, index) => card(index, budget));
+    state.rows.forEach((_, index) => row(index, budget));
     // What was drawn for the budget of the page gives way to the slider's lines.
     document.querySelectorAll('svg [id*="-budget-"]').forEach((part) => part.setAttribute("display", "none"));
     for (const [name, chart] of Object.entries(state.charts)) line(name, chart, budget);
+  }
+
+  // A table that is wider than the window says so.
+  function overflow() {
+    document.querySelectorAll(".scroll").forEach((each) => {
+      each.classList.toggle("more", each.scrollWidth > each.clientWidth + 1);
+    });
   }
 
   document.querySelector(".slider").hidden = false;
@@ -142,4 +112,6 @@
   if (asked > 0) show(asked);
   else tell(start ? `${round(start)} ms` : "move it");
   slider.addEventListener("input", () => show(toMs(Number(slider.value))));
+  addEventListener("resize", overflow);
+  overflow();
 })();

@@ -6,18 +6,16 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib import resources
 from typing import Any
 
 from markupsafe import Markup
 
 from edgevit.latency.comparison import Comparison
-from edgevit.latency.plan import Plan
-from edgevit.report.accuracies import Accuracies
-from edgevit.report.text import formatting, sentences
-from edgevit.report.text.plan_table import best, costs, doubts
-from edgevit.statistics import margin
-from edgevit_runtime.wording import counted
+from edgevit.latency.plan import Candidate, Plan
+from edgevit.latency.recommendation import Choice
+from edgevit.report.html.headline import BUDGET, Headline, device_headline, entries, profile_row
 
 __all__ = ["script_hash", "script_text", "state"]
 
@@ -34,55 +32,28 @@ def script_hash() -> str:
 
 
 def state(
-    together: Comparison, accuracies: Accuracies, charts: Mapping[str, Mapping[str, Any]], plans: Sequence[Plan]
+    together: Comparison,
+    charts: Mapping[str, Mapping[str, Any]],
+    plans: Sequence[Plan],
+    own: Sequence[Plan],
+    budget_ms: float | None,
 ) -> Markup:
-    """JSON for the script: each profile's points, what there is to take, the page's budget, and the pictures' axes."""
-    budgets = [each.recommendation.budget_ms for each in together.profiles if each.recommendation]
+    """JSON for the script: what each card and each profile's row say from which budget on, and the pictures' axes.
+
+    plans: of the cards; own: of each profile alone.
+    """
+    medians = [point.median_ms for profile in together.profiles for point in profile.points]
     document = {
-        "budget_ms": budgets[0] if budgets else None,
-        "series": [
-            {
-                "points": [
-                    {
-                        "resolution": str(point.resolution),
-                        "tokens": point.tokens,
-                        "median": point.median_ms,
-                        "p90": point.p90_ms,
-                        "top1": top1,
-                        "top1_margin": margin(top1, series.images) if series and top1 is not None else None,
-                        "top1_says": formatting.top1(top1, series.images) if series and top1 is not None else None,
-                        "mark": point.trust.mark,
-                        "reason": point.trust.reason,
-                    }
-                    for point in profile.points
-                    for top1 in (series.top1(point.resolution) if series else None,)
-                ],
-                "pictures": counted(series.images, "picture") if series else None,
-                "not_told": formatting.not_told(series.images) if series else None,
-            }
-            for profile in together.profiles
-            for series in (accuracies.of(profile),)
-        ],
-        "plans": [
-            {
-                "best": best(plan),
-                "where": plan.where,
-                "candidates": [
-                    {
-                        "needs": each.needs_ms,
-                        "latency": each.latency_ms,
-                        "worth": each.worth,
-                        "late": None if each.predicted else each.late_ms,
-                        "costs": costs(each, plan),
-                        "doubts": doubts(each, plan),
-                    }
-                    for each in plan.candidates
-                ],
-            }
-            for plan in plans
-        ],
-        "late": sentences.LATE,
+        "budget_ms": budget_ms,
+        "low_ms": 0.9 * min(medians),
+        "high_ms": 1.1 * max(point.late_ms for profile in together.profiles for point in profile.points),
+        "cards": [entries(plan, partial(_card, plan)) for plan in plans],
+        "rows": [entries(plan, partial(profile_row, plan)) for plan in own],
         "charts": dict(charts),
     }
     # In an element of text only "</" could end it early.
     return Markup(json.dumps(document).replace("<", "\\u003c"))
+
+
+def _card(plan: Plan, choice: Choice[Candidate]) -> Headline:
+    return device_headline(plan, choice, BUDGET)

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from importlib import resources
+from math import inf
 from typing import Any
 
 from edgevit.errors import EdgeViTError
 from edgevit.latency.comparison import Comparison, apart, device_names
+from edgevit.latency.plan import Candidate, Plan
 from edgevit.latency.profile import Profile
+from edgevit.latency.recommendation import Choice
 from edgevit.report.accuracies import Accuracies, Agreement
-from edgevit.report.candidates import make_plans
+from edgevit.report.candidates import make_plans, profiled
 from edgevit.report.charts.canvas import DARK, ROLES
 from edgevit.report.charts.curve_charts import accuracy_figure
 from edgevit.report.charts.overlay_charts import latency_overlay, memory_figure
 from edgevit.report.charts.plan_chart import plan_figure
 from edgevit.report.charts.responsive_chart import picture
+from edgevit.report.html.headline import device_headline, profile_row
 from edgevit.report.html.interactive import script_hash, script_text, state
 from edgevit.report.html.profile_section import section
 from edgevit.report.text import formatting, marks, sentences
 from edgevit.report.text.comparison_table import ratio
-from edgevit.report.text.plan_table import choice
 from edgevit_runtime.wording import counted
 
-__all__ = ["render"]
+__all__ = ["device_plans", "render"]
 
 
 def render(profiles: Profile | Sequence[Profile], accuracies: Accuracies, *, title: str | None = None) -> str:
-    """The report of a profile or several, each with its recommendation where it has one, and of what was evaluated."""
+    """The report of a profile or several: what to take within their budget, what it costs, and what it buys."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     given = (profiles,) if isinstance(profiles, Profile) else profiles
@@ -38,32 +42,95 @@ def render(profiles: Profile | Sequence[Profile], accuracies: Accuracies, *, tit
     )
     environment.filters.update(ms=formatting.ms, percent=formatting.percent, counted=counted)
     first, several = together.profiles[0], len(together.profiles) > 1
+    budget_ms = _budget(together.profiles)
+    own = [_own_plan(label, each, accuracies) for label, each in zip(together.labels, together.profiles, strict=True)]
+    plans = [_unlimited(each) for each in device_plans(together.profiles, accuracies, budget_ms)]
+    plans = plans or ([] if several else own)
+    cards = [_card(plan, several) for plan in plans]
+    # One profile's table shows what its card says; each of several has a plan of its own, and a row.
+    marked = own if several else plans[:1]
     sections = [
-        section(index, label, profile, accuracies)
-        for index, (label, profile) in enumerate(zip(together.labels, together.profiles, strict=True))
+        section(index, label, profile, accuracies, plan.choice)
+        for index, (label, profile, plan) in enumerate(zip(together.labels, together.profiles, marked, strict=True))
     ]
     overlay = _overlay(together) if several else None
-    plans = _plans(together.profiles, accuracies) if several and accuracies.series else []
-    drawn = [*sections, *plans, *([overlay] if overlay else [])]
+    drawn = [*sections, *cards, *([overlay] if overlay else [])]
     charts = {name: chart for each in drawn for name, chart in each["charts"].items()}
+    choice = None if several else plans[0].choice
     return environment.get_template("report.html.jinja").render(
         title=title or (_title(together) if several else f"{sentences.artefact(first)} on {first.place}"),
         several=several,
+        banner=_banner(together),
+        cards=cards,
+        take=f"to take within {budget_ms:g} ms" if budget_ms is not None else "to take",
+        rows=[_row(*each) for each in zip(together.labels, together.profiles, own, strict=True)] if several else [],
         sections=sections,
         light=ROLES,
         dark=DARK,
         overlay=overlay,
-        memory_svg=_memory_svg(together),
-        accuracy_svg=_accuracy_svg(together.profiles, accuracies) if accuracies.series else None,
+        memory=_memory(first) if not several else None,
+        memory_svg=_memory_svg(together) if several else None,
+        accuracy_svg=_accuracy_svg(together.profiles, accuracies, choice) if accuracies.series else None,
         comparisons=[_comparison(each, together.profiles, accuracies) for each in accuracies.agreements],
         unjoined=list(dict.fromkeys(filter(None, map(accuracies.unjoined, together.profiles)))),
         evaluated=[(accuracies.label(each, *together.profiles), each) for each in accuracies.series],
-        plans=plans,
+        mistakes=accuracies.mistakes,
         script=script_text(),
         script_hash=script_hash(),
-        state=state(together, accuracies, charts, [each["plan"] for each in plans]),
+        state=state(together, charts, plans, marked, budget_ms),
         edgevit=first.edgevit,
     )
+
+
+def device_plans(profiles: Sequence[Profile], accuracies: Accuracies, budget_ms: float | None) -> list[Plan]:
+    """What to take on each device; none where the evaluations cannot be held against each other."""
+    try:
+        return list(make_plans(profiles, accuracies, budget_ms))
+    except EdgeViTError:
+        return []
+
+
+def _budget(profiles: Sequence[Profile]) -> float | None:
+    """The budget that all profiles have, if they have one."""
+    budgets = {each.recommendation.budget_ms for each in profiles if each.recommendation}
+    return budgets.pop() if len(budgets) == 1 else None
+
+
+def _own_plan(label: str, profile: Profile, accuracies: Accuracies) -> Plan:
+    """What to take of one profile alone, within its own budget."""
+    series = accuracies.of(profile)
+    found = profiled(label, profile, series) or profiled(label, profile, None)
+    return _unlimited(Plan(tuple(found), profile.recommendation.budget_ms if profile.recommendation else None))
+
+
+def _unlimited(plan: Plan) -> Plan:
+    """With what to take where time does not matter, where there is no budget: the fastest that is as accurate as any.
+
+    Without an evaluation that would be the largest, which is no news.
+    """
+    return replace(plan, budget_ms=inf) if plan.budget_ms is None and plan.evaluated else plan
+
+
+def _card(plan: Plan, several: bool) -> dict[str, Any]:
+    """What to take on a device, and accuracy over latency, where there is an accuracy."""
+    within = "" if plan.budget_ms is None else f"{plan.budget_ms:g} ms"
+    name = f"plan{_number(plan)}"
+    drawn = None
+    if plan.evaluated:
+        draw = partial(plan_figure, plan)
+        drawn = picture(draw, name=name, description=f"Top-1 accuracy over latency{plan.where}", across=True)
+    return {
+        "plan": plan,
+        "headline": device_headline(plan, plan.choice, within),
+        "hidden": plan.choice is None and several,
+        "where": plan.where,
+        "svg": drawn.svg if drawn else None,
+        "charts": drawn.charts if drawn else {},
+    }
+
+
+def _number(plan: Plan) -> str:
+    return "" if not plan.several else "-" + "".join(each if each.isalnum() else "-" for each in plan.device)
 
 
 def _source(name: str) -> str:
@@ -94,11 +161,11 @@ def _overlay(together: Comparison) -> dict[str, Any]:
         for index, profile in enumerate(together.profiles):
             point = profile.point(resolution)
             times = ratio(together, index, resolution) if index and together.at(index, resolution) else ""
-            cells.append(("–" if point is None else f"{point.trust.mark}{formatting.ms(point.median_ms)}", times))
+            mark = marks.of_row(point, profile) if point else ""
+            cells.append(("–" if point is None else f"{mark}{formatting.ms(point.median_ms)}", times))
         rows.append((resolution, cells))
     means = [together.ratio(index) for index in range(len(columns))]
     return {
-        "marks": marks.marks(each for profile in together.profiles for each in profile.points),
         "svg": drawn.svg,
         "charts": drawn.charts,
         "columns": columns,
@@ -110,6 +177,39 @@ def _overlay(together: Comparison) -> dict[str, Any]:
     }
 
 
+def _row(label: str, profile: Profile, plan: Plan) -> dict[str, Any]:
+    """One of several profiles: what to take of it alone, its file and its memory."""
+    peaks = [each.peak_rss_bytes for each in profile.points if each.peak_rss_bytes]
+    row = profile_row(plan, plan.choice)
+    return {"label": label, "row": row, "size": formatting.size(profile.size_bytes), "peak": _megabytes(peaks)}
+
+
+def _megabytes(peaks: Sequence[int]) -> str:
+    return formatting.mega(max(peaks)) if peaks else "–"
+
+
+def _banner(together: Comparison) -> list[str]:
+    """Why figures are doubtful, once for the whole page; with the profile's name where there are several."""
+    lines: dict[str, list[str]] = {}
+    for label, profile in zip(together.labels, together.profiles, strict=True):
+        unsettled = marks.unstable(profile)
+        for line in [*marks.doubts(profile), *([unsettled] if unsettled else [])]:
+            lines.setdefault(line, []).append(label)
+    everywhere = len(together.profiles)
+    return [line if len(of) == everywhere else f"{', '.join(of)}: {line}" for line, of in lines.items()]
+
+
+def _memory(profile: Profile) -> str | None:
+    """One profile's memory in a sentence: it is in the table, too."""
+    peaks = {point.resolution: point.peak_rss_bytes for point in profile.points if point.peak_rss_bytes}
+    if not peaks:
+        return None
+    least, most = min(peaks, key=lambda each: peaks[each]), max(peaks, key=lambda each: peaks[each])
+    low, high = formatting.mega(peaks[least]), formatting.mega(peaks[most])
+    span = f"{high} MB at every resolution" if low == high else f"{low} MB at {least} to {high} MB at {most}"
+    return f"Peak memory of the process, the whole ladder loaded: {span}."
+
+
 def _memory_svg(together: Comparison) -> str | None:
     if not any(point.peak_rss_bytes for profile in together.profiles for point in profile.points):
         return None
@@ -117,39 +217,10 @@ def _memory_svg(together: Comparison) -> str | None:
     return picture(partial(memory_figure, together), name="memory", description=described).svg
 
 
-def _plans(profiles: Sequence[Profile], accuracies: Accuracies) -> list[dict[str, Any]]:
-    """Each device's Pareto front; none where the evaluations cannot be held against each other."""
-    budgets = {each.recommendation.budget_ms for each in profiles if each.recommendation}
-    try:
-        plans = make_plans(profiles, accuracies, budgets.pop() if len(budgets) == 1 else None)
-    except EdgeViTError:
-        return []
-    pictures = [
-        picture(
-            partial(plan_figure, plan),
-            name=f"plan{index or ''}",
-            description="Top-1 accuracy over latency",
-            across=True,
-        )
-        for index, plan in enumerate(plans)
-    ]
-    return [
-        {
-            "plan": plan,
-            "where": plan.where,
-            "svg": drawn.svg,
-            "charts": drawn.charts,
-            "choice": choice(plan) if plan.budget_ms is not None else None,
-            "notes": plan.notes,
-            "assumed": plan.assumed,
-        }
-        for plan, drawn in zip(plans, pictures, strict=True)
-    ]
-
-
-def _accuracy_svg(profiles: Sequence[Profile], accuracies: Accuracies) -> str:
+def _accuracy_svg(profiles: Sequence[Profile], accuracies: Accuracies, choice: Choice[Candidate] | None) -> str:
     described = "Top-1 accuracy over resolution"
-    return picture(partial(accuracy_figure, profiles, accuracies), name="accuracy", description=described).svg
+    draw = partial(accuracy_figure, profiles, accuracies, choice=choice)
+    return picture(draw, name="accuracy", description=described).svg
 
 
 def _comparison(each: Agreement, profiles: Sequence[Profile], accuracies: Accuracies) -> dict[str, Any]:

@@ -122,6 +122,24 @@ def _names(evaluation: Mapping[str, Any]) -> list[str]:
     return [PurePath(path).name if named[PurePath(path).name] == 1 else path for path in paths]
 
 
+def mistake_lines(evaluation: Mapping[str, Any]) -> Iterator[str]:
+    """The worst confusions and the pictures on which the first two models differ, where they were asked for."""
+    found = evaluation.get("mistakes")
+    if not found:
+        return
+    names, where = _names(evaluation), f"at {found['resolution']}"
+    if not found["confusions"]:
+        yield f"{names[0]} is right on every picture {where}"
+    for each in found["confusions"]:
+        files = ", ".join(picture["file"] for picture in each["pictures"])
+        yield f"{each['label']} taken for {each['taken_for']} {each['count']} of {each['of']} times {where}: {files}"
+    if "differing" in found:
+        differing = found["differing"]
+        yield f"{names[0]} and {names[1]} name different classes of {counted(differing['count'], 'picture')} {where}"
+        for each in differing["pictures"]:
+            yield f"  {each['file']} ({each['label']}): {each['first']}, {each['second']}"
+
+
 def evaluation_notes(evaluation: Mapping[str, Any]) -> Iterator[str]:
     """What ± means, what was assumed, and a line when pictures were left out."""
     if _counts_pictures(evaluation):

@@ -13,7 +13,6 @@ __all__ = [
     "percent",
     "size",
     "top1",
-    "untold",
 ]
 
 
@@ -45,11 +44,6 @@ def top1(share: float, count: int | None) -> str:
 def not_told(count: int) -> str:
     """The beginning of a sentence: `500 pictures do not tell`."""
     return f"{counted(count, 'picture')} {'does' if count == 1 else 'do'} not tell"
-
-
-def untold(more: float, less: float, count: int) -> str:
-    """What to add where chance alone may have put one top-1 above the other; nothing where it may not."""
-    return f"; {not_told(count)} the two apart" if more - less <= margin(more, count) else ""
 
 
 def lost(drop: float, ends: tuple[float, float] | None = None) -> str:

@@ -19,6 +19,7 @@ __all__ = [
     "doubts",
     "marked",
     "marks",
+    "of_row",
     "short_marks",
     "spread",
     "stands_on",
@@ -51,6 +52,12 @@ def short_marks(points: Iterable[Point | Candidate]) -> str:
 def marked(value_ms: float, trust: Reliability) -> str:
     """Milliseconds with the mark before them."""
     return f"{trust.mark}{ms(value_ms)}"
+
+
+def of_row(point: Point, profile: Profile) -> str:
+    """The mark that a page's table puts before a point's median: what holds for all of them is said once, above."""
+    of_all = [sign for sign in "?~" if all(sign in each.trust.mark for each in profile.points)]
+    return "".join(sign for sign in point.trust.mark if sign not in of_all)
 
 
 def spread(points: Iterable[Point]) -> str:

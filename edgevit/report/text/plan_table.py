@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
@@ -11,10 +11,11 @@ from rich.text import Text
 
 from edgevit.latency.plan import Candidate, Plan
 from edgevit.latency.reliability import Reliability
-from edgevit.report.text import formatting, marks, sentences
+from edgevit.report.text import formatting, marks
+from edgevit.report.text.choice_sentences import STYLES, grounds, latency, worth
 from edgevit.report.text.column_widths import Shortened
 
-__all__ = ["best", "choice", "costs", "doubts", "latency", "plan_view"]
+__all__ = ["namer", "plan_view", "take"]
 
 
 def plan_view(plans: Sequence[Plan]) -> RenderableType:
@@ -26,14 +27,15 @@ def plan_view(plans: Sequence[Plan]) -> RenderableType:
     table.add_column("model")
     table.add_column("recipe", no_wrap=True)
     sized = any(each.size_bytes for plan in plans for each in plan.front)
-    numbers = ["res.", "N", "ms", "p90 / up to", "top-1" if evaluated else "MMACs"] + ["MB"] * sized
+    numbers = ["res.", "N", "ms", "p95 / up to", "top-1" if evaluated else "MMACs"] + ["MB"] * sized
     for header in numbers:
         table.add_column(header, justify="right", no_wrap=True)
     table.add_column("")
     for plan in plans:
         for each in plan.front:
             late = plan.budget_ms is not None and not each.fits(plan.budget_ms)
-            style = "bold green" if each == plan.chosen else "dim" if late else None
+            taken = plan.choice if plan.choice and each == plan.chosen else None
+            style = STYLES[taken.state] if taken else "dim" if late else None
             table.add_row(*[Shortened(plan.device)] * several, Shortened(each.label), *_cells(each, sized), style=style)
         table.add_section()
     lines = [line for plan in plans for line in _lines(plan)]
@@ -43,12 +45,8 @@ def plan_view(plans: Sequence[Plan]) -> RenderableType:
         lines.insert(0, f"{reason}{stands}.")
     if any(each.extrapolated for each in shown):
         lines.insert(0, "Extrapolated: predicted beyond what was measured.")
-    lines.insert(0, _late_column(any(each.predicted for each in shown)))
-    chosen = [
-        Text(f"{choice(plan)}.", style="bold green" if plan.chosen else "bold red")
-        for plan in plans
-        if plan.budget_ms is not None
-    ]
+    lines.insert(0, _late_column(shown))
+    chosen = [Text(f"{take(plan)}.", style=STYLES[plan.choice.state]) for plan in plans if plan.choice]
     return Group(table, *map(Text, dict.fromkeys(lines)), *chosen)
 
 
@@ -61,10 +59,12 @@ def _cells(each: Candidate, sized: bool) -> list[str]:
     return [*cells, "extrapolated" if each.extrapolated else "predicted" if each.predicted else ""]
 
 
-def _late_column(predictions: bool) -> str:
-    """What `p90 / up to` holds, and that a budget goes by something else."""
-    upper = "; of a prediction: up to what it may be, by which it fits" if predictions else ""
-    return f"p90 / up to: the slowest tenth takes that or more; a budget goes by the median{upper}."
+def _late_column(shown: Sequence[Candidate]) -> str:
+    """What `p95 / up to` holds, by which a budget goes."""
+    names = sorted({each.late_name for each in shown if not each.predicted})
+    older = " (p90: of a profile that has no p95)" if "p90" in names else ""
+    upper = "; of a prediction: up to what it may be" if any(each.predicted for each in shown) else ""
+    return f"p95 / up to: of 20 runs one takes longer{older}{upper}; a budget goes by that, not by the median alone."
 
 
 def _lines(plan: Plan) -> list[str]:
@@ -76,50 +76,20 @@ def _lines(plan: Plan) -> list[str]:
     return [*lines, *plan.assumed]
 
 
-def choice(plan: Plan) -> str:
-    """What to take within the budget, what it costs and buys, and what speaks against that figure."""
-    if plan.chosen is None:
-        return f"Nothing fits {plan.budget_ms:g} ms{plan.where}"
-    late = plan.budget_ms is not None and plan.chosen.late(plan.budget_ms)
-    what = f"{costs(plan.chosen, plan)}{f'; {sentences.LATE}' if late else ''}{doubts(plan.chosen, plan)}"
-    return f"{best(plan)} within {plan.budget_ms:g} ms{plan.where}: {what}"
+def take(plan: Plan) -> str:
+    """What to take within the plan's budget, what it costs and buys, and why it is that."""
+    found = plan.choice
+    assert found is not None
+    within = f"within {found.budget_ms:g} ms{plan.where}"
+    if found.taken is None:
+        return f"Nothing fits {found.budget_ms:g} ms{plan.where}"
+    name, each = namer(plan), found.taken
+    bought = f", {worth(each)}" if worth(each) else ""
+    costs = f"Take {name(each)} {within}: {latency(each, extrapolated=each.extrapolated)}{bought}"
+    return ". ".join([costs, *grounds(found, name)])
 
 
-def best(plan: Plan) -> str:
-    """What the choice is the best by."""
-    return "Most accurate" if plan.evaluated else "Largest"
-
-
-def costs(each: Candidate, plan: Plan) -> str:
-    """A candidate, and what it costs and buys."""
-    worth = f", top-1 {formatting.top1(each.worth, each.images)}" if plan.evaluated else ""
-    return f"{_named(each, plan)} ({latency(each)}{worth})"
-
-
-def doubts(each: Candidate, plan: Plan) -> str:
-    """What to add to that: what speaks against the latency, and a faster one that may be as accurate; or nothing."""
-    reason = f"; {each.trust.reason}" if each.trust.reason else ""
-    return f"{reason}{_alike(each, plan)}"
-
-
-def _named(each: Candidate, plan: Plan) -> str:
-    recipe = f" in {each.recipe}" if len({other.recipe for other in plan.candidates}) > 1 else ""
-    return f"{each.label}{recipe} at {each.resolution}"
-
-
-def _alike(each: Candidate, plan: Plan) -> str:
-    """The sentence that a faster candidate may be as accurate, by the pictures that there were; or nothing."""
-    faster = plan.alike(each)
-    if faster is None or each.images is None:
-        return ""
-    two = f"{_named(each, plan)} from {_named(faster, plan)}"
-    return f". {formatting.not_told(each.images)} {two} ({latency(faster)})"
-
-
-def latency(each: Candidate) -> str:
-    """`11.2 ms median, p90 12.3 ms`, or what is predicted."""
-    typical = marks.marked(each.latency_ms, each.trust)
-    if each.predicted:
-        how = "extrapolated" if each.extrapolated else "predicted"
-        return f"{typical} ms {how}, up to {formatting.ms(each.late_ms)} ms"
-    return f"{typical} ms median, p90 {formatting.ms(each.late_ms)} ms"
+def namer(plan: Plan) -> Callable[[Candidate], str]:
+    """What to call a plan's candidates: `x.tflite at 224`, with the recipe where those differ."""
+    recipes = len({each.recipe for each in plan.candidates}) > 1
+    return lambda each: f"{each.label}{f' in {each.recipe}' if recipes else ''} at {each.resolution}"

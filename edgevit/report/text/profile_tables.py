@@ -12,6 +12,7 @@ from edgevit.latency.point import Point
 from edgevit.latency.profile import Profile
 from edgevit.report.operator_shares import operator_rows, operators_doubt
 from edgevit.report.text import formatting, marks, sentences
+from edgevit.report.text.choice_sentences import STYLES
 
 __all__ = ["operators_view", "profile_table", "profile_view"]
 
@@ -34,8 +35,8 @@ def _series_view(profile: Profile) -> RenderableType:
     if unstable := marks.unstable(profile):
         lines.append(f"{unstable}.")
     if curve := profile.curve:
-        lines += [f"{sentences.equation(curve, profile)}   ({sentences.fit_quality(curve, profile)})"]
-        lines += [f"{sentences.crossover(curve, profile)}."]
+        lines += [f"{sentences.equation(curve, marks.stands_on(profile))}   ({sentences.fit_quality(curve, profile)})"]
+        lines += [f"{sentences.crossover(curve, profile, marks.stands_on(profile))}."]
         lines += [f"{sentences.shares(curve, profile)}."] if curve.crossover_tokens is not None else []
     for each in profile.predictions:
         where = ", outside the measured resolutions" if each.extrapolated else ""
@@ -45,7 +46,7 @@ def _series_view(profile: Profile) -> RenderableType:
         lines.append(f"{stands}.")
     rendered: list[RenderableType] = [profile_table(profile), *map(Text, lines), *operators_view(profile)]
     if found := profile.recommendation:
-        rendered.append(Text(f"{sentences.recommendation(found)}.", style="bold green" if found.point else "bold red"))
+        rendered.append(Text(f"{sentences.recommendation(found)}.", style=STYLES[found.state]))
     return Group(*rendered)
 
 
@@ -73,7 +74,7 @@ def operators_view(profile: Profile) -> list[RenderableType]:
 
 
 def profile_table(profile: Profile) -> Table:
-    """One row a resolution; the columns of the curve only where there is one. The recommended row is bold."""
+    """One row a resolution; the columns of the curve only where there is one. The recommended row stands out."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title_justify="left", title_style="bold")
     table.title = sentences.subject(profile)
     headers = [
@@ -91,13 +92,13 @@ def profile_table(profile: Profile) -> Table:
         headers += ["MHz"]
     for header in [*headers, "peak\nMB"]:
         table.add_column(header, justify="right", overflow="fold")
-    chosen = profile.recommendation.point if profile.recommendation else None
+    found = profile.recommendation
     for point in profile.points:
         cells = [*_row(point, profile.curve)]
         cells += [_heat(point)] if heat else []
         cells += [_clock(point)] if clock else []
         cells += ["–" if point.peak_rss_bytes is None else formatting.mega(point.peak_rss_bytes)]
-        table.add_row(*cells, style="bold green" if point == chosen else None)
+        table.add_row(*cells, style=STYLES[found.state] if found and point == found.point else None)
     return table
 
 

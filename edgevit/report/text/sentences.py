@@ -9,15 +9,16 @@ from edgevit.latency.budget import LatencyPrediction, Recommendation
 from edgevit.latency.curve import Curve
 from edgevit.latency.point import TENTHS
 from edgevit.latency.profile import Profile
+from edgevit.latency.recommendation import Choice
 from edgevit.latency.sustained_run import Sustained
+from edgevit.report.text.choice_sentences import grounds, latency
 from edgevit.report.text.formatting import ms, percent
-from edgevit.report.text.marks import marked, spread, stands_on
+from edgevit.report.text.marks import spread
 from edgevit_runtime.measure.machine import int8_may_be_slow
 from edgevit_runtime.measure.sensors import heat_is_watched
 from edgevit_runtime.wording import counted
 
 __all__ = [
-    "LATE",
     "artefact",
     "cooling",
     "crossover",
@@ -33,14 +34,10 @@ __all__ = [
 ]
 
 
-LATE = "its slowest tenth is over the budget"
-"""What to add where a median fits and p90 does not."""
-
-
-def equation(curve: Curve, profile: Profile) -> str:
-    """t(N) with each coefficient in the unit that it can be read in, and the marks of the points it stands on."""
+def equation(curve: Curve, marks: str = "") -> str:
+    """t(N) with each coefficient in the unit that it can be read in; marks: of the points that it stands on."""
     b_us, c_ns = 1e3 * curve.b_ms_per_token, 1e6 * curve.c_ms_per_token2
-    return f"{stands_on(profile)}t(N) = {ms(curve.a_ms)} ms + {ms(b_us)} µs · N + {ms(c_ns)} ns · N²"
+    return f"{marks}t(N) = {ms(curve.a_ms)} ms + {ms(b_us)} µs · N + {ms(c_ns)} ns · N²"
 
 
 def artefact(profile: Profile) -> str:
@@ -121,10 +118,9 @@ def fit_quality(curve: Curve, profile: Profile) -> str:
     return f"{quality}; a resolution left out of the fit is predicted within {error} (worst: {worst.resolution})"
 
 
-def crossover(curve: Curve, profile: Profile) -> str:
+def crossover(curve: Curve, profile: Profile, mark: str = "") -> str:
     """Where the quadratic part overtakes the linear one, in tokens and as a square; marked as `equation` is."""
     tokens, resolution = curve.crossover_tokens, curve.crossover_resolution(profile.patch)
-    mark = stands_on(profile)
     if tokens is None:
         return f"{mark}No quadratic part was found: over these resolutions time grows with N alone"
     if resolution is None:
@@ -146,23 +142,19 @@ def shares(curve: Curve, profile: Profile) -> str:
 
 
 def recommendation(found: Recommendation) -> str:
-    """The recommendation, with what the slowest tenth takes, and what the curve would allow beside it."""
+    """What a profile alone recommends, and what its curve would allow beside it."""
     budget = f"{found.budget_ms:g} ms"
     if found.point is None:
         text = f"No measured resolution fits {budget}"
     else:
-        text = (
-            f"Largest resolution under {budget}: {found.point.resolution} "
-            f"({marked(found.point.median_ms, found.point.trust)} ms median, p90 {ms(found.point.p90_ms)} ms)"
-        )
-        if found.point.p90_ms > found.budget_ms:
-            text += f"; {LATE}"
-        if found.point.trust.reason:
-            text += f"; {found.point.trust.reason}"
+        choice = Choice(found.budget_ms, found.point, in_time=found.in_time)
+        text = f"Take {found.point.resolution} within {budget}: {latency(found.point)}"
+        text = ". ".join([text, *grounds(choice, lambda each: str(each.resolution))])
     return f"{text}. {predicted(found.predicted)}" if found.predicted else text
 
 
-def predicted(what: LatencyPrediction) -> str:
+def predicted(what: LatencyPrediction, *, marked: bool = True) -> str:
     """A resolution that the curve would allow beside the recommended one."""
     where = "beyond what was measured" if what.extrapolated else "not measured"
-    return f"By the curve a square of {what.resolution} would take {marked(what.predicted_ms, what.trust)} ms ({where})"
+    took = f"{what.trust.mark if marked else ''}{ms(what.predicted_ms)}"
+    return f"By the curve a square of {what.resolution} would take {took} ms ({where})"

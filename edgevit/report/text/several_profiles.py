@@ -19,7 +19,11 @@ def several_view(comparison: Comparison) -> Iterator[RenderableType]:
     """The table of all; of each the curve, predictions and recommendation in a line, and its operators."""
     yield comparison_view(comparison)
     for label, profile in zip(comparison.labels, comparison.profiles, strict=True):
-        told = [f"{sentences.equation(profile.curve, profile)}"] if profile.curve else [str(profile.curve_note)]
+        told = (
+            [f"{sentences.equation(profile.curve, marks.stands_on(profile))}"]
+            if profile.curve
+            else [str(profile.curve_note)]
+        )
         told += [
             f"at {each.resolution} it would take {marks.marked(each.predicted_ms, each.trust)} ms"
             for each in profile.predictions

@@ -13,14 +13,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from edgevit.latency.comparison import Comparison
 from edgevit.latency.profile import Profile
 from edgevit.report.accuracies import Accuracies, Score, Series
+from edgevit.report.candidates import make_plans
+from edgevit.report.charts.accuracy_axis import span_accuracies
 from edgevit.report.charts.canvas import DARK, NARROW, ROLES, WIDE, png, svg
 from edgevit.report.charts.curve_charts import accuracy_figure, combined_figure, curve_figure
 from edgevit.report.charts.overlay_charts import latency_overlay, memory_figure
+from edgevit.report.charts.plan_chart import plan_figure
+from edgevit.statistics import interval
 from edgevit_runtime.resolution import Resolution, as_resolution
 from support.profiles import MIXED_MS
 
@@ -39,7 +44,8 @@ def accuracies(deit_tiny_ms: dict[int, float]) -> Accuracies:
 def test_png(measured: Measured, deit_tiny_ms: dict[int, float], accuracies: Accuracies) -> None:
     profile = measured(deit_tiny_ms).within(30.0)
     for found, wide in ((accuracies, True), (Accuracies(), False)):
-        content = png(combined_figure(profile, found))
+        (plan,) = make_plans([profile], found, 30.0)
+        content = png(combined_figure(profile, found, plan))
         picture = Image.open(io.BytesIO(content))
         picture.load()
         assert picture.format == "PNG"
@@ -68,8 +74,9 @@ def test_any_profile_can_be_drawn(measured: Measured, latency_ms: dict[int, floa
 def test_svg_is_one_element_without_links_and_ids_of_its_own(
     measured: Measured, deit_tiny_ms: dict[int, float], accuracies: Accuracies
 ) -> None:
-    profile = measured(deit_tiny_ms).within(30.0)
-    text = svg(curve_figure(profile), name="latency", description='so "called" <curve> & more')
+    profile = measured(deit_tiny_ms)
+    (plan,) = make_plans([profile], Accuracies(), 30.0)
+    text = svg(curve_figure(profile, choice=plan.choice), name="latency", description='so "called" <curve> & more')
     other = svg(accuracy_figure((profile,), accuracies), name="accuracy", description="accuracy")
     for each in (text, other):
         root = ElementTree.fromstring(each)
@@ -86,8 +93,36 @@ def test_svg_is_one_element_without_links_and_ids_of_its_own(
             pair for name in own for pair in ((name, ""), ("", name))
         }
     assert "t(N) = 0.453 ms + 38.0 µs · N + 96.2 ns · N²" in text
-    assert "largest under 30 ms: 288, 22.9 ms" in text
+    assert "to take within 30 ms: 288, 22.9 ms" in text
     assert "N = 395 (a square of 317)" in text
+
+
+@pytest.mark.parametrize(
+    ("images", "shares"), [(1000, (0.951, 0.955)), (1000, (0.4, 0.9)), (12, (1.0, 0.9)), (None, (0.5,))]
+)
+def test_an_axis_of_accuracies_does_not_magnify_chance(
+    measured: Measured, images: int | None, shares: tuple[float, ...]
+) -> None:
+    """No error bar takes more than a fifth of it, if 100 % are enough for that, and all of them are inside."""
+    axes = Figure().add_subplot()
+    span_accuracies(axes, [(share, images) for share in shares])
+    low, high = axes.get_ylim()
+    for share in shares:
+        below, above = interval(share, images) if images else (share, share)
+        assert low <= 100.0 * below <= 100.0 * above <= high
+        assert 100.0 * (above - below) <= max(0.2, (above - below)) * (high - low)
+    assert -0.02 * (high - low) <= low < high <= 100.0 + 0.03 * (high - low)
+    assert (high - low >= 12.0) == (images is not None)
+
+
+def test_accuracies_have_error_bars(measured: Measured, deit_tiny_ms: dict[int, float], accuracies: Accuracies) -> None:
+    profile = measured(deit_tiny_ms)
+    (plan,) = make_plans([profile], accuracies, 30.0)
+    for axes in (plan_figure(plan).axes[0], accuracy_figure((profile,), accuracies).axes[0]):
+        ends = [tuple(path.vertices[:, 1]) for bar in axes.collections for path in bar.get_paths()]
+        share = accuracies.series[0].scores[0].top1
+        low, high = interval(share, 100)
+        assert any(np.allclose(each, (100 * low, 100 * high)) for each in ends)
 
 
 def test_pictures_do_not_change_from_run_to_run(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
@@ -132,12 +167,13 @@ def by_size(score: Score) -> Resolution:
 
 def test_rectangles_have_a_place_and_a_name(measured: Callable[[Mapping[Any, float]], Profile]) -> None:
     """In the curve by their tokens, else at the square of as many pixels; of one size both stand at one tick."""
-    profile = measured(MIXED_MS).within(12.5)
-    axes = curve_figure(profile).axes[0]
+    profile = measured(MIXED_MS)
+    (plan,) = make_plans([profile], Accuracies(), 13.0)
+    axes = curve_figure(profile, choice=plan.choice).axes[0]
     above = {round(tick): label.get_text() for tick, label in zip(*_ticks(axes.child_axes[0]), strict=True)}
     assert above == {37: "96", 65: "", 129: "256x128", 197: "", 241: "192x320\n320x192", 961: "640x384"}
-    (drawn,) = [line for line in axes.get_lines() if line.get_label().startswith("largest under")]
-    assert (drawn.get_label(), list(drawn.get_xdata())) == ("largest under 12.5 ms: 320x192, 10.9 ms", [241])
+    (drawn,) = [line for line in axes.get_lines() if line.get_label().startswith("to take")]
+    assert (drawn.get_label(), list(drawn.get_xdata())) == ("to take within 13 ms: 320x192, 10.9 ms", [241])
     accuracy = accuracy_figure((profile,), mixed_accuracies()).axes[0]
     places = {label.get_text(): tick for tick, label in zip(*_ticks(accuracy), strict=True)}
     assert places["192x320\n320x192"] == pytest.approx(247.87, abs=0.01)

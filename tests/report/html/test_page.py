@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from edgevit_runtime.resolution import Resolution, as_resolution
 from support.profiles import MIXED_MS, cnn_profile
 
 Measured = Callable[[dict[int, float]], Profile]
+Run = Callable[..., tuple[int, str, str]]
 
 FLOAT = {96: 0.40, 128: 0.54, 160: 0.73, 192: 0.789, 224: 0.823, 256: 0.822, 288: 0.821}
 
@@ -70,9 +72,8 @@ class Text(HTMLParser):
 
 def test_holds_the_numbers(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
     text = Text(render(measured(deit_tiny_ms).within(30.0).predicting([352]), accuracies())).text
-    assert "288 is the largest resolution under 30 ms 22.9 ms median" in text
-    assert "Top-1 accuracy there: 81.9 % ± 2.1 on 1300 pictures." in text
-    assert "224 takes 12.0 ms and is more accurate: 82.1 % ± 2.1; 1300 pictures do not tell the two apart." in text
+    assert "224 is what to take within 30 ms 12.0 ms median, p90 13.2 ms; top-1 82.1 % ± 2.1 on 1300 pictures." in text
+    assert "It is the most accurate that fits." in text  # and not 288, which is larger
     assert "By the curve a square of 304 would take 26.8 ms (not measured)." in text
     assert "t(N) = 0.453 ms + 38.0 µs · N + 96.2 ns · N²" in text
     assert "R² 0.9998; a resolution left out of the fit is predicted within 3.4 % (worst: 224)." in text
@@ -130,13 +131,15 @@ def test_without_budget_and_accuracy(measured: Measured, deit_tiny_ms: dict[int,
 def test_no_resolution_fits(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
     page = render(measured(deit_tiny_ms).within(1.0), accuracies())
     assert 'class="headline missed"' in page
-    assert "none no resolution fits 1 ms The fastest measured one, 96, takes 2.00 ms (median)." in Text(page).text
+    assert "none nothing fits 1 ms The fastest, 96, takes 2.00 ms median, p90 2.20 ms." in Text(page).text
 
 
 def test_too_few_resolutions_for_a_curve(measured: Measured) -> None:
-    text = Text(render(measured({96: 2.0, 128: 3.3}).within(3.0), Accuracies())).text
+    page = render(measured({96: 2.0, 128: 3.3}).within(3.0), Accuracies())
+    text = Text(page).text
     assert "No curve: a curve needs at least 5 resolutions, this profile has 2" in text
-    assert "96 is the largest resolution under 3 ms" in text
+    assert "96 is what to take within 3 ms 2.00 ms median, p90 2.20 ms. Its accuracy is unknown: it is the lar" in text
+    assert 'class="headline unknown"' in page
     assert "t(N)" not in text
 
 
@@ -148,9 +151,34 @@ def test_an_unsettled_median_is_marked(measured: Measured, deit_tiny_ms: dict[in
     assert "~ not settled in the time given: 96; give more --seconds" in text
 
 
-def test_p90_over_the_budget_is_said(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
-    text = Text(render(measured(deit_tiny_ms).within(23.0), Accuracies())).text
-    assert "the slowest tenth takes 25.2 ms or more, which is over the budget." in text
+def test_what_fits_by_its_median_alone_is_amber(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    page = render(measured({288: 22.9, 320: 30.8}).within(23.0), Accuracies())
+    assert 'class="headline doubtful"' in page
+    assert "288 is what to take within 23 ms 22.9 ms median, p90 25.2 ms." in Text(page).text
+    assert "Only its median is within the budget: p90 is 25.2 ms." in Text(page).text
+    sure = render(measured(deit_tiny_ms).within(23.0), accuracies())
+    assert 'class="headline sure"' in sure
+
+
+def test_one_page_recommends_one_thing(
+    run: Run, measured: Measured, deit_tiny_ms: dict[int, float], tmp_path: Path
+) -> None:
+    """The card, the marked row, both pictures, and what `plan` takes of the same files."""
+    profile = measured(deit_tiny_ms)
+    (tmp_path / "p.json").write_text(json.dumps(profile.to_dict()))
+    results = [{"resolution": each, "top1": share} for each, share in FLOAT.items()]
+    evaluation = {"schema": "edgevit.evaluation/1", "model": "deit_tiny.tflite", "data": "val", "images": 1300}
+    (tmp_path / "e.json").write_text(json.dumps({**evaluation, "skipped": 0, "results": results}))
+    for budget_ms, resolution in ((30.0, 224), (12.0, 192), (4.0, 128), (2.1, 96)):
+        files = (tmp_path / "p.json", tmp_path / "e.json")
+        code, out, _ = run("plan", *files, "--budget-ms", budget_ms, "--json")
+        assert (code, json.loads(out)["chosen"]["resolution"]) == (0, resolution)
+        assert run("report", *files, "--budget-ms", budget_ms, "-o", tmp_path / f"{budget_ms}.html")[0] == 0
+        page = (tmp_path / f"{budget_ms}.html").read_text()
+        assert re.findall(r'<div class="big" [^>]*>(.*?)</div>', page) == [str(resolution)]
+        assert re.findall(r'data-resolution="(\d+)"[^>]*class="chosen', page) == [str(resolution)]
+        assert len(re.findall(f"to take within {budget_ms:g} ms: {resolution},", page)) == 2  # wide and narrow
+        assert len(re.findall(f">to take: {resolution}<", page)) == 2
 
 
 @pytest.mark.parametrize("model", ["elsewhere/deit_tiny.tflite", "out/deit_tiny.tflite"])
@@ -164,7 +192,7 @@ def test_another_artefacts_accuracy_is_not_taken_for_this_ones(
     measured: Measured, deit_tiny_ms: dict[int, float]
 ) -> None:
     text = Text(render(measured(deit_tiny_ms).within(30.0), accuracies("other.tflite"))).text
-    assert "Top-1 accuracy there" not in text
+    assert "288 is what to take within 30 ms 22.9 ms median, p90 25.2 ms. Its accuracy is unknown" in text
     assert "int8 · other.tflite" not in text
 
 
@@ -174,8 +202,9 @@ def test_a_faster_resolution_that_pictures_do_not_tell_apart(
     scores = (Score(Resolution(160), 0.08, None), Score(Resolution(192), 0.03, None), Score(Resolution(224), 0.1, None))
     few = Accuracies((Series("out/deit_tiny.tflite", "val", 20, 0, scores),))
     text = Text(render(measured(deit_tiny_ms).within(13.0), few)).text
-    assert "Top-1 accuracy there: 10.0 % (2.8–30.1 %) on 20 pictures." in text
-    assert "20 pictures do not tell 224 from 160, which takes 5.20 ms." in text  # 96 and 128 were not evaluated
+    assert "160 is what to take within 13 ms 5.20 ms median, p90 5.72 ms; top-1 8.0 % (2.8–30.1 %) on 20" in text
+    assert "20 pictures do not tell it from the most accurate that fits, 192" not in text
+    assert "Not considered: deit_tiny.tflite at 96, 128, 256," in text  # where it was not evaluated
 
 
 def test_one_picture_is_no_pictures(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
@@ -190,8 +219,8 @@ def test_one_picture_is_no_pictures(measured: Measured, deit_tiny_ms: dict[int, 
             ),
         )
     )
-    text = Text(render(measured(deit_tiny_ms).within(13.0), one)).text
-    assert "on 1 picture. 1 picture does not tell 224 from 160, which takes 5.20 ms." in text
+    text = Text(render(measured(deit_tiny_ms).within(13.5), one)).text
+    assert "on 1 picture. It is the most accurate that fits." in text
     assert "int8 · deit_tiny.tflite: 1 picture of val." in text
     assert "1 pictures" not in text
 
@@ -199,7 +228,7 @@ def test_one_picture_is_no_pictures(measured: Measured, deit_tiny_ms: dict[int, 
 def test_what_has_its_name_and_another_recipe_is_not_joined(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
     other = replace(accuracies().series[0], recipe="int8-static")
     text = Text(render(measured(deit_tiny_ms).within(30.0), Accuracies((other,)))).text
-    assert "Top-1 accuracy there" not in text
+    assert "Its accuracy is unknown" in text
     assert "Not joined: deit_tiny.tflite was evaluated as int8-static, profiled as int8." in text
     assert "int8-static · deit_tiny.tflite: 1300 pictures" in text
 
@@ -210,7 +239,7 @@ def test_artefacts_are_joined_by_digest_whatever_their_names(
     profile = replace(measured(deit_tiny_ms).within(30.0), sha256="a" * 64)
     renamed = replace(accuracies("renamed.tflite").series[0], recipe="int8", sha256="a" * 64)
     text = Text(render(profile, Accuracies((renamed,)))).text
-    assert "Top-1 accuracy there: 81.9 %" in text
+    assert "top-1 82.1 % ± 2.1 on 1300 pictures" in text
     assert "Not joined" not in text
 
 
@@ -226,8 +255,13 @@ def test_the_state_cannot_end_its_element(measured: Measured, deit_tiny_ms: dict
     (state,) = re.findall(r'id="state">(.*?)</script>', page, re.DOTALL)
     assert "<" not in state
     document = json.loads(state)
-    assert [point["resolution"] for point in document["series"][0]["points"]] == list(map(str, sorted(deit_tiny_ms)))
-    assert document["series"][0]["points"][0]["top1"] == pytest.approx(0.398)
+    (card,) = document["cards"]
+    # From the least median on; of each the slow runs begin to fit a little later, and then it is sure.
+    assert [(each["chosen"], each["state"]) for each in card[:4]] == [
+        ("", "missed"), ("96", "doubtful"), ("96", "sure"), ("128", "sure"),
+    ]  # fmt: skip
+    assert [each["from"] for each in card[:4]] == [0.0, 2.0, pytest.approx(2.2), pytest.approx(3.63)]
+    assert card[-1]["chosen"] == "224"
 
 
 def test_operators_and_memory(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
@@ -241,9 +275,9 @@ def test_operators_and_memory(measured: Measured, deit_tiny_ms: dict[int, float]
     assert "96 0.250 0.750 0.500 0.200 0.300 2.00" in text
     assert "timed in a run of their own" not in text
     assert 'title="attention\'s products and softmax: 12.5 %"' in page.replace("&#39;", "'")
-    assert "What each resolution takes of memory" in text
+    assert "Peak memory of the process, the whole ladder loaded: 60.0 MB at every resolution." in text
     bare = replace(profile, points=tuple(replace(point, peak_rss_bytes=None) for point in profile.points))
-    assert "takes of memory" not in render(bare, Accuracies())
+    assert "Peak memory of the process" not in render(bare, Accuracies())
 
 
 def test_operators_whose_sum_is_off_the_median_are_marked(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
@@ -266,12 +300,15 @@ def test_several_profiles_side_by_side(measured: Measured, deit_tiny_ms: dict[in
     page = render([slow.within(30.0), fast.within(30.0)], accuracies())
     text = Text(page).text
     assert "2 profiles of deit_tiny.tflite" in text
-    assert "Pi 4 is the largest resolution under 30 ms" in text
+    assert "224 Pi 4 is what to take within 30 ms 18.0 ms median" in text
+    assert "224 Pi 5 is what to take within 30 ms 10.8 ms median" in text
+    row = "Pi 4 224 18.0 19.8 82.1 % ± 2.1 – 60.0 Pi 5 224 10.8 11.9 82.1 % ± 2.1 – 60.0"
+    assert f"profile to take within 30 ms median ms p95 ms top-1 file MB peak MB {row}" in text
     assert "96 3.00 1.80 0.60" in text
     assert "512 213 –" in text
     assert "geometric mean 0.60" in text
-    assert "What to take on Pi 4 Most accurate within 30 ms on Pi 4: deit_tiny.tflite at 224" in text
-    assert "What to take on Pi 5 Most accurate within 30 ms on Pi 5: deit_tiny.tflite at 224" in text
+    assert "Accuracy against latency on Pi 4" in text
+    assert "Accuracy against latency on Pi 5" in text
     ids = re.findall(r'\bid="([^"]*)"', page)
     assert len(ids) == len(set(ids))
 
@@ -282,7 +319,7 @@ def test_a_cnn_and_a_vit_in_one_report(measured: Measured, deit_tiny_ms: dict[in
     assert cnn.curve.quadratic_share(50) < 0.05
     text = Text(render([measured(deit_tiny_ms).within(9.0), cnn.within(9.0)], accuracies())).text
     assert "2 profiles of Test CPU" in text
-    assert "mobilenet.tflite is the largest resolution under 9 ms 5.00 ms median" in text
+    assert "mobilenet.tflite 224 5.00" in text
     assert "224 12.0 5.00 0.42" in text
     assert "Not considered: mobilenet.tflite was not evaluated." in text
 
@@ -293,37 +330,41 @@ def test_devices_with_the_same_processor_are_named(measured: Measured, deit_tiny
     other = replace(there, model="out/other.tflite")
     text = Text(render([here, there, other], accuracies())).text
     assert "3 profiles of Test CPU: bench, ssh://pi" in text
-    assert "What to take on bench" in text
-    assert "What to take on ssh://pi" in text
-    assert "2 profiles of Test CPU 2.00" in Text(render([there, other], accuracies())).text
+    assert "224 bench is the fastest that is as accurate as any" in text
+    assert "224 ssh://pi of deit_tiny.tflite is the fastest" not in text  # the other was not evaluated
+    assert "2 profiles of Test CPU 224" in Text(render([there, other], accuracies())).text
 
 
-def test_marks_are_explained_side_by_side(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+def test_marks_are_explained_once(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    """In a banner, with the profile's name where not all have them; a table marks what is not marked throughout."""
     profile = measured(deit_tiny_ms)
     busy = replace(profile.points[0], doubtful=(Doubt("load", "x"),), stable=False)
     other = replace(profile, recipe="float32", points=(busy, *profile.points[1:]))
-    caption = r">Median ms at each resolution.*?</p>"
-    (said,) = re.findall(caption, render([profile, other], Accuracies()))
-    assert "? doubtful, the device was not as it should be. ~ not settled in the time given." in said
-    (said,) = re.findall(caption, render([profile, replace(profile, recipe="float32")], Accuracies()))
-    assert "doubtful" not in said
+    page = render([profile.within(2.5), other.within(2.5)], Accuracies())
+    (said,) = re.findall(r'<section class="banner">(.*?)</section>', page, re.DOTALL)
+    assert "float32: ? doubtful: 96; other processes wanted the processor: stop them (x)." in said
+    assert "float32: ~ not settled in the time given: 96" in said
+    text = Text(page).text
+    assert (text.count("other processes wanted"), text.count("?~2.00")) == (1, 2)  # its table, and side by side
+    everywhere = tuple(replace(point, doubtful=(Doubt("load", "x"),)) for point in profile.points)
+    text = Text(render(replace(profile, points=everywhere).within(30.0), accuracies())).text
+    assert (text.count("?"), text.count("other processes wanted")) == (1 + 2 * 2, 1)  # and the pictures' legends
+    assert "Its latency is doubtful: see the top of the page." in text
+    assert "banner" not in re.sub(r"<style>.*?</style>", "", render(profile, Accuracies()), flags=re.DOTALL)
 
 
 def test_rectangles_in_a_report(measured: Callable[[Mapping[Any, float]], Profile]) -> None:
     """Table, headline, accuracy and the slider's state say WxH; of as many tokens the faster is recommended."""
-    profile = measured(MIXED_MS).within(12.5).predicting(["512x160"])
+    profile = measured(MIXED_MS).within(13.5).predicting(["512x160"])
     top1 = {"320x192": 0.71, "192x320": 0.74, 224: 0.7}
     scores = tuple(Score(as_resolution(each), share, None) for each, share in top1.items())
     whole = render(profile, Accuracies((Series("out/deit_tiny.tflite", "val", 1300, 0, scores),)))
     page = Text(whole)
-    assert "320x192 is the largest resolution under 12.5 ms 10.9 ms median" in page.text
-    assert "192x320 takes 12.0 ms and is more accurate: 74.0 % ± 2.4" in page.text
-    assert "Top-1 accuracy there: 71.0 % ± 2.5 on 1300 pictures." in page.text
+    assert "320x192 is what to take within 13.5 ms 10.9 ms median, p90 12.0 ms; top-1 71.0 % ± 2.5" in page.text
+    assert "1300 pictures do not tell it from the most accurate that fits, 192x320 (12.0 ms median" in page.text
     assert "Predicted at 512x160 (N = 321)" in page.text
     assert "N = (W / P)(H / P) + 1 tokens" in page.text
     assert '<div class="big long" style="flex: 0 0 auto">320x192</div>' in whole
-    assert '<tr data-series="0" data-resolution="320x192" data-median="10.95" class="chosen">' in whole
+    assert '<tr data-series="0" data-resolution="320x192" data-median="10.95" class="chosen sure">' in whole
     state = json.loads(re.search(r'id="state">(.*?)</script>', whole, re.DOTALL)[1])  # type: ignore[index]
-    points = {point["resolution"]: (point["tokens"], point["top1"]) for point in state["series"][0]["points"]}
-    assert points["192x320"] == (241, 0.74)
-    assert points["224"] == (197, 0.7)
+    assert state["cards"][0][-1]["chosen"] == "320x192"

@@ -151,6 +151,7 @@ def _point(signature: Signature, latency: timing.Latency, peak_bytes: int | None
             "median": round(latency.median_ms, 4),
             "p10": round(latency.p10_ms, 4),
             "p90": round(latency.p90_ms, 4),
+            "p95": round(latency.p95_ms, 4),
             "runs": latency.runs,
             "stable": latency.stable,
         },

@@ -34,6 +34,7 @@ class Latency:
     median_ms: float
     p10_ms: float
     p90_ms: float
+    p95_ms: float
     runs: int
     stable: bool
 
@@ -142,6 +143,7 @@ def _summary(values: list[float]) -> Latency:
         median_ms=statistics.median(ordered),
         p10_ms=ordered[round(0.1 * last)],
         p90_ms=ordered[round(0.9 * last)],
+        p95_ms=ordered[round(0.95 * last)],
         runs=len(ordered),
         stable=_is_stable(values),
     )
