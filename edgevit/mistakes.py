@@ -36,7 +36,7 @@ def mistakes(
     that only one of the two gets right. Raises `PictureError` for a picture that cannot be read any more.
     """
     first = answers[0]
-    wrong = np.flatnonzero(~first.right)
+    wrong: list[int] = np.flatnonzero(~first.right).tolist()
     pairs = Counter((int(truths[index]), int(first.votes[index])) for index in wrong)
     found: dict[str, Any] = {"confusions": []}
     for (truth, vote), count in sorted(pairs.items(), key=lambda item: (-item[1], item[0]))[:most]:
@@ -52,7 +52,7 @@ def mistakes(
         )
     if len(answers) > 1:
         second = answers[1]
-        differing = np.flatnonzero(first.votes != second.votes)
+        differing: list[int] = np.flatnonzero(first.votes != second.votes).tolist()
         order = sorted(differing, key=lambda index: (not (first.right[index] or second.right[index]), index))
         found["differing"] = {
             "count": len(differing),

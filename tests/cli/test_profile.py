@@ -61,7 +61,7 @@ class TestProfile:
         code, out, err = run(capsys, "--budget-ms", "30", "--predict", "352")
         assert (code, err) == (0, "")
         words = " ".join(out.split())
-        assert "Largest resolution under 30 ms: 288 (22.9 ms median, p90 25.2 ms)" in words
+        assert "Take 288 within 30 ms: 22.9 ms median, p90 25.2 ms" in words
         assert "t(N) = 0.453 ms + 38.0 µs · N + 96.2 ns · N²" in words
         assert "from N = 395 on (a square of 317)" in words
         assert "Predicted at 352 (N = 485): 41.5 ms." in words
