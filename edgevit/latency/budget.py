@@ -9,7 +9,7 @@ from typing import Any
 from edgevit.errors import BudgetError
 from edgevit.latency.curve import Curve
 from edgevit.latency.point import Point
-from edgevit.latency.recommendation import Choice, State, recommend
+from edgevit.latency.recommendation import Choice, Surety, recommend
 from edgevit.latency.reliability import SURE, Reliability
 from edgevit_runtime.resolution import Resolution
 
@@ -61,7 +61,7 @@ class Recommendation:
         return cls(budget_ms, found.taken, in_time=found.in_time)
 
     @property
-    def state(self) -> State:
+    def state(self) -> Surety:
         return Choice(self.budget_ms, self.point, in_time=self.in_time).state
 
     def to_dict(self) -> dict[str, Any]:

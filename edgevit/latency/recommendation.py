@@ -15,15 +15,15 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 from edgevit.latency.reliability import Reliability
 from edgevit.picture_record import Accuracy, Difference
 
-__all__ = ["Choice", "Option", "State", "choices", "recommend"]
+__all__ = ["Choice", "Eligible", "Surety", "choices", "recommend"]
 
-State = Literal["sure", "doubtful", "unknown", "missed"]
+Surety = Literal["sure", "doubtful", "unknown", "missed"]
 """How far a recommendation can be trusted: `sure`; `doubtful` where its latency may not be the device's own, is only
 predicted, or is within the budget by its median alone; `unknown` where nothing was evaluated; `missed` where nothing
 fits."""
 
 
-class Option(Protocol):
+class Eligible(Protocol):
     """What can be taken: a resolution of an artefact, measured or predicted."""
 
     @property
@@ -49,7 +49,7 @@ class Option(Protocol):
         """What speaks against its latency."""
 
 
-Taken = TypeVar("Taken", bound=Option)
+Taken = TypeVar("Taken", bound=Eligible)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Choice(Generic[Taken]):
         return self.best.accuracy.less(self.taken.accuracy)
 
     @property
-    def state(self) -> State:
+    def state(self) -> Surety:
         if self.taken is None:
             return "missed"
         if self.taken.predicted or self.taken.trust.mark or not self.in_time:
@@ -125,13 +125,13 @@ def choices(options: Sequence[Taken]) -> Iterator[Choice[Taken]]:
             yield found
 
 
-def _worth(option: Option) -> tuple[float, float]:
+def _worth(option: Eligible) -> tuple[float, float]:
     """By accuracy; of equals the faster."""
     assert option.accuracy is not None
     return option.accuracy.share, -option.latency_ms
 
 
-def _told(best: Option, option: Option) -> bool:
+def _told(best: Eligible, option: Eligible) -> bool:
     """Whether the pictures tell the option to be less accurate; any difference does where nobody knows how many."""
     assert best.accuracy is not None
     assert option.accuracy is not None

@@ -11,13 +11,13 @@ from edgevit.documents import Record, read_json
 from edgevit.errors import DocumentError
 from edgevit_runtime.resolution import Resolution
 
-__all__ = ["Mistakes", "Picture", "read_mistakes"]
+__all__ = ["Mistakes", "Thumbnail", "read_mistakes"]
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 
 
 @dataclass(frozen=True)
-class Picture:
+class Thumbnail:
     """A small copy, JPEG as base64, and the words below it."""
 
     file: str
@@ -31,10 +31,10 @@ class Mistakes:
 
     model: str
     resolution: Resolution
-    confusions: tuple[tuple[str, tuple[Picture, ...]], ...]
+    confusions: tuple[tuple[str, tuple[Thumbnail, ...]], ...]
     differing: str = ""
     """How many there are, in a sentence; empty where there was no second model."""
-    pictures: tuple[Picture, ...] = ()
+    pictures: tuple[Thumbnail, ...] = ()
 
 
 def read_mistakes(paths: Sequence[Path]) -> tuple[Mistakes, ...]:
@@ -66,8 +66,8 @@ def _confusion(each: Record) -> str:
     return f"{each.text('label')} taken for {each.text('taken_for')}, {times}"
 
 
-def _picture(record: Record, words: str = "") -> Picture:
+def _picture(record: Record, words: str = "") -> Thumbnail:
     jpeg = record.text("jpeg")
     if not _BASE64.fullmatch(jpeg):
         raise DocumentError(f"{record.where}: jpeg must be a picture as base64")
-    return Picture(record.text("file"), jpeg, words)
+    return Thumbnail(record.text("file"), jpeg, words)

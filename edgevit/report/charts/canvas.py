@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, Literal
 
-from edgevit.latency.recommendation import State
+from edgevit.latency.recommendation import Surety
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,7 +100,7 @@ _INLINE = (
 )
 
 
-def state_role(state: State) -> str:
+def state_role(state: Surety) -> str:
     """The colour of a recommendation: green only where it is sure."""
     return {"sure": "pick", "doubtful": "amber", "unknown": "linear", "missed": "budget"}[state]
 

@@ -18,7 +18,7 @@ from edgevit.report.text.choice_sentences import grounds, latency, worth
 from edgevit.report.text.plan_table import namer
 from edgevit_runtime.wording import counted
 
-__all__ = ["BUDGET", "Headline", "Row", "device_headline", "entries", "profile_row"]
+__all__ = ["BUDGET", "Headline", "ProfileRow", "device_headline", "entries", "profile_row"]
 
 BUDGET = "{budget}"
 """Stands in texts for the budget, which the script puts there."""
@@ -40,7 +40,7 @@ class Headline:
 
 
 @dataclass(frozen=True)
-class Row:
+class ProfileRow:
     """One profile's cells: what to take of it alone, and what that costs and buys."""
 
     state: str
@@ -85,18 +85,18 @@ def _doubt(each: Candidate) -> list[str]:
     return ["Its latency is doubtful: see the top of the page."] if each.trust.mark else []
 
 
-def profile_row(plan: Plan, choice: Choice[Candidate] | None) -> Row:
+def profile_row(plan: Plan, choice: Choice[Candidate] | None) -> ProfileRow:
     """What to take of one profile alone: resolution, median, p95 and top-1."""
     taken = choice.taken if choice else None
     if taken is None:
-        return Row("missed" if choice else "", "", ("none" if choice else "–", "–", "–", "–"))
+        return ProfileRow("missed" if choice else "", "", ("none" if choice else "–", "–", "–", "–"))
     top1 = "unknown" if taken.accuracy is None else formatting.top1(taken.accuracy.share, taken.accuracy.count)
     assert choice is not None
     cells = (str(taken.resolution), formatting.ms(taken.latency_ms), formatting.ms(taken.late_ms), top1)
-    return Row(choice.state, str(taken.resolution), cells)
+    return ProfileRow(choice.state, str(taken.resolution), cells)
 
 
-def entries(plan: Plan, made: Callable[[Choice[Candidate]], Headline | Row]) -> list[dict[str, Any]]:
+def entries(plan: Plan, made: Callable[[Choice[Candidate]], Headline | ProfileRow]) -> list[dict[str, Any]]:
     """For the script: what holds from which budget on, ascending; the first where nothing fits."""
     nothing: Choice[Candidate] = Choice(0.0, None)
     return [{"from": each.budget_ms, **made(each).to_dict()} for each in (nothing, *choices(plan.candidates))]

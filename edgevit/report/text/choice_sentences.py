@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from edgevit.latency.recommendation import Choice, Option, State
+from edgevit.latency.recommendation import Choice, Eligible, Surety
 from edgevit.report.text import formatting, marks
 from edgevit_runtime.resolution import Resolution
 
-__all__ = ["STYLES", "Named", "grounds", "latency", "worth"]
+__all__ = ["STYLES", "Takeable", "grounds", "latency", "worth"]
 
-STYLES: dict[State, str] = {
+STYLES: dict[Surety, str] = {
     "sure": "bold green",
     "doubtful": "bold yellow",
     "unknown": "bold",
@@ -23,7 +23,7 @@ UNKNOWN = "Its accuracy is unknown: it is the largest that fits. `edgevit evalua
 UNPAIRED = " (the interval of two samples: these evaluations do not say which pictures were right; new ones do)"
 
 
-class Named(Option, Protocol):
+class Takeable(Eligible, Protocol):
     """What has a resolution and says which percentile its slow runs are: a candidate, or a point of a profile."""
 
     @property
@@ -33,10 +33,10 @@ class Named(Option, Protocol):
     def late_name(self) -> str: ...
 
 
-Some = TypeVar("Some", bound=Named)
+Some = TypeVar("Some", bound=Takeable)
 
 
-def latency(each: Named, *, marked: bool = True, extrapolated: bool = False) -> str:
+def latency(each: Takeable, *, marked: bool = True, extrapolated: bool = False) -> str:
     """`11.2 ms median, p95 12.3 ms`, or what is predicted; `marked`: with the marks of what speaks against it."""
     typical = marks.marked(each.latency_ms, each.trust) if marked else formatting.ms(each.latency_ms)
     if each.predicted:
@@ -45,7 +45,7 @@ def latency(each: Named, *, marked: bool = True, extrapolated: bool = False) -> 
     return f"{typical} ms median, {each.late_name} {formatting.ms(each.late_ms)} ms"
 
 
-def worth(each: Named) -> str:
+def worth(each: Takeable) -> str:
     """`top-1 82.1 % ± 2.1`; nothing where it was not evaluated."""
     return "" if each.accuracy is None else f"top-1 {formatting.top1(each.accuracy.share, each.accuracy.count)}"
 
