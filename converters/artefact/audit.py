@@ -13,6 +13,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from ai_edge_litert.tools import flatbuffer_utils
 from numpy.typing import NDArray
 
+from converters.graph.gpu_constants import faulty_constants
 from converters.graph.macs import count
 from converters.graph.tflite_model import names_of, op_name, tensor_name
 from converters.quantize.recipes import Recipe
@@ -59,10 +60,15 @@ def audit(flatbuffer: bytes, recipe: Recipe, name: str, *, most: int | None = 1)
 
     most: how many XNNPACK partitions a CPU recipe may fall into; None where it is only to be told.
 
-    Raises `AuditError` where it falls into more, or XNNPACK takes nothing.
+    Raises `AuditError` where it falls into more, or XNNPACK takes nothing; and where GPUs would compute something else.
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer))
     subgraph = model.subgraphs[0]
+    for fault in faulty_constants(model, subgraph):
+        raise AuditError(
+            f"{name} has {fault.op} with a constant {list(fault.shape)}, which LiteRT's GPU accelerator computes "
+            "wrongly, without a word: give the constant four dimensions (`converters.graph.gpu_constants`)"
+        )
     with quiet():
         interpreter = Interpreter(model_content=flatbuffer, num_threads=1)
         interpreter.allocate_tensors()

@@ -50,7 +50,7 @@ class Means:
 
     patches: Linear  # [1, P, P, 3]
     front: Any  # [prefix, 1]
-    positions: Any  # [patches, 1]
+    positions: Any  # [1, rows, columns, 1]
     blocks: tuple[tuple[Linear, Linear], ...]  # of each block's output projection and contract, [1, in]
 
 
@@ -60,7 +60,7 @@ class Folded:
 
     patches: Linear
     front: Any  # [prefix, width]: the class token (and a distillation token), their positions added
-    positions: Any  # [patches, width]; where the graph resamples them, as they were learned: `resampling.table`
+    positions: Any  # [1, rows, columns, width]; where the graph resamples them, as learned: `resampling.table`
     resampling: Resampling | None  # None where it need not
     blocks: tuple[Block, ...]
     heads: Mapping[str, HeadWeights]

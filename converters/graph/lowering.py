@@ -31,7 +31,7 @@ from converters.graph.folding import Arrays
 from converters.graph.heads import classifying, heads_of
 from converters.graph.heads.head import Head, Tokens
 from converters.graph.norms import convolve, front_rows, multiply, normalise, put_in_front
-from converters.graph.positions import POSITIONS, InFloats, Resampling
+from converters.graph.positions import ADDED_POSITIONS, POSITIONS, InFloats, Resampling
 from converters.graph.tflite_model import set_inputs
 from edgevit.config import Grid, ViTConfig
 from edgevit.errors import unknown_key
@@ -63,9 +63,10 @@ def graph(
             positions = do.constant(folded.positions, own_range=True)
         else:
             positions = folded.resampling.compute(do, folded.positions)
-        patches = do.view("patches", tf.reshape, patches, [*do.lead, *positions.shape])
+        # Added while both are planes: a constant matrix of several rows is what GPUs add wrongly (`gpu_constants`).
         # Concatenated parts have one range: what is put together here has that of `tokens`.
         patches = do.view("tokens", tf.add, patches, positions)
+        patches = do.view("tokens", tf.reshape, patches, [*do.lead, rows * columns, config.width])
         tokens = do.compute("tokens", put_in_front, do.constant(folded.front), patches)
         stream = "tokens"  # the site that `tokens` come from
         mean = _first_mean(do, folded, pixels)
@@ -108,8 +109,9 @@ def _first_mean(do: Arithmetic, folded: Folded, pixels: Any) -> Any:
     if means is None:
         return None
     patches = do.linear("mean/patches", convolve, pixels, means.patches)
-    patches = do.view("mean/patches", tf.reshape, patches, [*do.lead, *means.positions.shape])
+    _, rows, columns, _ = patches.shape
     patches = do.view("mean/tokens", tf.add, patches, do.constant(means.positions, own_range=True))
+    patches = do.view("mean/tokens", tf.reshape, patches, [*do.lead, rows * columns, 1])
     return do.compute("mean/tokens", put_in_front, do.constant(means.front), patches)
 
 
@@ -133,12 +135,12 @@ def lower(
     """
     heads = heads_of([Classify.of(config, {})]) if heads is None else heads
     folded = adjust(fold(config, arrays, resolution, heads=heads, resampling=resampling))
-    there, constants = folded.resampling, {}
-    if there is not None:
-        constants = {POSITIONS: folded.positions.numpy(), **there.inputs}
+    there = folded.resampling
+    table = POSITIONS if there else ADDED_POSITIONS
+    constants = {table: folded.positions.numpy(), **(there.inputs if there else {})}
 
-    def infer(image: Any, positions: Any = None, **given: Any) -> dict[str, Any]:
-        here = folded if there is None else replace(folded, positions=positions, resampling=there.given(**given))
+    def infer(image: Any, **given: Any) -> dict[str, Any]:
+        here = replace(folded, positions=given.pop(table), resampling=there.given(**given) if there else None)
         return graph(config, here, heads)(image)
 
     resolution = as_resolution(resolution)
@@ -151,5 +153,6 @@ def lower(
     with quiet():
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
         flatbuffer: bytes = converter.convert()
-    # The converter would have computed what only constants go into, so they were inputs until here.
-    return set_inputs(flatbuffer, constants) if constants else flatbuffer
+    # The converter would have computed what only constants go into, and have added the patches' bias to the positions,
+    # of which a ladder then stored two: so they were inputs until here.
+    return set_inputs(flatbuffer, constants)

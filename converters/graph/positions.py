@@ -22,6 +22,8 @@ from edgevit.model.positions import bicubic_matrix
 
 POSITIONS = "positions"
 """What comes before the slash in the names of the sites that resample, and what the learned ones are called."""
+ADDED_POSITIONS = "added_positions"
+"""What they are called where the graph adds them as they are."""
 
 
 def matrices(base: Grid, grid: Grid) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -32,10 +34,10 @@ def matrices(base: Grid, grid: Grid) -> tuple[NDArray[np.float32], NDArray[np.fl
 
 
 def resample_positions(positions: Any, base: Grid, grid: Grid) -> Any:
-    """Learned positions [base patches, width] -> [grid patches, width], here."""
+    """Learned positions [base patches, width] -> [1, rows, columns, width] of another grid, here."""
     down, across = (tf.cast(matrix, positions.dtype) for matrix in matrices(base, grid))
     plane = tf.reshape(positions, [*base, -1])
-    return tf.reshape(tf.einsum("ri,cj,ijw->rcw", down, across, plane), [grid.patches, -1])
+    return tf.einsum("ri,cj,ijw->rcw", down, across, plane)[None]
 
 
 @dataclass(frozen=True)
@@ -61,15 +63,14 @@ class InFloats:
         return InFloats(resampling, resampling if resampling_across is None else resampling_across)
 
     def compute(self, do: Arithmetic, table: Any) -> Any:
-        """The positions [patches, width]."""
-        (rows, _), (columns, base_columns) = self.down.shape, self.across.shape
+        """The positions [rows, columns, width]."""
+        rows, base_columns = self.down.shape[0], self.across.shape[1]
         down = do.constant(self.down)
         across = down if self.across is self.down else do.constant(self.across)
         width = table.shape[1] // base_columns
         plane = do.compute(f"{POSITIONS}/rows", tf.matmul, down, do.constant(table))
         plane = do.view(f"{POSITIONS}/rows", tf.reshape, plane, [rows, base_columns, width])
-        plane = do.compute(f"{POSITIONS}/columns", tf.matmul, across, plane)
-        return do.view(f"{POSITIONS}/columns", tf.reshape, plane, [rows * columns, width])
+        return do.compute(f"{POSITIONS}/columns", tf.matmul, across, plane)
 
 
 @dataclass(frozen=True)
@@ -91,13 +92,11 @@ class InIntegers:
         return self
 
     def compute(self, do: Arithmetic, table: Any) -> Any:
-        """The positions [patches, width]."""
-        rows, columns, width = self.down.shape[0], self.across.shape[0], table.shape[1]
+        """The positions [rows, columns, width]."""
         plane = _along_last(do, f"{POSITIONS}/columns", do.constant(table), self.across)  # [base rows, width, columns]
         plane = do.view(f"{POSITIONS}/columns", tf.transpose, plane, [2, 1, 0])
         plane = _along_last(do, f"{POSITIONS}/rows", plane, self.down)  # [columns, width, rows]
-        plane = do.view(f"{POSITIONS}/rows", tf.transpose, plane, [2, 0, 1])
-        return do.view(f"{POSITIONS}/rows", tf.reshape, plane, [rows * columns, width])
+        return do.view(f"{POSITIONS}/rows", tf.transpose, plane, [2, 0, 1])
 
 
 def _along_last(do: Arithmetic, site: str, values: Any, matrix: Any) -> Any:

@@ -1,7 +1,7 @@
 """How a Keras model that is not ours becomes a graph: traced at one resolution with a batch of 1, all shapes constant.
 
 Nothing is folded by hand: TensorFlow's converter fuses batch norms and activations. Pixels are brought to what the
-model wants in front, softmax is added behind where it gives logits.
+model wants in front, softmax is added behind where it gives logits, and constants get the shape that GPUs need.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 import tensorflow as tf
 from ai_edge_litert.tools import flatbuffer_utils
 
+from converters.graph.gpu_constants import for_gpus
 from converters.graph.tflite_model import op_name
 from edgevit.errors import ConversionError
 from edgevit.model.foreign import ForeignModel
@@ -45,7 +46,7 @@ def trace(
             f"TensorFlow's converter does not take {model.name} at {resolution} px: {_reason(error)}"
         ) from error
     _check_ops(model, flatbuffer)
-    return flatbuffer
+    return for_gpus(flatbuffer)
 
 
 def _classifier(model: ForeignModel, resolution: Resolution, with_logits: bool) -> Callable[[Any], dict[str, Any]]:

@@ -1,0 +1,150 @@
+"""LiteRT's GPU accelerator computes what a CPU does: without a GPU, on a Vulkan in software."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert.tools import flatbuffer_utils
+
+from converters import convert
+from converters.artefact.audit import audit
+from converters.artefact.ladder import Rung, merge
+from converters.graph.gpu_constants import faulty_constants, for_gpus
+from converters.graph.packing import pack
+from converters.quantize.recipes import RECIPES, get_recipe
+from edgevit.errors import AuditError
+from edgevit_runtime import Model
+from edgevit_runtime.preprocess.fitting import prepare
+from support.gpu_accelerator import SOFTWARE_VULKAN, RefusedError, answers
+from support.sample_pictures import random_picture
+
+pytestmark = pytest.mark.web
+needs_vulkan = pytest.mark.skipif(
+    not SOFTWARE_VULKAN.is_file(), reason="no Vulkan in software: apt-get install chromium"
+)
+
+TOLERANCES = {"float32": 1e-5, "float16": 1e-5, "int8": 0.03, "int8-static": 0.03, "int8-attention": 0.03}
+"""Of scores between 0.4 and 0.9. Integers are computed in floats there; a wrong graph is off by 0.3 and more."""
+REFUSED = {
+    "int8-full": (RefusedError, "INT16) is not supported"),
+    "int4": (AssertionError, "Initializing WebGPU-based API"),
+}
+"""Without a wrong answer: int16 is refused, and scales by blocks end LiteRT's own process."""
+
+
+def pictures(side: int):
+    return np.stack([prepare(random_picture(seed), side, "squash") for seed in range(5)])
+
+
+def on_the_cpu(path, given):
+    with Model(path, weight_cache=False) as model:
+        found = [model.outputs(picture) for picture in given]
+    return {name: np.stack([each[name] for each in found]) for name in found[0]}
+
+
+@needs_vulkan
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe(artefact, tmp_path, recipe):
+    given, path = pictures(64), artefact(recipe, 64)
+    if recipe in REFUSED:
+        error, reason = REFUSED[recipe]
+        with pytest.raises(error) as caught:
+            answers(path, {"classify_64": given}, tmp_path)
+        assert reason in str(caught.value)
+        return
+    found = answers(path, {"classify_64": given}, tmp_path)["classify_64"]
+    expected = on_the_cpu(path, given)
+    assert found.keys() == expected.keys()
+    np.testing.assert_allclose(found["scores"], expected["scores"], atol=TOLERANCES[recipe])
+
+
+@needs_vulkan
+def test_a_ladder(artefact, tmp_path):
+    """What resamples positions is left to the CPU: products of two constants are refused there."""
+    path = artefact("float32")
+    given = {f"classify_{side}": pictures(side) for side in (64, 96)}
+    with pytest.raises(RefusedError, match="BATCH_MATMUL"):
+        answers(path, given, tmp_path)
+    for name, found in answers(path, given, tmp_path, beside_cpu=True).items():
+        expected = on_the_cpu(path, given[name])
+        np.testing.assert_allclose(found["scores"], expected["scores"], atol=1e-5)
+
+
+@needs_vulkan
+def test_features(tiny_model, tmp_path):
+    """The stream's mean, which has positions of its own, is put back on the way to tokens without a norm."""
+    path, given = tmp_path / "x.tflite", pictures(64)
+    convert(tiny_model, path, recipe="float32", task="features", resolutions=(64,), layers=(1,), unnormed=True)
+    found = answers(path, {"features_64": given}, tmp_path)["features_64"]
+    for name, values in on_the_cpu(path, given).items():
+        np.testing.assert_allclose(found[name], values, atol=1e-3, err_msg=name)  # numbers up to 22
+
+
+@needs_vulkan
+@pytest.mark.realdata
+def test_real_weights(deit_artefact, real_data, tmp_path):
+    path = deit_artefact("int8", (224,))
+    files = sorted((real_data / "imagenet_val").glob("*.JPEG"))[:6]
+    given = np.stack([prepare(file, 224, "squash") for file in files])
+    found = answers(path, {"classify_224": given}, tmp_path)["classify_224"]["scores"]
+    expected = on_the_cpu(path, given)["scores"]
+    np.testing.assert_array_equal(found.argmax(axis=1), expected.argmax(axis=1))
+    np.testing.assert_allclose(found, expected, atol=0.05)
+
+
+CONSTANTS = {
+    "rows": ((6, 8), (6, 8)),
+    "one number a row": ((6, 8), (6, 1)),
+    "three dimensions": ((3, 6, 8), (3, 1, 8)),
+    "broadcast to it": ((8,), (6, 8)),
+}
+
+
+def graph_of(op, shape, constant, flipped):
+    random = np.random.default_rng(0)
+    values = tf.constant(random.normal(size=constant).astype(np.float32) + 3.0)
+
+    def core(image):
+        # Not alone: a graph of one op is not what is to be shown.
+        return 2.0 * (op(values, image) if flipped else op(image, values))
+
+    signature = tf.TensorSpec(shape, tf.float32, name="image")
+    function = tf.function(core, input_signature=[signature]).get_concrete_function()
+    content = tf.lite.TFLiteConverter.from_concrete_functions([function]).convert()
+    return content, core
+
+
+@pytest.mark.parametrize("case", CONSTANTS)
+@pytest.mark.parametrize("op", [tf.add, tf.multiply, tf.subtract])
+def test_constants_get_the_shape_that_gpus_need(op, case, tmp_path):
+    """And the audit refuses those that have it not."""
+    shape, constant = CONSTANTS[case]
+    content, core = graph_of(op, shape, constant, flipped=op is tf.subtract)
+    with pytest.raises(AuditError, match="GPU accelerator computes wrongly"):
+        audit(content, get_recipe("float32"), "classify_64", most=None)
+    mended = for_gpus(content)
+    read = flatbuffer_utils.read_model_from_bytearray(bytearray(mended))
+    assert not list(faulty_constants(read, read.subgraphs[0]))
+    assert for_gpus(mended) is mended
+    values = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+    interpreter = tf.lite.Interpreter(model_content=mended)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], values)
+    interpreter.invoke()
+    found = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    np.testing.assert_allclose(found, np.asarray(core(values)), rtol=1e-6)
+
+
+@needs_vulkan
+def test_that_is_what_the_accelerator_needs(tmp_path):
+    """Should a later LiteRT compute them rightly, this test says that nothing need be mended any more."""
+    content, core = graph_of(tf.add, *CONSTANTS["rows"], flipped=False)
+    values = np.random.default_rng(1).normal(size=(1, 6, 8)).astype(np.float32)
+    expected = np.asarray(core(values[0]))
+    differences = {}
+    for name, graph in {"as it was": content, "mended": for_gpus(content)}.items():
+        path = tmp_path / f"{name}.tflite"
+        path.write_bytes(pack(merge([Rung("sum", graph, ("sum",))])))
+        found = answers(path, {"sum": values}, tmp_path)["sum"]["sum"]
+        differences[name] = np.abs(found - expected).max()
+    assert differences["as it was"] > 0.1
+    assert differences["mended"] < 1e-5
