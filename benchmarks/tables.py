@@ -19,6 +19,7 @@ from quantization_tables import ladder
 from record import ROOT
 from runtime_tables import SECTIONS as RUNTIME
 from self_test_tables import SECTIONS as SELF_TEST
+from serve_tables import SECTIONS as SERVE
 from speed_tables import SECTIONS as SPEED
 from task_tables import SECTIONS as TASKS
 from training_tables import DOT_PRODUCTS, result, table
@@ -209,6 +210,7 @@ PAGES = {
     "docs/other_models.md": OTHER,
     "docs/measuring.md": MEASURING,
     "docs/quantization.md": QUANTIZATION,
+    "docs/serving.md": SERVE,
     "docs/speed.md": SPEED,
     "docs/tasks.md": TASKS,
     "docs/training.md": TRAINING,

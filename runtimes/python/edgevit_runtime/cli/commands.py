@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edgevit_runtime.cli.answered_pictures import AnsweredPictures, file_name
 from edgevit_runtime.cli.picture_sources import Named, camera, named_pictures
 from edgevit_runtime.cli.watching import watched
@@ -134,6 +136,9 @@ def serve(options: argparse.Namespace) -> int:
         raise EdgeViTError(f"--port is a number from 0 to 65535, not {options.port}")
     with open_model(options, max_pixels=int(options.max_megapixels * 1e6)) as model:
         limits = Limits(body_bytes=int(options.max_mb * 1e6), queue=options.queue)
+        model.task(Classify)
+        # The first inference packs weights, and measures the ladder for a budget: before anybody waits for it.
+        model.classify(np.full((64, 64, 3), 255, np.uint8))
         try:
             server = PictureServer((options.host, options.port), model, limits, options.allow_host)
         except OSError as error:
