@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -147,8 +146,8 @@ def serve(options: argparse.Namespace) -> int:
             signal.signal(number, lambda *_: server.stop())
         host = f"[{options.host}]" if ":" in options.host else options.host
         port = server.server_address[1]
-        print(f"edgevit-run: {options.model} on http://{host}:{port}/classify", file=sys.stderr, flush=True)
-        print(f"edgevit-run: try a picture in a browser: http://{host}:{port}/", file=sys.stderr, flush=True)
+        complain("edgevit-run", f"{options.model} on http://{host}:{port}/classify")
+        complain("edgevit-run", f"try a picture in a browser: http://{host}:{port}/")
         server.serve_forever()
     return 0
 
