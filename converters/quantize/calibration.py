@@ -36,7 +36,7 @@ def calibration_files(folder: Path, count: int = DEFAULT_COUNT) -> tuple[Path, .
     found = pictures_below(folder)
     files = [Path(file) for file in found.files]
     if not files:
-        raise DataError(f"the calibration {no_pictures(folder, found.left_out)}".replace("the folder", "folder"))
+        raise DataError(str(no_pictures(folder, found.left_out, "the calibration folder")))
     picks = np.unique(np.linspace(0, len(files) - 1, min(count, len(files))).round().astype(int))
     readable = tuple(files[index] for index in picks if _is_readable(files[index]))
     if not readable:
@@ -51,6 +51,15 @@ def calibration_entry(folder: str | Path, files: Sequence[Path]) -> dict[str, An
     return {"folder": name, "pictures": len(files), "digests": [digest(file) for file in files]}
 
 
+def folder_notes(folder: str | Path) -> Iterator[str]:
+    """What was made of a calibration folder, and what in it cannot be read here, a line each."""
+    taken = _to_calibrate_with(Path(folder))
+    if taken != Path(folder):
+        yield f"calibrated on {taken}, which is the part of {folder} that trains"
+    if line := left_out_line(pictures_below(taken).left_out):
+        yield f"calibration: {taken}: {line}"
+
+
 def calibration_notes(
     folder: str | Path, digests: Container[str], model: str | Path, validation: Sequence[Path] = ()
 ) -> Iterator[str]:
@@ -58,11 +67,7 @@ def calibration_notes(
 
     validation: those that the artefact was judged on; without, those that the training of `model` held out.
     """
-    taken = _to_calibrate_with(Path(folder))
-    if taken != Path(folder):
-        yield f"calibrated on {taken}, which is the part of {folder} that trains"
-    if line := left_out_line(pictures_below(taken).left_out):
-        yield f"calibration: {taken}: {line}"
+    yield from folder_notes(folder)
     where = "--validation"
     if not validation:
         held_out = Path(model).with_suffix(".run") / SPLIT_FILE

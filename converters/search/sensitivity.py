@@ -15,7 +15,7 @@ from converters.graph.arithmetic import Linear
 from converters.graph.folded import Folded, fold, model_arrays
 from converters.graph.lowering import graph
 from converters.quantize.activations import LINEAR_INPUTS, activation, block_of, roundings, word
-from converters.quantize.calibration import calibration_files, calibration_images
+from converters.quantize.calibration import calibration_files, calibration_images, folder_notes
 from converters.quantize.fake_quantization import BatchedArithmetic, RoundedArithmetic
 from converters.quantize.gptq import linear_layers
 from converters.quantize.post_training import PreparedLayers, calibrate
@@ -74,6 +74,7 @@ def sensitivity(
         "schema": "edgevit.sensitivity/1",
         "recipe": chosen.name,
         "data": str(data),
+        "assumed": list(folder_notes(data)),
         "images": len(images),
         "resolution": resolution.to_json(),
         "resize": config.resize,

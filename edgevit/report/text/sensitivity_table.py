@@ -62,7 +62,8 @@ def sensitivity_table(document: Mapping[str, Any]) -> Table:
 
 
 def sensitivity_notes(document: Mapping[str, Any]) -> Iterator[str]:
-    """The whole recipe's loss, and the five groups that lose most."""
+    """What was made of the folder, the whole recipe's loss, and the five groups that lose most."""
+    yield from document.get("assumed", ())
     whole = document["whole"]
     yield (
         f"all together: KL divergence {whole['kl']:.2g}, logits {whole['logits_db']:.1f} dB above the noise, "

@@ -107,7 +107,7 @@ def left_out_line(left_out: Mapping[str, int]) -> str:
     return f"left out: {', '.join(parts)}" if parts else ""
 
 
-def no_pictures(folder: str | os.PathLike[str], left_out: Mapping[str, int]) -> PictureError:
-    """The error for a folder in which nothing can be read."""
+def no_pictures(folder: str | os.PathLike[str], left_out: Mapping[str, int], what: str = "the folder") -> PictureError:
+    """The error for a folder in which nothing can be read; `what` is what the message calls it."""
     said = left_out_line(left_out) or f"the kinds that are read are {', '.join(PICTURE_KINDS)}"
-    return PictureError(f"the folder {os.fspath(folder)} holds no pictures; {said}")
+    return PictureError(f"{what} {os.fspath(folder)} holds no pictures; {said}")

@@ -1,0 +1,59 @@
+"""Pictures to calibrate with: which of a folder, and what is said of them."""
+
+import pytest
+
+from converters.quantize.calibration import calibration_entry, calibration_files, calibration_notes, folder_notes
+from edgevit.errors import DataError
+from edgevit_runtime.preprocess import picture_folders
+from support.sample_pictures import pictures_in, random_picture
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch):
+    """Six pictures to train, three to validate, and what was left there."""
+    monkeypatch.setattr(picture_folders, "can_read", lambda kind: kind == "PNG")
+    root = tmp_path / "photos"
+    pictures_in(root / "Train" / "ash")
+    for index in range(3):
+        (root / "valid" / "ash").mkdir(parents=True, exist_ok=True)
+        random_picture(100 + index).save(root / "valid" / "ash" / f"{index}.png")
+    pictures_in(root / "Train" / "__MACOSX" / "ash")
+    (root / "Train" / "ash" / "IMG_1.HEIC").write_bytes(b"heic")
+    return root
+
+
+def test_of_a_split_what_trains_calibrates(photos):
+    files = calibration_files(photos)
+    assert files == tuple(sorted((photos / "Train" / "ash").glob("*.png")))
+    entry = calibration_entry(photos, files)
+    assert (entry["folder"], entry["pictures"], len(set(entry["digests"]))) == ("photos/Train", 6, 6)
+    assert list(folder_notes(photos)) == [
+        f"calibrated on {photos}/Train, which is the part of {photos} that trains",
+        f"calibration: {photos}/Train: left out: 1 HEIC (`pip install pillow-heif`)",
+    ]
+    assert calibration_entry(photos / "valid", calibration_files(photos / "valid"))["folder"] == "valid"
+
+
+def test_what_judges_is_known_by_what_it_holds(photos, tmp_path):
+    digests = calibration_entry(photos, calibration_files(photos))["digests"]
+    held_out = sorted((photos / "valid" / "ash").iterdir())
+    (tmp_path / "copy.png").write_bytes((photos / "Train" / "ash" / "0.png").read_bytes())
+    before = len(list(folder_notes(photos)))
+    assert len(list(calibration_notes(photos, digests, tmp_path / "m.keras", held_out))) == before
+    *_, last = calibration_notes(photos, digests, tmp_path / "m.keras", [*held_out, tmp_path / "copy.png"])
+    assert last.startswith("calibrated on 1 picture of --validation: accuracy there says a little too much")
+
+
+def test_refusals(photos, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for path, message in (
+        (tmp_path / "none", "no such calibration folder"),
+        (tmp_path / "empty", "the calibration folder .*empty holds no pictures; the kinds that are read are"),
+    ):
+        with pytest.raises(DataError, match=message):
+            calibration_files(path)
+    for file in (photos / "valid" / "ash").iterdir():
+        file.unlink()
+    (photos / "valid" / "ash" / "IMG_1.HEIC").write_bytes(b"heic")
+    with pytest.raises(DataError, match=r"holds no pictures; left out: 1 HEIC \(`pip install pillow-heif`\)"):
+        calibration_files(photos / "valid")
