@@ -61,7 +61,7 @@ def manifest_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
     for line in recipe_lines(manifest["custom_recipe"]) if "custom_recipe" in manifest else ():
         yield f"recipe         {line}"
     if manifest["accuracy"]:
-        for line in accuracy_lines(manifest["accuracy"]):
+        for line in accuracy_lines(manifest["accuracy"], manifest["tasks"]["classify"]["classes"]):
             yield f"accuracy       {line}"
     calibration = manifest["calibration"]
     if calibration and "folder" in calibration:

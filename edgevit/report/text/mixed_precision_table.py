@@ -55,7 +55,7 @@ def trial_line(name: str, trial: Mapping[str, Any], *, kept: bool) -> str:
 def result_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
     """What a conversion came to: its accuracy where it was measured, and the choice where there was one."""
     if inspection["accuracy"]:
-        yield from accuracy_lines(inspection["accuracy"])
+        yield from accuracy_lines(inspection["accuracy"], inspection["manifest"]["tasks"]["classify"]["classes"])
     if "selection" in inspection:
         yield from _selection_lines(inspection["selection"])
 
@@ -79,14 +79,15 @@ def _selection_lines(document: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def accuracy_lines(accuracy: Mapping[str, Any]) -> Iterator[str]:
-    """A manifest's `accuracy`, a line for each resolution."""
+def accuracy_lines(accuracy: Mapping[str, Any], classes: int = 1000) -> Iterator[str]:
+    """A manifest's `accuracy`, a line for each resolution; of five `classes` or fewer, one of five is always right."""
     head = f"{counted(accuracy['pictures'], 'picture')} of {accuracy['set']}"
     for each in accuracy["results"]:
+        top5 = f"top-5 {each['top5']:.2%}, " if classes > 5 else ""
         yield (
             f"{each['resolution']} px: top-1 {each['top1']:.2%}, float {each['float']['top1']:.2%}, "
             f"drop {_drop_words(each)}, "
-            f"top-5 {each['top5']:.2%}, agreement {each['agreement']:.2%} ({head})"
+            f"{top5}agreement {each['agreement']:.2%} ({head})"
         )
     asked = accuracy.get("max_drop")
     if asked:

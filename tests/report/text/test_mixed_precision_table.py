@@ -39,6 +39,8 @@ def accuracy(pictures, changed=(0, 0), points=None):
 def test_a_drop_has_the_interval_that_evaluate_gives_it(pictures, changed, says):
     (line,) = accuracy_lines(accuracy(pictures, changed))
     assert f"drop {says} points, top-5" in line
+    (line,) = accuracy_lines(accuracy(pictures, changed), classes=5)
+    assert f"drop {says} points, agreement" in line  # of five classes, one of the first five is always right
 
 
 def test_what_the_pictures_do_not_decide():
