@@ -14,6 +14,7 @@ from edgevit_runtime.cli import answered_pictures, watching
 from edgevit_runtime.cli.answered_pictures import AnsweredPictures, file_name, state_of
 from edgevit_runtime.cli.watching import PATIENCE, watched
 from edgevit_runtime.engines import cache
+from edgevit_runtime.preprocess import picture_folders
 from edgevit_runtime.preprocess.pictures import load_picture
 from support.sample_pictures import random_picture
 from support.waiting import LIMIT_S
@@ -35,7 +36,7 @@ def watch(tmp_path, monkeypatch):
     folder = tmp_path / "inbox"
     folder.mkdir()
 
-    def call(meanwhile, *, existing=False, answered=None, answer=load_picture):
+    def call(meanwhile, *, existing=False, answered=None, answer=load_picture, **more):
         happened, steps = [], iter(meanwhile)
 
         def sleep(_):
@@ -45,7 +46,7 @@ def watch(tmp_path, monkeypatch):
         monkeypatch.setattr(watching.time, "sleep", sleep)
         results = watched(
             str(folder), 0.1, answer, answered or AnsweredPictures(str(folder)), existing=existing,
-            stopped=lambda: bool(happened),
+            stopped=lambda: bool(happened), **more,
         )  # fmt: skip
         return [(os.path.relpath(path, folder), not isinstance(result, PictureError)) for path, result in results]
 
@@ -194,6 +195,26 @@ def test_a_folder_below_that_goes_away(watch):
         yield from looks(3)
 
     assert watch(meanwhile()) == [("new/a.png", True), ("b.png", True)]
+
+
+def test_what_cannot_be_read_is_counted_and_leftovers_are_not(watch, monkeypatch):
+    monkeypatch.setattr(picture_folders, "can_read", lambda kind: kind == "PNG")
+    (watch.folder / "a.heic").write_bytes(b"heic")
+    told = []
+
+    def meanwhile():
+        (watch.folder / "__MACOSX").mkdir()
+        for name in ("a.png", "._a.png", "__MACOSX/a.png", "Thumbs.db"):
+            (watch.folder / name).write_bytes(encoded("PNG"))
+        yield
+        yield
+        (watch.folder / "b.HEIC").write_bytes(b"heic")
+        yield
+        (watch.folder / "a.heic").unlink()
+        yield
+
+    assert watch(meanwhile(), tell=told.append) == [("a.png", True)]
+    assert told == [f"{watch.folder}: left out: {number} HEIC (`pip install pillow-heif`)" for number in (1, 2)]
 
 
 def test_the_folder_itself_goes_away(tmp_path):

@@ -70,6 +70,7 @@ def watch(options: argparse.Namespace) -> int:
             AnsweredPictures(folder, kept, fresh=options.again),
             existing=options.existing,
             stopped=stop.is_set,
+            tell=lambda line: complain("edgevit-run", line),
         )
 
     _answer(options, results)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from edgevit_runtime.cli.answered_pictures import AnsweredPictures, PictureState, state_of
 from edgevit_runtime.errors import PictureError
-from edgevit_runtime.preprocess.picture_folders import pictures_below
+from edgevit_runtime.preprocess.picture_folders import left_out_line, pictures_below
 
 Result = TypeVar("Result")
 
@@ -28,6 +28,7 @@ def watched(
     *,
     existing: bool,
     stopped: Callable[[], bool] = lambda: False,
+    tell: Callable[[str], None] = lambda _line: None,
 ) -> Iterator[tuple[str, Result | PictureError]]:
     """(path, its answer or why there is none) of pictures that appear or change; looks every `seconds`.
 
@@ -35,15 +36,20 @@ def watched(
     tried a second time, after `PATIENCE` looks without a change. One that changes while it is being answered is taken
     up again from the start. `answer` raises `PictureError`.
 
-    existing: those that are there at the start, too, if `answered` does not hold them.
+    existing: those that are there at the start, too, if `answered` does not hold them. tell: told of pictures there
+        that cannot be read here, whenever there are more of a kind.
     Raises `PictureError` where the folder is none, or goes away.
     """
     resting: dict[str, tuple[PictureState, int]] = {}
     skipped: dict[str, PictureState] = {}
+    left_out: Mapping[str, int] = {}
     look = 0
     try:
         while not stopped():
-            now = _states(folder)
+            now, unread = _states(folder)
+            if line := left_out_line({kind: count for kind, count in unread.items() if count > left_out.get(kind, 0)}):
+                tell(f"{folder}: {line}")
+            left_out = unread
             if look == 0 and not existing:
                 skipped = now
             resting = {path: (state, _looks(resting.get(path), state)) for path, state in now.items()}
@@ -83,14 +89,15 @@ def _tried(answer: Callable[[str], Result], path: str) -> Result | PictureError:
         return error
 
 
-def _states(folder: str) -> dict[str, PictureState]:
-    """By path, in order of their names."""
+def _states(folder: str) -> tuple[dict[str, PictureState], Mapping[str, int]]:
+    """By path, in order of their names; and how many there are of the kinds that cannot be read."""
     try:
         os.listdir(folder)
     except OSError as error:
         raise PictureError(f"cannot watch {folder}: {error.strerror}") from error
-    states = ((path, state_of(path)) for path in pictures_below(folder, skip_unreadable=True).files)
-    return {path: state for path, state in states if state is not None}  # others went in between
+    found = pictures_below(folder, skip_unreadable=True)
+    states = ((path, state_of(path)) for path in found.files)
+    return {path: state for path, state in states if state is not None}, found.left_out  # others went in between
 
 
 def _seems_cut_short(path: str) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from edgevit_runtime.errors import PictureError
 from edgevit_runtime.preprocess.picture_kinds import PICTURE_KINDS, can_read, kind_of, what_it_needs
 
-__all__ = ["PictureFiles", "is_leftover", "left_out_line", "looks_like_picture", "no_pictures", "pictures_below"]
+__all__ = ["PictureFiles", "is_leftover", "left_out_line", "no_pictures", "pictures_below"]
 
 LEFTOVERS = {
     # Lower case: name -> who leaves it. Hidden ones (.DS_Store, ._1.jpg, .ipynb_checkpoints) need no row.
@@ -50,11 +50,6 @@ class PictureFiles:
 def is_leftover(name: str) -> bool:
     """Whether a file or folder of this name is a hidden one, or what a system or a program leaves behind."""
     return name.startswith((".", "~$")) or name.lower() in LEFTOVERS
-
-
-def looks_like_picture(name: str) -> bool:
-    """Whether a file of this name is one of the kinds of pictures, and no leftover."""
-    return kind_of(name) in PICTURE_KINDS and not is_leftover(os.path.basename(name))
 
 
 def pictures_below(folder: str | os.PathLike[str], *, skip_unreadable: bool = False) -> PictureFiles:
