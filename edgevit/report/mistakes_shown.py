@@ -54,7 +54,7 @@ def _read(document: Record) -> Mistakes:
     differing, other = record.record("differing"), PurePath(document.record("against").text("model")).name
     count = differing.whole("count")
     shown = tuple(
-        _picture(each, f"{each.text('label')}: {each.text('first')} by {model}, {each.text('second')} by {other}")
+        _picture(each, f"{each.text('label')}\n{model}: {each.text('first')}\n{other}: {each.text('second')}")
         for each in differing.records("pictures")
     )
     told = f"{model} and {other} name different classes of {count} of {document.whole('images')} pictures"

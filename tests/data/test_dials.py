@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgevit.data.dials import LABELS, dial_set, draw_dial, write_dial_folder
+from edgevit.data.dials import COARSE, FINE, LABELS, dial_set, draw_dial, write_dial_folder
 from edgevit.data.folders import read_folder
 from edgevit.errors import DataError
 
@@ -62,6 +62,19 @@ def test_small_pictures_hold_less():
         back = [np.asarray(each.resize((128, 128), Image.Resampling.BICUBIC), np.float64) for each in shrunk]
         details.append(np.abs(np.stack(back) - large).mean())
     assert details[0] > details[1] > details[2] > 1.0
+
+
+def test_a_finer_needle_is_lost_sooner():
+    """The same scenes; of the finer needle a small picture keeps less red, and it comes closer to the lines."""
+
+    def reddest(needle, size):
+        pixels = dial_set(10, size, 2, needle)[0].astype(np.float64)
+        red = pixels[..., 0] - pixels[..., 1:].mean(axis=3)
+        return np.quantile(red, 0.98)
+
+    assert reddest(FINE, 32) < 0.9 * reddest(COARSE, 32)
+    assert FINE.margin < COARSE.margin
+    np.testing.assert_array_equal(dial_set(10, 32, 2)[0], dial_set(10, 32, 2, FINE)[0])
 
 
 def test_folder(tmp_path):

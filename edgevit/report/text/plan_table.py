@@ -27,7 +27,8 @@ def plan_view(plans: Sequence[Plan]) -> RenderableType:
     table.add_column("model")
     table.add_column("recipe", no_wrap=True)
     sized = any(each.size_bytes for plan in plans for each in plan.front)
-    numbers = ["res.", "N", "ms", "p95 / up to", "top-1" if evaluated else "MMACs"] + ["MB"] * sized
+    shown = [each for plan in plans for each in plan.front]
+    numbers = ["res.", "N", "ms", _late_names(shown), "top-1" if evaluated else "MMACs"] + ["MB"] * sized
     for header in numbers:
         table.add_column(header, justify="right", no_wrap=True)
     table.add_column("")
@@ -39,7 +40,6 @@ def plan_view(plans: Sequence[Plan]) -> RenderableType:
             table.add_row(*[Shortened(plan.device)] * several, Shortened(each.label), *_cells(each, sized), style=style)
         table.add_section()
     lines = [line for plan in plans for line in _lines(plan)]
-    shown = [each for plan in plans for each in plan.front]
     if reason := Reliability.of_all(each.trust for each in shown).reason:
         stands = "; of a prediction: what it stands on" if any(each.predicted for each in shown) else ""
         lines.insert(0, f"{reason}{stands}.")
@@ -59,12 +59,20 @@ def _cells(each: Candidate, sized: bool) -> list[str]:
     return [*cells, "extrapolated" if each.extrapolated else "predicted" if each.predicted else ""]
 
 
+_LONGER = {"p95": "of 20 runs one takes longer", "p90": "of 10 runs one takes longer"}
+
+
+def _late_names(shown: Sequence[Candidate]) -> str:
+    """`p95 / up to`, or which percentiles there are: profiles of before have p90 alone."""
+    return " / ".join([*sorted({each.late_name for each in shown if not each.predicted}, reverse=True), "up to"])
+
+
 def _late_column(shown: Sequence[Candidate]) -> str:
-    """What `p95 / up to` holds, by which a budget goes."""
-    names = sorted({each.late_name for each in shown if not each.predicted})
-    older = " (p90: of a profile that has no p95)" if "p90" in names else ""
-    upper = "; of a prediction: up to what it may be" if any(each.predicted for each in shown) else ""
-    return f"p95 / up to: of 20 runs one takes longer{older}{upper}; a budget goes by that, not by the median alone."
+    """What that column holds, by which a budget goes."""
+    names = sorted({each.late_name for each in shown if not each.predicted}, reverse=True)
+    told = [f"{name}: {_LONGER.get(name, 'few runs take longer')}" for name in names]
+    told += ["up to: what a prediction may be"] if any(each.predicted for each in shown) else []
+    return f"{'; '.join(told)}. A budget goes by that, not by the median alone."
 
 
 def _lines(plan: Plan) -> list[str]:
