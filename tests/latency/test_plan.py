@@ -168,9 +168,7 @@ class TestPlanCommand:
             in words
         )
         assert "from the most accurate that fits, deit_tiny.tflite at 352 (41.5 ms predicted, up to" in words
-        assert (
-            "p95 / up to: of 20 runs one takes longer (p90: of a profile that has no p95); of a prediction: up" in words
-        )
+        assert "p90: of 10 runs one takes longer; up to: what a prediction may be. A budget goes by that" in words
         assert png.read_bytes().startswith(b"\x89PNG")
 
     def test_without_evaluation_and_with_variants(self, run: Run, folder: Path) -> None:
