@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO, cast
 
@@ -98,6 +100,12 @@ class _Printed:
 def trusted(stream: Any) -> TextIO:
     """Standard output or error for what means to move the cursor, and sees to the harmlessness of names itself."""
     return cast(TextIO, _Printed(stream.raw, stream._name, trusted=True) if isinstance(stream, _Printed) else stream)
+
+
+def silence_pillow() -> None:
+    """Of tags and sizes it warns and logs, thousands of lines for one file: what matters of them is said by us."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 
 @contextlib.contextmanager

@@ -200,3 +200,45 @@ def test_names_that_are_no_utf8_and_steer_the_terminal(edgevit_run, tiny_tflite,
     assert code == 0
     assert [json.loads(line)["file"] for line in out.splitlines()] == [str(each) for each in files]
     assert out.isascii()
+
+
+def test_labels_that_steer_the_terminal(edgevit_run, tiny_config, picture, tmp_path):
+    """An artefact is a stranger's, too."""
+    from dataclasses import replace
+
+    from converters import convert
+    from edgevit.model import build
+
+    labels = ("\x1b[2Jash", "two\nlines", "\u202egnp", "plain")
+    model = build(replace(tiny_config, labels=labels), seed=1)
+    convert(model, tmp_path / "hostile.tflite", recipe="float32", resolutions=(32,))
+    for words in (
+        ("classify", tmp_path / "hostile.tflite", picture, "--top", 4),
+        ("info", tmp_path / "hostile.tflite"),
+    ):
+        code, out, err = edgevit_run(*words)
+        assert (code, err) == (0, "")
+        assert not {"\x1b", "\u202e"} & set(out)
+    _, out, _ = edgevit_run("classify", tmp_path / "hostile.tflite", picture, "--top", 4)
+    assert len(out.splitlines()) == 5
+    assert {line.partition("%  ")[2] for line in out.splitlines()[1:]} == {
+        "\\x1b[2Jash", "two\\nlines", "\\u202egnp", "plain",
+    }  # fmt: skip
+    _, out, _ = edgevit_run("classify", tmp_path / "hostile.tflite", picture, "--top", 4, "--json")
+    assert {each["label"] for each in json.loads(out)["top"]} == set(labels)
+
+
+def test_pillow_says_nothing_of_its_own(edgevit_run, tiny_tflite, tmp_path):
+    """A damaged picture is one line of ours, whatever Pillow warns and logs of it."""
+    import io
+    import struct
+
+    file = io.BytesIO()
+    random_picture(1).save(file, "TIFF", compression="tiff_lzw")
+    content = bytearray(file.getvalue())
+    place = content.index(struct.pack("<HH", 277, 3))  # SamplesPerPixel
+    content[place + 8 : place + 10] = struct.pack("<H", 999)
+    (tmp_path / "damaged.tif").write_bytes(content)
+    code, out, err = edgevit_run("classify", tiny_tflite, tmp_path / "damaged.tif")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "cannot read picture" in err

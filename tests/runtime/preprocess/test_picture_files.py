@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from edgevit_runtime.errors import PictureError
-from edgevit_runtime.preprocess import picture_files, tiff_tags
+from edgevit_runtime.preprocess import picture_structure, tiff_tags
 from edgevit_runtime.preprocess.pictures import load_picture
 from support.sample_pictures import random_picture
 
@@ -148,7 +148,7 @@ def test_orientation_that_only_xmp_tells():
 def test_a_jpeg_of_endless_scans_is_not_decoded():
     """Each scan of a few bytes paints all pixels over: 20 MB of them take hours."""
     plain = written("JPEG", progressive=True)
-    assert 1 < plain.count(b"\xff\xda") <= picture_files.MOST_SCANS
+    assert 1 < plain.count(b"\xff\xda") <= picture_structure.MOST_SCANS
     assert load_picture(plain).shape == (30, 40, 3)
     start = plain.rindex(b"\xff\xda")
     with pytest.raises(PictureError, match="a JPEG of more than 100 scans is not decoded"):

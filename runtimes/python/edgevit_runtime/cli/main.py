@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-import warnings
 from functools import partial
 from typing import Any
 
@@ -31,7 +30,7 @@ def main(args: list[str] | None = None) -> None:
 
 
 def _run(args: list[str]) -> int:
-    warnings.filterwarnings("ignore", module=r"PIL\.")  # of tags and sizes: what matters of them is said by us
+    terminal.silence_pillow()
     options = _parse(_with_json_file(args))
     try:
         return int(options.run(options))

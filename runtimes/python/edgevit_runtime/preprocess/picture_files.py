@@ -1,7 +1,7 @@
 """A picture file is opened by Pillow: only kinds that are meant, only sizes that are allowed.
 
 A file is a stranger's. What its decoder would do for it is looked at before it is done: the pixels and the memory that
-they take, how often a JPEG paints them over, what tags claim to hold.
+they take, and what its structure asks for (`picture_structure`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import contextlib
 import io
 import os
 import re
-import struct
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -18,6 +17,7 @@ from edgevit_runtime.errors import EdgeViTError, PictureError
 from edgevit_runtime.preprocess import decoding_memory, tiff_tags
 from edgevit_runtime.preprocess.colours import Pixels, picture_to_rgb
 from edgevit_runtime.preprocess.picture_kinds import START_BYTES, pillow_formats
+from edgevit_runtime.preprocess.picture_structure import CHECKS, significant_bits
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -26,10 +26,8 @@ MAX_ASPECT = 1000
 """The longer side is so many times the shorter at most: a strip shows a model nothing, and resizing it takes ages."""
 FILE_BYTES_PER_PIXEL, SMALL_FILE_BYTES = 8, 10_000_000
 """A file is no larger than this for each pixel allowed: some decoders read all of it before they know its size."""
-MOST_SCANS = 100
-"""How often a progressive JPEG may paint its pixels over; cameras and editors write about ten scans."""
-LARGE_TILE = 1 << 24
-"""A TIFF's tile may have so many pixels, or four times the picture's: the decoder makes room for a whole one."""
+MOST_SLOW_SAMPLES = 1 << 24
+"""Of a PPM as text, or with another maximum than 255 or 65535: Pillow decodes them by Python, a million a second."""
 
 # Pillow's name -> bytes a pixel that the decoder takes beside Pillow's own picture, and frees: measured at 25
 # megapixels, rounded up. JPEG's are those of a progressive one's coefficients.
@@ -54,16 +52,15 @@ def decoded(file: str | bytes, max_pixels: int) -> Iterator[Pixels]:
             raise PictureError(f"{size} bytes are more than a picture of {max_pixels} pixels takes")
         content.seek(0)
         formats = pillow_formats(content.read(START_BYTES), file if isinstance(file, str) else "")
-        if "JPEG" in formats:
-            _check_jpeg(content)
-        if "TIFF" in formats:
-            _check_tiff(content)
+        for each in formats:
+            if each in CHECKS:
+                CHECKS[each](content, max_pixels)
         content.seek(0)
         with _opened(content, formats) as picture:
-            _check_size(picture.size, max_pixels)
+            _check_size(picture, max_pixels)
             with decoding_memory.room(_needed_bytes(picture, size)):
                 try:
-                    pixels = _upright(picture, _significant_bits(content) if picture.format == "PNG" else None)
+                    pixels = _upright(picture, significant_bits(content) if picture.format == "PNG" else None)
                 except (EdgeViTError, MemoryError):
                     raise
                 except Exception as error:  # Pillow's decoders raise whatever the damage meets first
@@ -97,10 +94,14 @@ def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _check_size(size: tuple[int, int], max_pixels: int) -> None:
-    if size[0] * size[1] > max_pixels:
-        raise PictureError(f"{size[0]} x {size[1]} pixels are more than the {max_pixels} allowed")
-    check_shape(size)
+def _check_size(picture: Image, max_pixels: int) -> None:
+    width, height = picture.size
+    if width * height > max_pixels:
+        raise PictureError(f"{width} x {height} pixels are more than the {max_pixels} allowed")
+    check_shape(picture.size)
+    slow = picture.format == "PPM" and any(tile[0] in ("ppm", "ppm_plain") for tile in getattr(picture, "tile", ()))
+    if slow and width * height * len(picture.getbands()) > MOST_SLOW_SAMPLES:
+        raise PictureError(f"{width} x {height} pixels as text, or of an odd maximum, take too long: save it as PNG")
 
 
 def _needed_bytes(picture: Image, file_bytes: int) -> int:
@@ -109,67 +110,6 @@ def _needed_bytes(picture: Image, file_bytes: int) -> int:
     if picture.format == "JPEG" and not picture.info.get("progressive"):
         decoder = 0
     return picture.width * picture.height * (stored + max(decoder, _RGB_BYTES)) + file_bytes
-
-
-def _check_jpeg(content: BinaryIO) -> None:
-    """Raises `PictureError` for scans without end, and for EXIF or MPF whose tags claim too much."""
-    content.seek(0)
-    scans, exif, last = 0, b"", b""
-    while chunk := content.read(1 << 20):
-        scans += (last + chunk).count(b"\xff\xda")  # a marker: within a scan 0xFF never stands before that
-        last = chunk[-1:]
-        if scans > MOST_SCANS:
-            raise PictureError(f"a JPEG of more than {MOST_SCANS} scans is not decoded")
-    for start, length in _segments(content):
-        content.seek(start)
-        segment = content.read(length)
-        if segment.startswith(b"Exif\0\0"):
-            exif += segment[6:]  # Pillow puts several together
-        elif segment.startswith(b"MPF\0"):
-            _check_tags(segment[4:])
-    _check_tags(exif)
-
-
-def _segments(content: BinaryIO) -> Iterator[tuple[int, int]]:
-    """(start, length) of the content of each of a JPEG's segments before its first scan."""
-    place = 2
-    while True:
-        content.seek(place)
-        head = content.read(4)
-        if len(head) < 4 or head[0] != 0xFF or head[1] == 0xDA:
-            return
-        if head[1] == 0xFF or 0xD0 <= head[1] <= 0xD8 or head[1] == 1:  # filling, and markers that stand alone
-            place += 1 if head[1] == 0xFF else 2
-            continue
-        length = struct.unpack(">H", head[2:])[0]
-        yield place + 4, max(0, length - 2)
-        place += 2 + max(2, length)
-
-
-def _check_tags(exif: bytes) -> None:
-    with contextlib.suppress(tiff_tags.CutError):  # Pillow goes on without them
-        if exif[:2] in (b"II", b"MM"):
-            tiff_tags.read_tags(io.BytesIO(exif))
-
-
-def _check_tiff(content: BinaryIO) -> None:
-    tags = tiff_tags.read_tags(content)
-    width, height, across, down = (int(tags.get(tag, (0,))[0]) for tag in (256, 257, 322, 323))
-    if across * down > max(LARGE_TILE, 4 * width * height):
-        raise PictureError(f"it claims tiles of {across} x {down} pixels, of a picture of {width} x {height}")
-
-
-def _significant_bits(content: BinaryIO) -> int | None:
-    """What a PNG's sBIT chunk says of its first channel (PNG 1.2, section 4.2.5.3: it stands before the pixels)."""
-    content.seek(8)
-    head = content.read(8)
-    while len(head) == 8 and head[4:] not in (b"IDAT", b"PLTE"):
-        (length,) = struct.unpack(">I", head[:4])
-        if head[4:] == b"sBIT" and 0 < length <= 4:
-            return content.read(1)[0]
-        content.seek(length + 4, os.SEEK_CUR)
-        head = content.read(8)
-    return None
 
 
 def _upright(picture: Image, significant_bits: int | None) -> Pixels:

@@ -18,7 +18,7 @@ from edgevit_runtime.errors import PictureError
 ORIENTATION = 0x0112
 LEAST_ALLOWED_BYTES = 16_000_000
 """What tags may claim in the smallest file, too: many a camera's are not quite right."""
-MOST_STRIPS = 2_000_000
+MOST_STRIPS = 400_000
 _STRIPS = (273, 279, 324, 325)
 """Where a picture's strips or tiles are, and how long each is: an entry for each, made a number of Python by Pillow."""
 
