@@ -19,8 +19,8 @@ def serving(tiny_tflite):
     """Starts a server with limits, on a clock that stands still (`ask.at`); gives a function: (code, JSON or text)."""
     started = []
 
-    def start(allowed_hosts=(), **limits):
-        model = Model(tiny_tflite, weight_cache=False, max_pixels=1_000_000)
+    def start(allowed_hosts=(), budget_ms=None, **limits):
+        model = Model(tiny_tflite, weight_cache=False, max_pixels=1_000_000, budget_ms=budget_ms)
         now = [0.0]
         server = PictureServer(("127.0.0.1", 0), model, Limits(**limits), allowed_hosts, clock=lambda: now[0])
         thread = threading.Thread(target=server.serve_forever)

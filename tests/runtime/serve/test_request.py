@@ -51,7 +51,7 @@ def head_of(data):
         ("1.1", b"Connection: Upgrade, Close\r\n", False),
         ("1.1", b"Connection: keep-alive\r\nConnection: close\r\n", False),
         ("1.0", b"", False),
-        ("1.0", b"Connection: Keep-Alive\r\n", True),
+        ("1.0", b"Connection: Keep-Alive\r\n", False),
     ],
 )
 def test_who_keeps_the_connection(version, fields, kept):

@@ -191,6 +191,13 @@ def test_other_sites_and_other_names(serving):
     assert ask("POST", "/classify", file_of(1), {"Host": "pictures.example"})[0] == 200
 
 
+@pytest.mark.parametrize(("budget_ms", "workers"), [(None, 2), (1e6, 1)])
+def test_with_a_budget_nothing_is_decoded_beside_an_inference(serving, budget_ms, workers):
+    ask = serving(budget_ms=budget_ms)
+    assert ask("POST", "/", file_of(1))[1].get("budget_met") == (True if budget_ms else None)
+    assert sum(each.name.startswith("pictures") for each in threading.enumerate()) == workers
+
+
 def test_an_error_of_ours_is_one_answer(serving, capsys):
     ask = serving()
 

@@ -13,7 +13,7 @@ class Limits:
     queue: int = 16
     """Pictures that wait for the one that is looked at."""
     workers: int = 2
-    """Pictures that are decoded at a time; one inference runs at a time all the same."""
+    """Pictures that are decoded at a time; one inference runs at a time all the same. With a latency budget, one."""
     connections: int = 512
     connections_per_client: int = 256
     """Of one address, or of one /64 of IPv6. Where there are more, the one that waited longest gives way."""

@@ -30,6 +30,7 @@ ACCEPTS = 64
 LITTLE = 1 << 16
 """Bytes of a body that nobody has to give way for."""
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _NOT_NOW = (BlockingIOError, InterruptedError)
 
 
@@ -136,8 +137,9 @@ class Loop:
             except _NOT_NOW:
                 return
             except OSError as problem:
-                if problem.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                    self._give_way(list(self._connections))
+                # No descriptor is left. Where nobody can give way it waits, for the next turn would find the same.
+                if problem.errno in NO_ROOM and not self._give_way(list(self._connections)):
+                    time.sleep(TICK_SECONDS)
                 return
             now, client = self._clock(), client_of(address[0])
             same = [each for each in self._connections if each.client == client]

@@ -111,7 +111,7 @@ def read_head(head: bytes) -> Request:
         host=names[0] if names else "",
         fields=fields,
         length=length,
-        keep_alive="close" not in wishes and (minor > 0 or "keep-alive" in wishes),
+        keep_alive=minor > 0 and "close" not in wishes,  # HTTP/1.0's own way to keep one is a trap for proxies
         expects_continue=bool(expects),
     )
 

@@ -62,7 +62,9 @@ class PictureService:
         self._page = page_of(model)
         self._places = threading.BoundedSemaphore(limits.queue + 1)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._workers = [threading.Thread(target=self._work, name=f"pictures {n}") for n in range(limits.workers)]
+        # Pictures that are decoded beside an inference slow it down: a budget would fall by the server's own doing.
+        workers = limits.workers if model.budget_ms is None else 1
+        self._workers = [threading.Thread(target=self._work, name=f"pictures {n}") for n in range(workers)]
 
     def start(self) -> None:
         for each in self._workers:
