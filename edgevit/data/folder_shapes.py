@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edgevit.errors import DataError
 from edgevit_runtime.preprocess.picture_folders import PictureFiles, is_leftover, pictures_below
-from edgevit_runtime.preprocess.picture_kinds import kind_of
+from edgevit_runtime.preprocess.picture_kinds import PICTURE_KINDS, kind_of
 
 __all__ = [
     "FolderSplit",
@@ -52,17 +52,19 @@ class FolderSplit:
 
 def folders_in(root: Path) -> list[Path]:
     """The folders in it, sorted, without what systems and programs leave. Raises `DataError` for an unreadable one."""
-    try:
-        return sorted(each for each in root.iterdir() if each.is_dir() and not is_leftover(each.name))
-    except OSError as error:
-        raise DataError(f"cannot read the folder {root}: {error.strerror}") from error
+    return sorted(each for each in _inside(root) if os.path.isdir(each))
 
 
 def loose_pictures(root: Path) -> int:
-    """How many pictures lie in the folder itself."""
-    return sum(
-        kind_of(each.name) is not None and not is_leftover(each.name) and each.is_file() for each in root.iterdir()
-    )
+    """How many pictures lie in the folder itself. Raises `DataError` for an unreadable one."""
+    return sum(kind_of(each) in PICTURE_KINDS and os.path.isfile(each) for each in _inside(root))
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return [each for each in folder.iterdir() if not is_leftover(each.name)]
+    except OSError as error:
+        raise DataError(f"cannot read the folder {folder}: {error.strerror}") from error
 
 
 def find_split(root: Path, labels: Sequence[str] = ()) -> FolderSplit | None:

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from edgevit_runtime import EdgeViTError
+from edgevit_runtime import EdgeViTError, Model
 from edgevit_runtime.cli import commands, main, picture_sources
 from edgevit_runtime.measure import timing
 from support.sample_pictures import random_picture
@@ -44,6 +44,21 @@ def test_folders_and_files(edgevit_run, tiny_tflite, album):
     files = [json.loads(line)["file"] for line in out.splitlines()]
     assert code == 0
     assert files == [str(album / name) for name in ("a.jpg", "b.png", "deep/c.webp", "a.jpg")]
+
+
+def test_what_a_folder_holds_that_cannot_be_read_is_counted(edgevit_run, tiny_tflite, album):
+    """By the command on standard error, by the function as a warning; leftovers are nothing to speak of."""
+    for name in ("IMG.jxl", "deep/a.svg", "__MACOSX/a.jpg", "._a.jpg", ".DS_Store"):
+        (album / name).parent.mkdir(exist_ok=True)
+        (album / name).write_bytes(b"x")
+    code, out, err = edgevit_run("classify", tiny_tflite, album, "--json", "--resolution", 32)
+    said = (
+        f"{album}: left out: 1 JPEG XL (save such pictures as JPEG or PNG), 1 SVG (save such pictures as JPEG or PNG)"
+    )
+    assert (code, len(out.splitlines()), err) == (0, 3, f"edgevit-run: {said}\n")
+    with Model(tiny_tflite) as model, pytest.warns(UserWarning, match="left out") as warned:
+        assert len(list(model.classify_many(album, 32))) == 3
+    assert [str(each.message) for each in warned] == [said]
 
 
 def test_standard_input(edgevit_run, tiny_tflite, monkeypatch):
