@@ -6,10 +6,18 @@ from pathlib import Path
 
 import click
 
-from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, quiet_option
+from edgevit.cli.command import Command
+from edgevit.cli.console import console_for, emit_json, json_option, quiet_option
 
 
-@click.command("compare", cls=JsonCommand)
+@click.command(
+    "compare",
+    cls=Command,
+    examples=(
+        "compare before.json after.json --fail-slower 10%",
+        "compare pi4.json pi5.json -o devices.html",
+    ),
+)
 @click.argument("paths", metavar="PROFILE.json ...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write an HTML report of them all.")
 @click.option(

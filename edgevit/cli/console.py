@@ -16,38 +16,10 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import Progress, ProgressColumn
 from rich.segment import Segment
 
-from edgevit.errors import ConfigError, OptionError
 from edgevit.files import check_writable, write_text
 from edgevit_runtime.terminal import harmless, trusted
 
-_NO_JSON = (".txt", ".log", ".jsonl", ".yaml", ".yml", ".html")
-"""What no command takes as an input: after `--json` it is meant as the file to write."""
-
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class JsonCommand(click.Command):
-    """A command whose `--json` takes a file only when the next word ends in .json; options that clash are wrong usage.
-
-    Otherwise `edgevit inspect --json model.tflite` would overwrite the artefact with its own description.
-    """
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        words: list[str] = []
-        for index, word in enumerate(args):
-            words.append(word)
-            following = args[index + 1] if index + 1 < len(args) else ""
-            if word == "--json" and Path(following).suffix in _NO_JSON and not Path(following).exists():
-                raise ConfigError(f"the file for --json must end in .json, not {following}")
-            if word == "--json" and not following.endswith(".json"):
-                words.append("-")
-        return super().parse_args(ctx, words)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except OptionError as error:
-            raise click.UsageError(str(error), ctx) from error
 
 
 class _HarmlessConsole(Console):
@@ -59,7 +31,7 @@ class _HarmlessConsole(Console):
 
 
 def json_option(function: F) -> F:
-    """Adds `--json [FILE.json]` (use with `cls=JsonCommand`) and `--overwrite`, for that file as for all others."""
+    """Adds `--json [FILE.json]` and `--overwrite`, for that file as for all others."""
     return click.option(
         "--json",
         "json_target",

@@ -9,12 +9,22 @@ from typing import Any
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
-from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, progress_bar, quiet_option
+from edgevit.cli.command import Command
+from edgevit.cli.console import console_for, emit_json, json_option, progress_bar, quiet_option
 from edgevit.cli.task_options import options_of_tasks
 from edgevit.tasks import TASKS, task_options
 
 
-@click.command("convert", cls=JsonCommand)
+@click.command(
+    "convert",
+    cls=Command,
+    everyday=("--output", "--resolutions", "--recipe", "--calibration", "--validation", "--labels"),
+    examples=(
+        "convert deit.keras -o deit.tflite --resolutions 96,128,160,192,224",
+        "convert deit.keras -o deit.tflite --recipe int8-full --calibration photos/",
+        "convert deit.keras -o deit.tflite --max-drop 0.5 --validation val/",
+    ),
+)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .tflite file to write.")
 @click.option(

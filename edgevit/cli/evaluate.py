@@ -8,8 +8,8 @@ from typing import Any
 import click
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
+from edgevit.cli.command import Command
 from edgevit.cli.console import (
-    JsonCommand,
     console_for,
     emit_json,
     json_option,
@@ -20,7 +20,15 @@ from edgevit.cli.task_options import options_of_tasks
 from edgevit.tasks import TASKS, judging_options
 
 
-@click.command("evaluate", cls=JsonCommand)
+@click.command(
+    "evaluate",
+    cls=Command,
+    everyday=("--against", "--resolutions", "--limit", "--json"),
+    examples=(
+        "evaluate deit.keras val/ --against deit.tflite --json evaluation.json",
+        "evaluate plants.tflite photos/ --limit 200",
+    ),
+)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option(

@@ -6,10 +6,15 @@ from pathlib import Path
 
 import click
 
-from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, quiet_option
+from edgevit.cli.command import Command
+from edgevit.cli.console import console_for, emit_json, json_option, quiet_option
 
 
-@click.command("extract", cls=JsonCommand)
+@click.command(
+    "extract",
+    cls=Command,
+    examples=("extract deit.tflite --resolution 224 -o deit-224.tflite",),
+)
 @click.argument("artefact", type=click.Path(path_type=Path))
 @click.option("--resolution", required=True, help="The resolution to take out, such as 224 or 640x384.")
 @click.option("--task", help="Whose signature [default: classify, or the first that there is].")

@@ -8,14 +8,22 @@ from typing import Any
 
 import click
 
-from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, quiet_option
+from edgevit.cli.command import Command
+from edgevit.cli.console import console_for, emit_json, json_option, quiet_option
 from edgevit.config import nearest_resolution
 from edgevit.report.text.command_lines import command_line
 
 LADDER = (128, 160, 192, 224, 256)
 
 
-@click.command("import", cls=JsonCommand)
+@click.command(
+    "import",
+    cls=Command,
+    examples=(
+        "import deit_tiny_patch16_224.safetensors -o deit.keras --labels imagenet.txt",
+        "import facebook/dinov2-small -o dino.keras --classes 5",
+    ),
+)
 @click.argument("checkpoint")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .keras file to write.")
 @click.option(

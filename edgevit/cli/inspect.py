@@ -7,11 +7,19 @@ from pathlib import Path
 import click
 
 from edgevit.api.inspect import inspect
-from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, quiet_option
+from edgevit.cli.command import Command
+from edgevit.cli.console import console_for, emit_json, json_option, quiet_option
 from edgevit.report.text.inspection_table import inspection_table, manifest_lines, model_lines
 
 
-@click.command("inspect", cls=JsonCommand)
+@click.command(
+    "inspect",
+    cls=Command,
+    examples=(
+        "inspect deit.tflite",
+        "inspect deit.keras --json",
+    ),
+)
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option
 @quiet_option

@@ -45,6 +45,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
+GROUPS: dict[str, tuple[str, ...]] = {
+    "Everyday": ("train", "import", "convert", "evaluate", "profile", "report", "deploy"),
+    "What a file holds": ("inspect", "extract"),
+    "Recipes": ("recipes", "sensitivity"),
+    "Several devices, models or recipes": ("compare", "predict", "plan"),
+    "To try things out": ("synthetic",),
+}
+"""Of `edgevit --help`, each command once."""
+OTHER_NAMES = {"info": "inspect", "eval": "evaluate", "benchmark": "profile", "export": "convert"}
+"""What other tools call a command."""
+
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 """A disk that fills up can stop any file, also those that nobody asked for: caches, what is packed for a device."""
 
@@ -56,19 +67,22 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        name = OTHER_NAMES.get(name, name)
         if name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(COMMANDS[name][0]).command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+        widest = max(map(len, COMMANDS))
+        for title, names in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{name:{widest}}", COMMANDS[name][1]) for name in names])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        if args and args[0] not in COMMANDS and args[0] not in OTHER_NAMES and not args[0].startswith("-"):
             raise click.UsageError(str(unknown_key("command", args[0], COMMANDS)))
         return super().resolve_command(ctx, args)
 

@@ -6,12 +6,17 @@ from pathlib import Path
 
 import click
 
-from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, quiet_option
+from edgevit.cli.command import Command
+from edgevit.cli.console import console_for, emit_json, json_option, quiet_option
 
 _PATHS = click.Path(path_type=Path)
 
 
-@click.command("plan", cls=JsonCommand)
+@click.command(
+    "plan",
+    cls=Command,
+    examples=("plan pi.json evaluation.json --budget-ms 50",),
+)
 @click.argument("paths", metavar="[FILE.json ...]", nargs=-1, type=_PATHS)
 @click.option("--device-profile", multiple=True, type=_PATHS, help="A profile made on the device.")
 @click.option("--eval", multiple=True, type=_PATHS, help="An evaluation, to plan by.")

@@ -6,12 +6,17 @@ from pathlib import Path
 
 import click
 
-from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, quiet_option
+from edgevit.cli.command import Command
+from edgevit.cli.console import console_for, emit_json, json_option, quiet_option
 
 _POSITIVE = click.IntRange(min=1)
 
 
-@click.command("predict", cls=JsonCommand)
+@click.command(
+    "predict",
+    cls=Command,
+    examples=("predict pi.json --variant vit-small --resolutions 160,224",),
+)
 @click.argument("paths", metavar="PROFILE.json ...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--variant", help="A named variant, with its patch size or without: vit-small, vit-tiny/8.")
 @click.option("--width", type=_POSITIVE, help="Width instead of the variant's, or else the profiled model's.")

@@ -6,12 +6,22 @@ from pathlib import Path
 
 import click
 
-from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, quiet_option
+from edgevit.cli.command import Command
+from edgevit.cli.console import console_for, emit_json, json_option, quiet_option
 
 _SECONDS = click.FloatRange(min=0, min_open=True)
 
 
-@click.command("profile", cls=JsonCommand)
+@click.command(
+    "profile",
+    cls=Command,
+    everyday=("--device", "--threads", "--resolutions", "--budget-ms", "--json"),
+    examples=(
+        "profile deit.tflite --threads 4 --budget-ms 30 --json profile.json",
+        "profile deit.tflite --device ssh://pi --threads 1,2,4 --json pi.json",
+        "profile int8.tflite float32.tflite --json both.json",
+    ),
+)
 @click.argument("artefacts", metavar="ARTEFACT ...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--task", help="Whose signatures to measure [default: classify, or the first that there is].")
 @click.option("--resolutions", help="Which of the artefact's resolutions, such as 96,224,640x384. Default: all.")

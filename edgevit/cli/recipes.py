@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import click
 
-from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, quiet_option
+from edgevit.cli.command import Command
+from edgevit.cli.console import console_for, emit_json, json_option, quiet_option
 
 
-@click.command("recipes", cls=JsonCommand)
+@click.command(
+    "recipes",
+    cls=Command,
+    examples=(
+        "recipes",
+        "recipes mine.toml",
+    ),
+)
 @click.argument("recipe", metavar="[RECIPE]", required=False)
 @json_option
 @quiet_option

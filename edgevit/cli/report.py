@@ -6,10 +6,18 @@ from pathlib import Path
 
 import click
 
+from edgevit.cli.command import Command
 from edgevit.cli.console import console_for, overwrite_option, quiet_option
 
 
-@click.command("report")
+@click.command(
+    "report",
+    cls=Command,
+    examples=(
+        "report profile.json evaluation.json -o report.html",
+        "report pi4.json pi5.json evaluation.json --budget-ms 30 -o all.html",
+    ),
+)
 @click.argument("paths", metavar="FILE.json ...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The HTML file to write.")
 @click.option("--png", type=click.Path(path_type=Path), help="Write the picture as PNG too.")

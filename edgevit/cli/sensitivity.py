@@ -7,12 +7,17 @@ from pathlib import Path
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
-from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, progress_bar, quiet_option
+from edgevit.cli.command import Command
+from edgevit.cli.console import console_for, emit_json, json_option, progress_bar, quiet_option
 
 
-@click.command("sensitivity", cls=JsonCommand)
+@click.command(
+    "sensitivity",
+    cls=Command,
+    examples=("sensitivity deit.keras photos/ --recipe int8-full --png where.png",),
+)
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="A folder of pictures; no labels needed.")
+@click.argument("data", type=click.Path(path_type=Path))
 @click.option(
     "--recipe", default="int8-full", show_default=True, help="int8, int8-static, int8-full, int4, or a .toml file."
 )
@@ -34,10 +39,11 @@ def command(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Measure what quantizing each class of ops of each block of MODEL.keras alone costs.
+    """Measure what quantizing each class of ops of each block of MODEL.keras alone costs, on the pictures of DATA.
 
-    Computed by simulation, on the pictures that calibrate, too. Shares are of the KL divergence from the float model.
-    It runs all pictures once for each class of each block: minutes for 32, a quarter of that for 8.
+    DATA is a folder of pictures; no labels are needed. They calibrate, too: all is computed by simulation.
+    Shares are of the KL divergence from the float model. It runs all pictures once for each class of each block:
+    minutes for 32, a quarter of that for 8.
     """
     console = console_for(json_target, quiet, overwrite)
     from edgevit.api.sensitivity import sensitivity

@@ -6,11 +6,16 @@ from pathlib import Path
 
 import click
 
+from edgevit.cli.command import Command
 from edgevit.cli.console import console_for, quiet_option
 from edgevit_runtime.wording import counted
 
 
-@click.command("synthetic")
+@click.command(
+    "synthetic",
+    cls=Command,
+    examples=("synthetic pictures/ --pictures 200",),
+)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--pictures", type=click.IntRange(min=10), default=1000, show_default=True)
 @click.option("--size", type=click.IntRange(min=16), default=128, show_default=True, help="Pixels on a side.")

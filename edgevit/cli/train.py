@@ -9,7 +9,8 @@ from typing import Any
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from edgevit.cli.console import JsonCommand, console_for, emit_json, json_option, progress_bar, quiet_option
+from edgevit.cli.command import Command
+from edgevit.cli.console import console_for, emit_json, json_option, progress_bar, quiet_option
 from edgevit.variants import VARIANTS
 
 # Options that are fields of TrainSpec: name, type, help. Left out, the preset decides.
@@ -49,7 +50,16 @@ def spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-@click.command("train", cls=JsonCommand)
+@click.command(
+    "train",
+    cls=Command,
+    everyday=("--output", "--from", "--resolutions", "--epochs", "--batch", "--learning-rate", "--resume"),
+    examples=(
+        "train photos/ -o plants.keras --from deit.keras",
+        "train photos/ -o plants.keras --preset small-data --resolutions 128,160,192,224",
+        "train photos/ -o plants.keras --resume",
+    ),
+)
 @click.argument("data")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .keras file to write.")
 @click.option("--from", "from_", type=click.Path(path_type=Path), help="Start from this .keras model.")

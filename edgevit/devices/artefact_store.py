@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,9 @@ case $each in *.partial) ;; *) [ -f "$each" ] && echo "artefact $(wc -c < "$each
 done
 for each in models/*; do [ -L "$each" ] && echo "link $each $(readlink "$each")"; done
 true"""
+_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+_NOT_AT_THE_END = (".partial", ".new")
+"""What is half written has it."""
 # The link first: it leads nowhere at no time.
 _REMOVE = """\
 cd "$1" && shift && for each; do
@@ -35,6 +39,11 @@ link=models/${each##*/}
 [ "$(readlink "$link")" != "../artefacts/$each" ] || rm -f "$link"
 rm -rf "artefacts/${each%/*}" || exit
 done"""
+
+
+# What else lies there is not ours to show or to remove.
+_ARTEFACT = re.compile(r"artefact +([0-9]{1,15}) artefacts/([0-9a-f]{12})/([A-Za-z0-9._-]{1,255})")
+_LINK = re.compile(r"link models/[A-Za-z0-9._-]{1,255} \.\./(artefacts/[0-9a-f]{12}/[A-Za-z0-9._-]{1,255})")
 
 
 @dataclass(frozen=True)
@@ -72,13 +81,12 @@ class ArtefactStore:
 
     def stored(self) -> tuple[StoredArtefact, ...]:
         """What is there, by name, the deployed one before others of its name."""
-        rows = [line.split() for line in self._sh(_LIST, told=f"look into {self.top}").stdout.splitlines()]
-        links = {row[2].removeprefix("../") for row in rows if row[0] == "link" and len(row) == 3}
+        lines = self._sh(_LIST, told=f"look into {self.top}").stdout.splitlines()
+        links = {told[1] for line in lines if (told := _LINK.fullmatch(line))}
         found = []
-        for row in rows:
-            if row[0] == "artefact" and len(row) == 3:
-                _, digest, name = row[2].split("/")
-                found.append(StoredArtefact(name, digest, int(row[1]), row[2] in links))
+        for told in filter(None, map(_ARTEFACT.fullmatch, lines)):
+            size, digest, name = told.groups()
+            found.append(StoredArtefact(name, digest, int(size), f"artefacts/{digest}/{name}" in links))
         return tuple(sorted(found, key=lambda each: (each.name, not each.deployed, each.digest)))
 
     def remove(self, *which: StoredArtefact) -> None:
@@ -95,5 +103,15 @@ def shelf_name(file: Path) -> str:
 
 
 def plain(name: str) -> str:
-    """A file's name as it is there."""
-    return re.sub(r"[^A-Za-z0-9._-]", "_", name)
+    """A file's name as it is there: as it is here, where it is a word that every shell, system and script takes.
+
+    Any other becomes such a word with a digest of the name in it: two names are never one, in whatever letters.
+    """
+    if _WORD.fullmatch(name) and not name.endswith(_NOT_AT_THE_END):
+        return name
+    stem, dot, suffix = name.rpartition(".")
+    if not stem or not re.fullmatch(r"[A-Za-z0-9]{1,12}", suffix) or f".{suffix}" in _NOT_AT_THE_END:
+        stem, dot, suffix = name, "", ""
+    kept = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_-")[:40]
+    digest = sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return f"{kept or 'artefact'}-{digest}{dot}{suffix}"

@@ -12,13 +12,14 @@ from PIL import Image
 from edgevit.devices.artefact_store import StoredArtefact, plain
 from edgevit.devices.installation import InstalledRuntime
 from edgevit.devices.registry import home
-from edgevit.errors import DeviceError
+from edgevit.devices.service import Service
+from edgevit.errors import ConfigError, DeviceError
 from edgevit_runtime import read_manifest
 from edgevit_runtime.tasks import try_out_of
 from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
 from edgevit_runtime.wording import counted
 
-__all__ = ["Contents", "Deployment", "contents", "deploy", "remove", "remove_artefact"]
+__all__ = ["Contents", "Deployment", "contents", "deploy", "remove", "remove_artefact", "stored"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Deployment:
     """How to run it there, with a picture that lies there."""
     command_stdin: str
     """The same with a picture of this machine."""
+    service: Service | None = None
+    """What serves it there, where that was asked for."""
 
     def text(self) -> str:
         """For people."""
@@ -53,8 +56,14 @@ class Deployment:
             f"a drawn picture {self.told}\n"
             f"run it:  {self.command_stdin}\n"
             f"with a picture that lies there:  {self.command}\n"
-            f"for a service, whatever is deployed under that name:  {self.model}"
+            f"{self._told_of_service()}"
         )
+
+    def _told_of_service(self) -> str:
+        if self.service is None:
+            return f"for a service, whatever is deployed under that name:  {self.model}"
+        later = f"\nto start it with the machine, before anybody logs in, once there:  {self.service.hint}"
+        return f"it is served there:  {self.service.url} ({self.service.unit}){later if self.service.hint else ''}"
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -69,6 +78,7 @@ class Deployment:
             "model": self.model,
             "command": self.command,
             "command_stdin": self.command_stdin,
+            **({"service": self.service.to_dict()} if self.service else {}),
         }
 
 
@@ -100,14 +110,21 @@ class Contents:
         }
 
 
-def deploy(artefact: Path, name: str, *, online: bool = False) -> Deployment:
+def deploy(
+    artefact: Path, name: str, *, online: bool = False, service_port: int | None = None, overwrite: bool = False
+) -> Deployment:
     """Puts edgevit and an artefact on the device of that name, and tries it there with a drawn picture.
 
-    `online`: the device fetches what it needs. Raises `ConfigError`, `DeviceError` and `ArtefactError`.
+    online: the device fetches what it needs. service_port: also serve it there, on that port; overwrite: even where
+    another service of that name is. Raises `ConfigError`, `DeviceError` and `ArtefactError`.
     """
     manifest = read_manifest(artefact)
     try_out = try_out_of(manifest.default_task)
     there = home(name, online=online)
+    if service_port is not None:
+        if "classify" not in manifest.tasks:
+            raise ConfigError(f"--service serves the task classify, and {artefact} has {', '.join(manifest.tasks)}")
+        there.check_service(plain(artefact.name), service_port, overwrite=overwrite)
     installed = there.install(artefact)
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / "drawn.png"
@@ -115,7 +132,10 @@ def deploy(artefact: Path, name: str, *, online: bool = False) -> Deployment:
         first = {**there.answer(installed, try_out, picture), "file": "drawn"}
     model = there.shelf.publish(installed.place)
     by_stdin, command = there.commands(model, try_out)
-    return Deployment(there.describe(), artefact, installed, first, try_out.tell(first), model, command, by_stdin)
+    service = None if service_port is None else there.serve(model, service_port)
+    return Deployment(
+        there.describe(), artefact, installed, first, try_out.tell(first), model, command, by_stdin, service
+    )
 
 
 def contents(name: str) -> Contents:
@@ -134,11 +154,16 @@ def remove_artefact(name: str, artefact: Path) -> tuple[StoredArtefact, ...]:
 
     Raises `DeviceError` where nothing does.
     """
-    shelf = home(name).shelf
-    there = shelf.stored()
+    found = stored(name, artefact)
+    home(name).shelf.remove(*found)
+    return found
+
+
+def stored(name: str, artefact: Path) -> tuple[StoredArtefact, ...]:
+    """What `remove_artefact` would take away. Raises `DeviceError` where that is nothing."""
+    there = home(name).shelf.stored()
     found = tuple(each for each in there if plain(artefact.name) in (each.name, each.digest))
     if not found:
         names = ", ".join(sorted({each.name for each in there})) or "none"
         raise DeviceError(f"{name} has no artefact {artefact.name}: it has {names} (`edgevit deploy --list {name}`)")
-    shelf.remove(*found)
     return found

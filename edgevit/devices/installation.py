@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,8 @@ from typing import Any, Protocol
 
 from edgevit.devices.artefact_store import ArtefactStore
 from edgevit.devices.device import Device, Finished
+from edgevit.devices.remote_output import one_line
+from edgevit.devices.service import Service
 from edgevit.documents import Record
 from edgevit.errors import DeviceError
 from edgevit_runtime.tasks.task import TryOut
@@ -71,6 +74,12 @@ class Installation(Protocol):
     def shelf(self) -> ArtefactStore:
         """The artefacts there."""
 
+    def check_service(self, name: str, port: int, *, overwrite: bool) -> None:
+        """Whether the artefact of that name can be served there; known before anything is sent."""
+
+    def serve(self, model: str, port: int) -> Service:
+        """Serves the artefact at `model` there from now on, on that port of the device itself."""
+
     def runtime(self) -> str | None:
         """What `edgevit-run --version` says there; None where there is none that runs."""
 
@@ -81,13 +90,13 @@ def reason(finished: Finished) -> str:
     lines = [line.strip() for line in (finished.stderr or finished.stdout).splitlines() if line.strip()]
     told = [line.removeprefix(prefix) for line in lines if line.startswith(prefix)]
     if told:
-        return told[-1]
+        return one_line(told[-1])
     number = finished.code - 128  # as a shell counts
     if number == signal.SIGSYS:
         return "Android stopped the runtime for a system call that it does not allow (SIGSYS); see docs/android.md"
     if 0 < number < 64:
         return f"the runtime was stopped by signal {number} (9 is usually: out of memory; 4: an instruction it lacks)"
-    return f"the runtime failed with exit code {finished.code}: {lines[-1] if lines else 'it said nothing'}"
+    return f"the runtime failed with exit code {finished.code}: {one_line(lines[-1]) if lines else 'it said nothing'}"
 
 
 @contextmanager
@@ -106,7 +115,8 @@ def locked(device: Device, top: str, stale_s: int) -> Iterator[None]:
     if sh(_TAKE, owner, check=False).code:
         said = sh('readlink "$1" && echo $(( $(date +%s) - $(stat -c %Y "$1") ))', check=False).stdout.strip()
         holder, _, age = said.rpartition("\n")
-        if holder not in ("", owner) and not _dead(holder) and age.lstrip("-").isdecimal() and int(age) < stale_s:
+        holder, known = one_line(holder), re.fullmatch(r"-?[0-9]{1,12}", age)
+        if holder not in ("", owner) and not _dead(holder) and known and int(age) < stale_s:
             raise DeviceError(
                 f"{device.name}: another deployment is at work there (process {holder.rpartition(' ')[2]} on "
                 f"{holder.rpartition(' ')[0]}, for {age} s): wait for its end; if it is dead: remove {lock} there"
@@ -124,7 +134,7 @@ def locked(device: Device, top: str, stale_s: int) -> Iterator[None]:
 def _dead(holder: str) -> bool:
     """Whether that process was one of this machine and is no more."""
     node, _, process = holder.rpartition(" ")
-    if os.name != "posix" or node != (platform.node() or "unknown") or not process.isdecimal():
+    if os.name != "posix" or node != (platform.node() or "unknown") or not re.fullmatch(r"[0-9]{1,10}", process):
         return False  # on Windows, signal 0 is one that does something
     return not running(int(process))
 

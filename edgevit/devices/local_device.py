@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgevit.devices.device import Finished
+from edgevit.devices.remote_output import captured, plain_text
 from edgevit.errors import DeviceError
 from edgevit_runtime.atomic_write import replacing
 
@@ -33,13 +34,13 @@ class LocalDevice:
     ) -> Finished:
         words = told or shlex.join(command)
         try:
-            done = subprocess.run(command, input=stdin or b"", capture_output=True, timeout=timeout_s)
+            done = captured(command, stdin or b"", timeout_s=timeout_s, told=words)
         except OSError as error:
             raise DeviceError(f"local: cannot run: {words}: {error.strerror or error}") from error
         except subprocess.TimeoutExpired:
             raise DeviceError(f"local: no end after {timeout_s:g} s: {words}") from None
-        stdout, stderr = (each.decode("utf-8", "replace") for each in (done.stdout, done.stderr))
-        code = done.returncode if done.returncode >= 0 else 128 - done.returncode
+        stdout, stderr = plain_text(done.stdout), plain_text(done.stderr)
+        code = done.code if done.code >= 0 else 128 - done.code
         if check and code:
             said = (stderr or stdout).strip().splitlines()
             raise DeviceError(f"local: exit code {code} from: {words}: {said[-1] if said else 'it said nothing'}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from edgevit.devices.device import Device
+from edgevit.devices.remote_output import one_line
 from edgevit.errors import DeviceError
 
 __all__ = ["Machine", "Python", "describe", "free_bytes"]
@@ -36,6 +38,11 @@ why=$(ask $each 2>&1) || why="$why, exit code $?"
 echo "broken $place ($(echo "$why" | tail -n 1))"
 done
 echo end"""
+
+
+# Whatever else it says there is no Python's answer.
+_TOLD = re.compile(r"(\d{1,2})\.(\d{1,3})\.(\d{1,3}) ([a-z]{1,20}) (32|64) (/.*)", re.ASCII)
+_LONGEST, _MOST_LINES = 4096, 1000
 
 
 @dataclass(frozen=True)
@@ -84,23 +91,24 @@ class Machine:
 def describe(device: Device) -> Machine:
     """Asks a device what it is: one command. Raises `DeviceError` where it cannot be asked, or makes no sense."""
     answer = device.run(["sh", "-c", _SCRIPT], timeout_s=_ASK_S, check=False)
-    rows = [line.split(" ", 1) for line in answer.stdout.splitlines() if " " in line]
+    rows = [one_line(line, _LONGEST).split(" ", 1) for line in answer.stdout.splitlines()[:_MOST_LINES] if " " in line]
+    rows = [row for row in rows if len(row) == 2]
     said = {key: value.strip() for key, value in rows}
     if "end" not in answer.stdout.splitlines() or not said.get("machine"):
-        told = (answer.stderr or answer.stdout).strip().splitlines()
+        told = [one_line(line) for line in (answer.stderr or answer.stdout).strip().splitlines()]
         raise DeviceError(
             f"{device.name} does not answer as a POSIX shell does: {told[-1] if told else 'it is silent'}"
         )
     libc, _, version = said.get("libc", "").partition(" ")
-    numbers = [int(word) for word in version.split(".")[:2] if word.isdecimal()]
+    numbers = re.match(r"(\d{1,2})\.(\d{1,2})(?!\d)", version, re.ASCII)
     return Machine(
         system=said.get("system", ""),
         kernel=said.get("kernel", ""),
         machine=said["machine"],
-        bits=int(said["bits"]) if said.get("bits", "").isdecimal() else None,
+        bits=int(said["bits"]) if said.get("bits") in ("32", "64") else None,
         home=said.get("home", ""),
         libc=libc,
-        libc_version=(numbers[0], numbers[1]) if len(numbers) == 2 else None,
+        libc_version=(int(numbers[1]), int(numbers[2])) if numbers else None,
         pythons=_pythons(rows),
         broken=tuple(value for key, value in rows if key == "broken"),
         release=said.get("release", ""),
@@ -112,17 +120,15 @@ def free_bytes(row: str) -> int | None:
     """What is free on a file system, by the row that `df -Pk` has for it; None where that is no such row."""
     # Filesystem, 1024-blocks, used, available, share, mounted on. From the end: a name may have spaces in it.
     words = row.split()
-    return int(words[-3]) * 1024 if len(words) >= 6 and words[-3].isdecimal() else None
+    return int(words[-3]) * 1024 if len(words) >= 6 and re.fullmatch(r"[0-9]{1,15}", words[-3]) else None
 
 
 def _pythons(rows: list[list[str]]) -> tuple[Python, ...]:
     whole = {value for key, value in rows if key == "whole"}
     found: dict[str, Python] = {}
     for key, value in rows:
-        words = value.split(" ", 3)
-        if key == "python" and len(words) == 4:
-            major, minor, patch = (int(word) for word in words[0].split("."))
-            found.setdefault(
-                words[3], Python((major, minor, patch), words[1], int(words[2]), words[3], words[3] in whole)
-            )
+        if key == "python" and (told := _TOLD.fullmatch(value)):
+            major, minor, patch, kind, bits, place = told.groups()
+            version = int(major), int(minor), int(patch)
+            found.setdefault(place, Python(version, kind, int(bits), place, place in whole))
     return tuple(found.values())

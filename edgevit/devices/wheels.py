@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 import edgevit_runtime
 from edgevit.devices.archives import Entry
@@ -18,8 +20,8 @@ from edgevit.devices.command_errors import said
 from edgevit.errors import DeviceError
 
 __all__ = [
-    *("LEFT_OUT", "REQUIRED", "Target", "no_index", "pins", "requirements", "runtime_files", "wanted"),
-    "wheel_files",
+    *("BY_DIGEST", "LEFT_OUT", "REQUIRED", "Target", "locked_wheels", "no_index", "pins", "requirements"),
+    *("runtime_files", "wanted", "wheel_files"),
 ]
 
 REQUIRED = ("numpy", "ai-edge-litert", "pillow")
@@ -32,6 +34,9 @@ LEFT_OUT = (
     "ai_edge_litert/libLiteRtWebGpuAccelerator.so",  # for a browser's GPU; the runtime uses the CPU
     *(f"python3.11/{name}/*" for name in ("idlelib", "lib2to3", "pydoc_data", "tkinter", "turtledemo", "ensurepip")),
 )
+_PIP = (sys.executable, "-P", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input")
+BY_DIGEST = ("--require-hashes", "--no-deps", "--only-binary", ":all:")
+"""What makes a pip take the lines of `locked_wheels`, and those bytes alone; no code of a package runs for it."""
 _OLDEST_GLIBC = 17  # manylinux2014, https://peps.python.org/pep-0599/
 
 
@@ -70,27 +75,59 @@ def requirements() -> list[str]:
     return [need.strip() for need, _, when in rows if "extra" not in when or "pictures" in when]
 
 
+def locked_wheels(target: Target, *needs: Sequence[str]) -> list[str]:
+    """The wheels that this machine's pip chooses for that target, each as `name==version --hash=sha256:…`.
+
+    needs: the first of them that can be had counts. Nothing is installed. Whoever fetches them, on whatever network,
+    gets these bytes or none. Raises `DeviceError` where none can be had.
+    """
+    for number, versions in enumerate(needs, 1):
+        with tempfile.TemporaryDirectory() as folder:
+            command = [*_PIP, "--dry-run", "--report", f"{folder}/report.json", "--target", folder]
+            done = _run([*command, *target.options(), *versions])
+            if done.returncode == 0:
+                report = json.loads((Path(folder) / "report.json").read_text(encoding="utf-8"))
+                return [_locked(each) for each in report["install"]]
+            if number == len(needs) or no_index(done.stderr):
+                raise DeviceError(_not_fetched(", ".join(versions), target, done))
+    return []
+
+
+def _locked(entry: Mapping[str, Any]) -> str:
+    """Of an entry of pip's report, https://pip.pypa.io/en/stable/reference/installation-report/."""
+    name, found = entry["metadata"]["name"], entry["download_info"]
+    digest = found.get("archive_info", {}).get("hashes", {}).get("sha256")
+    if not digest:
+        raise DeviceError(f"the package index does not say the SHA-256 of {name}: nothing was fetched")
+    which = f"{name} @ {found['url']}" if entry.get("is_direct") else f"{name}=={entry['metadata']['version']}"
+    return f"{which} --hash=sha256:{digest}"
+
+
 def wheel_files(target: Target, *needs: Sequence[str]) -> Iterator[Entry]:
     """What pip unpacks for that target, without what no run needs; the first of `needs` that can be had.
 
     Raises `DeviceError` where none can.
     """
-    for number, versions in enumerate(needs, 1):
-        with tempfile.TemporaryDirectory() as folder:
-            command = [sys.executable, "-P", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            command += ["--no-input", "--target", folder, *target.options(), *versions]
-            done = subprocess.run(command, capture_output=True, text=True, errors="replace")
-            if done.returncode == 0:
-                for file in Path(folder).rglob("*"):
-                    path = file.relative_to(folder).as_posix()
-                    if file.is_file() and wanted(path):
-                        yield path, file.read_bytes()
-                return
-            if number == len(needs) or no_index(done.stderr):
-                line = said(done.stderr) or f"exit code {done.returncode}"
-                raise DeviceError(
-                    f"pip cannot fetch {', '.join(versions)} for {target}: {no_index(done.stderr) or line}"
-                )
+    wheels = locked_wheels(target, *needs)
+    with tempfile.TemporaryDirectory() as folder:
+        lock, tree = Path(folder) / "lock.txt", Path(folder) / "tree"
+        lock.write_text("\n".join(wheels), encoding="utf-8")
+        done = _run([*_PIP, *BY_DIGEST, "--target", str(tree), *target.options(), "--requirement", str(lock)])
+        if done.returncode:
+            raise DeviceError(_not_fetched(f"{len(wheels)} wheels", target, done))
+        for file in tree.rglob("*"):
+            path = file.relative_to(tree).as_posix()
+            if file.is_file() and wanted(path):
+                yield path, file.read_bytes()
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, errors="replace")
+
+
+def _not_fetched(what: str, target: Target, done: subprocess.CompletedProcess[str]) -> str:
+    why = no_index(done.stderr) or said(done.stderr) or f"exit code {done.returncode}"
+    return f"pip cannot fetch {what} for {target}: {why}"
 
 
 def no_index(stderr: str) -> str:

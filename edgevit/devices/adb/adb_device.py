@@ -19,6 +19,7 @@ from pathlib import Path
 
 from edgevit.devices.command_errors import hint, said, short
 from edgevit.devices.device import Finished
+from edgevit.devices.remote_output import captured, one_line, plain_text
 from edgevit.errors import DeviceError
 from edgevit_runtime.atomic_write import replacing
 from edgevit_runtime.verify.integrity import file_sha256
@@ -117,7 +118,7 @@ class AdbDevice:
         limit_s = SHORT_S + source.stat().st_size / _SLOWEST_BYTES_PER_S
         rename = ["sh", "-c", _RENAME, "put", partial, target, file_sha256(source)]
         try:
-            self._transfer(["push", str(source), partial], limit_s)
+            self._transfer(["push", str(source.absolute()), partial], limit_s)
             self.run(rename, timeout_s=limit_s, told=f"write {target}")
         except BaseException:
             self._forget(partial)
@@ -148,9 +149,8 @@ class AdbDevice:
         except BaseException:
             self._kill(mark)
             raise
-        text = done.stdout if self._has_exit_codes else done.stdout.replace("\r\n", "\n")
-        output, found, code = text.rpartition(f"\n{mark} ")
-        if found:
+        output, found, code = done.stdout.rpartition(f"\n{mark} ")
+        if found and re.fullmatch(r"\s*[0-9]{1,3}\s*", code):
             return Finished(int(code), output, done.stderr)
         if done.stderr.startswith("error: ") and not _DROPPED.search(done.stderr):
             raise DeviceError(f"{self.name}: {_first_line(done.stderr)}; {self._state()}")
@@ -253,23 +253,23 @@ def _adb(
 
     Raises `DeviceError` where there is no adb, it takes longer, or its server cannot start.
     """
+    what = short(told or f"adb {shlex.join(arguments)}")
     try:
-        # Without anything to read, the empty device: adb would read what is meant for us.
-        done = subprocess.run(["adb", *arguments], input=stdin or b"", capture_output=True, timeout=timeout_s)
+        # Without anything to read, nothing: adb would read what is meant for us.
+        done = captured(["adb", *arguments], stdin or b"", timeout_s=timeout_s, told=what)
     except FileNotFoundError:
         raise DeviceError(
             "there is no `adb` on this machine: install Android's platform-tools "
             "(https://developer.android.com/tools/releases/platform-tools, or `apt install adb`)"
         ) from None
     except subprocess.TimeoutExpired:
-        what = short(told or f"adb {shlex.join(arguments)}")
         raise DeviceError(f"no end after {timeout_s:g} s: {what}; is the phone asleep?") from None
-    stdout, stderr = (each.decode("utf-8", "replace") for each in (done.stdout, done.stderr))
+    stdout, stderr = plain_text(done.stdout), plain_text(done.stderr)
     # `* daemon not running; starting now at tcp:5037`
     stderr = "".join(line for line in stderr.splitlines(keepends=True) if not line.startswith("* "))
     if "cannot connect to daemon" in stderr or "failed to start daemon" in stderr:
         raise DeviceError(f"adb cannot start its server: {_last_line(stderr)}; try `adb kill-server`")
-    return subprocess.CompletedProcess(done.args, done.returncode, stdout, stderr)
+    return subprocess.CompletedProcess(["adb", *arguments], done.code, stdout, stderr)
 
 
 def _over_network(serial: str) -> bool:
@@ -277,8 +277,8 @@ def _over_network(serial: str) -> bool:
 
 
 def _first_line(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return one_line(next((line for line in text.splitlines() if line.strip()), ""))
 
 
 def _last_line(text: str) -> str:
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+    return one_line(next((line for line in reversed(text.splitlines()) if line.strip()), ""))

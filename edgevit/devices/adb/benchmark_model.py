@@ -14,6 +14,7 @@ from typing import Any
 
 from edgevit.devices.adb.adb_device import SHORT_S
 from edgevit.devices.adb.phone_installation import TOP, PhoneInstallation
+from edgevit.devices.remote_output import one_line
 from edgevit.documents import Record
 from edgevit.errors import ConfigError, DeviceError, ProfileError
 from edgevit_runtime import read_manifest
@@ -93,15 +94,19 @@ def parse(text: str) -> tuple[dict[str, Any], float]:
     if len(found) < 2 or init is None:
         what = "no median (it is older than 2023: take a newer one)" if "avg=" in text else "no times"
         raise ProfileError(f"benchmark_model printed {what}: {_last(text)}")
-    times = {name: round(float(found[-1][name]) / 1e3, 4) for name in ("median", "p5", "p95")}
+    try:
+        times = {name: round(float(found[-1][name]) / 1e3, 4) for name in ("median", "p5", "p95")}
+        runs, load_ms = int(found[-1]["runs"]), round(float(init["init"]) / 1e3, 3)
+    except (ValueError, OverflowError):
+        raise ProfileError(f"benchmark_model printed what is no time: {one_line(found[-1][0])}") from None
     latency = {
         "median": times["median"],
         "p10": times["p5"],  # the nearest that it tells: the spread is rather too wide than too narrow
         "p90": times["p95"],
-        "runs": int(found[-1]["runs"]),
+        "runs": runs,
         "spread": "p5..p95",
     }
-    return latency, round(float(init["init"]) / 1e3, 3)
+    return latency, load_ms
 
 
 def _point(signature: Signature, latency: dict[str, Any]) -> dict[str, Any]:
@@ -120,4 +125,4 @@ def _why(code: int, text: str) -> str:
 
 
 def _last(text: str) -> str:
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "it said nothing")
+    return one_line(next((line for line in reversed(text.splitlines()) if line.strip()), "it said nothing"))

@@ -13,7 +13,7 @@ A version becomes the one in use when its self-test has passed on the phone, and
 
 from __future__ import annotations
 
-import json
+import re
 import tempfile
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,8 +27,11 @@ from edgevit.devices.archives import Archive
 from edgevit.devices.artefact_store import ArtefactStore, shelf_name
 from edgevit.devices.device import Finished
 from edgevit.devices.installation import InstalledRuntime, locked, reason
-from edgevit.documents import Record, parse_document
-from edgevit.errors import DeviceError
+from edgevit.devices.remote_answers import read_answer, read_profile_answer, read_self_test, read_version
+from edgevit.devices.remote_output import one_line
+from edgevit.devices.service import Service
+from edgevit.documents import Record
+from edgevit.errors import ConfigError, DeviceError
 from edgevit_runtime import read_manifest
 from edgevit_runtime.tasks.task import TryOut
 from edgevit_runtime.verify.integrity import file_sha256
@@ -88,7 +91,8 @@ class PhoneInstallation:
             self._write_version(version, abi, archives)
             tried = f"{TOP}/versions/{version}/python3"
             command = [tried, "-m", "edgevit_runtime", "self-test", place, "--json"]
-            self_test = json.loads(self.check(self.device.run(command, timeout_s=_SELF_TEST_S, check=False)))
+            printed = self.check(self.device.run(command, timeout_s=_SELF_TEST_S, check=False))
+            self_test = read_self_test(printed, f"the answer of {self.device.name}")
             self._write_script(_RUN.format(top=TOP, version=version), f"{TOP}/edgevit-run")
             self._remove_others(version, archives)
         return InstalledRuntime(
@@ -130,18 +134,18 @@ class PhoneInstallation:
 
     def property(self, name: str) -> str:
         """One of Android's system properties; empty where it is not set."""
-        return self.device.run(["getprop", name], timeout_s=SHORT_S).stdout.strip()
+        return one_line(self.device.run(["getprop", name], timeout_s=SHORT_S).stdout)
 
     def describe(self) -> dict[str, str]:
         """What it is, in the words of a profile's `device`."""
         model = " ".join(self.property(f"ro.product.{word}") for word in ("manufacturer", "model")).strip()
-        kernel = self.device.run(["uname", "-r"], timeout_s=SHORT_S).stdout.strip()
+        kernel = self.device.run(["uname", "-r"], timeout_s=SHORT_S).stdout
         android = self.property("ro.build.version.release")
         return {
             "name": self.device.name,
             "model": model or "Android",
-            "machine": self.device.run(["uname", "-m"], timeout_s=SHORT_S).stdout.strip(),
-            "system": f"Android {android}, Linux {kernel}",
+            "machine": one_line(self.device.run(["uname", "-m"], timeout_s=SHORT_S).stdout),
+            "system": f"Android {android}, Linux {one_line(kernel)}",
             "soc": " ".join(self.property(f"ro.soc.{word}") for word in ("manufacturer", "model")).strip(),
         }
 
@@ -149,7 +153,7 @@ class PhoneInstallation:
         """What `edgevit-run profile` measures there, edgevit.profile/1 without the curve; installs what is missing."""
         place = self.ready(artefact)
         finished = self.run(["profile", place, "--json", *arguments], timeout_s=longest_s)
-        measured = parse_document(self.check(finished), "edgevit.profile/1", f"the answer of {self.device.name}")
+        measured = read_profile_answer(self.check(finished), f"the answer of {self.device.name}")
         described = {key: value for key, value in self.describe().items() if value}
         device = {**measured.record("device").values, **described}
         return Record({**measured.values, "model": str(artefact), "device": device}, measured.where)
@@ -160,7 +164,7 @@ class PhoneInstallation:
         self.device.put(picture, place)
         try:
             finished = self.run(try_out.words(installed.place, place), timeout_s=_SELF_TEST_S)
-            answer: dict[str, Any] = json.loads(self.check(finished))
+            answer = read_answer(self.check(finished), f"the answer of {self.device.name}", try_out)
         finally:
             self.device.run(["rm", "-f", place], timeout_s=SHORT_S, check=False)
         return {**answer, "file": str(picture)}
@@ -179,10 +183,18 @@ class PhoneInstallation:
         """The artefacts there."""
         return ArtefactStore(self.device, TOP)
 
+    def check_service(self, name: str, port: int, *, overwrite: bool) -> None:
+        """See `Installation`: Android starts no services of `adb shell`."""
+        raise ConfigError(f"--service is for ssh://, not for {self.device.name}")
+
+    def serve(self, model: str, port: int) -> Service:
+        """See `check_service`."""
+        raise ConfigError(f"--service is for ssh://, not for {self.device.name}")
+
     def runtime(self) -> str | None:
         """What `edgevit-run --version` says there; None where there is none that runs."""
         finished = self.run(["--version"], timeout_s=_SELF_TEST_S)
-        return None if finished.code else finished.stdout.strip()
+        return None if finished.code else read_version(finished.stdout)
 
     def place(self, file: Path, folder: str) -> str:
         """Where a file of this machine goes: by its digest."""
@@ -258,8 +270,9 @@ class PhoneInstallation:
         sizes = [archive.file.stat().st_size for archive in missing]
         # Each is there twice while it is unpacked.
         needed_mb = (sum(sizes) + max(sizes) + artefact.stat().st_size) / 1e6
-        row = self.device.run(["df", "-k", TOP], timeout_s=SHORT_S).stdout.splitlines()[-1].split()
-        free = next((word for word in row[3:4] if word.isdecimal()), None)
+        rows = self.device.run(["df", "-k", TOP], timeout_s=SHORT_S).stdout.splitlines()
+        row = rows[-1].split() if rows else []
+        free = next((word for word in row[3:4] if re.fullmatch(r"[0-9]{1,15}", word)), None)
         if free is not None and int(free) * 1024 / 1e6 < needed_mb:
             raise DeviceError(
                 f"{self.device.name} has {int(free) * 1024 / 1e6:.0f} MB free under {TOP}, and edgevit needs "

@@ -16,7 +16,6 @@ visible under its name by a rename, so whatever has its name is whole.
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -30,11 +29,24 @@ from edgevit.devices.artefact_store import ArtefactStore, shelf_name
 from edgevit.devices.command_errors import said
 from edgevit.devices.device import Finished
 from edgevit.devices.installation import InstalledRuntime, locked, reason
+from edgevit.devices.remote_answers import read_answer, read_profile_answer, read_self_test, read_version
 from edgevit.devices.remote_machine import Machine, Python, describe, free_bytes
+from edgevit.devices.service import Service
 from edgevit.devices.ssh.ssh_device import SHORT_S, SshDevice
+from edgevit.devices.ssh.systemd_service import SystemdService
 from edgevit.devices.target_python import python_and_target
-from edgevit.devices.wheels import LEFT_OUT, Target, no_index, pins, requirements, runtime_files, wheel_files
-from edgevit.documents import Record, parse_document
+from edgevit.devices.wheels import (
+    BY_DIGEST,
+    LEFT_OUT,
+    Target,
+    locked_wheels,
+    no_index,
+    pins,
+    requirements,
+    runtime_files,
+    wheel_files,
+)
+from edgevit.documents import Record
 from edgevit.errors import DeviceError
 from edgevit_runtime import read_manifest
 from edgevit_runtime.tasks.task import TryOut
@@ -94,13 +106,14 @@ class LinuxInstallation:
         fetched = wheels.name if wheels else _online(python)
         with locked(self.device, self.top, _LOCK_S):
             looked = self._sh(_LOOK, self.top, told=f"write in {self.top}", timeout_s=_UNPACK_S).stdout
-            *there, row = looked.splitlines()
+            there = looked.splitlines()
+            row = there.pop() if there else ""
             archives = [archive for archive in (wheels, runtime) if archive and f"archives/{archive.name}" not in there]
             self._check_room(free_bytes(row), archives, artefact)
             for archive in archives:
                 self._send_tree(archive, "archives")
             if self.online and f"archives/{fetched}" not in there:
-                self._fetch(python, fetched)
+                self._fetch(python, target, fetched)
             place, sent = self._send_artefact(artefact)
             if f"versions/{version.name}" not in there:
                 self._send_tree(version, "versions")
@@ -115,20 +128,22 @@ class LinuxInstallation:
 
     def uninstall(self) -> bool:
         """See `Installation`."""
+        if self.service.is_ours(self.top):
+            self.service.remove()
         there = self._sh(_UNINSTALL, self.top, told=f"remove {self.top}", timeout_s=_UNPACK_S).stdout
         return there.strip() != "none"
 
     def answer(self, installed: InstalledRuntime, try_out: TryOut, picture: Path) -> dict[str, Any]:
         """See `Installation`. The picture goes through standard input: nothing of it stays there."""
         finished = self.run(try_out.words(installed.place, "-"), _SELF_TEST_S, picture.read_bytes())
-        answer: dict[str, Any] = json.loads(self._checked(finished))
+        answer = read_answer(self._checked(finished), f"the answer of {self.device.name}", try_out)
         return {**answer, "file": str(picture)}
 
     def profile(self, artefact: Path, arguments: list[str], longest_s: float) -> Record:
         """See `Installation`."""
         place = self._ready(artefact) or self.install(artefact).place
         finished = self.run(["profile", place, "--json", *arguments], longest_s)
-        answer = parse_document(self._checked(finished), "edgevit.profile/1", f"the answer of {self.device.name}")
+        answer = read_profile_answer(self._checked(finished), f"the answer of {self.device.name}")
         device = {**answer.record("device").values, "name": self.device.name}
         return Record({**answer.values, "model": str(artefact), "device": device}, answer.where)
 
@@ -160,10 +175,23 @@ class LinuxInstallation:
         """See `Installation`."""
         return ArtefactStore(self.device, self.top)
 
+    @cached_property
+    def service(self) -> SystemdService:
+        """See `Installation`."""
+        return SystemdService(self.device, self.machine.home)
+
+    def check_service(self, name: str, port: int, *, overwrite: bool) -> None:
+        """See `Installation`."""
+        self.service.check(f"{self.top}/edgevit-run", self.shelf.link(name), port, overwrite=overwrite)
+
+    def serve(self, model: str, port: int) -> Service:
+        """See `Installation`."""
+        return self.service.install(f"{self.top}/edgevit-run", model, port, self.fit[0].place)
+
     def runtime(self) -> str | None:
         """See `Installation`."""
         finished = self.run(["--version"], SHORT_S)
-        return None if finished.code else finished.stdout.strip()
+        return None if finished.code else read_version(finished.stdout)
 
     def run(self, arguments: list[str], timeout_s: float, stdin: bytes | None = None) -> Finished:
         """`edgevit-run …` there, whatever its exit code."""
@@ -240,8 +268,8 @@ class LinuxInstallation:
     def _place(self, artefact: Path) -> str:
         return f"{self.top}/artefacts/{shelf_name(artefact)}"
 
-    def _fetch(self, python: Python, name: str) -> None:
-        """Lets the machine's own pip fetch the wheels into an archive."""
+    def _fetch(self, python: Python, target: Target, name: str) -> None:
+        """Lets the machine's own pip fetch the wheels into an archive: those that this machine's chose, by digest."""
         if self.device.run([python.place, "-I", "-m", "pip", "--version"], timeout_s=SHORT_S, check=False).code:
             raise DeviceError(
                 f"{self.device.name}: --online needs pip there ({python.place} has none: `sudo apt install "
@@ -249,17 +277,19 @@ class LinuxInstallation:
             )
         unpacked = f"{self.top}/incoming/{name}"
         pip = [python.place, "-I", "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
-        pip += ["--only-binary", ":all:", "--target", unpacked]
-        for needs in (pins(), requirements()):
-            # What a first try left goes: pip leaves alone what is there, even in part.
-            command = ["sh", "-c", 'rm -rf "$1" && shift && exec "$@"', "fetch", unpacked, *pip, *needs]
-            done = self.device.run(command, timeout_s=_PIP_S, check=False, told=f"pip install {' '.join(needs)}")
-            if done.code == 0 or no_index(done.stderr):
-                break
+        pip += [*BY_DIGEST, "--target", unpacked, "--requirement", "/dev/stdin"]
+        wheels = locked_wheels(target, pins(), requirements())
+        # What a first try left goes: pip leaves alone what is there, even in part.
+        command = ["sh", "-c", 'rm -rf "$1" && shift && exec "$@"', "fetch", unpacked, *pip]
+        names = ", ".join(each.partition(" ")[0] for each in wheels)
+        lock = "\n".join(wheels).encode()
+        done = self.device.run(command, timeout_s=_PIP_S, stdin=lock, check=False, told=f"pip install {names}")
         if done.code:
             why = no_index(done.stderr) or said(done.stderr) or f"exit code {done.code}"
+            if "DO NOT MATCH THE HASHES" in done.stderr:
+                why = "what its index has under that name are not the bytes that this machine's index has"
             raise DeviceError(
-                f"{self.device.name}: its pip cannot fetch {', '.join(needs)}: {why}; without --online this machine "
+                f"{self.device.name}: its pip cannot fetch {names}: {why}; without --online this machine "
                 "fetches all that is needed"
             )
         place = f"{self.top}/archives/{name}"
@@ -268,8 +298,7 @@ class LinuxInstallation:
 
     def _try(self, program: str, place: str) -> dict[str, Any]:
         finished = self.device.run([program, "self-test", place, "--json"], timeout_s=_SELF_TEST_S, check=False)
-        self_test: dict[str, Any] = json.loads(self._checked(finished))
-        return self_test
+        return read_self_test(self._checked(finished), f"the answer of {self.device.name}")
 
     def _checked(self, finished: Finished) -> str:
         """The standard output of an `edgevit-run`. Raises `DeviceError`, in its words, where it failed."""

@@ -24,6 +24,7 @@ from typing import IO
 from edgevit.devices.command_errors import hint, said, short
 from edgevit.devices.device import Finished
 from edgevit.devices.installation import running
+from edgevit.devices.remote_output import MOST_BYTES, captured, plain_text
 from edgevit.devices.ssh.connection_errors import advice
 from edgevit.errors import ConfigError, DeviceError
 from edgevit_runtime.atomic_write import replacing
@@ -34,6 +35,7 @@ __all__ = ["SHORT_S", "SshDevice", "ssh_device"]
 SHORT_S = 60.0
 """For what takes no time where all is well."""
 _GET_S = 3600.0
+_MOST_GET_BYTES = 256 * 2**20
 _CONNECT_S = 15
 _SLOWEST_BYTES_PER_S = 1e5
 """Of a transfer: a bad wireless network."""
@@ -79,7 +81,7 @@ class SshDevice:
     ) -> Finished:
         """See `Device`."""
         code, stdout, stderr = self._checked(command, timeout_s, stdin or b"", check, told)
-        return Finished(code, _text(stdout), stderr)
+        return Finished(code, plain_text(stdout), stderr)
 
     def put(self, source: Path, target: str) -> None:
         """See `Device`."""
@@ -98,7 +100,7 @@ class SshDevice:
 
     def get(self, source: str, target: Path) -> None:
         """See `Device`."""
-        content = self._checked(["cat", source], _GET_S, b"")[1]
+        content = self._checked(["cat", source], _GET_S, b"", most_bytes=_MOST_GET_BYTES)[1]
         try:
             with replacing(target) as partial:
                 Path(partial).write_bytes(content)
@@ -106,12 +108,18 @@ class SshDevice:
             raise DeviceError(f"cannot write {target}: {error.strerror or error}") from error
 
     def _checked(
-        self, command: Sequence[str], timeout_s: float, stdin: bytes | IO[bytes], check: bool = True, told: str = ""
+        self,
+        command: Sequence[str],
+        timeout_s: float,
+        stdin: bytes | IO[bytes],
+        check: bool = True,
+        told: str = "",
+        most_bytes: int = MOST_BYTES,
     ) -> tuple[int, bytes, str]:
         """Exit code and outputs of a command, run once more where the connection dropped."""
         what, told = told, told or short(shlex.join(command))
         for again in (True, False):
-            code, stdout, stderr = self._try(command, timeout_s, stdin, told)
+            code, stdout, stderr = self._try(command, timeout_s, stdin, told, most_bytes)
             if code != _LOST:
                 break
             if not again:
@@ -123,13 +131,18 @@ class SshDevice:
             if not isinstance(stdin, bytes):
                 stdin.seek(0)
         if check and code:
-            line = said(stderr) or said(_text(stdout)) or "it said nothing"
+            line = said(stderr) or said(plain_text(stdout)) or "it said nothing"
             failed = f"cannot {what}" if what else f"exit code {code} from: {told}"
             raise DeviceError(f"{self.name}: {failed}: {line}{hint(line, self.name)}")
         return code, stdout, stderr
 
     def _try(
-        self, command: Sequence[str], timeout_s: float, stdin: bytes | IO[bytes], told: str
+        self,
+        command: Sequence[str],
+        timeout_s: float,
+        stdin: bytes | IO[bytes],
+        told: str,
+        most_bytes: int = MOST_BYTES,
     ) -> tuple[int, bytes, str]:
         """One call of ssh. Where it does not come to its end, what runs there for it is ended too."""
         mark = f"edgevit-{secrets.token_hex(8)}"
@@ -140,25 +153,25 @@ class SshDevice:
         remote = shlex.join(["env", f"EDGEVIT_CALL={mark}", "sh", "-c", script, "sh", *command])
         words = ["ssh", *_options(), *self._where(), "--", remote]
         try:
-            if isinstance(stdin, bytes):
-                done = subprocess.run(words, input=stdin, capture_output=True, timeout=timeout_s)
-            else:
-                done = subprocess.run(words, stdin=stdin, capture_output=True, timeout=timeout_s)
+            done = captured(words, stdin, timeout_s=timeout_s, told=told, most_bytes=most_bytes)
         except FileNotFoundError:
             raise DeviceError("there is no `ssh` on this machine: install OpenSSH's client") from None
         except subprocess.TimeoutExpired:
             self._end(mark)
             raise DeviceError(f"{self.name}: no end after {timeout_s:g} s: {told}") from None
+        except DeviceError as error:
+            self._end(mark)
+            raise DeviceError(f"{self.name}: {error}") from None
         except BaseException:
             self._end(mark)
             raise
-        stderr = _text(done.stderr)
+        stderr = plain_text(done.stderr)
         before, found, after = done.stdout.partition(f"{mark}\n".encode())
-        if done.returncode == _LOST:
+        if done.code == _LOST:
             if not found and (why := advice(stderr, self._where())):
                 raise DeviceError(f"{self.name}: `{self.by_hand}` cannot connect: {said(stderr)}; {why}")
             self._end(mark)
-        return done.returncode, after if found else before, stderr
+        return done.code, after if found else before, stderr
 
     def _end(self, mark: str) -> None:
         """Ends what nobody waits for any more: sshd lets it run when a connection is gone."""
@@ -166,13 +179,9 @@ class SshDevice:
             f"for each in $(grep -l {mark} /proc/[0-9]*/environ 2>/dev/null); do "
             "each=${each%/environ}; kill -9 ${each#/proc/} 2>/dev/null; done; true"
         )
-        with suppress(OSError, subprocess.SubprocessError):
-            subprocess.run(
-                ["ssh", *_options(), *self._where(), "--", shlex.join(["sh", "-c", script])],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_CONNECT_S * 2,
-            )
+        words = ["ssh", *_options(), *self._where(), "--", shlex.join(["sh", "-c", script])]
+        with suppress(OSError, subprocess.SubprocessError, DeviceError):
+            captured(words, b"", timeout_s=_CONNECT_S * 2, told="end it")
 
     def _where(self) -> list[str]:
         port = ["-p", str(self.port)] if self.port else []
@@ -242,7 +251,3 @@ def _close(folder: Path) -> None:
         with suppress(OSError, subprocess.SubprocessError):
             subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_CONNECT_S)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _text(output: bytes) -> str:
-    return output.decode("utf-8", "replace")

@@ -309,14 +309,14 @@ def test_deploy_profile_uninstall(plugged, run, tmp_path, tiny_tflite):
     (stored,) = listed["artefacts"]
     assert (stored["name"], stored["size_bytes"]) == (tiny_tflite.name, tiny_tflite.stat().st_size)
     assert stored["deployed"]
-    assert "is removed" in run("deploy", tiny_tflite, "--uninstall", plugged.name)[1]
+    assert "is removed" in run("deploy", tiny_tflite, "--uninstall", "--yes", plugged.name)[1]
     assert run("deploy", "--list", plugged.name)[1].endswith(", no artefacts\n")
     assert list((plugged.tmp / "edgevit" / "models").iterdir()) == []
 
-    code, out, err = run("deploy", "--uninstall", plugged.name)
+    code, out, err = run("deploy", "--uninstall", "--yes", plugged.name)
     assert (code, "edgevit is removed" in out) == (0, True), err
     assert list(plugged.tmp.iterdir()) == []
-    assert "there was no edgevit" in run("deploy", "--uninstall", plugged.name)[1]
+    assert "there was no edgevit" in run("deploy", "--uninstall", "--yes", plugged.name)[1]
 
 
 def test_printed_commands():

@@ -2,9 +2,11 @@
 
 import json
 import os
+import platform
 import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -25,6 +27,7 @@ from edgevit.devices.ssh import linux_installation
 from edgevit.devices.ssh import ssh_device as ssh_module
 from edgevit.devices.ssh.linux_installation import LinuxInstallation
 from edgevit.devices.ssh.ssh_device import SshDevice, ssh_device
+from edgevit.devices.wheels import Target
 from edgevit.errors import ConfigError, DeviceError
 from edgevit_runtime.tasks import try_out_of
 from support.sample_pictures import random_picture
@@ -64,7 +67,7 @@ def well(request, monkeypatch):
 def test_run(device):
     words = ["printf", "%s|", "a b", "it's", '"$HOME"', "*", "é\nf", "-n", ""]
     assert device.run(words, timeout_s=LIMIT_S).stdout == 'a b|it\'s|"$HOME"|*|é\nf|-n||'
-    assert device.run(["cat"], timeout_s=LIMIT_S, stdin=b"\xff\x00x").stdout == "�\x00x"
+    assert device.run(["cat"], timeout_s=LIMIT_S, stdin=b"\xff\x00x").stdout == "�x"
     assert device.run(["cat"], timeout_s=LIMIT_S).stdout == ""
     finished = device.run(["sh", "-c", "echo out; echo err >&2; exit 3"], timeout_s=LIMIT_S, check=False)
     assert (finished.code, finished.stdout, finished.stderr) == (3, "out\n", "err\n")
@@ -81,6 +84,45 @@ def test_greeting(device, pi, tmp_path):
     assert (tmp_path / "a").read_bytes() == b"\x00\n\xff"
     pi.limit("echo 'Permission denied, says the greeting' >&2")
     assert device.run(["sh", "-c", "exit 255"], timeout_s=LIMIT_S, check=False).code == 254
+
+
+@pytest.mark.parametrize("stream", ["yes lies", "yes lies >&2", "head -c 5000000 /dev/zero"])
+def test_a_machine_that_never_stops_talking(pi, run, stream):
+    """It takes 4 MB of this machine's memory, not all that it says."""
+    pi.limit(stream)
+    code, out, err = run("deploy", GOLDEN, pi.name)
+    assert (code, out) == (1, "")
+    assert err.startswith("edgevit: ssh://pi: it said more than 4 MB")
+    assert err.count("\n") == 1
+
+
+LIES = {
+    "a C library": ("getconf", "echo glibc 2.999999999", "does not say which C library it has"),
+    "a Python": ("python3", f"echo python {'9' * 5000}.0.0 cpython 64 /x", "no Python that edgevit can use"),
+    "escapes": ("uname", r"printf '\033[2J\033]0;title\007Linux\n'", "runs a 32-bit system (Linux kernel)"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_machine_that_lies(pi, run, tmp_path, lie):
+    name, script, message = LIES[lie]
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for each in ("sh", "tr", "tail", "env", "grep", "cat", "date", "rm"):
+        (folder / each).symlink_to(shutil.which(each))
+    (folder / "getconf").write_text("#!/bin/sh\n[ $1 = LONG_BIT ] && echo 64 || echo glibc 2.36\n")
+    (folder / "uname").write_text("#!/bin/sh\n[ $1 = -s ] && echo Linux || echo x86_64\n")
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    for each in ("getconf", "uname", name):
+        (folder / each).chmod(0o755)
+    pi.limit(f"path={folder}")
+    code, out, err = run("deploy", GOLDEN, pi.name)
+    assert (code, out) == (1, "")
+    assert message in err or lie == "escapes"
+    assert err.startswith("edgevit: ssh://pi")
+    assert "\033" not in err
+    assert err.count("\n") == 1
+    assert len(err) < 500
 
 
 def test_killed_command_is_no_lost_connection(device):
@@ -285,10 +327,10 @@ def test_deploy_profile_uninstall(make_server, run, tiny_tflite):
         assert there["latency_ms"].keys() == here["latency_ms"].keys()
     assert len(pi.commands[sent:]) == 3  # what it is, whether all is there, the measurement
 
-    code, out, err = run("deploy", "--uninstall", pi.name)
+    code, out, err = run("deploy", "--uninstall", "--yes", pi.name)
     assert (code, out) == (0, "ssh://pi: edgevit is removed\n"), err
     assert names(pi.home) == []
-    assert "there was no edgevit" in run("deploy", "--uninstall", pi.name)[1]
+    assert "there was no edgevit" in run("deploy", "--uninstall", "--yes", pi.name)[1]
 
 
 def test_printed_commands_are_for_two_shells():
@@ -317,7 +359,7 @@ def test_deploy_of_features(pi, run, backbone_tflite, tmp_path):
     assert printed.stdout.startswith(f"{pi.home}/features.npz: 1 picture at 64 px: "), printed.stderr
     (pi.home / "features.npz").unlink()
     assert "gives 4 x 4 patch tokens of 32 numbers" in run("deploy", backbone_tflite, pi.name)[1]
-    assert run("deploy", backbone_tflite, "--uninstall", pi.name)[0] == 0
+    assert run("deploy", backbone_tflite, "--uninstall", "--yes", pi.name)[0] == 0
 
 
 @pytest.mark.slow
@@ -361,19 +403,22 @@ def test_names_that_stay(make_server, run, tiny_tflite, tmp_path):
     assert text[1].endswith(" MB  models/plants.tflite")
 
     digest = there["artefacts"][1]["digest"]
-    assert run("deploy", digest, "--uninstall", pi.name)[1] == f"ssh://pi: plants.tflite ({digest}) is removed\n"
+    assert (
+        run("deploy", digest, "--uninstall", "--yes", pi.name)[1] == f"ssh://pi: plants.tflite ({digest}) is removed\n"
+    )
     assert link.read_bytes() == new.read_bytes()
-    code, _, err = run("deploy", "roses.tflite", "--uninstall", pi.name)
+    code, _, err = run("deploy", "roses.tflite", "--uninstall", "--yes", pi.name)
     assert (code, "ssh://pi has no artefact roses.tflite: it has plants.tflite (`edgevit deploy --list" in err) == (
         1,
         True,
     )
     assert (
-        json.loads(run("deploy", new, "--uninstall", pi.name, "--json")[1])["artefacts"][0]["name"] == "plants.tflite"
+        json.loads(run("deploy", new, "--uninstall", "--yes", pi.name, "--json")[1])["artefacts"][0]["name"]
+        == "plants.tflite"
     )
     assert (names(pi.top / "artefacts"), names(pi.top / "models")) == ([], [])
     assert "edgevit-run 0." in run("deploy", "--list", pi.name)[1]
-    run("deploy", "--uninstall", pi.name)
+    run("deploy", "--uninstall", "--yes", pi.name)
     assert names(pi.home) == ["PICTURE.jpg"]
 
 
@@ -397,6 +442,112 @@ def test_service_of_the_docs(deployed):
             service.terminate()
 
 
+def test_what_is_removed_is_asked_for(deployed, run):
+    """On a terminal; where there is none nobody can say yes, and all stays."""
+    pi = deployed
+    ArtefactStore(SshDevice("pi"), str(pi.top)).publish(str(next((pi.top / "artefacts").glob("*/*.tflite"))))
+    before = sorted(pi.top.rglob("*"))
+    for words, what in (((), "edgevit and 1 artefact"), ((GOLDEN,), rf"{GOLDEN.name} \([0-9a-f]{{12}}\)")):
+        code, out, err = run("deploy", *words, "--uninstall", pi.name)
+        assert (code, out) == (1, "")
+        assert re.fullmatch(f"edgevit: remove {what} from ssh://pi\\? Nobody is there to be asked: say --yes\n", err)
+    code, said = on_a_terminal("n\n", "deploy", GOLDEN, "--uninstall", pi.name)
+    assert (code, "remove " in said, "nothing was removed" in said) == (1, True, True)
+    assert sorted(pi.top.rglob("*")) == before
+    code, said = on_a_terminal("y\n", "deploy", GOLDEN, "--uninstall", pi.name)
+    assert (code, "is removed" in said) == (0, True), said
+    assert list((pi.top / "models").iterdir()) == []
+
+
+def on_a_terminal(typed, *words):
+    """(exit code, all that was shown) of `edgevit`, with a terminal as its standard input and output."""
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-P", "-c", "from edgevit.cli import main; main()", *map(str, words)]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        os.write(ours, typed.encode())
+        shown = b""
+        with suppress(OSError):  # EIO: nobody has the other end any more
+            while block := os.read(ours, 4096):
+                shown += block
+    os.close(ours)
+    return process.returncode, shown.decode()
+
+
+# What stands in for systemd's `systemctl`, which needs a system that systemd has started: it notes what it is asked,
+# and `restart` starts the command of the unit.
+SYSTEMCTL = """\
+#!/bin/sh
+echo "$*" >> {folder}/asked
+unit=$HOME/.config/systemd/user/edgevit.service
+case "$*" in
+*restart*)
+	start=$(sed -n 's/^ExecStart=//p' "$unit" | tr -d '"')
+	$start > {folder}/served 2>&1 &
+	echo $! > {folder}/process ;;
+*disable*) kill "$(cat {folder}/process)" ;;
+esac
+"""
+
+
+@pytest.fixture
+def systemctl(pi, tmp_path):
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "systemctl").write_text(SYSTEMCTL.format(folder=tmp_path))
+    (folder / "systemctl").chmod(0o755)
+    pi.limit(f"path={folder}:$path")
+    yield tmp_path
+    with suppress(OSError, ValueError):
+        os.kill(int((tmp_path / "process").read_text()), signal.SIGTERM)
+
+
+@pytest.mark.slow
+def test_service(deployed, systemctl, run):
+    """Over the real ssh, with the real server behind it. Not seen here: systemd itself."""
+    pi, port = deployed, free_port()
+    unit = pi.home / ".config" / "systemd" / "user" / "edgevit.service"
+    words = ("deploy", GOLDEN, pi.name, "--service", "--port", port)
+    code, out, err = run(*words, "--json")
+    assert code == 0, err
+    service = json.loads(out)["service"]
+    assert (service["unit"], service["url"]) == (str(unit), f"http://127.0.0.1:{port}/classify")
+    assert service["hint"].startswith("sudo loginctl enable-linger ")
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
+        assert answer.status == 200
+    asked = (systemctl / "asked").read_text().splitlines()
+    steps = [words.replace("--user ", "").replace("--quiet ", "") for words in asked]
+    assert steps == ["show-environment", "daemon-reload", "enable edgevit.service", "restart edgevit.service"]
+    if shutil.which("systemd-analyze"):
+        checked = subprocess.run(["systemd-analyze", "--user", "verify", unit], capture_output=True, text=True)
+        assert "edgevit.service" not in checked.stderr, checked.stderr
+
+    text = unit.read_text()
+    unit.write_text(text.replace("on-failure", "always"))
+    code, out, err = run(*words)
+    assert (code, out) == (1, "")
+    assert f"{unit} exists there, with other words: replace it with --overwrite" in err
+    code, _, err = run("deploy", "--uninstall", "--yes", pi.name)
+    assert code == 0, err
+    assert not unit.exists()
+    assert "disable" in (systemctl / "asked").read_text()
+
+
+def test_no_service(deployed, run, backbone_tflite, tmp_path):
+    """A machine without systemd: nothing is sent for it, and nothing is left."""
+    pi = deployed
+    before = sorted(pi.home.rglob("*"))
+    pi.limit(f"path={tmp_path}:$path")
+    (tmp_path / "systemctl").write_text("#!/bin/sh\necho 'Failed to connect to bus: No medium found' >&2\nexit 1\n")
+    (tmp_path / "systemctl").chmod(0o755)
+    code, out, err = run("deploy", GOLDEN, pi.name, "--service")
+    assert (code, out) == (1, "")
+    assert "--service needs systemd's user manager, and has none there: Failed to connect to bus" in err
+    assert "--service serves the task classify" in run("deploy", backbone_tflite, pi.name, "--service")[2]
+    assert "--port is that of --service" in run("deploy", GOLDEN, pi.name, "--port", 80)[2]
+    assert sorted(pi.home.rglob("*")) == before
+
+
 def test_folders_that_were_there_stay(make_server, run):
     """`--uninstall` takes what `deploy` made, and no folder that somebody else made or uses."""
     pi = make_server()
@@ -404,11 +555,11 @@ def test_folders_that_were_there_stay(make_server, run):
     with locked(device_named(pi.name), str(pi.top), 60):
         pass
     assert (pi.top / ".made").read_text() == f"{pi.home}/.local/share\n"
-    run("deploy", "--uninstall", pi.name)
+    run("deploy", "--uninstall", "--yes", pi.name)
     assert names(pi.home / ".local") == []
     with locked(device_named(pi.name), str(pi.top), 60):
         (pi.home / ".local" / "share" / "another").touch()
-    run("deploy", "--uninstall", pi.name)
+    run("deploy", "--uninstall", "--yes", pi.name)
     assert names(pi.home / ".local" / "share") == ["another"]
 
 
@@ -676,12 +827,7 @@ def test_online(make_server, run):
 def test_online_whose_answer_is_lost(make_server, monkeypatch, tmp_path):
     """The connection drops when what pip fetched has its name: that is no failure. What it left before that goes."""
     pi = make_server()
-    wheel = tmp_path / "tiny-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as file:
-        file.writestr("tiny.py", "")
-        file.writestr("tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
-        file.writestr("tiny-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        file.writestr("tiny-1.0.dist-info/RECORD", "")
+    wheel = write_wheel(tmp_path / "ours", "")
     monkeypatch.setattr(linux_installation, "pins", lambda: [str(wheel)])
     archive = pi.top / "archives" / "online-0123"
     archive.parent.mkdir(parents=True)
@@ -690,9 +836,42 @@ def test_online_whose_answer_is_lost(make_server, monkeypatch, tmp_path):
     (left / "tiny.py").write_text("only in p")  # of a pip whose connection dropped
     pi.kill('mv "$1" "$2"', times=1, place=archive)
     python = Python(sys.version_info[:3], "cpython", 64, sys.executable, True)
-    LinuxInstallation(SshDevice("pi"), online=True)._fetch(python, archive.name)
+    target = Target(python.minor, platform.machine(), 36)
+    LinuxInstallation(SshDevice("pi"), online=True)._fetch(python, target, archive.name)
     assert list((pi.folder / "kills").iterdir()) == []  # it has happened
     assert (archive / "tiny.py").read_text() == ""
+
+
+def test_online_takes_no_other_bytes(make_server, monkeypatch, tmp_path):
+    """The index that the device asks has another wheel under that name and version: nothing of it stays there."""
+    python = Python(sys.version_info[:3], "cpython", 64, sys.executable, True)
+    pi = make_server()
+    ours, theirs = (write_wheel(tmp_path / whose, f"whose = {whose!r}") for whose in ("ours", "theirs"))
+    (pi.home / ".config" / "pip").mkdir(parents=True)
+    (pi.home / ".config" / "pip" / "pip.conf").write_text(f"[global]\nno-index = true\nfind-links = {theirs.parent}\n")
+    for name, value in (("PIP_NO_INDEX", "1"), ("PIP_FIND_LINKS", str(ours.parent)), ("PIP_CONFIG_FILE", os.devnull)):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(linux_installation, "pins", lambda: ["tiny==1.0"])
+    (pi.top / "incoming").mkdir(parents=True)
+    installation = LinuxInstallation(SshDevice("pi"), online=True)
+    with pytest.raises(DeviceError, match=r"cannot fetch tiny==1\.0: what its index has under that name are not"):
+        installation._fetch(python, Target(python.minor, platform.machine(), 36), "online-0123")
+    assert not (pi.top / "archives").exists()
+    shutil.copy(ours, theirs)
+    (pi.top / "archives").mkdir()
+    installation._fetch(python, Target(python.minor, platform.machine(), 36), "online-0123")
+    assert "ours" in (pi.top / "archives" / "online-0123" / "tiny.py").read_text()
+
+
+def write_wheel(folder, code):
+    folder.mkdir()
+    wheel = folder / "tiny-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as file:
+        file.writestr("tiny.py", code)
+        file.writestr("tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+        file.writestr("tiny-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr("tiny-1.0.dist-info/RECORD", "")
+    return wheel
 
 
 def test_moved_home(deployed):

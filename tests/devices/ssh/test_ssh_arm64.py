@@ -36,7 +36,7 @@ def test_deploy_profile_uninstall(make_arm64_server, run):
     assert profile["device"]["name"] == "ssh://pi"
     assert all(point["latency_ms"]["median"] > 0 for point in profile["points"])
 
-    assert "edgevit is removed" in run("deploy", "--uninstall", pi.name)[1]
+    assert "edgevit is removed" in run("deploy", "--uninstall", "--yes", pi.name)[1]
     assert list(pi.home.iterdir()) == []
 
 

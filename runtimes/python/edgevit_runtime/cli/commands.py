@@ -82,8 +82,8 @@ def _answer(options: argparse.Namespace, results: Callable[[Model], Iterable[tup
     failed = 0
     with open_model(options) as model:
         model.task(Classify)  # one that has none would be found out by the first picture, if ever there is one
-        if options.top < 1:
-            raise EdgeViTError(f"top_k must be 1 or more, not {options.top}")
+        if options.top_k < 1:
+            raise EdgeViTError(f"top_k must be 1 or more, not {options.top_k}")
         if options.resolution is not None:
             model.manifest.signature(options.resolution, "classify")  # a wrong one would fail them all
         for name, result in results(model):
@@ -108,7 +108,7 @@ def _lazily(model: Model, pictures: Iterable[Named], options: argparse.Namespace
     for name, picture in pictures:
         result: Classification | PictureError
         try:
-            result = model.classify(picture, options.resolution, options.top)
+            result = model.classify(picture, options.resolution, options.top_k)
         except PictureError as error:
             result = error
         yield name, result
@@ -122,7 +122,7 @@ def _ahead(model: Model, pictures: Iterable[Named], options: argparse.Namespace)
             names.append(name)
             yield picture
 
-    for result in model.classify_many(sources(), options.resolution, options.top):
+    for result in model.classify_many(sources(), options.resolution, options.top_k):
         yield names.pop(0), result
 
 
@@ -153,7 +153,7 @@ def serve(options: argparse.Namespace) -> int:
     return 0
 
 
-def info(options: argparse.Namespace) -> int:
+def inspect(options: argparse.Namespace) -> int:
     from edgevit_runtime.model import examine
     from edgevit_runtime.verify.integrity import read_seal
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from edgevit_runtime import terminal
 from edgevit_runtime.cli import commands
+from edgevit_runtime.cli.option_words import no_such_option, reworded
 from edgevit_runtime.engines.quiet import silence_exit
 from edgevit_runtime.errors import EdgeViTError
 from edgevit_runtime.tasks import TASKS
@@ -20,6 +21,17 @@ from edgevit_runtime.tasks.task import Command
 from edgevit_runtime.version import __version__
 
 PROGRAM = "edgevit-run"
+OTHER_NAMES = {"info": "inspect", "predict": "classify", "benchmark": "profile"}
+"""What other tools, or we before, call a command."""
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "classify": ("classify plants.tflite rose.jpg --budget-ms 30", "classify plants.tflite photos/ --json --top-k 3"),
+    "watch": ("watch plants.tflite incoming/ --json",),
+    "serve": ("serve plants.tflite --port 8400 --budget-ms 50",),
+    "inspect": ("inspect plants.tflite",),
+    "self-test": ("self-test plants.tflite --threads 4",),
+    "profile": ("profile plants.tflite --threads 1,2,4 --json pi.json",),
+}
+"""What the help of a command ends with; tasks' commands have their own."""
 
 
 def main(args: list[str] | None = None) -> None:
@@ -46,9 +58,17 @@ def _run(args: list[str]) -> int:
 def _parse(args: list[str]) -> argparse.Namespace:
     """A command's options may stand anywhere among its words: argparse alone wants all pictures on one side of them."""
     parser, commands = _parsers()
-    if args and args[0] in commands:
-        return commands[args[0]].parse_intermixed_args(args[1:])
-    return parser.parse_args(args)
+    name = OTHER_NAMES.get(args[0], args[0]) if args else ""
+    if name not in commands:
+        return parser.parse_args(args)
+    command = commands[name]
+    known = command._option_string_actions  # argparse has no other way to ask for them
+    words = reworded(args[1:], known)
+    end = words.index("--") if "--" in words else len(words)
+    for word in words[:end]:
+        if word.startswith("--") and word.partition("=")[0] not in known:
+            command.error(no_such_option(word, known))
+    return command.parse_intermixed_args(words)
 
 
 def _with_json_file(args: list[str]) -> list[str]:
@@ -71,9 +91,23 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     subparsers = parser.add_subparsers(dest="command", required=True)
 
     def command(
-        name: str, run: Any, text: str, *, engine: bool = True, classifies: bool = False, several: bool = False
+        name: str,
+        run: Any,
+        text: str,
+        *,
+        engine: bool = True,
+        classifies: bool = False,
+        several: bool = False,
+        examples: tuple[str, ...] = (),
     ) -> Any:
-        sub = subparsers.add_parser(name, help=text, description=text, allow_abbrev=False)
+        sub = subparsers.add_parser(
+            name,
+            help=text,
+            description=text,
+            allow_abbrev=False,
+            epilog="\n".join(["examples:", *(f"  edgevit-run {line}" for line in EXAMPLES.get(name, examples))]),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         sub.set_defaults(run=run)
         _without_colour(sub)
         sub.add_argument("model", help="the artefact (.tflite)")
@@ -88,7 +122,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
         if classifies:
             sub.add_argument("--resolution", help="which of the artefact's resolutions, such as 224 or 640x384")
             sub.add_argument("--budget-ms", type=float, help="use the largest resolution that stays within this")
-            sub.add_argument("--top", type=int, default=5, help="how many classes to show (default 5)")
+            sub.add_argument("--top-k", type=int, default=5, metavar="K", help="how many classes to show (default 5)")
         return sub
 
     classify = command("classify", commands.classify, "Name what pictures show.", classifies=True)
@@ -115,7 +149,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     serve.add_argument(
         "--allow-host", action="append", default=[], metavar="NAME", help="a name that leads here, such as a proxy's"
     )
-    info = command("info", commands.info, "Show what an artefact holds.", engine=False)
+    inspect = command("inspect", commands.inspect, "Show what an artefact holds.", engine=False)
     test = command("self-test", commands.self_test, "Check that this machine computes what the artefact's author saw.")
     profile = command(
         "profile", commands.profile, "Measure the latency of each resolution on this machine.", several=True
@@ -137,8 +171,8 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     profile.add_argument("--overwrite", action="store_true", help="replace a file that is there already")
     for module in TASKS.values():
         for each in importlib.import_module(module).COMMANDS:
-            each.add(command(each.name, partial(_run_of_task, each), each.help))
-    for sub in (classify, watch, info, test):
+            each.add(command(each.name, partial(_run_of_task, each), each.help, examples=each.examples))
+    for sub in (classify, watch, inspect, test):
         sub.add_argument("--json", action="store_true", help="print JSON")
     return parser, subparsers.choices
 

@@ -267,8 +267,20 @@ def _run_look(options: argparse.Namespace, open_model: Callable[..., Any]) -> in
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("features", "Write pictures' tokens to an .npz file.", _add_features, _run_features),
-    Command("look", "Show where the model looks in a picture.", _add_look, _run_look),
+    Command(
+        "features",
+        "Write pictures' tokens to an .npz file.",
+        _add_features,
+        _run_features,
+        ("features dinov2.tflite photos/ -o photos.npz",),
+    ),
+    Command(
+        "look",
+        "Show where the model looks in a picture.",
+        _add_look,
+        _run_look,
+        ("look dinov2.tflite rose.jpg --draw look.png",),
+    ),
 )
 
 

@@ -25,7 +25,7 @@ class Task(Protocol):
 
     @property
     def summary(self) -> str:
-        """One line for `edgevit-run info`."""
+        """One line for `edgevit-run inspect`."""
 
 
 class Answer(NamedTuple):
@@ -74,13 +74,14 @@ class Answering(Protocol):
 class Command(NamedTuple):
     """A command of `edgevit-run` that belongs to a task. `add` declares its options; `run` gives the exit code.
 
-    `run` is given the parsed options, and what opens the artefact that they name.
+    `run` is given the parsed options, and what opens the artefact that they name. `examples` end its help.
     """
 
     name: str
     help: str
     add: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace, Callable[..., Any]], int]
+    examples: tuple[str, ...] = ()
 
 
 class TryOut(NamedTuple):
