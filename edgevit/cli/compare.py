@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from edgevit.cli.command import Command
 from edgevit.cli.console import console_for, emit_json, json_option, quiet_option
+from edgevit.cli.grouped_command import GroupedCommand
 
 
 @click.command(
     "compare",
-    cls=Command,
+    cls=GroupedCommand,
     examples=(
         "compare before.json after.json --fail-slower 10%",
         "compare pi4.json pi5.json -o devices.html",

@@ -9,15 +9,15 @@ from typing import Any
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
-from edgevit.cli.command import Command
 from edgevit.cli.console import console_for, emit_json, json_option, progress_bar, quiet_option
+from edgevit.cli.grouped_command import GroupedCommand
 from edgevit.cli.task_options import options_of_tasks
 from edgevit.tasks import TASKS, task_options
 
 
 @click.command(
     "convert",
-    cls=Command,
+    cls=GroupedCommand,
     everyday=("--output", "--resolutions", "--recipe", "--calibration", "--validation", "--labels"),
     examples=(
         "convert deit.keras -o deit.tflite --resolutions 96,128,160,192,224",

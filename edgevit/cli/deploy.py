@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from edgevit.cli.command import Command
 from edgevit.cli.console import console_for, emit_json, json_option, quiet_option
+from edgevit.cli.grouped_command import GroupedCommand
 from edgevit.devices.service import PORT
 from edgevit.errors import ConfigError
 from edgevit_runtime.wording import counted
@@ -18,7 +18,7 @@ from edgevit_runtime.wording import counted
 
 @click.command(
     "deploy",
-    cls=Command,
+    cls=GroupedCommand,
     examples=(
         "deploy plants.tflite ssh://pi",
         "deploy plants.tflite ssh://pi --service",

@@ -8,7 +8,6 @@ from typing import Any
 import click
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
-from edgevit.cli.command import Command
 from edgevit.cli.console import (
     console_for,
     emit_json,
@@ -16,13 +15,14 @@ from edgevit.cli.console import (
     progress_bar,
     quiet_option,
 )
+from edgevit.cli.grouped_command import GroupedCommand
 from edgevit.cli.task_options import options_of_tasks
 from edgevit.tasks import TASKS, judging_options
 
 
 @click.command(
     "evaluate",
-    cls=Command,
+    cls=GroupedCommand,
     everyday=("--against", "--resolutions", "--limit", "--json"),
     examples=(
         "evaluate deit.keras val/ --against deit.tflite --json evaluation.json",

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from edgevit.cli.command import Command
 from edgevit.cli.console import console_for, emit_json, json_option, quiet_option
+from edgevit.cli.grouped_command import GroupedCommand
 
 
 @click.command(
     "extract",
-    cls=Command,
+    cls=GroupedCommand,
     examples=("extract deit.tflite --resolution 224 -o deit-224.tflite",),
 )
 @click.argument("artefact", type=click.Path(path_type=Path))

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from edgevit.cli.command import Command
 from edgevit.cli.console import console_for, emit_json, json_option, quiet_option
+from edgevit.cli.grouped_command import GroupedCommand
 from edgevit.config import nearest_resolution
 from edgevit.report.text.command_lines import command_line
 
@@ -18,7 +18,7 @@ LADDER = (128, 160, 192, 224, 256)
 
 @click.command(
     "import",
-    cls=Command,
+    cls=GroupedCommand,
     examples=(
         "import deit_tiny_patch16_224.safetensors -o deit.keras --labels imagenet.txt",
         "import facebook/dinov2-small -o dino.keras --classes 5",

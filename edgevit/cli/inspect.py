@@ -7,14 +7,14 @@ from pathlib import Path
 import click
 
 from edgevit.api.inspect import inspect
-from edgevit.cli.command import Command
 from edgevit.cli.console import console_for, emit_json, json_option, quiet_option
+from edgevit.cli.grouped_command import GroupedCommand
 from edgevit.report.text.inspection_table import inspection_table, manifest_lines, model_lines
 
 
 @click.command(
     "inspect",
-    cls=Command,
+    cls=GroupedCommand,
     examples=(
         "inspect deit.tflite",
         "inspect deit.keras --json",

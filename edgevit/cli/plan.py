@@ -6,15 +6,15 @@ from pathlib import Path
 
 import click
 
-from edgevit.cli.command import Command
 from edgevit.cli.console import console_for, emit_json, json_option, quiet_option
+from edgevit.cli.grouped_command import GroupedCommand
 
 _PATHS = click.Path(path_type=Path)
 
 
 @click.command(
     "plan",
-    cls=Command,
+    cls=GroupedCommand,
     examples=("plan pi.json evaluation.json --budget-ms 50",),
 )
 @click.argument("paths", metavar="[FILE.json ...]", nargs=-1, type=_PATHS)

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import click
 
-from edgevit.cli.command import Command
 from edgevit.cli.console import console_for, emit_json, json_option, quiet_option
+from edgevit.cli.grouped_command import GroupedCommand
 
 _POSITIVE = click.IntRange(min=1)
 
 
 @click.command(
     "predict",
-    cls=Command,
+    cls=GroupedCommand,
     examples=("predict pi.json --variant vit-small --resolutions 160,224",),
 )
 @click.argument("paths", metavar="PROFILE.json ...", nargs=-1, required=True, type=click.Path(path_type=Path))

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import click
 
-from edgevit.cli.command import Command
 from edgevit.cli.console import console_for, emit_json, json_option, quiet_option
+from edgevit.cli.grouped_command import GroupedCommand
 
 _SECONDS = click.FloatRange(min=0, min_open=True)
 
 
 @click.command(
     "profile",
-    cls=Command,
+    cls=GroupedCommand,
     everyday=("--device", "--threads", "--resolutions", "--budget-ms", "--json"),
     examples=(
         "profile deit.tflite --threads 4 --budget-ms 30 --json profile.json",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from edgevit.cli.command import Command
 from edgevit.cli.console import console_for, emit_json, json_option, quiet_option
+from edgevit.cli.grouped_command import GroupedCommand
 
 
 @click.command(
     "recipes",
-    cls=Command,
+    cls=GroupedCommand,
     examples=(
         "recipes",
         "recipes mine.toml",

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from edgevit.cli.command import Command
 from edgevit.cli.console import console_for, overwrite_option, quiet_option
+from edgevit.cli.grouped_command import GroupedCommand
 
 
 @click.command(
     "report",
-    cls=Command,
+    cls=GroupedCommand,
     examples=(
         "report profile.json evaluation.json -o report.html",
         "report pi4.json pi5.json evaluation.json --budget-ms 30 -o all.html",

@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
-from edgevit.cli.command import Command
 from edgevit.cli.console import console_for, emit_json, json_option, progress_bar, quiet_option
+from edgevit.cli.grouped_command import GroupedCommand
 
 
 @click.command(
     "sensitivity",
-    cls=Command,
+    cls=GroupedCommand,
     examples=("sensitivity deit.keras photos/ --recipe int8-full --png where.png",),
 )
 @click.argument("model", type=click.Path(path_type=Path))

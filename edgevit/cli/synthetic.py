@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from edgevit.cli.command import Command
 from edgevit.cli.console import console_for, quiet_option
+from edgevit.cli.grouped_command import GroupedCommand
 from edgevit_runtime.wording import counted
 
 
 @click.command(
     "synthetic",
-    cls=Command,
+    cls=GroupedCommand,
     examples=("synthetic pictures/ --pictures 200",),
 )
 @click.argument("folder", type=click.Path(path_type=Path))

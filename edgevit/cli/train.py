@@ -9,8 +9,8 @@ from typing import Any
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from edgevit.cli.command import Command
 from edgevit.cli.console import console_for, emit_json, json_option, progress_bar, quiet_option
+from edgevit.cli.grouped_command import GroupedCommand
 from edgevit.variants import VARIANTS
 
 # Options that are fields of TrainSpec: name, type, help. Left out, the preset decides.
@@ -52,7 +52,7 @@ def spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command(
     "train",
-    cls=Command,
+    cls=GroupedCommand,
     everyday=("--output", "--from", "--resolutions", "--epochs", "--batch", "--learning-rate", "--resume"),
     examples=(
         "train photos/ -o plants.keras --from deit.keras",

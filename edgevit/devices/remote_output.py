@@ -17,7 +17,7 @@ from typing import IO
 
 from edgevit.errors import DeviceError
 
-__all__ = ["MOST_BYTES", "Output", "captured", "one_line", "plain_text"]
+__all__ = ["MOST_BYTES", "Captured", "captured", "one_line", "plain_text"]
 
 MOST_BYTES = 4 * 2**20
 """Of each output of a command: a hundred times what the longest profile takes."""
@@ -35,7 +35,7 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u
 
 
 @dataclass(frozen=True)
-class Output:
+class Captured:
     """What a program of this machine, ssh or adb, brought from a device."""
 
     code: int
@@ -51,7 +51,7 @@ def captured(
     timeout_s: float,
     told: str,
     most_bytes: int = MOST_BYTES,
-) -> Output:
+) -> Captured:
     """Runs a program and keeps what it says, each output up to `most_bytes`.
 
     told: what messages call it. Raises `DeviceError`, once the program has ended, where it says more; else as
@@ -103,7 +103,7 @@ def captured(
             for stream in filter(None, (process.stdin, process.stdout, process.stderr)):
                 with suppress(OSError):
                     stream.close()
-    return Output(code, bytes(heard["stdout"]), bytes(heard["stderr"]))
+    return Captured(code, bytes(heard["stdout"]), bytes(heard["stderr"]))
 
 
 def plain_text(said: bytes | str) -> str:

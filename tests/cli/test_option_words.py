@@ -6,7 +6,7 @@ import shlex
 import click
 import pytest
 
-from edgevit.cli.command import Command
+from edgevit.cli.grouped_command import GroupedCommand
 from edgevit.cli.main import COMMANDS, GROUPS, OTHER_NAMES
 from edgevit_runtime.cli import main as on_device
 from edgevit_runtime.cli.option_words import SYNONYMS, meant, no_such_option, reworded
@@ -137,7 +137,7 @@ def test_help_is_in_groups(run):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_example_of_help_is_one(run, name):
     """Each can be typed: its words are the command's. What is shown first is there."""
-    each: Command = command(name)
+    each: GroupedCommand = command(name)
     assert each.examples
     code, out, _ = run(name, "--help")
     assert code == 0

@@ -11,14 +11,14 @@ import click
 from edgevit.errors import ConfigError, OptionError
 from edgevit_runtime.cli.option_words import no_such_option, reworded
 
-__all__ = ["Command"]
+__all__ = ["GroupedCommand"]
 
 _NO_JSON = (".txt", ".log", ".jsonl", ".yaml", ".yml", ".html")
 """What no command takes as an input: after `--json` it is meant as the file to write."""
 _ALWAYS_LAST = ("--overwrite", "--quiet", "--help")
 
 
-class Command(click.Command):
+class GroupedCommand(click.Command):
     """A command.
 
     everyday: the options that its help shows first, in this order; the others follow under a heading of their own.
