@@ -19,6 +19,7 @@ setup: $(VENV)/.ready ## Create .venv with edgevit and edgevit-runtime in it
 $(VENV)/.ready: pyproject.toml runtimes/python/pyproject.toml constraints.txt
 	@echo "making $(VENV): TensorFlow and the rest, a few minutes without a word"
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.3'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 		--editable runtimes/python --editable '.[test,dev]'
 	touch $@

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -164,6 +165,6 @@ class Record:
     def _wrong(self, key: str, wanted: str) -> DocumentError:
         if key not in self.values:
             return DocumentError(f"{self.where}: {key} is missing; it must be {wanted}")
-        found = repr(self.values[key])
+        found = reprlib.repr(self.values[key])  # bounded: of a list of millions, or of lists in lists in lists
         short = found if len(found) <= 60 else f"{found[:57]}..."
         return DocumentError(f"{self.where}: {key} must be {wanted}, not {short}")

@@ -108,6 +108,7 @@ class SlowerError(EdgeViTError):
 def unknown_key(what: str, key: str, valid: Iterable[str]) -> ConfigError:
     """The error for a key that a registry does not hold: names the nearest match and every valid key."""
     names = list(valid)
+    key = key if len(key) <= 60 else f"{key[:57]}..."
     near = get_close_matches(key, names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return ConfigError(f"unknown {what} {key!r}{hint} (known: {', '.join(names)})")

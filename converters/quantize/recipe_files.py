@@ -63,6 +63,9 @@ ACTIVATIONS: dict[str, tuple[str, ...]] = {
 """By the kind of weights: what the quantizer has for them (ai-edge-quantizer, default_policy.py) and a kernel runs."""
 
 
+_LONGEST, _MOST_PARTS = 200_000, 100
+
+
 def find_recipe(recipe: str | Path | Recipe) -> Recipe:
     """The recipe of that name, or in that `.toml` file, or itself. Raises `ConfigError`."""
     if isinstance(recipe, Recipe):
@@ -79,11 +82,16 @@ def read_recipe(path: Path) -> Recipe:
     if not path.is_file():
         raise ConfigError(f"no such recipe file: {path}")
     try:
-        values = tomllib.loads(read_text(path))
+        text = read_text(path)
+        _check_bounds(text, path)
+        values = tomllib.loads(text)
     except NotTextError as error:
         raise ConfigError(f"{path} cannot be read as text: it {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
+    except (RecursionError, ValueError) as error:  # ValueError: a number of thousands of digits
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise ConfigError(f"{path} is not TOML that can be read: {why}") from error
     _check_keys(values, KEYS, str(path))
     name = _text(values, "name", str(path), path.stem)
     if not NAME.fullmatch(name):
@@ -266,6 +274,15 @@ def write_recipe(recipe: Recipe, path: Path) -> None:
     check_writable_recipe(path, overwrite=True)  # while it searches, each better one
     plain = with_rules(recipe, (), f"{recipe.name}-mixed", summary=f"{recipe.name} as it is")
     write_text(path, to_toml(recipe if recipe.is_custom else plain))
+
+
+def _check_bounds(text: str, path: Path) -> None:
+    """Before the parser sees it: what it needs for a key grows with the square of the key's parts."""
+    if len(text) > _LONGEST:
+        raise ConfigError(f"{path} has {len(text)} characters, and a recipe has {_LONGEST} at most")
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.partition("=")[0].count(".") > _MOST_PARTS:
+            raise ConfigError(f"{path}: the key in line {number} has more than {_MOST_PARTS} parts")
 
 
 def _check_keys(values: Mapping[str, Any], known: Collection[str], where: str) -> None:

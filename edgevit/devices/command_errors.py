@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from edgevit.devices.remote_output import one_line
+from edgevit.devices.remote_output import shortened
 
 __all__ = ["hint", "said", "short"]
 
@@ -23,7 +23,7 @@ _HINTS: tuple[tuple[re.Pattern[str], str], ...] = (
 def said(text: str) -> str:
     """The line that tells most: that a disk is full, or else the last one, past OpenSSH's frame of @."""
     lines = [line.strip() for line in text.splitlines() if line.strip(" @\r\n")]
-    return one_line(next((line for line in lines if _FULL.search(line)), lines[-1] if lines else ""))
+    return shortened(next((line for line in lines if _FULL.search(line)), lines[-1] if lines else ""))
 
 
 def hint(line: str, name: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from edgevit.devices.artefact_store import ArtefactStore
 from edgevit.devices.device import Device, Finished
-from edgevit.devices.remote_output import one_line
+from edgevit.devices.remote_output import shortened
 from edgevit.devices.service import Service
 from edgevit.documents import Record
 from edgevit.errors import DeviceError
@@ -90,13 +90,13 @@ def reason(finished: Finished) -> str:
     lines = [line.strip() for line in (finished.stderr or finished.stdout).splitlines() if line.strip()]
     told = [line.removeprefix(prefix) for line in lines if line.startswith(prefix)]
     if told:
-        return one_line(told[-1])
+        return shortened(told[-1])
     number = finished.code - 128  # as a shell counts
     if number == signal.SIGSYS:
         return "Android stopped the runtime for a system call that it does not allow (SIGSYS); see docs/android.md"
     if 0 < number < 64:
         return f"the runtime was stopped by signal {number} (9 is usually: out of memory; 4: an instruction it lacks)"
-    return f"the runtime failed with exit code {finished.code}: {one_line(lines[-1]) if lines else 'it said nothing'}"
+    return f"the runtime failed with exit code {finished.code}: {shortened(lines[-1]) if lines else 'it said nothing'}"
 
 
 @contextmanager
@@ -115,7 +115,7 @@ def locked(device: Device, top: str, stale_s: int) -> Iterator[None]:
     if sh(_TAKE, owner, check=False).code:
         said = sh('readlink "$1" && echo $(( $(date +%s) - $(stat -c %Y "$1") ))', check=False).stdout.strip()
         holder, _, age = said.rpartition("\n")
-        holder, known = one_line(holder), re.fullmatch(r"-?[0-9]{1,12}", age)
+        holder, known = shortened(holder), re.fullmatch(r"-?[0-9]{1,12}", age)
         if holder not in ("", owner) and not _dead(holder) and known and int(age) < stale_s:
             raise DeviceError(
                 f"{device.name}: another deployment is at work there (process {holder.rpartition(' ')[2]} on "

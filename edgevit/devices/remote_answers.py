@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from edgevit.devices.remote_output import one_line, plain_text
+from edgevit.devices.remote_output import plain_text, shortened
 from edgevit.documents import Record, parse_document, parse_json
 from edgevit.errors import DeviceError, DocumentError
 from edgevit_runtime.tasks.task import TryOut
@@ -55,7 +55,7 @@ def read_answer(text: str, where: str, try_out: TryOut) -> dict[str, Any]:
         raise DeviceError(str(error)) from error
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise DeviceError(
-            f"{where} is not what edgevit-run {try_out.command} prints: {one_line(str(error))}"
+            f"{where} is not what edgevit-run {try_out.command} prints: {shortened(str(error))}"
         ) from error
     return dict(record.values)
 
@@ -90,7 +90,7 @@ def _clean(value: Any, where: str, deeper: int) -> Any:
         raise DocumentError(f"{where} is nested more than {_DEEPEST} deep")
     if isinstance(value, str):
         if len(value) > _LONGEST_TEXT:
-            raise DocumentError(f"{where} holds a text of {len(value)} characters: {one_line(plain_text(value), 60)}")
+            raise DocumentError(f"{where} holds a text of {len(value)} characters: {shortened(plain_text(value), 60)}")
         return plain_text(value)
     if isinstance(value, Mapping):
         return {_clean(key, where, 1): _clean(each, where, deeper - 1) for key, each in value.items()}

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from edgevit.devices.device import Device
-from edgevit.devices.remote_output import one_line
+from edgevit.devices.remote_output import shortened
 from edgevit.errors import DeviceError
 
 __all__ = ["Machine", "Python", "describe", "free_bytes"]
@@ -91,11 +91,11 @@ class Machine:
 def describe(device: Device) -> Machine:
     """Asks a device what it is: one command. Raises `DeviceError` where it cannot be asked, or makes no sense."""
     answer = device.run(["sh", "-c", _SCRIPT], timeout_s=_ASK_S, check=False)
-    rows = [one_line(line, _LONGEST).split(" ", 1) for line in answer.stdout.splitlines()[:_MOST_LINES] if " " in line]
+    rows = [shortened(line, _LONGEST).split(" ", 1) for line in answer.stdout.splitlines()[:_MOST_LINES] if " " in line]
     rows = [row for row in rows if len(row) == 2]
     said = {key: value.strip() for key, value in rows}
     if "end" not in answer.stdout.splitlines() or not said.get("machine"):
-        told = [one_line(line) for line in (answer.stderr or answer.stdout).strip().splitlines()]
+        told = [shortened(line) for line in (answer.stderr or answer.stdout).strip().splitlines()]
         raise DeviceError(
             f"{device.name} does not answer as a POSIX shell does: {told[-1] if told else 'it is silent'}"
         )

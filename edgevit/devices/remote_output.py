@@ -17,7 +17,7 @@ from typing import IO
 
 from edgevit.errors import DeviceError
 
-__all__ = ["MOST_BYTES", "Captured", "captured", "one_line", "plain_text"]
+__all__ = ["MOST_BYTES", "Captured", "captured", "plain_text", "shortened"]
 
 MOST_BYTES = 4 * 2**20
 """Of each output of a command: a hundred times what the longest profile takes."""
@@ -112,7 +112,7 @@ def plain_text(said: bytes | str) -> str:
     return _CONTROLS.sub("", _ESCAPES.sub("", text))
 
 
-def one_line(text: str, longest: int = _LONGEST_LINE) -> str:
+def shortened(text: str, longest: int = _LONGEST_LINE) -> str:
     """Text for a message or a field: its words in one line, cut where it goes on and on."""
     line = " ".join(text[: 4 * longest].split())
     return line if len(line) <= longest else f"{line[: longest - 3]}..."

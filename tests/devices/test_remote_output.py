@@ -14,7 +14,7 @@ from edgevit.devices.installation import reason
 from edgevit.devices.local_device import LocalDevice
 from edgevit.devices.remote_answers import read_answer, read_profile_answer, read_self_test, read_version
 from edgevit.devices.remote_machine import describe, free_bytes
-from edgevit.devices.remote_output import MOST_BYTES, captured, one_line, plain_text
+from edgevit.devices.remote_output import MOST_BYTES, captured, plain_text, shortened
 from edgevit.errors import DeviceError, EdgeViTError
 from edgevit.latency.profile_document import assemble
 from edgevit_runtime.tasks import TASKS, try_out_of
@@ -63,7 +63,7 @@ def test_a_terminal_has_nothing_to_obey():
 
 
 def test_no_message_goes_on_and_on():
-    assert len(one_line("x " * 10**6)) == 300
+    assert len(shortened("x " * 10**6)) == 300
     assert len(said("y" * 10**6)) == 300
     assert len(reason(Finished(1, "", "edgevit-run: " + "z" * 10**6))) == 300
     assert len(reason(Finished(1, "", "z" * 10**6))) < 400

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from edgevit.devices.command_errors import hint, said, short
 from edgevit.devices.device import Finished
-from edgevit.devices.remote_output import captured, one_line, plain_text
+from edgevit.devices.remote_output import captured, plain_text, shortened
 from edgevit.errors import DeviceError
 from edgevit_runtime.atomic_write import replacing
 from edgevit_runtime.verify.integrity import file_sha256
@@ -277,8 +277,8 @@ def _over_network(serial: str) -> bool:
 
 
 def _first_line(text: str) -> str:
-    return one_line(next((line for line in text.splitlines() if line.strip()), ""))
+    return shortened(next((line for line in text.splitlines() if line.strip()), ""))
 
 
 def _last_line(text: str) -> str:
-    return one_line(next((line for line in reversed(text.splitlines()) if line.strip()), ""))
+    return shortened(next((line for line in reversed(text.splitlines()) if line.strip()), ""))

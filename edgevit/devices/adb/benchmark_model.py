@@ -14,7 +14,7 @@ from typing import Any
 
 from edgevit.devices.adb.adb_device import SHORT_S
 from edgevit.devices.adb.phone_installation import TOP, PhoneInstallation
-from edgevit.devices.remote_output import one_line
+from edgevit.devices.remote_output import shortened
 from edgevit.documents import Record
 from edgevit.errors import ConfigError, DeviceError, ProfileError
 from edgevit_runtime import read_manifest
@@ -98,7 +98,7 @@ def parse(text: str) -> tuple[dict[str, Any], float]:
         times = {name: round(float(found[-1][name]) / 1e3, 4) for name in ("median", "p5", "p95")}
         runs, load_ms = int(found[-1]["runs"]), round(float(init["init"]) / 1e3, 3)
     except (ValueError, OverflowError):
-        raise ProfileError(f"benchmark_model printed what is no time: {one_line(found[-1][0])}") from None
+        raise ProfileError(f"benchmark_model printed what is no time: {shortened(found[-1][0])}") from None
     latency = {
         "median": times["median"],
         "p10": times["p5"],  # the nearest that it tells: the spread is rather too wide than too narrow
@@ -125,4 +125,4 @@ def _why(code: int, text: str) -> str:
 
 
 def _last(text: str) -> str:
-    return one_line(next((line for line in reversed(text.splitlines()) if line.strip()), "it said nothing"))
+    return shortened(next((line for line in reversed(text.splitlines()) if line.strip()), "it said nothing"))

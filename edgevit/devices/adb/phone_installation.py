@@ -28,7 +28,7 @@ from edgevit.devices.artefact_store import ArtefactStore, shelf_name
 from edgevit.devices.device import Finished
 from edgevit.devices.installation import InstalledRuntime, locked, reason
 from edgevit.devices.remote_answers import read_answer, read_profile_answer, read_self_test, read_version
-from edgevit.devices.remote_output import one_line
+from edgevit.devices.remote_output import shortened
 from edgevit.devices.service import Service
 from edgevit.documents import Record
 from edgevit.errors import ConfigError, DeviceError
@@ -134,7 +134,7 @@ class PhoneInstallation:
 
     def property(self, name: str) -> str:
         """One of Android's system properties; empty where it is not set."""
-        return one_line(self.device.run(["getprop", name], timeout_s=SHORT_S).stdout)
+        return shortened(self.device.run(["getprop", name], timeout_s=SHORT_S).stdout)
 
     def describe(self) -> dict[str, str]:
         """What it is, in the words of a profile's `device`."""
@@ -144,8 +144,8 @@ class PhoneInstallation:
         return {
             "name": self.device.name,
             "model": model or "Android",
-            "machine": one_line(self.device.run(["uname", "-m"], timeout_s=SHORT_S).stdout),
-            "system": f"Android {android}, Linux {one_line(kernel)}",
+            "machine": shortened(self.device.run(["uname", "-m"], timeout_s=SHORT_S).stdout),
+            "system": f"Android {android}, Linux {shortened(kernel)}",
             "soc": " ".join(self.property(f"ro.soc.{word}") for word in ("manufacturer", "model")).strip(),
         }
 

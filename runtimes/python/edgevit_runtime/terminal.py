@@ -25,6 +25,7 @@ from edgevit_runtime.errors import EdgeViTError
 # which Python reads the bytes of a name that are no UTF-8 (PEP 383).
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 ERRORS = "standard error"
+_LONGEST_LINE = 2000
 _BREAKS = {"\n": "\\n", "\t": "\\t"}
 
 
@@ -146,7 +147,10 @@ def run(program: str, call: Callable[[], int]) -> int:
 def complain(program: str, message: object) -> None:
     """One line on standard error, wherever that still goes."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        sys.stderr.write(f"{program}: {one_line(message)}\n")
+        line = one_line(message)
+        if len(line) > _LONGEST_LINE:  # a value in it was somebody else's
+            line = f"{line[: _LONGEST_LINE // 2]} ... {line[-_LONGEST_LINE // 4 :]}"
+        sys.stderr.write(f"{program}: {line}\n")
         sys.stderr.flush()
 
 

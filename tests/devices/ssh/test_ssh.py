@@ -442,9 +442,10 @@ def test_service_of_the_docs(deployed):
             service.terminate()
 
 
-def test_what_is_removed_is_asked_for(deployed, run):
+def test_what_is_removed_is_asked_for(make_server, run):
     """On a terminal; where there is none nobody can say yes, and all stays."""
-    pi = deployed
+    pi = make_server()
+    LinuxInstallation(SshDevice("pi")).install(GOLDEN)
     ArtefactStore(SshDevice("pi"), str(pi.top)).publish(str(next((pi.top / "artefacts").glob("*/*.tflite"))))
     before = sorted(pi.top.rglob("*"))
     for words, what in (((), "edgevit and 1 artefact"), ((GOLDEN,), rf"{GOLDEN.name} \([0-9a-f]{{12}}\)")):
@@ -491,21 +492,22 @@ esac
 
 
 @pytest.fixture
-def systemctl(pi, tmp_path):
-    folder = tmp_path / "bin"
+def served(make_server, tmp_path):
+    """A machine of its own, and the folder of what stands in for `systemctl` there."""
+    pi, folder = make_server(), tmp_path / "bin"
     folder.mkdir()
     (folder / "systemctl").write_text(SYSTEMCTL.format(folder=tmp_path))
     (folder / "systemctl").chmod(0o755)
     pi.limit(f"path={folder}:$path")
-    yield tmp_path
+    yield pi, tmp_path
     with suppress(OSError, ValueError):
         os.kill(int((tmp_path / "process").read_text()), signal.SIGTERM)
 
 
 @pytest.mark.slow
-def test_service(deployed, systemctl, run):
+def test_service(served, run):
     """Over the real ssh, with the real server behind it. Not seen here: systemd itself."""
-    pi, port = deployed, free_port()
+    (pi, systemctl), port = served, free_port()
     unit = pi.home / ".config" / "systemd" / "user" / "edgevit.service"
     words = ("deploy", GOLDEN, pi.name, "--service", "--port", port)
     code, out, err = run(*words, "--json")
