@@ -16,7 +16,7 @@ from edgevit.text_files import NotTextError, read_text
 from edgevit_runtime.json_text import NestedError, parse_json
 from edgevit_runtime.resolution import Resolution, as_resolution
 
-__all__ = ["Record", "check_each_once", "parse_document", "parse_json", "read_document", "read_json"]
+__all__ = ["Record", "check_each_once", "parse_document", "parse_record", "read_document", "read_json"]
 
 _LARGEST = 2**53
 """Whole numbers up to this are exact as a float64, which is what JSON's numbers are elsewhere."""
@@ -54,15 +54,15 @@ def read_json(path: Path) -> Record:
         if path.suffix in _OTHERS:
             raise DocumentError(f"{path} is {_OTHERS[path.suffix]}, and a JSON document is needed") from error
         raise DocumentError(f"{path} is no text, and a JSON document is needed: it {error}") from error
-    return parse_json(text, str(path))
+    return parse_record(text, str(path))
 
 
 def parse_document(text: str, schema: str, where: str) -> Record:
     """The document in `text`; `where` is what messages call it."""
-    return _of_schema(parse_json(text, where), schema)
+    return _of_schema(parse_record(text, where), schema)
 
 
-def parse_json(text: str, where: str) -> Record:
+def parse_record(text: str, where: str) -> Record:
     """The JSON object in `text`, of whatever schema. Raises `DocumentError` for anything else."""
     if sum(map(text.count, "[{,")) > _MOST_VALUES:
         raise DocumentError(f"{where} holds more than {_MOST_VALUES:,} values: no document of edgevit's does")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgevit.devices.remote_output import plain_text, shortened
-from edgevit.documents import Record, parse_document, parse_json
+from edgevit.documents import Record, parse_document, parse_record
 from edgevit.errors import DeviceError, DocumentError
 from edgevit_runtime.tasks.task import TryOut
 
@@ -42,7 +42,7 @@ def read_self_test(text: str, where: str) -> dict[str, Any]:
 def read_answer(text: str, where: str, try_out: TryOut) -> dict[str, Any]:
     """What a task's `edgevit-run` prints of one picture. Raises `DeviceError` unless `try_out` can tell it."""
     try:
-        record = _cleaned(parse_json(text, where))
+        record = _cleaned(parse_record(text, where))
         record.resolution()
         record.number("latency_ms", most=_LONGEST_MS)
         if record.has("top"):
