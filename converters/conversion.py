@@ -25,13 +25,12 @@ from converters.graph.lowering import lower
 from converters.graph.packing import pack
 from converters.graph.positions import InFloats, InIntegers
 from converters.quantize.activations import check_layers
-from converters.quantize.calibration import calibration_entry, calibration_files
 from converters.quantize.post_training import PreparedLayers, calibrate, without_pictures
 from converters.quantize.quantizer import quantize
+from converters.quantize.range_source import find_ranges
 from converters.quantize.recipe_files import check_depth, find_recipe
 from converters.quantize.recipes import RECIPES, Recipe
 from converters.search.validation import Validation
-from edgevit.activation_ranges import ActivationRanges
 from edgevit.config import ViTConfig, check_resolution
 from edgevit.errors import ConversionError
 from edgevit.model import ForeignModel, ViT, load_any
@@ -116,7 +115,7 @@ def convert(
         check_validation(each.name for each in tasks)
     check_depth(chosen, config.depth)
     ladder = find_ladder(config, wanted)
-    ranges = find_ranges(model, chosen, calibration)
+    ranges = find_ranges(model.calibration, chosen, calibration)
     check_target(path, sign)
 
     arrays, heads = model_arrays(model), heads_of(tasks)
@@ -156,34 +155,6 @@ def convert(
 def for_recipe(recipe: Recipe, tasks: Sequence[Task]) -> tuple[Task, ...]:
     """The tasks as a recipe needs them. Raises `ConfigError` for one that is nothing under it."""
     return tuple(task.in_integers() for task in tasks) if recipe.integer_io else tuple(tasks)
-
-
-@dataclass(frozen=True)
-class RangeSource:
-    """Where static ranges come from: pictures, what the model learned, or nowhere, for recipes without."""
-
-    files: tuple[Path, ...] = ()
-    learned: ActivationRanges | None = None
-    described: dict[str, Any] | None = None
-    """For the manifest."""
-
-
-def find_ranges(model: ViT, recipe: Recipe, folder: str | Path | None) -> RangeSource:
-    """Raises `ConversionError` where the recipe needs ranges and there are none, or has no use for pictures."""
-    if folder is not None and not recipe.uses_calibration:
-        names = ", ".join(name for name, each in RECIPES.items() if each.uses_calibration)
-        raise ConversionError(f"the recipe {recipe.name} uses no calibration; leave it out, or choose one of {names}")
-    if folder is not None:
-        files = calibration_files(Path(folder))
-        return RangeSource(files=files, described=calibration_entry(folder, files))
-    if not recipe.needs_calibration:
-        return RangeSource()
-    learned: ActivationRanges | None = model.calibration
-    if learned is None or not recipe.is_learned(learned):
-        other = f" (this model's ranges were learned for {learned.recipe})" if learned else ""
-        raise ConversionError(f"the recipe {recipe.name} needs pictures to calibrate with: --calibration DIR{other}")
-    own = ActivationRanges(recipe.name, learned.ranges)
-    return RangeSource(learned=own, described={"learned_for": learned.recipe, "ranges": len(learned.ranges)})
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ from edgevit.text_files import NotTextError, read_text
 
 __all__ = [
     "check_depth",
+    "check_rounds_activations",
     "check_writable_recipe",
     "described",
     "find_recipe",
@@ -216,6 +217,12 @@ def _check_reach(rule: Rule, where: str) -> None:
         )
     if rule.activation == "int16-static" and _reaches_all(rule):
         raise ConfigError(f"{where}: int16-static for all ops would take the picture in 16 bits; name sites or blocks")
+
+
+def check_rounds_activations(recipe: Recipe) -> None:
+    """Raises `ConfigError` for a recipe that no sensitivity can be measured of."""
+    if not any(rule.activation.startswith("int") for rule in recipe.rules):
+        raise ConfigError(f"{recipe.name} rounds no activations: choose int8, int8-static or int8-full")
 
 
 def check_depth(recipe: Recipe, depth: int) -> None:

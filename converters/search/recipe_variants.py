@@ -8,10 +8,11 @@ from pathlib import Path
 from converters.artefact.audit import Runner
 from converters.artefact.file_writer import OnStep
 from converters.artefact.manifest_writer import default_resolution, with_choices
-from converters.conversion import Lowered, Quantized, find_ladder, find_ranges, for_recipe
+from converters.conversion import Lowered, Quantized, find_ladder, for_recipe
 from converters.graph.folded import model_arrays
 from converters.graph.heads import heads_of
 from converters.quantize.post_training import CalibrationStatistics, PreparedLayers, calibrate
+from converters.quantize.range_source import find_ranges
 from converters.quantize.recipe_files import check_depth, find_recipe, with_rules
 from converters.quantize.recipes import ANY, NORM, OP_CLASSES, OUTSIDE, RECIPES, STREAM, Recipe, Rule, sites_in
 from converters.search.validation import Validation
@@ -86,7 +87,7 @@ class Variants:
         ladder = find_ladder(self.config, as_resolutions(resolutions))
         self.resolution = default_resolution(self.config, ladder)
         self.arrays = model_arrays(model)
-        ranges = find_ranges(model, self.base, calibration)
+        ranges = find_ranges(model.calibration, self.base, calibration)
         self.learned, self.seen = ranges.learned, seen
         if ranges.files and seen is None:
             on_step("looking at the calibration's pictures", 0, 1)

@@ -19,10 +19,9 @@ from converters.quantize.calibration import calibration_files, calibration_image
 from converters.quantize.fake_quantization import BatchedArithmetic, RoundedArithmetic
 from converters.quantize.gptq import linear_layers
 from converters.quantize.post_training import PreparedLayers, calibrate
-from converters.quantize.recipe_files import check_depth, find_recipe
+from converters.quantize.recipe_files import check_depth, check_rounds_activations, find_recipe
 from converters.quantize.recipes import ANY, OP_CLASSES, OUTSIDE, Recipe, Rule, sites_in
 from edgevit.config import ViTConfig, check_resolution
-from edgevit.errors import ConfigError
 from edgevit.model import ViT
 from edgevit_runtime.preprocess.policy import parse_policy
 from edgevit_runtime.resolution import ResolutionLike, as_resolution
@@ -55,8 +54,7 @@ def sensitivity(
     """
     chosen, config = find_recipe(recipe), model.config
     check_depth(chosen, config.depth)
-    if not any(rule.activation.startswith("int") for rule in chosen.rules):
-        raise ConfigError(f"{chosen.name} rounds no activations: choose int8, int8-static or int8-full")
+    check_rounds_activations(chosen)
     if resize is not None:
         parse_policy(resize)
         config = config.with_(resize=resize)

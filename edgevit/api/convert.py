@@ -7,8 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converters.artefact.target import check_target
+from converters.quantize.range_source import check_ranges
 from converters.quantize.recipe_files import check_writable_recipe, find_recipe, write_recipe
 from edgevit.api.arguments import Labels, Resolutions, as_labels, as_ladder, check_known
+from edgevit.api.early_checks import (
+    check_labelled_folder,
+    check_labels,
+    check_ladder,
+    check_policy,
+    known_model,
+)
 from edgevit.errors import ConversionError, OptionError
 from edgevit.latency.curve import LEAST_RESOLUTIONS
 from edgevit.pixels import parse_pixels
@@ -82,6 +90,16 @@ def convert(
     if kept_in is not None:
         check_writable_recipe(kept_in, overwrite=overwrite)
     ladder, names = as_ladder(resolutions), as_labels(labels)
+    known = known_model(model)
+    check_ladder(known, ladder)
+    check_policy(resize)
+    for folder in (calibration, validation):
+        if folder is not None:
+            check_labelled_folder(folder)
+    if known is not None:
+        check_labels(known, names)
+        if max_drop is None or recipe is not None:
+            check_ranges(known.calibration, chosen, calibration)
 
     load_keras()
     from converters.artefact.inspection import inspect

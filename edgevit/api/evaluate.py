@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgevit.api.arguments import Labels, OneOrMore, Resolutions, as_labels, as_ladder, as_paths, check_known
+from edgevit.api.early_checks import check_judged, check_labelled_folder, check_policy
 from edgevit.quiet_keras import load_keras
 from edgevit.tasks import judging_options, parsed
 
@@ -52,6 +53,10 @@ def evaluate(
     """
     options_of_tasks = parsed(check_known(options_of_tasks, evaluate, judging_options()), judging_options())
     ladder, others, names = as_ladder(resolutions), as_paths(against), as_labels(labels)
+    for each in (model, *others):
+        check_judged(each)
+    check_policy(resize)
+    check_labelled_folder(data)
     if ".keras" in {each.suffix for each in (Path(model), *others)}:
         load_keras()
     from edgevit.evaluation import evaluate as evaluated

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgevit.api.arguments import Labels, as_labels
+from edgevit.api.early_checks import check_checkpoint
 from edgevit.checkpoints import hub
 from edgevit.data.labels import read_label_keys
 from edgevit.errors import ConfigError
@@ -53,6 +54,7 @@ def import_(
     path = Path(checkpoint)
     if not path.exists() and hub.is_name(checkpoint):
         path = hub.download(checkpoint)
+    check_checkpoint(path)
 
     load_keras()
     from edgevit.checkpoints import import_checkpoint

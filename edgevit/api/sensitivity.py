@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from converters.quantize.recipe_files import find_recipe
+from converters.quantize.recipe_files import check_rounds_activations, find_recipe
+from edgevit.api.early_checks import check_labelled_folder, check_ladder, check_policy, known_model
 from edgevit.files import check_output, write_bytes
 from edgevit.quiet_keras import load_keras
 from edgevit_runtime.resolution import ResolutionLike, as_resolution
@@ -41,6 +42,11 @@ def sensitivity(
     wanted = None if resolution is None else as_resolution(resolution)
     if png is not None:
         check_output(Path(png), ".png", overwrite=overwrite)
+    known = known_model(model)
+    check_ladder(known, () if wanted is None else (wanted,))
+    check_policy(resize)
+    check_rounds_activations(chosen)
+    check_labelled_folder(data)
     load_keras()
     from converters.search.sensitivity import island
     from converters.search.sensitivity import sensitivity as measured

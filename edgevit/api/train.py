@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgevit.api.arguments import Resolutions, as_ladder
+from edgevit.api.early_checks import check_training_folder, known_model
 from edgevit.quiet_keras import load_keras
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from edgevit.training.loop import Epoch
     from edgevit.training.run import Listener
     from edgevit.training.tensorboard import TensorBoardLog
+    from edgevit.training.training_request import TrainingRequest
 
 __all__ = ["train"]
 
@@ -89,10 +91,6 @@ def train(
     """
     asked = dict(locals())
     ladder = as_ladder(resolutions)
-    load_keras()
-    from converters.quantize.fake_quantization import simulating
-    from edgevit.report.run_folder import RunFolder
-    from edgevit.training.run import run
     from edgevit.training.spec import TrainSpec
     from edgevit.training.training_request import TrainingRequest
 
@@ -118,6 +116,12 @@ def train(
         strict=strict,
         overwrite=overwrite,
     )
+    _check(request)
+    load_keras()
+    from converters.quantize.fake_quantization import simulating
+    from edgevit.report.run_folder import RunFolder
+    from edgevit.training.run import run
+
     log = None
     if tensorboard:
         from edgevit.training.tensorboard import TensorBoardLog
@@ -129,6 +133,17 @@ def train(
     if log is not None:
         log.close()
     return document
+
+
+def _check(request: TrainingRequest) -> None:
+    """What is wrong with it, as far as that can be told without TensorFlow; `run` looks again, and further."""
+    request.check()
+    request.spec()
+    known = None if request.start is None else known_model(request.start)
+    if request.start is None or known is not None:
+        request.resolutions(known.config if known is not None else request.variant_config())
+    if not request.synthetic:
+        check_training_folder(request.data)
 
 
 class _Silent:

@@ -183,6 +183,11 @@ def training_sets(path: str | Path, *, share: float = 0.1, seed: int = 0) -> tup
     )
 
 
+def check_training_folder(path: str | Path) -> None:
+    """Raises `DataError` for a folder that nothing can be trained on; its files are listed, none is opened."""
+    _training_sets(Path(path), 0.1, 0)
+
+
 def _training_sets(root: Path, share: float, seed: int) -> tuple[PictureSet, PictureSet]:
     if not root.is_dir() or (root / LABELS_FILE).is_file() or (parts := find_split(root)) is None:
         return split(read_folder(root, min_classes=2), share, seed)

@@ -1,9 +1,15 @@
 """Training: `start_model` and `train`, on `Examples` from a folder or from memory; `run` does what the command does."""
 
-from edgevit.training.examples import ArrayExamples, FolderExamples
-from edgevit.training.loop import Epoch, Resumption, TrainResult, start_model, train
-from edgevit.training.presets import PRESETS
-from edgevit.training.spec import TrainSpec
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgevit.training.examples import ArrayExamples, FolderExamples
+    from edgevit.training.loop import Epoch, Resumption, TrainResult, start_model, train
+    from edgevit.training.presets import PRESETS
+    from edgevit.training.spec import TrainSpec
 
 __all__ = [
     "PRESETS",
@@ -16,3 +22,22 @@ __all__ = [
     "start_model",
     "train",
 ]
+
+_ROOMS = {
+    "PRESETS": "presets",
+    "ArrayExamples": "examples",
+    "Epoch": "loop",
+    "FolderExamples": "examples",
+    "Resumption": "loop",
+    "TrainResult": "loop",
+    "TrainSpec": "spec",
+    "start_model": "loop",
+    "train": "loop",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Loads TensorFlow only for who trains: what a run is asked for is checked without."""
+    if name in _ROOMS:
+        return getattr(importlib.import_module(f"edgevit.training.{_ROOMS[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

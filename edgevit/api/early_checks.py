@@ -1,0 +1,102 @@
+"""What is wrong with what was asked for, told before TensorFlow and Keras are loaded: in a moment, not in seconds.
+
+Every function that needs them calls these first. They look at names, sizes and a model's description, decode no picture
+and read no weights; what the work itself finds out later says the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgevit.activation_ranges import ActivationRanges
+from edgevit.config import ViTConfig, check_resolution
+from edgevit.data.folders import check_training_folder
+from edgevit.errors import CheckpointError, ConversionError, DataError, ModelError
+from edgevit.model_inspection import read_config
+from edgevit_runtime import read_manifest
+from edgevit_runtime.preprocess.picture_folders import no_pictures, pictures_below
+from edgevit_runtime.preprocess.policy import parse_policy
+from edgevit_runtime.resolution import Resolution
+
+__all__ = [
+    "KnownModel",
+    "check_checkpoint",
+    "check_judged",
+    "check_labelled_folder",
+    "check_labels",
+    "check_ladder",
+    "check_pictures",
+    "check_policy",
+    "check_training_folder",
+    "known_model",
+]
+
+
+@dataclass(frozen=True)
+class KnownModel:
+    """What a `.keras` file with an edgevit ViT says of it."""
+
+    config: ViTConfig
+    calibration: ActivationRanges | None
+
+
+def known_model(path: str | Path) -> KnownModel | None:
+    """What is known of a model; None where only Keras can tell. Raises `ModelError` for a file that is none."""
+    path = Path(path)
+    if not path.exists():
+        raise ModelError(f"no such model: {path}")
+    if path.suffix != ".keras" or not path.is_file():
+        return None
+    found = read_config(path)
+    return None if found is None else KnownModel(*found)
+
+
+def check_ladder(known: KnownModel | None, resolutions: Iterable[Resolution]) -> None:
+    """Raises `ResolutionError` for a resolution that the model's patches do not divide."""
+    if known is not None:
+        for resolution in resolutions:
+            check_resolution(resolution, known.config.patch)
+
+
+def check_labels(known: KnownModel, labels: Collection[str] | None) -> None:
+    """Raises `ConversionError` for names that are not one for each class."""
+    if labels is not None and len(labels) != known.config.classes:
+        raise ConversionError(f"{len(labels)} labels for a model with {known.config.classes} classes")
+
+
+def check_policy(resize: str | None) -> None:
+    """Raises `PictureError` for a preprocessing policy that there is not."""
+    if resize is not None:
+        parse_policy(resize)
+
+
+def check_checkpoint(path: Path) -> None:
+    """Raises `CheckpointError` where there is none."""
+    if not path.exists():
+        raise CheckpointError(f"no such checkpoint: {path}")
+
+
+def check_judged(model: str | Path) -> None:
+    """Raises `ModelError` or `ArtefactError` for what cannot be evaluated."""
+    if Path(model).suffix == ".tflite":
+        read_manifest(model)
+    elif Path(model).suffix == ".keras":
+        known_model(model)
+
+
+def check_labelled_folder(path: str | Path) -> None:
+    """Raises `DataError` where there is no such folder or table, or no picture in it."""
+    root = Path(path)
+    if not root.exists():
+        raise DataError(f"no such picture folder: {root}")
+    if root.is_dir() and not any(root.glob("*.csv")):
+        check_pictures(root)
+
+
+def check_pictures(root: Path) -> None:
+    """Raises `DataError` for a folder without pictures."""
+    found = pictures_below(root)
+    if not found.files:
+        raise DataError(str(no_pictures(root, found.left_out)))
