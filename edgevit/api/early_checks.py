@@ -47,7 +47,7 @@ def known_model(path: str | Path) -> KnownModel | None:
     path = Path(path)
     if not path.exists():
         raise ModelError(f"no such model: {path}")
-    if path.suffix != ".keras" or not path.is_file():
+    if path.suffix not in (".keras", ".tflite") or not path.is_file():
         return None
     found = read_config(path)
     return None if found is None else KnownModel(*found)

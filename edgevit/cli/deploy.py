@@ -11,7 +11,7 @@ from rich.console import Console
 
 from edgevit.cli.console import console_for, emit_json, json_option, quiet_option
 from edgevit.cli.grouped_command import GroupedCommand
-from edgevit.devices.service import PORT
+from edgevit.devices.installed_service import PORT
 from edgevit.errors import ConfigError
 from edgevit_runtime.wording import counted
 

@@ -11,8 +11,8 @@ from PIL import Image
 
 from edgevit.devices.artefact_store import StoredArtefact, plain
 from edgevit.devices.installation import InstalledRuntime
+from edgevit.devices.installed_service import InstalledService
 from edgevit.devices.registry import home
-from edgevit.devices.service import Service
 from edgevit.errors import ConfigError, DeviceError
 from edgevit_runtime import read_manifest
 from edgevit_runtime.tasks import try_out_of
@@ -40,7 +40,7 @@ class Deployment:
     """How to run it there, with a picture that lies there."""
     command_stdin: str
     """The same with a picture of this machine."""
-    service: Service | None = None
+    service: InstalledService | None = None
     """What serves it there, where that was asked for."""
 
     def text(self) -> str:

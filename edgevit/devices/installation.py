@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 from edgevit.devices.artefact_store import ArtefactStore
 from edgevit.devices.device import Device, Finished
+from edgevit.devices.installed_service import InstalledService
 from edgevit.devices.remote_output import shortened
-from edgevit.devices.service import Service
 from edgevit.documents import Record
 from edgevit.errors import DeviceError
 from edgevit_runtime.tasks.task import TryOut
@@ -77,7 +77,7 @@ class Installation(Protocol):
     def check_service(self, name: str, port: int, *, overwrite: bool) -> None:
         """Whether the artefact of that name can be served there; known before anything is sent."""
 
-    def serve(self, model: str, port: int) -> Service:
+    def serve(self, model: str, port: int) -> InstalledService:
         """Serves the artefact at `model` there from now on, on that port of the device itself."""
 
     def runtime(self) -> str | None:

@@ -1,6 +1,9 @@
 """Bad input gets one clear line, a non-zero exit, and nothing half-written."""
 
+import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -163,3 +166,60 @@ def test_missing_option(run, place):
     code, _, err = run("convert", place / "good.keras")
     assert code == 2
     assert "Missing option" in err
+
+
+# What can be refused without TensorFlow and Keras is: they are not even loaded. No clock: that is what takes seconds.
+NEEDED = {
+    "import: not one": "a checkpoint's tensors have to be read",
+    "import: pictures": "what lies in a folder is told by the importers",
+    "import: no checkpoint": "and so is the kind of a file",
+    "import: labels": "the number of classes stands in the weights",
+}
+"""What takes more than names, files and a model's description; why."""
+MORE = {
+    "train: preset": "train {0}/pictures -o {0}/o.keras --preset big",
+    "train: variant": "train {0}/pictures -o {0}/o.keras --variant vit-pico",
+    "train: start": "train {0}/pictures -o {0}/o.keras --from {0}/none.keras",
+    "train: augmentation": "train {0}/pictures -o {0}/o.keras --augmentation mirror",
+    "train: suffix": "train {0}/pictures -o {0}/o.h5",
+    "train: grammar": "train {0}/pictures -o {0}/o.keras --resolutions big",
+    "train: there already": "train {0}/pictures -o {0}/good.keras",
+    "evaluate: policy": "evaluate {0}/good.keras {0}/pictures --resize fit",
+    "evaluate: against": "evaluate {0}/good.keras {0}/pictures --against {0}/none.keras",
+    "convert: validation": "convert {0}/good.keras -o {0}/o.tflite --validation {0}/nowhere",
+    "convert: key": "convert {0}/good.keras -o {0}/o.tflite --sign {0}/none.pem",
+    "convert: there already": "convert {0}/good.keras -o {0}/good.tflite",
+    "convert: useless pictures": "convert {0}/good.keras -o {0}/o.tflite --recipe float16 --calibration {0}/pictures",
+    "convert: clash": "convert {0}/good.keras -o {0}/o.tflite --islands int16",
+    "profile: device": "profile {0}/good.tflite --device shh://pi",
+    "deploy: device": "deploy {0}/good.tflite shh://pi",
+    "sensitivity: missing": "sensitivity {0}/none.keras {0}/pictures",
+}
+ALONE = """\
+import contextlib, io, json, sys
+from edgevit.cli.main import main
+for name, command in json.loads(sys.argv[1]).items():
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+        try:
+            main(command.split())
+        except SystemExit as stop:
+            code = stop.code
+    heavy = sorted({"tensorflow", "keras"} & set(sys.modules))
+    print(json.dumps([name, code, said.getvalue(), heavy]))
+    if heavy:
+        break
+"""
+
+
+def test_nothing_heavy_is_loaded_to_refuse(place, tmp_path):
+    commands = {name: command for name, (command, _) in CASES.items() if name not in NEEDED} | MORE
+    given = json.dumps({name: command.format(tmp_path) for name, command in commands.items()})
+    done = subprocess.run([sys.executable, "-c", ALONE, given], capture_output=True, text=True, cwd=tmp_path)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    for name, code, said, heavy in rows:
+        assert heavy == [], (name, said)
+        assert code in (1, 2), (name, said)
+        if name in CASES:
+            assert CASES[name][1] in said, name
+    assert len(rows) == len(commands), done.stderr

@@ -27,9 +27,9 @@ from edgevit.devices.archives import Archive
 from edgevit.devices.artefact_store import ArtefactStore, shelf_name
 from edgevit.devices.device import Finished
 from edgevit.devices.installation import InstalledRuntime, locked, reason
+from edgevit.devices.installed_service import InstalledService
 from edgevit.devices.remote_answers import read_answer, read_profile_answer, read_self_test, read_version
 from edgevit.devices.remote_output import shortened
-from edgevit.devices.service import Service
 from edgevit.documents import Record
 from edgevit.errors import ConfigError, DeviceError
 from edgevit_runtime import read_manifest
@@ -187,7 +187,7 @@ class PhoneInstallation:
         """See `Installation`: Android starts no services of `adb shell`."""
         raise ConfigError(f"--service is for ssh://, not for {self.device.name}")
 
-    def serve(self, model: str, port: int) -> Service:
+    def serve(self, model: str, port: int) -> InstalledService:
         """See `check_service`."""
         raise ConfigError(f"--service is for ssh://, not for {self.device.name}")
 

@@ -29,9 +29,9 @@ from edgevit.devices.artefact_store import ArtefactStore, shelf_name
 from edgevit.devices.command_errors import said
 from edgevit.devices.device import Finished
 from edgevit.devices.installation import InstalledRuntime, locked, reason
+from edgevit.devices.installed_service import InstalledService
 from edgevit.devices.remote_answers import read_answer, read_profile_answer, read_self_test, read_version
 from edgevit.devices.remote_machine import Machine, Python, describe, free_bytes
-from edgevit.devices.service import Service
 from edgevit.devices.ssh.ssh_device import SHORT_S, SshDevice
 from edgevit.devices.ssh.systemd_service import SystemdService
 from edgevit.devices.target_python import python_and_target
@@ -184,7 +184,7 @@ class LinuxInstallation:
         """See `Installation`."""
         self.service.check(f"{self.top}/edgevit-run", self.shelf.link(name), port, overwrite=overwrite)
 
-    def serve(self, model: str, port: int) -> Service:
+    def serve(self, model: str, port: int) -> InstalledService:
         """See `Installation`."""
         return self.service.install(f"{self.top}/edgevit-run", model, port, self.fit[0].place)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from edgevit.devices.command_errors import said
 from edgevit.devices.device import Device, Finished
-from edgevit.devices.service import Service
+from edgevit.devices.installed_service import InstalledService
 from edgevit.errors import DeviceError
 
 __all__ = ["UNIT", "SystemdService"]
@@ -25,7 +25,7 @@ _TEXT = """\
 [Unit]
 Description=edgevit: names what pictures show
 
-[Service]
+[InstalledService]
 ExecStart={run} serve {model} --port {port}
 Restart=on-failure
 
@@ -89,7 +89,7 @@ class SystemdService:
                 "remove it there"
             )
 
-    def install(self, run: str, model: str, port: int, python: str) -> Service:
+    def install(self, run: str, model: str, port: int, python: str) -> InstalledService:
         """Writes it, starts it, waits until it answers. One that does not is taken away again.
 
         run, model: `edgevit-run` and the artefact there. python: one there, to ask the service with.
@@ -109,7 +109,7 @@ class SystemdService:
         words = self._sh(_LINGER).stdout.split()
         lingers, user = words[:1] == ["yes"], words[-1] if words else "USER"
         hint = "" if lingers else f"sudo loginctl enable-linger {user}"
-        return Service(self.unit, f"http://127.0.0.1:{port}/classify", lingers, hint)
+        return InstalledService(self.unit, f"http://127.0.0.1:{port}/classify", lingers, hint)
 
     def remove(self) -> None:
         """Stops it and takes it away, where there is one."""

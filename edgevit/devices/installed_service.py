@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["PORT", "Service"]
+__all__ = ["PORT", "InstalledService"]
 
 PORT = 8400
 """As `edgevit-run serve` has it."""
 
 
 @dataclass(frozen=True)
-class Service:
+class InstalledService:
     """A service that runs on a device and answers there."""
 
     unit: str
