@@ -25,7 +25,7 @@ _TEXT = """\
 [Unit]
 Description=edgevit: names what pictures show
 
-[InstalledService]
+[Service]
 ExecStart={run} serve {model} --port {port}
 Restart=on-failure
 
