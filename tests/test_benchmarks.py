@@ -1,10 +1,16 @@
 """The benchmarks' own promises that hold without the real data."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+sys.path.insert(0, str(BENCHMARKS))
+smoke = importlib.import_module("smoke")
+sys.path.remove(str(BENCHMARKS))
 
 
 def test_a_missing_peer_says_which_extra_to_install():
@@ -38,3 +44,24 @@ def test_every_script_finds_what_it_imports():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd="/")
     assert done.returncode == 0, done.stderr
+
+
+def scripts():
+    return sorted(path.stem for path in BENCHMARKS.glob("*.py") if "\ndef main(" in path.read_text(encoding="utf-8"))
+
+
+def test_each_is_run_or_says_why_not():
+    assert set(scripts()) == set(smoke.TINY) | set(smoke.NOT_RUN)
+    assert not set(smoke.TINY) & set(smoke.NOT_RUN)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", smoke.TINY)
+def test_each_runs_with_tiny_settings(name):
+    """To its end, with nothing of the real data, and it leaves no file in the tree."""
+    results = {path: path.read_bytes() for path in (BENCHMARKS / "results").rglob("*") if path.is_file()}
+    command = [sys.executable, str(BENCHMARKS / "smoke.py"), name]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", cwd="/")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "characters of figures, not written" in done.stdout
+    assert {path: path.read_bytes() for path in (BENCHMARKS / "results").rglob("*") if path.is_file()} == results
