@@ -24,19 +24,24 @@ from edgevit_runtime.wording import counted
 DEFAULT_COUNT = 64
 
 
+def listed_pictures(folder: Path) -> list[Path]:
+    """All that are there to calibrate with; none is opened. Raises `DataError` as `calibration_files`."""
+    if not folder.is_dir():
+        raise DataError(f"no such calibration folder: {folder}")
+    folder = _to_calibrate_with(folder)
+    found = pictures_below(folder)
+    if not found.files:
+        raise DataError(str(no_pictures(folder, found.left_out, "the calibration folder")))
+    return [Path(file) for file in found.files]
+
+
 def calibration_files(folder: Path, count: int = DEFAULT_COUNT) -> tuple[Path, ...]:
     """`count` pictures spread evenly over all that can be read below `folder`, or all where there are fewer.
 
     Of a folder with train/ and val/ or the like, those in train/: what calibrates should not judge.
     Raises `DataError` for a missing folder or one without pictures.
     """
-    if not folder.is_dir():
-        raise DataError(f"no such calibration folder: {folder}")
-    folder = _to_calibrate_with(folder)
-    found = pictures_below(folder)
-    files = [Path(file) for file in found.files]
-    if not files:
-        raise DataError(str(no_pictures(folder, found.left_out, "the calibration folder")))
+    files = listed_pictures(folder)
     picks = np.unique(np.linspace(0, len(files) - 1, min(count, len(files))).round().astype(int))
     readable = tuple(files[index] for index in picks if _is_readable(files[index]))
     if not readable:

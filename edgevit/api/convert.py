@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converters.artefact.target import check_target
+from converters.quantize.calibration import listed_pictures
 from converters.quantize.range_source import check_ranges
 from converters.quantize.recipe_files import check_writable_recipe, find_recipe, write_recipe
 from edgevit.api.arguments import Labels, Resolutions, as_labels, as_ladder, check_known
@@ -93,9 +94,10 @@ def convert(
     known = known_model(model)
     check_ladder(known, ladder)
     check_policy(resize)
-    for folder in (calibration, validation):
-        if folder is not None:
-            check_labelled_folder(folder)
+    if calibration is not None:
+        listed_pictures(Path(calibration))
+    if validation is not None:
+        check_labelled_folder(validation)
     if known is not None:
         check_labels(known, names)
         if max_drop is None or recipe is not None:

@@ -7,8 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from converters.quantize.calibration import listed_pictures
 from converters.quantize.recipe_files import check_rounds_activations, find_recipe
-from edgevit.api.early_checks import check_labelled_folder, check_ladder, check_policy, known_model
+from edgevit.api.early_checks import check_ladder, check_policy, known_model
 from edgevit.files import check_output, write_bytes
 from edgevit.quiet_keras import load_keras
 from edgevit_runtime.resolution import ResolutionLike, as_resolution
@@ -46,7 +47,7 @@ def sensitivity(
     check_ladder(known, () if wanted is None else (wanted,))
     check_policy(resize)
     check_rounds_activations(chosen)
-    check_labelled_folder(data)
+    listed_pictures(Path(data))
     load_keras()
     from converters.search.sensitivity import island
     from converters.search.sensitivity import sensitivity as measured
