@@ -1,9 +1,10 @@
 """`edgevit-run serve` beside other ways to serve a model: what slow clients do to each, which odd requests it takes.
 
 The others get the same model in ten lines: Python's own `http.server` with a thread a connection, and waitress with its
-defaults. h11 is a parser without a server, so it only reads. Slow clients: 128 that send one byte of a body every half
-second, and connect again when they are dropped, while 2 others post a picture again and again, each time by a new
-connection. Odd requests: those of tests/support/http_cases.py. Needs `pip install waitress h11`.
+defaults. h11 is a parser without a server, so it only reads: each damaged request that we take should mean the same
+to it, for what two readers understand differently is how requests are smuggled. Slow clients: 128 that send one byte
+of a body every half second, and connect again when they are dropped, while 2 others post a picture again and again,
+each time by a new connection. Odd requests: those of tests/support/http_cases.py. Needs `pip install waitress h11`.
 """
 
 from __future__ import annotations
@@ -24,11 +25,15 @@ from pathlib import Path
 from typing import Any
 
 from edgevit_runtime import EdgeViTError, Model
+from edgevit_runtime.serve.reader import Reader
+from edgevit_runtime.serve.response import RequestError
 from record import ROOT, write
 from support.http_cases import REFUSED
+from support.http_mutations import damaged
 from support.sample_pictures import random_picture
 from support.serving import post
 
+DAMAGED = 50_000
 SLOW, EVERY_S, HONEST, SECONDS, LIMIT_S = 128, 0.5, 2, 20.0, 5.0
 MODEL = ROOT / "runtimes" / "contract" / "golden" / "dials-int8.tflite"
 
@@ -212,6 +217,58 @@ def odd_requests(name: str) -> dict[str, Any]:
     return {"server": name, **counts, "taken_cases": [case for case, each in found.items() if each == "taken"]}
 
 
+def read_by_us(data: bytes) -> list[tuple[str, bytes]]:
+    """(method, body) of the requests that are taken, until one is refused or ends the connection."""
+    reader, found = Reader(lambda request: None), []
+    reader.feed(data)
+    with suppress(RequestError):
+        while (taken := reader.next()) is not None:
+            found.append((taken[0].method, taken[1]))
+            if not taken[0].keep_alive:
+                break
+    return found
+
+
+def read_by_h11(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """The same, as h11 understands it; it ends with an exception of h11's or where more would have to come."""
+    import h11
+
+    connection = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
+    connection.receive_data(data)
+    while isinstance(request := connection.next_event(), h11.Request):
+        body = b""
+        while isinstance(part := connection.next_event(), h11.Data):
+            body += bytes(part.data)
+        if not isinstance(part, h11.EndOfMessage):
+            return
+        yield request.method.decode(), body
+        connection.send(h11.Response(status_code=200, headers=[("Content-Length", "0")]))
+        connection.send(h11.EndOfMessage())
+        if connection.our_state is h11.MUST_CLOSE:
+            return
+        connection.start_next_cycle()
+
+
+def agreement(picture: bytes) -> dict[str, int]:
+    """Of the damaged requests of serve_fuzz.py: how many we take, and how many of them h11 reads alike."""
+    import h11
+
+    taken = alike = empty_line = 0
+    for seed in range(DAMAGED):
+        data = b"".join(damaged(seed, picture).pieces)
+        ours = read_by_us(data)
+        theirs: list[tuple[str, bytes]] = []
+        reason = ""
+        try:
+            theirs.extend(read_by_h11(data))
+        except (h11.RemoteProtocolError, h11.LocalProtocolError) as error:
+            reason = str(error)
+        same = sum(a == b for a, b in zip(ours, theirs, strict=False))
+        taken, alike = taken + len(ours), alike + same
+        empty_line += len(ours) - same if reason == "no request line received" else 0
+    return {"damaged": DAMAGED, "taken": taken, "alike": alike, "of the rest, behind an empty line": empty_line}
+
+
 def main() -> None:
     file = io.BytesIO()
     random_picture(1).save(file, "PNG")
@@ -219,6 +276,7 @@ def main() -> None:
         "versions_of_peers": {"waitress": version("waitress"), "h11": version("h11"), "python": sys.version.split()[0]},
         "slow": {"clients": SLOW, "a byte every s": EVERY_S, "honest clients": HONEST, "seconds": SECONDS},
         "slow_clients": [slow_clients(each, file.getvalue()) for each in ("edgevit-run", *PEERS)],
+        "read_as_h11_does": agreement(file.getvalue()),
         "odd_requests": [odd_requests(each) for each in ("edgevit-run", *PEERS, "h11")],
     }
     print(json.dumps(document, indent=1))
