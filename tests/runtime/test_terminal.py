@@ -136,3 +136,24 @@ def test_a_pipe_that_nobody_reads(words, tiny_tflite, picture):
     assert not done.stderr or words[-1] == "--json"
     assert b"Traceback" not in done.stderr
     assert b"Error" not in done.stderr
+
+
+def test_native_code_has_no_say(tiny_tflite, tmp_path):
+    """libtiff writes of damage to standard error by itself; the command has one line for each picture."""
+    from support.sample_pictures import random_picture
+
+    file = io.BytesIO()
+    random_picture(1).save(file, "TIFF", compression="tiff_adobe_deflate")
+    content = bytearray(file.getvalue())
+    content[20:60] = bytes(40)  # of the packed pixels, which come first
+    paths = [tmp_path / f"{number}.tif" for number in range(3)]
+    for path in paths:
+        path.write_bytes(content)
+    done = started(
+        ["edgevit-run", "classify", "{artefact}", *map(str, paths)], tiny_tflite, None, stdout=subprocess.PIPE
+    )
+    lines = done.stderr.decode().splitlines()
+    assert [line.partition(": ")[2].partition(": ")[0] for line in lines] == [
+        f"cannot read picture {each}" for each in paths
+    ]
+    assert (done.returncode, done.stdout) == (1, b"")

@@ -115,12 +115,15 @@ def printing() -> Iterator[None]:
 
     Raises `OutputError` where that fails: with it nothing more can be printed there.
     """
+    global _apart
     before = sys.stdout, sys.stderr
     for each in before:
         if hasattr(each, "reconfigure"):
             each.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8's cannot show every label
+    apart = _second_way(before[1])
     sys.stdout = cast(TextIO, _Printed(before[0], "standard output"))
-    sys.stderr = cast(TextIO, _Printed(before[1], ERRORS))
+    sys.stderr = cast(TextIO, _Printed(apart or before[1], ERRORS))
+    _apart = apart is not None
     try:
         yield
         sys.stdout.flush()
@@ -129,6 +132,35 @@ def printing() -> Iterator[None]:
         raise
     finally:
         sys.stdout, sys.stderr = before
+        _apart = False
+        if apart is not None:
+            with contextlib.suppress(OSError):
+                apart.close()
+
+
+def _second_way(stream: Any) -> TextIO | None:
+    """Another descriptor of what descriptor 2 leads to; None where `stream` does not write there."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        if stream.fileno() == 2:
+            stream.flush()
+            return open(os.dup(2), "w", buffering=1, encoding=stream.encoding, errors="backslashreplace")
+    return None
+
+
+_apart = False
+"""Whether what we say goes another way than what native code writes to descriptor 2."""
+
+
+def without_native_words() -> contextlib.AbstractContextManager[None]:
+    """For calls of native code that writes of damage to standard error, such as libtiff: within, nobody sees that.
+
+    Within commands only: a program that uses this package as a library keeps its standard error.
+    """
+    if not _apart:
+        return contextlib.nullcontext()
+    from edgevit_runtime.engines.quiet import quiet
+
+    return quiet()
 
 
 def run(program: str, call: Callable[[], int]) -> int:

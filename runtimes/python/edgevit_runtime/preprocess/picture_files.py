@@ -18,6 +18,7 @@ from edgevit_runtime.preprocess import decoding_memory, tiff_tags
 from edgevit_runtime.preprocess.colours import Pixels, picture_to_rgb
 from edgevit_runtime.preprocess.picture_kinds import START_BYTES, pillow_formats
 from edgevit_runtime.preprocess.picture_structure import CHECKS, significant_bits
+from edgevit_runtime.terminal import without_native_words
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -59,8 +60,10 @@ def decoded(file: str | bytes, max_pixels: int) -> Iterator[Pixels]:
         with _opened(content, formats) as picture:
             _check_size(picture, max_pixels)
             with decoding_memory.room(_needed_bytes(picture, size)):
+                native = without_native_words() if picture.format == "TIFF" else contextlib.nullcontext()
                 try:
-                    pixels = _upright(picture, significant_bits(content) if picture.format == "PNG" else None)
+                    with native:
+                        pixels = _upright(picture, significant_bits(content) if picture.format == "PNG" else None)
                 except (EdgeViTError, MemoryError):
                     raise
                 except Exception as error:  # Pillow's decoders raise whatever the damage meets first
