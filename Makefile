@@ -26,7 +26,7 @@ $(VENV)/.ready: pyproject.toml runtimes/python/pyproject.toml constraints.txt
 
 demo: setup ## Train a small ViT, convert it to an int8 ladder, measure it, write demo/report.html
 	rm -rf $(DEMO) && mkdir $(DEMO)
-	$(BIN)/edgevit train synthetic -o $(DEMO)/dials.keras --variant vit-nano --resolutions $(LADDER) --epochs 10
+	$(BIN)/edgevit train synthetic -o $(DEMO)/dials.keras --variant vit-nano --resolutions $(LADDER) --epochs 12
 	$(BIN)/edgevit convert $(DEMO)/dials.keras -o $(DEMO)/dials.tflite --resolutions $(LADDER)
 	$(BIN)/edgevit inspect $(DEMO)/dials.tflite --json $(DEMO)/inspection.json --quiet
 	$(BIN)/edgevit synthetic $(DEMO)/pictures --size 160

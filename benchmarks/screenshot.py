@@ -56,7 +56,7 @@ def main() -> None:
         page = render(loaded(demo["profile"]), read_accuracies([folder / "evaluation.json"]))
         (folder / "demo.html").write_text(page, encoding="utf-8")
         for width, file in WIDTHS.items():
-            screenshot(chromium, folder, width).quantize(128, Image.Quantize.MAXCOVERAGE).save(ROOT / "docs" / file, optimize=True)
+            screenshot(chromium, folder, width).save(ROOT / "docs" / file, optimize=True)
             print(f"wrote docs/{file}")
 
 
