@@ -27,7 +27,7 @@ from converters.quantize.calibration import calibration_entry, calibration_files
 from converters.quantize.quantizer import observed, quantize_seen
 from converters.quantize.recipes import ANY, RECIPES, Recipe, Rule, get_recipe
 from edgevit.errors import ConversionError
-from edgevit.foreign_config import ForeignConfig
+from edgevit.foreign_config import ForeignConfig, common_patch
 from edgevit.model.foreign import ForeignModel
 from edgevit.tasks import choose_tasks
 from edgevit_runtime.resolution import Resolution
@@ -90,7 +90,7 @@ def convert_other(
 
     steps = 2 * len(ladder) + 1
     # Integer scores are too coarse for a self-test; a model that gives probabilities has nothing better.
-    logits = bool(task_options.get("logits")) or (chosen.integer_io and model.gives_logits)
+    logits = bool(task_options.get("logits")) or (chosen.integer_io and model.head.gives_logits)
     outputs = ("logits", "scores") if logits else ("scores",)
     config: ForeignConfig | None = None
     plain: dict[Resolution, bytes] = {}
@@ -112,7 +112,9 @@ def convert_other(
     for done, resolution in enumerate(ladder, len(ladder)):
         on_step(f"{resolution} px, {chosen.name}", done, steps)
         name = f"classify_{resolution}"
-        rungs.append(Rung(name, quantize_seen(plain[resolution], chosen, seen), outputs))
+        rungs.append(
+            Rung(name, quantize_seen(plain[resolution], chosen, seen, shares=config.scores != "regression"), outputs)
+        )
         single = _single(rungs[-1])
         # The graph is not ours, so it may have what XNNPACK leaves to others; a recipe must not make it worse.
         audited = audit(single, chosen, name, most=max(1, partitions[resolution]))
@@ -151,18 +153,16 @@ def _ladder(model: ForeignModel, resolutions: Sequence[Resolution]) -> tuple[Res
     return (model.resolution,)
 
 
-def _config(model: ForeignModel, ladder: Sequence[Resolution], patch: int) -> ForeignConfig:
-    config = ForeignConfig(
+def _config(model: ForeignModel, ladder: Sequence[Resolution], stride: int) -> ForeignConfig:
+    return ForeignConfig(
         variant=model.name,
         classes=model.classes,
-        patch=patch,
+        patch=common_patch(stride, ladder),
         base_resolution=model.resolution or max(ladder),
         pixels=model.pixels.text,
+        scores=model.head.scores,
         ladder=tuple(ladder),
     )
-    for resolution in ladder:
-        config.tokens(resolution)
-    return config
 
 
 def _files(recipe: Recipe, folder: str | Path | None) -> tuple[Path, ...]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from edgevit.errors import ConfigError, ResolutionError, unknown_key
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
 
-__all__ = ["MAX_TOKENS", "Grid", "ViTConfig", "check_resolution", "nearest_resolution"]
+__all__ = ["MAX_TOKENS", "SCORES", "Grid", "ViTConfig", "check_resolution", "head_scores", "nearest_resolution"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -21,12 +21,23 @@ MAX_TOKENS = 96**2 + 1
 """Beyond 96 x 96 patches (1536 px at patch 16) one block's attention weights alone pass a gigabyte at 3 heads."""
 
 
+LARGEST = {"width": 16384, "depth": 512, "mlp_width": 131072, "patch": 1024, "classes": 2**20}
+"""Far beyond any ViT that there is: what asks for more is damaged."""
+
 SCORES = {
     "softmax": "probabilities of the classes, which sum to 1",
     "sigmoid": "the probability of each label, by itself",
     "regression": "the values themselves",
 }
 """What a classifier's head can give, and what that means."""
+
+
+def head_scores(text: str) -> str:
+    """What `--head` names: a key of `SCORES`; `none` and `linear` are `regression`. Raises `ConfigError`."""
+    scores = {"none": "regression", "linear": "regression"}.get(text, text)
+    if scores not in SCORES:
+        raise unknown_key("head", text, SCORES)
+    return scores
 
 
 class Grid(NamedTuple):
@@ -89,8 +100,16 @@ class ViTConfig:
                 raise ConfigError(f"{name} must be a whole number above 0, not {value!r}")
         if not isinstance(self.classes, int) or self.classes < 0:
             raise ConfigError(f"classes must be a whole number, 0 for a backbone without a head, not {self.classes!r}")
+        for name, most in LARGEST.items():
+            if getattr(self, name) > most:
+                raise ConfigError(f"{name} is {getattr(self, name)}; at most {most} is supported")
         if self.scores not in SCORES:
             raise unknown_key("scores", self.scores, SCORES)
+        if self.classes == 1 and self.scores == "softmax":
+            raise ConfigError(
+                "a softmax over one class is always 100 %: a head of one output is a probability (sigmoid) or a value "
+                "(regression)"
+            )
         if self.width % self.heads:
             raise ConfigError(f"width {self.width} is not divisible by heads {self.heads}")
         if not 0.0 <= self.stochastic_depth < 1.0:
@@ -124,6 +143,12 @@ class ViTConfig:
     def tokens(self, resolution: ResolutionLike) -> int:
         """N = (W / patch)(H / patch) + 1: the patches and the class token (and one more where `distilled`)."""
         return self.grid(resolution).patches + self.prefix
+
+    @property
+    def weights_at_least(self) -> int:
+        """How many numbers its weights hold, but for biases and norms."""
+        linear = self.width * (4 * self.width + 2 * self.mlp_width)
+        return self.depth * linear + self.width * (self.tokens(self.base_resolution) + self.classes)
 
     @property
     def fill(self) -> tuple[int, int, int]:

@@ -14,9 +14,10 @@ from edgevit.data.class_names import class_order, numbered_as
 from edgevit.data.folders import PictureSet, decode_batches, read_folder
 from edgevit.data.same_pictures import count_seen
 from edgevit.errors import ConfigError, DataError
+from edgevit.foreign_config import Told
 from edgevit.mistakes import mistakes as find_mistakes
 from edgevit.picture_record import PictureRecord, picture_order
-from edgevit.predictors import Predictor, ReorderedPredictor, open_predictor, pixels_known
+from edgevit.predictors import Predictor, ReorderedPredictor, open_predictor, told_by_artefacts
 from edgevit.tasks import Task, check_options, default_task, find_tasks
 from edgevit.tasks.task import Judge
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolutions
@@ -41,6 +42,8 @@ def evaluate(
     resize: str | None = None,
     pixels: str | None = None,
     labels: Sequence[str] | None = None,
+    head: str | None = None,
+    modules: Sequence[str] = (),
     threads: int = 1,
     limit: int | None = None,
     strict: bool = False,
@@ -58,7 +61,8 @@ def evaluate(
     options_of_tasks: those that the task has for being judged (`Task.judging_options`): `gallery`, `neighbours`.
     resolutions: where empty, those of the first model (and of the others that are artefacts).
     resize: a preprocessing policy; None takes the first model's own.
-    pixels: what a `.keras` model that is not ours wants, where neither it nor an artefact beside it says so.
+    pixels, head: what a `.keras` model that is not ours wants and gives, where neither it nor an artefact beside it
+        says so. modules: Python modules with layers of its own.
     labels: the class names in the first model's order, where it has none of its own.
     limit: use only that many pictures, spread evenly over the set.
     strict: raise `PictureError` on a picture that cannot be read, instead of counting it as skipped.
@@ -77,10 +81,12 @@ def evaluate(
     twice = [str(each) for each in others if [Path(other) for other in others].count(Path(each)) > 1]
     if twice:
         raise ConfigError(f"{twice[0]} is named twice: evaluate against each model once")
-    known = pixels_known(model, *others)
+    told, known = Told(pixels, head), told_by_artefacts(model, *others)
     with ExitStack() as opened:
         predictors = [
-            opened.enter_context(closing(open_predictor(each, threads=threads, pixels=pixels, otherwise=known)))
+            opened.enter_context(
+                closing(open_predictor(each, threads=threads, told=told, otherwise=known, modules=modules))
+            )
             for each in (model, *others)
         ]
         first = predictors[0]
@@ -89,6 +95,9 @@ def evaluate(
         (judged,) = find_tasks([task])
         names, assumed = tuple(labels or ()), list[str]()
         if judged.own_classes:
+            for each in predictors:
+                if each.scores == "regression" and each.classes:
+                    raise ConfigError(f"{each.path} gives values (regression), no classes, which evaluate judges by")
             names, assumed = _names(predictors, names)
             predictors = [first, *(_numbered_as_first(each, first, names) for each in predictors[1:])]
         ladder = _ladder(predictors, task, wanted)

@@ -9,6 +9,7 @@ from typing import Any
 from edgevit.activation_ranges import ActivationRanges
 from edgevit.config import ViTConfig
 from edgevit.errors import ConfigError, ModelError, ResolutionError
+from edgevit.untrusted_files import MAX_JSON, check_zip, lookalike, other_format
 from edgevit_runtime.json_text import parse_json
 from edgevit_runtime.verify.integrity import file_sha256
 
@@ -52,8 +53,13 @@ def _read(path: Path, *, whole: bool) -> tuple[ViTConfig, ActivationRanges | Non
     """Config and learned ranges, or what another model is called. whole: look whether all of the file is as written."""
     if not path.is_file():
         raise ModelError(f"no such model: {path}")
+    if instead := lookalike(path) or other_format(path):
+        raise ModelError(f"{path} {instead}")
     try:
         with zipfile.ZipFile(path) as archive:
+            check_zip(path, archive, ModelError)
+            if archive.getinfo("config.json").file_size > MAX_JSON:
+                raise ModelError(f"{path}: config.json in it is larger than any model's: it is damaged")
             saved = parse_json(archive.read("config.json"))
             damaged = archive.testzip() if whole else None
         if damaged is not None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgevit.errors import ConfigError, ModelError
+from edgevit.foreign_config import NOTHING_TOLD, Told
 from edgevit.tasks import TASKS
 from edgevit.tasks.task import Outputs
 from edgevit_runtime import Model, Resolution, read_manifest
@@ -19,7 +20,7 @@ from edgevit_runtime.verify.integrity import file_sha256
 if TYPE_CHECKING:
     from edgevit.model import ForeignModel, ViT
 
-__all__ = ["Predictor", "ReorderedPredictor", "open_predictor", "pixels_known"]
+__all__ = ["Predictor", "ReorderedPredictor", "open_predictor", "told_by_artefacts"]
 
 
 class Predictor(Protocol):
@@ -27,7 +28,9 @@ class Predictor(Protocol):
 
     path: Path
     classes: int
-    """0 where it does not classify."""
+    """0 where it does not classify. One probability alone counts as two classes: not it, and it."""
+    scores: str
+    """What its scores are: a key of `edgevit.config.SCORES`."""
     labels: tuple[str, ...]
     label_keys: tuple[str, ...]
     """What else folders of the classes may be called."""
@@ -61,7 +64,8 @@ class KerasPredictor:
     def __init__(self, path: Path, model: ViT) -> None:
         self.path, self._model = path, model
         config = self._model.config
-        self.classes, self.labels, self.label_keys = config.classes, config.labels, config.label_keys
+        self.scores, self.classes = config.scores, _count(config.classes, config.scores)
+        self.labels, self.label_keys = (_labels_of(config.classes, each) for each in (config.labels, config.label_keys))
         self.policy, self.fill = config.resize, config.fill
         self.resolutions = config.ladder or (config.base_resolution,)
 
@@ -71,7 +75,7 @@ class KerasPredictor:
 
     def outputs(self, task: str, images: NDArray[np.uint8]) -> Outputs:
         # Called, not `predict`ed: Keras would trace one graph for all resolutions, and a ViT needs to know its own.
-        return TASKS[task].of(self._model.config, {}).expected(self._model, images)
+        return _as_classes(self.scores, TASKS[task].of(self._model.config, {}).expected(self._model, images))
 
     def described(self) -> dict[str, Any]:
         config = self._model.config
@@ -89,7 +93,7 @@ class ForeignPredictor:
 
     def __init__(self, path: Path, model: ForeignModel) -> None:
         self.path, self._model = path, model
-        self.classes = model.classes
+        self.scores, self.classes = model.head.scores, _count(model.classes, model.head.scores)
         self.labels: tuple[str, ...] = ()
         self.label_keys: tuple[str, ...] = ()
         self.policy, self.fill = DEFAULT_POLICY, DEFAULT_FILL
@@ -101,7 +105,7 @@ class ForeignPredictor:
         self._model.at(resolution)
 
     def outputs(self, task: str, images: NDArray[np.uint8]) -> Outputs:
-        return {"scores": self._model.scores(images)}
+        return _as_classes(self.scores, {"scores": self._model.scores(images)})
 
     def described(self) -> dict[str, Any]:
         return {}
@@ -120,9 +124,11 @@ class ArtefactPredictor:
         self._model = Model(path, threads=threads)
         manifest = self._model.manifest
         classify: Any = manifest.tasks.get("classify")
-        self.classes: int = classify.classes if classify else 0
-        self.labels: tuple[str, ...] = classify.labels if classify else ()
-        self.label_keys: tuple[str, ...] = classify.label_keys if classify else ()
+        classes: int = classify.classes if classify else 0
+        self.scores: str = classify.scores if classify else "softmax"
+        self.classes = _count(classes, self.scores)
+        self.labels: tuple[str, ...] = _labels_of(classes, classify.labels if classify else ())
+        self.label_keys: tuple[str, ...] = _labels_of(classes, classify.label_keys if classify else ())
         self.policy, self.fill = manifest.signatures[0].preprocessing
         self.resolutions = manifest.resolutions
         digests = (manifest.raw.get("calibration") or {}).get("digests")
@@ -133,7 +139,8 @@ class ArtefactPredictor:
 
     def outputs(self, task: str, images: NDArray[np.uint8]) -> Outputs:
         answers = [self._model.outputs(image, task) for image in images]
-        return {name: np.stack([answer[name] for answer in answers]) for name in answers[0]}
+        found = {name: np.stack([answer[name] for answer in answers]) for name in answers[0]}
+        return _as_classes(self.scores, found)
 
     def described(self) -> dict[str, Any]:
         """And the digest that tells it from others of its name."""
@@ -154,7 +161,7 @@ class ReorderedPredictor:
 
     def __init__(self, predictor: Predictor, order: Sequence[int]) -> None:
         self._predictor, self._order = predictor, list(order)
-        self.path, self.classes = predictor.path, predictor.classes
+        self.path, self.classes, self.scores = predictor.path, predictor.classes, predictor.scores
         self.labels = tuple(predictor.labels[index] for index in order)
         self.label_keys = tuple(predictor.label_keys[index] for index in order) if predictor.label_keys else ()
         self.policy, self.fill, self.resolutions = predictor.policy, predictor.fill, predictor.resolutions
@@ -174,28 +181,51 @@ class ReorderedPredictor:
 
 
 def open_predictor(
-    path: str | Path, *, threads: int = 1, pixels: str | None = None, otherwise: str | None = None
+    path: str | Path,
+    *,
+    threads: int = 1,
+    told: Told = NOTHING_TOLD,
+    otherwise: Told = NOTHING_TOLD,
+    modules: Sequence[str] = (),
 ) -> Predictor:
     """By file type. Raises `ModelError` for a file that is neither `.keras` nor `.tflite`.
 
-    pixels, otherwise: what a `.keras` model that is not ours wants (`edgevit.model.load_any`).
+    told, otherwise, modules: of a `.keras` model that is not ours (`edgevit.model.load_any`).
     """
     path = Path(path)
-    if path.suffix == ".keras":
-        from edgevit.model import ViT, load_any
-
-        model = load_any(path, pixels=pixels, otherwise=otherwise)
-        return KerasPredictor(path, model) if isinstance(model, ViT) else ForeignPredictor(path, model)
     if path.suffix == ".tflite":
         return ArtefactPredictor(path, threads)
+    if path.suffix in (".keras", ".h5") or path.is_dir():
+        from edgevit.model import ViT, load_any
+
+        model = load_any(path, told, otherwise=otherwise, modules=modules)
+        return KerasPredictor(path, model) if isinstance(model, ViT) else ForeignPredictor(path, model)
     raise ModelError(f"{path} is neither a .keras model nor a .tflite artefact")
 
 
-def pixels_known(*paths: str | Path | None) -> str | None:
-    """What pixels the model wants that an artefact among `paths` was made from, where that is not one of ours."""
+def told_by_artefacts(*paths: str | Path | None) -> Told:
+    """What the model wants and gives that an artefact among `paths` was made from, where that is not one of ours."""
     for path in paths:
         if path is not None and Path(path).suffix == ".tflite" and Path(path).is_file():
-            pixels = read_manifest(path).raw["model"]["config"].get("pixels")
+            manifest = read_manifest(path).raw
+            pixels = manifest["model"]["config"].get("pixels")
             if pixels is not None:
-                return str(pixels)
-    return None
+                return Told(str(pixels), manifest["tasks"].get("classify", {}).get("scores"))
+    return NOTHING_TOLD
+
+
+def _count(classes: int, scores: str) -> int:
+    return 2 if (classes, scores) == (1, "sigmoid") else classes
+
+
+def _labels_of(classes: int, labels: tuple[str, ...]) -> tuple[str, ...]:
+    """Of one probability there are no names for both of its classes: then folders count in the order of theirs."""
+    return () if classes == 1 else labels
+
+
+def _as_classes(scores: str, outputs: Outputs) -> Outputs:
+    """One probability p, [batch, 1], as those of two classes, 1 - p and p."""
+    values = outputs.get("scores")
+    if scores != "sigmoid" or values is None or values.shape[-1] != 1:
+        return outputs
+    return {**outputs, "scores": np.concatenate([1.0 - values, values], axis=-1)}

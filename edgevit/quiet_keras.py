@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import sys
+import warnings
 
 from edgevit_runtime.engines.quiet import quiet
 
 __all__ = ["load_keras"]
+
+OTHERS = r"(keras|tensorflow|h5py|absl|google|ai_edge|jax|numpy|ml_dtypes)"
+"""Whose warnings are for who wrote the program, and that is edgevit."""
 
 
 def load_keras() -> None:
@@ -20,3 +26,6 @@ def load_keras() -> None:
         import tensorflow
 
         tensorflow.get_logger().setLevel("ERROR")
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    if not sys.warnoptions:  # whoever asked for warnings gets them
+        warnings.filterwarnings("ignore", module=OTHERS)

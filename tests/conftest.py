@@ -217,6 +217,18 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def cases() -> Path:
+    """The folder of small inputs that failed once: $EDGEVIT_CASES, or cases/ beside the real data."""
+    data = os.environ.get("EDGEVIT_DATA")
+    beside = Path(data).parent if data else Path(__file__).resolve().parents[2] / "shared"
+    named = os.environ.get("EDGEVIT_CASES")
+    folder = Path(named) if named else beside / "cases"
+    if not folder.is_dir():
+        pytest.skip(f"no cases: neither $EDGEVIT_CASES nor {folder} is a folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def deit(real_data):
     """DeiT-Tiny with its real weights."""
     from edgevit.checkpoints import import_checkpoint

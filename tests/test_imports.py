@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # What each part may import besides itself. Everything may use edgevit_runtime and these.
 BASE = {"accuracy", "config", "variants", "errors", "files", "documents", "text_files"}
-BASE |= {"activation_ranges", "pixels", "foreign_config", "version"}
+BASE |= {"activation_ranges", "pixels", "foreign_config", "untrusted_files", "version"}
 MAY_IMPORT = {
     "config": {"errors"},
     "variants": {"config", "errors"},
@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "files": {"errors"},
     "documents": {"errors", "text_files"},
     "text_files": {"errors"},
+    "untrusted_files": {"errors"},
     "version": set(),
     "quiet_keras": set(),
     "accuracy": set(),

@@ -131,7 +131,9 @@ def _readable(first: Pictures, audited: RungAudit, recipe: str) -> Pictures:
     step = max((tensor.scale for tensor in audited.outputs if tensor.name == "scores"), default=0.0)
     if step == 0.0:
         return first
-    readable = {seed: outputs for seed, outputs in first.items() if float(outputs["scores"].max()) >= 2.0 * step}
+    readable = {
+        seed: outputs for seed, outputs in first.items() if float(np.abs(outputs["scores"]).max()) >= 2.0 * step
+    }
     if not readable:
         raise AuditError(
             f"the recipe {recipe} has scores in steps of 1/{1 / step:.0f}, and the model gives no class of any test "

@@ -34,21 +34,25 @@ def standard_metadata(manifest: Manifest) -> bytes:
     builder = flatbuffers.Builder(1024)
     classify: Any = manifest.tasks.get("classify")
     labelled = bool(classify and classify.labels)
+    shares = not classify or classify.scores != "regression"
     model: Table = {
         0: manifest.variant,
         1: f"{manifest.variant}, {manifest.recipe}, by edgevit",
-        3: [_subgraph(signature, labelled=labelled) for signature in manifest.signatures],
+        3: [_subgraph(signature, labelled=labelled, shares=shares) for signature in manifest.signatures],
         7: PARSER_VERSION,
     }
     builder.Finish(_write(builder, model), b"M001")
     return bytes(builder.Output())
 
 
-def _subgraph(signature: Signature, *, labelled: bool) -> Table:
+def _subgraph(signature: Signature, *, labelled: bool, shares: bool) -> Table:
     return {
         0: signature.name,
         2: [_image(signature.input)],
-        3: [_output(output, labelled=labelled and signature.task == "classify") for output in signature.outputs],
+        3: [
+            _output(output, labelled=labelled and signature.task == "classify", shares=shares)
+            for output in signature.outputs
+        ],
     }
 
 
@@ -64,9 +68,9 @@ def _image(tensor: Tensor) -> Table:
     }
 
 
-def _output(tensor: Tensor, *, labelled: bool) -> Table:
+def _output(tensor: Tensor, *, labelled: bool, shares: bool) -> Table:
     described: dict[int, Any] = {0: tensor.name, 3: {0: _FEATURE, 1: {}}}
-    if tensor.name == "scores":
+    if tensor.name == "scores" and shares:
         described |= {1: "probabilities", 5: {0: [1.0], 1: [0.0]}}
     if labelled:
         described[6] = [{0: LABEL_FILE, 1: "class names in index order", 2: _AXIS_LABELS}]

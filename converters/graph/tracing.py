@@ -1,7 +1,8 @@
 """How a Keras model that is not ours becomes a graph: traced at one resolution with a batch of 1, all shapes constant.
 
 Nothing is folded by hand: TensorFlow's converter fuses batch norms and activations. Pixels are brought to what the
-model wants in front, softmax is added behind where it gives logits, and constants get the shape that GPUs need.
+model wants in front, softmax or sigmoid is added behind where it gives logits, and constants get the shape that GPUs
+need.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ from edgevit_runtime.engines.quiet import quiet
 from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.verify.operators import OPS
 
+ACTIVATIONS: dict[str | None, Callable[[Any], Any]] = {
+    "softmax": tf.nn.softmax,
+    "sigmoid": tf.nn.sigmoid,
+    None: lambda raw: raw,
+}
 STRIDING = ("CONV_2D", "DEPTHWISE_CONV_2D")
 POOLING = ("AVERAGE_POOL_2D", "MAX_POOL_2D")
 
@@ -51,14 +57,16 @@ def trace(
 
 def _classifier(model: ForeignModel, resolution: Resolution, with_logits: bool) -> Callable[[Any], dict[str, Any]]:
     """image [1, H, W, 3] -> scores [1, classes] (and logits)."""
-    keras_model, gives_logits = model.at(resolution), model.gives_logits
-    if with_logits and not gives_logits:
-        raise ConversionError(f"{model.name} puts out probabilities and has no logits; leave --logits out")
+    keras_model, head = model.at(resolution), model.head
+    if with_logits and not head.gives_logits:
+        what = "values" if head.scores == "regression" else "probabilities"
+        raise ConversionError(f"{model.name} puts out {what} and has no logits; leave --logits out")
+    activation = ACTIVATIONS[head.activation]
 
     def classify(image: Any) -> dict[str, Any]:
         values = normalise(tf.cast(image, tf.float32), model.pixels)
         raw = tf.cast(keras_model(values, training=False), tf.float32)
-        scores = {"scores": tf.nn.softmax(raw) if gives_logits else raw}
+        scores = {"scores": activation(raw)}
         return {**scores, "logits": raw} if with_logits else scores
 
     return classify

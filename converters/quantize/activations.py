@@ -29,6 +29,8 @@ SHARES = (0.0, 255.0 / 256.0)  # scale 1/256, zero point -128: what TFLite's int
 FIXED = {"image": PIXELS, "pixels": PIXELS, "weights": SHARES, "scores": SHARES}
 """By the last word of a site's name: ranges that nobody has to learn."""
 
+VALUES = "logits"
+"""The site that a head's linear layer puts out; of a regression the scores themselves."""
 LINEAR_INPUTS = {"pixels", "normalised", "mixed", "gelu"}
 """What they read, by the last word."""
 
@@ -164,11 +166,12 @@ def tensor_ranges(
     if calibration.recipe != recipe.name:
         raise ConversionError(f"the model's ranges were learned for {calibration.recipe}, not for {recipe.name}")
     check_sites(calibration)
-    ranges = dict(exact)
+    ranges, values = dict(exact), _values(flatbuffer)
     for tensor, rank in _static_tensors(flatbuffer, recipe):
         if tensor in exact:
             continue
-        site = site_of(tensor, calibration.ranges)
+        # Without an activation behind it, what the head's layer puts out is the scores, values of any size.
+        site = VALUES if tensor in values else site_of(tensor, calibration.ranges)
         if site is None:
             raise ConversionError(
                 f"no range was learned for the tensor {tensor}, which {recipe.name} quantizes: fine-tune the model "
@@ -177,6 +180,18 @@ def tensor_ranges(
         low, high = FIXED[word(site)] if word(site) in FIXED else calibration.ranges[site]
         ranges[tensor] = {"min": np.full((1,) * rank, low), "max": np.full((1,) * rank, high)}
     return ranges
+
+
+def _values(flatbuffer: bytes) -> Collection[str]:
+    """The output `scores` where a linear layer makes it: it has its own name, and the range of `VALUES`."""
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer))
+    subgraph = model.subgraphs[0]
+    return [
+        name
+        for op in subgraph.operators
+        if op_name(model.operatorCodes[op.opcodeIndex]) == LINEAR[VALUES]
+        and (name := tensor_name(subgraph.tensors[op.outputs[0]])) == "scores"
+    ]
 
 
 def _static_tensors(flatbuffer: bytes, recipe: Recipe) -> Iterator[tuple[str, int]]:

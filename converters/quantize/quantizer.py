@@ -82,14 +82,17 @@ def observed(flatbuffer: bytes, recipe: Recipe, images: Iterable[NDArray[np.uint
     return ranges
 
 
-def quantize_seen(flatbuffer: bytes, recipe: Recipe, seen: TensorRanges | None) -> bytes:
-    """Applies `recipe` to a float32 flatbuffer with one signature, by its tensors' ranges where it asks for them."""
+def quantize_seen(flatbuffer: bytes, recipe: Recipe, seen: TensorRanges | None, *, shares: bool = True) -> bytes:
+    """Applies `recipe` to a float32 flatbuffer with one signature, by its tensors' ranges where it asks for them.
+
+    shares: its scores are probabilities, whose range is known.
+    """
     if not recipe.rules:
         return flatbuffer
     ranges = None
     if recipe.needs_calibration and seen is not None:
         ranges = dict(seen)
-        for tensor, (low, high) in {INPUT_NAME: PIXELS, "scores": SHARES}.items():
+        for tensor, (low, high) in {INPUT_NAME: PIXELS, **({"scores": SHARES} if shares else {})}.items():
             rank = np.ndim(ranges[tensor]["min"])
             ranges[tensor] = {"min": np.full((1,) * rank, low), "max": np.full((1,) * rank, high)}
         # Not only what SOFTMAX reads: through a RESHAPE it shares its range, and so small a step asks for ratios that

@@ -87,7 +87,9 @@ class Rule:
         places = [f"block({numbers})/"] if numbers else []
         places += [r"(?!block\d)"] if OUTSIDE in self.blocks else []
         # A graph's output has no more than the site's name; the quantizer puts a semicolon behind each name.
-        end = f"({'|'.join(self.sites)})(/|;|$)" if self.sites else ""
+        # Of a regression the output `scores` is the layer's own.
+        values = ("scores",) if "logits" in self.sites and self.op == LINEAR["logits"] else ()
+        end = f"({'|'.join((*self.sites, *values))})(/|;|$)" if self.sites else ""
         return f"^({'|'.join(places)})(.*/)?{end}.*" if places or end else ".*"
 
     @property

@@ -21,6 +21,7 @@ __all__ = [
     "Words",
     "as_labels",
     "as_ladder",
+    "as_modules",
     "as_paths",
     "as_words",
     "check_known",
@@ -53,6 +54,11 @@ def as_labels(given: Labels | None) -> tuple[str, ...] | None:
 def as_paths(given: OneOrMore) -> tuple[Path, ...]:
     """In the order given."""
     return (Path(given),) if isinstance(given, str | Path) else tuple(map(Path, given))
+
+
+def as_modules(given: OneOrMore) -> tuple[str, ...]:
+    """Python modules by name, or as files."""
+    return (str(given),) if isinstance(given, str | Path) else tuple(map(str, given))
 
 
 def as_words(given: Words | None) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from converters.artefact.target import check_target
 from converters.quantize.calibration import listed_pictures
 from converters.quantize.range_source import check_ranges
 from converters.quantize.recipe_files import check_writable_recipe, find_recipe, write_recipe
-from edgevit.api.arguments import Labels, Resolutions, as_labels, as_ladder, check_known
+from edgevit.api.arguments import Labels, OneOrMore, Resolutions, as_labels, as_ladder, as_modules, check_known
 from edgevit.api.early_checks import (
     check_labelled_folder,
     check_labels,
@@ -18,7 +18,9 @@ from edgevit.api.early_checks import (
     check_policy,
     known_model,
 )
+from edgevit.config import head_scores
 from edgevit.errors import ConversionError, OptionError
+from edgevit.foreign_config import Told
 from edgevit.latency.curve import LEAST_RESOLUTIONS
 from edgevit.pixels import parse_pixels
 from edgevit.quiet_keras import load_keras
@@ -42,6 +44,8 @@ def convert(
     calibration: str | Path | None = None,
     resize: str | None = None,
     pixels: str | None = None,
+    head: str | None = None,
+    import_: OneOrMore = (),
     sign: str | Path | None = None,
     validation: str | Path | None = None,
     max_drop: float | None = None,
@@ -63,6 +67,9 @@ def convert(
     calibration: a folder of pictures, for the recipes with static ranges; others round better with it.
     resize: the preprocessing policy, such as `crop:0.875`, `squash`, `letterbox`; None: the model's own.
     pixels: what a model that is not edgevit's own wants, where it does not say so itself.
+    head: what its scores are, where it does not say so itself: `softmax`, `sigmoid` (each label by itself), or
+        `regression` (plain values).
+    import_: Python modules, by name or as files, that have layers of its own; they are imported.
     sign: an Ed25519 private key in PEM: devices with its public half trust the artefact.
     validation: labelled pictures, as for `edgevit.evaluate`: the manifest then says how right artefact and model are.
     max_drop: points of top-1 on `validation` that may be lost at most: 0.5 is half a percent. What it takes to stay
@@ -88,6 +95,8 @@ def convert(
     chosen = find_recipe(recipe or "int8")
     if pixels is not None:
         parse_pixels(pixels)
+    if head is not None:
+        head_scores(head)
     if kept_in is not None:
         check_writable_recipe(kept_in, overwrite=overwrite)
     ladder, names = as_ladder(resolutions), as_labels(labels)
@@ -109,7 +118,9 @@ def convert(
     from converters.conversion import convert as compiled
     from edgevit.model import ViT, load_any
 
-    loaded, judged, selection = load_any(model, pixels=pixels), None, None
+    loaded, judged, selection = load_any(model, Told(pixels, head), modules=as_modules(import_)), None, None
+    for line in () if isinstance(loaded, ViT) else loaded.notes:
+        on_note(line)
     if validation is not None:
         from converters.search.validation import Validation
 

@@ -6,8 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edgevit.api.arguments import Labels, OneOrMore, Resolutions, as_labels, as_ladder, as_paths, check_known
+from edgevit.api.arguments import (
+    Labels,
+    OneOrMore,
+    Resolutions,
+    as_labels,
+    as_ladder,
+    as_modules,
+    as_paths,
+    check_known,
+)
 from edgevit.api.early_checks import check_judged, check_labelled_folder, check_policy
+from edgevit.config import head_scores
 from edgevit.quiet_keras import load_keras
 from edgevit.tasks import judging_options, parsed
 
@@ -24,6 +34,8 @@ def evaluate(
     resize: str | None = None,
     pixels: str | None = None,
     labels: Labels | None = None,
+    head: str | None = None,
+    import_: OneOrMore = (),
     threads: int = 1,
     limit: int | None = None,
     strict: bool = False,
@@ -39,7 +51,8 @@ def evaluate(
     task: `classify` (top-1, top-5), or `features` (k nearest neighbours). None: `classify`, or for a model without a
         head `features`.
     resolutions: [128, "640x384"] or "128,640x384"; None: all that the models have.
-    resize: the preprocessing policy; None: the model's own. pixels: what a Keras model that is not ours wants.
+    resize: the preprocessing policy; None: the model's own. pixels, head: what a Keras model that is not ours
+        wants and gives, as for `edgevit.convert`; import_: Python modules with layers of its own.
     labels: class names in the model's order, or a file with them, for a model that has none of its own.
     threads: of an artefact's interpreter. limit: use only so many pictures, spread over the set.
     strict: raise `PictureError` at a picture that cannot be read, instead of counting it as skipped.
@@ -57,6 +70,8 @@ def evaluate(
         check_judged(each)
     check_policy(resize)
     check_labelled_folder(data)
+    if head is not None:
+        head_scores(head)
     if ".keras" in {each.suffix for each in (Path(model), *others)}:
         load_keras()
     from edgevit.evaluation import evaluate as evaluated
@@ -70,6 +85,8 @@ def evaluate(
         resize=resize,
         pixels=pixels,
         labels=names,
+        head=head,
+        modules=as_modules(import_),
         threads=threads,
         limit=limit,
         strict=strict,

@@ -9,6 +9,7 @@ from typing import Any
 from edgevit.api.arguments import Labels, as_labels
 from edgevit.api.early_checks import check_checkpoint
 from edgevit.checkpoints import hub
+from edgevit.config import head_scores
 from edgevit.data.labels import read_label_keys
 from edgevit.errors import ConfigError
 from edgevit.files import check_output
@@ -26,6 +27,7 @@ def import_(
     labels: Labels | None = None,
     classes: int | None = None,
     overwrite: bool = False,
+    head: str | None = None,
     on_note: Callable[[str], None] = lambda _line: None,
 ) -> dict[str, Any]:
     """Makes a `.keras` model at `output` of a checkpoint, and returns the `edgevit.import/1` document.
@@ -36,6 +38,8 @@ def import_(
     labels: class names in index order, or a file with one a line (`WNID<TAB>name` keeps the WNIDs, too).
     classes: a new head of so many classes; 0: none, a backbone alone.
     overwrite: replace a file that is at `output` already.
+    head: what its scores are: `softmax`, `sigmoid` (each label by itself) or `regression` (plain values). None: what
+        the checkpoint says, or else `softmax`.
     on_note: told what is worth knowing of the checkpoint, a line at a time; `notes` of the document has them, too.
 
     Raises `CheckpointError` where a tensor is missing, unexpected or of another shape, `ConfigError` for an unknown
@@ -48,6 +52,8 @@ def import_(
         variant_config(str(variant))
     if classes is not None and classes < 0:
         raise ConfigError(f"classes must be 0 or more, not {classes}")
+    if head is not None:
+        head_scores(head)
     check_output(output, ".keras", overwrite=overwrite)
     names = as_labels(labels) or ()
     keys = read_label_keys(labels) if isinstance(labels, str | Path) else ()
@@ -67,7 +73,7 @@ def import_(
         on_note(line)
 
     model = import_checkpoint(
-        path, variant, labels=names, label_keys=keys, classes=classes, name=checkpoint, on_note=note
+        path, variant, labels=names, label_keys=keys, classes=classes, head=head, name=checkpoint, on_note=note
     )
     save(model, output)
     config = model.config
@@ -77,6 +83,7 @@ def import_(
         "variant": config.variant,
         "parameters": model.count_params(),
         "classes": config.classes,
+        "scores": config.scores,
         "patch": config.patch,
         "resolution": config.base_resolution.to_json(),
         "new_head": bool(classes),

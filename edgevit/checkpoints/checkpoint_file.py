@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +18,26 @@ from numpy.typing import NDArray
 from edgevit.documents import Record
 from edgevit.errors import CheckpointError
 from edgevit.text_files import NotTextError, read_text
+from edgevit.untrusted_files import MAX_JSON, check_arrays, check_zip, lookalike
 
 CheckpointArrays = Mapping[str, NDArray[Any]]
 
-WEIGHTS = ("model.safetensors", "model.weights.h5")
-"""The weights that a folder is looked through for: Hugging Face's and timm's, KerasHub's."""
+INDEX = "model.safetensors.index.json"
+WEIGHTS = ("model.safetensors", INDEX, "model.weights.h5")
+"""The weights that a folder is looked through for: Hugging Face's and timm's, in one file or several; KerasHub's."""
+MAX_SHARDS = 1000
+OTHERS = {
+    ".onnx": "an ONNX graph, without named layers",
+    ".tflite": "a converted .tflite file",
+    ".gguf": "a GGUF file, of language models",
+    ".msgpack": "a Flax checkpoint in msgpack",
+    ".ckpt": "a checkpoint of TensorFlow 1 or of a trainer",
+    ".index": "a checkpoint of TensorFlow",
+    ".gz": "a compressed archive: unpack it first",
+    ".tar": "an archive: unpack it first",
+    ".mat": "a MATLAB file",
+}
+"""By suffix, where the first bytes say nothing."""
 KERAS_HEAD = "task.weights.h5"
 DOCUMENTS = ("config.json", "preprocessor_config.json", "image_converter.json", "task.json")
 SAFETENSORS, NPZ, KERAS_H5 = "safetensors", "npz", "h5"
@@ -74,8 +92,17 @@ def read(path: str | Path) -> CheckpointFile:
         path = _weights_in(path)
     if not path.is_file():
         raise CheckpointError(f"no such checkpoint: {path}")
-    container = _container(path)
-    tensors = _READERS[container](path)
+    shard = re.fullmatch(r"(.+)-\d{5}-of-\d{5}\.safetensors", path.name)
+    if shard is not None:
+        index = path.with_name(f"{shard[1]}.safetensors.index.json")
+        if not index.is_file():
+            raise CheckpointError(f"{path} is one of several files, and their index, {index.name}, is not beside it")
+        path = index
+    if path.name.endswith(".safetensors.index.json"):
+        container, tensors = SAFETENSORS, _read_shards(path)
+    else:
+        container = _container(path)
+        tensors = _READERS[container](path)
     head = path.with_name(KERAS_HEAD)
     if container == KERAS_H5 and head.is_file():
         tensors |= {f"task/{name}": value for name, value in _read_h5(head).items()}
@@ -87,19 +114,31 @@ def _weights_in(folder: Path) -> Path:
     for name in WEIGHTS:
         if (folder / name).is_file():
             return folder / name
-    others = sorted(file.name for file in folder.iterdir() if file.suffix in (".safetensors", ".npz", ".bin", ".h5"))
+    if (folder / "saved_model.pb").is_file():
+        raise CheckpointError(
+            f"{folder} is a TensorFlow SavedModel, a graph without named layers: save the Keras model again where it "
+            "was made, with model.save('model.keras')"
+        )
+    others = sorted(
+        file.name for file in folder.iterdir() if file.suffix in (".safetensors", ".npz", ".bin", ".h5", ".pth", ".pt")
+    )
     there = f"; there are {', '.join(others)}" if others else ""
-    raise CheckpointError(f"{folder} holds neither {' nor '.join(WEIGHTS)}{there}")
+    raise CheckpointError(f"{folder} holds neither {WEIGHTS[0]} nor {WEIGHTS[-1]}{there}")
 
 
 def _container(path: Path) -> str:
     """By the first bytes, whatever the file is called."""
+    if instead := lookalike(path):
+        raise CheckpointError(f"{path} {instead}")
     with path.open("rb") as file:
         start = file.read(9)
     # A zip from the start on: an artefact has one behind it.
     if start[:4] == b"PK\x03\x04" and zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
+            check_zip(path, archive, CheckpointError)
+        if "config.json" in names:
+            raise CheckpointError(f"{path} is a .keras model already; `edgevit convert` takes it as it is")
         if any(name.endswith(".npy") for name in names):
             return NPZ
         if any(name.endswith("data.pkl") for name in names):
@@ -111,13 +150,15 @@ def _container(path: Path) -> str:
         return SAFETENSORS
     if start[:1] == b"\x80":
         raise CheckpointError(_pickle(path))
+    if what := OTHERS.get(path.suffix.lower()):
+        raise CheckpointError(f"{path} is no safetensors, .npz or .weights.h5 file, but {what}")
     raise CheckpointError(f"{path} is no safetensors, .npz or .weights.h5 file, whatever its name says")
 
 
 def _pickle(path: Path) -> str:
     return (
-        f"{path} is a PyTorch pickle, which edgevit does not open: reading one runs the code in it. Save it as "
-        "safetensors first: safetensors.torch.save_file(torch.load(FILE, weights_only=True), 'model.safetensors')"
+        f"{path} is a PyTorch pickle, which edgevit does not open: reading one can run code. Make safetensors of it "
+        "first, with the few lines in docs/checkpoints.md (From .pth and .bin), where PyTorch is installed"
     )
 
 
@@ -127,18 +168,57 @@ def _read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
 
     try:
         tensors: dict[str, NDArray[Any]] = load_file(path)
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError, MemoryError) as error:
         raise CheckpointError(f"{path} is not a readable safetensors file: {error}") from error
+    return tensors
+
+
+def _read_shards(index: Path) -> dict[str, NDArray[Any]]:
+    """All files that an index names, which lie beside it."""
+    document = _document(index)
+    assert document is not None
+    places = document.record("weight_map").values
+    files = sorted({str(each) for each in places.values()})
+    if not files or len(files) > MAX_SHARDS:
+        raise CheckpointError(f"{index} names {len(files)} files; from 1 to {MAX_SHARDS} are read")
+    tensors: dict[str, NDArray[Any]] = {}
+    for name in files:
+        if Path(name).name != name or not (index.parent / name).is_file():
+            raise CheckpointError(f"{index} names {name!r}, which is not beside it: download all of its files")
+        if _container(index.parent / name) != SAFETENSORS:
+            raise CheckpointError(f"{index.parent / name} is no safetensors file")
+        tensors |= _read_safetensors(index.parent / name)
+    lacking = sorted(set(places) - set(tensors))
+    if lacking:
+        raise CheckpointError(f"{index} names {lacking[0]}, which {places[lacking[0]]!r} does not hold")
     return tensors
 
 
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            tensors = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                _check_array(path, archive, entry)
+        with np.load(path, allow_pickle=False) as arrays:
+            tensors = {name: arrays[name] for name in arrays.files}
+    except (
+        OSError, ValueError, TypeError, SyntaxError, zipfile.BadZipFile, zlib.error, EOFError, MemoryError,
+        OverflowError, NotImplementedError, RuntimeError,
+    ) as error:  # fmt: skip
         raise CheckpointError(f"{path} is not a readable .npz file: {error}") from error
     return {name: _from_bfloat16(value) for name, value in tensors.items()}
+
+
+def _check_array(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    """Raises `CheckpointError` where an array's header asks for more than the file has: NumPy makes room first."""
+    with archive.open(entry) as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+    if dtype.hasobject:
+        raise CheckpointError(f"{path}: {entry.filename} is a pickle, which edgevit does not open")
+    if math.prod(shape) * dtype.itemsize > entry.file_size:
+        raise CheckpointError(f"{path}: {entry.filename} says shape {list(shape)}, for which it is too short: damaged")
 
 
 def _from_bfloat16(value: NDArray[Any]) -> NDArray[Any]:
@@ -160,8 +240,15 @@ def _read_h5(path: Path) -> dict[str, NDArray[Any]]:
 
     try:
         with h5py.File(path, "r") as file:
+            if "model_config" in file.attrs:
+                raise CheckpointError(
+                    f"{path} is a whole model in Keras's old format, no checkpoint: python -c \"import keras; "
+                    f"keras.saving.load_model('{path.name}', compile=False).save('{path.stem}.keras')\" makes a .keras "
+                    "file of it, which `edgevit convert` takes"
+                )
+            check_arrays(path, file, CheckpointError)
             file.visititems(visit)
-    except (OSError, RuntimeError, TypeError) as error:
+    except (OSError, RuntimeError, TypeError, ValueError, KeyError, MemoryError) as error:
         raise CheckpointError(f"{path} is not a readable HDF5 file: {error}") from error
     return tensors
 
@@ -172,11 +259,13 @@ _READERS = {SAFETENSORS: _read_safetensors, NPZ: _read_npz, KERAS_H5: _read_h5}
 def _document(path: Path) -> Record | None:
     if not path.is_file():
         return None
+    if path.stat().st_size > MAX_JSON:
+        raise CheckpointError(f"{path} has {path.stat().st_size / 1e6:.0f} MB, which no such document has")
     try:
         values = json.loads(read_text(path))
     except NotTextError as error:
         raise CheckpointError(f"{path} {error}") from error
-    except (ValueError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not readable JSON: {error}") from error
     if not isinstance(values, dict):
         raise CheckpointError(f"{path} holds JSON that is not an object")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgevit.checkpoints.checkpoint_file import CheckpointFile
-from edgevit.config import ViTConfig
+from edgevit.config import Grid, ViTConfig
 from edgevit.errors import CheckpointError
 from edgevit.variants import PATCH_SIZES, VARIANTS, variant_config
 from edgevit_runtime.resolution import Resolution
@@ -30,12 +30,14 @@ class Facts:
     patch: int
     positions: int
     """How many are learned, those of the tokens in front included."""
+    grid: Grid | None = None
+    """The patches that they lie on, where something else than their number says it."""
     heads: int | None = None
     distilled: bool = False
     classes: int | None = None
     no_head: str = NO_HEAD
     """Where `classes` is None: why."""
-    scores: str = "softmax"
+    scores: str | None = None
     """What its classes' scores are: `ViTConfig.scores`."""
     epsilon: float = 1e-6
     mean: ColourNumbers | None = None
@@ -51,10 +53,26 @@ class Facts:
         return f"width {self.width}, depth {self.depth}, MLP {self.mlp_width}{heads}, patch {self.patch}{token}"
 
 
-def grid_of(positions: int, prefix: int) -> int | None:
-    """The side of the grid that positions make behind those of the `prefix` tokens in front; None if not square."""
-    side = math.isqrt(max(0, positions - prefix))
-    return side if side and side * side == positions - prefix else None
+def square(count: int) -> Grid | None:
+    """The square grid of so many patches; None where there is none."""
+    side = math.isqrt(max(0, count))
+    return Grid(side, side) if side and side * side == count else None
+
+
+def grid_said(count: int, said: Grid | None) -> Grid | None:
+    """The grid of `count` patches: what a checkpoint's documents say, or else a square.
+
+    None where what they say is not square and has another number of patches.
+    """
+    if said is not None and said.patches == count:
+        return said
+    return square(count) if said is None or said.rows == said.columns else None
+
+
+def _base(facts: Facts, prefix: int, patch: int) -> Resolution | None:
+    """The resolution that the positions were learned at; None where their number makes no grid."""
+    grid = facts.grid or square(facts.positions - prefix)
+    return grid and Resolution(grid.columns * patch, grid.rows * patch)
 
 
 def variants_of(facts: Facts) -> list[str]:
@@ -97,7 +115,7 @@ def config_for(facts: Facts, source: CheckpointFile, variant: str | None, hint: 
             variant = hint if hint in candidates else candidates[0]
     changes: dict[str, Any] = {
         "layer_norm_epsilon": facts.epsilon,
-        **{key: value for key in ("mean", "std", "resize", "classes") if (value := getattr(facts, key)) is not None},
+        **{key: value for key in ("mean", "std", "resize") if (value := getattr(facts, key)) is not None},
     }
     if variant == CUSTOM:
         return _custom(facts, source, changes)
@@ -107,8 +125,8 @@ def config_for(facts: Facts, source: CheckpointFile, variant: str | None, hint: 
             f"{source.path} has {facts.heads} heads, a {variant} {config.heads}: {_is_like(facts, candidates)}"
         )
     # Where the positions make no grid the account says so, against the variant's own.
-    grid = grid_of(facts.positions, config.prefix)
-    return config.with_(**changes, **({"base_resolution": Resolution(grid * config.patch)} if grid else {}))
+    base = _base(facts, config.prefix, config.patch)
+    return config.with_(**changes, **({"base_resolution": base} if base else {}))
 
 
 def _custom(facts: Facts, source: CheckpointFile, changes: dict[str, Any]) -> ViTConfig:
@@ -117,9 +135,12 @@ def _custom(facts: Facts, source: CheckpointFile, changes: dict[str, Any]) -> Vi
             f"{source.path}: no variant has its shape ({facts}), and tensors do not tell the number of heads: put "
             f"the config.json that came with it beside it{_known(facts)}"
         )
-    grid = grid_of(facts.positions, 2 if facts.distilled else 1)
-    if grid is None:
-        raise CheckpointError(f"{source.path} has {facts.positions} positions, which are no square grid of patches")
+    base = _base(facts, 2 if facts.distilled else 1, facts.patch)
+    if base is None:
+        raise CheckpointError(
+            f"{source.path} has {facts.positions} positions, which are no square grid of patches, "
+            "and no config.json says which other one"
+        )
     like = next(row for name, row in VARIANTS.items() if name.startswith(f"{facts.families[0]}-"))
     return ViTConfig(
         width=facts.width,
@@ -127,7 +148,7 @@ def _custom(facts: Facts, source: CheckpointFile, changes: dict[str, Any]) -> Vi
         heads=facts.heads,
         mlp_width=facts.mlp_width,
         patch=facts.patch,
-        base_resolution=Resolution(grid * facts.patch),
+        base_resolution=base,
         distilled=facts.distilled,
         **{"classes": 1000, "mean": like.mean, "std": like.std, **changes},
     )

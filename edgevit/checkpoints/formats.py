@@ -12,8 +12,10 @@ from edgevit.checkpoints import augreg, keras_hub, timm, transformers
 from edgevit.checkpoints.checkpoint_file import KERAS_H5, CheckpointFile, read
 from edgevit.checkpoints.facts import CUSTOM, NO_HEAD, Facts, config_for, variants_of
 from edgevit.checkpoints.hub import variant_of
+from edgevit.checkpoints.strangers import stranger
 from edgevit.checkpoints.weight_mapping import WeightRule, apply, left_out, without_head
-from edgevit.config import ViTConfig
+from edgevit.checkpoints.wrappers import PREFIXES, unwrapped
+from edgevit.config import SCORES, ViTConfig, head_scores
 from edgevit.errors import CheckpointError, ConfigError
 from edgevit.model import ViT, build, named_weights
 from edgevit.variants import variant_config
@@ -51,11 +53,20 @@ FORMATS: dict[str, Format] = {
 }  # fmt: skip
 
 
+def is_known(source: CheckpointFile) -> bool:
+    """Whether the tensors have the names of some format."""
+    return any(each.recognise(source) for each in FORMATS.values())
+
+
 def format_of(source: CheckpointFile) -> str:
     """The key of the format whose names the tensors have. Raises `CheckpointError` that lists them all."""
     for name, each in FORMATS.items():
         if each.recognise(source):
             return name
+    for prefix in ("", *PREFIXES):
+        names = [name.removeprefix(prefix) for name in source.tensors if name.startswith(prefix)]
+        if what := stranger(names):
+            raise CheckpointError(f"{source.path} is {what}, which edgevit's ViT cannot be")
     config = source.documents.get("config.json")
     said = config.values.get("model_type", config.values.get("class_name")) if config else None
     why = f", and its config.json says {said!r}" if said else ""
@@ -73,6 +84,7 @@ def import_checkpoint(
     labels: tuple[str, ...] = (),
     label_keys: tuple[str, ...] = (),
     classes: int | None = None,
+    head: str | None = None,
     name: str | None = None,
     on_note: Callable[[str], None] = lambda _line: None,
 ) -> ViT:
@@ -82,15 +94,18 @@ def import_checkpoint(
     labels: class names, before those that lie beside the checkpoint; label_keys: `ViTConfig.label_keys`.
     classes: make a new head of so many classes, all zeros, in the place of the checkpoint's; 0: none. A checkpoint
         without a head becomes a backbone.
+    head: what its scores are, a key of `edgevit.config.SCORES`, where the checkpoint does not say so, or not rightly.
     name: what to call it where two variants have its shape, the path's own if None: `facebook/deit-tiny-patch16-224`.
     on_note: told what was recognised, left out and folded.
     Raises `CheckpointError` unless every tensor fits.
     """
     if variant not in (None, CUSTOM):
         variant_config(str(variant))  # a misspelt name first
-    source = read(path)
+    asked = None if head is None else head_scores(head)
+    source, changes = unwrapped(read(path), is_known)
     format_name = format_of(source)
     importer = FORMATS[format_name]
+    _check_numbers(source)
     facts = importer.facts(source)
     if facts.classes is None and classes is None and facts.no_head != NO_HEAD:
         raise CheckpointError(
@@ -106,8 +121,14 @@ def import_checkpoint(
     try:
         config = config_for(facts, source, variant, variant_of(name or str(path)))
         names = labels or (facts.labels if classes is None else ())
-        scores = facts.scores if classes is None else "softmax"
-        config = config.with_(classes=known, scores=scores).with_(labels=names, label_keys=label_keys)
+        scores = asked or (facts.scores if classes is None else None)
+        if known == 1 and scores in (None, "softmax"):
+            raise CheckpointError(
+                f"{path}: {'the new head' if classes else 'its classifier'} has one output, and a softmax over one "
+                "class is always 100 %: say --head sigmoid (a probability) or --head regression (a value)"
+            )
+        config = config.with_(labels=(), label_keys=())
+        config = config.with_(classes=known, scores=scores or "softmax").with_(labels=names, label_keys=label_keys)
     except ConfigError as error:
         raise CheckpointError(f"{path}: {error}") from error
     rules, dropped = importer.rules(config, source), dict(importer.dropped)
@@ -132,9 +153,46 @@ def import_checkpoint(
             )
         variables[ours].assign(value)
     recognised = f"{source.path}: {importer.what}; {facts}"
-    for line in (recognised, *facts.notes, _resizing(facts, config.resize), *_account(source, rules, dropped)):
-        on_note(line)
+    said = (
+        *facts.notes,
+        _normalising(facts, config),
+        _resizing(facts, config.resize),
+        _scoring(config, scores, classes),
+    )
+    for line in (recognised, *changes, *said, *_account(source, rules, dropped)):
+        if line:
+            on_note(line)
     return model
+
+
+def _check_numbers(source: CheckpointFile) -> None:
+    """Raises `CheckpointError` for weights that are no real numbers: those of a quantized checkpoint mean others."""
+    for name, value in source.tensors.items():
+        if value.ndim > 1 and not (value.dtype.kind == "f" or value.dtype.name.startswith("bfloat16")):
+            raise CheckpointError(
+                f"{source.path}: {name} holds {value.dtype} numbers; quantized checkpoints are not read, "
+                "take the float one"
+            )
+
+
+def _normalising(facts: Facts, config: ViTConfig) -> str:
+    """Which mean and std were assumed; empty where the checkpoint said them."""
+    if facts.mean is not None and facts.std is not None:
+        return ""
+    mean, std = (", ".join(f"{each:g}" for each in part) for part in (config.mean, config.std))
+    return f"pixels: mean {mean} and std {std} are assumed, as of {config.variant}, for the checkpoint does not say"
+
+
+def _scoring(config: ViTConfig, said: str | None, classes: int | None) -> str:
+    """What the head's outputs were taken for; empty where that was said, or the head is not the checkpoint's."""
+    if not config.classes or classes is not None:
+        return ""
+    if said is not None:
+        return "" if said == "softmax" else f"scores: {said}, {SCORES[said]}"
+    return (
+        f"scores: its {config.classes} outputs are taken for logits, with a softmax behind them; where they are "
+        "something else, --head sigmoid (labels, each by itself) or --head regression (values)"
+    )
 
 
 def _resizing(facts: Facts, policy: str) -> str:

@@ -9,14 +9,14 @@ from edgevit.variants import PATCH_SIZES, VARIANTS
 
 # What `edgevit.checkpoints.checkpoint_file` reads, weights first. A repository's pickles
 # and other copies stay where they are.
-WEIGHTS = ("model.safetensors", "model.weights.h5")
-PATTERNS = (*WEIGHTS, "task.weights.h5", "*.json")
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "model.weights.h5")
+PATTERNS = (*WEIGHTS, "model-*-of-*.safetensors", "task.weights.h5", "*.json")
 
 
 def is_name(text: str) -> bool:
     """Whether `text` is a hub repository's name, `owner/name`, rather than a file or folder that is not there."""
     owner, slash, name = text.partition("/")
-    files = (".safetensors", ".npz", ".h5", ".bin", ".pth")
+    files = (".safetensors", ".npz", ".h5", ".bin", ".pth", ".pt", ".keras", ".json")
     return bool(slash and owner.strip(".") and name) and "/" not in name and not name.endswith(files)
 
 
@@ -38,7 +38,7 @@ def download(name: str) -> Path:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(f"cannot fetch {name} from the hub: {reason}") from error
     if not any((folder / each).is_file() for each in WEIGHTS):
-        raise CheckpointError(f"{name} on the hub holds neither {' nor '.join(WEIGHTS)}")
+        raise CheckpointError(f"{name} on the hub holds neither {WEIGHTS[0]} nor {WEIGHTS[-1]}")
     return folder
 
 

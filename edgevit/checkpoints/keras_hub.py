@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgevit.checkpoints.checkpoint_file import KERAS_H5, CheckpointFile
-from edgevit.checkpoints.facts import NO_HEAD, ColourNumbers, Facts
+from edgevit.checkpoints.facts import NO_HEAD, ColourNumbers, Facts, grid_said
 from edgevit.checkpoints.weight_mapping import (
     FROM_HEADS,
     HEAD_BIAS,
@@ -23,7 +23,7 @@ from edgevit.checkpoints.weight_mapping import (
     WeightRule,
     alone,
 )
-from edgevit.config import ViTConfig
+from edgevit.config import Grid, ViTConfig
 from edgevit.documents import Record
 from edgevit.errors import CheckpointError
 
@@ -131,14 +131,17 @@ def facts(source: CheckpointFile) -> Facts:
             raise CheckpointError(
                 f"{config.where} says {key} {config.whole(key)}, the tensors of {source.path.name} say {value}"
             )
-    classes, no_head = _classes(source)
+    classes, no_head, scores = _classes(source)
+    positions = source.shape(_positions(source), *axes)[-2]
     return Facts(
         families=(names.family,),
         width=width,
         depth=depth,
         mlp_width=config.whole(names.mlp_width, least=1),
         patch=patch,
-        positions=source.shape(_positions(source), *axes)[-2],
+        positions=positions,
+        grid=_grid(source, config, positions - (2 if names.family == "deit" else 1), patch),
+        scores=scores,
         heads=config.whole("num_heads", least=1),
         distilled=names.family == "deit",
         classes=classes,
@@ -148,16 +151,38 @@ def facts(source: CheckpointFile) -> Facts:
     )
 
 
-def _classes(source: CheckpointFile) -> tuple[int | None, str]:
-    """The number of classes in task.json, or None and why there is no head to take over."""
+def _grid(source: CheckpointFile, config: Record, count: int, patch: int) -> Grid | None:
+    """The patches that so many positions lie on. Raises `CheckpointError` where `image_shape` is not square and says
+    another number."""
+    shape = config.values.get("image_shape")
+    if not isinstance(shape, list) or len(shape) != 3 or not all(isinstance(each, int) for each in shape[:2]):
+        return None
+    said = Grid(shape[0] // patch, shape[1] // patch)
+    if (grid := grid_said(count, said)) is None:
+        raise CheckpointError(
+            f"{config.where}: image_shape {shape} makes {said.rows} x {said.columns} patches, and {source.path.name} "
+            f"has positions for {count}: it is another model's"
+        )
+    return grid
+
+
+def _classes(source: CheckpointFile) -> tuple[int | None, str, str | None]:
+    """The number of classes in task.json, or None and why there is no head to take over; and what its scores are."""
     if "task.json" not in source.documents or f"{HEAD}/vars/0" not in source.tensors:
-        return None, NO_HEAD
+        return None, NO_HEAD, None
     task = source.documents["task.json"].record("config")
     if (pooling := task.values.get("pooling", "token")) != "token":
-        return None, f"its classifier reads pooling={pooling!r}, edgevit's the class token"
+        return None, f"its classifier reads pooling={pooling!r}, edgevit's the class token", None
     if task.values.get("intermediate_dim"):
-        return None, "a layer with tanh (intermediate_dim) stands before its classifier, which edgevit's head lacks"
-    return task.whole("num_classes", least=1), ""
+        return (
+            None,
+            "a layer with tanh (intermediate_dim) stands before its classifier, which edgevit's head lacks",
+            None,
+        )
+    activation = task.values.get("activation")
+    if activation not in (None, "linear", "softmax", "sigmoid"):
+        return None, f"its classifier ends in {activation!r}, which edgevit's head does not", None
+    return task.whole("num_classes", least=1), "", activation if activation in ("softmax", "sigmoid") else None
 
 
 def _preprocessing(source: CheckpointFile) -> dict[str, Any]:

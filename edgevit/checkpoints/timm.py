@@ -1,15 +1,16 @@
 """timm's ViT, DeiT and DINOv2 checkpoints in safetensors (https://github.com/huggingface/pytorch-image-models).
 
-With the config.json of timm's hub repositories beside it, normalisation and resizing come from there.
+With the config.json of timm's hub repositories beside it, all that `timm_config` reads comes from there.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from edgevit.checkpoints.checkpoint_file import SAFETENSORS, CheckpointFile
-from edgevit.checkpoints.facts import Facts
+from edgevit.checkpoints.facts import NO_HEAD, Facts, grid_said
+from edgevit.checkpoints.strangers import stranger
+from edgevit.checkpoints.timm_config import TimmConfig, label_names, preprocessing, read_config
 from edgevit.checkpoints.weight_mapping import (
+    PATCH_POSITIONS,
     SAME_1D,
     TOKENS,
     TORCH_CONV,
@@ -17,9 +18,10 @@ from edgevit.checkpoints.weight_mapping import (
     torch_linear,
     torch_norm,
 )
-from edgevit.config import ViTConfig
+from edgevit.config import Grid, ViTConfig
+from edgevit.errors import CheckpointError
 
-DROPPED = {"mask_token": "for masked pretraining only"}
+DROPPED = {"mask_token": "for masked pretraining only", "decoder_*": "the decoder of masked pretraining"}
 
 
 def recognise(source: CheckpointFile) -> bool:
@@ -28,9 +30,20 @@ def recognise(source: CheckpointFile) -> bool:
 
 def facts(source: CheckpointFile) -> Facts:
     width, _, patch, _ = source.shape("patch_embed.proj.weight", "width", "3", "P", "P")
+    if what := stranger(source.tensors):
+        raise CheckpointError(f"{source.path} is {what}, which edgevit's ViT cannot be")
+    config = read_config(source, patch)
     distilled = "dist_token" in source.tensors
     _, positions, _ = source.shape("pos_embed", "1", "N", "width")
     classes = source.shape("head.weight", "classes", "width")[0] if "head.weight" in source.tensors else None
+    settings = dict(preprocessing(source))
+    labels = label_names(source, classes)
+    notes = [*settings.pop("notes", ())]
+    if source.documents.get("config.json") is None:
+        notes.append(
+            "no config.json beside it: one head for 64 channels as in its variant, the class token read by the head, "
+            "and the exact GELU are assumed"
+        )
     return Facts(
         families=("dinov2",) if _scaled(source) else ("vit", "deit"),
         width=width,
@@ -38,9 +51,31 @@ def facts(source: CheckpointFile) -> Facts:
         mlp_width=source.shape("blocks.0.mlp.fc1.weight", "MLP", "width")[0],
         patch=patch,
         positions=positions,
+        grid=_grid(source, config, positions, 2 if distilled else 1),
+        heads=config.heads,
         distilled=distilled,
-        classes=classes,
-        **_preprocessing(source),
+        classes=None if config.no_head else classes,
+        no_head=config.no_head if config.no_head and classes else NO_HEAD,
+        labels=labels,
+        notes=tuple(notes),
+        **settings,
+    )
+
+
+def _grid(source: CheckpointFile, config: TimmConfig, positions: int, prefix: int) -> Grid | None:
+    """Raises `CheckpointError` where config.json names a grid that is not square, and the positions have another."""
+    counts = [positions - prefix, positions]
+    if config.no_embed_class is not None:
+        counts = counts[1:] if config.no_embed_class else counts[:1]
+    for count in counts:
+        if (grid := grid_said(count, config.grid or config.pretrained_grid)) is not None:
+            return grid
+    said = config.grid or config.pretrained_grid
+    if said is None:
+        return None
+    raise CheckpointError(
+        f"{source.path} has {positions} positions, {prefix} of them in front, and config.json says a grid of "
+        f"{said.rows} x {said.columns} patches, which are {said.patches}: it is another model's"
     )
 
 
@@ -49,31 +84,15 @@ def _scaled(source: CheckpointFile) -> bool:
     return "blocks.0.ls1.gamma" in source.tensors
 
 
-def _preprocessing(source: CheckpointFile) -> dict[str, Any]:
-    """mean, std and resize from config.json's `pretrained_cfg`, if timm wrote it."""
-    config = source.documents.get("config.json")
-    if config is None or not config.has("pretrained_cfg"):
-        return {}
-    pretrained = config.record("pretrained_cfg")
-    found: dict[str, Any] = {
-        key: tuple(float(each) for each in pretrained.values[key])
-        for key in ("mean", "std")
-        if pretrained.has(key) and len(pretrained.values[key]) == 3
-    }
-    if pretrained.has("crop_pct"):
-        squash = pretrained.values.get("crop_mode") == "squash"
-        bilinear = ",bilinear" if pretrained.values.get("interpolation") == "bilinear" else ""
-        share = pretrained.number("crop_pct", least=0.01, most=1.0)
-        found["resize"] = ("squash" if squash and share == 1.0 else f"crop:{share:g}") + bilinear
-    return found
-
-
 def rules(config: ViTConfig, source: CheckpointFile) -> dict[str, WeightRule]:
     """A rule for each weight of a model of this shape."""
     scaled = _scaled(source)
+    learned = source.shape("pos_embed", "1", "N", "width")[1]
+    # DeiT III's tokens in front have no positions of their own (timm's no_embed_class).
+    frontless = learned == config.grid(config.base_resolution).patches
     table = {
         "positions/class_token": WeightRule(("cls_token",), TOKENS),
-        "positions/positions": WeightRule(("pos_embed",), TOKENS),
+        "positions/positions": WeightRule(("pos_embed",), PATCH_POSITIONS if frontless else TOKENS),
         "patches/projection/kernel": WeightRule(("patch_embed.proj.weight",), TORCH_CONV),
         "patches/projection/bias": WeightRule(("patch_embed.proj.bias",), SAME_1D),
         **torch_norm("norm", "norm"),
@@ -86,7 +105,7 @@ def rules(config: ViTConfig, source: CheckpointFile) -> dict[str, WeightRule]:
         ours, theirs = f"block{index}", f"blocks.{index}"
         table |= {
             **torch_norm(f"{ours}/norm1", f"{theirs}.norm1"),
-            **torch_linear(f"{ours}/attention/qkv", f"{theirs}.attn.qkv"),
+            **_qkv(source, f"{ours}/attention/qkv", f"{theirs}.attn.qkv"),
             **torch_linear(
                 f"{ours}/attention/output", f"{theirs}.attn.proj", f"{theirs}.ls1.gamma" if scaled else None
             ),
@@ -95,3 +114,11 @@ def rules(config: ViTConfig, source: CheckpointFile) -> dict[str, WeightRule]:
             **torch_linear(f"{ours}/contract", f"{theirs}.mlp.fc2", f"{theirs}.ls2.gamma" if scaled else None),
         }
     return table
+
+
+def _qkv(source: CheckpointFile, ours: str, theirs: str) -> dict[str, WeightRule]:
+    """Q, K and V. config.json says where they have no bias."""
+    found = torch_linear(ours, theirs)
+    if read_config(source, 1).qkv_bias:
+        return found
+    return {**found, f"{ours}/bias": WeightRule((), SAME_1D)}

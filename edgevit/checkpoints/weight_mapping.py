@@ -50,6 +50,18 @@ HEAD_BIAS = TensorLayout((0, 1), lambda ours, config: (config.heads, ours[0] // 
 
 
 @dataclass(frozen=True)
+class OfPatchesAlone(TensorLayout):
+    """[1, n, width], positions of the patches alone: those of the tokens in front are zeros."""
+
+    def read(self, value: NDArray[Any], shape: Shape) -> NDArray[np.float64]:
+        learned = value[0].astype(np.float64)
+        return np.concatenate([np.zeros((shape[0] - len(learned), shape[1])), learned])
+
+
+PATCH_POSITIONS = OfPatchesAlone((0, 1, 2), lambda ours, config: (1, ours[0] - config.prefix, ours[1]))
+
+
+@dataclass(frozen=True)
 class WeightRule:
     """One weight of the model: one tensor; or several, side by side along the last axis; or none, which is zeros."""
 

@@ -50,6 +50,18 @@ from edgevit.tasks import TASKS, task_options
     "imagenet, caffe or MEAN/STD.",
 )
 @click.option(
+    "--head",
+    help="For a model that is not edgevit's own: what its scores are, where it does not say so itself. softmax, "
+    "sigmoid (each label by itself) or regression (plain values).",
+)
+@click.option(
+    "--import",
+    "modules",
+    multiple=True,
+    metavar="MODULE",
+    help="A Python module (or a file, layers.py) that has layers of the model's own; once more for a second.",
+)
+@click.option(
     "--sign", type=click.Path(path_type=Path), help="Ed25519 private key (PEM): devices with its public half trust it."
 )
 @click.option(
@@ -85,6 +97,8 @@ def command(
     calibration: Path | None,
     resize: str | None,
     pixels: str | None,
+    head: str | None,
+    modules: tuple[str, ...],
     sign: Path | None,
     validation: Path | None,
     max_drop: float | None,
@@ -130,6 +144,8 @@ def command(
             calibration=calibration,
             resize=resize,
             pixels=pixels,
+            head=head,
+            import_=modules,
             sign=sign,
             validation=validation,
             max_drop=max_drop,

@@ -45,6 +45,8 @@ from edgevit.tasks import TASKS, judging_options
 @click.option(
     "--labels", type=click.Path(path_type=Path), help="Class names, one a line, for a model that has none of its own."
 )
+@click.option("--head", help="What its scores are: softmax, sigmoid or regression.")
+@click.option("--import", "modules", multiple=True, metavar="MODULE", help="A Python module with layers of its own.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="For .tflite.")
 @click.option("--limit", type=click.IntRange(min=1), help="Use only that many pictures, spread over the set.")
 @click.option("--strict", is_flag=True, help="Stop at a picture that cannot be read, instead of skipping it.")
@@ -65,6 +67,8 @@ def command(
     resize: str | None,
     pixels: str | None,
     labels: Path | None,
+    head: str | None,
+    modules: tuple[str, ...],
     threads: int,
     limit: int | None,
     strict: bool,
@@ -107,6 +111,8 @@ def command(
             resize=resize,
             pixels=pixels,
             labels=labels,
+            head=head,
+            import_=modules,
             threads=threads,
             limit=limit,
             strict=strict,

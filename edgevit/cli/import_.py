@@ -42,6 +42,11 @@ LADDER = (128, 160, 192, 224, 256)
     help="A new head of so many classes, for `edgevit train --from`; 0: none, a backbone alone, "
     "as a checkpoint without a head (DINOv2) becomes anyway.",
 )
+@click.option(
+    "--head",
+    help="What its scores are: softmax, sigmoid (each label by itself) or regression (plain values) [default: what the "
+    "checkpoint says, or else softmax].",
+)
 @json_option
 @quiet_option
 def command(
@@ -50,6 +55,7 @@ def command(
     variant: str | None,
     labels: Path | None,
     classes: int | None,
+    head: str | None,
     json_target: str | None,
     overwrite: bool,
     quiet: bool,
@@ -68,7 +74,9 @@ def command(
     from edgevit.api.import_ import import_
 
     console = console_for(json_target, quiet, overwrite)
-    document = import_(checkpoint, output, variant=variant, labels=labels, classes=classes, overwrite=overwrite)
+    document = import_(
+        checkpoint, output, variant=variant, labels=labels, classes=classes, head=head, overwrite=overwrite
+    )
     for line in (*document["notes"], _made(document), f"next: {_following(document, output)}"):
         console.print(line, markup=False, soft_wrap=True)
     emit_json(document, json_target)
@@ -91,5 +99,7 @@ def _following(document: Mapping[str, Any], output: Path) -> str:
         return command_line("convert", output, *artefact, "--task", "features")
     if document["new_head"]:
         return command_line("train", "photos/", "-o", "mine.keras", "--from", output)
+    if not isinstance(document["resolution"], int):
+        return command_line("convert", output, *artefact)
     ladder = ",".join(str(nearest_resolution(each, document["patch"])) for each in LADDER)
     return command_line("convert", output, *artefact, "--resolutions", ladder)

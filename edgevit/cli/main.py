@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -106,6 +107,8 @@ def main(args: list[str] | None = None) -> None:
     """Runs the command line. Exit codes: 0 done, 1 an edgevit error, 2 wrong usage, 130 interrupted, 143 terminated."""
     # TensorFlow's start-up messages would bury ours; whoever wants them sets this before.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if not sys.warnoptions:  # so are other libraries' warnings: `python -W default -m edgevit` shows them
+        warnings.simplefilter("ignore")
     terminal.silence_pillow()
     _run(lambda: _group(args, prog_name="edgevit", standalone_mode=False))
 

@@ -6,10 +6,8 @@ it wants, whether it gives logits or probabilities, and at which resolutions it 
 
 from __future__ import annotations
 
-import importlib.util
 import warnings
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,33 +17,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgevit.errors import ModelError, ResolutionError
-from edgevit.model.vit import ViT, first_line, read_keras
+from edgevit.foreign_config import NOTHING_TOLD, Told
+from edgevit.model.foreign_head import ForeignHead, head_of, last_activation, seen
+from edgevit.model.keras_file import compiled_loss, first_line, import_modules, read_keras
+from edgevit.model.vit import ViT
 from edgevit.pixels import GRAMMAR, RAW, PixelScaling, from_rescaling, parse_pixels
-from edgevit_runtime.json_text import parse_json
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
 from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
 
-PACKAGES = {"keras_hub": "pip install 'edgevit[keras-hub]'"}
-"""How to get the packages whose layers a `.keras` file may name; others by `pip install`."""
 NEUTRAL = ("Random", "CenterCrop", "Resizing", "Auto", "InputLayer", "Identity", "Dropout", "GaussianNoise")
 """Layers, by how their names begin, that leave pixels in their range."""
-SUM_TOLERANCE = 1e-3
-"""How far probabilities may be from a sum of 1."""
+HALVES = ("float16", "bfloat16")
 
 
 class ForeignModel:
-    """A Keras classifier, ready to be asked for probabilities at a resolution.
+    """A Keras classifier, ready to be asked for scores at a resolution.
 
     pixels: what it wants (`edgevit.pixels.parse_pixels`); None where the model itself says so.
+    head: what its scores are (`edgevit.config.head_scores`); None where the model itself says so.
+    otherwise: both, for where neither says so.
 
     Raises `ModelError` where it is no picture classifier, or does not say what pixels it wants.
     """
 
-    def __init__(self, model: keras.Model, pixels: str | None = None) -> None:
-        self.model = model
+    def __init__(
+        self, model: keras.Model, pixels: str | None = None, head: str | None = None, *, otherwise: Told = NOTHING_TOLD
+    ) -> None:
         self.resolution = _own_resolution(model)
         """The one that it was built for; None where it takes any."""
-        self.pixels = parse_pixels(pixels) if pixels is not None else _pixels_of(model)
+        self._notes: list[str] = []
+        self.pixels = _pixels_of(model, pixels, otherwise.pixels)
+        self.model, halved = _in_float32(model)
+        if halved:
+            self._notes.append(f"{model.name} computes in {halved}: rebuilt in float32, with the same weights")
+        self._notes += _resizing(model)
+        self._asked = head, compiled_loss(model), otherwise.head
         self._fit: dict[Resolution, keras.Model] = {}
 
     @property
@@ -57,11 +63,18 @@ class ForeignModel:
         return int(self.model.output_shape[-1])
 
     @cached_property
-    def gives_logits(self) -> bool:
-        """Whether softmax is still to come: what it gives for test pictures is not positive with a sum of 1."""
-        images = np.stack([_test_picture(seed, self._probe) for seed in (1, 2, 3)])
-        raw = np.asarray(self.raw(images), np.float64)
-        return bool((raw < 0.0).any() or (np.abs(raw.sum(axis=1) - 1.0) > SUM_TOLERANCE).any())
+    def head(self) -> ForeignHead:
+        """What its scores are, and what has to be made of its output. Raises `ModelError` where that is not known."""
+        told = last_activation(self.model)
+        if told is None:
+            images = np.stack([_test_picture(seed, self._probe) for seed in (1, 2, 3)])
+            told = seen(np.asarray(self.raw(images)))
+        return head_of(self.name, self.classes, told, *self._asked)
+
+    @property
+    def notes(self) -> list[str]:
+        """What was assumed or changed, for the user."""
+        return [*self._notes, *([self.head.note] if self.head.note else [])]
 
     @property
     def _probe(self) -> Resolution:
@@ -112,58 +125,35 @@ class ForeignModel:
         return self.at(Resolution(images.shape[2], images.shape[1]))(values, training=False)
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """uint8 [batch, H, W, 3] -> probabilities [batch, classes]."""
-        raw = self.raw(images)
-        return np.asarray(keras.ops.softmax(raw) if self.gives_logits else raw, np.float32)
+        """uint8 [batch, H, W, 3] -> scores [batch, classes], of the kind that `head` says."""
+        return self.head.apply(self.raw(images))
 
 
-def load_any(path: str | Path, *, pixels: str | None = None, otherwise: str | None = None) -> ViT | ForeignModel:
-    """Reads a `.keras` file with a picture classifier: ours, or another. Raises `ModelError`.
+def load_any(
+    path: str | Path, told: Told = NOTHING_TOLD, *, otherwise: Told = NOTHING_TOLD, modules: Sequence[str] = ()
+) -> ViT | ForeignModel:
+    """Reads a `.keras` file with a picture classifier: ours, or another. Raises `ModelError`, `ConfigError`.
 
-    pixels: what another wants; ours takes raw ones. `otherwise`: the same, where it may be one of ours.
+    told: what another wants and gives; ours says it itself. `otherwise`: the same, where it may be one of ours.
+    modules: Python modules that have layers of its own (`import_modules`).
     """
     path = Path(path)
-    _check_layers(path)
-    model = read_keras(path)
+    model = read_keras(path, import_modules(modules))
     if not isinstance(model, ViT):
         try:
-            return ForeignModel(model, pixels or otherwise)
-        except ModelError as error:
+            found = ForeignModel(model, told.pixels, told.head, otherwise=otherwise)
+            _ = found.head  # what is not known shows now
+        except (ModelError, ResolutionError) as error:
             raise ModelError(f"{path}: {error}") from None
-    if pixels is not None:
+        return found
+    if told.pixels is not None:
         raise ModelError(f"{path} is an edgevit model and takes raw pixels; leave --pixels out")
+    if told.head is not None:
+        raise ModelError(
+            f"{path} is an edgevit model, whose scores are {model.config.scores}; leave --head out "
+            "(`edgevit import` has it)"
+        )
     return model
-
-
-def _check_layers(path: Path) -> None:
-    """Names the package that a file's layers need, or a layer that would bring code along, before Keras stumbles."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            config = parse_json(archive.read("config.json"))
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
-        return  # `read_keras` says what is wrong
-    for each in _objects(config):
-        package = str(each.get("module") or "").partition(".")[0]
-        if each["class_name"] == "Lambda":
-            raise ModelError(
-                f"{path} has a Lambda layer: Python code in the file, which edgevit does not run; "
-                "write it with Keras's own layers and save the model again"
-            )
-        if package not in ("", "builtins", "edgevit") and importlib.util.find_spec(package) is None:
-            install = PACKAGES.get(package, f"pip install the package that has {each['class_name']}")
-            raise ModelError(f"{path} needs the Python package {package}, which is not installed: {install}")
-
-
-def _objects(value: Any) -> Iterator[dict[str, Any]]:
-    """Every Keras object in a config, outermost first."""
-    if isinstance(value, dict):
-        if "class_name" in value:
-            yield value
-        for each in value.values():
-            yield from _objects(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _objects(each)
 
 
 def _own_resolution(model: keras.Model) -> Resolution | None:
@@ -176,8 +166,8 @@ def _own_resolution(model: keras.Model) -> Resolution | None:
         )
     if len(taken) != 4 or taken[3] != 3 or (taken[1] is None) != (taken[2] is None):
         raise ModelError(f"{model.name} takes {list(taken)}, not RGB pictures [batch, height, width, 3]")
-    if len(given) != 2 or given[1] is None or given[1] < 2:
-        raise ModelError(f"{model.name} gives {list(given)}, not scores of two classes or more [batch, classes]")
+    if len(given) != 2 or given[1] is None or given[1] < 1:
+        raise ModelError(f"{model.name} gives {list(given)}, not scores of classes [batch, classes]")
     return None if taken[1] is None else Resolution(int(taken[2]), int(taken[1]))
 
 
@@ -187,8 +177,10 @@ def _test_picture(seed: int, resolution: Resolution) -> NDArray[np.uint8]:
     return square[: resolution.height, : resolution.width]
 
 
-def _pixels_of(model: keras.Model) -> PixelScaling:
-    """What the model says of its pixels. Raises `ModelError` where it says nothing."""
+def _pixels_of(model: keras.Model, asked: str | None, otherwise: str | None) -> PixelScaling:
+    """What pixels the model wants. Raises `ModelError` where nobody says it."""
+    if asked or otherwise:
+        return parse_pixels(str(asked or otherwise))
     converter = getattr(getattr(model, "preprocessor", None), "image_converter", None)
     if converter is not None:  # KerasHub keeps it beside the network
         scale, offset = getattr(converter, "scale", None), getattr(converter, "offset", None)
@@ -210,11 +202,62 @@ def _pixels_of(model: keras.Model) -> PixelScaling:
 
 def _first_operations(model: keras.Model) -> Iterator[Any]:
     """The operations from the picture on, models within unfolded, without those that leave pixels as they are."""
+    return (each for each in _operations(model) if not type(each).__name__.startswith(NEUTRAL))
+
+
+def _operations(model: keras.Model) -> Iterator[Any]:
+    """All operations from the picture on, models within unfolded."""
     for each in model.layers if isinstance(model, keras.Sequential) else model.operations:
         if isinstance(each, keras.Model) and hasattr(each, "layers") and len(each.layers):
-            yield from _first_operations(each)
-        elif not type(each).__name__.startswith(NEUTRAL):
+            yield from _operations(each)
+        else:
             yield each
+
+
+def _resizing(model: keras.Model) -> list[str]:
+    """A note where the model brings pictures to a size of its own before it computes anything."""
+    for each in _operations(model):
+        kind = type(each).__name__
+        if kind == "Resizing":
+            size = Resolution(int(each.width), int(each.height))
+            return [
+                f"{model.name} begins with a Resizing to {size} px, whatever it is given: other resolutions cost the "
+                "same and show it less; for a ladder save it without that layer"
+            ]
+        if not kind.startswith(NEUTRAL):
+            break
+    return []
+
+
+def _in_float32(model: keras.Model) -> tuple[keras.Model, str | None]:
+    """The model, rebuilt where it computes in half precision, and in which; None where it does not.
+
+    Raises `ModelError` where it cannot be rebuilt.
+    """
+    kinds = {str(getattr(layer, "dtype_policy", None) and layer.compute_dtype) for layer in model._flatten_layers()}
+    halves = [kind for kind in HALVES if kind in kinds]
+    if not halves:
+        return model, None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            rebuilt = keras.saving.deserialize_keras_object(_full(keras.saving.serialize_keras_object(model)))
+        rebuilt.set_weights([np.asarray(each, np.float32) for each in model.get_weights()])
+    except Exception as error:  # Keras raises whatever the first layer that does not fit does
+        raise ModelError(
+            f"{model.name} computes in {halves[0]} and cannot be rebuilt in float32 ({first_line(error)}): save it "
+            "with the dtype policy float32"
+        ) from error
+    return rebuilt, halves[0]
+
+
+def _full(value: Any) -> Any:
+    """A serialized model whose layers compute in float32."""
+    if isinstance(value, list):
+        return [_full(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _full(each) for name, each in value.items() if name != "build_config"}
+    return "float32" if value in HALVES or value in [f"mixed_{half}" for half in HALVES] else value
 
 
 def _without_size(value: Any) -> Any:

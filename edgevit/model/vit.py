@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,11 @@ import keras
 
 from edgevit.activation_ranges import ActivationRanges
 from edgevit.config import ViTConfig, check_resolution
-from edgevit.errors import ConfigError, ModelError, ResolutionError
+from edgevit.errors import ModelError, ResolutionError
 from edgevit.files import replacing
 from edgevit.model.encoder import EncoderBlock
 from edgevit.model.heads import ClassificationHead
+from edgevit.model.keras_file import read_keras
 from edgevit.model.patches import PatchEmbedding
 from edgevit.model.positions import Positions
 from edgevit_runtime.resolution import Resolution
@@ -161,35 +161,3 @@ def load(path: str | Path) -> ViT:
             "`edgevit evaluate` take others, too)"
         )
     return model
-
-
-def read_keras(path: str | Path) -> keras.Model:
-    """Reads a `.keras` file with any model whose layers can be found. Raises `ModelError`."""
-    path = Path(path)
-    if not path.is_file():
-        raise ModelError(f"no such model: {path}")
-    if not _is_keras_file(path):
-        raise ModelError(
-            f"{path} is not a .keras model, or is cut short (make one with `edgevit train`, or `edgevit import`)"
-        )
-    try:
-        return keras.saving.load_model(path, compile=False)
-    except (ConfigError, ResolutionError) as error:
-        raise ModelError(f"{path}: {error}") from error
-    except Exception as error:  # Keras raises whatever the damage meets first
-        raise ModelError(f"{path} is damaged or is not a Keras model: {first_line(error)}") from error
-
-
-def first_line(error: Exception) -> str:
-    """What an error of Keras says first, or its kind where it says nothing."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
-
-
-def _is_keras_file(path: Path) -> bool:
-    """Whether it is a whole zip with a model's config in it; an artefact, with its labels, is a zip too."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return "config.json" in archive.namelist()
-    except (zipfile.BadZipFile, OSError):
-        return False

@@ -55,10 +55,14 @@ class Classify(Task):
                 "this model is a backbone without a head: train one onto it (`edgevit train DIR --from MODEL`), or "
                 "convert it with --task features"
             )
-        return cls(config.classes, config.scores, config.labels, config.label_keys, bool(options.get("logits")))
+        logits = bool(options.get("logits"))
+        if logits and config.scores == "regression":
+            raise ConfigError("the scores of this model are values (regression), its logits themselves: no --logits")
+        return cls(config.classes, config.scores, config.labels, config.label_keys, logits)
 
     def in_integers(self) -> Classify:
-        return replace(self, logits=True)  # steps of 1/256 are too coarse for a self-test
+        # Steps of 1/256 are too coarse for a self-test; values are the logits themselves.
+        return self if self.scores == "regression" else replace(self, logits=True)
 
     @property
     def reads(self) -> Reads:

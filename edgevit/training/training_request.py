@@ -113,6 +113,7 @@ class TrainingRequest:
         config = start.with_(labels=(), label_keys=()).with_(
             classes=classes,
             labels=labels,
+            scores="softmax",
             ladder=ladder,
             resize=self.resize or (start.resize if base and base.ladder else self.default_resize()),
             stochastic_depth=0.0 if self.options.get("freeze") else depth,

@@ -103,11 +103,14 @@ def write_torch_zip(path):
         (write_pickle, "is a PyTorch pickle, which edgevit does not open"),
         (write_torch_zip, "is a PyTorch pickle, which edgevit does not open"),
         (lambda path: path.write_text("hello, checkpoint"), "is no safetensors, .npz or .weights.h5 file"),
-        (lambda path: path.write_bytes(b""), "is no safetensors, .npz or .weights.h5 file"),
+        (lambda path: path.write_bytes(b""), "is an empty file"),
+        (lambda path: path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0"), "`git lfs pull`"),
+        (lambda path: path.write_text("\n<!DOCTYPE html><html></html>"), "is a web page, not the file itself"),
+        (lambda path: path.write_text('{"error": "Repository not found"}'), "is a JSON text: an error message"),
         (lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\n cut short"), "is not a readable HDF5 file"),
         (lambda path: path.write_bytes(b"\x40\0\0\0\0\0\0\0{cut short"), "is not a readable safetensors file"),
         (lambda path: save_file({"conv1.weight": np.zeros(3)}, path), "it holds conv1.weight, ... (known: timm's ViT,"),
-        (lambda path: path.mkdir(), "holds neither model.safetensors nor model.weights.h5"),
+        (lambda path: path.mkdir(), "holds neither model.safetensors nor"),
         (lambda path: None, "no such checkpoint"),
     ],
 )
@@ -128,9 +131,9 @@ def test_a_cut_npz(tiny, tmp_path):
 
 
 def test_config_json_of_another_library_is_named(tmp_path):
-    save_file({"swin.embeddings.norm.weight": np.zeros(3, np.float32)}, tmp_path / "model.safetensors")
-    write_json(tmp_path / "config.json", {"model_type": "swin"})
-    with pytest.raises(CheckpointError, match=r"and its config\.json says 'swin'"):
+    save_file({"focalnet.embeddings.norm.weight": np.zeros(3, np.float32)}, tmp_path / "model.safetensors")
+    write_json(tmp_path / "config.json", {"model_type": "focalnet"})
+    with pytest.raises(CheckpointError, match=r"and its config\.json says 'focalnet'"):
         import_checkpoint(tmp_path)
 
 

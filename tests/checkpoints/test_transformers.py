@@ -149,10 +149,24 @@ def test_no_bias_of_queries_where_config_says_so(make_model, images, place):
         ({"size": {"height": 224, "width": 224}, "resample": 2}, "squash,bilinear"),
         ({"size": 224, "resample": 3}, "squash"),
         (
-            {"size": {"shortest_edge": 256}, "do_center_crop": True, "crop_size": {"height": 224}, "resample": 3},
+            {
+                "size": {"shortest_edge": 256},
+                "do_center_crop": True,
+                "resample": 3,
+                "crop_size": {"height": 224, "width": 224},
+            },
             "crop:0.875",
         ),
-        ({"size": 256, "do_center_crop": True, "crop_size": 224, "resample": 3}, "crop:0.875"),
+        (
+            {
+                "size": 256,
+                "do_center_crop": True,
+                "crop_size": 224,
+                "resample": 3,
+                "image_processor_type": "BitImageProcessor",
+            },
+            "crop:0.875",
+        ),
         ({"do_resize": False}, "crop:0.875"),
     ],
 )
@@ -160,6 +174,82 @@ def test_resizing_becomes_a_policy(make_model, place, changes, policy):
     model = make_model()
     tensors = to_transformers(to_timm(model), "vit.", "vit")
     assert import_checkpoint(place(tensors, transformers_config(model), {**SQUASH, **changes})).config.resize == policy
+
+
+@pytest.mark.parametrize(
+    ("changes", "policy", "said"),
+    [
+        (
+            {
+                "size": {"height": 64, "width": 64}, "do_center_crop": True, "resample": 3,
+                "crop_size": {"height": 48, "width": 48},
+            },
+            "squash", "squashes pictures to 64 x 64 and takes the middle 48 x 48, which no policy does: squash",
+        ),
+        ({"size": 64, "do_center_crop": True, "crop_size": 48, "resample": 3}, "squash", "takes the middle 48 x 48"),
+        ({"size": {"shortest_edge": 48}, "resample": 3}, "crop:0.875", "and cuts nothing off, which no policy does"),
+        ({"size": 48, "resample": 1}, "squash", "resample is 1, which no policy has: bicubic is taken"),
+    ],
+)  # fmt: skip
+def test_resizing_that_no_policy_does_is_said(make_model, place, changes, policy, said):
+    """A squash with a crop behind it is no crop that keeps the picture's shape."""
+    model, notes = make_model(), []
+    folder = place(to_transformers(to_timm(model), "vit.", "vit"), transformers_config(model), {**SQUASH, **changes})
+    assert import_checkpoint(folder, on_note=notes.append).config.resize == policy
+    assert any(said in each for each in notes)
+
+
+def test_a_grid_that_is_not_square(make_model, images, place):
+    """16 patches are 4 x 4 or 2 x 8: config.json says which."""
+    model = make_model(base_resolution="128x32")
+    tensors = to_transformers(to_timm(model), "vit.", "vit")
+    imported = import_checkpoint(place(tensors, {**transformers_config(model), "image_size": [32, 128]}))
+    assert imported.config.base_resolution == model.config.base_resolution
+    np.testing.assert_array_equal(imported(images(64)), model(images(64)))
+    with pytest.raises(CheckpointError, match=r"image_size \[32, 256\] makes 2 x 16 patches, .* positions for 16"):
+        import_checkpoint(place(tensors, {**transformers_config(model), "image_size": [32, 256]}))
+
+
+def test_what_was_assumed_is_said(make_model, place):
+    model, notes = make_model(), []
+    folder = place(to_transformers(to_timm(model), "vit.", "vit"), transformers_config(model), None)
+    import_checkpoint(folder, on_note=notes.append)
+    assert any(each.startswith("pixels: mean 0.5, 0.5, 0.5 and std 0.5, 0.5, 0.5 are assumed") for each in notes)
+    assert any(each.startswith("scores: its 5 outputs are taken for logits") for each in notes)
+
+
+@pytest.mark.parametrize("head", ["sigmoid", "regression"])
+def test_one_output_is_no_softmax(make_model, place, images, head):
+    model = make_model(scores="sigmoid", labels=(), classes=1)
+    folder = place(to_transformers(to_timm(model), "vit.", "vit"), transformers_config(model, id2label=None))
+    with pytest.raises(
+        CheckpointError, match="has one output, and a softmax over one class is always 100 %: say --head"
+    ):
+        import_checkpoint(folder)
+    imported = import_checkpoint(folder, head=head)
+    assert (imported.config.classes, imported.config.scores) == (1, head)
+    np.testing.assert_array_equal(imported(images(48)), model(images(48)))
+
+
+def test_shards_are_one_checkpoint(make_model, place, images):
+    """As transformers writes large models; what lies elsewhere, or not at all, is not looked for."""
+    model = make_model()
+    tensors = to_transformers(to_timm(model), "vit.", "vit")
+    folder = place(tensors, transformers_config(model))
+    (folder / "model.safetensors").unlink()
+    names, places = sorted(tensors), {}
+    for number, part in enumerate((names[:20], names[20:])):
+        file = f"model-0000{number + 1}-of-00002.safetensors"
+        save_file({name: tensors[name] for name in part}, folder / file)
+        places |= dict.fromkeys(part, file)
+    index = folder / "model.safetensors.index.json"
+    write_json(index, {"weight_map": places})
+    for source in (folder, index, folder / "model-00002-of-00002.safetensors"):
+        np.testing.assert_array_equal(import_checkpoint(source)(images(48)), model(images(48)))
+    for name in ("../model-00001-of-00002.safetensors", "model-00003-of-00003.safetensors"):
+        write_json(index, {"weight_map": {**places, names[0]: name}})
+        with pytest.raises(CheckpointError, match="which is not beside it: download all of its files"):
+            import_checkpoint(folder)
 
 
 def test_labels_that_are_none(make_model, place):
@@ -176,6 +266,8 @@ def test_labels_that_are_none(make_model, place):
         ({"num_attention_heads": "3"}, "num_attention_heads must be a whole number, at least 1, not '3'"),
         ({"id2label": {"0": "ash"}}, "id2label has 1 names for 5 classes"),
         ({"num_attention_heads": 5}, "width 24 is not divisible by heads 5"),
+        ({"model_type": "ijepa"}, "model_type is 'ijepa'; edgevit knows vit, deit, dinov2"),
+        ({"image_size": "48"}, "image_size must be a size in pixels or [height, width], not '48'"),
     ],
 )
 def test_config_json_is_checked(make_model, place, changes, message):

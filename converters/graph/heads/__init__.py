@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from converters.graph.heads.classify import ClassifyHead
@@ -26,4 +27,4 @@ def heads_of(tasks: Sequence[Task]) -> tuple[Head, ...]:
 
 def classifying(config: ViTConfig) -> tuple[Head, ...]:
     """The classifier's head with its logits: what training, calibration and sensitivity look at."""
-    return heads_of([Classify.of(config, {"logits": True})])
+    return heads_of([replace(Classify.of(config, {}), logits=True)])

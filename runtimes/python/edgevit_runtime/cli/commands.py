@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from edgevit_runtime.errors import EdgeViTError, PictureError
 from edgevit_runtime.manifest import read_manifest
 from edgevit_runtime.model import Model
 from edgevit_runtime.resolution import as_resolution
-from edgevit_runtime.tasks.classify import Classification, Classify
+from edgevit_runtime.tasks.classify import Classification, Classify, ClassScore
 from edgevit_runtime.terminal import complain, one_line
 from edgevit_runtime.wording import counted
 
@@ -98,10 +98,17 @@ def _answer(options: argparse.Namespace, results: Callable[[Model], Iterable[tup
             else:
                 late = "" if result.budget_met in (None, True) else ", over the budget"
                 print(f"{one_line(name)}  ({result.resolution} px, {result.latency_ms:.1f} ms{late})")
-                # int8 scores are steps of 1/256: where all the rest are 0, those that come first by index mean nothing.
-                for each in [each for each in result.top if each.score > 0.0] or result.top[:1]:
-                    print(f"  {each.score:6.1%}  {one_line(each.label)}", flush=True)
+                for each in _shown(result):
+                    score = f"{each.score:8.4g}" if result.scores == "regression" else f"{each.score:6.1%}"
+                    print(f"  {score}  {one_line(each.label)}", flush=True)
     return 1 if failed else 0
+
+
+def _shown(result: Classification) -> Sequence[ClassScore]:
+    """int8 scores are steps of 1/256: where all the rest are 0, those that come first by index mean nothing."""
+    if result.scores == "regression":
+        return result.top
+    return [each for each in result.top if each.score > 0.0] or result.top[:1]
 
 
 def _lazily(model: Model, pictures: Iterable[Named], options: argparse.Namespace) -> Iterable[tuple[str, Any]]:

@@ -37,7 +37,7 @@ class Classify:
     def summary(self) -> str:
         shown = ", ".join(self.labels[:8]) + (", …" if len(self.labels) > 8 else "")
         kind = "" if self.scores == "softmax" else f" ({self.scores})"
-        return f"{self.classes} classes{kind}  {shown}".rstrip()
+        return f"{self.classes} {'class' if self.classes == 1 else 'classes'}{kind}  {shown}".rstrip()
 
     def label(self, index: int) -> str:
         """The class's name, or its index as text. Raises `EdgeViTError` for an index that no class has."""
@@ -78,6 +78,7 @@ class ClassScore:
 class Classification:
     """The best classes, best first; the resolution that was used; the inference time without preprocessing.
 
+    scores: what they are (`SCORES`). Values (`regression`) are all there, in the order of their index.
     budget_met: with `budget_ms`, whether 19 of 20 inferences are within it, by what was seen lately; otherwise None.
     """
 
@@ -85,11 +86,14 @@ class Classification:
     resolution: Resolution
     latency_ms: float
     budget_met: bool | None = None
+    scores: str = "softmax"
 
     def to_dict(self) -> dict[str, Any]:
         """As `edgevit-run classify --json` prints it."""
         top = [{"index": each.index, "label": each.label, "score": each.score} for each in self.top]
         document = {**self.resolution.to_fields(), "latency_ms": self.latency_ms, "top": top}
+        if self.scores != "softmax":
+            document["scores"] = self.scores
         return document if self.budget_met is None else {**document, "budget_met": self.budget_met}
 
 
@@ -108,7 +112,7 @@ class Classifies:
     def classify(
         self: Answering, picture: Picture, resolution: ResolutionLike | None = None, top_k: int = 5
     ) -> Classification:
-        """The best `top_k` classes of a path, a picture file's bytes, a Pillow picture or an array.
+        """The best `top_k` classes (of values: all) of a path, a picture file's bytes, a Pillow picture or an array.
 
         Arrays are uint8 [height, width, 3] (1 and 4 channels and uint16 too) and need no Pillow.
         Without a resolution it is the budget's, or the artefact's default.
@@ -147,13 +151,17 @@ def _check_top(top_k: int) -> None:
 
 def _best(task: Classify, answer: Answer, top_k: int) -> Classification:
     scores = answer.outputs["scores"]
-    best = np.argsort(-scores, kind="stable")[:top_k]
+    regression = task.scores == "regression"
+    best = range(len(scores)) if regression else np.argsort(-scores, kind="stable")[:top_k]
     top = tuple(ClassScore(int(index), task.label(int(index)), float(scores[index])) for index in best)
-    return Classification(top, answer.signature.resolution, answer.latency_ms, answer.budget_met)
+    return Classification(top, answer.signature.resolution, answer.latency_ms, answer.budget_met, task.scores)
 
 
 def _tell(answer: Mapping[str, Any]) -> str:
     best = answer["top"][0]
+    if answer.get("scores") == "regression":
+        values = ", ".join(f"{each['label']} {each['score']:.4g}" for each in answer["top"][:5])
+        return f"gives {values} ({answer['latency_ms']:.1f} ms)"
     return f"is {best['label']!r} ({best['score']:.0%}, {answer['latency_ms']:.1f} ms)"
 
 

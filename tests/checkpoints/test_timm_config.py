@@ -1,0 +1,162 @@
+"""timm's config.json is read whole: what edgevit's ViT can be, it becomes, and the rest is refused by name."""
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from edgevit.checkpoints import import_checkpoint
+from edgevit.config import HALF
+from edgevit.errors import CheckpointError, EdgeViTError
+from support.foreign_checkpoints import to_timm, write_json
+
+PRETRAINED = {"mean": HALF, "std": HALF, "crop_pct": 0.9, "interpolation": "bicubic", "input_size": [3, 48, 48]}
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A repository as timm writes it, `model_args` with 3 heads unless they say otherwise."""
+
+    def write(tensors, model_args=None, **config):
+        save_file(tensors, tmp_path / "model.safetensors")
+        document = {"architecture": "vit_tiny_patch16_224", "pretrained_cfg": PRETRAINED, "global_pool": "token"}
+        write_json(
+            tmp_path / "config.json", {**document, "model_args": {"num_heads": 3, **(model_args or {})}, **config}
+        )
+        return tmp_path
+
+    return write
+
+
+def test_heads_come_from_it(make_model, place, images):
+    """Tensors do not tell 2 heads from 3."""
+    for heads in (2, 3):
+        model = make_model(heads=heads, resize="crop:0.9")
+        imported = import_checkpoint(place(to_timm(model), {"num_heads": heads}))
+        assert imported.config.heads == heads
+        np.testing.assert_array_equal(imported(images(48)), model(images(48)))
+
+
+@pytest.mark.parametrize(
+    "said", [{"model_args": {"img_size": [32, 128]}}, {"pretrained_cfg": {**PRETRAINED, "input_size": [3, 32, 128]}}]
+)
+def test_a_grid_that_is_not_square(make_model, place, images, said):
+    model = make_model(base_resolution="128x32")
+    imported = import_checkpoint(place(to_timm(model), **said))
+    assert imported.config.base_resolution == model.config.base_resolution
+    np.testing.assert_array_equal(imported(images(64)), model(images(64)))
+
+
+def test_positions_of_another_model(make_model, place):
+    with pytest.raises(
+        CheckpointError, match=r"10 positions, 1 of them in front, and config.json says a grid of 2 x 8"
+    ):
+        import_checkpoint(place(to_timm(make_model()), {"img_size": [32, 128]}))
+
+
+def test_tokens_in_front_without_positions(make_model, place, images):
+    """As DeiT III has them: the class token's position is zero."""
+    model = make_model()
+    positions = np.array(model.positions.positions)
+    positions[0] = 0.0
+    model.positions.positions.assign(positions)
+    tensors = to_timm(model)
+    tensors["pos_embed"] = np.ascontiguousarray(tensors["pos_embed"][:, 1:])
+    for said in ({"no_embed_class": True}, {}):
+        imported = import_checkpoint(place(tensors, said))
+        np.testing.assert_array_equal(imported(images(64)), model(images(64)))
+
+
+def test_queries_without_biases(make_model, place, images):
+    model = make_model()
+    tensors = to_timm(model)
+    for block, layer in enumerate(model.blocks):
+        del tensors[f"blocks.{block}.attn.qkv.bias"]
+        layer.attention.qkv.bias.assign(np.zeros(72))
+    with pytest.raises(CheckpointError, match=r"missing \(2\): blocks.0.attn.qkv.bias"):
+        import_checkpoint(place(tensors))
+    np.testing.assert_array_equal(import_checkpoint(place(tensors, {"qkv_bias": False}))(images(48)), model(images(48)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model_args": {"act_layer": "relu"}}, "model_args: act_layer is 'relu'; edgevit's MLP has the exact GELU"),
+        ({"model_args": {"act_layer": "quick_gelu"}}, "act_layer is 'quick_gelu'"),
+        ({"model_args": {"class_token": False}}, "class_token is False; edgevit's ViT has a class token"),
+        ({"model_args": {"reg_tokens": 4}}, "reg_tokens is 4; edgevit's ViT has no register tokens"),
+        ({"model_args": {"norm_layer": "rmsnorm"}}, "norm_layer is 'rmsnorm'"),
+        ({"model_args": {"block_fn": "ResPostBlock"}}, "block_fn is 'ResPostBlock'"),
+        ({"model_args": {"swirl": 7}}, "model_args: swirl is 7, and edgevit does not know what that changes"),
+        ({"model_args": {"num_heads": "3"}}, "num_heads must be a whole number, at least 1, not '3'"),
+        ({"global_pool": "avg"}, "reads global_pool='avg', edgevit's the class token; say --classes N"),
+        ({"model_args": {"global_pool": "map"}}, "reads global_pool='map'"),
+        ({"architecture": "vit_base_patch32_clip_quickgelu_224"}, "has the activation quick GELU"),
+        ({"architecture": "vit_base_patch16_rpn_224"}, "normalises behind attention and MLP"),
+        ({"num_classes": 7}, "says num_classes 7, the head has 5: it is another model's"),
+        ({"label_names": ["a", "b"]}, "label_names has 2 names for 5 classes"),
+        ({"pretrained_cfg": {"mean": [0.5]}}, "mean must be three numbers, not [0.5]"),
+    ],
+)
+def test_what_edgevits_vit_cannot_be(make_model, place, changes, message):
+    with pytest.raises(EdgeViTError) as failure:
+        import_checkpoint(place(to_timm(make_model()), **changes))
+    assert message in str(failure.value)
+
+
+def test_what_computes_nothing_is_passed_over(make_model, place):
+    args = {"drop_path_rate": 0.1, "init_values": None, "act_layer": None, "mlp_ratio": 4, "dynamic_img_size": True}
+    assert import_checkpoint(place(to_timm(make_model()), args)).config.heads == 3
+
+
+def test_class_names(make_model, place):
+    names = ["ash", "birch", "cedar", "elm", "fir"]
+    folder = place(to_timm(make_model()), num_classes=5, label_names=names)
+    assert import_checkpoint(folder).config.labels == tuple(names)
+
+
+def test_quantized_weights_are_not_taken_for_others(make_model, place):
+    tensors = to_timm(make_model())
+    tensors["blocks.0.mlp.fc1.weight"] = tensors["blocks.0.mlp.fc1.weight"].astype(np.int8)
+    with pytest.raises(CheckpointError, match="holds int8 numbers; quantized checkpoints are not read"):
+        import_checkpoint(place(tensors))
+
+
+def test_a_pooled_model_is_a_backbone(make_model, place, images):
+    model = make_model()
+    backbone = import_checkpoint(place(to_timm(model), global_pool="avg"), classes=0)
+    np.testing.assert_allclose(backbone(images(48)), model.features(images(48)), atol=1e-4)
+
+
+STRANGERS = {
+    "norm_pre.weight": "a norm in front of its blocks, as CLIP's",
+    "reg_token": "a ViT with register tokens",
+    "blocks.0.attn.q_norm.weight": "normalises queries and keys",
+    "layers.0.blocks.0.attn.qkv.weight": "a Swin",
+    "blocks.0.attn.q_bias": "a BEiT or an EVA",
+    "rope.freqs": "an EVA-02",
+    "fc_norm.weight": "head reads the patches' mean",
+}
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_other_networks_of_timm_are_named(make_model, place, name):
+    tensors = {**to_timm(make_model()), name: np.zeros(3, np.float32)}
+    with pytest.raises(CheckpointError, match=STRANGERS[name]):
+        import_checkpoint(place(tensors))
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("visual.transformer.resblocks.0.attn.in_proj_weight", "a CLIP of OpenAI or OpenCLIP"),
+        ("module.visual.transformer.resblocks.0.attn.in_proj_weight", "a CLIP of OpenAI or OpenCLIP"),
+        ("vision_model.embeddings.class_embedding", "a CLIP of transformers"),
+        ("swinv2.encoder.layers.0.blocks.0.attention.self.query.weight", "a Swin of transformers"),
+        ("beit.encoder.layer.0.attention.attention.query.weight", "a BEiT of transformers"),
+        ("layer1.0.conv1.weight", "a ResNet"),
+    ],
+)
+def test_other_networks_are_named(tmp_path, name, what):
+    save_file({name: np.zeros(3, np.float32)}, tmp_path / "model.safetensors")
+    with pytest.raises(CheckpointError, match=f"is {what}, which edgevit's ViT cannot be"):
+        import_checkpoint(tmp_path)
