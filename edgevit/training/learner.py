@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from edgevit.errors import ConfigError
 from edgevit.model import ViT, build, named_weights
 from edgevit.training.batches import TrainingBatch
-from edgevit.training.losses import cross_entropy, distillation, divergence, smooth
+from edgevit.training.losses import cross_entropy, distillation, divergence, smooth, weigh
 from edgevit.training.mixing import Mixing
-from edgevit.training.optimizer import RANGES, make_optimizer
+from edgevit.training.optimizer import RANGES, make_optimizer, schedule
 from edgevit.training.spec import TrainSpec
 from edgevit_runtime.resolution import Resolution
 
@@ -89,6 +89,7 @@ class Learner:
         if self._simulation is not None:
             learning |= {f"{RANGES}{index}": each for index, each in enumerate(self._simulation.variables)}
         self._learning = learning
+        self._schedule = schedule(spec.learning_rate, total_steps, spec.warmup_share)
         scaling = spec.precision == "mixed_float16"
         self.optimizer = make_optimizer(model.config, learning, spec, total_steps, loss_scaling=scaling)
         self._mixing = Mixing(spec)
@@ -136,9 +137,9 @@ class Learner:
 
     @property
     def learning_rate(self) -> float:
-        """The schedule's rate for the step to come."""
+        """The schedule's rate of the last step, or of the first before there was one."""
         inner = getattr(self.optimizer, "inner_optimizer", self.optimizer)
-        return float(inner.learning_rate)
+        return float(self._schedule(max(0, int(inner.iterations) - 1)))
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """What `model` (fake-quantized, where training is) gives: [batch, H, W, 3] -> [batch, classes]."""
@@ -177,6 +178,8 @@ class Learner:
             pixels = ops.cast(images, "float32")
             targets = ops.one_hot(classes, self.model.config.classes)
             pixels, targets = self._mixing(pixels, targets)
+            if self._class_weights is not None:
+                targets = weigh(targets, self._class_weights)
             beside = {}  # what others look at, or say of, the same pictures
             if self._teacher is not None:
                 size = self._teacher.resolution or _size(pixels)
@@ -237,12 +240,12 @@ class Learner:
             labelled, listening = self.twin.head_logits(pixels, training=True)
         else:
             labelled = listening = self._logits(pixels, training=True)
-        loss = cross_entropy(targets, labelled, self._class_weights)
+        loss = cross_entropy(targets, labelled)
         if "teacher" in taught:
             told = distillation(taught["teacher"], listening, spec)
             loss = (1.0 - spec.distillation_weight) * loss + spec.distillation_weight * told
         elif listening is not labelled:  # without a teacher both heads learn the labels
-            loss = 0.5 * (loss + cross_entropy(targets, listening, self._class_weights))
+            loss = 0.5 * (loss + cross_entropy(targets, listening))
         if "self" in taught:
             loss = loss + spec.self_distillation * divergence(taught["self"], 0.5 * (labelled + listening))
         return loss

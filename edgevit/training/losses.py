@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
@@ -13,23 +12,36 @@ from edgevit.training.spec import TrainSpec
 
 
 def class_weights(classes: NDArray[np.int32], count: int) -> NDArray[np.float32]:
-    """n / (present classes * n of the class), [count]: a class's pictures together weigh as much as any other's."""
+    """n / (present classes * n of the class), [count]: a class's pictures together weigh as much as any other's.
+
+    A class without a picture weighs 0. The mean over all pictures is 1, so that the loss keeps its scale.
+    """
     numbers = np.bincount(classes, minlength=count)
     present = int((numbers > 0).sum())
-    return (len(classes) / (present * np.maximum(numbers, 1))).astype(np.float32)
+    weights = len(classes) / (present * np.maximum(numbers, 1))
+    return np.where(numbers > 0, weights, 0.0).astype(np.float32)
+
+
+def weigh(targets: Any, weights: Any) -> Any:
+    """Each class's part of the targets times its weight: [batch, classes], [classes] -> [batch, classes].
+
+    It comes after mixing and before smoothing. Of two mixed pictures each part is weighed by its own class, and what
+    smoothing gives to other classes is a share of the picture's weight, whatever those classes weigh. So all classes
+    have the same share of all targets, and a model that cannot tell pictures apart settles at equal scores. (Weighed
+    after smoothing, a picture of the common class would get a part of the rare one's weight.)
+    """
+    return targets * weights
 
 
 def smooth(targets: Any, smoothing: float) -> Any:
-    """Label smoothing (Szegedy et al. 2016, arXiv 1512.00567), after mixing: [batch, classes] -> the same."""
-    return targets * (1.0 - smoothing) + smoothing / targets.shape[-1]
+    """Label smoothing (Szegedy et al. 2016, arXiv 1512.00567): [batch, classes] -> the same; each row keeps its sum."""
+    return targets * (1.0 - smoothing) + ops.sum(targets, axis=-1, keepdims=True) * (smoothing / targets.shape[-1])
 
 
-def cross_entropy(targets: Any, logits: Any, weights: Any = None) -> Any:
-    """The mean over the batch; `weights` [classes] weigh each picture by its (mixed) class."""
-    losses = keras.losses.categorical_crossentropy(targets, logits, from_logits=True)  # [batch]
-    if weights is None:
-        return ops.mean(losses)
-    return ops.mean(losses * ops.sum(targets * weights, axis=-1))
+def cross_entropy(targets: Any, logits: Any) -> Any:
+    """The mean over the batch: [batch, classes], [batch, classes] -> a number. Rows of targets need not sum to 1."""
+    # TensorFlow's own op takes its gradient for that of rows that do.
+    return -ops.mean(ops.sum(targets * ops.log_softmax(logits, axis=-1), axis=-1))
 
 
 def divergence(teacher_logits: Any, logits: Any, temperature: float = 1.0) -> Any:

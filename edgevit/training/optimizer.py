@@ -52,16 +52,24 @@ class LayerwiseAdamW(keras.optimizers.Adam):
         return str(self._trainable_variables[self._get_variable_index(variable)].path)
 
 
+def schedule(peak: float, total_steps: int, warmup_share: float) -> Any:
+    """The rate of each step: a linear rise to `peak`, then a cosine (Loshchilov and Hutter 2017, arXiv 1608.03983).
+
+    Neither end is a step: the first is above 0, and the cosine would be at 0 in the one after the last. So a run of one
+    step takes it at the peak.
+    """
+    warmup = min(round(warmup_share * total_steps), total_steps - 1)
+    return keras.optimizers.schedules.CosineDecay(
+        peak / (warmup + 1), total_steps - warmup, warmup_target=peak if warmup else None, warmup_steps=warmup
+    )
+
+
 def make_optimizer(
     config: ViTConfig, weights: Mapping[str, Any], spec: TrainSpec, total_steps: int, *, loss_scaling: bool = False
 ) -> Any:
-    """The optimizer for `weights` (by name): linear rise, then a cosine to 0 (Loshchilov and Hutter 2017)."""
-    warmup = max(1, round(spec.warmup_share * total_steps))
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, total_steps - warmup), warmup_target=spec.learning_rate, warmup_steps=warmup
-    )
+    """The optimizer for `weights` (by name), which follows the spec's `schedule`."""
     optimizer = LayerwiseAdamW(
-        schedule,
+        schedule(spec.learning_rate, total_steps, spec.warmup_share),
         global_clipnorm=spec.clip_norm,
         scales={each.path: layer_scale(name, config.depth, spec.layer_decay) for name, each in weights.items()},
         # As in DeiT and MAE: decay pulls matrices towards zero, not biases, norms, positions or the class token.

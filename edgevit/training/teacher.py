@@ -22,6 +22,7 @@ from edgevit.errors import ConfigError, ModelError, unknown_key
 from edgevit.model import ViT
 from edgevit.training.batches import MixedBatches
 from edgevit.training.examples import Colour, Examples
+from edgevit.training.optimizer import schedule
 from edgevit.training.spec import TrainSpec
 from edgevit_runtime.preprocess.policy import DEFAULT_FILL
 from edgevit_runtime.resolution import Resolution
@@ -193,11 +194,8 @@ def train_cnn(
     """Fits a network of `build_cnn` to the pictures that the student will see, at one resolution, by Keras's `fit`."""
     batches = MixedBatches(examples, (resolution,), resolution, spec, tall=False)
     total = len(batches)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, total), warmup_target=1e-3, warmup_steps=max(1, total // 20)
-    )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=0.05)
+    optimizer = keras.optimizers.AdamW(schedule(1e-3, total, warmup_share=0.05), weight_decay=0.05)
     optimizer.build(model.trainable_variables)  # `fit` would, in its first step, and then trace that step again
     model.compile(optimizer, loss)
     told = keras.callbacks.LambdaCallback(

@@ -25,12 +25,13 @@ def batch(resolution=48, size=None, seed=0, count=8):
 
 
 def learner(config, seed=0, **options):
+    total = options.pop("total", 100)
     parts = {name: options.pop(name) for name in ("teacher", "weights") if name in options}
     spec = TrainSpec(**{"learning_rate": 1e-2, "warmup_share": 0.0, "label_smoothing": 0.0, "seed": seed, **options})
     model = build(config, seed=3)
     head = named_weights(model)["head/linear/kernel"]  # zeros would send no gradient down at the first step
     head.assign(np.random.default_rng(1).normal(0, 0.1, head.shape).astype(np.float32))
-    return Learner(model, spec, 100, **parts)
+    return Learner(model, spec, total, **parts)
 
 
 def weights(made):
@@ -55,7 +56,7 @@ class Oracle:
 def test_every_weight_learns_and_the_model_gets_what_is_kept(config, with_xla):
     made = learner(config)
     before, model_before = weights(made), {name: np.array(each) for name, each in named_weights(made.model).items()}
-    losses = [made.step(batch(32)), made.step(batch(32))]  # the rate starts at 0
+    losses = [made.step(batch(32))]
     assert np.isfinite(losses).all()
     after = weights(made)
     assert all(not np.array_equal(before[name], after[name]) for name in before)
@@ -67,7 +68,6 @@ def test_every_weight_learns_and_the_model_gets_what_is_kept(config, with_xla):
 def test_frozen_only_the_head_moves(config):
     made = learner(config, freeze=True)
     before = weights(made)
-    made.step(batch())  # the rate starts at 0
     made.step(batch())
     moved = {name for name, each in weights(made).items() if not np.array_equal(before[name], each)}
     assert moved == {"head/linear/kernel", "head/linear/bias"}
@@ -75,14 +75,13 @@ def test_frozen_only_the_head_moves(config):
 
 @pytest.mark.usefixtures("eagerly")
 def test_the_average_is_what_is_kept(config):
-    """The first step's rate is 0; after the second the momentum is (1 + 2) / (10 + 2), below the one asked for."""
+    """After the first step the momentum is (1 + 1) / (10 + 1), below the one asked for."""
     made = learner(config, ema=0.9, weight_decay=0.0)
-    made.step(batch())
     before = weights(made)
     made.step(batch())
     made.keep()
     name = "block1/contract/kernel"
-    expected = before[name] + (1 - 3 / 12) * (weights(made)[name] - before[name])
+    expected = before[name] + (1 - 2 / 11) * (weights(made)[name] - before[name])
     np.testing.assert_allclose(named_weights(made.model)[name], expected, rtol=1e-4, atol=1e-7)
     assert not np.allclose(named_weights(made.model)[name], weights(made)[name], atol=1e-7)
 
@@ -131,8 +130,20 @@ def test_class_weights_weigh(config):
     images = batch()
     only_first = TrainingBatch(images.images[:1].repeat(8, 0), np.zeros(8, np.int32), Resolution(48))
     others = TrainingBatch(images.images[:1].repeat(8, 0), np.full(8, 2, np.int32), Resolution(48))
-    assert weighed.step(others) == 0.0  # and at the first step's rate, 0, its weights stay what they are
-    assert weighed.step(only_first) == pytest.approx(4 * plain.step(only_first), rel=1e-4)
+    first = plain.step(only_first)
+    assert weighed.step(only_first) == pytest.approx(4 * first, rel=1e-4)
+    assert weighed.step(others) == 0.0
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_run_of_one_step_learns(config):
+    """At the schedule's peak, whatever share of the steps is to be its rise."""
+    made = learner(config, total=1, warmup_share=0.1, weight_decay=0.0)
+    before = weights(made)
+    made.step(batch())
+    assert made.learning_rate == pytest.approx(1e-2)
+    moved = np.abs(weights(made)["head/linear/kernel"] - before["head/linear/kernel"])
+    assert np.median(moved) == pytest.approx(1e-2, rel=0.1)  # Adam's first step has the size of the rate
 
 
 MIXING = {"ema": 0.9, "mixup": 0.4, "cutmix": 1.0, "erasing": 0.5}

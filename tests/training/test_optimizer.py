@@ -5,7 +5,7 @@ import pytest
 
 from edgevit.model import build, named_weights
 from edgevit.training import TrainSpec
-from edgevit.training.optimizer import layer_scale, make_optimizer
+from edgevit.training.optimizer import layer_scale, make_optimizer, schedule
 
 
 def _optimizer(model, spec, total_steps):
@@ -24,12 +24,30 @@ def test_the_rate_rises_then_falls_as_a_cosine(model):
         optimizer.iterations.assign(step)
         return float(optimizer.learning_rate)
 
-    assert rate(0) == 0.0
-    assert rate(50) == pytest.approx(0.005)
+    assert rate(0) == pytest.approx(0.01 / 101)
+    assert rate(50) == pytest.approx(0.01 * 51 / 101)
     assert rate(100) == pytest.approx(0.01)
     assert rate(550) == pytest.approx(0.005)  # half way through the fall
     assert rate(775) == pytest.approx(0.01 * (1 + np.cos(0.75 * np.pi)) / 2)
-    assert rate(1000) == pytest.approx(0.0, abs=1e-9)
+    assert rate(1000) == pytest.approx(0.0, abs=1e-9)  # after the last step
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.1, 0.5, 0.99])
+@pytest.mark.parametrize("total", [1, 2, 3, 5, 10, 11, 100])
+def test_every_step_of_every_run_moves_something(total, share):
+    """Also where the rise would take all steps; the peak is reached, once."""
+    rates = [float(schedule(0.01, total, share)(step)) for step in range(total)]
+    assert min(rates) > 0.0
+    assert max(rates) == pytest.approx(0.01)
+    top = int(np.argmax(rates))
+    assert top == min(round(share * total), total - 1)
+    assert (np.diff(rates[: top + 1]) > 0).all()
+    assert (np.diff(rates[top:]) < 0).all()
+
+
+@pytest.mark.parametrize(("total", "expected"), [(1, [0.01]), (2, [0.01, 0.005])])
+def test_the_shortest_runs(total, expected):
+    assert [float(schedule(0.01, total, 0.1)(step)) for step in range(total)] == pytest.approx(expected)
 
 
 def test_decay_pulls_at_matrices_only(model):
