@@ -23,12 +23,18 @@ class StochasticDepth(keras.layers.Layer):
         self.rate, self.seed = rate, seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def call(self, branch: Any, training: bool | None = None) -> Any:
-        if not training or self.rate == 0.0:
-            return branch
+    def factors(self, batch: Any) -> Any:
+        """What each picture's branch is multiplied with while training: [batch, 1, 1], newly drawn."""
         keep = 1.0 - self.rate
-        draw = keras.random.uniform((ops.shape(branch)[0], 1, 1), seed=self.seed_generator)
-        return branch * ops.cast(ops.floor(draw + keep) / keep, branch.dtype)
+        draw = keras.random.uniform((batch, 1, 1), seed=self.seed_generator)
+        return ops.floor(draw + keep) / keep
+
+    def call(self, branch: Any, training: bool | None = None, factors: Any = None) -> Any:
+        if factors is None:
+            if not training or self.rate == 0.0:
+                return branch
+            factors = self.factors(ops.shape(branch)[0])
+        return branch * ops.cast(factors, branch.dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
@@ -77,10 +83,18 @@ class EncoderBlock(keras.layers.Layer):
         self.contract.build((None, None, self.spec["mlp_width"]))
         self.built = True
 
-    def call(self, tokens: Any, training: bool | None = None) -> Any:
-        tokens = tokens + self.drop1(self.attention(self.norm1(tokens)), training=training)
+    def factors(self, batch: Any) -> Any:
+        """Those of stochastic depth, for both branches: [2, batch, 1, 1], newly drawn; ones where it is off."""
+        if self.drop1.rate == 0.0:
+            return ops.ones((2, batch, 1, 1))
+        return ops.stack([self.drop1.factors(batch), self.drop2.factors(batch)])
+
+    def call(self, tokens: Any, training: bool | None = None, factors: Any = None) -> Any:
+        """`factors`, where given, are what `factors` drew: a block then draws nothing of its own."""
+        first, second = (None, None) if factors is None else (factors[0], factors[1])
+        tokens = tokens + self.drop1(self.attention(self.norm1(tokens)), training=training, factors=first)
         hidden = ops.gelu(self.expand(self.norm2(tokens)), approximate=False)
-        return tokens + self.drop2(self.contract(hidden), training=training)
+        return tokens + self.drop2(self.contract(hidden), training=training, factors=second)
 
     def attention_weights(self, tokens: Any) -> Any:
         """How much each token looks at every other: [batch, heads, N, N]."""

@@ -60,33 +60,41 @@ class Positions(keras.layers.Layer):
         self.positions = self.add_weight(shape=(count, self.width), initializer=small, name="positions")
         self.built = True
 
+    def matrices(self, grid: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What resamples the learned positions to a grid: [rows, base rows] and [columns, base columns]."""
+        return bicubic_matrix(grid[0], self.base_grid.rows), bicubic_matrix(grid[1], self.base_grid.columns)
+
     def resampled(self, grid: tuple[int, int]) -> Any:
         """The positions for a picture of that grid, rows x columns: [prefix + rows * columns, width], row by row.
 
         Those of the tokens in front come first.
         """
-        base, (rows, columns), width = self.base_grid, grid, self.width
+        if tuple(grid) == self.base_grid:
+            return ops.convert_to_tensor(self.positions)
+        return self._resampled_by(*self.matrices(grid))
+
+    def _resampled_by(self, down: Any, across: Any) -> Any:
+        """[rows, base rows], [columns, base columns] -> [prefix + rows * columns, width]."""
+        base, width = self.base_grid, self.width
         positions = ops.convert_to_tensor(self.positions)
-        if (rows, columns) == base:
-            return positions
-        down, across = (
-            ops.cast(ops.convert_to_tensor(bicubic_matrix(size, of)), positions.dtype)
-            for size, of in ((rows, base.rows), (columns, base.columns))
-        )
+        down, across = (ops.cast(ops.convert_to_tensor(each), positions.dtype) for each in (down, across))
+        rows, columns = ops.shape(down)[0], ops.shape(across)[0]
         plane = ops.reshape(positions[self.prefix :], (base.rows, base.columns * width))
         plane = ops.reshape(ops.matmul(down, plane), (rows, base.columns, width))
         plane = ops.matmul(across, plane)  # one row of patches at a time
         return ops.concatenate([positions[: self.prefix], ops.reshape(plane, (rows * columns, width))], axis=0)
 
-    def call(self, patches: Any) -> Any:
-        _, rows, columns, _ = patches.shape
+    def call(self, patches: Any, matrices: tuple[Any, Any] | None = None) -> Any:
+        """matrices: those of the pictures' grid, for a graph that is traced without knowing it."""
+        batch, rows, columns, _ = ops.shape(patches)
         first = ops.convert_to_tensor(self.class_token)
         if self.distilled:
             first = ops.concatenate([first, ops.convert_to_tensor(self.distillation_token)], axis=0)
-        first = ops.broadcast_to(first, (ops.shape(patches)[0], self.prefix, self.width))
+        first = ops.broadcast_to(first, (batch, self.prefix, self.width))
         tokens = ops.reshape(patches, (-1, rows * columns, self.width))
         tokens = ops.concatenate([ops.cast(first, tokens.dtype), tokens], axis=1)
-        return tokens + ops.cast(self.resampled((rows, columns)), tokens.dtype)
+        positions = self.resampled((rows, columns)) if matrices is None else self._resampled_by(*matrices)
+        return tokens + ops.cast(positions, tokens.dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "width": self.width, "base_grid": self.base_grid, "distilled": self.distilled}

@@ -1,4 +1,4 @@
-"""What learns: the weights in training, their optimizer and average, and one compiled step for each picture size."""
+"""What learns: the weights in training, their optimizer and average, and what is kept of them."""
 
 from __future__ import annotations
 
@@ -9,28 +9,19 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import ops
 from numpy.typing import NDArray
 
 from edgevit.errors import ConfigError
 from edgevit.model import ViT, build, named_weights
 from edgevit.training.batches import TrainingBatch
-from edgevit.training.losses import cross_entropy, distillation, divergence, smooth, weigh
+from edgevit.training.forward import Forward, SharedForward, SimulatedForward, graph
 from edgevit.training.mixing import Mixing
 from edgevit.training.optimizer import RANGES, make_optimizer, schedule
 from edgevit.training.spec import TrainSpec
+from edgevit.training.step import Step, TeacherLike, mean
 from edgevit_runtime.resolution import Resolution
 
 HEADS = ("head/", "distillation_head/")
-
-
-class TeacherLike(Protocol):
-    """What distillation needs of a teacher (`edgevit.training.teacher`)."""
-
-    resolution: Resolution | None
-
-    def logits(self, images: Any) -> Any:
-        """[batch, H, W, 3] in 0..255 -> [batch, classes]."""
 
 
 class SimulationLike(Protocol):
@@ -64,16 +55,29 @@ class Learner:
             raise ConfigError(
                 f"quantization-aware training computes in float32; leave --precision {spec.precision} out"
             )
-        self.model, self.spec, self._teacher = model, spec, teacher
+        self.model, self.spec = model, spec
         self._strategy = strategy or tf.distribute.get_strategy()
         self.replicas = int(self._strategy.num_replicas_in_sync)
         if spec.batch % self.replicas:
             raise ConfigError(f"--batch {spec.batch} cannot be shared out among {self.replicas} GPUs evenly")
         with self._strategy.scope():
             self._build(total_steps, simulate)
-        self._class_weights = None if weights is None else tf.constant(weights)
-        self._steps: dict[tuple[Resolution, Resolution], Any] = {}
-        self._forwards: dict[Resolution, Any] = {}
+        self._step = Step(
+            spec,
+            model.config.classes,
+            self._forward,
+            self._learning,
+            self._average,
+            self.optimizer,
+            self._mixing,
+            self._strategy,
+            weights,
+            teacher,
+            self._jit,
+        )
+        kept = self.kept_simulation
+        self._answering: Forward = SharedForward(model) if kept is None else SimulatedForward(kept)
+        self._answers: dict[Any, Any] = {}
 
     def _build(self, total_steps: int, simulate: Any) -> None:
         """Makes the variables; under a strategy, on each device."""
@@ -83,6 +87,8 @@ class Learner:
         _copy(named_weights(model), named_weights(self.twin))
         self._simulation: SimulationLike | None = simulate(self.twin) if simulate else None
         self.kept_simulation: Any = simulate(model) if simulate else None
+        made = self._simulation
+        self._forward: Forward = SharedForward(self.twin) if made is None else SimulatedForward(made)
         learning = named_weights(self.twin)
         if spec.freeze:
             learning = {name: each for name, each in learning.items() if name.startswith(HEADS)}
@@ -106,19 +112,7 @@ class Learner:
 
     def step(self, batch: TrainingBatch) -> float:
         """One step on a batch; the loss."""
-        key = batch.size, batch.resolution
-        if key not in self._steps:
-            self._steps[key] = self._compile(batch.resolution)
-        return float(self._steps[key](self._shared_out(batch.images), self._shared_out(batch.classes)))
-
-    def _shared_out(self, values: NDArray[Any]) -> Any:
-        """A tensor, or under a strategy a part of it for each replica."""
-        if self.replicas == 1:
-            return tf.constant(values)
-        parts = np.split(values, self.replicas)
-        return self._strategy.experimental_distribute_values_from_function(
-            lambda context: tf.constant(parts[context.replica_id_in_sync_group])
-        )
+        return self._step(batch)
 
     def keep(self) -> None:
         """Gives `model` the weights that are to be validated and saved: the average, where there is one."""
@@ -143,10 +137,11 @@ class Learner:
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """What `model` (fake-quantized, where training is) gives: [batch, H, W, 3] -> [batch, classes]."""
-        size = _size(images)
-        if size not in self._forwards:
-            self._forwards[size] = _forward(self.kept_simulation or self.model)
-        found: NDArray[np.float32] = np.asarray(self._forwards[size](tf.constant(images)))
+        forward, resolution = self._answering, Resolution(images.shape[2], images.shape[1])
+        key = None if forward.any_grid else resolution
+        if key not in self._answers:
+            self._answers[key] = _answering(forward, None if key is None else images.shape[1:3])
+        found: NDArray[np.float32] = np.asarray(self._answers[key](images, forward.matrices(resolution)))
         return found
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -171,106 +166,24 @@ class Learner:
         }
         return {f"{group}/{index}": each for group, members in groups.items() for index, each in enumerate(members)}
 
-    def _compile(self, resolution: Resolution) -> Any:
-        """One step: what prepares the batch, then what learns, which XLA compiles where that is faster."""
-
-        def prepare(images: Any, classes: Any) -> tuple[Any, Any, dict[str, Any]]:
-            pixels = ops.cast(images, "float32")
-            targets = ops.one_hot(classes, self.model.config.classes)
-            pixels, targets = self._mixing(pixels, targets)
-            if self._class_weights is not None:
-                targets = weigh(targets, self._class_weights)
-            beside = {}  # what others look at, or say of, the same pictures
-            if self._teacher is not None:
-                size = self._teacher.resolution or _size(pixels)
-                beside["teacher"] = tf.stop_gradient(self._teacher.logits(_resize(pixels, size)))
-            if self.spec.self_distillation and _size(pixels) != resolution:
-                beside["tall"] = pixels
-            return _resize(pixels, resolution), smooth(targets, self.spec.label_smoothing), beside
-
-        # Replicas add their gradients up in the step, which a function inside a function may not do.
-        learn = self._learn if self.replicas > 1 else tf.function(self._learn, jit_compile=self._jit)
-
-        def local(images: Any, classes: Any) -> Any:
-            return learn(*prepare(images, classes))
-
-        @tf.function  # type: ignore[untyped-decorator]
-        def step(images: Any, classes: Any) -> Any:
-            losses = self._strategy.run(local, args=(images, classes))
-            return self._strategy.reduce(tf.distribute.ReduceOp.MEAN, losses, axis=None)
-
-        return step
-
     @property
     def _jit(self) -> bool:
-        """XLA fuses what lies between matrix products: faster in float32 on a CPU, slower in bfloat16 there.
+        """XLA fuses what lies between matrix products, and compiles each picture size anew: a minute each on a CPU.
 
-        It cannot add gradients up across devices, nor compile every op of a fake-quantized graph.
+        There it would win a few per cent of a step. It cannot compile every op of a fake-quantized graph.
         """
-        on_gpu = bool(tf.config.list_physical_devices("GPU"))
-        return self.replicas == 1 and self._simulation is None and (on_gpu or self.spec.precision == "float32")
-
-    def _learn(self, pixels: Any, targets: Any, beside: Mapping[str, Any]) -> Any:
-        """The loss of [batch, H, W, 3] and [batch, classes], after a step down its gradient."""
-        learning = list(self._learning.values())
-        taught = {"teacher": beside["teacher"]} if "teacher" in beside else {}
-        if "tall" in beside:  # its own answer at the ladder's top
-            taught["self"] = tf.stop_gradient(self._logits(beside["tall"], training=False))
-        with tf.GradientTape() as tape:
-            loss = self._loss(pixels, targets, taught)
-            scaled = self.optimizer.scale_loss(loss) / self.replicas  # their gradients are added up
-        gradients = tape.gradient(scaled, [each.value for each in learning])
-        self.optimizer.apply(gradients, learning)
-        if self._average:
-            # Early on a long average would still be the start: its momentum rises to the one asked for.
-            done = ops.cast(self.optimizer.iterations, "float32")
-            momentum = ops.minimum(self.spec.ema, (1.0 + done) / (10.0 + done))
-            for average, each in zip(self._average.values(), learning, strict=True):
-                average.assign(average + (1.0 - momentum) * (each.value - average))
-        return loss
-
-    def _logits(self, pixels: Any, training: bool) -> Any:
-        forward = self._simulation or self.twin
-        return ops.cast(forward(pixels, training=training), "float32")
-
-    def _loss(self, pixels: Any, targets: Any, taught: Mapping[str, Any]) -> Any:
-        """For a model with a distillation token, the class head listens to the labels and the other to the teacher."""
-        spec = self.spec
-        if self._simulation is None and self.model.config.distilled:
-            labelled, listening = self.twin.head_logits(pixels, training=True)
-        else:
-            labelled = listening = self._logits(pixels, training=True)
-        loss = cross_entropy(targets, labelled)
-        if "teacher" in taught:
-            told = distillation(taught["teacher"], listening, spec)
-            loss = (1.0 - spec.distillation_weight) * loss + spec.distillation_weight * told
-        elif listening is not labelled:  # without a teacher both heads learn the labels
-            loss = 0.5 * (loss + cross_entropy(targets, listening))
-        if "self" in taught:
-            loss = loss + spec.self_distillation * divergence(taught["self"], 0.5 * (labelled + listening))
-        return loss
+        return bool(tf.config.list_physical_devices("GPU")) and self._simulation is None
 
 
-def _size(pixels: Any) -> Resolution:
-    """Of pictures [batch, H, W, 3]."""
-    return Resolution(int(pixels.shape[2]), int(pixels.shape[1]))
+def _answering(forward: Forward, size: tuple[int, int] | None) -> Any:
+    """The graph that answers pictures of that height and width, or of any."""
+    one_way = tf.TensorSpec((None, None), "float32")
+    signature = [tf.TensorSpec((None, *(size or (None, None)), 3), "uint8"), (one_way, one_way)]
 
+    def logits(images: Any, matrices: Any) -> Any:
+        return mean(forward.head_logits(images, matrices, training=False))
 
-def _resize(pixels: Any, resolution: Resolution) -> Any:
-    """Pictures [batch, H, W, 3] of any size -> of that resolution, bicubic, antialiased; nothing where it fits."""
-    if _size(pixels) == resolution:
-        return pixels
-    size = resolution.height, resolution.width
-    return ops.image.resize(pixels, size, interpolation="bicubic", antialias=True)
-
-
-def _forward(forward: Any) -> Any:
-    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
-    def logits(images: Any) -> Any:
-        images = tf.ensure_shape(images, [None, *images.shape[1:]])
-        return forward(images, training=False)
-
-    return logits
+    return graph(logits, signature)
 
 
 def _copy(source: Mapping[str, Any], target: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from edgevit.config import ViTConfig
 from edgevit.training.spec import TrainSpec
@@ -34,22 +35,44 @@ class LayerwiseAdamW(keras.optimizers.Adam):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv 1711.05101), both scaled for each weight.
 
     scales, decays: by the weight's path; a weight that is not named gets 1 and 0.
+
+    The numbers are those of Keras's Adam, but each weight takes one op, where Keras has a dozen: half of what there was
+    to trace, and ten passes over all weights in each step.
     """
 
     def __init__(self, *args: Any, scales: Mapping[str, float], decays: Mapping[str, float], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._scales, self._decays = dict(scales), dict(decays)
 
+    def _clip_gradients(self, grads: Any) -> Any:
+        return tf.clip_by_global_norm(list(grads), self.global_clipnorm)[0] if self.global_clipnorm else grads
+
+    def _backend_update_step(self, grads: Any, trainable_variables: Any, learning_rate: Any) -> None:
+        step = tf.cast(self.iterations.value + 1, tf.float32)
+        constants = (tf.constant(each, tf.float32) for each in (self.beta_1, self.beta_2, self.epsilon))
+        self._adam = dict(zip(("beta1", "beta2", "epsilon"), constants, strict=True))
+        self._adam |= {"beta1_power": self._adam["beta1"] ** step, "beta2_power": self._adam["beta2"] ** step}
+        self._rates = {scale: learning_rate * scale for scale in {1.0, *self._scales.values()}}
+        super()._backend_update_step(grads, trainable_variables, learning_rate)
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         # Under tf.distribute the variable is a replica's; its Keras path is kept by the optimizer's own list.
-        path = self._path(variable)
-        rate = learning_rate * self._scales.get(path, 1.0)
+        index = self._get_variable_index(variable)
+        path = str(self._trainable_variables[index].path)
+        rate = self._rates[self._scales.get(path, 1.0)]
         if decay := self._decays.get(path, 0.0):
-            self.assign_sub(variable, variable * (rate * decay))
-        super().update_step(gradient, variable, rate)
-
-    def _path(self, variable: Any) -> str:
-        return str(self._trainable_variables[self._get_variable_index(variable)].path)
+            # variable -= rate * decay * variable
+            tf.raw_ops.ResourceApplyGradientDescent(
+                var=variable.handle, alpha=rate * decay, delta=variable.read_value()
+            )
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
+            lr=rate,
+            grad=gradient,
+            **self._adam,
+        )
 
 
 def schedule(peak: float, total_steps: int, warmup_share: float) -> Any:

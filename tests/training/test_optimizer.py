@@ -97,3 +97,20 @@ def test_gradients_are_clipped_together(model):
         moved.append(np.array(weights["head/linear/kernel"]) - start)
     assert np.abs(moved[0]).max() > 0
     assert np.allclose(moved[0], moved[1], rtol=1e-3)
+
+
+def test_its_steps_are_those_of_keras(model):
+    """One op a weight in the place of a dozen: the same numbers, clipped to the same norm."""
+    import keras
+
+    weights, theirs = named_weights(model), build(model.config, seed=0)
+    ours = _optimizer(model, TrainSpec(learning_rate=0.01, layer_decay=1.0, weight_decay=0.0, warmup_share=0.5), 8)
+    reference = keras.optimizers.Adam(schedule(0.01, 8, 0.5), global_clipnorm=1.0)
+    variables = list(named_weights(theirs).values())
+    random = np.random.default_rng(0)
+    for size in (1e-3, 1.0, 10.0, 0.0, 0.1):
+        gradients = [(size * random.normal(size=each.shape)).astype(np.float32) for each in variables]
+        ours.apply(gradients, list(weights.values()))
+        reference.apply(gradients, variables)
+    for (name, one), other in zip(weights.items(), variables, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6, err_msg=name)

@@ -30,7 +30,7 @@ class GlobalAttention(keras.layers.Layer):
     def call(self, tokens: Any) -> Any:
         queries, keys, values = self._by_head(tokens)
         mixed = ops.matmul(self._weights(queries, keys), values)
-        mixed = ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (-1, tokens.shape[1], self.width))
+        mixed = ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (-1, ops.shape(tokens)[1], self.width))
         return self.output_projection(mixed)
 
     def weights_of(self, tokens: Any) -> Any:
@@ -40,7 +40,7 @@ class GlobalAttention(keras.layers.Layer):
 
     def _by_head(self, tokens: Any) -> tuple[Any, Any, Any]:
         """Queries, keys and values, each [batch, heads, N, head width]."""
-        count, head_width = tokens.shape[1], self.width // self.heads
+        count, head_width = ops.shape(tokens)[1], self.width // self.heads
         qkv = ops.reshape(self.qkv(tokens), (-1, count, 3 * self.heads, head_width))
         queries, keys, values = ops.split(ops.transpose(qkv, (0, 2, 1, 3)), 3, axis=1)
         return queries, keys, values

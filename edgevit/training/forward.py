@@ -1,0 +1,103 @@
+"""A model's answer in one graph for all resolutions and one for all encoder blocks: what is traced once is traced soon.
+
+To trace a ViT block by block, for each resolution anew, takes a hundred times as long as the few steps that a small
+folder of photos needs. Here the grid is not known to the graph: the matrices that resample the positions are inputs.
+And the blocks, which differ in their weights alone, are calls of one function that gets the weights as inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+from numpy.typing import NDArray
+
+from edgevit.model import ViT
+from edgevit_runtime.resolution import Resolution
+
+Matrices = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+class Forward(Protocol):
+    """What a step asks of that which learns."""
+
+    any_grid: bool
+    """Whether one graph serves all resolutions."""
+
+    def matrices(self, resolution: Resolution) -> Matrices:
+        """What resamples the positions to that resolution's grid."""
+
+    def head_logits(self, images: Any, matrices: Any, *, training: bool) -> Sequence[Any]:
+        """[batch, H, W, 3] -> each head's logits, float32 [batch, classes]."""
+
+
+class SharedForward:
+    """The forward pass of a ViT; gradients flow to its own weights."""
+
+    any_grid = True
+
+    def __init__(self, model: ViT) -> None:
+        self._model = model
+        self._template = model.blocks[0]
+        width, dtype = model.config.width, self._template.compute_dtype
+        tokens = tf.TensorSpec((None, None, width), dtype)
+        weights = [tf.TensorSpec(each.shape, each.dtype) for each in self._template.trainable_variables]
+        factors = tf.TensorSpec((2, None, 1, 1), "float32")
+        self._plain = graph(self._block, [tokens, weights])
+        self._dropping = graph(self._block, [tokens, weights, factors])
+        self._drops = any(block.drop1.rate > 0.0 for block in model.blocks)
+
+    def matrices(self, resolution: Resolution) -> Matrices:
+        matrices: Matrices = self._model.positions.matrices(self._model.config.grid(resolution))
+        return matrices
+
+    def head_logits(self, images: Any, matrices: Any, *, training: bool) -> list[Any]:
+        """[batch, H, W, 3] of any size, and that size's matrices -> each head's logits, float32 [batch, classes]."""
+        model = self._model
+        tokens = model.positions(model.patches(images), matrices)
+        for block in model.blocks:
+            weights = [each.value for each in block.trainable_variables]
+            if training and self._drops:
+                tokens = self._dropping(tokens, weights, block.factors(ops.shape(images)[0]))
+            else:
+                tokens = self._plain(tokens, weights)
+        tokens = model.norm(tokens)
+        return [ops.cast(head(tokens), "float32") for head in model.heads]
+
+    def _block(self, tokens: Any, weights: Sequence[Any], factors: Any = None) -> Any:
+        """One block with weights that are not its own: [batch, N, width] -> [batch, N, width]."""
+        theirs = zip(self._template.trainable_variables, weights, strict=True)
+        with keras.StatelessScope(state_mapping=list(theirs)):
+            return self._template(tokens, training=False, factors=factors)
+
+
+class SimulatedForward:
+    """A fake-quantized model, whose graph is that of an artefact: it knows its grid."""
+
+    any_grid = False
+
+    def __init__(self, simulation: Any) -> None:
+        self._simulation = simulation
+
+    def matrices(self, resolution: Resolution) -> Matrices:
+        """The graph makes its own."""
+        nothing = np.zeros((0, 0), np.float32)
+        return nothing, nothing
+
+    def head_logits(self, images: Any, matrices: Any, *, training: bool) -> list[Any]:
+        return [ops.cast(self._simulation(images, training=training), "float32")]
+
+
+def graph(function: Any, signature: Any = None, jit: bool | None = None) -> Any:
+    """A graph of its own, not copied into those that call it: they stay small, and TensorFlow optimizes it once."""
+    return tf.function(
+        function,
+        input_signature=signature,
+        jit_compile=jit,
+        autograph=False,
+        experimental_attributes={"_noinline": True},
+    )
