@@ -82,7 +82,7 @@ def top1(name: str, seed: int) -> dict[str, Any]:
         output,
         options={**PLAIN, **options, "seed": seed},
         pictures=PICTURES,
-        restart=True,
+        overwrite=True,
         **{"ladder": LADDER, **fields, "start": start},
     )
     document = run(request, Silent(), fake_quantization=simulating)

@@ -57,7 +57,7 @@ def make(name: str) -> dict[str, Any]:
     model = folder / f"{name if options else 'mixed'}.keras"
     if options:
         words = options.format(start=start, mixed=folder / "mixed.keras").split()
-        typed, seconds = command("train", flowers, "-o", model, *words, "--restart")
+        typed, seconds = command("train", flowers, "-o", model, *words, "--overwrite")
         run = model.with_suffix(".run")
         load = round(os.getloadavg()[0], 1)
         document = json.loads((run / "summary.json").read_text())

@@ -87,6 +87,8 @@ class ViTConfig:
     """What the folders of the classes may be called besides, in index order, such as ImageNet's WNIDs; or empty."""
     scores: str = "softmax"
     """What the classes' scores are: a key of `SCORES`."""
+    score_temperature: float = 1.0
+    """What training divided the logits by, so that scores mean what they say; the head's weights hold it already."""
     distilled: bool = False
     """A second learned token behind the class token, with a head of its own that learned from a teacher
     (Touvron et al. 2021, https://arxiv.org/abs/2012.12877, section 4)."""
@@ -110,6 +112,8 @@ class ViTConfig:
                 "a softmax over one class is always 100 %: a head of one output is a probability (sigmoid) or a value "
                 "(regression)"
             )
+        if not 0.0 < self.score_temperature < float("inf"):
+            raise ConfigError(f"score_temperature must be above 0, not {self.score_temperature!r}")
         if self.width % self.heads:
             raise ConfigError(f"width {self.width} is not divisible by heads {self.heads}")
         if not 0.0 <= self.stochastic_depth < 1.0:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgevit.training.run import Listener
     from edgevit.training.tensorboard import TensorBoardLog
     from edgevit.training.training_request import TrainingRequest
+    from edgevit_runtime.resolution import Resolution
 
 __all__ = ["train"]
 
@@ -83,9 +84,10 @@ def train(
         latter, imagenet, none or a file. distillation_token: DeiT's second token and head, which listen to it.
     qat: train through the rounding of this recipe. resize: the preprocessing policy of validation.
     val_share: what validates of a folder without val/. pictures: how many, for synthetic.
-    resume: go on with the unfinished run; restart: drop it. tensorboard: log for it, too, to the run's folder.
+    resume: go on with the unfinished run, or with a finished one for which more epochs are asked; restart: drop the
+        unfinished run. tensorboard: log for it, too, to the run's folder.
     strict: raise `PictureError` at a picture that cannot be read, instead of leaving it out.
-    overwrite: replace what is at `output` already. listener: told how it goes.
+    overwrite: replace a finished run and its model. listener: told how it goes.
 
     Raises `ConfigError`, `DataError`, `ModelError`, `ResolutionError`, `TrainingError`.
     """
@@ -151,6 +153,7 @@ class _Silent:
 
     def note(self, line: str) -> None: ...
     def data(self, counts: NDArray[np.int64], labels: tuple[str, ...]) -> None: ...
+    def preparing(self, resolution: Resolution, number: int, of: int) -> None: ...
     def step(self, done: int, total: int, loss: float, images_per_s: float) -> None: ...
     def epoch(self, epochs: Sequence[Epoch], total: int) -> None: ...
 
@@ -161,6 +164,7 @@ class _Recording:
     def __init__(self, folder: RunFolder, log: TensorBoardLog | None, listener: Listener) -> None:
         self._folder, self._log, self._listener = folder, log, listener
         self.note, self.data, self.step = listener.note, listener.data, listener.step
+        self.preparing = listener.preparing
 
     def epoch(self, epochs: Sequence[Epoch], total: int) -> None:
         self._folder.history([epoch.to_dict() for epoch in epochs])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from edgevit.cli.console import console_for, emit_json, json_option, progress_bar, quiet_option
 from edgevit.cli.grouped_command import GroupedCommand
 from edgevit.variants import VARIANTS
+
+LOG_EVERY_S = 30.0
+"""Where nobody watches a bar, a line so often."""
 
 # Options that are fields of TrainSpec: name, type, help. Left out, the preset decides.
 SPEC_OPTIONS: tuple[tuple[str, Any, str], ...] = (
@@ -79,8 +83,8 @@ def spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--resize", help="Preprocessing of validation: crop:0.875, squash or letterbox.")
 @click.option("--val-share", type=float, default=0.1, show_default=True, help="For a folder without val/ of its own.")
 @click.option("--pictures", type=click.IntRange(min=20), default=6000, show_default=True, help="For synthetic.")
-@click.option("--resume", is_flag=True, help="Go on with the unfinished run, to the same result.")
-@click.option("--restart", is_flag=True, help="Drop the unfinished run.")
+@click.option("--resume", is_flag=True, help="Go on with the unfinished run; with more --epochs, with a finished one.")
+@click.option("--restart", is_flag=True, help="Drop the unfinished run (a finished one: --overwrite).")
 @click.option("--tensorboard", is_flag=True, help="Log for TensorBoard too, to the run's folder.")
 @click.option("--strict", is_flag=True, help="Stop at a picture that cannot be read, instead of skipping it.")
 @json_option
@@ -112,16 +116,30 @@ def command(
         class Screen:
             """Tells the user how the run goes."""
 
+            said_at = time.monotonic()
+
             def note(self, line: str) -> None:
+                self.said_at = time.monotonic()
                 console.print(line, markup=False, soft_wrap=True)
 
             def data(self, counts: Any, labels: tuple[str, ...]) -> None:
                 if line := imbalance_note(counts.tolist(), labels):
                     self.note(line)
 
+            def preparing(self, resolution: Any, number: int, of: int) -> None:
+                text = f"preparing {resolution} px ({number} of {of})"
+                bar.update(task, description=text)
+                self.now_and_then(text)
+
             def step(self, done: int, total: int, loss: float, images_per_s: float) -> None:
-                text = f"training, loss {loss:.3f}, {images_per_s:.0f} images/s"
+                text = f"training, loss {loss:.3f}, {images_per_s:.1f} images/s"
                 bar.update(task, description=text, completed=done, total=total)
+                self.now_and_then(f"step {done} of {total}, loss {loss:.3f}, {images_per_s:.1f} images/s")
+
+            def now_and_then(self, line: str) -> None:
+                """In a log, which shows no bar."""
+                if bar.disable and time.monotonic() - self.said_at >= LOG_EVERY_S:
+                    self.note(line)
 
             def epoch(self, epochs: Any, total: int) -> None:
                 self.note(epoch_line(epochs[-1], total))

@@ -53,6 +53,7 @@ class MixedBatches(keras.utils.PyDataset):
     The first `single_share` of them is at `base` alone; then each round of as many batches as the ladder has rungs
     holds every rung once, in a drawn order. Each epoch shows every picture once, but for what does not fill a batch.
     tall: make the pictures at the ladder's top whatever the resolution is.
+    single: how many batches are at `base` alone, where it is not the spec that says so: a run that was lengthened.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class MixedBatches(keras.utils.PyDataset):
         *,
         tall: bool,
         strict: bool = True,
+        single: int | None = None,
     ) -> None:
         super().__init__()
         self._examples, self._ladder, self._base, self._spec = examples, ladder, base, spec
@@ -72,7 +74,7 @@ class MixedBatches(keras.utils.PyDataset):
         self.batch = min(spec.batch, len(examples.classes))
         self.steps_per_epoch = max(1, len(examples.classes) // self.batch)
         self.total = spec.epochs * self.steps_per_epoch
-        self.single = round(spec.single_share * self.total)
+        self.single = round(spec.single_share * self.total) if single is None else single
         self.unreadable: dict[int, PictureError] = {}
         """Pictures that could be read when the run began, and cannot any more."""
 

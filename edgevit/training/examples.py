@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +22,8 @@ MEMORY_LIMIT_BYTES = 3_000_000_000
 """Decoded pictures are kept up to this much; a larger set is read from disk again in each epoch."""
 
 Colour = tuple[int, int, int]
+OnSkip = Callable[[int, PictureError], None]
+"""Told the index of a picture that cannot be read, and why."""
 LabelledBatch = tuple[NDArray[np.uint8], NDArray[np.int32]]
 
 
@@ -37,9 +39,18 @@ class Examples(Protocol):
         """The picture, RGB, at any size."""
 
     def prepared(
-        self, resolution: Resolution, policy: str, batch: int, fill: Colour = DEFAULT_FILL
+        self,
+        resolution: Resolution,
+        policy: str,
+        batch: int,
+        fill: Colour = DEFAULT_FILL,
+        on_skip: OnSkip | None = None,
     ) -> Iterator[LabelledBatch]:
-        """All pictures in order, uint8 [batch, H, W, 3], as `evaluate` would show them."""
+        """All pictures in order, uint8 [batch, H, W, 3], as `evaluate` would show them.
+
+        One that cannot be read any more is left out, and on_skip told its index and why; without on_skip its
+        `PictureError` is raised.
+        """
 
 
 class ArrayExamples:
@@ -54,7 +65,12 @@ class ArrayExamples:
         return Image.fromarray(self._images[index])
 
     def prepared(
-        self, resolution: Resolution, policy: str, batch: int, fill: Colour = DEFAULT_FILL
+        self,
+        resolution: Resolution,
+        policy: str,
+        batch: int,
+        fill: Colour = DEFAULT_FILL,
+        on_skip: OnSkip | None = None,
     ) -> Iterator[LabelledBatch]:
         for start in range(0, len(self.classes), batch):
             chosen = range(start, min(start + batch, len(self.classes)))
@@ -65,14 +81,15 @@ class ArrayExamples:
 class FolderExamples:
     """Pictures on disk, shrunk once to what training needs and kept in memory while they fit.
 
-    shrink_to: what a kept picture still covers. Pictures that cannot be read are left out and named in `skipped`.
+    shrink_to: what a kept picture still covers. keep: False for those that are only validated on, as `evaluate` would
+    show them. Pictures that cannot be read are left out and named in `skipped`.
     """
 
-    def __init__(self, pictures: PictureSet, shrink_to: ResolutionLike) -> None:
+    def __init__(self, pictures: PictureSet, shrink_to: ResolutionLike, *, keep: bool = True) -> None:
         self.labels = pictures.labels
         self._shrink_to = as_resolution(shrink_to)
         per_picture = 3 * self._shrink_to.pixels * 4 // 3
-        keep = per_picture * len(pictures.files) <= MEMORY_LIMIT_BYTES
+        keep = keep and per_picture * len(pictures.files) <= MEMORY_LIMIT_BYTES
         with ThreadPoolExecutor(2) as pool:
             read = list(pool.map(self._try_read if keep else self._probe, pictures.files))
         good = [index for index, found in enumerate(read) if found is not None]
@@ -107,11 +124,26 @@ class FolderExamples:
         return self._read(self.files[index]) if self._kept is None else self._kept[index]
 
     def prepared(
-        self, resolution: Resolution, policy: str, batch: int, fill: Colour = DEFAULT_FILL
+        self,
+        resolution: Resolution,
+        policy: str,
+        batch: int,
+        fill: Colour = DEFAULT_FILL,
+        on_skip: OnSkip | None = None,
     ) -> Iterator[LabelledBatch]:
         images: list[NDArray[np.uint8]] = []
         classes: list[int] = []
-        for image, index in decode(self._pictures, resolution, policy, fill=fill, strict=True):
+        passed = 0
+
+        def skip(_file: Path, error: PictureError) -> None:
+            nonlocal passed
+            assert on_skip is not None
+            on_skip(passed, error)
+            passed += 1
+
+        pictures = decode(self._pictures, resolution, policy, fill=fill, strict=on_skip is None, on_skip=skip)
+        for image, index in pictures:
+            passed += 1
             images.append(image)
             classes.append(index)
             if len(images) == batch:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,19 +13,20 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from edgevit.accuracy import ask
 from edgevit.config import ViTConfig
-from edgevit.errors import TrainingError
+from edgevit.errors import PictureError, TrainingError
 from edgevit.model import ViT, build, save, transfer
 from edgevit.training.batches import MixedBatches
-from edgevit.training.examples import Examples, LabelledBatch
-from edgevit.training.learner import Learner, TeacherLike
+from edgevit.training.examples import Examples
+from edgevit.training.learner import Learner
 from edgevit.training.losses import class_weights
+from edgevit.training.score_temperature import divide_heads, fit
 from edgevit.training.spec import TrainSpec
 from edgevit.training.state import State
+from edgevit.training.step import TeacherLike
+from edgevit.training.validation import Validated, Validation
 from edgevit_runtime.resolution import Resolution, as_resolution
 
-VALIDATION_BATCH = 64
 CALIBRATION_BATCH, CALIBRATION_BATCHES = 8, 16
 SAVE_EVERY_S = 60.0
 SAVING_SHARE = 20.0
@@ -42,6 +43,8 @@ class Epoch:
     images_per_s: float
     seconds: float
     top1: Mapping[Resolution, float]
+    count: int | None = None
+    """How many pictures validated; None in the state of an older edgevit."""
 
     @property
     def mean_top1(self) -> float:
@@ -56,13 +59,20 @@ class Epoch:
             "images_per_s": round(self.images_per_s, 1),
             "seconds": round(self.seconds, 1),
             "top1": {str(resolution): top1 for resolution, top1 in self.top1.items()},
+            "val": self.count,
         }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Epoch:
         top1 = {as_resolution(resolution): top1 for resolution, top1 in values["top1"].items()}
         return cls(
-            values["epoch"], values["loss"], values["learning_rate"], values["images_per_s"], values["seconds"], top1
+            values["epoch"],
+            values["loss"],
+            values["learning_rate"],
+            values["images_per_s"],
+            values["seconds"],
+            top1,
+            values.get("val"),
         )
 
 
@@ -74,11 +84,15 @@ class TrainResult:
     best: Epoch
     seconds: float
     predictions: Mapping[Resolution, NDArray[np.int64]]
-    """Resolution -> [n]."""
+    """Resolution -> [n], -1 for a picture that could not be read any more."""
+    temperature: Mapping[str, Any] | None
+    """A `ScoreTemperature` as a document has it; None where none was fitted."""
 
 
 OnTrainingStep = Callable[[int, int, float, float], None]
 """Told (steps done, steps in all, loss, images per second)."""
+OnPreparing = Callable[[Resolution, int, int], None]
+"""Told, before the first step at a resolution, which, the how manieth it is, and of how many."""
 
 
 @dataclass(frozen=True)
@@ -122,16 +136,17 @@ def train(
     on_step: OnTrainingStep = lambda _done, _total, _loss, _speed: None,
     on_epoch: Callable[[Epoch], None] = lambda _epoch: None,
     on_note: Callable[[str], None] = lambda _line: None,
+    on_preparing: OnPreparing = lambda _resolution, _number, _of: None,
 ) -> TrainResult:
     """Trains `model` on all resolutions of its config's ladder and writes the best weights to `path` as they come.
 
     The best epoch has the highest mean validation top-1 over the ladder.
     simulate: makes a fake-quantized form of a model, for quantization-aware training.
-    strict: stop at a training picture that cannot be read any more, instead of taking the next one.
+    strict: stop at a picture that cannot be read any more, instead of training on the next one, or validating without.
     Raises `TrainingError` when the loss is no longer finite; the best weights so far stay in `path`.
     """
     return _Run(model, train_set, val_set, spec, path, teacher, simulate, resumption, strict).go(
-        on_step, on_epoch, on_note
+        on_step, on_epoch, on_note, on_preparing
     )
 
 
@@ -150,29 +165,42 @@ class _Run:
         resumption: Resumption | None,
         strict: bool,
     ) -> None:
-        self.model, self.val_set, self.spec, self.path, self.resumption = model, val_set, spec, path, resumption
+        self.model, self.spec, self.path, self.resumption = model, spec, path, resumption
         base = model.config.base_resolution
         self.train_set, self.simulated = train_set, simulate is not None
         self.ladder = model.config.ladder or (base,)
         tall = teacher is not None or spec.self_distillation > 0.0
-        self.batches = MixedBatches(train_set, self.ladder, base, spec, tall=tall, strict=strict)
+        found = resumption.state if resumption else None
+        self.batches = MixedBatches(
+            train_set, self.ladder, base, spec, tall=tall, strict=strict, single=found.single if found else None
+        )
+        self.validation = Validation(val_set, model.config.resize, model.config.fill, strict=strict)
+        self.strict = strict
         weights = class_weights(train_set.classes, model.config.classes) if spec.class_weights else None
         self.learner = Learner(
             model, spec, self.batches.total, weights=weights, teacher=teacher, simulate=simulate, strategy=_strategy()
         )
-        self.state = State(dict(resumption.request) if resumption else {})
+        self.state = State(dict(resumption.request) if resumption else {}, single=self.batches.single)
         self.predictions: dict[Resolution, NDArray[np.int64]] = {}
         self.saved_at, self.save_seconds = time.perf_counter(), 0.0
 
     def go(
-        self, on_step: OnTrainingStep, on_epoch: Callable[[Epoch], None], on_note: Callable[[str], None]
+        self,
+        on_step: OnTrainingStep,
+        on_epoch: Callable[[Epoch], None],
+        on_note: Callable[[str], None],
+        on_preparing: OnPreparing,
     ) -> TrainResult:
         self._resume()
         state, batches = self.state, self.batches
-        noted = len(batches.unreadable)
+        noted, noted_val = len(batches.unreadable), 0
+        seen: set[Resolution] = set()
         begun = since = time.perf_counter()
         before = state.seconds
         for batch in batches.from_step(state.step):
+            if batch.resolution not in seen:
+                seen.add(batch.resolution)
+                on_preparing(batch.resolution, len(seen), len(self.ladder))
             loss = self.learner.step(batch)
             state.step += 1
             state.losses.append(loss)
@@ -191,6 +219,10 @@ class _Run:
                 for index, error in lost:
                     on_note(f"training picture {index} cannot be read any more, the next one stood in: {error}")
                 noted += len(lost)
+                gone = list(self.validation.unreadable.items())[noted_val:]
+                for index, error in gone:
+                    on_note(f"validation picture {index} cannot be read any more, it is left out: {error}")
+                noted_val += len(gone)
                 on_epoch(epoch)
                 since = time.perf_counter()
             elif self.resumption and now - self.saved_at > max(SAVE_EVERY_S, SAVING_SHARE * self.save_seconds):
@@ -199,8 +231,7 @@ class _Run:
                 since = time.perf_counter()
         epochs = tuple(map(Epoch.from_dict, state.epochs))
         assert state.best is not None  # there is at least one epoch
-        seconds = before + time.perf_counter() - begun
-        return TrainResult(epochs, epochs[state.best - 1], seconds, self.predictions)
+        return TrainResult(epochs, epochs[state.best - 1], state.seconds, self.predictions, state.temperature)
 
     def _resume(self) -> None:
         found = self.resumption.state if self.resumption else None
@@ -223,7 +254,9 @@ class _Run:
     def _calibration_pictures(self) -> Iterator[NDArray[np.uint8]]:
         """Training pictures as they will be judged, not varied: some at each resolution."""
         for resolution in self.ladder:
-            prepared = self._prepared(self.train_set, resolution, CALIBRATION_BATCH)
+            skip = None if self.strict else _ignore
+            config = self.model.config
+            prepared = self.train_set.prepared(resolution, config.resize, CALIBRATION_BATCH, config.fill, skip)
             # Sets are ordered by class: every n-th batch sees them all.
             count = -(-len(self.train_set.classes) // CALIBRATION_BATCH)
             step = max(1, count // CALIBRATION_BATCHES)
@@ -246,7 +279,7 @@ class _Run:
         mixed = state.step > batches.single or state.step == batches.total
         self.learner.keep()
         answers = {
-            resolution: ask(self.learner.logits, self._prepared(self.val_set, resolution, VALIDATION_BATCH))
+            resolution: self.validation.ask(self.learner.logits, resolution)
             for resolution in (self.ladder if mixed else (self.model.config.base_resolution,))
         }
         epoch = Epoch(
@@ -256,19 +289,33 @@ class _Run:
             images_per_s=speed,
             seconds=state.epoch_seconds,
             top1={resolution: each.top1 for resolution, each in answers.items()},
+            count=min(each.count for each in answers.values()),
         )
         state.epochs.append(epoch.to_dict())
         best = None if state.best is None else Epoch.from_dict(state.epochs[state.best - 1])
         if mixed and (best is None or epoch.mean_top1 > best.mean_top1):
             self.learner.keep_ranges()
+            state.temperature = self._believable(list(answers.values()))
             save(self.model, self.path)
             state.best = epoch.number
             self.predictions = {resolution: each.votes for resolution, each in answers.items()}
         state.losses, state.epoch_seconds = [], 0.0
         return epoch
 
-    def _prepared(self, examples: Examples, resolution: Resolution, batch: int) -> Iterator[LabelledBatch]:
-        return examples.prepared(resolution, self.model.config.resize, batch, self.model.config.fill)
+    def _believable(self, answers: Sequence[Validated]) -> dict[str, Any] | None:
+        """Divides the logits of the model that is to be saved by what fits the validation pictures.
+
+        Not those of a fake-quantized one: the ranges that it learned are those of its own logits.
+        """
+        if self.simulated or self.model.config.scores != "softmax":
+            return None
+        logits, truths = (np.concatenate([getattr(each, name) for each in answers]) for name in ("logits", "truths"))
+        found = fit(logits, truths, min(each.count for each in answers))
+        self.model.config = self.model.config.with_(score_temperature=1.0)
+        if found is None:
+            return None
+        divide_heads(self.model, found.temperature)
+        return found.to_dict()
 
     def _not_finite(self, loss: float) -> str:
         kept = f"the best weights so far are in {self.path}" if self.state.best else "nothing was written"
@@ -276,3 +323,7 @@ class _Run:
         if self.spec.precision != "float32":
             advice += " or --precision float32"
         return f"the loss is {loss} after {self.state.step} steps; {advice} ({kept})"
+
+
+def _ignore(_index: int, _error: PictureError) -> None:
+    """A picture among many that only tell ranges."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,10 +19,10 @@ from edgevit.data.folders import SPLIT_FILE, SPLIT_HEADER, training_sets
 from edgevit.errors import ConfigError, DataError, PictureError
 from edgevit.files import replacing, write_text
 from edgevit.model import ViT, load
+from edgevit.training.earlier_run import SUMMARY, clear, earlier_state, how_it_goes_on, lengthened
 from edgevit.training.examples import ArrayExamples, Examples, FolderExamples
 from edgevit.training.loop import Epoch, Resumption, TrainResult, start_model, train
 from edgevit.training.spec import TrainSpec
-from edgevit.training.state import FILE, State, first_difference, read
 from edgevit.training.teacher import Teacher, build_cnn, check_teacher, open_teacher, train_cnn
 from edgevit.training.training_request import TrainingRequest
 from edgevit_runtime.resolution import Resolution
@@ -39,6 +38,7 @@ class Listener(Protocol):
 
     def note(self, line: str) -> None: ...
     def data(self, counts: NDArray[np.int64], labels: tuple[str, ...]) -> None: ...
+    def preparing(self, resolution: Resolution, number: int, of: int) -> None: ...
     def step(self, done: int, total: int, loss: float, images_per_s: float) -> None: ...
     def epoch(self, epochs: Sequence[Epoch], total: int) -> None: ...
 
@@ -58,12 +58,14 @@ def run(
     Everything that can be wrong in the request is found before the pictures are read.
     """
     request.check()
+    state = earlier_state(request)
     spec, simulate = request.spec(), _simulation(request, fake_quantization)
+    if state is not None:
+        spec = lengthened(spec, request, state)
     if request.teacher is not None:
         check_teacher(request.teacher, request.teacher_weights)
     start = None if request.start is None else load(request.start)
     ladder = request.resolutions(start.config if start else request.variant_config())
-    state = _unfinished(request)
     train_set, val_set = (
         _synthetic(request, spec, ladder) if request.synthetic else _folder(request, spec, ladder, listener)
     )
@@ -76,8 +78,8 @@ def run(
     listener.data(counts, train_set.labels)
     config = request.config(start.config if start else None, classes, train_set.labels)
     asked = _asked(request, spec, config, train_set, val_set)
-    if state is not None and (difference := first_difference(state.request, asked)):
-        raise ConfigError(f"the unfinished run in {request.folder} is another: {difference}; --restart begins anew")
+    if state is not None and (line := how_it_goes_on(request.folder, state, asked)):
+        listener.note(line)
     teacher = None
     if request.teacher is not None and request.teacher.endswith(".keras"):
         teacher = open_teacher(Path(request.teacher), classes, train_set.labels)
@@ -87,8 +89,10 @@ def run(
         request.folder.mkdir(exist_ok=True)
     except OSError as error:
         raise ConfigError(f"cannot make the run's folder {request.folder}: {error.strerror}") from error
-    if state is None:  # TensorBoard would show an earlier run's events together with these
-        shutil.rmtree(request.folder / "tensorboard", ignore_errors=True)
+    if state is None:
+        clear(request.folder)
+    elif not state.finished:
+        (request.folder / SUMMARY).unlink(missing_ok=True)
     _record_split(request.folder, train_set, val_set)
     model = start_model(config, start, spec.seed)
     if request.teacher is not None and teacher is None:
@@ -96,7 +100,7 @@ def run(
     taught = {}
     if teacher is not None:
         size = teacher.resolution or max(ladder)
-        top1 = teacher.top1(val_set, size, config.resize, config.fill)
+        top1 = teacher.top1(val_set, size, config.resize, config.fill, strict=request.strict)
         taught = {"model": request.teacher, **size.to_fields(), "top1": top1}
         listener.note(f"the teacher names {taught['top1']:.1%} of the validation pictures rightly, at {size} px")
     epochs = [Epoch.from_dict(each) for each in state.epochs] if state else []
@@ -118,8 +122,8 @@ def run(
         on_step=listener.step,
         on_epoch=on_epoch,
         on_note=listener.note,
+        on_preparing=listener.preparing,
     )
-    (request.folder / FILE).unlink(missing_ok=True)  # it is finished: nothing to resume
     document = _document(request, model, spec, train_set, val_set, result)
     return {**document, "teacher": taught} if taught else document
 
@@ -131,19 +135,6 @@ def _simulation(request: TrainingRequest, fake_quantization: FakeQuantization | 
     if fake_quantization is None:
         raise ConfigError(f"to train for the recipe {request.qat}, `run` needs its fake_quantization")
     return fake_quantization(request.qat)
-
-
-def _unfinished(request: TrainingRequest) -> State | None:
-    """The state to go on from. Raises `ConfigError` where there is one and the user has not said what to do with it."""
-    state = None if request.restart else read(request.folder)
-    if state is None:
-        return None
-    if not request.resume:
-        raise ConfigError(
-            f"{request.folder} holds an unfinished run ({counted(len(state.epochs), 'epoch')} done): "
-            "add --resume to go on with it, or --restart to begin anew"
-        )
-    return state
 
 
 def _asked(
@@ -187,7 +178,7 @@ def _folder(
     shrink_to = Resolution(round(width / SHRINK_FOR), round(height / SHRINK_FOR))
     for line in train_pictures.notes():
         listener.note(line)
-    sets = FolderExamples(train_pictures, shrink_to), FolderExamples(val_pictures, shrink_to)
+    sets = FolderExamples(train_pictures, shrink_to), FolderExamples(val_pictures, shrink_to, keep=False)
     skipped = [file for each in sets for file in each.skipped]
     if skipped and request.strict:
         raise PictureError(f"cannot read picture {skipped[0]} ({len(skipped)} in all); without --strict it is left out")
@@ -243,7 +234,9 @@ def _document(
         model.config.base_resolution if model.config.base_resolution in result.predictions else max(result.predictions)
     )
     matrix = np.zeros((model.config.classes, model.config.classes), np.int64)
-    np.add.at(matrix, (val_set.classes, result.predictions[shown]), 1)
+    votes = result.predictions[shown]
+    read = votes >= 0
+    np.add.at(matrix, (val_set.classes[read], votes[read]), 1)
     return {
         "schema": "edgevit.training/1",
         "model": str(request.output),
@@ -262,6 +255,7 @@ def _document(
         },
         "seconds": round(result.seconds, 1),
         "best_epoch": result.best.number,
+        "score_temperature": result.temperature,
         "results": [{**resolution.to_fields(), "top1": top1} for resolution, top1 in result.best.top1.items()],
         "epochs": [epoch.to_dict() for epoch in result.epochs],
         "classes": _classes(train_set, matrix),

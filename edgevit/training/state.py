@@ -32,7 +32,16 @@ class State:
     epochs: list[dict[str, Any]] = field(default_factory=list)
     best: int | None = None
     """The number of the best epoch, whose weights lie in the output."""
+    temperature: dict[str, Any] | None = None
+    """What the best epoch's logits were divided by: a `ScoreTemperature`."""
+    single: int | None = None
+    """How many of the first steps stay at one resolution, however long the run becomes."""
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs that were asked for are done."""
+        return bool(len(self.epochs) >= self.request.get("epochs", float("inf")))
 
     def write(self, folder: Path) -> None:
         """Puts the state into `folder`, whole or not at all. Raises `ConfigError` when the disk is full."""

@@ -16,7 +16,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from edgevit.accuracy import ask
 from edgevit.data.class_names import class_order
 from edgevit.errors import ConfigError, ModelError, unknown_key
 from edgevit.model import ViT
@@ -24,11 +23,11 @@ from edgevit.training.batches import MixedBatches
 from edgevit.training.examples import Colour, Examples
 from edgevit.training.optimizer import schedule
 from edgevit.training.spec import TrainSpec
+from edgevit.training.validation import Validation
 from edgevit_runtime.preprocess.policy import DEFAULT_FILL
 from edgevit_runtime.resolution import Resolution
 
 PROBE = Resolution(224)
-BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -72,11 +71,21 @@ class Teacher:
             outputs = ops.take(outputs, self._order, axis=-1)
         return ops.log(ops.maximum(outputs, 1e-7)) if self._probabilities else outputs
 
-    def top1(self, examples: Examples, resolution: Resolution, policy: str, fill: Colour = DEFAULT_FILL) -> float:
-        """Accuracy on all examples, a fraction, at `resolution` or the only one it takes."""
-        size = self.resolution or resolution
-        pictures = examples.prepared(size, policy, BATCH, fill)
-        return ask(lambda images: np.asarray(self.logits(images.astype(np.float32))), pictures).top1
+    def top1(
+        self,
+        examples: Examples,
+        resolution: Resolution,
+        policy: str,
+        fill: Colour = DEFAULT_FILL,
+        *,
+        strict: bool = True,
+    ) -> float:
+        """Accuracy on all examples, a fraction, at `resolution` or the only one it takes; strict: see `Validation`."""
+        validation = Validation(examples, policy, fill, strict=strict)
+        answers = validation.ask(
+            lambda images: np.asarray(self.logits(images.astype(np.float32))), self.resolution or resolution
+        )
+        return answers.top1
 
 
 def open_teacher(path: Path, classes: int, labels: tuple[str, ...]) -> Teacher:

@@ -66,7 +66,7 @@ class TrainingRequest:
         check_place(self.output)
         if self.output.suffix != ".keras":
             raise ConfigError(f"a model is saved as a .keras file, not {self.output.name!r}")
-        check_writable(self.output, overwrite=self.overwrite or self.resume)
+        check_writable(self.output, overwrite=True)  # whether it may be: `earlier_run`
         if self.folder.exists() and not self.folder.is_dir():
             raise ConfigError(f"the run's folder {self.folder} is a file; move it away, or choose another --output")
         if self.start is not None and self.variant is not None:
@@ -115,6 +115,7 @@ class TrainingRequest:
             labels=labels,
             scores="softmax",
             ladder=ladder,
+            score_temperature=1.0,
             resize=self.resize or (start.resize if base and base.ladder else self.default_resize()),
             stochastic_depth=0.0 if self.options.get("freeze") else depth,
         )

@@ -27,6 +27,9 @@ class Listener:
     def data(self, counts, labels):
         self.counts = counts
 
+    def preparing(self, resolution, number, of):
+        self.notes.append(f"preparing {resolution} px ({number} of {of})")
+
     def step(self, done, total, loss, images_per_s):
         self.steps.append((done, total))
 

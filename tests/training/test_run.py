@@ -42,6 +42,8 @@ class Vandal:
 
     def data(self, counts, labels): ...
 
+    def preparing(self, resolution, number, of): ...
+
     def epoch(self, epochs, total): ...
 
     def step(self, done, total, loss, images_per_s):
@@ -56,7 +58,8 @@ class Vandal:
 
 
 def request(folder, output, **more):
-    return TrainingRequest(str(folder), output, variant="vit-nano", ladder=(32, 48), options=dict(OPTIONS), **more)
+    more = {"options": dict(OPTIONS), **more}
+    return TrainingRequest(str(folder), output, variant="vit-nano", ladder=(32, 48), **more)
 
 
 @pytest.mark.slow
@@ -100,3 +103,38 @@ def test_a_class_of_which_nothing_can_be_read(folder, tmp_path):
         run(wanted, vandal)
     assert vandal.notes[0].endswith("photos: left out: 1 SVG (save such pictures as JPEG or PNG)")
     assert not wanted.folder.exists()
+
+
+class ValidationVandal(Vandal):
+    """Spoils validation pictures after the first epoch: as many as it is told."""
+
+    def __init__(self, request, count):
+        super().__init__(request)
+        self._count = count
+
+    def step(self, done, total, loss, images_per_s): ...
+
+    def epoch(self, epochs, total):
+        if len(epochs) == 1:
+            held_out = [line for line in self._split.read_text().splitlines() if line.endswith(",val")]
+            for line in held_out[: self._count]:
+                Path(line.split(",")[0]).write_bytes(b"no picture")
+
+
+def test_a_validation_picture_that_goes_bad_mid_run(folder, tmp_path):
+    wanted = request(folder, tmp_path / "model.keras", options={**OPTIONS, "epochs": 2})
+    vandal = ValidationVandal(wanted, 1)
+    document = run(wanted, vandal)
+    assert [epoch["val"] for epoch in document["epochs"]] == [4, 3]
+    (said,) = [line for line in vandal.notes if "validation picture" in line]
+    assert "validation picture 0 cannot be read any more, it is left out: " in said
+    assert LABELS[0] in said
+    assert sum(map(sum, document["confusion"]["matrix"])) in (3, 4)  # of the better epoch
+
+
+@pytest.mark.parametrize(("strict", "count", "error"), [(True, 1, PictureError), (False, 4, DataError)])
+def test_validation_ends_where_it_must(folder, tmp_path, strict, count, error):
+    wanted = request(folder, tmp_path / "model.keras", options={**OPTIONS, "epochs": 2}, strict=strict)
+    with pytest.raises(error, match=r"\.jpg|none of the 4 validation pictures can be read any more"):
+        run(wanted, ValidationVandal(wanted, count))
+    assert wanted.output.is_file()

@@ -12,6 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from edgevit.report.text.command_lines import command_line
+from edgevit.report.text.formatting import percent, top1
+from edgevit.statistics import Z_95, margin
 from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.wording import counted
 
@@ -31,12 +33,14 @@ class EpochLike(Protocol):
     def images_per_s(self) -> float: ...
     @property
     def top1(self) -> Mapping[Resolution, float]: ...
+    @property
+    def count(self) -> int | None: ...
 
 
 def epoch_line(epoch: EpochLike, total: int) -> str:
-    """`epoch 3/30  loss 1.234  450 images/s  val 64: 71.2%  128: 88.0%`"""
-    accuracies = "  ".join(f"{resolution}: {top1:.1%}" for resolution, top1 in epoch.top1.items())
-    speed = f"{epoch.images_per_s:.0f} images/s"
+    """`epoch 3/30  loss 1.234  450 images/s  val 64: 71.2 % ± 2.1  128: 88.0 % ± 1.5`, with 95 % intervals."""
+    accuracies = "  ".join(f"{resolution}: {top1(share, epoch.count)}" for resolution, share in epoch.top1.items())
+    speed = f"{epoch.images_per_s:.0f} images/s" if epoch.images_per_s >= 10 else f"{epoch.images_per_s:.1f} images/s"
     return f"epoch {epoch.number}/{total}  loss {epoch.loss:.3f}  {speed}  val {accuracies}"
 
 
@@ -46,8 +50,39 @@ def training_table(document: Mapping[str, Any]) -> Table:
     table.add_column("resolution", justify="right")
     table.add_column("val top-1", justify="right")
     for each in document["results"]:
-        table.add_row(str(each["resolution"]), f"{each['top1']:.1%}")
+        table.add_row(str(each["resolution"]), top1(each["top1"], document["images"]["val"]))
+    table.caption = f"with the 95 % interval of {counted(document['images']['val'], 'picture')}"
     return table
+
+
+def believable(document: Mapping[str, Any]) -> str | None:
+    """A line on what the scores are worth, where a temperature was fitted."""
+    found = document.get("score_temperature")
+    if not found:
+        return None
+    before, after = percent(found["ece_before"], 1), percent(found["ece_after"], 1)
+    return (
+        f"scores: expected calibration error {after} on the validation pictures, {before} before the logits were "
+        f"divided by {found['temperature']:.2f} (fitted there; the head's weights hold it)"
+    )
+
+
+def still_improving(document: Mapping[str, Any]) -> str | None:
+    """A line where the mean validation accuracy of the last quarter of the epochs is above that of the quarter before.
+
+    By more than a standard error: of two runs that stand still, one would be told otherwise.
+    """
+    epochs = document["epochs"]
+    # Those of one resolution alone, at the start, are not comparable with those of the whole ladder.
+    alike = [each["top1"] for each in epochs if each["top1"].keys() == epochs[-1]["top1"].keys()]
+    means = [float(np.mean(list(each.values()))) for each in alike]
+    part = max(1, len(means) // 4)
+    if len(means) < 2:
+        return None
+    last, before = float(np.mean(means[-part:])), float(np.mean(means[-2 * part : -part]))
+    if last - before <= margin(before, document["images"]["val"]) / Z_95:
+        return None
+    return f"still improving: more epochs may help (the same command with --resume --epochs {2 * len(epochs)})"
 
 
 def imbalance_note(counts: Sequence[int], labels: Sequence[str]) -> str | None:
@@ -112,6 +147,7 @@ def summary(document: Mapping[str, Any]) -> Group:
         f"epoch {document['best_epoch']} of {len(document['epochs'])}, {document['seconds']:.0f} s"
     )
     parts: list[RenderableType] = [Text(headline), training_table(document)]
+    parts += [Text(line) for line in (believable(document), still_improving(document)) if line]
     if "classes" in document:
         parts.append(class_table(document))
     if "classes" in document and "confusion" in document:

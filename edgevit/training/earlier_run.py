@@ -1,0 +1,91 @@
+"""What an earlier run left where a new one is to write: gone on with, lengthened, or left alone."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from edgevit.errors import ConfigError
+from edgevit.files import already_there
+from edgevit.training.spec import TrainSpec
+from edgevit.training.state import FILE, State, first_difference, read
+from edgevit.training.training_request import TrainingRequest
+from edgevit_runtime.wording import counted
+
+SUMMARY = "summary.json"
+"""The run's folder has it as soon as the run is finished."""
+LEFT = (SUMMARY, FILE, "history.csv", "curves.png", "confusion.png")
+
+
+def earlier_state(request: TrainingRequest) -> State | None:
+    """The state to go on from; None to begin. Nothing finished is begun anew unless the user said so.
+
+    Raises `ConfigError` for what is in the way, `TrainingError` for a damaged state.
+    """
+    folder, finished = request.folder, (request.folder / SUMMARY).is_file()
+    if request.resume:
+        state = read(folder)
+        if state is None and finished:
+            raise ConfigError(
+                f"the run in {folder} is finished, and without its {FILE} it cannot be lengthened; another run goes on "
+                f"from its weights: --from {request.output} --output ANOTHER.keras"
+            )
+        if state is None and request.output.exists():
+            raise ConfigError(f"there is no run to go on with in {folder}, and {already_there(request.output)}")
+        return state
+    if request.overwrite:
+        return None
+    if (folder / FILE).is_file() and not finished:
+        state = None if request.restart else read(folder)
+        if state is not None and not state.finished:
+            raise ConfigError(
+                f"{folder} holds an unfinished run ({counted(len(state.epochs), 'epoch')} done): "
+                "add --resume to go on with it, or --restart to begin anew"
+            )
+        if state is None:
+            return None
+    for path, there in ((request.output, request.output.exists()), (folder, finished)):
+        if there:
+            raise already_there(path)
+    return None
+
+
+def lengthened(spec: TrainSpec, request: TrainingRequest, state: State) -> TrainSpec:
+    """`spec`, with the epochs of the earlier run where the user names none."""
+    return spec if "epochs" in request.options else replace(spec, epochs=state.request["epochs"])
+
+
+def how_it_goes_on(folder: Path, state: State, asked: Mapping[str, Any]) -> str | None:
+    """Sets what is asked of the run now, which may be more epochs; a line for the user, where there is one to say.
+
+    Raises `ConfigError` where anything else is asked.
+    """
+    before, now = state.request["epochs"], asked["epochs"]
+    known = {**state.request, "epochs": now} if now > before else state.request
+    if difference := first_difference(known, asked):
+        kind, advice = ("finished", "take another name") if state.finished else ("unfinished", "--restart begins anew")
+        raise ConfigError(f"the {kind} run in {folder} is another: {difference}; {advice}")
+    was_finished = state.finished
+    state.request = dict(asked)
+    if now > before:
+        return (
+            f"the run in {folder} is lengthened from {before} to {now} epochs, {len(state.epochs)} are done: the "
+            f"learning rate goes on where that of a run of {now} epochs would be"
+        )
+    if was_finished:
+        return (
+            f"the run in {folder} is finished ({counted(before, 'epoch')}): nothing is trained; --resume --epochs N, "
+            f"with N above {before}, lengthens it"
+        )
+    return None
+
+
+def clear(folder: Path) -> None:
+    """Removes what an earlier run left in its folder: it would be taken for this one's."""
+    for name in LEFT:
+        (folder / name).unlink(missing_ok=True)
+    # TensorBoard would show an earlier run's events together with these
+    shutil.rmtree(folder / "tensorboard", ignore_errors=True)
