@@ -12,7 +12,7 @@ import pytest
 
 from edgevit.model import build, load, named_weights, save
 from edgevit.training import loop
-from edgevit.training.state import FILE, read
+from edgevit.training.state import read
 from support.sample_pictures import LABELS, random_picture
 from support.waiting import LIMIT_S
 
@@ -104,7 +104,7 @@ def test_killed_twice_and_resumed_equals_unbroken(pictures, options, tmp_path, r
         assert one[:3] + one[5:] == other[:3] + other[5:]
     splits = [(tmp_path / f"{name}.run" / "split.csv").read_text() for name in ("whole", "broken")]
     assert splits[0] == splits[1]
-    assert not (tmp_path / "broken.run" / FILE).exists()
+    assert read(tmp_path / "broken.run").finished
 
 
 @pytest.mark.slow
