@@ -153,12 +153,15 @@ OPTIONS = ("--resolutions", "32,48", "--epochs", "2", "--batch", "8", "--resize"
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_cli_trains_on_rectangles(run, folder, tmp_path):
+def test_cli_trains_on_rectangles(run, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("edgevit.cli.train.LOG_EVERY_S", 0.0)  # a log has a line now and then
     path, document = tmp_path / "m.keras", tmp_path / "m.json"
     words = ("--variant", "vit-nano", "--epochs", 1, "--batch", 8, "--resize", "letterbox", "--json", document)
     code, out, err = run("train", folder, "-o", path, "--resolutions", "48x32,32", *words)
     assert (code, err) == (0, "")
-    assert "48x32" in out
+    assert "preparing 48x32 px (" in out
+    assert "(2 of 2)" in out
+    assert "step 1 of 3, loss " in out
     config = load(path).config
     assert (config.ladder, config.base_resolution) == ((32, Resolution(48, 32)), Resolution(48, 32))
     written = json.loads(document.read_text())

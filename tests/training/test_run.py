@@ -122,7 +122,7 @@ class ValidationVandal(Vandal):
 
 
 def test_a_validation_picture_that_goes_bad_mid_run(folder, tmp_path):
-    wanted = request(folder, tmp_path / "model.keras", options={**OPTIONS, "epochs": 2})
+    wanted = request(folder, tmp_path / "model.keras", options={**OPTIONS, "epochs": 2, "single_share": 0.0})
     vandal = ValidationVandal(wanted, 1)
     document = run(wanted, vandal)
     assert [epoch["val"] for epoch in document["epochs"]] == [4, 3]
@@ -134,7 +134,9 @@ def test_a_validation_picture_that_goes_bad_mid_run(folder, tmp_path):
 
 @pytest.mark.parametrize(("strict", "count", "error"), [(True, 1, PictureError), (False, 4, DataError)])
 def test_validation_ends_where_it_must(folder, tmp_path, strict, count, error):
-    wanted = request(folder, tmp_path / "model.keras", options={**OPTIONS, "epochs": 2}, strict=strict)
+    wanted = request(
+        folder, tmp_path / "model.keras", options={**OPTIONS, "epochs": 2, "single_share": 0.0}, strict=strict
+    )
     with pytest.raises(error, match=r"\.jpg|none of the 4 validation pictures can be read any more"):
         run(wanted, ValidationVandal(wanted, count))
     assert wanted.output.is_file()

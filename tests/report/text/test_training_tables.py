@@ -4,13 +4,21 @@ import csv
 import io
 import json
 import shlex
+from types import SimpleNamespace
 
 import numpy as np
 from rich.console import Console
 
 from edgevit.report.run_folder import RunFolder
 from edgevit.report.text.training_history import history_csv
-from edgevit.report.text.training_tables import class_table, imbalance_note, most_confused, summary
+from edgevit.report.text.training_tables import (
+    class_table,
+    epoch_line,
+    imbalance_note,
+    most_confused,
+    still_improving,
+    summary,
+)
 
 
 def epoch(number, **top1):
@@ -102,7 +110,7 @@ def test_most_confused_names_pairs_and_shares():
 def test_the_summary_says_what_was_reached_and_what_to_type(tmp_path):
     (tmp_path / "val").mkdir()
     text = shown(summary(document() | {"data": str(tmp_path)}))
-    assert "90.0%" in text
+    assert "90.0 %" in text
     assert "class $x_1$ <b>[red]" in text
     assert "next: edgevit convert plants.keras -o plants.tflite" in text
     assert f"evaluate plants.keras {tmp_path / 'val'} --against plants.tflite" in " ".join(text.split())
@@ -117,7 +125,7 @@ def test_the_summary_names_the_files_and_the_preset():
     less = {name: value for name, value in document().items() if name not in ("preset", "classes", "confusion", "run")}
     text = shown(summary(less))
     assert "parameters, epoch 4 of 4" in text
-    assert "95.0%" in text
+    assert "95.0 %" in text
     assert "by class" not in text
     assert ".png" not in text
 
@@ -156,3 +164,33 @@ def test_the_folder_holds_it_all(tmp_path):
         "history.csv", "summary.json", "curves.png", "confusion.png",
     }  # fmt: skip
     assert json.loads((tmp_path / "summary.json").read_text())["best_epoch"] == 4
+
+
+def epochs_of(*accuracies):
+    return {
+        "epochs": [{"top1": {"64": share, "96": share}} for share in accuracies],
+        "images": {"train": 900, "val": 400},
+    }
+
+
+def test_it_says_where_accuracy_still_rises():
+    rising = still_improving(epochs_of(0.5, 0.6, 0.7, 0.8))
+    assert rising == "still improving: more epochs may help (the same command with --resume --epochs 8)"
+    assert still_improving(epochs_of(0.5, 0.8, 0.8, 0.805)) is None  # less than a standard error of 400 pictures: 0.02
+    assert still_improving(epochs_of(0.5, 0.8, 0.8, 0.7)) is None
+    assert still_improving(epochs_of(0.5)) is None
+    mixed = epochs_of(0.9, 0.5, 0.5)
+    mixed["epochs"][0]["top1"] = {"64": 0.9}  # at one resolution alone
+    assert still_improving(mixed) is None
+
+
+def test_it_says_what_scores_are_worth():
+    found = {"temperature": 0.82, "ece_before": 0.08, "ece_after": 0.021, "images": 400}
+    text = shown(summary(document() | {"score_temperature": found}))
+    assert "expected calibration error 2.1 % on the validation pictures, 8.0 % before" in " ".join(text.split())
+    assert "expected calibration error" not in shown(summary(document()))
+
+
+def test_an_epoch_has_its_interval():
+    epoch = SimpleNamespace(number=2, loss=1.25, images_per_s=3.21, top1={64: 0.9}, count=400)
+    assert epoch_line(epoch, 8) == "epoch 2/8  loss 1.250  3.2 images/s  val 64: 90.0 % ± 2.9"
