@@ -100,15 +100,20 @@ def first_epoch() -> dict[str, object]:
     preset = PRESETS["fine-tune"]
     config = variant_config("deit-tiny", classes=CLASSES, ladder=LADDER, stochastic_depth=preset.stochastic_depth)
     random = np.random.default_rng(0)
-    sets = []
-    for count in (PHOTOS, HELD_OUT):
-        images = random.integers(0, 256, (count, LADDER[-1], LADDER[-1], 3), np.uint8)
-        sets.append(ArrayExamples(images, (np.arange(count) % CLASSES).astype(np.int32), ()))
+    photos, held_out = (
+        ArrayExamples(
+            random.integers(0, 256, (count, LADDER[-1], LADDER[-1], 3), np.uint8),
+            (np.arange(count) % CLASSES).astype(np.int32),
+            (),
+        )
+        for count in (PHOTOS, HELD_OUT)
+    )
     spec = TrainSpec(**{**preset.values, "epochs": 2})
     model = build(config, seed=0)
     ends = [time.perf_counter()]
     with tempfile.TemporaryDirectory() as folder:
-        train(model, *sets, spec, Path(folder, "m.keras"), on_epoch=lambda _epoch: ends.append(time.perf_counter()))
+        path = Path(folder, "m.keras")
+        train(model, photos, held_out, spec, path, on_epoch=lambda _epoch: ends.append(time.perf_counter()))
     first, second = np.diff(ends).tolist()
     return {
         "resolutions": list(LADDER),

@@ -193,4 +193,4 @@ def test_it_says_what_scores_are_worth():
 
 def test_an_epoch_has_its_interval():
     epoch = SimpleNamespace(number=2, loss=1.25, images_per_s=3.21, top1={64: 0.9}, count=400)
-    assert epoch_line(epoch, 8) == "epoch 2/8  loss 1.250  3.2 images/s  val 64: 90.0 % ± 2.9"
+    assert epoch_line(epoch, 8) == "epoch 2/8  loss 1.250  3.2 images/s  val 64: 90.0 % ± 3.0"
