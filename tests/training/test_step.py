@@ -118,3 +118,21 @@ def test_steps_follow_the_loss_as_it_is_written(model):
             second_moment += 0.001 * (np.square(gradient) - second_moment)
             unbiased = first_moment / (1 - 0.9 ** (number + 1)), second_moment / (1 - 0.999 ** (number + 1))
             weight.assign_sub((rate * unbiased[0] / (np.sqrt(unbiased[1]) + 1e-7)).astype(np.float32))
+
+
+def test_gelu_and_its_gradient_are_those_of_keras():
+    import keras
+
+    from edgevit.model.encoder import gelu
+
+    values = tf.constant(np.random.default_rng(0).normal(0.0, 2.0, (64, 8)).astype(np.float32))
+    weights = tf.constant(np.random.default_rng(1).normal(0.0, 1.0, (64, 8)).astype(np.float32))
+    found = []
+    for function in (gelu, lambda each: keras.ops.gelu(each, approximate=False)):
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            answer = function(values)
+            loss = tf.reduce_sum(answer * weights)
+        found.append((answer, tape.gradient(loss, values)))
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
