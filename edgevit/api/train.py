@@ -139,11 +139,15 @@ def train(
 
 def _check(request: TrainingRequest) -> None:
     """What is wrong with it, as far as that can be told without TensorFlow; `run` looks again, and further."""
+    from edgevit.training.earlier_run import earlier_state
+
     request.check()
     request.spec()
     known = None if request.start is None else known_model(request.start)
     if request.start is None or known is not None:
         request.resolutions(known.config if known is not None else request.variant_config())
+    if not request.resume:
+        earlier_state(request)
     if not request.synthetic:
         check_training_folder(request.data)
 

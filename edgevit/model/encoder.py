@@ -12,7 +12,7 @@ from edgevit.errors import unknown_key
 from edgevit.model.attention import ATTENTIONS
 
 
-@ops.custom_gradient
+@ops.custom_gradient  # type: ignore[untyped-decorator]
 def gelu(values: Any) -> Any:
     """The exact GELU, x Φ(x) (Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415).
 

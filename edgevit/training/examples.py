@@ -22,7 +22,7 @@ MEMORY_LIMIT_BYTES = 3_000_000_000
 """Decoded pictures are kept up to this much; a larger set is read from disk again in each epoch."""
 
 Colour = tuple[int, int, int]
-OnSkip = Callable[[int, PictureError], None]
+OnUnreadable = Callable[[int, PictureError], None]
 """Told the index of a picture that cannot be read, and why."""
 LabelledBatch = tuple[NDArray[np.uint8], NDArray[np.int32]]
 
@@ -44,7 +44,7 @@ class Examples(Protocol):
         policy: str,
         batch: int,
         fill: Colour = DEFAULT_FILL,
-        on_skip: OnSkip | None = None,
+        on_skip: OnUnreadable | None = None,
     ) -> Iterator[LabelledBatch]:
         """All pictures in order, uint8 [batch, H, W, 3], as `evaluate` would show them.
 
@@ -70,7 +70,7 @@ class ArrayExamples:
         policy: str,
         batch: int,
         fill: Colour = DEFAULT_FILL,
-        on_skip: OnSkip | None = None,
+        on_skip: OnUnreadable | None = None,
     ) -> Iterator[LabelledBatch]:
         for start in range(0, len(self.classes), batch):
             chosen = range(start, min(start + batch, len(self.classes)))
@@ -129,7 +129,7 @@ class FolderExamples:
         policy: str,
         batch: int,
         fill: Colour = DEFAULT_FILL,
-        on_skip: OnSkip | None = None,
+        on_skip: OnUnreadable | None = None,
     ) -> Iterator[LabelledBatch]:
         images: list[NDArray[np.uint8]] = []
         classes: list[int] = []

@@ -18,13 +18,13 @@ from edgevit.errors import PictureError, TrainingError
 from edgevit.model import ViT, build, save, transfer
 from edgevit.training.batches import MixedBatches
 from edgevit.training.examples import Examples
+from edgevit.training.held_out import Answered, HeldOut
 from edgevit.training.learner import Learner
 from edgevit.training.losses import class_weights
 from edgevit.training.score_temperature import divide_heads, fit
 from edgevit.training.spec import TrainSpec
 from edgevit.training.state import State
 from edgevit.training.step import TeacherLike
-from edgevit.training.validation import Validated, Validation
 from edgevit_runtime.resolution import Resolution, as_resolution
 
 CALIBRATION_BATCH, CALIBRATION_BATCHES = 8, 16
@@ -174,7 +174,7 @@ class _Run:
         self.batches = MixedBatches(
             train_set, self.ladder, base, spec, tall=tall, strict=strict, single=found.single if found else None
         )
-        self.validation = Validation(val_set, model.config.resize, model.config.fill, strict=strict)
+        self.validation = HeldOut(val_set, model.config.resize, model.config.fill, strict=strict)
         self.strict = strict
         weights = class_weights(train_set.classes, model.config.classes) if spec.class_weights else None
         self.learner = Learner(
@@ -302,7 +302,7 @@ class _Run:
         state.losses, state.epoch_seconds = [], 0.0
         return epoch
 
-    def _believable(self, answers: Sequence[Validated]) -> dict[str, Any] | None:
+    def _believable(self, answers: Sequence[Answered]) -> dict[str, Any] | None:
         """Divides the logits of the model that is to be saved by what fits the validation pictures.
 
         Not those of a fake-quantized one: the ranges that it learned are those of its own logits.

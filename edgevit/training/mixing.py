@@ -25,6 +25,11 @@ class Mixing:
         self.coin = keras.random.SeedGenerator(seeds[3])
 
     @property
+    def any_size(self) -> bool:
+        """Whether a graph can do it without knowing the pictures' size: Keras's boxes cannot be drawn so."""
+        return self.cutmix is None and self.erasing is None
+
+    @property
     def variables(self) -> list[Any]:
         """The states of its random generators: with them a run goes on as if it had not been stopped."""
         layers = [layer for layer in (self.mixup, self.cutmix, self.erasing) if layer is not None]

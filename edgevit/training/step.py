@@ -64,7 +64,8 @@ class Step:
         """One step on a batch; the loss."""
         size, resolution = batch.size, batch.resolution
         resized = size != resolution
-        fixed = not self._apart or self.teacher is not None  # who may want to know the size
+        # Who has to know the size: a graph for each is small, as it holds no block.
+        fixed = not self._apart or self.teacher is not None or not self.mixing.any_size
         key = (size if fixed else None, resized if self._apart else resolution)
         if key not in self._graphs:
             trace = self._traced_preparation if self._apart else self._traced_whole

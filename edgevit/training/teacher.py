@@ -21,9 +21,9 @@ from edgevit.errors import ConfigError, ModelError, unknown_key
 from edgevit.model import ViT
 from edgevit.training.batches import MixedBatches
 from edgevit.training.examples import Colour, Examples
+from edgevit.training.held_out import HeldOut
 from edgevit.training.optimizer import schedule
 from edgevit.training.spec import TrainSpec
-from edgevit.training.validation import Validation
 from edgevit_runtime.preprocess.policy import DEFAULT_FILL
 from edgevit_runtime.resolution import Resolution
 
@@ -80,8 +80,8 @@ class Teacher:
         *,
         strict: bool = True,
     ) -> float:
-        """Accuracy on all examples, a fraction, at `resolution` or the only one it takes; strict: see `Validation`."""
-        validation = Validation(examples, policy, fill, strict=strict)
+        """Accuracy on all examples, a fraction, at `resolution` or the only one it takes; strict: see `HeldOut`."""
+        validation = HeldOut(examples, policy, fill, strict=strict)
         answers = validation.ask(
             lambda images: np.asarray(self.logits(images.astype(np.float32))), self.resolution or resolution
         )

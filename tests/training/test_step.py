@@ -88,6 +88,20 @@ def test_a_run_at_four_resolutions_traces_each_part_once(model):
     assert [each.experimental_get_tracing_count() for each in learner._answers.values()] == [1]
 
 
+@pytest.mark.parametrize(
+    "options", [{"mixup": 0.5}, {"cutmix": 1.0, "erasing": 0.5, "mixup": 0.5}], ids=["mixup", "all"]
+)
+def test_mixing_at_several_resolutions(model, options):
+    """In graphs, as a user's run has them: without self-distillation pictures come at the batch's own size."""
+    learner = Learner(model, TrainSpec(batch=4, **options), 100)
+    for resolution in RESOLUTIONS:
+        loss = learner.step(
+            TrainingBatch(pictures(resolution), np.arange(4, dtype=np.int32), as_resolution(resolution))
+        )
+        assert np.isfinite(loss)
+    assert learner._step._parts.differentiate.experimental_get_tracing_count() == 1
+
+
 def test_steps_follow_the_loss_as_it_is_written(model):
     """Loss after loss, against a loop in which the model is called by itself, resolution by resolution."""
     spec = TrainSpec(learning_rate=1e-3, warmup_share=0.0, self_distillation=0.7, weight_decay=0.0, clip_norm=0.0)

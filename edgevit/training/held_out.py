@@ -20,7 +20,7 @@ MOST_LOGITS = 5000
 
 
 @dataclass(frozen=True)
-class Validated:
+class Answered:
     """At one resolution: the share that is right, of how many, the class named for each picture, some logits.
 
     votes [n]: -1 for a picture that cannot be read any more. logits [m, classes] and their classes [m].
@@ -33,7 +33,7 @@ class Validated:
     truths: NDArray[np.int64]
 
 
-class Validation:
+class HeldOut:
     """The validation pictures, shown as `evaluate` would show them.
 
     strict: raise the `PictureError` of a picture that went bad since the run began, instead of leaving it out.
@@ -43,7 +43,7 @@ class Validation:
         self._examples, self._policy, self._fill, self._strict = examples, policy, fill, strict
         self.unreadable: dict[int, PictureError] = {}
 
-    def ask(self, scores: Scores, resolution: Resolution) -> Validated:
+    def ask(self, scores: Scores, resolution: Resolution) -> Answered:
         """Raises `DataError` where no picture can be read any more."""
         lost: dict[int, PictureError] = {}
         on_skip: Callable[[int, PictureError], None] | None = None if self._strict else lost.__setitem__
@@ -61,4 +61,4 @@ class Validation:
         votes = np.full(count, -1, np.int64)
         votes[[index for index in range(count) if index not in lost]] = answers.votes
         some = slice(None, None, -(-len(logits) // MOST_LOGITS))  # sets are ordered by class: every n-th sees them all
-        return Validated(answers.top1, answers.count, votes, logits[some], right[some])
+        return Answered(answers.top1, answers.count, votes, logits[some], right[some])
