@@ -101,7 +101,7 @@ def small_model(path: Path) -> None:
     config = variant_config("deit-smoke", classes=CLASSES, base_resolution=224)
     path.parent.mkdir(parents=True, exist_ok=True)
     model = build(config.with_(labels=tuple(f"class {number}" for number in range(CLASSES)), resize="squash"), seed=1)
-    kernel = named_weights(model)["head/kernel"]
+    kernel = named_weights(model)["head/linear/kernel"]
     kernel.assign(50.0 * np.asarray(kernel))  # sure of what it says: int8-full's scores are steps of 1/256
     save(model, path)
 

@@ -23,7 +23,7 @@ from edgevit.tasks.task import Judge
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolutions
 from edgevit_runtime.wording import counted
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "one_task"]
 
 OnPicture = Callable[[int, int], None]
 """Told (pictures done, pictures in all), over all resolutions."""
@@ -76,7 +76,7 @@ def evaluate(
     """
     wanted = as_resolutions(resolutions)
     if task is not None:
-        task = _one_task(task)
+        task = one_task(task)
     others = [against] if isinstance(against, str | Path) else list(against or ())
     twice = [str(each) for each in others if [Path(other) for other in others].count(Path(each)) > 1]
     if twice:
@@ -281,7 +281,7 @@ def _named(row: dict[str, Any], pictures: PictureSet, names: Sequence[str]) -> d
     return {"label": known.name(row["index"]), **row, "taken_for": None if other is None else known.name(other)}
 
 
-def _one_task(names: str) -> str:
+def one_task(names: str) -> str:
     """Raises `ConfigError` for a task that there is not, or for more than one."""
     asked = [each.name for each in find_tasks(names)]
     if len(asked) > 1:

@@ -106,6 +106,8 @@ def convert(
     if calibration is not None:
         listed_pictures(Path(calibration))
     if validation is not None:
+        if known is not None:
+            check_validation(asked or [default_task(known.config.classes)])
         check_labelled_folder(validation)
     if known is not None:
         check_labels(known, names)

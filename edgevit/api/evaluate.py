@@ -66,6 +66,11 @@ def evaluate(
     """
     options_of_tasks = parsed(check_known(options_of_tasks, evaluate, judging_options()), judging_options())
     ladder, others, names = as_ladder(resolutions), as_paths(against), as_labels(labels)
+    from edgevit.evaluation import evaluate as evaluated
+    from edgevit.evaluation import one_task
+
+    if task is not None:
+        one_task(task)
     for each in (model, *others):
         check_judged(each)
     check_policy(resize)
@@ -74,8 +79,6 @@ def evaluate(
         head_scores(head)
     if ".keras" in {each.suffix for each in (Path(model), *others)}:
         load_keras()
-    from edgevit.evaluation import evaluate as evaluated
-
     return evaluated(
         model,
         data,
