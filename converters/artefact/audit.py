@@ -14,14 +14,16 @@ from ai_edge_litert.tools import flatbuffer_utils
 from numpy.typing import NDArray
 
 from converters.graph.gpu_constants import faulty_constants
-from converters.graph.macs import count
 from converters.graph.tflite_model import names_of, op_name, tensor_name
 from converters.quantize.recipes import Recipe
 from edgevit.errors import AuditError
 from edgevit.latency.cost import Cost
 from edgevit_runtime.engines.quiet import quiet
 from edgevit_runtime.resolution import Resolution
+from edgevit_runtime.verify.cost import GraphCost
+from edgevit_runtime.verify.flatbuffer import DamagedError
 from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
+from edgevit_runtime.verify.verifier import verify_graphs
 
 LOWERING_TOLERANCE = 1e-4
 """How far a float32 graph's output may be from the Keras model's; both round in float32, in another order."""
@@ -52,7 +54,12 @@ class RungAudit:
     ops_outside: int
     input: TensorAudit
     outputs: tuple[TensorAudit, ...]
-    macs: Cost
+    cost: GraphCost
+
+    @property
+    def macs(self) -> Cost:
+        """Of what a picture costs; the manifest has the rest."""
+        return Cost(self.cost.linear_macs, self.cost.attention_macs)
 
 
 def audit(flatbuffer: bytes, recipe: Recipe, name: str, *, most: int | None = 1) -> RungAudit:
@@ -82,7 +89,7 @@ def audit(flatbuffer: bytes, recipe: Recipe, name: str, *, most: int | None = 1)
         ops_outside=_ops_outside(interpreter, len(subgraph.operators)),
         input=_tensor(subgraph.tensors[subgraph.inputs[0]]),
         outputs=tuple(_tensor(subgraph.tensors[index]) for index in subgraph.outputs),
-        macs=count(model, subgraph),
+        cost=_cost(flatbuffer, name),
     )
     if recipe.for_cpu and most is not None and not 1 <= partitions <= most:
         raise AuditError(
@@ -90,6 +97,15 @@ def audit(flatbuffer: bytes, recipe: Recipe, name: str, *, most: int | None = 1)
             f"ops: {result.ops}"
         )
     return result
+
+
+def _cost(flatbuffer: bytes, name: str) -> GraphCost:
+    """As every runtime will count it when it verifies the artefact."""
+    try:
+        (found,) = verify_graphs(flatbuffer)
+    except DamagedError as error:
+        raise AuditError(f"{name} is a graph that no runtime would take: {error}") from error
+    return found
 
 
 def _ops_outside(interpreter: Any, graph_ops: int) -> int:

@@ -12,9 +12,10 @@ from converters.artefact.manifest_writer import part_manifest
 from converters.artefact.target import check_target
 from edgevit.errors import ConversionError
 from edgevit.files import check_place
-from edgevit_runtime import read_manifest
-from edgevit_runtime.model import examine
+from edgevit_runtime.manifest import manifest_of
 from edgevit_runtime.resolution import ResolutionLike
+from edgevit_runtime.verify.examination import examine
+from edgevit_runtime.verify.snapshot import Snapshot
 
 
 def extract(
@@ -39,8 +40,9 @@ def extract(
     if path.exists() and artefact.exists() and path.samefile(artefact):
         raise ConversionError(f"{path} is the artefact itself; name another file to write")
     check_target(path, sign, overwrite=overwrite)
-    manifest = read_manifest(artefact)
-    signature = manifest.signature(resolution, task)
-    examine(str(artefact), manifest, None, remember=False)
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(artefact.read_bytes()))
+    with Snapshot(artefact) as snapshot:
+        signature = manifest_of(snapshot).signature(resolution, task)
+        manifest = examine(snapshot, remember=False).manifest
+        with snapshot.mapped() as data:
+            model = flatbuffer_utils.read_model_from_bytearray(bytearray(data))
     write(path, take(model, signature.name), part_manifest(manifest, [signature]), sign)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
-from edgevit_runtime import read_manifest
-from edgevit_runtime.model import examine
-from edgevit_runtime.verify.integrity import read_seal
+from edgevit_runtime.verify.examination import examine
+from edgevit_runtime.verify.snapshot import Snapshot
 
 
 def inspect(path: str | Path) -> dict[str, Any]:
@@ -17,16 +15,13 @@ def inspect(path: str | Path) -> dict[str, Any]:
     Raises `ArtefactError` for anything that is none, and for one that was damaged or changed: what it says of itself
     is not to be believed then.
     """
-    path = Path(path)
-    manifest = read_manifest(path)
-    examine(str(path), manifest, None, remember=False)
-    content = path.read_bytes()
-    seal = read_seal(memoryview(content), manifest.size_bytes)
+    with Snapshot(path) as snapshot:
+        manifest, digest, seal = examine(snapshot, remember=False)
     return {
         "schema": "edgevit.inspection/1",
         "model": str(path),
-        "size_bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "size_bytes": snapshot.size_bytes,
+        "sha256": digest.hex(),
         "signed_by": seal.key.hex() if seal and seal.signed else None,
         "recipe": manifest.recipe,
         "variant": manifest.variant,

@@ -18,7 +18,7 @@ from edgevit.tasks import Task
 from edgevit_runtime.manifest import SCHEMA_VERSION, Manifest, parse_manifest
 from edgevit_runtime.preprocess.policy import parse_policy
 from edgevit_runtime.resolution import Resolution, as_resolution
-from edgevit_runtime.signature import Signature
+from edgevit_runtime.signature import Signature, StatedCost
 from edgevit_runtime.verify.integrity import file_sha256
 
 Config = ViTConfig | ForeignConfig
@@ -61,6 +61,7 @@ def signature_entry(
         "ops_outside": audited.ops_outside,
         "dtypes": audited.dtypes,
         "macs": {"linear": audited.macs.linear_macs, "attention": audited.macs.attention_macs},
+        "cost": {field: getattr(audited.cost, field) for field in StatedCost._fields},
         "input": audited.input.to_dict(),
         "outputs": [{**output.to_dict(), "meaning": meanings[output.name]} for output in audited.outputs],
         "preprocessing": {

@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import shutil
 import tarfile
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from edgevit_runtime.atomic_write import beside, replacing
 from edgevit_runtime.engines import cache
+from edgevit_runtime.verify.integrity import file_sha256
 
 __all__ = ["Archive", "Entry", "cache_folder", "kept_archive", "write_archive"]
 
@@ -53,8 +55,10 @@ def kept_archive(folder: Path, name: str, made_of: Iterable[str], make: Callable
     """The archive made of these parts: as it was made before, or else made now and noted in `folder`."""
     key = hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:16]
     note = folder / f"{name}.{key}"
-    if note.is_file() and (file := folder / f"{note.read_text()}.tar").is_file():
-        return Archive(file.stem, file)
+    if note.is_file() and (file := folder / f"{note.read_text(errors='replace')}.tar").is_file():
+        if file_sha256(file).startswith(file.stem.rpartition("-")[2]):
+            return Archive(file.stem, file)
+        warnings.warn(f"{file} is damaged: it is made again", RuntimeWarning, stacklevel=2)
     archive = write_archive(folder, name, make())
     with replacing(note) as partial:
         Path(partial).write_bytes(archive.name.encode())

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from edgevit_runtime import EdgeViTError, Model, PictureError, ResolutionError
+from edgevit_runtime.engines import cache as kept
 from edgevit_runtime.engines import interpreters as backends_module
-from edgevit_runtime.engines.interpreters import weight_cache_path
-from edgevit_runtime.manifest import read_manifest
+from edgevit_runtime.engines.packed_weights import packed_weights_name
 from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
 from support.sample_pictures import LABELS, LADDER, random_picture
@@ -24,7 +24,13 @@ def own_cache(tmp_path, monkeypatch):
 
 
 def digest(path):
-    return hashlib.sha256(path.read_bytes()[: read_manifest(path).size_bytes]).digest()
+    return hashlib.sha256(path.read_bytes()).digest()
+
+
+def packed_weights(path):
+    """The file of the artefact's packed weights."""
+    name = packed_weights_name(digest(path), backends_module.litert_version())
+    return next(Path(kept.folder()).glob(f"*.{name}"))
 
 
 def test_classify_takes_paths_arrays_and_pictures(tiny_tflite, tmp_path):
@@ -119,11 +125,10 @@ def test_logits_where_asked_for(artefact):
 
 
 def test_weight_cache_is_kept_and_used(tiny_tflite, own_cache):
-    version = backends_module.litert_version()
     image = draw_picture(GENERATOR, 1, 64)
     with Model(tiny_tflite) as model:
         first = model.outputs(image)["scores"]
-    cache = Path(weight_cache_path(digest(tiny_tflite), version))
+    cache = packed_weights(tiny_tflite)
     assert sorted(path.suffix for path in own_cache.iterdir()) == [".verified", ".xnnpack"]
     written = cache.stat().st_ino
     os.utime(cache, (0, 0))
@@ -138,10 +143,9 @@ def test_damaged_or_unwritable_cache_does_not_matter(tiny_tflite, own_cache, mon
     with Model(tiny_tflite, weight_cache=False) as model:
         expected = model.outputs(image)["scores"]
     assert not own_cache.exists()
-    own_cache.mkdir(parents=True)
-    cache = Path(weight_cache_path(digest(tiny_tflite), backends_module.litert_version()))
-    cache.write_bytes(b"not a cache")
-    with Model(tiny_tflite) as model:
+    Model(tiny_tflite).close()
+    packed_weights(tiny_tflite).write_bytes(b"not a cache")
+    with pytest.warns(RuntimeWarning, match="is damaged: it is made again"), Model(tiny_tflite) as model:
         np.testing.assert_array_equal(model.outputs(image)["scores"], expected)
     blocked = own_cache / "file"
     blocked.write_text("in the way")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import json
 import os
+import resource
 import signal
 import struct
 import tempfile
@@ -17,10 +19,12 @@ import numpy as np
 
 from support.waiting import LIMIT_S
 
-CPU_SECONDS = 30
+CPU_SECONDS = 20
 """No file may keep the runtime computing for longer: its own time, whatever else the machine does."""
+MEMORY_BYTES = 1_500_000_000
+"""No file may make the process larger by more."""
 Outcome = str
-"""answered, refused, crashed (signal N), hung, or leaked ERROR: another error than ours."""
+"""answered, refused, crashed (signal N), hung, outgrown, or leaked ERROR: another error than ours."""
 
 
 def outcomes(count: int, one: Callable[[int], Outcome], *, first: int = 0) -> dict[int, Outcome]:
@@ -54,18 +58,30 @@ def _try_all(writer: int, numbers: Iterable[int], one: Callable[[int], Outcome])
     """In the child: never returns."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     faulthandler.disable()  # crashes are counted, not shown
+    before = _peak_bytes()
     for number in numbers:
         signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
         signal.alarm(round(LIMIT_S))
-        text = one(number).encode()
+        outcome = one(number)
+        outgrown = _peak_bytes() - before > MEMORY_BYTES
+        text = ("outgrown" if outgrown else outcome).encode("utf-8", "backslashreplace")
         os.write(writer, struct.pack("<I", len(text)) + text)
+        if outgrown:  # its peak stays: the next one begins anew
+            break
     os._exit(0)
+
+
+def _peak_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def artefact_trial(
     damaged: Callable[[int], bytes], *, verified: bool = True, backend: str | None = None
 ) -> Callable[[int], Outcome]:
-    """Loads a damaged artefact and classifies at each of its resolutions. verified=False leaves our verifier out."""
+    """Loads a damaged artefact, classifies at each of its resolutions, tests itself and says what it is.
+
+    verified=False leaves our verifier out.
+    """
     from edgevit_runtime import EdgeViTError, Model
     from edgevit_runtime.verify import verifier
 
@@ -77,12 +93,16 @@ def artefact_trial(
         path.write_bytes(damaged(number))
         try:
             if not verified:
-                verifier.verify = lambda *_: None
+                verifier.verify = lambda *_: None  # in this child
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 with Model(path, weight_cache=False, backend=backend) as opened:
                     for resolution in opened.resolutions:
                         opened.classify(image, resolution)
+                    if verified:
+                        opened.self_test()
+                        said = [repr(opened), *(each.summary for each in opened.manifest.tasks.values())]
+                        "\n".join([*said, json.dumps(dict(opened.manifest.raw), indent=2)]).encode()
         except EdgeViTError:
             return "refused"
         except Exception as error:
@@ -120,3 +140,39 @@ def picture_trial(damaged: Callable[[int], bytes], artefact: Path) -> Callable[[
 def summary(found: dict[int, Outcome]) -> dict[str, int]:
     """How often each outcome was."""
     return dict(Counter(each.split(":")[0] for each in found.values()).most_common())
+
+
+def cache_trial(path: Path, backend: str | None = None) -> Callable[[int], Outcome]:
+    """Flips one bit of what is kept in the cache folder: the answers must stay the same, and the bit come right."""
+    from edgevit_runtime import Model
+    from edgevit_runtime.engines import cache
+
+    image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+    home = tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+    expected: list[object] = []
+
+    def answers() -> object:
+        with Model(path, backend=backend) as opened:
+            return [opened.classify(image, each).top for each in opened.resolutions]
+
+    def one(number: int) -> Outcome:
+        os.environ["XDG_CACHE_HOME"] = home
+        if not expected:
+            expected.append(answers())
+        files = sorted(Path(cache.folder()).iterdir())
+        place = files[number % len(files)]
+        whole = place.read_bytes()
+        content = bytearray(whole)
+        bit = np.random.default_rng(number).integers(8 * len(content))
+        content[bit // 8] ^= 1 << bit % 8
+        place.write_bytes(content)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            found = answers()
+        if found != expected[0]:
+            return "answered otherwise"
+        if not any("is damaged" in str(each.message) for each in said):
+            return "said nothing"
+        return "made again" if place.read_bytes() == whole else "left damaged"
+
+    return one

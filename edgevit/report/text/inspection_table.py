@@ -9,6 +9,7 @@ from rich.table import Table
 
 from edgevit.report.text.mixed_precision_table import accuracy_lines
 from edgevit.report.text.recipe_tables import recipe_lines
+from edgevit_runtime.preprocess.policy import parse_policy
 from edgevit_runtime.wording import counted
 
 
@@ -38,7 +39,7 @@ def inspection_table(inspection: Mapping[str, Any]) -> Table:
             str(each["partitions"]),
             f"{linear / 1e6:.1f}",
             f"{attention / 1e6:.1f}",
-            f"{attention / (linear + attention):.0%}",
+            f"{attention / max(1, linear + attention):.0%}",
         )
     return table
 
@@ -49,26 +50,27 @@ def manifest_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
     for name, summary in inspection["tasks"].items():
         first = next(each for each in manifest["signatures"] if each["task"] == name)
         outputs = ", ".join(f"{each['name']} {each['dtype']}" for each in first["outputs"])
-        policy, interpolation = (first["preprocessing"][key] for key in ("policy", "interpolation"))
+        policy = parse_policy(first["preprocessing"]["policy"])
         taken = f"{first['input']['name']} {first['input']['dtype']} RGB"
         yield f"{name:14} {summary}"
-        yield f"  input        {taken}, {policy.partition(',')[0]}, {interpolation}"
+        yield f"  input        {taken}, {first['preprocessing']['policy'].partition(',')[0]}, {policy.interpolation}"
         yield f"  outputs      {outputs}"
     yield f"default        {manifest['default_resolution']} px"
-    source = manifest["model"]["source"]
+    source = manifest["model"].get("source")
     if source:
         yield f"made from      {source['file']} (sha256 {source['sha256'][:12]}…)"
-    for line in recipe_lines(manifest["custom_recipe"]) if "custom_recipe" in manifest else ():
+    for line in recipe_lines(manifest["custom_recipe"]) if manifest.get("custom_recipe") else ():
         yield f"recipe         {line}"
-    if manifest["accuracy"]:
+    if manifest.get("accuracy") and "classify" in manifest["tasks"]:
         for line in accuracy_lines(manifest["accuracy"], manifest["tasks"]["classify"]["classes"]):
             yield f"accuracy       {line}"
-    calibration = manifest["calibration"]
+    calibration = manifest.get("calibration")
     if calibration and "folder" in calibration:
         yield f"calibrated on  {counted(calibration['pictures'], 'picture')} of {calibration['folder']}"
     elif calibration:
         yield f"calibrated by  fine-tuning for {calibration['learned_for']}: {calibration['ranges']} ranges"
-    yield f"versions       {', '.join(f'{name} {version}' for name, version in manifest['versions'].items())}"
+    if manifest.get("versions"):
+        yield f"versions       {', '.join(f'{name} {version}' for name, version in manifest['versions'].items())}"
     if inspection["signed_by"]:
         yield f"signed by      {inspection['signed_by']} (Ed25519 public key)"
     yield f"sha256         {inspection['sha256']}"

@@ -5,7 +5,6 @@ Its schema is runtimes/contract/manifest.schema.json; what is demanded here is w
 
 from __future__ import annotations
 
-import mmap
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,17 +12,20 @@ from typing import Any
 
 from edgevit_runtime.errors import ArtefactError, EdgeViTError, ResolutionError
 from edgevit_runtime.json_text import parse_json
+from edgevit_runtime.json_values import check_tree, items, record, text, whole
+from edgevit_runtime.manifest_notes import check_notes
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
 from edgevit_runtime.signature import Signature, read_signature
 from edgevit_runtime.tasks import read_task
 from edgevit_runtime.tasks.task import Task
 from edgevit_runtime.verify.flatbuffer import DamagedError, Fields, Parser
 from edgevit_runtime.verify.integrity import SIZE_BYTES as SEAL_BYTES
+from edgevit_runtime.verify.snapshot import Snapshot
 from edgevit_runtime.verify.tflite_schema import TABLES
 
 BUFFER_NAME = "EDGEVIT_MANIFEST"
-SCHEMA_VERSION = (2, 0)
-"""(major, minor): a reader refuses another major version and reads any minor one."""
+SCHEMA_VERSION = (2, 1)
+"""(major, minor): a reader refuses another major version and reads any minor one. 2.1 states what signatures cost."""
 
 # Only what leads to the manifest is followed: `verifier` looks at the rest before native code does.
 _HEAD: dict[str, Fields] = {
@@ -80,28 +82,25 @@ class Manifest:
 
 def read_manifest(path: str | os.PathLike[str]) -> Manifest:
     """Reads and checks the manifest of an artefact. Raises `ArtefactError`, which names the file."""
-    path = os.fspath(path)
-    if not os.path.isfile(path):
-        raise ArtefactError(f"no such artefact: {path}")
+    with Snapshot(path) as snapshot:
+        return manifest_of(snapshot)
+
+
+def manifest_of(snapshot: Snapshot) -> Manifest:
+    """The manifest of an artefact that was opened. Raises `ArtefactError`, which names the file."""
     try:
-        size_bytes = os.path.getsize(path)
-        with open(path, "rb") as file:
-            if size_bytes == 0:
-                raise ArtefactError("the file is empty")
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as data:
-                text = find_manifest(data)
-        if text is None:
+        with snapshot.mapped() as data:
+            content = find_manifest(data)
+        if content is None:
             raise ArtefactError("a TFLite file without an edgevit manifest; make an artefact with `edgevit convert`")
-        manifest = parse_manifest(text)
-        # A tool may append to the file (TFLite Metadata is a zip behind it), so only a shorter one is damaged.
+        manifest = parse_manifest(content)
+        # A tool may append to the file, so only a shorter one is damaged.
         whole = manifest.size_bytes + (SEAL_BYTES if manifest.raw.get("sealed") else 0)
-        if size_bytes < whole:
-            raise ArtefactError(f"the file is truncated or damaged: {size_bytes} of its {whole} bytes")
+        if snapshot.size_bytes < whole:
+            raise ArtefactError(f"the file is truncated or damaged: {snapshot.size_bytes} of its {whole} bytes")
         return manifest
-    except OSError as error:
-        raise ArtefactError(f"cannot read {path}: {error.strerror}") from error
     except ArtefactError as error:
-        raise ArtefactError(f"{path}: {error}") from error
+        raise ArtefactError(f"{snapshot.path}: {error}") from error
 
 
 def find_manifest(data: memoryview) -> bytes | None:
@@ -126,42 +125,51 @@ def find_manifest(data: memoryview) -> bytes | None:
     return None
 
 
-def parse_manifest(text: bytes) -> Manifest:
+def parse_manifest(content: bytes) -> Manifest:
     """The manifest from its JSON. Raises `ArtefactError` for another major version or anything missing."""
     try:
-        raw = parse_json(text)
-        major = raw["schema_version"][0]
-    except (ValueError, KeyError, TypeError, IndexError):
+        raw = parse_json(content)
+        major, minor = raw["schema_version"]
+        if not isinstance(minor, int) or minor < 0:
+            raise ValueError
+    except (ValueError, KeyError, TypeError):
         raise ArtefactError("its manifest is damaged: not JSON with a schema version") from None
     if major != SCHEMA_VERSION[0]:
         older = isinstance(major, int) and major < SCHEMA_VERSION[0]
+        shown = ascii(major)[:20]
         raise ArtefactError(
-            f"its manifest has schema version {major}, this runtime reads {SCHEMA_VERSION[0]}: "
+            f"its manifest has schema version {shown}, this runtime reads {SCHEMA_VERSION[0]}: "
             + ("convert the model again" if older else "upgrade edgevit-runtime")
         )
     try:
-        return _read(raw)
-    except (ValueError, OverflowError, KeyError, TypeError, AttributeError, EdgeViTError) as error:
+        check_tree(raw)
+        return _read(raw, (SCHEMA_VERSION[0], minor))
+    except KeyError as error:
+        raise ArtefactError(f"its manifest is damaged: no {error}") from error
+    except (ValueError, OverflowError, TypeError, AttributeError, EdgeViTError) as error:
         raise ArtefactError(f"its manifest is damaged: {error}") from error  # JSON's 1e999 is infinite
 
 
-def _read(raw: Mapping[str, Any]) -> Manifest:
-    signatures = [read_signature(each) for each in raw["signatures"]]
+def _read(raw: Mapping[str, Any], version: tuple[int, int]) -> Manifest:
+    tasks = record(raw, "tasks")
+    signatures = [read_signature(each, version) for each in items(raw, "signatures")]
     names = [signature.name for signature in signatures]
     if len(set(names)) < len(names):
         raise ValueError("two signatures of one name")
-    order = {name: number for number, name in enumerate(raw["tasks"])}
+    order = {name: number for number, name in enumerate(tasks)}
     signatures.sort(key=lambda each: (order[each.task], each.resolution))
     held = {name: [each for each in signatures if each.task == name] for name in order}
     if not held or not all(held.values()):
         raise ValueError("a task without signatures")
+    check_notes(raw)
+    model = record(raw, "model")
     manifest = Manifest(
-        size_bytes=int(raw["size_bytes"]),
-        recipe=str(raw["recipe"]),
-        variant=str(raw["model"]["variant"]),
-        patch=int(raw["model"]["config"]["patch"]),
+        size_bytes=whole(raw, "size_bytes"),
+        recipe=text(raw, "recipe"),
+        variant=text(model, "variant"),
+        patch=whole(record(model, "config"), "patch", 1, 2**16),
         default_resolution=as_resolution(raw["default_resolution"]),
-        tasks={name: read_task(name, raw["tasks"][name], held[name]) for name in order},
+        tasks={name: read_task(name, record(tasks, name), held[name]) for name in order},
         signatures=tuple(signatures),
         raw=raw,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import mmap
 import os
 import threading
 import time
@@ -17,7 +16,6 @@ import numpy as np
 from edgevit_runtime.engines import cache
 from edgevit_runtime.engines.interpreters import Array, check_int4, open_backend
 from edgevit_runtime.errors import ArtefactError, BackendError, EdgeViTError, PictureError
-from edgevit_runtime.manifest import Manifest, read_manifest
 from edgevit_runtime.preprocess.fitting import fit
 from edgevit_runtime.preprocess.pictures import MAX_PIXELS, Picture, loaded
 from edgevit_runtime.resolution import Resolution, ResolutionLike
@@ -25,7 +23,8 @@ from edgevit_runtime.signature import Signature, Tensor
 from edgevit_runtime.tasks.classify import Classifies
 from edgevit_runtime.tasks.features import GivesFeatures
 from edgevit_runtime.tasks.task import Answer, TaskT
-from edgevit_runtime.verify.integrity import check_seal
+from edgevit_runtime.verify.examination import examine
+from edgevit_runtime.verify.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
 
 BUDGET_SECONDS = 1.0
 """What measuring the ladder for a budget may take, once for a device."""
-VERIFIER = 5
-"""Raised when the checks of `verify` change: what an older verifier let pass is looked at again."""
 AHEAD = 4
 """So many pictures are decoded before `classify_many` needs them."""
 
@@ -83,12 +80,16 @@ class Model(Classifies, GivesFeatures):
         self.threads = threads
         self.budget_ms = budget_ms
         self.max_pixels = max_pixels
-        self.manifest: Manifest = read_manifest(self.path)
         start = time.perf_counter()
-        self._digest = examine(self.path, self.manifest, trust, remember=weight_cache)
-        self._backend = open_backend(self.path, threads, backend, digest=self._digest, weight_cache=weight_cache)
-        if "INT4" in self.manifest.raw["signatures"][0].get("dtypes", ()):
-            check_int4(self._backend)
+        self.snapshot = Snapshot(path)
+        try:
+            self.manifest, self.digest, _ = examine(self.snapshot, trust, remember=weight_cache)
+            self._backend = open_backend(self.snapshot, threads, backend, digest=self.digest, weight_cache=weight_cache)
+            if any("INT4" in each.dtypes for each in self.manifest.signatures):
+                check_int4(self._backend)
+        except BaseException:
+            self.snapshot.close()
+            raise
         self.load_ms = (time.perf_counter() - start) * 1e3
         self._remember = weight_cache
         self._lock, self._measuring = threading.Lock(), threading.Lock()
@@ -109,6 +110,7 @@ class Model(Classifies, GivesFeatures):
         with self._lock:
             self._closed = True
             self._backend.close()
+            self.snapshot.close()
 
     def __repr__(self) -> str:
         tasks, ladder = ", ".join(self.tasks), ", ".join(map(str, self.resolutions))
@@ -303,7 +305,7 @@ class Model(Classifies, GivesFeatures):
 
         with self._measuring:
             if task not in self._budgets:
-                name = f"{cache.device_key(self._digest, *self.backend, self.threads)}.{task}.latency.json"
+                name = f"{cache.device_key(self.digest, *self.backend, self.threads)}.{task}.latency.json"
                 kept = self._kept_latencies(task, name)
                 if not kept:
                     kept = self._measure_ladder(task)
@@ -364,30 +366,6 @@ def _listed(pictures: Iterable[Picture] | str) -> Iterable[Picture]:
     if isinstance(pictures, (bytes, np.ndarray)) or not isinstance(pictures, Iterable):
         raise PictureError(f"many pictures are a list or a folder, not one {type(pictures).__name__}: put it in a list")
     return pictures
-
-
-def examine(path: str, manifest: Manifest, trust: str | os.PathLike[str] | None, *, remember: bool) -> bytes:
-    """The artefact's checksum, after everything in it was found in order. Raises `ArtefactError`."""
-    try:
-        with (
-            open(path, "rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
-            memoryview(mapped) as data,
-        ):
-            digest = check_seal(data, manifest.size_bytes, trust)
-            # Verifying takes longer than loading: what was found in order once is known by its checksum.
-            proof = f"{digest.hex()[:32]}.verified"
-            if not remember or cache.read(proof) != b"%d" % VERIFIER:
-                from edgevit_runtime.verify.verifier import verify
-
-                verify(data, manifest)
-                if remember:
-                    cache.write(proof, b"%d" % VERIFIER)
-            return digest
-    except ArtefactError as error:
-        raise ArtefactError(f"{path}: {error}") from error
-    except OSError as error:
-        raise ArtefactError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _as_input(signature: Signature, image: Array) -> Array:

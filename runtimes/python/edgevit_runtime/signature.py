@@ -6,8 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from edgevit_runtime.json_values import items, number, record, shape, text, whole
 from edgevit_runtime.preprocess.policy import parse_policy
 from edgevit_runtime.resolution import Resolution, as_resolution
+from edgevit_runtime.verify.operand import LARGEST_SCALE, SMALLEST_SCALE
 from edgevit_runtime.verify.self_test import SelfTest, parse_self_test
 
 
@@ -19,6 +21,15 @@ class Tensor(NamedTuple):
     shape: tuple[int, ...]
     scale: float = 0.0
     zero_point: int = 0
+
+
+class StatedCost(NamedTuple):
+    """What one inference takes besides the products that `macs` counts; see `verify.cost.GraphCost`."""
+
+    constant_macs: int
+    live_bytes: int
+    moved_bytes: int
+    constant_bytes: int
 
 
 class Preprocessing(NamedTuple):
@@ -37,7 +48,11 @@ class Signature(NamedTuple):
     tokens: int
     ops: int
     partitions: int
+    dtypes: Mapping[str, int]
+    """Tensors by dtype, as TFLite writes it: INT8."""
     macs: Mapping[str, int]
+    cost: StatedCost | None
+    """None in a manifest of version 2.0."""
     input: Tensor
     outputs: tuple[Tensor, ...]
     preprocessing: Preprocessing
@@ -51,43 +66,79 @@ class Signature(NamedTuple):
         raise ValueError(f"{self.name} has no output {name!r}")
 
 
-def read_signature(raw: Mapping[str, Any]) -> Signature:
-    """From the manifest's entry. Raises `ValueError`, `KeyError` and the like where that is damaged."""
-    outputs = tuple(map(_tensor, raw["outputs"]))
+INPUTS: Mapping[str, tuple[float, int]] = {"uint8": (0.0, 0), "int8": (1.0, -128)}
+"""What a picture may be: pixels as they are, or less 128; by dtype, the scale and zero point that say so."""
+OUTPUTS = {"float32": (0, 0), "int8": (-128, 127), "uint8": (0, 255), "int16": (0, 0)}
+"""What an output may be, and its zero point; all but float32 have a scale."""
+MAX_OUTPUT_NUMBERS = 2**27
+
+
+def read_signature(raw: Mapping[str, Any], version: tuple[int, int]) -> Signature:
+    """From an entry of a manifest of this version.
+
+    Raises `ValueError`, `KeyError` and the like where it is damaged, or nothing that we could run.
+    """
+    resolution = as_resolution(raw["resolution"])
+    outputs = tuple(map(_output, items(raw, "outputs")))
     signature = Signature(
-        name=str(raw["name"]),
-        task=str(raw["task"]),
-        resolution=as_resolution(raw["resolution"]),
-        tokens=int(raw["tokens"]),
-        ops=int(raw["ops"]),
-        partitions=int(raw["partitions"]),
-        macs={"linear": int(raw["macs"]["linear"]), "attention": int(raw["macs"]["attention"])},
-        input=_tensor(raw["input"]),
+        name=text(raw, "name"),
+        task=text(raw, "task"),
+        resolution=resolution,
+        tokens=whole(raw, "tokens", 1),
+        ops=whole(raw, "ops"),
+        partitions=whole(raw, "partitions"),
+        dtypes={dtype: whole(raw["dtypes"], dtype) for dtype in record(raw, "dtypes")} if "dtypes" in raw else {},
+        macs={kind: whole(record(raw, "macs"), kind) for kind in ("linear", "attention")},
+        cost=_cost(record(raw, "cost")) if version >= (2, 1) else None,
+        input=_input(record(raw, "input"), resolution),
         outputs=outputs,
-        preprocessing=_preprocessing(raw["preprocessing"]),
-        self_test=parse_self_test(raw["self_test"], {each.name: math.prod(each.shape) for each in outputs}),
+        preprocessing=_preprocessing(record(raw, "preprocessing")),
+        self_test=parse_self_test(record(raw, "self_test"), {each.name: math.prod(each.shape) for each in outputs}),
     )
     if signature.name != f"{signature.task}_{signature.resolution}":
         raise ValueError(f"a signature {signature.name} for {signature.task} at {signature.resolution}")
-    if signature.input.shape != (1, signature.resolution.height, signature.resolution.width, 3):
-        raise ValueError(f"{signature.name} takes {list(signature.input.shape)}")
+    if (whole(raw, "width"), whole(raw, "height")) != (resolution.width, resolution.height):
+        raise ValueError(f"{signature.name} is {raw['width']} wide and {raw['height']} high")
+    if not outputs or len({each.name for each in outputs}) < len(outputs):
+        raise ValueError(f"{signature.name} has no outputs, or two of one name")
     return signature
 
 
+def _cost(raw: Mapping[str, Any]) -> StatedCost:
+    return StatedCost(*(whole(raw, each) for each in StatedCost._fields))
+
+
 def _preprocessing(raw: Mapping[str, Any]) -> Preprocessing:
-    red, green, blue = (int(each) for each in raw["fill"])
-    if not all(0 <= each <= 255 for each in (red, green, blue)):
-        raise ValueError(f"a colour {[red, green, blue]}")
-    found = Preprocessing(str(raw["policy"]), (red, green, blue))
+    red, green, blue = (whole({"fill": each}, "fill", 0, 255) for each in items(raw, "fill"))
+    found = Preprocessing(text(raw, "policy"), (red, green, blue))
     parse_policy(found.policy)
     return found
 
 
+def _input(raw: Mapping[str, Any], resolution: Resolution) -> Tensor:
+    found = _tensor(raw)
+    if found.shape != (1, resolution.height, resolution.width, 3):
+        raise ValueError(f"at {resolution} it takes {list(found.shape)}")
+    if INPUTS.get(found.dtype) != (found.scale, found.zero_point):
+        raise ValueError(f"its input is pixels as {found.dtype} of scale {found.scale:g}, which none are")
+    return found
+
+
+def _output(raw: Mapping[str, Any]) -> Tensor:
+    found = _tensor(raw)
+    lowest, highest = OUTPUTS.get(found.dtype, (1, 0))
+    if not lowest <= found.zero_point <= highest or (found.scale > 0.0) is (found.dtype == "float32"):
+        raise ValueError(f"an output of {found.dtype} with scale {found.scale:g} and zero point {found.zero_point}")
+    if math.prod(found.shape) > MAX_OUTPUT_NUMBERS:
+        raise ValueError(f"an output of {list(found.shape)}")
+    return found
+
+
 def _tensor(raw: Mapping[str, Any]) -> Tensor:
-    return Tensor(
-        name=str(raw["name"]),
-        dtype=str(raw["dtype"]),
-        shape=tuple(map(int, raw["shape"])),
-        scale=float(raw.get("scale", 0.0)),
-        zero_point=int(raw.get("zero_point", 0)),
-    )
+    tensor = Tensor(text(raw, "name"), text(raw, "dtype"), shape(raw, "shape"))
+    if "scale" not in raw and "zero_point" not in raw:
+        return tensor
+    scale = number(raw, "scale")
+    if not SMALLEST_SCALE <= scale <= LARGEST_SCALE:
+        raise ValueError(f"{tensor.name} has the scale {scale:g}")
+    return tensor._replace(scale=scale, zero_point=whole(raw, "zero_point", -(2**15), 2**15 - 1))

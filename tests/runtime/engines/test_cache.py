@@ -101,6 +101,15 @@ def test_full_disks(tiny_tflite, tmp_path, expected, backend, room):
     assert answer(start(tiny_tflite, tmp_path / "two", backend, room=room)) == expected[backend]
 
 
+def kept():
+    """The names of what is kept: each file's begins with its digest."""
+    return sorted(each.name[33:] for each in Path(cache.folder()).iterdir())
+
+
+def place_of(name):
+    return next(Path(cache.folder()).glob(f"*.{name}"))
+
+
 def test_failed_writes_leave_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     stale = Path(beside(os.path.join(cache.folder(), "a")))
@@ -114,7 +123,7 @@ def test_failed_writes_leave_nothing(tmp_path, monkeypatch):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert cache.read("a") == b"first"
-    assert [each.name for each in Path(cache.folder()).iterdir()] == ["a"]
+    assert kept() == ["a"]
 
 
 def test_what_was_not_used_for_longest_goes(tmp_path, monkeypatch):
@@ -122,13 +131,13 @@ def test_what_was_not_used_for_longest_goes(tmp_path, monkeypatch):
     monkeypatch.setattr(cache, "KEPT_BYTES", 2500)
     for age, name in enumerate("abcd"):
         cache.write(name, bytes(1000))
-        os.utime(Path(cache.folder()) / name, (100 + age, 100 + age))
-    assert sorted(each.name for each in Path(cache.folder()).iterdir()) == ["c", "d"]
-    cache.used(str(Path(cache.folder()) / "c"))
+        os.utime(place_of(name), (100 + age, 100 + age))
+    assert kept() == ["c", "d"]
+    cache.used(str(place_of("c")))
     cache.write("e", bytes(1000))
-    assert sorted(each.name for each in Path(cache.folder()).iterdir()) == ["c", "e"]
+    assert kept() == ["c", "e"]
     cache.write("f", bytes(5000))  # larger than all that is kept: it is in use
-    assert [each.name for each in Path(cache.folder()).iterdir()] == ["f"]
+    assert kept() == ["f"]
 
 
 @pytest.mark.slow

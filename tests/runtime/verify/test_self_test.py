@@ -84,8 +84,8 @@ def test_a_copy_differs_by_steps():
         ({"pictures": []}, "a self-test of 0 pictures"),
         ({"pictures": ENTRY["pictures"] * 9}, "a self-test of 18 pictures"),
         ({"tolerance": 0.0}, "a tolerance of 0.0"),
-        ({"tolerance": math.inf}, "a tolerance of inf"),
-        ({"tolerance": math.nan}, "a tolerance of nan"),
+        ({"tolerance": math.inf}, "tolerance is a number, not inf"),
+        ({"tolerance": math.nan}, "tolerance is a number, not nan"),
     ],
 )
 def test_entries_that_are_none(change, message):
@@ -103,10 +103,10 @@ def test_entries_that_are_none(change, message):
         ({"indices": [-1, 1, 2, 3]}, "numbers that its output 'answers' does not have"),
         ({"indices": [0]}, "4 values at 1 indices"),
         ({"indices": [], "values": []}, "0 values at 0 indices"),
-        ({"values": [0.0, math.nan, 0.0, 0.0]}, "is no number"),
-        ({"values": [0.0, math.inf, 0.0, 0.0]}, "is no number"),
+        ({"values": [0.0, math.nan, 0.0, 0.0]}, "values is a number, not nan"),
+        ({"values": [0.0, math.inf, 0.0, 0.0]}, "values is a number, not inf"),
         ({"noise": 0.0}, "is no number"),
-        ({"noise": math.inf}, "is no number"),
+        ({"noise": math.inf}, "noise is a number, not inf"),
     ],
 )
 def test_pictures_that_are_none(change, message):

@@ -18,7 +18,6 @@ from edgevit_runtime.cli.picture_sources import Named, camera, named_pictures
 from edgevit_runtime.cli.watching import watched
 from edgevit_runtime.engines.interpreters import BACKENDS as BACKENDS
 from edgevit_runtime.errors import EdgeViTError, PictureError
-from edgevit_runtime.manifest import read_manifest
 from edgevit_runtime.model import Model
 from edgevit_runtime.resolution import as_resolution
 from edgevit_runtime.tasks.classify import Classification, Classify, ClassScore
@@ -161,17 +160,15 @@ def serve(options: argparse.Namespace) -> int:
 
 
 def inspect(options: argparse.Namespace) -> int:
-    from edgevit_runtime.model import examine
-    from edgevit_runtime.verify.integrity import read_seal
+    from edgevit_runtime.verify.examination import examine
+    from edgevit_runtime.verify.snapshot import Snapshot
 
-    manifest = read_manifest(options.model)
-    examine(options.model, manifest, options.trust, remember=False)
+    with Snapshot(options.model) as snapshot:
+        manifest, _, seal = examine(snapshot, options.trust, remember=False)
     if options.json:
         print(json.dumps(dict(manifest.raw), indent=2))
         return 0
-    content = Path(options.model).read_bytes()
-    seal = read_seal(memoryview(content), manifest.size_bytes)
-    print(f"{one_line(f'{options.model}: {manifest.variant}, {manifest.recipe}')}, {len(content) / 1e6:.2f} MB")
+    print(f"{one_line(f'{options.model}: {manifest.variant}, {manifest.recipe}')}, {snapshot.size_bytes / 1e6:.2f} MB")
     for name, task in manifest.tasks.items():
         first = next(each for each in manifest.signatures if each.task == name)
         print(f"{name:14} {one_line(task.summary)}")

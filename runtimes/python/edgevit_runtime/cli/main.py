@@ -36,6 +36,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
 
 def main(args: list[str] | None = None) -> None:
     """Runs the command line."""
+    warnings.formatwarning = lambda message, *_, **__: f"{PROGRAM}: {message}\n"
     code = terminal.run(PROGRAM, lambda: _run(sys.argv[1:] if args is None else args))
     silence_exit()
     sys.exit(code)

@@ -1,7 +1,9 @@
 """What is kept between runs in the user's cache folder: packed weights, proofs of verification, measured latencies.
 
 Everything here is a convenience: where the folder cannot be written, is full, or holds nonsense, things only take
-longer. Files are made beside their place and renamed, so that several processes can share the folder.
+longer. Files are made beside their place and renamed, so that several processes can share the folder. Each is called
+by a digest of its name and content, which is held against it before it is used: one bit that a worn SD card lost in
+packed weights would change answers without a word.
 """
 
 from __future__ import annotations
@@ -12,13 +14,16 @@ import os
 import platform
 import threading
 import time
+import warnings
+from collections.abc import Iterator
 from typing import IO
 
-from edgevit_runtime.atomic_write import is_partial, replacing
+from edgevit_runtime.atomic_write import beside, is_partial
 
 STALE_SECONDS = 3600
 """No process takes so long to write a file."""
 CHUNK_BYTES = 2**20
+DIGEST_LETTERS = 32
 KEPT_BYTES = 2**28
 """The most that is kept: artefacts come and go, and an SD card is small. What was used last stays."""
 
@@ -45,22 +50,79 @@ def cpu_flags() -> str:
 
 
 def read(name: str) -> bytes | None:
-    """The file `name` of the folder, or None."""
-    try:
-        with open(os.path.join(folder(), name), "rb") as file:
-            return file.read()
-    except OSError:
+    """What is kept as `name`, or None where nothing is, or it is damaged."""
+    file = checked(name)
+    if file is None:
         return None
+    with file:
+        return file.read()
+
+
+def checked(name: str) -> IO[bytes] | None:
+    """The file that is kept as `name`, at its start, after its digest was found right; or None.
+
+    A damaged one is removed, and that is said.
+    """
+    for place in _kept_as(name):
+        try:
+            file = open(place, "rb", buffering=0)  # noqa: SIM115
+        except OSError:
+            continue
+        try:
+            right = os.path.basename(place) == _digest(name, file) + f".{name}"
+            file.seek(0)
+        except OSError:  # the card fails
+            right = False
+        if right:
+            return file
+        file.close()
+        with contextlib.suppress(OSError):
+            os.unlink(place)
+        warnings.warn(f"{place} is damaged: it is made again", RuntimeWarning, stacklevel=2)
+    return None
 
 
 def write(name: str, content: bytes | IO[bytes]) -> None:
-    """Puts the file there, or does nothing where that is not possible; what was not used for longest may go for it."""
-    with contextlib.suppress(OSError):
-        place = new_place(os.path.join(folder(), name))
-        with replacing(place) as partial, open(partial, "wb") as file:
-            for chunk in [content] if isinstance(content, bytes) else iter(lambda: content.read(CHUNK_BYTES), b""):
-                file.write(chunk)
-        _trim()
+    """Keeps it as `name`, or does nothing where that is not possible; what was not used for longest may go for it."""
+    with contextlib.suppress(OSError), making(name) as partial, open(partial, "wb") as file:
+        for chunk in [content] if isinstance(content, bytes) else iter(lambda: content.read(CHUNK_BYTES), b""):
+            file.write(chunk)
+
+
+@contextlib.contextmanager
+def making(name: str) -> Iterator[str]:
+    """A path: the file that is made there is kept as `name` at the end, in the place of what was. Raises `OSError`."""
+    partial = new_place(beside(os.path.join(folder(), name)))
+    try:
+        yield partial
+        with open(partial, "rb", buffering=0) as file:
+            place = os.path.join(folder(), f"{_digest(name, file)}.{name}")
+        others = [each for each in _kept_as(name) if each != place]
+        os.replace(partial, place)
+    finally:
+        with contextlib.suppress(OSError):  # it has been renamed, as a rule
+            os.unlink(partial)
+    for each in others:
+        with contextlib.suppress(OSError):  # another process may be quicker
+            os.unlink(each)
+    _trim()
+
+
+def _kept_as(name: str) -> list[str]:
+    """One, as a rule; two processes may have made two."""
+    try:
+        names = os.listdir(folder())
+    except OSError:
+        return []
+    long = DIGEST_LETTERS + 1 + len(name)
+    return [os.path.join(folder(), each) for each in names if len(each) == long and each.endswith(f".{name}")]
+
+
+def _digest(name: str, file: IO[bytes]) -> str:
+    running = hashlib.sha256(name.encode() + b"\0")
+    while chunk := file.read(CHUNK_BYTES):
+        running.update(chunk)
+    return running.hexdigest()[:DIGEST_LETTERS]
 
 
 def used(place: str) -> None:

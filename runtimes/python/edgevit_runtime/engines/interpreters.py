@@ -14,16 +14,16 @@ import contextlib
 import importlib.util
 import os
 import platform
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 
-from edgevit_runtime.atomic_write import replacing
 from edgevit_runtime.engines import cache
+from edgevit_runtime.engines.packed_weights import PackedWeights
 from edgevit_runtime.engines.quiet import quiet
 from edgevit_runtime.errors import ArtefactError, BackendError
 from edgevit_runtime.signature import Signature
+from edgevit_runtime.verify.snapshot import Snapshot
 
 Array = np.ndarray[Any, Any]
 
@@ -44,11 +44,11 @@ class Backend(Protocol):
 
 
 def open_backend(
-    path: str, threads: int, name: str | None = None, *, digest: bytes, weight_cache: bool = True
+    snapshot: Snapshot, threads: int, name: str | None = None, *, digest: bytes, weight_cache: bool = True
 ) -> Backend:
     """The named backend, or the first that works on this machine.
 
-    digest: the artefact's checksum, under which its packed weights are kept.
+    digest: of the artefact's whole file; its packed weights are kept under it.
 
     Raises `BackendError` when none does, with each one's reason, and when LiteRT has a version that computes wrongly.
     """
@@ -57,11 +57,13 @@ def open_backend(
     reasons = []
     for candidate in BACKENDS if name is None else (name,):
         try:
-            backend: Backend = BACKENDS[candidate](path, threads, digest if weight_cache else None)
+            backend: Backend = BACKENDS[candidate](snapshot, threads, digest if weight_cache else None)
             return backend
         except (ImportError, AttributeError, TypeError) as error:  # not installed, or without this interface
             reasons.append(f"{candidate}: {error}")
-    raise BackendError(f"no interpreter to run {path} with; `pip install ai-edge-litert` ({'; '.join(reasons)})")
+    raise BackendError(
+        f"no interpreter to run {snapshot.path} with; `pip install ai-edge-litert` ({'; '.join(reasons)})"
+    )
 
 
 def litert_version() -> str:
@@ -115,24 +117,24 @@ class NativeBackend:
     name = "native"
     proven = True
 
-    def __init__(self, path: str, threads: int, digest: bytes | None) -> None:
+    def __init__(self, snapshot: Snapshot, threads: int, digest: bytes | None) -> None:
         self.version = litert_version()
         from edgevit_runtime.engines import litert_c
 
         if not self.version.startswith(litert_c.TRIED):
             raise ImportError(f"not tried with ai-edge-litert {self.version}")
+        weights = PackedWeights(digest, self.version)
         with quiet():
             library = litert_c.Library()
 
             def load(weight_cache: str) -> litert_c.Compiled:
-                return litert_c.Compiled(library, path, threads, weight_cache)
+                return litert_c.Compiled(library, snapshot.place, threads, weight_cache)
 
-            place = None if digest is None else weight_cache_path(digest, self.version)
             try:
-                self._compiled: litert_c.Compiled
-                self._compiled, self._written = _load_cached(load, place)
+                self._compiled: litert_c.Compiled = weights.load(load)
+                self._written = weights.written
             except RuntimeError as error:
-                raise ArtefactError(f"LiteRT {self.version} cannot load {path}: {error}") from error
+                raise ArtefactError(f"LiteRT {self.version} cannot load {snapshot.path}: {error}") from error
         self._seen: set[str] = set()
 
     def run(self, signature: Signature, image: Array) -> dict[str, Array]:
@@ -154,17 +156,18 @@ class CompiledBackend:
     name = "compiled"
     proven = True
 
-    def __init__(self, path: str, threads: int, digest: bytes | None) -> None:
+    def __init__(self, snapshot: Snapshot, threads: int, digest: bytes | None) -> None:
         self.version = litert_version()
         if lacks_atomics():
             raise ImportError("its GPU library ends the process on processors without LSE atomics")
+        weights = PackedWeights(digest, self.version)
         with quiet():
             # Importing them proves that this LiteRT has the options we need; older ones fall to the Interpreter.
             from ai_edge_litert.compiled_model import CompiledModel, Environment, EnvironmentOptions
             from ai_edge_litert.options import CpuOptions, HardwareAccelerator, Options
 
             # A folder without vendor plugins: LiteRT would load each one it finds, and we run on the CPU only.
-            nowhere = os.path.join(os.path.dirname(path), ".no-plugins")
+            nowhere = os.path.join(os.path.dirname(snapshot.path), ".no-plugins")
             environment = Environment.create(
                 options=EnvironmentOptions(compiler_plugin_path=nowhere, dispatch_library_path=nowhere)
             )
@@ -172,13 +175,13 @@ class CompiledBackend:
             def load(cache: str) -> Any:
                 cpu = CpuOptions(num_threads=threads, xnnpack_weight_cache_path=cache)
                 options = Options(hardware_accelerators=HardwareAccelerator.CPU, cpu_options=cpu)
-                return CompiledModel.from_file(str(path), environment=environment, options=options)
+                return CompiledModel.from_file(snapshot.place, environment=environment, options=options)
 
             try:
-                place = None if digest is None else weight_cache_path(digest, self.version)
-                self._model, self._written = _load_cached(load, place)
+                self._model = weights.load(load)
+                self._written = weights.written
             except RuntimeError as error:
-                raise ArtefactError(f"LiteRT {self.version} cannot load {path}: {error}") from error
+                raise ArtefactError(f"LiteRT {self.version} cannot load {snapshot.path}: {error}") from error
         self._buffers: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
 
     def run(self, signature: Signature, image: Array) -> dict[str, Array]:
@@ -217,44 +220,6 @@ class CompiledBackend:
             self.close()
 
 
-def _load_cached(load: Callable[[str], Any], place: str | None) -> tuple[Any, Callable[[], None]]:
-    """Loads with XNNPACK's packed weights from the file `place` of the user's cache folder, or puts them there.
-
-    Returns the model, and what waits until they are there. Where the folder cannot be written, or a file turns out
-    unusable, the model loads without. None: loads without.
-    """
-    if place is None:
-        return load(""), _nothing
-    if os.path.exists(place):
-        with contextlib.suppress(OSError, RuntimeError):
-            model = load(place)
-            cache.used(place)
-            return model, _nothing
-        with contextlib.suppress(OSError):
-            os.unlink(place)
-    try:
-        if not hasattr(os, "memfd_create"):  # not Linux
-            with replacing(cache.new_place(place)) as partial:
-                return load(partial), _nothing
-        # XNNPACK ends the process when a disk is full, so it packs into memory, and what it made is copied.
-        with contextlib.ExitStack() as stack:
-            packed = stack.enter_context(os.fdopen(os.memfd_create("edgevit"), "rb"))
-            model = load(f"/proc/self/fd/{packed.fileno()}")
-            stack.pop_all()
-            return model, cache.write_behind(os.path.basename(place), packed).join
-    except (OSError, RuntimeError):
-        return load(""), _nothing
-
-
-def _nothing() -> None:
-    pass
-
-
-def weight_cache_path(digest: bytes, version: str) -> str:
-    """Where the packed weights of the artefact with this checksum are kept, for this LiteRT and processor."""
-    return os.path.join(cache.folder(), f"{cache.device_key(digest, version)}.xnnpack")
-
-
 def lacks_atomics() -> bool:
     """Whether this is a 64-bit ARM processor from before LSE, such as a Raspberry Pi 4's or Zero 2's."""
     return platform.machine() == "aarch64" and "atomics" not in cache.cpu_flags().split()
@@ -266,13 +231,13 @@ class InterpreterBackend:
     name = "interpreter"
     proven = True
 
-    def __init__(self, path: str, threads: int, digest: bytes | None) -> None:
+    def __init__(self, snapshot: Snapshot, threads: int, digest: bytes | None) -> None:
         with quiet():
             interpreter_class, self.version = self._interpreter()
             try:
-                self._interpreter_ = interpreter_class(model_path=str(path), num_threads=threads)
+                self._interpreter_ = interpreter_class(model_path=snapshot.place, num_threads=threads)
             except (RuntimeError, ValueError) as error:
-                raise ArtefactError(f"{self.name} {self.version} cannot load {path}: {error}") from error
+                raise ArtefactError(f"{self.name} {self.version} cannot load {snapshot.path}: {error}") from error
         self._runners: dict[str, Any] = {}
 
     def _interpreter(self) -> tuple[Any, str]:

@@ -8,12 +8,16 @@ if TYPE_CHECKING:
     from edgevit_runtime.engines.interpreters import Array
     from edgevit_runtime.manifest import Manifest
     from edgevit_runtime.signature import Signature
+    from edgevit_runtime.verify.snapshot import Snapshot
 
 
 class MeasuredModel(Protocol):
     """An open artefact."""
 
     path: str
+    snapshot: Snapshot
+    digest: bytes
+    """SHA-256 of the whole file."""
     threads: int
     load_ms: float
     manifest: Manifest

@@ -57,7 +57,8 @@ def ops_ms(model: MeasuredModel, signatures: Sequence[Signature]) -> list[dict[s
     names = [each.name for each in signatures]
     alone = ["-P"] if sys.version_info >= (3, 11) else []  # no numpy.py of the folder that one stands in
     done = subprocess.run(
-        [sys.executable, *alone, "-m", "edgevit_runtime.measure.operator_times", model.path, *names],
+        [sys.executable, *alone, "-m", "edgevit_runtime.measure.operator_times", model.snapshot.place, *names],
+        pass_fds=model.snapshot.inherited,
         capture_output=True,
         text=True,
         check=False,

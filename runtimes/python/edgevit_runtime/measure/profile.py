@@ -15,7 +15,6 @@ from edgevit_runtime.measure.sensors import Sensors
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution, as_resolutions
 from edgevit_runtime.signature import Signature
 from edgevit_runtime.verify import self_test
-from edgevit_runtime.verify.integrity import file_sha256
 from edgevit_runtime.version import __version__
 
 SECONDS = 3.0
@@ -98,8 +97,8 @@ def measure(
         "schema": "edgevit.profile/1",
         "device": device,
         "model": first.path,
-        "size_bytes": os.path.getsize(first.path),
-        "sha256": file_sha256(first.path),
+        "size_bytes": first.snapshot.size_bytes,
+        "sha256": first.digest.hex(),
         "variant": first.manifest.variant,
         "patch": first.manifest.patch,
         "recipe": first.manifest.recipe,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from edgevit_runtime.errors import EdgeViTError, PictureError
+from edgevit_runtime.json_values import text, texts, whole
 from edgevit_runtime.preprocess.pictures import Picture
 from edgevit_runtime.resolution import Resolution, ResolutionLike
 from edgevit_runtime.signature import Signature
@@ -49,10 +50,10 @@ class Classify:
 def read(entry: Mapping[str, Any], signatures: Sequence[Signature]) -> Classify:
     """The manifest's entry. Raises `ValueError`, `KeyError` or `TypeError` where it is damaged."""
     task = Classify(
-        classes=int(entry["classes"]),
-        scores=str(entry["scores"]),
-        labels=tuple(map(str, entry["labels"])),
-        label_keys=tuple(map(str, entry.get("label_keys", ()))),
+        classes=whole(entry, "classes", 1),
+        scores=text(entry, "scores"),
+        labels=texts(entry, "labels"),
+        label_keys=texts(entry, "label_keys") if "label_keys" in entry else (),
     )
     if task.scores not in SCORES:
         raise ValueError(f"scores of an unknown kind {task.scores!r}")

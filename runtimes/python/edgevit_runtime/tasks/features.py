@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgevit_runtime.errors import EdgeViTError, PictureError
+from edgevit_runtime.json_values import flag, items, whole
 from edgevit_runtime.preprocess.pictures import Picture
 from edgevit_runtime.resolution import Resolution, ResolutionLike
 from edgevit_runtime.signature import Signature
@@ -56,14 +57,17 @@ class Features:
 def read(entry: Mapping[str, Any], signatures: Sequence[Signature]) -> Features:
     """The manifest's entry. Raises `ValueError`, `KeyError` or `TypeError` where it is damaged."""
     task = Features(
-        width=int(entry["width"]),
-        layers=tuple(map(int, entry["layers"])),
-        normed=bool(entry["normed"]),
-        attention=bool(entry["attention"]),
+        width=whole(entry, "width", 1),
+        layers=tuple(whole({"layers": each}, "layers", 1) for each in items(entry, "layers")),
+        normed=flag(entry, "normed"),
+        attention=flag(entry, "attention"),
     )
     suffixes = ["", *(f"_{layer}" for layer in task.layers)]
     for signature in signatures:
-        _, rows, columns, _ = signature.output("patch_tokens").shape
+        found = signature.output("patch_tokens").shape
+        if len(found) != 4:
+            raise ValueError(f"{signature.name} has no grid of patch_tokens")
+        _, rows, columns, _ = found
         for suffix in suffixes:
             if signature.output(f"class_token{suffix}").shape != (1, task.width):
                 raise ValueError(f"{signature.name} has no class_token{suffix} of {task.width} numbers")
@@ -71,7 +75,7 @@ def read(entry: Mapping[str, Any], signatures: Sequence[Signature]) -> Features:
                 raise ValueError(f"{signature.name} has other patch_tokens{suffix}")
         if signature.output("patch_mean").shape != (1, task.width):
             raise ValueError(f"{signature.name} has no patch_mean of {task.width} numbers")
-        if task.attention and signature.output("attention").shape[2:] != (rows, columns):
+        if task.attention and signature.output("attention").shape[2:] != (rows, columns):  # [1, heads, rows, columns]
             raise ValueError(f"{signature.name} has no attention over {rows} x {columns} patches")
     return task
 

@@ -1,7 +1,7 @@
 """The seal behind an artefact: its checksum, and who vouches for it.
 
     bytes 0..15     b"EDGEVIT SEAL 1\\0\\0"
-    bytes 16..47    SHA-256 of the artefact, that is of everything before the seal
+    bytes 16..47    SHA-256 of everything before the seal: nothing else is ever read of an artefact
     bytes 48..79    Ed25519 public key, or zeros
     bytes 80..143   Ed25519 signature (RFC 8032) of b"edgevit artefact\\0" and the checksum, or zeros
 
@@ -37,11 +37,6 @@ class Seal(NamedTuple):
         return MAGIC + self.checksum + self.key + self.signature
 
 
-def checksum(data: memoryview, size_bytes: int) -> bytes:
-    """SHA-256 of the artefact without its seal."""
-    return hashlib.sha256(data[:size_bytes]).digest()
-
-
 def file_sha256(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a whole file, seal and all, as `sha256sum` prints it: which file a measurement is of."""
     digest = hashlib.sha256()
@@ -53,7 +48,8 @@ def file_sha256(path: str | os.PathLike[str]) -> str:
 
 def read_seal(data: memoryview, size_bytes: int) -> Seal | None:
     """The seal behind the artefact, or None where it has none (made before there were seals, or taken off)."""
-    block = bytes(data[size_bytes : size_bytes + SIZE_BYTES])
+    with data[size_bytes : size_bytes + SIZE_BYTES] as behind:
+        block = bytes(behind)
     if len(block) < SIZE_BYTES or not block.startswith(MAGIC):
         return None
     return Seal(block[16:48], block[48:80], block[80:])
@@ -71,13 +67,24 @@ def make_seal(digest: bytes, private_key: str | os.PathLike[str] | None = None) 
     return Seal(digest, raw, key.sign(CONTEXT + digest))
 
 
-def check_seal(data: memoryview, size_bytes: int, trust: str | os.PathLike[str] | None = None) -> bytes:
-    """The artefact's checksum, after its seal was found right.
+class Checked(NamedTuple):
+    """digest: SHA-256 of the whole file, with its seal and whatever a tool put behind that."""
 
+    digest: bytes
+    seal: Seal | None
+
+
+def check_seal(data: memoryview, size_bytes: int, trust: str | os.PathLike[str] | None = None) -> Checked:
+    """What identifies a file, after its seal was found right.
+
+    size_bytes: of the artefact without its seal, as its manifest says: a claim, and `digest` does not go by it.
     trust: a public key (PEM); the artefact must then be signed with its private half.
     Raises `ArtefactError` where it is not, or where the file's bytes are not those that were sealed.
     """
-    digest = checksum(data, size_bytes)
+    with data[:size_bytes] as sealed, data[size_bytes:] as behind:
+        running = hashlib.sha256(sealed)
+        digest = running.digest()
+        running.update(behind)
     seal = read_seal(data, size_bytes)
     if seal is not None and seal.checksum != digest:
         raise ArtefactError("its bytes are not those that were sealed: damaged or changed; copy or convert it again")
@@ -91,7 +98,7 @@ def check_seal(data: memoryview, size_bytes: int, trust: str | os.PathLike[str] 
             key.verify(seal.signature, CONTEXT + digest)
         except InvalidSignature:
             raise ArtefactError(f"it is not signed by the key {trust}") from None
-    return digest
+    return Checked(running.digest(), seal)
 
 
 def _load_key(path: str | os.PathLike[str], *, private: bool) -> Any:

@@ -14,20 +14,11 @@ from typing import Any, NamedTuple
 
 from edgevit_runtime.verify import window_shapes
 from edgevit_runtime.verify.flatbuffer import DamagedError
-from edgevit_runtime.verify.window_shapes import Shape
+from edgevit_runtime.verify.operand import Operand, Shape
 
 FLOAT, HALF, INT32, UINT8 = "float32", "float16", "int32", "uint8"
 INT4, INT8, INT16, INT64 = "int4", "int8", "int16", "int64"
 ACTIVATIONS = (0, 1, 3)  # none, RELU, RELU6
-
-
-class Operand(NamedTuple):
-    """A tensor as an operator sees it. `values` are a small constant's integers."""
-
-    shape: Shape
-    dtype: str
-    values: tuple[int, ...] | None = None
-    constant: bool = False
 
 
 class Op(NamedTuple):
@@ -164,41 +155,6 @@ def _transpose(inputs: Sequence[Any], _: dict[str, Any]) -> list[Shape]:
     _demand(sorted(order) == list(range(len(shape))), f"axes {list(order)} of {len(shape)}")
     return [tuple(shape[axis] for axis in order)]
 
-
-Scales = tuple[float, float]
-"""The smallest and the largest scale of a tensor; (0, 0) where it has none."""
-
-
-def _softmax_scales(inputs: Sequence[Scales], _: Scales, options: dict[str, Any]) -> bool:
-    return inputs[0][0] * float(options.get("beta", 0.0)) > 2.0**-26
-
-
-def _sum_scales(inputs: Sequence[Scales], output: Scales, _: dict[str, Any]) -> bool:
-    return 2.0 * max(high for _, high in inputs) < 2.0**15 * output[0]  # of int8: 2^20
-
-
-def _product_scales(inputs: Sequence[Scales], output: Scales, _: dict[str, Any]) -> bool:
-    (left, right), factor = inputs[0], inputs[1] if len(inputs) > 1 and inputs[1][0] else (1.0, 1.0)
-    return left * factor[0] >= 2.0**-32 * output[0] and right * factor[1] < 2.0**8 * output[0]
-
-
-INTEGER_SCALES: dict[str, Callable[[Sequence[Scales], Scales, dict[str, Any]], bool]] = {
-    "ADD": _sum_scales,
-    "BATCH_MATMUL": _product_scales,
-    "CONV_2D": _product_scales,
-    "DEPTHWISE_CONV_2D": _product_scales,
-    "FULLY_CONNECTED": _product_scales,
-    "HARD_SWISH": _product_scales,
-    "MEAN": _product_scales,
-    "MUL": _product_scales,
-    "RELU": _product_scales,
-    "RELU6": _product_scales,
-    "SOFTMAX": _softmax_scales,
-    "SQUARED_DIFFERENCE": _sum_scales,
-    "SUB": _sum_scales,
-}
-"""What integer kernels ask of the ratio of scales. Where it fails, TFLite's end the process (QuantizeMultiplier*
-in tensorflow/lite/kernels/internal/quantization_util.cc), and XNNPACK's refuse, upon which LiteRT 2.3 frees twice."""
 
 _REAL = ((FLOAT, FLOAT), (INT8, INT8))
 _LINEAR = (

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from edgevit_runtime.errors import ArtefactError
+from edgevit_runtime.json_values import LARGEST, items, number, text, whole
 from edgevit_runtime.resolution import ResolutionLike, as_resolution
 
 Array = np.ndarray[Any, Any]
@@ -141,11 +142,11 @@ def parse_self_test(raw: Mapping[str, Any], sizes: Mapping[str, int]) -> SelfTes
     Raises `ValueError`, `KeyError`, `TypeError` or `OverflowError` for what is none.
     """
     entry = SelfTest(
-        generator=str(raw["generator"]),
-        statistic=str(raw["statistic"]),
-        copies=int(raw["copies"]),
-        pictures=tuple(_parse_picture(each, sizes) for each in raw["pictures"]),
-        tolerance=float(raw["tolerance"]),
+        generator=text(raw, "generator"),
+        statistic=text(raw, "statistic"),
+        copies=whole(raw, "copies"),
+        pictures=tuple(_parse_picture(each, sizes) for each in items(raw, "pictures")),
+        tolerance=number(raw, "tolerance"),
     )
     if not 1 <= entry.copies <= MAX_COPIES:
         raise ValueError(f"a self-test of {entry.copies} copies")
@@ -158,12 +159,12 @@ def parse_self_test(raw: Mapping[str, Any], sizes: Mapping[str, int]) -> SelfTes
 
 def _parse_picture(raw: Mapping[str, Any], sizes: Mapping[str, int]) -> Expected:
     picture = Expected(
-        seed=int(raw["seed"]),
-        output=str(raw["output"]),
-        reading=str(raw["reading"]),
-        noise=float(raw["noise"]),
-        indices=tuple(map(int, raw["indices"])),
-        values=tuple(map(float, raw["values"])),
+        seed=whole(raw, "seed", -LARGEST),
+        output=text(raw, "output"),
+        reading=text(raw, "reading"),
+        noise=number(raw, "noise"),
+        indices=tuple(whole({"indices": each}, "indices", -LARGEST) for each in items(raw, "indices")),
+        values=tuple(number({"values": each}, "values") for each in items(raw, "values")),
     )
     if not 0 <= picture.seed < 2**32:
         raise ValueError(f"a self-test with the seed {picture.seed}")

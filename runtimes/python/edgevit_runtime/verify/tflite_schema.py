@@ -122,15 +122,15 @@ TABLES: dict[str, Fields] = {
     },
 }
 
-# TensorType -> (numpy's name, bytes of one item); int4 lies two to a byte
-TYPES: dict[int, tuple[str, float]] = {
-    0: ("float32", 4),
-    1: ("float16", 2),
-    2: ("int32", 4),
-    3: ("uint8", 1),
-    4: ("int64", 8),
-    6: ("bool", 1),
-    7: ("int16", 2),
-    9: ("int8", 1),
-    17: ("int4", 0.5),
+# TensorType -> numpy's name
+TYPES: dict[int, str] = {
+    0: "float32",
+    1: "float16",
+    2: "int32",
+    3: "uint8",
+    4: "int64",
+    6: "bool",
+    7: "int16",
+    9: "int8",
+    17: "int4",
 }
