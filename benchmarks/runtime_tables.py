@@ -50,13 +50,15 @@ def runtime() -> Iterator[str]:
         f"{busy['busy_503']:,} times 503 beside {busy['answers']:,} answers. Memory "
         f"{patient['rss_mb']['after 5 s']:.0f} MB after 5 s, {list(patient['rss_mb'].values())[-1]:.0f} MB after 65 s."
     )
-    verified = {key: value for key, value in fuzz.items() if key.endswith(", verified")}
-    artefacts = sum(sum(each.values()) for each in verified.values())
-    without = fuzz["native, not verified"].items()
+    tries, without = fuzz["tries"], fuzz["outcomes"]["not verified"].items()
+    others = ("pictures", "cache bits", "not verified")
+    artefacts = sum(count for kind, count in tries.items() if kind not in others)
     crashed = sum(count for name, count in without if name.startswith(("crashed", "hung")))
     yield (
-        f"- {artefacts:,} damaged artefacts and {fuzz['pictures']:,} damaged pictures: no crash, only our errors. "
-        f"Without the verifier, {crashed} of {sum(count for _, count in without):,} crash the process."
+        f"- {artefacts:,} damaged artefacts, in {tries['quantization']:,} of them the scales of a tensor, and "
+        f"{tries['pictures']:,} damaged pictures: {len(fuzz['odd']) or 'no'} crash, hang, growth beyond 1.5 GB or error "
+        f"that is not ours. Without the verifier, {crashed} of {sum(count for _, count in without):,} changed scales "
+        f"crash the process. {tries['cache bits']:,} single bits of cache files: each was found, and made again."
     )
     yield ""
     yield "`budget_ms` beside processes that take the cores (95th percentiles; 2 cores, 1 thread, 20 s each):"

@@ -3,16 +3,18 @@
     python runtimes/contract/make_damage.py
 
 The seal alone would find most of them, so it is taken off first: what is left must be found by what is wrong with it.
-Some thousands of damaged copies are drawn from seeds, and of each reason for which the Python runtime refuses them,
-two stay.
+Some thousands of damaged copies are drawn from seeds; every tensor's scales and shape are changed, one at a time;
+numbers of the manifest say something else. Of each reason for which the Python runtime refuses them, two stay.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,8 @@ def refusal(content: bytes) -> str | None:
             manifest = parse_manifest(text)
             if len(content) < manifest.size_bytes:
                 return "truncated"
-            verify(data, manifest)
+            with data[: manifest.size_bytes] as whole:
+                verify(whole, manifest)
     except ArtefactError as error:
         return str(error)
     return None
@@ -56,6 +59,43 @@ def patches(whole: bytes, changed: bytes) -> list[list[Any]]:
     return [[at, content.hex()] for at, content in found]
 
 
+def resized(content: bytes) -> bytes:
+    """A longer copy whose manifest says so, in the room that it has for that."""
+    old = re.search(rb'"size_bytes":[0-9]+ *', content)
+    assert old is not None
+    return content.replace(old[0], (b'"size_bytes":%d' % len(content)).ljust(len(old[0])), 1)
+
+
+def structured(whole: bytes) -> Iterator[bytes]:
+    """Copies that keep their form, and say something else."""
+    from support.editable_artefact import EditableArtefact
+    from support.structured_damage import Quantization, Shapes
+
+    editable = EditableArtefact(GOLDEN, in_place=True)
+    for kind in (Quantization(editable), Shapes(editable)):
+        for number in range(0, len(kind), 7):
+            yield resized(editable.changed([kind.part(number)]))
+    for number, buffer in enumerate(editable.model["buffers"]):
+        if 0 < len(buffer.get("data", b"")) < 100:
+            for offset, size in ((len(whole) + 64, 64), (16, 2**63), (18, len(buffer["data"])), (0, 8)):
+                yield resized(editable.changed([(("buffers", number), "Buffer", {"offset": offset, "size": size})]))
+    start = whole.index(b'{"schema"')
+    for found in re.finditer(rb'"([a-z_]+)":([0-9]+)', whole[start : start + 20_000]):
+        at = start + found.end() - 1
+        yield whole[:at] + b"%d" % ((whole[at] - ord("0") + 1) % 10) + whole[at + 1 :]
+    for old, new in (
+        (b'"dtype":"float32"', b'"dtype":"float64"'),
+        (b'"dtype":"uint8"', b'"dtype":"int64"'),
+        (b'"versions":{"edgevit"', b'"versions":["edgevit"'),
+        (b'"labels":["', b'"labels":[["'),
+        (b'"scores":"softmax"', b'"scores":"hardmax"'),
+    ):
+        yield whole.replace(old, new, 1)
+    at = whole.index(b'"versions":{') + len(b'"versions":')
+    end = whole.index(b"}", at) + 1
+    yield whole[:at] + (b"[" * 40 + b"]" * 40).ljust(end - at) + whole[end:]
+
+
 def vectors() -> dict[str, Any]:
     from support.mutations import Artefacts
 
@@ -65,12 +105,11 @@ def vectors() -> dict[str, Any]:
     assert refusal(whole) is None
     seen: dict[str, int] = {}
     cases = []
-    for number in range(DRAWN):
-        changed = artefacts.damaged(number)
+    for changed in itertools.chain(map(artefacts.damaged, range(DRAWN)), structured(whole)):
         reason = refusal(changed)
         if reason is None:
             continue
-        kind = re.sub(r"[0-9]+|\[.*?\]|'.*?'", "#", reason)
+        kind = re.sub(r"-?[0-9.]+(e[+-]?[0-9]+)?|\[.*?\]|'.*?'|(?<=not ).*", "#", reason)
         seen[kind] = seen.get(kind, 0) + 1
         if seen[kind] > OF_EACH:
             continue
@@ -78,12 +117,15 @@ def vectors() -> dict[str, Any]:
         if len(changed) < len(whole):
             case["length"] = len(changed)
         else:
-            case["patches"] = patches(whole, changed)
+            case["patches"] = patches(whole, changed[: len(whole)])
+            if len(changed) > len(whole):
+                case["append"] = changed[len(whole) :].hex()
         if len(json.dumps(case)) < 1000:
             cases.append(case)
     return {
         "format": "A case is the golden artefact, cut to its manifest's size_bytes and changed as `unseal` says, then "
-        "cut to `length` bytes, or changed as `patches` says: [offset, bytes in hex]. Each must be refused. `reason` "
+        "cut to `length` bytes, or changed as `patches` says: [offset, bytes in hex], with the bytes `append` (hex) behind it "
+        "where there are such. Each must be refused. `reason` "
         "is the Python runtime's; another may find something else wrong first. The artefact without any case is in "
         "order; with its seal any changed byte of it must be refused, too, and any cut.",
         "golden": "golden/dials-int8.tflite",

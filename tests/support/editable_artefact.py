@@ -87,9 +87,12 @@ class Writer:
 
 
 class EditableArtefact:
-    """`model` as `flatbuffer.Parser` gives it, with bytes and options in place; `manifest` as JSON gives it."""
+    """`model` as `flatbuffer.Parser` gives it, with bytes and options in place; `manifest` as JSON gives it.
 
-    def __init__(self, path: Path) -> None:
+    in_place: changed copies begin with the file's own bytes; otherwise it is written anew, every part by itself.
+    """
+
+    def __init__(self, path: Path, *, in_place: bool = False) -> None:
         manifest = read_manifest(path)
         data = path.read_bytes()[: manifest.size_bytes]
         parser = Parser(data, TABLES)
@@ -111,8 +114,11 @@ class EditableArtefact:
         self.manifest["sealed"] = False  # the seal would find everything
         self._buffer = next(each["buffer"] for each in self.model["metadata"] if each["name"] == BUFFER_NAME.encode())
         self.model["buffers"][self._buffer] = {"data": self.described(self.manifest)}
-        writer = self._whole(self.model)
-        self._base, self._slots = bytes(writer.data), writer.slots
+        if in_place:
+            self._base, self._slots = data.replace(b'"sealed":true', b'"sealed":0   '), _slots(data)
+        else:
+            writer = self._whole(self.model)
+            self._base, self._slots = bytes(writer.data), writer.slots
 
     @staticmethod
     def _whole(model: Values) -> Writer:
@@ -170,3 +176,25 @@ class EditableArtefact:
             for number, graph in enumerate(self.model["subgraphs"])
             for index, tensor in enumerate(graph["tensors"])
         ]
+
+
+def _slots(data: bytes) -> dict[Path_, int]:
+    """The places of the offsets to tensors and buffers in a file as it is."""
+
+    def field(table: int, number: int) -> int:
+        vtable = table - struct.unpack_from("<i", data, table)[0]
+        return table + int(struct.unpack_from("<H", data, vtable + 4 + 2 * number)[0])
+
+    def led(place: int) -> int:
+        return place + int(struct.unpack_from("<I", data, place)[0])
+
+    def items(place: int) -> list[int]:
+        vector = led(place)
+        return [vector + 4 + 4 * index for index in range(struct.unpack_from("<I", data, vector)[0])]
+
+    model = led(0)
+    found: dict[Path_, int] = {("buffers", index): slot for index, slot in enumerate(items(field(model, 4)))}
+    for number, subgraph in enumerate(items(field(model, 2))):
+        tensors = items(field(led(subgraph), 0))
+        found.update({("subgraphs", number, "tensors", index): slot for index, slot in enumerate(tensors)})
+    return found

@@ -99,13 +99,18 @@ class Quantization:
         pairs = [(draw.randrange(len(self.tensors)), draw.randrange(self.each)) for _ in range(2)]
         return self._changed(pairs)
 
+    def part(self, number: int) -> tuple[Path_, str, Values]:
+        """One changed tensor, without what the manifest says of it."""
+        index, kind = divmod(number, self.each)
+        path, tensor = self.tensors[index]
+        return path, "Tensor", self._tensor(tensor, kind)
+
     def _changed(self, pairs: list[tuple[int, int]]) -> bytes:
         parts, manifest = [], copy.deepcopy(self.whole.manifest)
         for index, kind in pairs:
             path, tensor = self.tensors[index]
-            new = self._tensor(tensor, kind)
-            parts.append((path, "Tensor", new))
-            self._describe(manifest, path, tensor, new)
+            parts.append(self.part(index * self.each + kind))
+            self._describe(manifest, path, tensor, parts[-1][2])
         return self.whole.changed(parts, manifest)
 
     def _tensor(self, tensor: Values, kind: int) -> Values:
@@ -196,13 +201,17 @@ class Shapes:
     def __len__(self) -> int:
         return len(self.tensors) * len(self.CHANGES)
 
-    def damaged(self, number: int) -> bytes:
+    def part(self, number: int) -> tuple[Path_, str, Values]:
+        """One changed tensor, without what the manifest says of it."""
         index, kind = divmod(number, len(self.CHANGES))
         path, tensor = self.tensors[index]
         shape = self.CHANGES[kind](tuple(tensor.get("shape", ())))
-        new = {**tensor, "shape": shape}
-        if "shape_signature" in new:
-            new["shape_signature"] = shape
+        both = {"shape": shape, "shape_signature": shape} if "shape_signature" in tensor else {"shape": shape}
+        return path, "Tensor", {**tensor, **both}
+
+    def damaged(self, number: int) -> bytes:
+        path, _, new = self.part(number)
+        shape = new["shape"]
         manifest = copy.deepcopy(self.whole.manifest)
         graph = self.whole.model["subgraphs"][path[1]]
         entry = _entry(self.whole, manifest, path[1])

@@ -17,10 +17,11 @@ from edgevit.devices.adb.phone_installation import TOP, PhoneInstallation
 from edgevit.devices.remote_output import shortened
 from edgevit.documents import Record
 from edgevit.errors import ConfigError, DeviceError, ProfileError
-from edgevit_runtime import read_manifest
 from edgevit_runtime.measure.profile import SECONDS
 from edgevit_runtime.resolution import ResolutionLike, as_resolution, as_resolutions
 from edgevit_runtime.signature import Signature
+from edgevit_runtime.verify.examination import examine
+from edgevit_runtime.verify.snapshot import Snapshot
 
 __all__ = ["measure", "parse"]
 
@@ -49,7 +50,8 @@ def measure(
     """
     if not binary.is_file():
         raise ConfigError(f"--benchmark-model: no such file: {binary}")
-    manifest = read_manifest(artefact)
+    with Snapshot(artefact) as snapshot:  # that program checks nothing
+        manifest = examine(snapshot, remember=False).manifest
     signatures = [manifest.signature(each) for each in as_resolutions(resolutions or manifest.resolutions)]
     (program, _), (graph, _) = phone.send(binary, "benchmark"), phone.send(artefact, "artefacts")
     phone.device.run(["chmod", "755", program], timeout_s=SHORT_S)

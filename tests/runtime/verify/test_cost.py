@@ -16,7 +16,7 @@ from support.structured_damage import Costs
 
 @pytest.fixture(scope="module")
 def whole(artefact):
-    return EditableArtefact(artefact("float32"))
+    return EditableArtefact(artefact("float32", 48))
 
 
 def opened(content, tmp_path):
@@ -76,7 +76,7 @@ def test_every_manifest_states_it(artefact, recipe):
 def test_a_manifest_that_states_something_else(whole, tmp_path, part, key):
     for more in (-1, 1):
         manifest = json.loads(json.dumps(whole.manifest))
-        manifest["signatures"][1][part][key] += more
+        manifest["signatures"][0][part][key] += more
         with pytest.raises(ArtefactError, match=r"classify_48 takes \d+ .*, not \d+ as the manifest says"):
             opened(whole.changed((), manifest), tmp_path)
 
@@ -93,8 +93,8 @@ def test_a_manifest_that_states_nothing(whole, tmp_path):
 
 def test_other_operators_and_types_than_stated(whole, tmp_path):
     for key, value, message in (
-        ("ops", 3, r"classify_32 has \d+ operators, not 3"),
-        ("dtypes", {"FLOAT32": 2}, "classify_32 has tensors of other types than it says"),
+        ("ops", 3, r"classify_48 has \d+ operators, not 3"),
+        ("dtypes", {"FLOAT32": 2}, "classify_48 has tensors of other types than it says"),
     ):
         manifest = json.loads(json.dumps(whole.manifest))
         manifest["signatures"][0][key] = value
@@ -106,7 +106,7 @@ def test_small_files_that_ask_for_much(whole, tmp_path):
     """Their manifests state just that: each was counted right, and is too much."""
     messages = set()
     damage = Costs(whole)
-    for number in range(len(damage)):
+    for number in range(60):
         content = damage.damaged(number)
         if len(content) > 3_000_000:
             continue
