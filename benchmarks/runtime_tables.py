@@ -56,9 +56,9 @@ def runtime() -> Iterator[str]:
     crashed = sum(count for name, count in without if name.startswith(("crashed", "hung")))
     yield (
         f"- {artefacts:,} damaged artefacts, in {tries['quantization']:,} of them the scales of a tensor, and "
-        f"{tries['pictures']:,} damaged pictures: {len(fuzz['odd']) or 'no'} crash, hang, growth beyond 1.5 GB or error "
-        f"that is not ours. Without the verifier, {crashed} of {sum(count for _, count in without):,} changed scales "
-        f"crash the process. {tries['cache bits']:,} single bits of cache files: each was found, and made again."
+        f"{tries['pictures']:,} damaged pictures: {len(fuzz['odd']) or 'no'} crash, hang, growth beyond 1.5 GB or "
+        f"error that is not ours. Without the verifier, {crashed} of {sum(count for _, count in without):,} changed "
+        f"scales crash the process. {tries['cache bits']:,} single bits of cache files: each was found, and made again."
     )
     yield ""
     yield "`budget_ms` beside processes that take the cores (95th percentiles; 2 cores, 1 thread, 20 s each):"

@@ -83,7 +83,10 @@ class Model(Classifies, GivesFeatures):
         start = time.perf_counter()
         self.snapshot = Snapshot(path)
         try:
-            self.manifest, self.digest, _ = examine(self.snapshot, trust, remember=weight_cache)
+            examined = examine(self.snapshot, trust, remember=weight_cache)
+            self.manifest = examined.manifest
+            self.digest = examined.digest
+            """SHA-256 of the whole file: two files with one digest are one artefact."""
             self._backend = open_backend(self.snapshot, threads, backend, digest=self.digest, weight_cache=weight_cache)
             if any("INT4" in each.dtypes for each in self.manifest.signatures):
                 check_int4(self._backend)
@@ -125,11 +128,6 @@ class Model(Classifies, GivesFeatures):
     def resolutions(self) -> tuple[Resolution, ...]:
         """The ladder, ascending."""
         return self.manifest.resolutions
-
-    @property
-    def digest(self) -> bytes:
-        """SHA-256 of the artefact."""
-        return self._digest
 
     @property
     def backend(self) -> tuple[str, str]:
