@@ -31,6 +31,8 @@ class Predictor(Protocol):
     """0 where it does not classify. One probability alone counts as two classes: not it, and it."""
     scores: str
     """What its scores are: a key of `edgevit.config.SCORES`."""
+    threshold: float | None
+    """Where it answers none of the classes below a score."""
     labels: tuple[str, ...]
     label_keys: tuple[str, ...]
     """What else folders of the classes may be called."""
@@ -59,6 +61,7 @@ class KerasPredictor:
     """A `.keras` model of ours: any resolution that its patch divides."""
 
     is_artefact = False
+    threshold = None
     calibrated_on: frozenset[str] = frozenset()
 
     def __init__(self, path: Path, model: ViT) -> None:
@@ -89,6 +92,7 @@ class ForeignPredictor:
     """A `.keras` classifier that is not ours: its own resolution, or any that it runs at."""
 
     is_artefact = False
+    threshold = None
     calibrated_on: frozenset[str] = frozenset()
 
     def __init__(self, path: Path, model: ForeignModel) -> None:
@@ -129,6 +133,7 @@ class ArtefactPredictor:
         self.classes = _count(classes, self.scores)
         self.labels: tuple[str, ...] = _labels_of(classes, classify.labels if classify else ())
         self.label_keys: tuple[str, ...] = _labels_of(classes, classify.label_keys if classify else ())
+        self.threshold: float | None = classify.threshold if classify else None
         self.policy, self.fill = manifest.signatures[0].preprocessing
         self.resolutions = manifest.resolutions
         digests = (manifest.raw.get("calibration") or {}).get("digests")
@@ -166,6 +171,7 @@ class ReorderedPredictor:
         self.label_keys = tuple(predictor.label_keys[index] for index in order) if predictor.label_keys else ()
         self.policy, self.fill, self.resolutions = predictor.policy, predictor.fill, predictor.resolutions
         self.is_artefact, self.calibrated_on = predictor.is_artefact, predictor.calibrated_on
+        self.threshold = predictor.threshold
 
     def check(self, task: str, resolution: Resolution) -> None:
         self._predictor.check(task, resolution)

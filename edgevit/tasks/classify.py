@@ -23,26 +23,62 @@ if TYPE_CHECKING:
     from edgevit.model import ViT
 
 
+def parse_threshold(text: str) -> float:
+    """`"0.6"` -> 0.6. Raises `ConfigError`."""
+    try:
+        threshold = float(text)
+    except ValueError:
+        raise ConfigError(f"a threshold is a score between 0 and 1, such as 0.6, not {text!r}") from None
+    return checked_threshold(threshold)
+
+
+def checked_threshold(threshold: float) -> float:
+    """Raises `ConfigError` for what no score can be below, or all are."""
+    if not 0.0 < threshold < 1.0:
+        raise ConfigError(f"a threshold is a score between 0 and 1, such as 0.6, not {threshold!r}")
+    return float(threshold)
+
+
 @dataclass(frozen=True)
 class Classify(Task):
-    """See the module. logits: put them out beside the scores."""
+    """See the module.
+
+    logits: put them out beside the scores. score_temperature: what training divided them by, for the manifest alone.
+    threshold: where the best score is below it, the answer is none of the classes.
+    """
 
     classes: int
     scores: str = "softmax"
     labels: tuple[str, ...] = ()
     label_keys: tuple[str, ...] = ()
     logits: bool = False
+    score_temperature: float = 1.0
+    threshold: float | None = None
 
     name: ClassVar[str] = "classify"
     metric: ClassVar[str] = "top1"
     figures: ClassVar[tuple[Figure, ...]] = (Figure("top1", "top-1"), Figure("top5", "top-5"))
-    options: ClassVar[tuple[Option, ...]] = (Option("logits", "classify: put the logits out too, beside the scores."),)
-    judging_options: ClassVar[tuple[Option, ...]] = ()
+    options: ClassVar[tuple[Option, ...]] = (
+        Option("logits", "classify: put the logits out too, beside the scores."),
+        Option("threshold", "classify: below this best score, 0 to 1, it is none of the classes.", parse_threshold),
+    )
+    judging_options: ClassVar[tuple[Option, ...]] = (
+        Option("threshold", "classify: what it costs to answer none of the classes below this score.", parse_threshold),
+    )
     own_classes: ClassVar[bool] = True
 
     @classmethod
     def judge(cls, models: int, options: Mapping[str, Any]) -> ClassJudge:
-        return ClassJudge([[] for _ in range(models)])
+        threshold = options.get("threshold")
+        if threshold is None:
+            return ClassJudge([[] for _ in range(models)])
+        checked_threshold(threshold)
+        return ClassJudge(
+            [[] for _ in range(models)],
+            threshold=threshold,
+            best=[[] for _ in range(models)],
+            settings={"threshold": threshold},
+        )
 
     @classmethod
     def judged_by(cls, evaluation: Mapping[str, Any]) -> str:
@@ -58,7 +94,20 @@ class Classify(Task):
         logits = bool(options.get("logits"))
         if logits and config.scores == "regression":
             raise ConfigError("the scores of this model are values (regression), its logits themselves: no --logits")
-        return cls(config.classes, config.scores, config.labels, config.label_keys, logits)
+        threshold = options.get("threshold")
+        if threshold is not None and (config.scores == "regression" or config.classes == 1):
+            raise ConfigError(
+                "this model's scores are plain values, or one: a threshold is for probabilities of several classes"
+            )
+        return cls(
+            config.classes,
+            config.scores,
+            config.labels,
+            config.label_keys,
+            logits,
+            getattr(config, "score_temperature", 1.0),
+            None if threshold is None else checked_threshold(threshold),
+        )
 
     def in_integers(self) -> Classify:
         # Steps of 1/256 are too coarse for a self-test; values are the logits themselves.
@@ -80,8 +129,12 @@ class Classify(Task):
         return ("logits", "raw") if self.logits else ("scores", "log-odds" if self.scores == "sigmoid" else "raw")
 
     def entry(self) -> dict[str, Any]:
-        keys = {"label_keys": list(self.label_keys)} if self.label_keys else {}
-        return {"scores": self.scores, "classes": self.classes, "labels": list(self.labels), **keys}
+        more: dict[str, Any] = {"label_keys": list(self.label_keys)} if self.label_keys else {}
+        if self.score_temperature != 1.0:
+            more["score_temperature"] = self.score_temperature
+        if self.threshold is not None:
+            more["threshold"] = self.threshold
+        return {"scores": self.scores, "classes": self.classes, "labels": list(self.labels), **more}
 
     def expected(self, model: ViT, images: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
         logits = np.asarray(model(images, training=False), np.float64)
@@ -90,10 +143,16 @@ class Classify(Task):
 
 @dataclass(frozen=True)
 class ClassJudge:
-    """Top-1, top-5, and on how many pictures another model names the same class as the first."""
+    """Top-1, top-5, and on how many pictures another model names the same class as the first.
+
+    threshold: how many pictures it leaves with an answer, too, and how many of those are right.
+    """
 
     parts: list[list[Answers]]
     truths: list[NDArray[np.int64]] = field(default_factory=list)
+    threshold: float | None = None
+    best: list[list[NDArray[Any]]] = field(default_factory=list)
+    """The best score of each picture, where there is a threshold."""
     gallery: None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -104,6 +163,8 @@ class ClassJudge:
         self.truths.append(classes)
         for answers, each in zip(self.parts, outputs, strict=True):
             answers.append(classes_named(each["scores"], classes))
+        for best, each in zip(self.best, outputs, strict=False):
+            best.append(each["scores"].max(axis=1))
 
     def by_class(self) -> list[dict[str, Any]]:
         return found_by_class(Answers.joined(self.parts[0]).votes, np.concatenate(self.truths)) if self.truths else []
@@ -116,6 +177,7 @@ class ClassJudge:
                 "top1_margin": margin(each.top1, each.count),
                 "top5": each.top5,
                 **(compared(answers[0], each) if number else {}),
+                **self._answered(number, each),
             }
             for number, each in enumerate(answers)
         ]
@@ -125,6 +187,14 @@ class ClassJudge:
 
     def answers(self) -> list[Answers]:
         return [Answers.joined(each) for each in self.parts]
+
+    def _answered(self, number: int, answers: Answers) -> dict[str, Any]:
+        """The share of pictures whose best score reaches the threshold, and the share of those that is right."""
+        if self.threshold is None:
+            return {}
+        sure = np.concatenate(self.best[number]) >= self.threshold
+        right = float(answers.right[sure].mean()) if sure.any() else None
+        return {"answered": float(sure.mean()), "top1_answered": right}
 
 
 def compared(first: Answers, this: Answers) -> dict[str, float]:

@@ -96,6 +96,8 @@ def _answer(options: argparse.Namespace, results: Callable[[Model], Iterable[tup
             else:
                 late = "" if result.budget_met in (None, True) else ", over the budget"
                 print(f"{one_line(name)}  ({result.resolution} px, {result.latency_ms:.1f} ms{late})")
+                if result.none_of_these:
+                    print(f"  none of these: below the artefact's threshold of {model.task(Classify).threshold:.1%}")
                 for each in _shown(result):
                     score = f"{each.score:8.4g}" if result.scores == "regression" else f"{each.score:6.1%}"
                     print(f"  {score}  {one_line(each.label)}", flush=True)

@@ -31,6 +31,8 @@ class Classify:
     """The class names in index order; or empty."""
     label_keys: tuple[str, ...] = ()
     """What else the classes are called, such as ImageNet's WNIDs; or empty."""
+    threshold: float | None = None
+    """Where the best score is below it, the picture shows none of the classes."""
 
     name = "classify"
 
@@ -38,7 +40,8 @@ class Classify:
     def summary(self) -> str:
         shown = ", ".join(self.labels[:8]) + (", …" if len(self.labels) > 8 else "")
         kind = "" if self.scores == "softmax" else f" ({self.scores})"
-        return f"{self.classes} {'class' if self.classes == 1 else 'classes'}{kind}  {shown}".rstrip()
+        least = "" if self.threshold is None else f"; none of them below {self.threshold:.0%}"
+        return f"{self.classes} {'class' if self.classes == 1 else 'classes'}{kind}  {shown}".rstrip() + least
 
     def label(self, index: int) -> str:
         """The class's name, or its index as text. Raises `EdgeViTError` for an index that no class has."""
@@ -54,6 +57,7 @@ def read(entry: Mapping[str, Any], signatures: Sequence[Signature]) -> Classify:
         scores=text(entry, "scores"),
         labels=texts(entry, "labels"),
         label_keys=texts(entry, "label_keys") if "label_keys" in entry else (),
+        threshold=_threshold(entry),
     )
     if task.scores not in SCORES:
         raise ValueError(f"scores of an unknown kind {task.scores!r}")
@@ -64,6 +68,15 @@ def read(entry: Mapping[str, Any], signatures: Sequence[Signature]) -> Classify:
         if signature.output("scores").shape != (1, task.classes):
             raise ValueError(f"{signature.name} has no scores of {task.classes} classes")
     return task
+
+
+def _threshold(entry: Mapping[str, Any]) -> float | None:
+    value = entry.get("threshold")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.0 < value < 1.0:
+        raise ValueError(f"a threshold of {value!r}, which is no score between 0 and 1")
+    return float(value)
 
 
 @dataclass(frozen=True)
@@ -80,6 +93,7 @@ class Classification:
     """The best classes, best first; the resolution that was used; the inference time without preprocessing.
 
     scores: what they are (`SCORES`). Values (`regression`) are all there, in the order of their index.
+    none_of_these: whether the best score is below the artefact's threshold; None where it has none.
     budget_met: with `budget_ms`, whether 19 of 20 inferences are within it, by what was seen lately; otherwise None.
     """
 
@@ -88,6 +102,7 @@ class Classification:
     latency_ms: float
     budget_met: bool | None = None
     scores: str = "softmax"
+    none_of_these: bool | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As `edgevit-run classify --json` prints it."""
@@ -95,7 +110,8 @@ class Classification:
         document = {**self.resolution.to_fields(), "latency_ms": self.latency_ms, "top": top}
         if self.scores != "softmax":
             document["scores"] = self.scores
-        return document if self.budget_met is None else {**document, "budget_met": self.budget_met}
+        told = {"budget_met": self.budget_met, "none_of_these": self.none_of_these}
+        return {**document, **{name: value for name, value in told.items() if value is not None}}
 
 
 class Classifies:
@@ -155,7 +171,10 @@ def _best(task: Classify, answer: Answer, top_k: int) -> Classification:
     regression = task.scores == "regression"
     best = range(len(scores)) if regression else np.argsort(-scores, kind="stable")[:top_k]
     top = tuple(ClassScore(int(index), task.label(int(index)), float(scores[index])) for index in best)
-    return Classification(top, answer.signature.resolution, answer.latency_ms, answer.budget_met, task.scores)
+    none_of_these = None if task.threshold is None else float(scores[best[0]]) < task.threshold
+    return Classification(
+        top, answer.signature.resolution, answer.latency_ms, answer.budget_met, task.scores, none_of_these
+    )
 
 
 def _tell(answer: Mapping[str, Any]) -> str:
@@ -163,6 +182,8 @@ def _tell(answer: Mapping[str, Any]) -> str:
     if answer.get("scores") == "regression":
         values = ", ".join(f"{each['label']} {each['score']:.4g}" for each in answer["top"][:5])
         return f"gives {values} ({answer['latency_ms']:.1f} ms)"
+    if answer.get("none_of_these"):
+        return f"is none of the classes (at best {best['label']!r}, {best['score']:.0%}, {answer['latency_ms']:.1f} ms)"
     return f"is {best['label']!r} ({best['score']:.0%}, {answer['latency_ms']:.1f} ms)"
 
 
