@@ -94,8 +94,8 @@ def evaluate(
         check_options(options_of_tasks, [task], judging=True)
         (judged,) = find_tasks([task])
         names, assumed = tuple(labels or ()), list[str]()
-        if judged.own_classes and first.threshold is not None:
-            options_of_tasks = {"threshold": first.threshold, **options_of_tasks}
+        if judged.own_classes and first.threshold is not None and options_of_tasks.get("threshold") is None:
+            options_of_tasks = {**options_of_tasks, "threshold": first.threshold}
         if judged.own_classes:
             for each in predictors:
                 if each.scores == "regression" and each.classes:

@@ -75,7 +75,7 @@ def test_evaluate_prices_the_artefacts_own(calibrated, class_folder, run):
     assert "64 px: 0.0 % of the pictures are answered" in " ".join(out.split())
 
 
-@pytest.mark.parametrize("threshold", ["0", "1", "1.5", "-0.1", "half", "nan"])
+@pytest.mark.parametrize("threshold", ["0", "1", "1.5", "half", "nan"])
 def test_what_is_no_threshold(tiny_keras, tmp_path, run, threshold):
     code, _, err = run("convert", tiny_keras, "-o", tmp_path / "m.tflite", f"--threshold={threshold}")
     assert (code, err.count("\n")) == (1, 1)
