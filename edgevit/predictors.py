@@ -61,7 +61,7 @@ class KerasPredictor:
     """A `.keras` model of ours: any resolution that its patch divides."""
 
     is_artefact = False
-    threshold = None
+    threshold: float | None = None
     calibrated_on: frozenset[str] = frozenset()
 
     def __init__(self, path: Path, model: ViT) -> None:
@@ -92,7 +92,7 @@ class ForeignPredictor:
     """A `.keras` classifier that is not ours: its own resolution, or any that it runs at."""
 
     is_artefact = False
-    threshold = None
+    threshold: float | None = None
     calibrated_on: frozenset[str] = frozenset()
 
     def __init__(self, path: Path, model: ForeignModel) -> None:
