@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from edgevit_runtime import EdgeViTError, Model
-from edgevit_runtime.serve.reader import Reader
+from edgevit_runtime.serve.request_reader import RequestReader
 from edgevit_runtime.serve.response import RequestError
 from record import ROOT, write
 from support.http_cases import REFUSED
@@ -219,7 +219,7 @@ def odd_requests(name: str) -> dict[str, Any]:
 
 def read_by_us(data: bytes) -> list[tuple[str, bytes]]:
     """(method, body) of the requests that are taken, until one is refused or ends the connection."""
-    reader, found = Reader(lambda request: None), []
+    reader, found = RequestReader(lambda request: None), []
     reader.feed(data)
     with suppress(RequestError):
         while (taken := reader.next()) is not None:

@@ -20,8 +20,8 @@ from edgevit.errors import AuditError
 from edgevit.latency.cost import Cost
 from edgevit_runtime.engines.quiet import quiet
 from edgevit_runtime.resolution import Resolution
-from edgevit_runtime.verify.cost import GraphCost
 from edgevit_runtime.verify.flatbuffer import DamagedError
+from edgevit_runtime.verify.graph_cost import GraphCost
 from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
 from edgevit_runtime.verify.verifier import verify_graphs
 

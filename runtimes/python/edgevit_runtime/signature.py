@@ -24,7 +24,7 @@ class Tensor(NamedTuple):
 
 
 class StatedCost(NamedTuple):
-    """What one inference takes besides the products that `macs` counts; see `verify.cost.GraphCost`."""
+    """What one inference takes besides the products that `macs` counts; see `verify.graph_cost.GraphCost`."""
 
     constant_macs: int
     live_bytes: int

@@ -2,14 +2,14 @@
 
 import pytest
 
-from edgevit_runtime.serve.reader import Reader
+from edgevit_runtime.serve.request_reader import RequestReader
 from edgevit_runtime.serve.response import RequestError
 from support.http_cases import POST, READ, REFUSED
 
 
 def outcome(data, size=1 << 20):
     """What a server does with it: the codes that refuse, or (method, path, body), in order. None: it waits for more."""
-    reader, found = Reader(lambda request: None), []
+    reader, found = RequestReader(lambda request: None), []
     try:
         for at in range(0, len(data), size):
             reader.feed(data[at : at + size])
@@ -38,7 +38,7 @@ def test_read_whichever_way_it_is_cut(name):
 
 
 def head_of(data):
-    reader = Reader(lambda request: None)
+    reader = RequestReader(lambda request: None)
     reader.feed(data)
     return reader.next()[0]
 
@@ -63,7 +63,7 @@ def test_an_absolute_target_says_which_host():
 
 
 def test_who_waits_for_a_word_before_the_body():
-    reader = Reader(lambda request: None)
+    reader = RequestReader(lambda request: None)
     reader.feed(POST + b"Content-Length: 5\r\nExpect: 100-Continue\r\n\r\n")
     assert reader.next() is None
     assert reader.continue_due

@@ -4,13 +4,13 @@ import socket
 
 import pytest
 
-from edgevit_runtime.serve.reader import Reader
+from edgevit_runtime.serve.request_reader import RequestReader
 from edgevit_runtime.serve.response import RequestError
 from edgevit_runtime.serve.visitors import Visitors
 
 
 def code(visitors, host, *fields, method="POST", target="/classify"):
-    reader = Reader(visitors.check)
+    reader = RequestReader(visitors.check)
     head = [f"{method} {target} HTTP/1.1", *([f"Host: {host}"] if host is not None else []), *fields, "", ""]
     reader.feed("\r\n".join(head).encode())
     try:

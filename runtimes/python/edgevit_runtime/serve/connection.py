@@ -7,11 +7,11 @@ import socket
 from collections.abc import Callable
 from enum import Enum
 
-from edgevit_runtime.serve.reader import Reader
 from edgevit_runtime.serve.request import Request
+from edgevit_runtime.serve.request_reader import RequestReader
 
 
-class State(Enum):
+class Phase(Enum):
     READING = "a request arrives, or nothing does yet"
     ANSWERING = "a worker has its picture"
     WRITING = "its answer is on the way"
@@ -24,9 +24,9 @@ class Connection:
     def __init__(self, sock: socket.socket, client: str, admit: Callable[[Request], None], turn: int) -> None:
         self.sock = sock
         self.client = client
-        self.reader = Reader(admit)
+        self.reader = RequestReader(admit)
         self.out = bytearray()
-        self.state = State.READING
+        self.state = Phase.READING
         self.request: Request | None = None
         """The one that is being answered."""
         self.body_bytes = 0

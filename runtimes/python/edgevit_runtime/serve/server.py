@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Iterable
 
 from edgevit_runtime.model import Model
+from edgevit_runtime.serve.event_loop import Loop
 from edgevit_runtime.serve.limits import Limits
-from edgevit_runtime.serve.loop import Loop
 from edgevit_runtime.serve.metrics import Metrics
 from edgevit_runtime.serve.service import PictureService
 from edgevit_runtime.serve.visitors import Visitors

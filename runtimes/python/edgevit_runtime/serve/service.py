@@ -22,7 +22,7 @@ from edgevit_runtime.serve.form import HOW, is_form, read_form
 from edgevit_runtime.serve.limits import Limits
 from edgevit_runtime.serve.log import print_problem
 from edgevit_runtime.serve.metrics import Metrics
-from edgevit_runtime.serve.page import page_of
+from edgevit_runtime.serve.picture_page import page_of
 from edgevit_runtime.serve.request import Request
 from edgevit_runtime.serve.response import RequestError, Response, as_json, error
 from edgevit_runtime.serve.visitors import Visitors

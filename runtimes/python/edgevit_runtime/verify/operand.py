@@ -9,7 +9,7 @@ SMALLEST_SCALE, LARGEST_SCALE = 2.0**-64, 2.0**64
 """Kernels multiply scales in float32, which must not become 0 or infinite."""
 
 
-class Quantized:
+class TensorScales:
     """A tensor's scales, all positive and finite, along `axis` where there are several, and as many zero points.
 
     Equal only to itself: what tensors share is one object.
@@ -29,5 +29,5 @@ class Operand(NamedTuple):
     dtype: str
     values: tuple[int, ...] | None = None
     constant: bool = False
-    quantized: Quantized | None = None
+    quantized: TensorScales | None = None
     blocks: bool = False

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Union
 
 from edgevit_runtime.verify.flatbuffer import DamagedError
-from edgevit_runtime.verify.operand import Operand, Quantized
+from edgevit_runtime.verify.operand import Operand, TensorScales
 
 ZERO_POINTS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (0, 0)}
 """Kernels look values up in tables by their distance from the zero point, and take int16 to be symmetric."""
@@ -36,47 +36,47 @@ Fixed = dict[str, "tuple[float, int]"]
 """By dtype, the scale and zero point that kernels assume."""
 
 
-class Row(NamedTuple):
+class OperandRules(NamedTuple):
     """inputs: the places in order; the last one stands for all that follow."""
 
     inputs: tuple[Place, ...]
     result: str | Fixed = OWN
 
 
-_ONE, _TWO = Row((VALUES,)), Row((VALUES, VALUES))
-_MOVED = Row((VALUES, PLAIN), SAME)
-_LINEAR = Row((VALUES, Weights(0), BIAS))
+_ONE, _TWO = OperandRules((VALUES,)), OperandRules((VALUES, VALUES))
+_MOVED = OperandRules((VALUES, PLAIN), SAME)
+_LINEAR = OperandRules((VALUES, Weights(0), BIAS))
 
-OPERANDS: dict[str, Row] = {
+OPERANDS: dict[str, OperandRules] = {
     "ADD": _TWO,
-    "AVERAGE_POOL_2D": Row((VALUES,), SAME),
+    "AVERAGE_POOL_2D": OperandRules((VALUES,), SAME),
     "BATCH_MATMUL": _TWO,
-    "CAST": Row((PLAIN,)),
-    "CONCATENATION": Row((VALUES,), SAME),
+    "CAST": OperandRules((PLAIN,)),
+    "CONCATENATION": OperandRules((VALUES,), SAME),
     "CONV_2D": _LINEAR,
-    "DEPTHWISE_CONV_2D": Row((VALUES, Weights(3), BIAS)),
+    "DEPTHWISE_CONV_2D": OperandRules((VALUES, Weights(3), BIAS)),
     "DEQUANTIZE": _ONE,
     "FULLY_CONNECTED": _LINEAR,
     "GELU": _ONE,
     "HARD_SWISH": _ONE,
-    "LOGISTIC": Row((VALUES,), {"int8": (2.0**-8, -128)}),
-    "MAX_POOL_2D": Row((VALUES,), SAME),
-    "MEAN": Row((VALUES, PLAIN)),
+    "LOGISTIC": OperandRules((VALUES,), {"int8": (2.0**-8, -128)}),
+    "MAX_POOL_2D": OperandRules((VALUES,), SAME),
+    "MEAN": OperandRules((VALUES, PLAIN)),
     "MUL": _TWO,
-    "NEG": Row((VALUES,), SAME),
+    "NEG": OperandRules((VALUES,), SAME),
     "PAD": _MOVED,
     "QUANTIZE": _ONE,
     "RELU": _ONE,
     "RELU6": _ONE,
     "RESHAPE": _MOVED,
     "RSQRT": _ONE,
-    "SOFTMAX": Row((VALUES,), {"int8": (2.0**-8, -128), "int16": (2.0**-15, 0)}),
-    "SPLIT": Row((PLAIN, VALUES), SAME),
+    "SOFTMAX": OperandRules((VALUES,), {"int8": (2.0**-8, -128), "int16": (2.0**-15, 0)}),
+    "SPLIT": OperandRules((PLAIN, VALUES), SAME),
     "SQUARED_DIFFERENCE": _TWO,
-    "SQUEEZE": Row((VALUES,), SAME),
+    "SQUEEZE": OperandRules((VALUES,), SAME),
     "STRIDED_SLICE": _MOVED,
     "SUB": _TWO,
-    "TANH": Row((VALUES,), {"int8": (2.0**-7, 0)}),
+    "TANH": OperandRules((VALUES,), {"int8": (2.0**-7, 0)}),
     "TRANSPOSE": _MOVED,
 }
 """Sources: Prepare of each kernel in tensorflow/lite/kernels, and the quantization specification at
@@ -137,7 +137,7 @@ def _check_place(place: Place, operand: Operand, inputs: Sequence[Operand | None
     _check_bias(found, inputs)
 
 
-def _check_bias(bias: Quantized, inputs: Sequence[Operand | None]) -> None:
+def _check_bias(bias: TensorScales, inputs: Sequence[Operand | None]) -> None:
     values, weights = inputs[0], inputs[1]
     if values is None or weights is None or values.quantized is None or weights.quantized is None:
         raise DamagedError("a bias with scales, and nothing else with them")
@@ -149,7 +149,7 @@ def _check_bias(bias: Quantized, inputs: Sequence[Operand | None]) -> None:
             raise DamagedError("a bias whose scale is not that of its layer")
 
 
-def _check_same(name: str, inputs: Sequence[Operand | None], output: Quantized) -> None:
+def _check_same(name: str, inputs: Sequence[Operand | None], output: TensorScales) -> None:
     moved = inputs if name == "CONCATENATION" else inputs[1:] if name == "SPLIT" else inputs[:1]
     for each in moved:
         found = None if each is None else each.quantized

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from edgevit_runtime.verify.cost import size_bytes
+from edgevit_runtime.verify.graph_cost import size_bytes
 from edgevit_runtime.verify.flatbuffer import DamagedError, Parser, Values
-from edgevit_runtime.verify.operand import LARGEST_SCALE, SMALLEST_SCALE, Operand, Quantized
+from edgevit_runtime.verify.operand import LARGEST_SCALE, SMALLEST_SCALE, Operand, TensorScales
 from edgevit_runtime.verify.tflite_schema import TYPES
 
 MAX_DIMENSIONS = 6
@@ -45,7 +45,7 @@ class Tensors:
         self.data, self.parser = data, parser
         self.buffers = [self._buffer(each) for each in buffers]
         # Blocks and resolutions repeat each other: what was found right once is not looked at again.
-        self._quantized: dict[int, Quantized] = {}
+        self._quantized: dict[int, TensorScales] = {}
         self._block_scales: set[tuple[int, int]] = set()
         self._operands: dict[tuple[Any, ...], Operand] = {}
 
@@ -99,7 +99,7 @@ class Tensors:
             operand = self._operands[fields] = Operand(*fields)
         return operand
 
-    def _scales(self, quantization: Values, tensor: Operand) -> Quantized | None:
+    def _scales(self, quantization: Values, tensor: Operand) -> TensorScales | None:
         """What may be at the place where an operator has it is for `quantization.check_quantization` to say."""
         scales, zeros = quantization.get("scale", ()), quantization.get("zero_point", ())
         axis = quantization.get("dimension", 0)
@@ -113,7 +113,7 @@ class Tensors:
         if found is None:
             # A sum is NaN where one is.
             _demand(min(scales) > 0.0 and sum(scales) < math.inf, "a scale that is no positive number")
-            found = self._quantized[id(quantization)] = Quantized(scales, zeros, axis)
+            found = self._quantized[id(quantization)] = TensorScales(scales, zeros, axis)
             _demand(found.low >= SMALLEST_SCALE and found.high <= LARGEST_SCALE, "a scale that no recipe gives")
         return found
 

@@ -4,7 +4,7 @@ An artefact is untrusted input, and native interpreters follow the indices, shap
 one sees it, everything is checked here: that each part lies in the file (`flatbuffer`), that each index names a thing,
 that constants are as long as their shapes say (`tensors`), that every tensor is written once and before it is read,
 that each operator is one we know and gives the shape it must (`operators`) from operands that are quantized as its
-kernels take it (`quantization`), what all of it costs (`cost`), and that signatures, tensors and manifest agree.
+kernels take it (`quantization`), what all of it costs (`graph_cost`), and that signatures, tensors and manifest agree.
 It says nothing about where the file comes from: that is what `integrity` is for.
 """
 
@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 from edgevit_runtime.errors import ArtefactError
 from edgevit_runtime.manifest import Manifest
 from edgevit_runtime.signature import Signature, Tensor
-from edgevit_runtime.verify import cost
-from edgevit_runtime.verify.cost import GraphCost
+from edgevit_runtime.verify import graph_cost
 from edgevit_runtime.verify.flatbuffer import DamagedError, Parser, Values
+from edgevit_runtime.verify.graph_cost import GraphCost
 from edgevit_runtime.verify.operand import Operand
 from edgevit_runtime.verify.operators import ACTIVATIONS, OPS, Op
 from edgevit_runtime.verify.quantization import check_quantization
@@ -80,7 +80,7 @@ class _Verifier:
         found = [index_of(each.get("subgraph", 0), subgraphs, "subgraph") for each in signatures.values()]
         # Interpreters get each of them ready, whoever asks.
         _demand(sorted(found) == list(range(len(subgraphs))), "not one signature for each subgraph")
-        cost.check_bounds([each.cost for each in subgraphs], self.size_bytes)
+        graph_cost.check_bounds([each.cost for each in subgraphs], self.size_bytes)
         for signature in manifest.signatures:
             entry = signatures[signature.name]
             self._agree(signature, entry, subgraphs[entry.get("subgraph", 0)])
@@ -105,7 +105,7 @@ class _Verifier:
             _demand(index not in written, f"input {index} is written elsewhere")
             written.add(index)
         given = set(written)
-        counter = cost.Counter(tensors, inputs)
+        counter = graph_cost.Counter(tensors, inputs)
         for operator in graph.get("operators", ()):
             op = self.ops[index_of(operator.get("opcode", 0), self.ops, "operator code")]
             try:

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from edgevit_runtime.serve.connection import Connection, State, client_of
+from edgevit_runtime.serve.connection import Connection, Phase, client_of
 from edgevit_runtime.serve.limits import Limits
 from edgevit_runtime.serve.log import print_problem
 from edgevit_runtime.serve.metrics import Metrics
@@ -73,7 +73,7 @@ class Loop:
 
     def run(self) -> None:
         try:
-            while not (self._stopped and all(each.state is State.LINGERING for each in self._connections)):
+            while not (self._stopped and all(each.state is Phase.LINGERING for each in self._connections)):
                 self._turn()
         finally:
             for connection in list(self._connections):
@@ -112,7 +112,7 @@ class Loop:
         if now >= self._next_look:
             self._next_look = now + TICK_SECONDS
             for connection in list(self._connections):
-                if now > connection.deadline and connection.state is not State.ANSWERING:
+                if now > connection.deadline and connection.state is not Phase.ANSWERING:
                     self._guarded(connection, self._expire)
 
     def _guarded(self, connection: Connection, step: Callable[[Connection], None]) -> None:
@@ -164,17 +164,17 @@ class Loop:
         """The connections of the client that has most of those that can give way."""
         by_client: dict[str, list[Connection]] = {}
         for each in self._connections:
-            if each.state is not State.ANSWERING:
+            if each.state is not Phase.ANSWERING:
                 by_client.setdefault(each.client, []).append(each)
         return max(by_client.values(), key=len, default=[])
 
     def _give_way(self, candidates: list[Connection]) -> bool:
         """Ends the one that has waited longest; False where none can be ended."""
-        found = min((each for each in candidates if each.state is not State.ANSWERING), key=_by_turn, default=None)
+        found = min((each for each in candidates if each.state is not Phase.ANSWERING), key=_by_turn, default=None)
         if found is None:
             return False
         self._metrics.dropped()
-        if found.state is State.READING and found.reader.begun:
+        if found.state is Phase.READING and found.reader.begun:
             response = _crowded()
             self._metrics.count(response.code)
             with contextlib.suppress(OSError):
@@ -189,7 +189,7 @@ class Loop:
             data = connection.sock.recv(connection.reader.wanted)
         except _NOT_NOW:
             return
-        if connection.state is State.LINGERING:
+        if connection.state is Phase.LINGERING:
             if not data:
                 self._close(connection)
             return
@@ -200,7 +200,7 @@ class Loop:
             return
         connection.reader.feed(data)
         while len(connection.reader) > LITTLE and sum(each.held for each in self._connections) > self._held_limit:
-            self._give_way([each for each in self._connections if each.state is State.READING and each.held > LITTLE])
+            self._give_way([each for each in self._connections if each.state is Phase.READING and each.held > LITTLE])
         if connection in self._connections:
             self._proceed(connection)
 
@@ -219,7 +219,7 @@ class Loop:
             return
         request, body = found
         connection.begun = False
-        connection.request, connection.body_bytes, connection.state = request, len(body), State.ANSWERING
+        connection.request, connection.body_bytes, connection.state = request, len(body), Phase.ANSWERING
         self._watch(connection, 0)  # what follows is read when this one is answered
 
         def reply(response: Response) -> None:
@@ -237,7 +237,7 @@ class Loop:
         connection.close_after = close or self._stopping or request is None or not request.keep_alive
         bodiless = request is not None and request.method == "HEAD"
         connection.out += response.to_bytes(close=connection.close_after, bodiless=bodiless)
-        connection.request, connection.state = None, State.WRITING
+        connection.request, connection.state = None, Phase.WRITING
         connection.deadline = self._clock() + self._limits.answer_seconds
         try:
             self._write(connection)
@@ -253,9 +253,9 @@ class Loop:
         now = self._clock()
         if connection.close_after:
             connection.sock.shutdown(socket.SHUT_WR)
-            connection.state, connection.deadline = State.LINGERING, now + self._limits.linger_seconds
+            connection.state, connection.deadline = Phase.LINGERING, now + self._limits.linger_seconds
         else:
-            connection.state, connection.turn = State.READING, next(self._turns)
+            connection.state, connection.turn = Phase.READING, next(self._turns)
             connection.deadline = now + self._limits.idle_seconds
             if connection.reader.begun:
                 self._pipelined.append(connection)
@@ -264,7 +264,7 @@ class Loop:
         self._watch(connection, _READ)
 
     def _expire(self, connection: Connection) -> None:
-        if connection.state is State.READING and connection.reader.begun:
+        if connection.state is Phase.READING and connection.reader.begun:
             raise RequestError(408, f"the request did not arrive within {self._limits.request_seconds:g} s")
         self._close(connection)
 
@@ -273,9 +273,9 @@ class Loop:
         self._selector.unregister(self._listener)
         self._listener.close()
         for connection in list(self._connections):
-            if connection.state is State.READING and connection.reader.begun:
+            if connection.state is Phase.READING and connection.reader.begun:
                 self._send(connection, error(503, "the server ends", {"Retry-After": "1"}), close=True)
-            elif connection.state is State.READING:
+            elif connection.state is Phase.READING:
                 self._close(connection)
 
     def _watch(self, connection: Connection, events: int) -> None:
@@ -293,7 +293,7 @@ class Loop:
         """counted: its answer is in the metrics already; otherwise one that was on its way counts as broken off."""
         if connection not in self._connections:
             return
-        if not counted and (connection.out or (connection.state is State.READING and connection.reader.begun)):
+        if not counted and (connection.out or (connection.state is Phase.READING and connection.reader.begun)):
             self._metrics.count(0)
         self._connections.remove(connection)
         self._metrics.connections(-1)

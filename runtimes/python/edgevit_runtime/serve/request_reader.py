@@ -8,7 +8,7 @@ from edgevit_runtime.serve.request import HEAD_BYTES, Request, find_end, read_he
 from edgevit_runtime.serve.response import RequestError
 
 
-class Reader:
+class RequestReader:
     """Knows of no socket and no clock.
 
     admit: raises `RequestError` for a request that is not wanted, when its head is known and before its body is read.

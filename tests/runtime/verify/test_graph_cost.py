@@ -6,9 +6,9 @@ import pytest
 
 from edgevit_runtime import ArtefactError, Model
 from edgevit_runtime.manifest import read_manifest
-from edgevit_runtime.verify import cost
-from edgevit_runtime.verify.cost import Counter, GraphCost, check_bounds
+from edgevit_runtime.verify import graph_cost
 from edgevit_runtime.verify.flatbuffer import DamagedError
+from edgevit_runtime.verify.graph_cost import Counter, GraphCost, check_bounds
 from edgevit_runtime.verify.operand import Operand
 from support.editable_artefact import EditableArtefact
 from support.structured_damage import Costs
@@ -125,4 +125,4 @@ def test_bounds():
     with pytest.raises(DamagedError, match="inferences that take"):
         check_bounds([fine] * 40, 10**7)
     with pytest.raises(DamagedError, match="multiply-accumulates"):
-        check_bounds([fine._replace(linear_macs=cost.MAX_MACS + 1)], 2**31)
+        check_bounds([fine._replace(linear_macs=graph_cost.MAX_MACS + 1)], 2**31)

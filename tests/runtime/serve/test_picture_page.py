@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from edgevit_runtime.serve.page import SCRIPT, STYLE, page_of
+from edgevit_runtime.serve.picture_page import SCRIPT, STYLE, page_of
 from support.serving import file_of
 from support.waiting import LIMIT_S, until
 
