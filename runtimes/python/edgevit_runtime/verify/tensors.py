@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from edgevit_runtime.verify.graph_cost import size_bytes
 from edgevit_runtime.verify.flatbuffer import DamagedError, Parser, Values
+from edgevit_runtime.verify.graph_cost import size_bytes
 from edgevit_runtime.verify.operand import LARGEST_SCALE, SMALLEST_SCALE, Operand, TensorScales
 from edgevit_runtime.verify.tflite_schema import TYPES
 
