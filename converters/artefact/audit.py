@@ -102,10 +102,9 @@ def audit(flatbuffer: bytes, recipe: Recipe, name: str, *, most: int | None = 1)
 def _cost(flatbuffer: bytes, name: str) -> GraphCost:
     """As every runtime will count it when it verifies the artefact."""
     try:
-        (found,) = verify_graphs(flatbuffer)
+        return verify_graphs(flatbuffer)[0]
     except DamagedError as error:
         raise AuditError(f"{name} is a graph that no runtime would take: {error}") from error
-    return found
 
 
 def _ops_outside(interpreter: Any, graph_ops: int) -> int:

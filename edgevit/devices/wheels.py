@@ -134,7 +134,7 @@ def no_index(stderr: str) -> str:
     """What to say where pip found no package index that has a package at all; empty where it found one."""
     if "(from versions: none)" not in stderr:
         return ""
-    why = re.search(r"Failed to establish a new connection: (?:\[Errno -?\d+\] )?([^']+)", stderr)
+    why = re.search(r"Failed to establish a new connection: (?:\[Errno -?\d+\] )?([^'\")]+)", stderr)
     return (
         f"it reaches no package index that has them{f' ({why[1]})' if why else ''}: is there a network? "
         "`pip config list` and $PIP_INDEX_URL say which index, $HTTPS_PROXY which proxy it takes"

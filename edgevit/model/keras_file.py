@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 import keras
+from keras.src.backend.common import global_state
 
 from edgevit.config import ViTConfig
 from edgevit.errors import ConfigError, ModelError, ResolutionError
@@ -247,7 +248,7 @@ def _check_demand(path: Path, config: Mapping[str, Any], custom: Mapping[str, An
         return
     try:
         # Within, weights have shapes and no numbers: nothing is allocated.
-        with _unheard(), keras.saving.custom_object_scope(custom), keras.StatelessScope(initialize_variables=False):
+        with _unheard(), keras.saving.custom_object_scope(custom), _nothing_allocated():
             model = keras.saving.deserialize_keras_object(dict(config))
         numbers = sum(_size(each.shape) for each in model.weights)
     except Exception:  # some layers want numbers at once; what is wrong shows when it is loaded
@@ -260,6 +261,19 @@ def _size(shape: Sequence[int]) -> int:
     for side in shape:
         size *= int(side)
     return size
+
+
+@contextmanager
+def _nothing_allocated() -> Iterator[None]:
+    """Variables made within get no numbers, neither here nor, as Keras means it, at the end of somebody's next scope."""
+    waiting = "uninitialized_variables"
+    before = global_state.get_global_attribute(waiting)
+    global_state.set_global_attribute(waiting, [])
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        global_state.set_global_attribute(waiting, before)
 
 
 @contextmanager

@@ -71,7 +71,7 @@ class SharedForward:
     def _block(self, tokens: Any, weights: Sequence[Any], factors: Any = None) -> Any:
         """One block with weights that are not its own: [batch, N, width] -> [batch, N, width]."""
         theirs = zip(self._template.trainable_variables, weights, strict=True)
-        with keras.StatelessScope(state_mapping=list(theirs)):
+        with keras.StatelessScope(state_mapping=list(theirs), initialize_variables=False):
             return self._template(tokens, training=False, factors=factors)
 
 

@@ -21,7 +21,7 @@ def test_terminated(tmp_path, class_folder):
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as training:
-        until(lambda: list(temporary.glob("__autograph_generated_file*")), alive=lambda: training.poll() is None)
+        until((tmp_path / "out.run" / "history.csv").exists, alive=lambda: training.poll() is None)
         training.send_signal(signal.SIGTERM)
         _, err = training.communicate(timeout=LIMIT_S)
     assert training.returncode == 143

@@ -32,7 +32,9 @@ def test_model():
 
 
 def test_results():
-    assert [each.name for each in fields(Classification)] == ["top", "resolution", "latency_ms", "budget_met"]
+    assert [each.name for each in fields(Classification)] == [
+        "top", "resolution", "latency_ms", "budget_met", "scores", "none_of_these",
+    ]  # fmt: skip
     assert [each.name for each in fields(ClassScore)] == ["index", "label", "score"]
     assert [each.name for each in fields(PictureFeatures)] == [
         "arrays", "grid", "resolution", "latency_ms", "picture_size", "policy",

@@ -16,6 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+LIMIT_S = 300.0
+"""A net for what hangs."""
+
 CHROMIUM = Path("/usr/lib/chromium")
 SOFTWARE_VULKAN = CHROMIUM / "vk_swiftshader_icd.json"
 
@@ -38,7 +41,9 @@ def answers(artefact: Path, pictures: Mapping[str, NDArray[Any]], folder: Path, 
     np.savez(given, **pictures)
     place = {"VK_ICD_FILENAMES": str(SOFTWARE_VULKAN), "LD_LIBRARY_PATH": str(CHROMIUM), "XDG_RUNTIME_DIR": str(folder)}
     command = [sys.executable, __file__, str(artefact), str(given), str(found), "GPU CPU" if beside_cpu else "GPU"]
-    done = subprocess.run(command, env={**os.environ, **place}, capture_output=True, text=True, errors="replace")
+    done = subprocess.run(
+        command, env={**os.environ, **place}, capture_output=True, text=True, errors="replace", timeout=LIMIT_S
+    )
     if done.returncode == 3:
         raise RefusedError(done.stderr)
     assert done.returncode == 0, done.stderr[-4000:]

@@ -385,7 +385,9 @@ def test_the_manifest_says_where_the_ranges_came_from(tuned, tmp_path, run):
         resolutions=[32],
         calibration=pictures_in(tmp_path / "pictures", 2),
     )
-    assert read_manifest(tmp_path / "x.tflite").raw["calibration"] == {"folder": "pictures", "pictures": 2}
+    assert (
+        read_manifest(tmp_path / "x.tflite").raw["calibration"].items() >= {"folder": "pictures", "pictures": 2}.items()
+    )
     code, out, err = run("inspect", path)
     assert code == 0
     assert "fine-tuning for int8-static" in out + err

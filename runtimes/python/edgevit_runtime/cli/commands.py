@@ -64,7 +64,7 @@ def watch(options: argparse.Namespace) -> int:
         return watched(
             folder,
             options.every,
-            lambda picture: model.classify(picture, options.resolution, options.top),
+            lambda picture: model.classify(picture, options.resolution, options.top_k),
             AnsweredPictures(folder, kept, fresh=options.again),
             existing=options.existing,
             stopped=stop.is_set,

@@ -53,7 +53,7 @@ class Snapshot:
             self.place = self._in_memory(source, found.st_size) or self._in_folder(source, found.st_size)
         except OSError as error:
             self.close()
-            raise ArtefactError(f"cannot read {self.path}: {error.strerror}") from error
+            raise ArtefactError(f"cannot take a copy of {self.path} to check it: {error.strerror}") from error
         except BaseException:
             self.close()
             raise
