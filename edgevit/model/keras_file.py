@@ -265,7 +265,7 @@ def _size(shape: Sequence[int]) -> int:
 
 @contextmanager
 def _nothing_allocated() -> Iterator[None]:
-    """Variables made within get no numbers, neither here nor, as Keras means it, at the end of somebody's next scope."""
+    """Variables made within get no numbers: neither here nor, as Keras means it, at the end of anybody's next scope."""
     waiting = "uninitialized_variables"
     before = global_state.get_global_attribute(waiting)
     global_state.set_global_attribute(waiting, [])
