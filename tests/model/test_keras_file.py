@@ -183,6 +183,14 @@ def test_a_small_file_that_asks_for_much(tmp_path, case):
     assert len(str(failure.value)) < 600
 
 
+def test_what_was_refused_is_forgotten(tmp_path):
+    """Keras fills variables that a scope left without numbers when the next scope ends, whoever's that is."""
+    with pytest.raises(ModelError, match="would unpack to"):
+        load_any(rewritten(saved(tmp_path / "x.keras"), config=wide))
+    with keras.StatelessScope():
+        pass
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
