@@ -1,8 +1,8 @@
 """A model's answer in one graph for all resolutions and one for all encoder blocks: what is traced once is traced soon.
 
-To trace a ViT block by block, for each resolution anew, takes a hundred times as long as the few steps that a small
-folder of photos needs. Here the grid is not known to the graph: the matrices that resample the positions are inputs.
-And the blocks, which differ in their weights alone, are calls of one function that gets the weights as inputs.
+To trace a ViT block by block, for each resolution anew, takes far longer than the few steps that a small folder of
+photos needs. Here the grid is not known to the graph: the matrices that resample the positions are inputs. And the
+blocks, which differ in their weights alone, are calls of one function that gets the weights as inputs.
 """
 
 from __future__ import annotations
