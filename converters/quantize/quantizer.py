@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from converters.graph.positions import POSITIONS
 from converters.graph.tflite_model import INPUT_NAME, op_name, tensor_name
 from converters.quantize.activations import PIXELS, SHARES, TensorRanges, activation, rule_for, tensor_ranges
+from converters.quantize.faint_channels import with_larger_scales
 from converters.quantize.fake_rounding import BLOCK
 from converters.quantize.gptq import check_block
 from converters.quantize.position_table import ranges_of, widened
@@ -31,6 +32,9 @@ _OPS = qtyping.TFLOperationName
 _SOFTMAX_SPAN = 255.0 * 2.0**-20
 """Of an int8 SOFTMAX's inputs. At a step of 2^-26 or less TFLite's kernel ends the process (PreprocessSoftmaxScaling);
 e to the power of so little is 1 anyway. Weights that learned nothing yet have such inputs."""
+_SPAN = 255.0 * 2.0**-26
+"""Of every tensor. Kernels have no factor for the product of two faint ones in the steps of a SOFTMAX's inputs, as
+queries and keys of a block are that was pruned. Through SPLIT and TRANSPOSE they share the range of what made them."""
 
 
 def quantize(
@@ -55,8 +59,10 @@ def quantize(
                 raise ConversionError(f"the recipe {recipe.name} needs pictures to calibrate with: --calibration DIR")
             exact = ranges_of(flatbuffer) if _is_integer("tokens", recipe) else {}
             ranges = tensor_ranges(flatbuffer, recipe, calibration, exact)
+            _widen(ranges, list(ranges), _SPAN)
             _widen(ranges, _inputs_of(flatbuffer, "SOFTMAX"), _SOFTMAX_SPAN)
-        return widened(bytes(engine.quantize(ranges).quantized_model), flatbuffer)
+        quantized = widened(bytes(engine.quantize(ranges).quantized_model), flatbuffer)
+    return with_larger_scales(quantized, flatbuffer)
 
 
 def _resampled(recipe: Recipe) -> Rule:
@@ -99,7 +105,8 @@ def quantize_seen(flatbuffer: bytes, recipe: Recipe, seen: TensorRanges | None, 
         # kernels do not have. Networks that learned nothing yet fade to nothing so.
         _widen(ranges, list(ranges), _SOFTMAX_SPAN)
     with _silent():
-        return bytes(_engine(flatbuffer, recipe).quantize(ranges).quantized_model)
+        quantized = bytes(_engine(flatbuffer, recipe).quantize(ranges).quantized_model)
+    return with_larger_scales(quantized, flatbuffer)
 
 
 def _engine(flatbuffer: bytes, recipe: Recipe) -> Any:
