@@ -145,6 +145,24 @@ def ladder() -> Iterator[str]:
     yield f"DeiT-Tiny; eight: {', '.join(map(str, figures['resolutions']))}; {figures['date']}."
 
 
+def gpu() -> Iterator[str]:
+    figures = result("gpu")
+    rows = []
+    for row in figures["rows"]:
+        if "refused" in row:
+            rows.append([f"`{row['recipe']}`", "refused", row["refused"]])
+        else:
+            same = f"{row['same_class']} of {figures['pictures']}"
+            rows.append([f"`{row['recipe']}`", f"{row['max_score_difference']:.3f}", same])
+    yield from table(["recipe", "largest difference of a score", "same class"], rows)
+    yield ""
+    mean = figures["rows"][0]["mean_top_score"]
+    yield (
+        f"DeiT-Tiny at {figures['resolution']}, {figures['pictures']} ImageNet pictures, whose best scores are {mean:.2f} "
+        f"in the mean; ai-edge-litert {figures['versions']['ai-edge-litert']}, {figures['date']}."
+    )
+
+
 def algorithms() -> Iterator[str]:
     figures = result("quantizer_algorithms")
     models = list(dict.fromkeys(row["model"] for row in figures["rows"]))

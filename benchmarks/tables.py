@@ -15,7 +15,7 @@ from measuring_tables import SECTIONS as MEASURING
 from other_tables import SECTIONS as OTHER
 from prediction_tables import SECTIONS as PREDICTION
 from quantization_tables import SECTIONS as QUANTIZATION
-from quantization_tables import ladder
+from quantization_tables import gpu, ladder
 from record import ROOT
 from runtime_tables import SECTIONS as RUNTIME
 from self_test_tables import SECTIONS as SELF_TEST
@@ -206,7 +206,7 @@ PAGES = {
     "docs/devices.md": {"devices": devices},
     "docs/checkpoints.md": {"checkpoints": checkpoints},
     "docs/comparing.md": PREDICTION,
-    "docs/artefact.md": {**SELF_TEST, "others": others, "ladder": ladder},
+    "docs/artefact.md": {**SELF_TEST, "others": others, "ladder": ladder, "gpu": gpu},
     "docs/other_models.md": OTHER,
     "docs/measuring.md": MEASURING,
     "docs/quantization.md": QUANTIZATION,

@@ -15,6 +15,7 @@ from edgevit.errors import ConfigError
 from edgevit.model import ViT, build, named_weights
 from edgevit.training.batches import TrainingBatch
 from edgevit.training.forward import Forward, SharedForward, SimulatedForward, graph
+from edgevit.training.memory import kept_bytes
 from edgevit.training.mixing import Mixing
 from edgevit.training.optimizer import RANGES, make_optimizer, schedule
 from edgevit.training.spec import TrainSpec
@@ -74,6 +75,7 @@ class Learner:
             weights,
             teacher,
             self._jit,
+            lambda resolution: 0.0 if self._on_gpu else kept_bytes(model.config, resolution),
         )
         kept = self.kept_simulation
         self._answering: Forward = SharedForward(model) if kept is None else SimulatedForward(kept)
@@ -172,7 +174,11 @@ class Learner:
 
         There it would win a few per cent of a step. It cannot compile every op of a fake-quantized graph.
         """
-        return bool(tf.config.list_physical_devices("GPU")) and self._simulation is None
+        return self._on_gpu and self._simulation is None
+
+    @property
+    def _on_gpu(self) -> bool:
+        return bool(tf.config.list_physical_devices("GPU"))
 
 
 def _answering(forward: Forward, size: tuple[int, int] | None) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edgevit.training.batches import TrainingBatch
 from edgevit.training.forward import Forward, graph
 from edgevit.training.losses import cross_entropy, distillation, divergence, smooth, weigh
+from edgevit.training.memory import parts_of
 from edgevit.training.mixing import Mixing
 from edgevit.training.spec import TrainSpec
 from edgevit_runtime.resolution import Resolution
@@ -34,6 +35,7 @@ class Step:
 
     learning: the variables that move, by name; average: those of them that are averaged.
     jit: let XLA compile what learns, for each picture size anew.
+    kept_bytes: what a picture of a resolution keeps for the gradients, where memory bounds how many learn at once.
 
     A step has four parts: batches are prepared, the model answers pictures at the ladder's top (self-distillation), the
     loss is differentiated, the weights are moved. Each is a graph of its own, so that none is traced twice, and
@@ -51,6 +53,7 @@ class Step:
     class_weights: NDArray[np.float32] | None
     teacher: TeacherLike | None
     jit: bool
+    kept_bytes: Callable[[Resolution], float]
 
     def __post_init__(self) -> None:
         self._replicas = int(self.strategy.num_replicas_in_sync)
@@ -74,7 +77,8 @@ class Step:
         matrices, tall_matrices = self.forward.matrices(resolution), self.forward.matrices(size)
         if self._apart:
             prepared = self._graphs[key](images, classes, np.array([resolution.height, resolution.width], np.int32))
-            return float(self._run(prepared, resized, matrices, tall_matrices))
+            parts = parts_of(len(batch.images), self.kept_bytes(resolution))
+            return float(self._run(prepared, resized, matrices, tall_matrices, parts))
         return float(self._graphs[key](images, classes, matrices, tall_matrices))
 
     def _shared_out(self, values: NDArray[Any]) -> Any:
@@ -86,15 +90,36 @@ class Step:
             lambda context: tf.constant(parts[context.replica_id_in_sync_group])
         )
 
-    def _run(self, prepared: Any, resized: bool, matrices: Any, tall_matrices: Any) -> Any:
-        """The parts after the first; the loss."""
+    def _run(
+        self, prepared: Any, resized: bool, matrices: Any, tall_matrices: Any, parts: Sequence[slice] = (slice(None),)
+    ) -> Any:
+        """What follows the preparation; the loss. parts: of the batch, one of which learns after the other."""
         pixels, targets, told, tall = prepared
         own, weight = tf.zeros_like(targets), 0.0
         if resized and self.spec.self_distillation:
             own, weight = self._parts.answer(tall, tall_matrices), self.spec.self_distillation
-        loss, gradients = self._parts.differentiate(pixels, targets, told, own, tf.constant(weight), matrices)
+        learned = pixels, targets, told, own
+        if len(parts) == 1:
+            loss, gradients = self._learn(learned, weight, matrices)
+        else:
+            loss, gradients = self._learn_in(parts, learned, weight, matrices)
         self._parts.update(gradients)
         return loss
+
+    def _learn(self, learned: Sequence[Any], weight: float, matrices: Any) -> tuple[Any, Any]:
+        """The loss and its gradients of pixels, targets, a teacher's logits and its own."""
+        found: tuple[Any, Any] = self._parts.differentiate(*learned, tf.constant(weight), matrices)
+        return found
+
+    def _learn_in(self, parts: Sequence[slice], learned: Sequence[Any], weight: float, matrices: Any) -> Any:
+        """The same, part by part: the mean over all pictures."""
+        loss, gradients = 0.0, [tf.zeros(each.shape, each.dtype) for each in self.learning.values()]
+        for part in parts:
+            found, slopes = self._learn([each[part] for each in learned], weight, matrices)
+            share = (part.stop - part.start) / parts[-1].stop
+            loss += share * found
+            gradients = [mean + share * slope for mean, slope in zip(gradients, slopes, strict=True)]
+        return loss, gradients
 
     def _traced_parts(self) -> _Parts:
         jit = True if self.jit else None

@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from edgevit.model import build, named_weights
-from edgevit.training import TrainSpec
+from edgevit.training import TrainSpec, memory
+from edgevit.training import learner as learner_module
 from edgevit.training.batches import TrainingBatch
 from edgevit.training.forward import SharedForward
 from edgevit.training.learner import Learner
@@ -102,8 +103,14 @@ def test_mixing_at_several_resolutions(model, options):
     assert learner._step._parts.differentiate.experimental_get_tracing_count() == 1
 
 
-def test_steps_follow_the_loss_as_it_is_written(model):
-    """Loss after loss, against a loop in which the model is called by itself, resolution by resolution."""
+@pytest.mark.parametrize("at_once", [4, 2, 1])
+def test_steps_follow_the_loss_as_it_is_written(model, monkeypatch, at_once):
+    """Loss after loss, against a loop in which the model is called by itself, resolution by resolution.
+
+    at_once: pictures of the batch's four that memory allows to learn at once.
+    """
+    monkeypatch.setattr(memory, "MOST_BYTES", at_once * 1e6)
+    monkeypatch.setattr(learner_module, "kept_bytes", lambda _config, _resolution: 1e6)
     spec = TrainSpec(learning_rate=1e-3, warmup_share=0.0, self_distillation=0.7, weight_decay=0.0, clip_norm=0.0)
     learner = Learner(model, spec, 100)
     plain = build(model.config, seed=3)
@@ -132,6 +139,15 @@ def test_steps_follow_the_loss_as_it_is_written(model):
             second_moment += 0.001 * (np.square(gradient) - second_moment)
             unbiased = first_moment / (1 - 0.9 ** (number + 1)), second_moment / (1 - 0.999 ** (number + 1))
             weight.assign_sub((rate * unbiased[0] / (np.sqrt(unbiased[1]) + 1e-7)).astype(np.float32))
+
+
+def test_batches_are_shared_out_evenly():
+    def sizes(batch, picture_bytes):
+        return [part.stop - part.start for part in memory.parts_of(batch, picture_bytes)]
+
+    assert sizes(32, 0.0) == sizes(32, 0.03e9) == [32]
+    assert sizes(32, 0.09e9) == [10, 11, 11]
+    assert sizes(3, 5e9) == [1, 1, 1]
 
 
 def test_gelu_and_its_gradient_are_those_of_keras():

@@ -1,0 +1,60 @@
+"""What LiteRT's GPU accelerator answers for each recipe, against the CPU: DeiT-Tiny at 224, real pictures.
+
+It is the WebGPU accelerator of ai-edge-litert on a Vulkan in software (Debian's chromium): it tells whether a GPU
+computes rightly, not how fast. Not tried: int4, whose scales by blocks damage LiteRT's own memory there.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converters.quantize.recipes import RECIPES
+from deit_tiny import artefact
+from edgevit_runtime import Model
+from edgevit_runtime.preprocess.fitting import prepare
+from record import real_data, write
+from support.gpu_accelerator import RefusedError, answers
+
+RESOLUTION, PICTURES = 224, 24
+NOT_TRIED = "int4"
+
+
+def main() -> None:
+    every = sorted((real_data() / "imagenet_val").glob("*.JPEG"))
+    files = every[:: max(1, len(every) // PICTURES)][:PICTURES]
+    images = np.stack([prepare(file, RESOLUTION, "squash") for file in files])
+    rows = []
+    for recipe in RECIPES:
+        if recipe != NOT_TRIED:
+            rows.append({"recipe": recipe, **_compared(artefact(recipe, (RESOLUTION,)), images)})
+            print(rows[-1], flush=True)
+    write("gpu", {"model": "DeiT-Tiny", "resolution": RESOLUTION, "pictures": len(images), "rows": rows})
+
+
+def _compared(path: Path, images: NDArray[np.uint8]) -> dict[str, Any]:
+    """Scores there and here, and how often the class is the same."""
+    signature = f"classify_{RESOLUTION}"
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            there = answers(path, {signature: images}, Path(folder))[signature]["scores"]
+        except RefusedError as error:
+            lines = [line.strip() for line in str(error).splitlines() if "not supported" in line]
+            return {"refused": lines[0].split("]")[-1].strip() if lines else "by LiteRT"}
+    with Model(path) as model:
+        here = np.stack([model.outputs(image)["scores"] for image in images])
+    if there.dtype == np.int8:
+        there = (there.astype(np.float32) + 128.0) / 256.0  # the scale that a softmax has
+    return {
+        "max_score_difference": round(float(np.abs(there - here).max()), 6),
+        "mean_top_score": round(float(here.max(axis=1).mean()), 3),
+        "same_class": int((there.argmax(axis=1) == here.argmax(axis=1)).sum()),
+    }
+
+
+if __name__ == "__main__":
+    main()
