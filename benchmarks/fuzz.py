@@ -88,7 +88,7 @@ def make_artefacts(folder: Path) -> None:
 def artefacts() -> dict[str, Path]:
     """Made by a process of its own: one that tries them must be small, and have one thread."""
     if not list(FOLDER.glob("*.tflite")):
-        (FOLDER / "calibration").mkdir(parents=True, exist_ok=True)
+        FOLDER.mkdir(parents=True, exist_ok=True)
         subprocess.run([sys.executable, __file__, "--make"], check=True)
     return {path.stem: path for path in sorted(FOLDER.glob("*.tflite"))}
 

@@ -2,10 +2,14 @@
 
 It is the WebGPU accelerator of ai-edge-litert on a Vulkan in software (Debian's chromium): it tells whether a GPU
 computes rightly, not how fast. Not tried: int4, whose scales by blocks damage LiteRT's own memory there.
+`python benchmarks/gpu.py int8-full` asks for that alone: the others keep what stands in benchmarks/results/gpu.json.
 """
 
 from __future__ import annotations
 
+import json
+import re
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,7 +21,7 @@ from converters.quantize.recipes import RECIPES
 from deit_tiny import artefact
 from edgevit_runtime import Model
 from edgevit_runtime.preprocess.fitting import prepare
-from record import real_data, write
+from record import RESULTS, real_data, write
 from support.gpu_accelerator import RefusedError, answers
 
 RESOLUTION, PICTURES = 224, 24
@@ -28,10 +32,15 @@ def main() -> None:
     every = sorted((real_data() / "imagenet_val").glob("*.JPEG"))
     files = every[:: max(1, len(every) // PICTURES)][:PICTURES]
     images = np.stack([prepare(file, RESOLUTION, "squash") for file in files])
+    kept = {}
+    if sys.argv[1:]:
+        before = json.loads((RESULTS / "gpu.json").read_text(encoding="utf-8"))
+        kept = {row["recipe"]: row for row in before["rows"] if row["recipe"] not in sys.argv[1:]}
     rows = []
     for recipe in RECIPES:
         if recipe != NOT_TRIED:
-            rows.append({"recipe": recipe, **_compared(artefact(recipe, (RESOLUTION,)), images)})
+            found = kept.get(recipe) or {"recipe": recipe, **_compared(artefact(recipe, (RESOLUTION,)), images)}
+            rows.append(found)
             print(rows[-1], flush=True)
     write("gpu", {"model": "DeiT-Tiny", "resolution": RESOLUTION, "pictures": len(images), "rows": rows})
 
@@ -43,8 +52,8 @@ def _compared(path: Path, images: NDArray[np.uint8]) -> dict[str, Any]:
         try:
             there = answers(path, {signature: images}, Path(folder))[signature]["scores"]
         except RefusedError as error:
-            lines = [line.strip() for line in str(error).splitlines() if "not supported" in line]
-            return {"refused": lines[0].split("]")[-1].strip() if lines else "by LiteRT"}
+            reasons = re.findall(r"[A-Za-z ]*\(?\w+\) is not supported", str(error))
+            return {"refused": reasons[0].strip() if reasons else "by LiteRT"}
     with Model(path) as model:
         here = np.stack([model.outputs(image)["scores"] for image in images])
     if there.dtype == np.int8:

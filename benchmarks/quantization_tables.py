@@ -158,8 +158,8 @@ def gpu() -> Iterator[str]:
     yield ""
     mean = figures["rows"][0]["mean_top_score"]
     yield (
-        f"DeiT-Tiny at {figures['resolution']}, {figures['pictures']} ImageNet pictures, whose best scores are {mean:.2f} "
-        f"in the mean; ai-edge-litert {figures['versions']['ai-edge-litert']}, {figures['date']}."
+        f"DeiT-Tiny at {figures['resolution']}, {figures['pictures']} ImageNet pictures, whose best scores are "
+        f"{mean:.2f} in the mean; ai-edge-litert {figures['versions']['ai-edge-litert']}, {figures['date']}."
     )
 
 

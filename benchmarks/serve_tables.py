@@ -43,7 +43,7 @@ def peers() -> Iterator[str]:
     yield (
         f"Answers: {honest} clients for {slow['seconds']:g} s, each picture by a new connection, "
         f"while {slow['clients']} others send a byte every {every_s:g} s. {machine['cores']} cores of an "
-        f"{machine['cpu']} that did other things too, {found['date']}: benchmarks/serve_peers.py."
+        f"{machine['cpu']}, {found['date']}: benchmarks/serve_peers.py."
     )
     alike = found["read_as_h11_does"]
     yield ""
