@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-__all__ = ["Camera", "Plane", "paint", "paint_wall", "photograph", "pixel_centres", "stroke"]
+__all__ = ["Camera", "Plane", "inside", "paint", "paint_wall", "photograph", "pixel_centres", "stroke"]
 
 Plane = NDArray[np.float32]
 """One number for each pixel: [height, width]."""
@@ -33,17 +34,23 @@ def pixel_centres(width: int, height: int) -> tuple[Plane, Plane]:
     short = min(width, height)
     columns = (np.arange(width, dtype=np.float32) + 0.5) / short
     rows = (np.arange(height, dtype=np.float32) + 0.5) / short
-    x, y = (plane.astype(np.float32) for plane in np.meshgrid(columns, rows))
-    return x, y
+    x, y = np.meshgrid(columns, rows)
+    return x.astype(np.float32), y.astype(np.float32)
 
 
-def stroke(distance: Plane | NDArray[np.float64], half_width: float | Plane, pixel: float) -> Plane:
+def stroke(distance: NDArray[Any], half_width: float | Plane, pixel: float) -> Plane:
     """How much of a pixel a line covers, 0..1, [height, width]: a box filter one `pixel` wide over its profile.
 
     A line thinner than a pixel becomes fainter, not thicker: what a camera does, and why resolution matters here.
     """
-    outer = np.clip((distance + half_width) / pixel + 0.5, 0.0, 1.0)
-    covered: Plane = outer - np.clip((distance - half_width) / pixel + 0.5, 0.0, 1.0)
+    outer: Plane = np.clip((distance + half_width) / pixel + 0.5, 0.0, 1.0)
+    inner: Plane = np.clip((distance - half_width) / pixel + 0.5, 0.0, 1.0)
+    return outer - inner
+
+
+def inside(signed: NDArray[Any], pixel: float) -> Plane:
+    """How much of a pixel an area covers, 0..1, [height, width]; signed: the distance from its edge, below 0 inside."""
+    covered: Plane = np.clip(0.5 - signed / pixel, 0.0, 1.0)
     return covered
 
 
