@@ -138,7 +138,8 @@ def write_panel_folder(
     In the folder: images/*.png; masks/*.png of the same names, 8-bit index pictures whose values are the lines of
     classes.txt, counted from 0; and annotations.json, boxes and the gauges' points in COCO's format
     (https://cocodataset.org/#format-data), in which a category's id is its value in the masks.
-    held_out: the last so many pictures go into a folder val/ of that kind, and the others into train/.
+    held_out: the last so many pictures go into a folder val/ of that kind, and the others into train/; each is whole by
+    itself, and classes.txt lies above them, too.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder} is there already and is not an empty folder")
@@ -163,7 +164,8 @@ def write_panel_folder(
         own = [index for index in range(count) if parts[index] == part]
         document = _coco([(_file_name(seed, index), annotations[index]) for index in own], size)
         (part / "annotations.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        (part / "classes.txt").write_text("".join(f"{name}\n" for name in MASK_NAMES), encoding="utf-8")
+    for place in dict.fromkeys((folder, *parts)):
+        (place / "classes.txt").write_text("".join(f"{name}\n" for name in MASK_NAMES), encoding="utf-8")
 
 
 def _file_name(seed: int, index: int) -> str:

@@ -226,7 +226,7 @@ def test_folder(tmp_path):
 
 def test_folder_of_two_parts(tmp_path):
     write_panel_folder(tmp_path, 5, 32, 5, held_out=2)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["train", "val"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["classes.txt", "train", "val"]
     scenes = panel_set(5, 32, 5)
     found = []
     for part, count in (("train", 3), ("val", 2)):
