@@ -149,6 +149,29 @@ def test_a_square_in_the_picture_is_found_where_it_is():
         assert (np.abs(found - [64, 30, 96, 60]) <= np.tile(pixel, 2)).all(), (policy, found)
 
 
+@pytest.mark.parametrize(
+    "policy", ["squash", "letterbox", "crop:1", "crop:0.875", "crop:0.6,bilinear", "squash,bilinear"]
+)
+@pytest.mark.parametrize("size", [(150, 150), (320, 150), (150, 301), (1000, 700)])
+@pytest.mark.parametrize("resolution", ["224", "96x160", "320x96"])
+def test_a_dot_in_the_picture_is_found_where_it_is(size, policy, resolution):
+    """To a small part of a pixel: a soft dot's center of gravity in the prepared picture maps back onto it."""
+    fitting = fitting_of(size, resolution, policy)
+    wide = max(3.0, 1.5 * max(np.divide(size, fitting.scaled)))  # so that it is some pixels wide when prepared, too
+    at = np.array([0.51 * size[0] + 0.3, 0.495 * size[1] - 0.1])
+    x, y = np.arange(size[0]) + 0.5, np.arange(size[1]) + 0.5
+    distance = ((x[None] - at[0]) ** 2 + (y[:, None] - at[1]) ** 2) / (2 * wide**2)
+    dot = np.rint(250 * np.exp(-distance)).astype(np.uint8)
+    prepared = prepare(np.repeat(dot[:, :, None], 3, axis=2), resolution, policy, fill=(0, 0, 0))[..., 0].astype(float)
+    found = [
+        (prepared.sum(axis=axis) * (np.arange(prepared.shape[1 - axis]) + 0.5)).sum() / prepared.sum()
+        for axis in (0, 1)
+    ]
+    off = fitting.to_prepared(at) - found
+    assert np.abs(off).max() < 0.03
+    assert (np.abs(fitting.to_picture(found) - at) < 0.03 * np.divide(size, fitting.scaled)).all()
+
+
 @pytest.mark.parametrize("size", [(65_000, 1), (1, 65_000)])
 @pytest.mark.parametrize("policy", ["crop:0.875", "squash", "letterbox"])
 def test_a_strip_does_not_unfold_to_gigabytes(size, policy):
