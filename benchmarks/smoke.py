@@ -33,6 +33,7 @@ TINY: dict[str, Mapping[str, Any]] = {
     "rectangles": {"PICTURES": 2, "SECONDS": 0.05},
     "runtime_budget": {"SECONDS": 0.2},
     "runtime_overhead": {"ROUNDS": 2, "SECONDS": 0.1},
+    "box_decoding": {"ROUNDS": 2, "WARM_UP": 0},
 }
 NOT_RUN: dict[str, str] = {
     **dict.fromkeys(
