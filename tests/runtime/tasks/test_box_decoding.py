@@ -187,6 +187,8 @@ def test_what_does_not_fit():
     for shape in ((84, 0), (84,), (83, 2)):
         with pytest.raises(EdgeViTError, match="not those of 84 cells"):
             decode_boxes(distances, np.zeros(shape, np.float32), 64)
+    with pytest.raises(EdgeViTError, match="not those of 0 cells"):
+        decode_boxes(distances[:0], logits[:0], 64, grids=())
     with pytest.raises(EdgeViTError, match="least_score is a number from 0 to 1, not 25"):
         decode_boxes(distances, logits, 64, least_score=25)
     with pytest.raises(EdgeViTError, match="most_overlap is a number from 0 to 1, not nan"):

@@ -180,7 +180,8 @@ def _check(
     most: int,
 ) -> None:
     cells = sum(grid.columns * grid.rows for grid in grids)
-    if distances.shape != (cells, 4) or logits.ndim != 2 or logits.shape[0] != cells or not logits.shape[1]:
+    fits = cells > 0 and distances.shape == (cells, 4) and logits.ndim == 2 and logits.shape[0] == cells
+    if not fits or not logits.shape[1]:
         raise EdgeViTError(
             f"distances {list(distances.shape)} and logits {list(logits.shape)} are not those of {cells} cells: "
             f"[{cells}, 4] and [{cells}, classes]"
