@@ -25,18 +25,18 @@ class NotTextError(EdgeViTError):
     """A file cannot be read as text; the message says why, and goes behind the file's name."""
 
 
-def read_text(path: str | Path) -> str:
-    """The text of a file, without a byte order mark in front.
+def read_text(path: str | Path, most: int = MAX_BYTES) -> str:
+    """The text of a file, without a byte order mark in front. most: the bytes that it may have.
 
     Raises `NotTextError` for what cannot be read or is not UTF-8, which names the encoding where it is known.
     """
     try:
         with Path(path).open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            content = file.read(most + 1)
     except OSError as error:
         raise NotTextError(f"cannot be read: {error.strerror}") from error
-    if len(content) > MAX_BYTES:
-        raise NotTextError(f"is larger than {MAX_BYTES // 1_000_000} MB")
+    if len(content) > most:
+        raise NotTextError(f"is larger than {most // 1_000_000} MB")
     for mark, name in _OTHER_ENCODINGS.items():
         if content.startswith(mark):
             raise NotTextError(f"is text in {name}: save it as UTF-8")

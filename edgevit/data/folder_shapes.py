@@ -19,17 +19,18 @@ __all__ = [
     "folders_in",
     "loose_pictures",
     "other_level",
+    "part_named",
     "same_folders_below",
 ]
 
 PARTS = {
-    # What folders of a part are called, in any case, with _set or _data behind it or not.
+    # What folders of a part are called, in any case, with _set, _data or a year (COCO: train2017) behind it or not.
     "train": ("train", "training"),  # ImageNet; Kaggle
     "val": ("val", "valid", "validation", "dev", "eval"),  # ImageNet; Roboflow; Keras
     "test": ("test", "testing"),
 }
 _NAMES = {name: part for part, names in PARTS.items() for name in names}
-_ENDING = re.compile(r"[ _-]?(?:set|data|images|imgs)$")
+_ENDING = re.compile(r"[ _-]?(?:set|data|images|imgs|(?:19|20)\d\d)$")
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def find_split(root: Path, labels: Sequence[str] = ()) -> FolderSplit | None:
         return None
     found: dict[str, list[Path]] = {}
     for folder in folders:
-        part = _part(folder.name)
+        part = part_named(folder.name)
         if part is not None and _holds_pictures(folder):
             found.setdefault(part, []).append(folder)
     if len(found) < 2:
@@ -87,7 +88,7 @@ def find_split(root: Path, labels: Sequence[str] = ()) -> FolderSplit | None:
             names = " and ".join(f"{each.name}/" for each in several)
             raise DataError(f"{root} has {names}, each of which may be what is meant by {part}: keep one of them there")
     split = FolderSplit(root, {part: found[part][0] for part in PARTS if part in found})
-    beside = [each for each in folders if _part(each.name) is None and _holds_pictures(each)]
+    beside = [each for each in folders if part_named(each.name) is None and _holds_pictures(each)]
     if beside:
         names = ", ".join(f"{each.name}/" for each in beside[:3]) + (", …" if len(beside) > 3 else "")
         raise DataError(
@@ -97,7 +98,8 @@ def find_split(root: Path, labels: Sequence[str] = ()) -> FolderSplit | None:
     return split
 
 
-def _part(name: str) -> str | None:
+def part_named(name: str) -> str | None:
+    """The part, a key of `PARTS`, that a folder or a file without its ending is called after; None for no such name."""
     lower = name.lower()
     return _NAMES.get(lower) or _NAMES.get(_ENDING.sub("", lower))
 

@@ -17,7 +17,7 @@ from edgevit_runtime.preprocess.picture_folders import left_out_line
 from edgevit_runtime.preprocess.picture_kinds import can_read, kind_of
 from edgevit_runtime.wording import counted
 
-__all__ = ["LABELS_FILE", "SPLIT_FILE", "SPLIT_HEADER", "read_label_table", "read_split"]
+__all__ = ["LABELS_FILE", "SPLIT_FILE", "SPLIT_HEADER", "read_label_table", "read_split", "table_rows"]
 
 LABELS_FILE = "labels.csv"
 SPLIT_FILE = "split.csv"
@@ -26,7 +26,8 @@ SPLIT_HEADER = ("file", "class_index", "label", "part")
 _HEADERS = (["file", "class_index"], ["file", "label"])
 
 
-def _rows(path: Path) -> list[list[str]]:
+def table_rows(path: Path) -> list[list[str]]:
+    """The cells of a CSV file, with commas, semicolons or tabs between. Raises `DataError`."""
     try:
         text = read_text(path)
         first = text.partition("\n")[0]
@@ -45,7 +46,7 @@ def read_split(path: Path, labels: Sequence[str], keys: Sequence[str] = ()) -> P
     Their classes are matched to `labels` by name; a run of before, or without names, has the numbers alone.
     Raises `DataError`.
     """
-    header, *rows = _rows(path) or [[]]
+    header, *rows = table_rows(path) or [[]]
     if header == [each for each in SPLIT_HEADER if each != "label"]:
         rows = [[*row[:2], "", *row[2:]] for row in rows]
     elif header != list(SPLIT_HEADER):
@@ -71,7 +72,7 @@ def read_split(path: Path, labels: Sequence[str], keys: Sequence[str] = ()) -> P
 def read_label_table(root: Path, labels: Sequence[str], keys: Sequence[str], who: str = "the model") -> PictureSet:
     """The pictures that `labels.csv` in a folder lists. Raises `DataError`."""
     path = root / LABELS_FILE
-    rows = _rows(path)
+    rows = table_rows(path)
     header = [cell.strip().lower() for cell in rows[0]] if rows else []
     if header not in _HEADERS:
         given = ",".join(cell.strip() for cell in rows[0]) if rows else ""

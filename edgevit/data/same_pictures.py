@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["count_seen", "digest", "in_both", "same_of"]
+__all__ = ["copies", "count_seen", "digest", "in_both", "same_of"]
 
 _ENDS = 4096
 
@@ -46,6 +46,22 @@ def same_of(files: Iterable[Path], others: Iterable[Path]) -> Mapping[Path, Path
             if _same(file, other):
                 found[file] = other
                 break
+    return found
+
+
+def copies(files: Iterable[Path]) -> Mapping[Path, Path]:
+    """Each of the files that holds what an earlier one holds -> the first such one. Looked into as by `same_of`."""
+    known: dict[tuple[int, bytes], list[Path]] = defaultdict(list)
+    found = {}
+    for size, several in _by_size(files).items():
+        for file in several if len(several) > 1 else ():
+            if (ends := _ends(file, size)) is None:
+                continue
+            first = next((each for each in known[size, ends] if _same(file, each)), None)
+            if first is None:
+                known[size, ends].append(file)
+            else:
+                found[file] = first
     return found
 
 

@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
+import numpy as np
+
 from edgevit_runtime.errors import EdgeViTError, PictureError
 from edgevit_runtime.preprocess import decoding_memory, tiff_tags
 from edgevit_runtime.preprocess.colours import Pixels, picture_to_rgb
@@ -45,6 +47,27 @@ def decoded(file: str | bytes, max_pixels: int) -> Iterator[Pixels]:
 
     Raises `PictureError`, without the file's name, and ImportError where there is no Pillow.
     """
+    with contextlib.ExitStack() as held:
+        picture, content, file_bytes = held.enter_context(opened(file, max_pixels))
+        held.enter_context(decoding_memory.room(_needed_bytes(picture, file_bytes)))
+        native = without_native_words() if picture.format == "TIFF" else contextlib.nullcontext()
+        try:
+            with native:
+                pixels = _upright(picture, significant_bits(content) if picture.format == "PNG" else None)
+        except (EdgeViTError, MemoryError):
+            raise
+        except Exception as error:  # Pillow's decoders raise whatever the damage meets first
+            raise PictureError(_reason(error)) from error
+        picture.close()  # what it holds would stand beside what is made of the pixels
+        yield pixels
+
+
+@contextlib.contextmanager
+def opened(file: str | bytes, max_pixels: int) -> Iterator[tuple[Image, BinaryIO, int]]:
+    """A picture before it is decoded, its kind, size and structure checked; what it is read from; and its bytes.
+
+    Raises as `decoded` does.
+    """
     import PIL.Image  # noqa: F401  where it is missing, nothing else is worth saying
 
     with open(file, "rb") if isinstance(file, str) else io.BytesIO(file) as content:
@@ -59,17 +82,43 @@ def decoded(file: str | bytes, max_pixels: int) -> Iterator[Pixels]:
         content.seek(0)
         with _opened(content, formats) as picture:
             _check_size(picture, max_pixels)
-            with decoding_memory.room(_needed_bytes(picture, size)):
-                native = without_native_words() if picture.format == "TIFF" else contextlib.nullcontext()
-                try:
-                    with native:
-                        pixels = _upright(picture, significant_bits(content) if picture.format == "PNG" else None)
-                except (EdgeViTError, MemoryError):
-                    raise
-                except Exception as error:  # Pillow's decoders raise whatever the damage meets first
-                    raise PictureError(_reason(error)) from error
-                picture.close()  # what it holds would stand beside what is made of the pixels
-                yield pixels
+            yield picture, content, size
+
+
+def frame(file: str, max_pixels: int) -> tuple[int, int, int]:
+    """(width, height, EXIF's orientation) of a picture as it is stored, not decoded. Raises as `decoded` does."""
+    with opened(file, max_pixels) as (picture, content, _):
+        if picture.format != "TIFF":
+            return (*picture.size, _orientation(picture))
+        tags = tiff_tags.read_tags(content)  # newer Pillows give the size as it will be when turned
+        turn = int(tags.get(tiff_tags.ORIENTATION, (1,))[0])
+        width, height = picture.size
+        stored = (int(tags.get(256, (width,))[0]), int(tags.get(257, (height,))[0]))
+        return (*stored, turn if 1 <= turn <= 8 else 1)
+
+
+def samples(file: str, max_pixels: int) -> tuple[Pixels, Pixels | None]:
+    """What a PNG stores, no colour made of it and not turned: uint8, uint16 or bool [height, width] or [height, width,
+    bands], and of a palette's numbers its colours uint8 [n, 3].
+
+    For masks, whose values are classes. Raises as `decoded` does, and for other kinds than PNG.
+    """
+    with opened(file, max_pixels) as (picture, _, file_bytes):
+        if picture.format != "PNG":
+            raise PictureError(f"a mask is a PNG, and this is {picture.format}: its values may not be exact")
+        with decoding_memory.room(_needed_bytes(picture, file_bytes)):
+            # Pillow stretches grey of 2 and 4 bits to 0..255, and a mask's values are the numbers that are stored.
+            tiles = getattr(picture, "tile", ())
+            stretch = {"L;2": 85, "L;4": 17}.get(str(tiles[0][3]), 1) if tiles else 1
+            try:
+                found = np.asarray(picture)
+                colours = picture.getpalette("RGB") if picture.mode == "P" else None
+            except MemoryError:
+                raise
+            except Exception as error:
+                raise PictureError(_reason(error)) from error
+            palette = np.array(colours, np.uint8).reshape(-1, 3) if colours is not None else None
+            return (found // stretch if stretch > 1 else found.copy()), palette
 
 
 def check_shape(size: tuple[int, int]) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from edgevit_runtime.errors import PictureError
 from edgevit_runtime.preprocess.picture_kinds import PICTURE_KINDS, can_read, kind_of, what_it_needs
 
-__all__ = ["PictureFiles", "is_leftover", "left_out_line", "no_pictures", "pictures_below"]
+__all__ = ["PictureFiles", "files_below", "is_leftover", "left_out_line", "no_pictures", "pictures_below"]
 
 LEFTOVERS = {
     # Lower case: name -> who leaves it. Hidden ones (.DS_Store, ._1.jpg, .ipynb_checkpoints) need no row.
@@ -71,6 +71,15 @@ def pictures_below(folder: str | os.PathLike[str], *, skip_unreadable: bool = Fa
         else:
             left_out[kind] = left_out.get(kind, 0) + 1
     return PictureFiles(tuple(files), left_out)
+
+
+def files_below(folder: str | os.PathLike[str], *suffixes: str) -> tuple[str, ...]:
+    """The files whose names end so (lower case: `.xml`), by the same walk, in order of their names.
+
+    Raises `PictureError` where one of the folders cannot be read.
+    """
+    found = _walk(os.fspath(folder), set(), skip_unreadable=False)
+    return tuple(path for path in found if os.path.splitext(path)[1].lower() in suffixes and os.path.isfile(path))
 
 
 def _walk(folder: str, seen: set[tuple[int, int]], skip_unreadable: bool) -> Iterator[str]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from edgevit_runtime.errors import PictureError
 from edgevit_runtime.preprocess.colours import Pixels, array_to_rgb, picture_to_rgb
-from edgevit_runtime.preprocess.picture_files import check_shape, decoded, turned
+from edgevit_runtime.preprocess.picture_files import check_shape, decoded, frame, samples, turned
 from edgevit_runtime.preprocess.tiff_tags import ORIENTATION
 
 if TYPE_CHECKING:
@@ -52,6 +52,28 @@ def load_picture(source: Picture, max_pixels: int = MAX_PIXELS) -> Pixels:
     """
     with loaded(source, max_pixels) as pixels:
         return np.ascontiguousarray(pixels)
+
+
+def stored_frame(file: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> tuple[int, int, int]:
+    """(width, height, EXIF's orientation 1..8) of a picture file as it is stored, before it is turned upright.
+
+    Nothing is decoded. Raises `PictureError`, which names the file.
+    """
+    with _named(f"picture {os.fspath(file)}"):
+        return frame(os.fspath(file), max_pixels)
+
+
+def stored_samples(file: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> tuple[Pixels, Pixels | None]:
+    """What a PNG stores, no colour made of it and not turned: uint8, uint16 or bool [height, width], or uint8
+    [height, width, bands]; and of a palette's numbers its colours, uint8 [n, 3].
+
+    Raises `PictureError`, which names the file.
+    """
+    with _named(f"mask {os.fspath(file)}"):
+        try:
+            return samples(os.fspath(file), max_pixels)
+        except MemoryError:
+            raise PictureError("this machine has too little memory left for it") from None
 
 
 @contextlib.contextmanager
