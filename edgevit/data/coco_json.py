@@ -71,7 +71,8 @@ def coco_files(root: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     boxes: list[Path] = []
     points: list[Path] = []
     for path in [*sorted(root.glob("*.json")), *sorted(root.glob("*/*.json"))]:
-        if _has(path, b'"images"', b'"annotations"', b'"categories"'):  # captions have none
+        listed = _has(path, b'"images"', b'"annotations"')
+        if listed and (_has(path, b'"categories"') or _has(path, b'"bbox"')):  # captions have neither
             (points if _has(path, b'"keypoints"') else boxes).append(path)
     return tuple(boxes), tuple(points)
 

@@ -1,6 +1,7 @@
 """Boxes in a CSV file: `file,xmin,ymin,xmax,ymax,class` in any order, in pixels.
 
-Columns `split`, `width` and `height` (of the picture that was labelled) are read, too. A line whose numbers and class are empty says that the picture shows nothing.
+Columns `split`, `width` and `height` (of the picture that was labelled) are read, too. A line whose numbers and class
+are empty says that the picture shows nothing.
 """
 
 from __future__ import annotations

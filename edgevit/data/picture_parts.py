@@ -62,7 +62,9 @@ class PictureParts:
         present = {part for part in self.parts if part}
         if "train" in present and "val" in present:
             train, val = self._of("train"), self._of("val")
-            said = [f"{self.root}: {self.source}: {len(train)} pictures train, {len(val)} validate"]
+            said = [
+                f"{self.root}: {self.source}: of {len(self.files)} pictures {len(train)} train, {len(val)} validate"
+            ]
             return *self._apart(train, val, said), tuple(said)
         if present and "train" not in present and len(present) > 1:
             raise DataError(f"{self.root}: {self.source}: no pictures of train, so there is nothing to train on")
@@ -168,13 +170,11 @@ def table_parts(tables: Sequence[Path], root: Path, what: str) -> list[str | Non
         found.append(next((part for word in words if (part := part_named(word))), None))
     if len(tables) > 1 and (None in found or len(set(found)) < len(found)):
         place = next(place for place, part in enumerate(found) if part is None or found.count(part) > 1)
-        other = next(
-            each for each, part in enumerate(found) if each != place and (part == found[place] or not found[place])
-        )
-        raise DataError(
-            same = (each for each, part in enumerate(found) if each != place and part in (found[place], None))
+        same = (each for each, part in enumerate(found) if each != place and part in (found[place], None))
         other = next(same, 0 if place else 1)
-            "train, val and test: name the one that is meant"
+        raise DataError(
+            f"{root} has several files of {what}, {tables[place]} and {tables[other]}, and not one for each of train, "
+            "val and test: name the one that is meant"
         )
     return found
 
