@@ -197,7 +197,7 @@ def turned(pixels: Pixels, orientation: int) -> Pixels:
     if orientation in (2, 3, 7):
         pixels = pixels[:, ::-1]
     if orientation in (5, 6, 7, 8):
-        pixels = pixels.transpose(1, 0, 2)
+        pixels = pixels.swapaxes(0, 1)
     if orientation == 6:
         pixels = pixels[:, ::-1]
     return pixels[::-1] if orientation == 8 else pixels
