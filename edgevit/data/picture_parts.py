@@ -137,7 +137,12 @@ def find_parts(
         sources.append((SPLIT_FILE, _by_file(files, _of_table(split, index))))
     lists = _part_lists(index.root, lists_in)
     if lists:
-        sources.append((" and ".join(each.name for each in lists.values()), _by_file(files, _of_lists(lists, index))))
+        sources.append(
+            (
+                " and ".join(lists[part].name for part in PARTS if part in lists),
+                _by_file(files, _of_lists(lists, index)),
+            )
+        )
     by_folder = [index.part_of(file) for file in files]
     names = " and ".join(part for part in PARTS if part in by_folder)
     sources = [(name, parts) for name, parts in [*sources, (f"folders of {names}", by_folder)] if any(parts)]

@@ -1,0 +1,92 @@
+"""What a folder of labelled pictures is for: classes, masks, boxes or points, told by what lies in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgevit.data.box_formats import find_boxes
+from edgevit.data.data_yaml import read_data_yaml
+from edgevit.data.folder_shapes import find_split, folders_in
+from edgevit.data.label_source import label_source
+from edgevit.data.label_tables import LABELS_FILE
+from edgevit.data.mask_pairs import find_mask_folders
+from edgevit.data.picture_index import IMAGE_FOLDERS, PictureIndex
+from edgevit.data.points import find_points
+from edgevit.errors import DataError
+from edgevit_runtime.preprocess.picture_folders import pictures_below
+
+__all__ = ["DataKind", "data_kind", "data_kinds"]
+
+
+@dataclass(frozen=True)
+class DataKind:
+    """What pictures are labelled for: a task, and why."""
+
+    task: str
+    """`classify`, `segment`, `detect` or `keypoints`."""
+    found: str
+    """What says so: `COCO: annotations/instances.json`."""
+
+
+def data_kinds(path: str | Path) -> tuple[DataKind, ...]:
+    """All that a folder, or a file of labels, is labelled for; nothing for pictures without labels.
+
+    Class folders count only where nothing else is found: a folder `images` would be one. Raises `DataError`.
+    """
+    path = Path(path)
+    index = label_source(path)
+    if path.is_file():
+        return (_of_file(path, index),)
+    kinds = []
+    for images, masks in find_mask_folders(path)[:1]:
+        kinds.append(DataKind("segment", f"masks: {masks.relative_to(path)}/ beside {images.name}/"))
+    points = find_points(index)
+    kinds += [DataKind("keypoints", _shown(name, files, path)) for name, files in points.items()]
+    posed = {file for files in points.values() for file in files}
+    for name, files in find_boxes(index).items():
+        if not posed & set(files):
+            kinds.append(DataKind("detect", _shown(name, files, path)))
+    return tuple(kinds) or _classes(path)
+
+
+def data_kind(path: str | Path) -> DataKind:
+    """The one thing that a folder, or a file of labels, is labelled for.
+
+    Raises `DataError` for a folder that is labelled for several, or for none, and says what was found.
+    """
+    kinds = data_kinds(path)
+    if not kinds:
+        raise DataError(
+            f"{path} holds pictures without labels: neither class folders nor {LABELS_FILE}, masks, boxes or keypoints"
+        )
+    if len({kind.task for kind in kinds}) > 1:
+        found = "; ".join(f"{kind.task}: {kind.found}" for kind in kinds)
+        raise DataError(f"{path} is labelled for several tasks ({found}): say which of them is meant")
+    return kinds[0]
+
+
+def _shown(name: str, files: tuple[Path, ...], path: Path) -> str:
+    return f"{name}: {files[0].relative_to(path)}" + (f" and {len(files) - 1} more" if len(files) > 1 else "")
+
+
+def _of_file(path: Path, index: PictureIndex) -> DataKind:
+    if any(path in files for files in find_points(index).values()):
+        return DataKind("keypoints", path.name)
+    if any(path in files for files in find_boxes(index).values()):
+        posed = path.suffix.lower() in (".yaml", ".yml") and "kpt_shape" in read_data_yaml(path).values
+        return DataKind("detect", path.name + (" (its keypoints are not read)" if posed else ""))
+    raise DataError(f"{path} is no file of labels that is read")
+
+
+def _classes(path: Path) -> tuple[DataKind, ...]:
+    if (path / LABELS_FILE).is_file():
+        return (DataKind("classify", LABELS_FILE),)
+    split = find_split(path)
+    if split is not None:
+        return _classes(split.part("train"))
+    folders = [folder for folder in folders_in(path) if pictures_below(folder).files]
+    if len(folders) == 1 and folders[0].name.lower() in IMAGE_FOLDERS:
+        return ()
+    named = ", ".join(f"{folder.name}/" for folder in folders[:3]) + (", …" if len(folders) > 3 else "")
+    return (DataKind("classify", f"class folders: {named}"),) if folders else ()
