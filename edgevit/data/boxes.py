@@ -74,13 +74,10 @@ def box_training_sets(path: str | Path, *, share: float = 0.1, seed: int = 0) ->
     found, index = read_found_boxes(Path(path))
     train, val, said = _parts(found, index).halves(share, seed)
     both = _box_set(found, index, [*train, *val], ((), (), ""), said)
-    known = set(both.files)
-    of_train = {found.pictures[place].file for place in train} & known
-    first = both.pick([place for place, file in enumerate(both.files) if file in of_train])
-    second = both.pick([place for place, file in enumerate(both.files) if file not in of_train])
+    first, second = both.halved({found.pictures[place].file for place in train})
     if not first.counts():
         raise DataError(f"{index.root}: no picture that trains has a box")
-    return first, second.quiet()
+    return first, second
 
 
 def _parts(found: FoundBoxes, index: PictureIndex) -> PictureParts:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgevit.data.picture_index import NoSuchPictureError, PictureIndex
+from edgevit.data.picture_index import NoSuchPictureError, PictureIndex, files_near
 from edgevit.data.picture_parts import table_parts
 from edgevit.errors import DataError
 from edgevit.text_files import NotTextError, read_text
@@ -70,7 +70,7 @@ def coco_files(root: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     """The files in a folder and right below it that are COCO's: those with boxes alone, and those with keypoints."""
     boxes: list[Path] = []
     points: list[Path] = []
-    for path in [*sorted(root.glob("*.json")), *sorted(root.glob("*/*.json"))]:
+    for path in files_near(root, ".json"):
         listed = _has(path, b'"images"', b'"annotations"')
         if listed and (_has(path, b'"categories"') or _has(path, b'"bbox"')):  # captions have neither
             (points if _has(path, b'"keypoints"') else boxes).append(path)

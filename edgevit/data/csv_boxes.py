@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edgevit.data.found_boxes import BoxRow, FoundBoxes, PictureBoxes
 from edgevit.data.named_table import FILE_COLUMNS, PART_COLUMNS, NamedTable, TableRow, read_header, read_named_table
-from edgevit.data.picture_index import PictureIndex
+from edgevit.data.picture_index import PictureIndex, files_near
 from edgevit.data.picture_parts import part_of_word, table_parts
 from edgevit.errors import DataError
 
@@ -24,7 +24,7 @@ _SIZE = ("width", "height")
 
 def find_csv_boxes(index: PictureIndex) -> tuple[Path, ...]:
     """The tables of boxes in a folder and in those right below it."""
-    tables = [*sorted(index.root.glob("*.csv")), *sorted(index.root.glob("*/*.csv"))]
+    tables = files_near(index.root, ".csv")
     return tuple(
         path for path in tables if set(CORNERS) <= set(header := read_header(path)) and _one(header, FILE_COLUMNS)
     )
@@ -71,7 +71,7 @@ def _read_table(table: NamedTable, part: str | None, index: PictureIndex, found:
         if before[1] != size:
             raise DataError(f"{row.place}: {picture.name} has another size here than in line {before[2].line}")
         boxes.setdefault(picture, [])
-        if any(row.cells[name] for name in (*CORNERS, named)):
+        if any(row[name] for name in (*CORNERS, named)):
             xmin, ymin, xmax, ymax = (row.number(name) for name in CORNERS)
             boxes[picture].append(BoxRow(xmin, ymin, xmax, ymax, row.text(named), row.line))
     _check_pixels(table.path, boxes)
@@ -95,7 +95,7 @@ def _class_column(table: NamedTable, found: FoundBoxes) -> str:
 
 def _size(row: TableRow) -> tuple[int, int] | None:
     """(width, height); None where the cells are empty or 0, as tools write that do not know."""
-    if not any(row.cells[name] for name in _SIZE):
+    if not any(row[name] for name in _SIZE):
         return None
     width, height = (int(row.number(name)) for name in _SIZE)
     return (width, height) if width > 0 and height > 0 else None

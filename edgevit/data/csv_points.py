@@ -15,7 +15,7 @@ import numpy as np
 from edgevit.data.csv_boxes import CORNERS
 from edgevit.data.found_points import HIDDEN, UNLABELLED, VISIBLE, FoundPoints, PicturePoints, Subject
 from edgevit.data.named_table import FILE_COLUMNS, PART_COLUMNS, NamedTable, TableRow, read_header, read_named_table
-from edgevit.data.picture_index import PictureIndex
+from edgevit.data.picture_index import PictureIndex, files_near
 from edgevit.data.picture_parts import part_of_word, table_parts
 from edgevit.errors import DataError
 
@@ -29,7 +29,7 @@ _Rows = dict[Path, dict[str, list[TableRow]]]
 
 def find_csv_points(index: PictureIndex) -> tuple[Path, ...]:
     """The tables of points in a folder and in those right below it."""
-    tables = [*sorted(index.root.glob("*.csv")), *sorted(index.root.glob("*/*.csv"))]
+    tables = files_near(index.root, ".csv")
     headers = [(path, read_header(path)) for path in tables]
     return tuple(
         path
@@ -81,7 +81,7 @@ def _read_table(table: NamedTable, part: str | None, index: PictureIndex, found:
         named = part_of_word(row.text(said), row.place) if said else part
         if its_part.setdefault(picture, named) != named:
             raise DataError(f"{row.place}: {picture.name} is of {named} here, and of {its_part[picture]} before")
-        subject = row.cells.get("subject", "") if long else str(row.line)
+        subject = row.get("subject") if long else str(row.line)
         rows.setdefault(picture, {}).setdefault(subject, []).append(row)
     seen = _Seen(table, names, long, found)
     for picture, subjects in rows.items():
@@ -98,9 +98,7 @@ class _Seen:
         every = [*_SEEN] if long else [f"{name}_{word}" for name in names for word in _SEEN]
         self._columns = [column for column in every if column in table.columns]
         yes_or_no = [column for column in self._columns if column.endswith("visible")]
-        self._yes_or_no = bool(yes_or_no) and not any(
-            row.cells[each] == "2" for row in table.rows for each in yes_or_no
-        )
+        self._yes_or_no = bool(yes_or_no) and not any(row[each] == "2" for row in table.rows for each in yes_or_no)
         if self._yes_or_no:
             found.assumed.append(f"{table.path}: visible is 0 or 1: 1 is taken for visible, 0 for hidden")
         self._boxed = not long and set(CORNERS) <= set(table.columns)
@@ -111,7 +109,7 @@ class _Seen:
             columns = [column for column in (f"{name}_visible", f"{name}_v") if column in self._columns]
             points[self._order[name]] = self._point(row, f"{name}_x", f"{name}_y", next(iter(columns), ""))
         box = None
-        if self._boxed and any(row.cells[name] for name in CORNERS):
+        if self._boxed and any(row[name] for name in CORNERS):
             xmin, ymin, xmax, ymax = (row.number(name) for name in CORNERS)
             box = (xmin, ymin, xmax, ymax)
         return Subject(points, row.line, box)
@@ -120,7 +118,7 @@ class _Seen:
         points = np.zeros((len(self._order), 3))
         lines: dict[str, int] = {}
         for row in rows:
-            name = row.cells["point"]
+            name = row["point"]
             if lines.setdefault(name, row.line) != row.line:
                 raise DataError(
                     f"{row.place}: {name!r:.60} was in line {lines[name]}, too: a picture that shows several needs the "
@@ -130,9 +128,9 @@ class _Seen:
         return Subject(points, rows[0].line)
 
     def _point(self, row: TableRow, x: str, y: str, seen: str) -> tuple[float, float, int]:
-        if not row.cells[x] and not row.cells[y]:
+        if not row[x] and not row[y]:
             return 0.0, 0.0, UNLABELLED
-        said = row.cells[seen] if seen else ""
+        said = row[seen] if seen else ""
         if said not in ("", "0", "1", "2"):
             raise DataError(f"{row.place}: {seen} is 0, 1 or 2, not {said!r:.60}")
         visible = int(said or VISIBLE)

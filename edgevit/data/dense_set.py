@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from edgevit.data.label_problem import LabelProblem
+from edgevit.errors import DataError
 from edgevit_runtime.preprocess.picture_folders import left_out_line
 
 __all__ = ["DenseSet"]
@@ -39,9 +40,19 @@ class DenseSet:
             picked[name] = tuple(entries[index] for index in indices)
         return replace(self, **picked)
 
-    def quiet(self) -> Self:
-        """Without what the other half of a split says already."""
-        return replace(self, problems=(), assumed=(), left_out=())
+    def halved(self, train: Collection[Path]) -> tuple[Self, Self]:
+        """The pictures that train, and all others; what is to be said stands in the first.
+
+        Raises `DataError` where one of the two is empty.
+        """
+        halves: list[list[int]] = [[], []]
+        for index, file in enumerate(self.files):
+            halves[file not in train].append(index)
+        for half, name in zip(halves, ("train", "validate"), strict=True):
+            if not half:
+                raise DataError(f"{self.root}: none of the pictures that {name} can be read")
+        first, second = map(self.pick, halves)
+        return first, replace(second, problems=(), assumed=(), left_out=())
 
     def name(self, index: int) -> str:
         """What a class is called, or else its number."""

@@ -87,11 +87,7 @@ def mask_training_sets(
     pairs = _pairs(Path(path))
     train, val, said = _parts(pairs).halves(share, seed)
     both = _mask_set(pairs, [*train, *val], _table(pairs, (), (), ignored, ""), said)
-    of_train = {pairs.index.files[place] for place in train}
-    places = range(len(both.files))
-    first = both.pick([place for place in places if both.files[place] in of_train])
-    second = both.pick([place for place in places if both.files[place] not in of_train])
-    return first, second.quiet()
+    return both.halved({pairs.index.files[place] for place in train})
 
 
 def _pairs(root: Path) -> MaskPairs:
@@ -118,12 +114,14 @@ def _table(
     pairs: MaskPairs, labels: Sequence[str], keys: Sequence[str], ignored: int | str | None, who: str
 ) -> _Meaning:
     root = pairs.index.root
+    if len(labels) > MOST_CLASSES:
+        raise DataError(f"{root}: masks have at most {MOST_CLASSES} classes, and {who} has {len(labels)}")
     path = find_mask_classes(root)
     assumed: tuple[str, ...] = ()
     if path is not None:
         classes = read_mask_classes(path)
     elif labels:
-        classes = MaskClasses(root, tuple(labels[:MOST_CLASSES]), tuple(range(min(len(labels), MOST_CLASSES))))
+        classes = MaskClasses(root, tuple(labels), tuple(range(len(labels))))
         assumed = (f"{root} has no classes.txt: the values of its masks count as the classes of {who}",)
     else:
         values = ", ".join(map(str, _values_in(pairs, ())))

@@ -17,13 +17,22 @@ PART_COLUMNS = ("split", "part", "subset")
 HEADER_BYTES = 65_536
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TableRow:
-    """The cells of one line by column."""
+    """The cells of one line: `row["xmin"]`."""
 
     path: Path
     line: int
-    cells: Mapping[str, str]
+    places: Mapping[str, int]
+    """Of the columns; one for all rows."""
+    cells: Sequence[str]
+
+    def __getitem__(self, column: str) -> str:
+        return self.cells[self.places[column]].strip()
+
+    def get(self, column: str) -> str:
+        """Empty where there is no such column."""
+        return self[column] if column in self.places else ""
 
     @property
     def place(self) -> str:
@@ -32,7 +41,7 @@ class TableRow:
 
     def number(self, column: str) -> float:
         """A finite number. Raises `DataError`."""
-        text = self.cells[column]
+        text = self[column]
         try:
             value = float(text.replace(",", "."))  # the decimal comma, where semicolons or tabs lie between
         except ValueError:
@@ -43,9 +52,9 @@ class TableRow:
 
     def text(self, column: str) -> str:
         """Raises `DataError` for an empty cell."""
-        if not self.cells[column]:
+        if not self[column]:
             raise DataError(f"{self.place}: {column} is empty")
-        return self.cells[column]
+        return self[column]
 
 
 @dataclass(frozen=True)
@@ -79,11 +88,12 @@ def read_named_table(path: Path) -> NamedTable:
     twice = next((each for each in columns if columns.count(each) > 1), None)
     if twice is not None:
         raise DataError(f"{path}, line 1: two columns are called {twice!r:.60}")
+    places = {name: place for place, name in enumerate(columns)}
     found = []
     for line, row in enumerate(rows[1:], start=2):
         if not row:
             continue
         if len(row) != len(columns):
             raise DataError(f"{path}, line {line}: {len(columns)} values are expected, not {len(row)}")
-        found.append(TableRow(path, line, dict(zip(columns, map(str.strip, row), strict=True))))
+        found.append(TableRow(path, line, places, row))
     return NamedTable(path, columns, tuple(found))

@@ -9,12 +9,12 @@ from functools import cached_property
 from pathlib import Path
 
 from edgevit.data.class_names import composed
-from edgevit.data.folder_shapes import part_named
+from edgevit.data.folder_shapes import folders_in, part_named
 from edgevit.errors import DataError
-from edgevit_runtime.preprocess.picture_folders import pictures_below
+from edgevit_runtime.preprocess.picture_folders import is_leftover, pictures_below
 from edgevit_runtime.preprocess.picture_kinds import can_read, kind_of
 
-__all__ = ["IMAGE_FOLDERS", "NoSuchPictureError", "PictureIndex", "picture_index"]
+__all__ = ["IMAGE_FOLDERS", "NoSuchPictureError", "PictureIndex", "files_near", "picture_index"]
 
 IMAGE_FOLDERS = {
     # Lower case: what folders of pictures that have labels beside them are called, and by whom.
@@ -127,6 +127,15 @@ def picture_index(root: Path) -> PictureIndex:
     files = tuple(map(Path, found.files))
     inside = tuple(file for file in files if _in_image_folder(file.relative_to(root)))
     return PictureIndex(root, inside or files, found.left_out)
+
+
+def files_near(root: Path, *suffixes: str) -> list[Path]:
+    """The files whose names end so (lower case) in a folder and right below it, in order, without leftovers."""
+    found = []
+    for folder in (root, *folders_in(root)):
+        inside = (each for each in sorted(folder.iterdir()) if each.suffix.lower() in suffixes)
+        found += [each for each in inside if not is_leftover(each.name) and each.is_file()]
+    return found
 
 
 def _in_image_folder(path: Path) -> bool:

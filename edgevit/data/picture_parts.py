@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgevit.data.folder_shapes import PARTS, part_named
+from edgevit.data.folder_shapes import PARTS, check_utf8, part_named
 from edgevit.data.label_tables import SPLIT_FILE
 from edgevit.data.named_table import FILE_COLUMNS, PART_COLUMNS, read_named_table
 from edgevit.data.picture_index import PictureIndex
@@ -59,6 +59,7 @@ class PictureParts:
         byte, are never in both: drawn together, and left out of those that train where the split is given.
         Raises `DataError` where nothing is left to train on or to validate on.
         """
+        check_utf8(self.files)
         present = {part for part in self.parts if part}
         if "train" in present and "val" in present:
             train, val = self._of("train"), self._of("val")

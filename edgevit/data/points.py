@@ -78,11 +78,7 @@ def point_training_sets(path: str | Path, *, share: float = 0.1, seed: int = 0) 
     found, index = _read(Path(path))
     train, val, said = _parts(found, index).halves(share, seed)
     both = _point_set(found, index, [*train, *val], (), "", said)
-    of_train = {found.pictures[place].file for place in train}
-    places = range(len(both.files))
-    first = both.pick([place for place in places if both.files[place] in of_train])
-    second = both.pick([place for place in places if both.files[place] not in of_train])
-    return first, second.quiet()
+    return both.halved({found.pictures[place].file for place in train})
 
 
 def find_points(index: PictureIndex) -> dict[str, tuple[Path, ...]]:

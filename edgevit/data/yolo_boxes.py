@@ -13,7 +13,7 @@ from pathlib import Path
 from edgevit.data.data_yaml import DataYaml, is_data_yaml, read_data_yaml
 from edgevit.data.found_boxes import BoxRow, FoundBoxes, PictureBoxes
 from edgevit.data.labels import read_labels
-from edgevit.data.picture_index import IMAGE_FOLDERS, PictureIndex
+from edgevit.data.picture_index import IMAGE_FOLDERS, PictureIndex, files_near
 from edgevit.data.yolo_folders import yolo_parts
 from edgevit.errors import DataError
 from edgevit.text_files import NotTextError, read_text
@@ -29,8 +29,8 @@ _LOOKED_INTO = 50
 
 def find_yolo_boxes(index: PictureIndex) -> tuple[Path, ...]:
     """The data.yaml of a folder; or its folders `labels` with text files; or the first text file beside a picture."""
-    yamls = [path for path in sorted(index.root.glob("*")) if path.suffix.lower() in (".yaml", ".yml")]
-    yamls = [path for path in yamls if is_data_yaml(path)]
+    near = files_near(index.root, ".yaml", ".yml")
+    yamls = [path for path in near if path.parent == index.root and is_data_yaml(path)]
     if yamls:
         return tuple(yamls)
     texts = [Path(path) for path in files_below(index.root, ".txt")]
