@@ -51,13 +51,15 @@ def read_coco_boxes(paths: Sequence[Path], index: PictureIndex) -> FoundBoxes:
 def category_names(document: CocoDocument) -> dict[object, str]:
     """`id` -> name. Raises `DataError` for an id or a name that is there twice."""
     names: dict[object, str] = {}
+    known: set[str] = set()
     for number, category in enumerate(document.categories):
         key, name = category.get("id"), category.get("name")
         if not isinstance(key, int | str) or key in names:
             raise document.wrong("categories", number, "id", "a whole number of its own", key)
-        if not isinstance(name, str) or not name.strip() or name.strip() in names.values():
+        if not isinstance(name, str) or not name.strip() or name.strip() in known:
             raise document.wrong("categories", number, "name", "a name of its own", name)
         names[key] = name.strip()
+        known.add(names[key])
     return names
 
 

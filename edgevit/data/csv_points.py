@@ -21,6 +21,7 @@ from edgevit.errors import DataError
 
 __all__ = ["find_csv_points", "read_csv_points"]
 
+MOST_POINTS = 1000
 _LONG = ("point", "x", "y")
 _SEEN = ("visible", "v")
 _Rows = dict[Path, dict[str, list[TableRow]]]
@@ -40,7 +41,8 @@ def find_csv_points(index: PictureIndex) -> tuple[Path, ...]:
 
 def _wide_names(columns: Sequence[str]) -> tuple[str, ...]:
     """`nose` where there are `nose_x` and `nose_y`."""
-    return tuple(each[:-2] for each in columns if each.endswith("_x") and len(each) > 2 and f"{each[:-2]}_y" in columns)
+    known = set(columns)
+    return tuple(each[:-2] for each in columns if each.endswith("_x") and len(each) > 2 and f"{each[:-2]}_y" in known)
 
 
 def read_csv_points(paths: Sequence[Path], index: PictureIndex) -> FoundPoints:
@@ -68,6 +70,8 @@ def _read_table(table: NamedTable, part: str | None, index: PictureIndex, found:
         raise DataError(
             f"{table.path} must begin with the line file,<point>_x,<point>_y,... or file,point,x,y, not {given!r:.100}"
         )
+    if len(names) > MOST_POINTS:
+        raise DataError(f"{table.path} has {len(names)} different points; at most {MOST_POINTS} are read")
     if found.names and set(found.names) != set(names):
         raise DataError(f"{table.path}: its points have other names than those of the tables before")
     found.names = found.names or names

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from edgevit.text_files import NotTextError, read_text
 __all__ = ["DataYaml", "is_data_yaml", "read_data_yaml"]
 
 MAX_BYTES = 4_000_000
+MOST_IN_ROW, MOST_IN_WORD = 2000, 1000
+"""Characters: patterns take long for what is longer, and no name is."""
 _WANTED = ("path", "train", "val", "valid", "test", "names", "nc", "kpt_shape")
 _KEY = re.compile(r"([A-Za-z_][\w-]*)\s*:(?:\s+(.*))?$")
 _ITEM = re.compile(r"-(?:\s+(.*))?$")
@@ -47,7 +50,8 @@ class DataYaml:
             if sorted(found) != sorted(map(str, range(len(found)))):
                 raise self.wrong("names", f"has the keys {', '.join(list(found)[:5])}, and not 0 to {len(found) - 1}")
             found = [found[str(index)] for index in range(len(found))]
-        twice = next((name for name in found if not name or found.count(name) > 1), None)
+        counts = Counter(found)
+        twice = next((name for name in found if not name or counts[name] > 1), None)
         if twice is not None:
             raise self.wrong("names", f"has {twice!r:.60} twice" if twice else "has an empty name")
         count = self.values.get("nc")
@@ -98,9 +102,12 @@ def _inside(line: str) -> bool:
 
 def _bare(line: str) -> str:
     """Without the comment behind, and without spaces there."""
-    place = 0
+    place, quotes = 0, True
     while place < len(line):
-        quoted = _QUOTED.match(line, place) if place == 0 or line[place - 1] in " \t,[{:" else None
+        opens = quotes and line[place] in "\"'" and (place == 0 or line[place - 1] in " \t,[{:")
+        quoted = _QUOTED.match(line, place) if opens else None
+        if opens and quoted is None:  # an apostrophe: what is behind it is not looked through again for each
+            quotes = False
         if quoted:
             place = quoted.end()
         elif line[place] == "#" and (place == 0 or line[place - 1] in " \t"):
@@ -129,6 +136,8 @@ def _in_lines(rows: list[tuple[int, str]], path: Path) -> Value:
     pairs: dict[str, str] = {}
     for number, row in rows:
         where = f"{path}, line {number}"
+        if len(row) > MOST_IN_ROW:
+            raise DataError(f"{where}: more than {MOST_IN_ROW} characters are no name")
         item, pair = _ITEM.match(row), _PAIR.match(row)
         if item is not None and not pairs:
             items.append(_word(item[1] or "", where))
@@ -149,8 +158,13 @@ def _in_brackets(text: str, where: str) -> Value:
     words: list[str] = []
     place, start, inner = 0, 0, text[1:-1]
     while place < len(inner):
+        if place - start > MOST_IN_WORD:
+            raise DataError(f"{where}: more than {MOST_IN_WORD} characters are no name")
         before = inner[start:place].rstrip()
-        quoted = _QUOTED.match(inner, place) if not before or before[-1] == ":" else None
+        opens = inner[place] in "\"'" and (not before or before[-1] == ":")
+        quoted = _QUOTED.match(inner, place) if opens else None
+        if opens and quoted is None:
+            raise DataError(f"{where}: {inner[place : place + 20]!r} has no closing quote")
         if inner[place] in "[]{}" and not quoted:
             raise DataError(f"{where}: lists within lists are not read")
         if inner[place] == ",":

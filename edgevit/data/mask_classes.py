@@ -20,6 +20,7 @@ __all__ = ["MOST_CLASSES", "Colour", "MaskClasses", "find_mask_classes", "read_m
 
 MOST_CLASSES = 255
 """A mask is uint8, and 255 is what does not count."""
+MAX_BYTES, MOST_IN_LINE = 1_000_000, 500
 CLASS_FILES = ("classes.txt", "label_colors.txt", "labelmap.txt", "class_dict.csv", "codes.txt")
 """Ours and most; CamVid's; CVAT's; Kaggle's and fastai's CamVid."""
 
@@ -70,9 +71,12 @@ def find_mask_classes(root: Path) -> Path | None:
 def read_mask_classes(path: Path) -> MaskClasses:
     """Raises `DataError`, which names the line."""
     try:
-        lines = [line.strip() for line in read_text(path).splitlines()]
+        lines = [line.strip() for line in read_text(path, most=MAX_BYTES).splitlines()]
     except NotTextError as error:
         raise DataError(f"{path} {error}") from error
+    long = next((number for number, line in enumerate(lines, start=1) if len(line) > MOST_IN_LINE), None)
+    if long is not None:
+        raise DataError(f"{path}, line {long}: more than {MOST_IN_LINE} characters are no name")
     rows = [(number, line) for number, line in enumerate(lines, start=1) if line and not _HEADER.fullmatch(line)]
     if not rows:
         raise DataError(f"{path} is empty: one class a line is expected")

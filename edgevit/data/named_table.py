@@ -15,6 +15,7 @@ __all__ = ["FILE_COLUMNS", "PART_COLUMNS", "NamedTable", "TableRow", "read_heade
 FILE_COLUMNS = ("file", "filename", "image")
 PART_COLUMNS = ("split", "part", "subset")
 HEADER_BYTES = 65_536
+MOST_COLUMNS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,8 @@ def read_named_table(path: Path) -> NamedTable:
     """Raises `DataError` for a file that is no CSV, or whose lines have other lengths than the first."""
     rows = table_rows(path)
     columns = tuple(cell.strip().lower() for cell in rows[0]) if rows else ()
+    if len(columns) > MOST_COLUMNS:
+        raise DataError(f"{path}, line 1: {len(columns)} columns; at most {MOST_COLUMNS} are read")
     twice = next((each for each in columns if columns.count(each) > 1), None)
     if twice is not None:
         raise DataError(f"{path}, line 1: two columns are called {twice!r:.60}")

@@ -33,7 +33,7 @@ def find_yolo_boxes(index: PictureIndex) -> tuple[Path, ...]:
     yamls = [path for path in near if path.parent == index.root and is_data_yaml(path)]
     if yamls:
         return tuple(yamls)
-    texts = [Path(path) for path in files_below(index.root, ".txt")]
+    texts = [Path(path) for path in files_below(index.root, ".txt") if Path(path).name != NAMES_FILE]
     folders = {folder for text in texts if (folder := _label_folder(text, index.root)) is not None}
     if folders:
         return tuple(sorted(folders))
@@ -68,7 +68,7 @@ def read_yolo_boxes(paths: Sequence[Path], index: PictureIndex) -> FoundBoxes:
         posed = "kpt_shape" in document.values
         said = _parts_of(document, index, found)
     else:
-        found.names = _listed_names(index.root)
+        found.names = _listed_names(index)
         found.numbered = not found.names
     labelled, outlines = set(), 0
     for file in said or index.files:
@@ -104,9 +104,10 @@ def _parts_of(document: DataYaml, index: PictureIndex, found: FoundBoxes) -> dic
     return said
 
 
-def _listed_names(root: Path) -> tuple[str, ...]:
-    """Of a classes.txt, where there is one."""
-    for path in (root / NAMES_FILE, root / LABEL_FOLDER / NAMES_FILE):
+def _listed_names(index: PictureIndex) -> tuple[str, ...]:
+    """Of a classes.txt, where there is one; labelImg writes it beside the labels."""
+    for folder in (index.root, index.root / LABEL_FOLDER, index.files[0].parent):
+        path = folder / NAMES_FILE
         if path.is_file():
             return read_labels(path)
     return ()
