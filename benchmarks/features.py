@@ -23,6 +23,8 @@ LADDER = (96, 160, 224, 320)
 OPTIONS: dict[str, Any] = {"layers": (4, 8), "attention": True}
 PICTURES = 20
 KNN_LADDER = (96, 224)
+COMPARED = ((224, False), (96, False), ("320x192", False), (224, True))
+"""Resolutions, and whether without the last norm."""
 
 
 def made(name: str, **options: Any) -> Path:
@@ -101,7 +103,7 @@ def main() -> None:
         "model": "DeiT-Tiny",
         "difference_from_keras": {
             f"{resolution}{', not normed' if unnormed else ''}": difference(resolution, unnormed=unnormed)
-            for resolution, unnormed in ((224, False), (96, False), ("320x192", False), (224, True))
+            for resolution, unnormed in COMPARED
         },
         "size_bytes": sizes,
         "size_ratio": round(sizes["classify,features"] / sizes["classify"], 4),

@@ -8,7 +8,6 @@ computes rightly, not how fast. Not tried: int4, whose scales by blocks damage L
 from __future__ import annotations
 
 import json
-import re
 import sys
 import tempfile
 from pathlib import Path
@@ -22,13 +21,17 @@ from deit_tiny import artefact
 from edgevit_runtime import Model
 from edgevit_runtime.preprocess.fitting import prepare
 from record import RESULTS, real_data, write
-from support.gpu_accelerator import RefusedError, answers
+from support.gpu_accelerator import SOFTWARE_VULKAN, RefusedError, answers
 
 RESOLUTION, PICTURES = 224, 24
 NOT_TRIED = "int4"
+UNSUPPORTED = " is not supported"
+"""How LiteRT ends what it says of each op that it refuses; the op's name comes behind it."""
 
 
 def main() -> None:
+    if not SOFTWARE_VULKAN.is_file():
+        sys.exit(f"this needs a Vulkan in software, {SOFTWARE_VULKAN}: apt-get install chromium")
     every = sorted((real_data() / "imagenet_val").glob("*.JPEG"))
     files = every[:: max(1, len(every) // PICTURES)][:PICTURES]
     images = np.stack([prepare(file, RESOLUTION, "squash") for file in files])
@@ -52,8 +55,8 @@ def _compared(path: Path, images: NDArray[np.uint8]) -> dict[str, Any]:
         try:
             there = answers(path, {signature: images}, Path(folder))[signature]["scores"]
         except RefusedError as error:
-            reasons = re.findall(r"[A-Za-z ]*\(?\w+\) is not supported", str(error))
-            return {"refused": reasons[0].strip() if reasons else "by LiteRT"}
+            reasons = [line.partition(UNSUPPORTED) for line in str(error).splitlines()]
+            return {"refused": next((f"{op}{why}" for op, why, _ in reasons if why), "by LiteRT")}
     with Model(path) as model:
         here = np.stack([model.outputs(image)["scores"] for image in images])
     if there.dtype == np.int8:

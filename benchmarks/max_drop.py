@@ -75,6 +75,10 @@ class Kept(Variants):
 
 
 def main() -> None:
+    timed() if "--time" in sys.argv else choose()
+
+
+def choose() -> None:
     from edgevit.model import load
 
     data, model = real_data(), load(keras_model())
@@ -144,4 +148,4 @@ def timed() -> None:
 
 
 if __name__ == "__main__":
-    timed() if "--time" in sys.argv else main()
+    main()

@@ -25,6 +25,7 @@ from support.simulated_machines import SimulatedMachine
 COOL_MS = {96: 8.0, 128: 13.2, 160: 20.8, 192: 32.0, 224: 48.0, 256: 66.4}
 HOG = "while True: pass"
 RESOLUTIONS = (96, 160, 224)
+SECONDS = 4.0
 
 
 def simulated(cool_down_s: float, *, turns: bool) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def simulated(cool_down_s: float, *, turns: bool) -> dict[str, Any]:
         groups = [calls] if turns else [{key: call} for key, call in calls.items()]
         medians: dict[int, float] = {}
         for group in groups:
-            found = timing.measure(group, seconds=4.0, clock=machine.clock, watch=watch)
+            found = timing.measure(group, seconds=SECONDS, clock=machine.clock, watch=watch)
             medians |= {key: latency.median_ms for key, latency in found.items()}
         return {
             "slower": {key: round(medians[key] / COOL_MS[key], 3) for key in COOL_MS},
@@ -48,7 +49,7 @@ def simulated(cool_down_s: float, *, turns: bool) -> dict[str, Any]:
 def beside(hogs: int, path: Path) -> dict[str, Any]:
     started = [subprocess.Popen([sys.executable, "-c", HOG]) for _ in range(hogs)]
     try:
-        profile: Profile = measure(path, ProfileRequest(RESOLUTIONS, seconds=4.0))
+        profile: Profile = measure(path, ProfileRequest(RESOLUTIONS, seconds=SECONDS))
     finally:
         for each in started:
             each.kill()

@@ -23,7 +23,7 @@ from converters.quantize.ranges import choose_ranges, observe
 from converters.quantize.recipes import ANY, RECIPES, Recipe, Rule
 from edgevit_runtime import Model
 from edgevit_runtime.preprocess.fitting import prepare
-from outliers import with_outliers
+from outliers import FACTOR, with_outliers
 from record import BUILD, real_data, write
 
 EVERY = 20
@@ -106,7 +106,7 @@ def main() -> None:
     reference = np.load(data / "imagenet_val" / "reference_logits.npz")
     pictures = np.stack([prepare(data / "imagenet_val" / str(name), 224, "squash") for name in reference["files"]])
     model = load(deit_tiny.keras_model())
-    models = {"deit_tiny": model, "deit_tiny_outliers": with_outliers(model)}
+    models = {"deit_tiny": model, "deit_tiny_outliers": with_outliers(model, (FACTOR,))}
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for recipe in ("int8-static", "int8-full", "int8 + pictures", "int8"):
         for name, each in models.items():

@@ -19,6 +19,7 @@ from unittest import mock
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.tools import flatbuffer_utils
 from ai_edge_quantizer import calibrator, qtyping, quantizer
 from ai_edge_quantizer.recipe import AlgorithmName
 
@@ -144,6 +145,15 @@ def with_ranges(flatbuffer: bytes, recipe: Recipe, ours: ActivationRanges, their
         return quantize(flatbuffer, recipe, ours)
 
 
+def without_names(flatbuffer: bytes) -> bytes:
+    """OSCAR names its MUL as if it were a custom op, which the runtime refuses to read."""
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer))
+    for code in model.operatorCodes:
+        if code.builtinCode != flatbuffer_utils.schema_fb.BuiltinOperator.CUSTOM:
+            code.customCode = None
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
 def answers(flatbuffer: bytes, pictures: Sequence[Any]) -> Iterator[Any]:
     """Scores of each picture, by LiteRT with XNNPACK on one thread."""
     run = Interpreter(model_content=flatbuffer, num_threads=1).get_signature_runner(NAME)
@@ -164,7 +174,7 @@ def rows_of(name: str, model: Any, pictures: Any, reference: Any) -> Iterator[di
             else:
                 with _silent():
                     flatbuffer = by_theirs(variant, lowered, prepared, images)
-                flatbuffer = pack(merge([Rung(NAME, flatbuffer, lowered.outputs)]))
+                flatbuffer = pack(merge([Rung(NAME, without_names(flatbuffer), lowered.outputs)]))
             scores = np.stack(list(answers(flatbuffer, pictures)))
             votes = scores.argmax(1)
             yield {

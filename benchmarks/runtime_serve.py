@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +29,8 @@ from edgevit_runtime import Model
 from record import real_data, write
 
 CONNECTIONS, SECONDS, PICTURES = 64, 30, 16
+WARM_UP_S = 5
+"""Every thread and buffer has been there once."""
 
 LUA = """
 -- Each request names its picture in the query's `top`, so that the answer can be told by its length and content.
@@ -102,12 +105,15 @@ def load(url: str, folder: Path, seconds: int) -> dict[str, Any]:
     found = re.search(r"RESULT (.*)", out)
     if not found:
         sys.exit(out)
-    return dict(json.loads(found[1]))
+    figures: dict[str, Any] = json.loads(found[1])
+    if figures["wrong"] == figures["answers"]:
+        sys.exit(f"none of {figures['answers']} answers is that of Model.classify")
+    return figures
 
 
 def under_load(path: Path, folder: Path, cache: Path, queue: int) -> dict[str, Any]:
     with server(path, cache, "--queue", str(queue)) as (process, url):
-        load(url, folder, 5)  # every thread and buffer has been there once
+        load(url, folder, WARM_UP_S)
         before = rss_mb(process)
         figures = load(url, folder, SECONDS)
         after = rss_mb(process)
@@ -119,7 +125,7 @@ def under_load(path: Path, folder: Path, cache: Path, queue: int) -> dict[str, A
         "queue": queue,
         **figures,
         "answers_per_s": round(figures["answers"] / figures["seconds"], 1),
-        "rss_mb": {"after 5 s": before, f"after {5 + SECONDS} s": after, f"after {5 + 2 * SECONDS} s": again},
+        "rss_mb": {f"after {WARM_UP_S + turns * SECONDS} s": mb for turns, mb in enumerate((before, after, again))},
         "metrics_by_code": counted,
         "exit_code": process.returncode,
     }
@@ -154,6 +160,8 @@ def killed(path: Path, picture: bytes, folder: Path, cache: Path) -> dict[str, A
 
 
 def main() -> None:
+    if not shutil.which("wrk"):
+        sys.exit("this needs wrk: apt-get install wrk")
     path = artefact("int8", (128,))
     with tempfile.TemporaryDirectory() as name:
         folder, cache = Path(name) / "load", Path(name) / "cache"

@@ -1,6 +1,7 @@
 """Does a benchmark still run? With tiny settings, a small random model in DeiT-Tiny's place, and drawn pictures.
 
     python benchmarks/smoke.py attention parity
+    python benchmarks/smoke.py training_speed --first-epoch    with words for the benchmark in place of those in WORDS
 
 It needs no real data and writes nothing into the tree: what would go to benchmarks/results is only made. What it
 prints is no figure of anything. `make check-long` runs each (tests/test_benchmarks.py).
@@ -11,9 +12,10 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +24,17 @@ from PIL import Image
 
 import record
 
-CLASSES, VALIDATION, CALIBRATION = 1000, 26, 4
+CLASSES, RESOLUTION, VALIDATION, CALIBRATION = 1000, 224, 26, 4
 
-# What makes each of them short: names of its module, and values in their place; words of its command line.
+FEW = (96, 128)
+
+
+def _no_environment(_folder: Path, _extras: str) -> tuple[Path, dict[str, object]]:
+    """In the place of `install`, which fetches packages: this Python, which has the runtime."""
+    return Path(sys.executable), {}
+
+
+# What makes each of them short: names of its module, and values in their place.
 TINY: dict[str, Mapping[str, Any]] = {
     "attention": {"TOKENS": (17,), "ROUNDS": 1, "PICTURES": 2, "CALIBRATION": 2},
     "parity": {},
@@ -34,26 +44,46 @@ TINY: dict[str, Mapping[str, Any]] = {
     "runtime_budget": {"SECONDS": 0.2},
     "runtime_overhead": {"ROUNDS": 2, "SECONDS": 0.1},
     "box_decoding": {"ROUNDS": 2, "WARM_UP": 0},
+    "recipe_latency": {"RESOLUTIONS": FEW, "SECONDS": 0.02, "ROUNDS": 2},
+    "features": {
+        "LADDER": FEW,
+        "KNN_LADDER": FEW,
+        "OPTIONS": {"layers": (1,), "attention": True},
+        "COMPARED": ((96, False), ("128x96", True)),
+    },
+    "peaks": {"SIZES": ((17, 32, 64),), "RESOLUTIONS": FEW, "RUNS": 6},
+    "recipes": {"SECONDS": 0.02},
+    "ladder": {"LADDER": FEW, "SIXTEEN": (*FEW, 160), "PICTURES": 2, "REPEATS": 1},
+    "max_drop": {"ISLANDS": ("float32",), "SECONDS": 0.02},
+    "other_models": {
+        "LADDER": (64, 96, 128, 160, 192),
+        "SECONDS": 0.02,
+        "DIALS": {"size_px": 32, "training": 64, "epochs": 1, "pictures": 4},
+    },
+    "quantization": {"EVERY": 13, "FACTOR": 8.0},
+    "quantizer_algorithms": {"CALIBRATION": 2},
+    "runtime_serve": {"SECONDS": 1, "WARM_UP_S": 1, "PICTURES": 2},
+    "runtime_startup": {"ROUNDS": 1, "LADDER": (96, 224), "install": _no_environment},
+    "shapes": {"SHAPES": {"ViT-S": (2, (64.0, 16.0), 13, 2)}},
+    "measuring": {"SECONDS": 0.02, "LADDER": FEW, "RESOLUTIONS": FEW},
+    "training_speed": {
+        **{"ROUNDS": 1, "STEPS": 1, "BATCH": 4, "LADDER": FEW, "PHOTOS": 8, "HELD_OUT": 4},
+        **{"VARIANT": "deit-smoke", "RESOLUTIONS": (96,)},
+        "BY_ITSELF": (sys.executable, __file__, "training_speed", "--first-epoch"),
+    },
+    "gpu": {"PICTURES": 2},
 }
+WORDS: dict[str, Sequence[Sequence[str]]] = {
+    "ladder": (("int8",),),
+    "max_drop": ((), ("--time",)),
+}
+"""Of its command line: those of each run, one after the other; none where it is not named here."""
+NEEDS: dict[str, tuple[str, str]] = {
+    "runtime_serve": ("wrk", "wrk"),
+    "gpu": ("/usr/lib/chromium/vk_swiftshader_icd.json", "chromium"),
+}
+"""Programs or files that not every machine has, and the Debian package they come with."""
 NOT_RUN: dict[str, str] = {
-    **dict.fromkeys(
-        (
-            "recipe_latency",
-            "features",
-            "peaks",
-            "recipes",
-            "ladder",
-            "max_drop",
-            "other_models",
-            "quantization",
-            "quantizer_algorithms",
-            "runtime_serve",
-            "runtime_startup",
-            "shapes",
-            "measuring",
-        ),
-        "has no tiny settings yet",
-    ),
     "ablation": "trains for hours; tests/training runs its parts",
     "checkpoints": "fetches checkpoints of others",
     "demo": "reads what `make demo` made",
@@ -70,65 +100,91 @@ NOT_RUN: dict[str, str] = {
     "screenshot": "needs Chromium and the demo",
     "smoke": "this",
     "tables": "writes the docs' tables; tests/test_readme.py holds them",
-    "training_speed": "trains for an hour",
     "vela": "needs Vela",
 }
 """What needs more than this machine's Python, and where its parts are tested."""
 
 
-def stand_in(folder: Path) -> Path:
-    """What the real data's folder holds, made up: as many files as it takes to be read."""
-    random = np.random.default_rng(0)
+def missing(name: str) -> str | None:
+    """What this machine lacks for a benchmark."""
+    place, package = NEEDS.get(name, ("", ""))
+    return None if not place or Path(place).is_file() or shutil.which(place) else f"no {place}: install {package}"
+
+
+def stand_in(folder: Path, model: Any) -> None:
+    """What the real data's folder holds, made up: as many files as it takes to be read, and what the model says."""
     names = [f"class {number}" for number in range(CLASSES)]
     (folder / "deit_tiny").mkdir(parents=True)
     (folder / "imagenet_classes.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
     files = [f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(VALIDATION)]
-    for where, chosen in (("imagenet_val", files), ("imagenet_calibration", files[:CALIBRATION])):
-        (folder / where).mkdir()
-        for name in chosen:
-            pixels = random.integers(0, 256, (8, 8, 3), np.uint8)
-            Image.fromarray(pixels).resize((256, 240)).save(folder / where / name, "JPEG")
-    labels = random.integers(0, CLASSES, len(files))
+    draw(folder / "imagenet_val", files)
+    draw(folder / "imagenet_calibration", files[:CALIBRATION])
+    for split, count in (("train", 12), ("val", 2)):
+        for kind in ("daisy", "rose"):
+            draw(folder / "flowers" / split / kind, [f"{split}-{kind}-{number}.jpg" for number in range(count)])
+    logits = answered(model, folder / "imagenet_val", files)
+    labels = logits.argmax(axis=1)
     rows = "".join(f"{name},{label}\n" for name, label in zip(files, labels, strict=True))
     (folder / "imagenet_val" / "labels.csv").write_text(f"file,class_index\n{rows}", encoding="utf-8")
-    logits = random.normal(size=(len(files), CLASSES)).astype(np.float32)
     np.savez(folder / "imagenet_val" / "reference_logits.npz", files=np.array(files), logits=logits, labels=labels)
-    return folder
 
 
-def small_model(path: Path) -> None:
-    """In the place of DeiT-Tiny: its patches, heads and classes, three times narrower and two blocks deep."""
+def draw(folder: Path, names: Sequence[str]) -> None:
+    """Pictures of large spots, each its own, in a folder of their own."""
+    folder.mkdir(parents=True)
+    for name in names:
+        random = np.random.default_rng(list(name.encode()))
+        pixels = random.integers(0, 256, (8, 8, 3), np.uint8)
+        Image.fromarray(pixels).resize((256, 240)).save(folder / name, "JPEG")
+
+
+def answered(model: Any, folder: Path, files: Sequence[str]) -> Any:
+    """The model's logits for each picture."""
+    from edgevit_runtime.preprocess.fitting import prepare as fitted
+
+    images = np.stack([fitted(folder / name, RESOLUTION, "squash") for name in files])
+    return np.asarray(model(images, training=False))
+
+
+def small_model() -> Any:
+    """In the place of DeiT-Tiny: its patches, heads and classes, half as wide and two blocks deep."""
     from dataclasses import replace
 
-    from edgevit.model import build, named_weights, save
+    from edgevit.model import build, named_weights
     from edgevit.variants import VARIANTS, variant_config
 
     VARIANTS["deit-smoke"] = replace(VARIANTS["deit-tiny"], width=96, depth=2)
-    config = variant_config("deit-smoke", classes=CLASSES, base_resolution=224)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    config = variant_config("deit-smoke", classes=CLASSES, base_resolution=RESOLUTION)
     model = build(config.with_(labels=tuple(f"class {number}" for number in range(CLASSES)), resize="squash"), seed=1)
     kernel = named_weights(model)["head/linear/kernel"]
-    kernel.assign(1000.0 * np.asarray(kernel))  # sure of what it says: int8-full's scores are steps of 1/256
-    save(model, path)
+    # A new head says nothing. This one is sure of a class, as int8-full's scores are steps of 1/256.
+    kernel.assign(0.5 * np.random.default_rng(1).normal(size=kernel.shape).astype(np.float32))
+    return model
 
 
 def prepare(folder: Path) -> None:
     """From now on benchmarks take their data from here, build here, and write nothing."""
-    os.environ["EDGEVIT_DATA"] = str(stand_in(folder / "data"))
+    from edgevit.model import save
+
+    model = small_model()
+    stand_in(folder / "data", model)
+    os.environ["EDGEVIT_DATA"] = str(folder / "data")
     record.BUILD = folder / "build"  # before any benchmark takes it
-    small_model(record.BUILD / "deit_tiny.keras")
+    record.BUILD.mkdir()
+    save(model, record.BUILD / "deit_tiny.keras")
     record.write = _written
 
 
-def run(name: str) -> None:
+def run(name: str, given: Sequence[str]) -> None:
     """One benchmark, to its end."""
     module = importlib.import_module(name)
     for setting, value in TINY[name].items():
         if not hasattr(module, setting):
             sys.exit(f"benchmarks/{name}.py has no {setting} any more: mend TINY in benchmarks/smoke.py")
         setattr(module, setting, value)
-    sys.argv = [name]
-    module.main()
+    for words in [given] if given else WORDS.get(name, [()]):
+        sys.argv = [name, *words]
+        module.main()
 
 
 def _written(name: str, figures: dict[str, Any]) -> None:
@@ -136,14 +192,18 @@ def _written(name: str, figures: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    names = sys.argv[1:] or list(TINY)
+    given = [word for word in sys.argv[1:] if word.startswith("-")]
+    names = [word for word in sys.argv[1:] if word not in given] or list(TINY)
     for name in names:
         if name not in TINY:
             sys.exit(f"{name}: {NOT_RUN.get(name, 'not known')}; there is {', '.join(TINY)}")
     with tempfile.TemporaryDirectory() as folder:
         prepare(Path(folder))
         for name in names:
-            run(name)
+            if missing(name) and len(names) == len(TINY):
+                print(f"{name}: {missing(name)}, not run")
+            else:
+                run(name, given)
 
 
 if __name__ == "__main__":

@@ -29,12 +29,13 @@ from record import write
 
 ROUNDS, STEPS, BATCH, CLASSES = 7, 4, 32, 5
 LADDER, PHOTOS, HELD_OUT = (128, 160, 192, 224, 256), 300, 30
-BY_ITSELF = "--first-epoch"
+VARIANT, RESOLUTIONS = "deit-tiny", (224, 128)
+BY_ITSELF = (sys.executable, __file__, "--first-epoch")
 
 
 def plain_vit(resolution: int) -> keras.Model:
     """DeiT-Tiny's size as a functional Keras model; pixels scaled by a layer, AdamW, everything at Keras's defaults."""
-    config = variant_config("deit-tiny", classes=CLASSES)
+    config = variant_config(VARIANT, classes=CLASSES)
     layers = keras.layers
     images = keras.Input((resolution, resolution, 3))
     patches = layers.Conv2D(config.width, config.patch, config.patch)(layers.Rescaling(1 / 127.5, -1.0)(images))
@@ -64,7 +65,7 @@ def measure(resolution: int) -> dict[str, object]:
     classes = (np.arange(len(images)) % CLASSES).astype(np.int32)
     plain = plain_vit(resolution)
 
-    config = variant_config("deit-tiny", classes=CLASSES, ladder=(resolution,))
+    config = variant_config(VARIANT, classes=CLASSES, ladder=(resolution,))
     examples = ArrayExamples(images, classes, ())
     contenders: dict[str, Callable[[], object]] = {
         "model.fit": lambda: plain.fit(images, classes, batch_size=BATCH, shuffle=False, verbose=0)
@@ -98,7 +99,7 @@ def measure(resolution: int) -> dict[str, object]:
 def first_epoch() -> dict[str, object]:
     """Two epochs of the preset fine-tune, DeiT-Tiny's size, from the first step on: its graphs are made meanwhile."""
     preset = PRESETS["fine-tune"]
-    config = variant_config("deit-tiny", classes=CLASSES, ladder=LADDER, stochastic_depth=preset.stochastic_depth)
+    config = variant_config(VARIANT, classes=CLASSES, ladder=LADDER, stochastic_depth=preset.stochastic_depth)
     random = np.random.default_rng(0)
     photos, held_out = (
         ArrayExamples(
@@ -126,13 +127,13 @@ def first_epoch() -> dict[str, object]:
 
 
 def main() -> None:
-    if BY_ITSELF in sys.argv:  # a process of its own, whose memory nothing else has used
+    if BY_ITSELF[-1] in sys.argv:  # a process of its own, whose memory nothing else has used
         print(json.dumps(first_epoch()))
         return
-    said = subprocess.run([sys.executable, __file__, BY_ITSELF], check=True, capture_output=True, text=True).stdout
+    said = subprocess.run(BY_ITSELF, check=True, stdout=subprocess.PIPE, text=True).stdout
     start = json.loads(said.splitlines()[-1])
     print(start, flush=True)
-    rows = [measure(resolution) for resolution in (224, 128)]
+    rows = [measure(resolution) for resolution in RESOLUTIONS]
     write(
         "training_speed", {"model": "DeiT-Tiny", "batch": BATCH, "rounds": ROUNDS, "first_epoch": start, "rows": rows}
     )
