@@ -97,7 +97,21 @@ def rss_mb(process: subprocess.Popen[str]) -> float:
     return round(int(line.split()[1]) / 1024, 1)
 
 
+def read_metrics(url: str) -> str:
+    return str(urllib.request.urlopen(f"{url}/metrics", timeout=10).read().decode())
+
+
+def until_idle(url: str) -> None:
+    """Those of the load before hold their places though nobody waits for them any more."""
+    end = time.monotonic() + 60.0
+    while "\nedgevit_waiting 0\n" not in read_metrics(url):
+        if time.monotonic() > end:
+            sys.exit("requests still hold a place a minute after the load")
+        time.sleep(0.05)
+
+
 def load(url: str, folder: Path, seconds: int) -> dict[str, Any]:
+    until_idle(url)
     environment = {**os.environ, "EXPECTED": str(folder / "expected"), "PICTURES": str(folder)}
     script = str(folder / "load.lua")
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "30s", "-s", script, url]
@@ -119,7 +133,7 @@ def under_load(path: Path, folder: Path, cache: Path, queue: int) -> dict[str, A
         after = rss_mb(process)
         load(url, folder, SECONDS)
         again = rss_mb(process)
-        metrics = urllib.request.urlopen(f"{url}/metrics", timeout=10).read().decode()
+        metrics = read_metrics(url)
     counted = {code: int(count) for code, count in re.findall(r'requests_total{code="(\d+)"} (\d+)', metrics)}
     return {
         "queue": queue,
