@@ -56,6 +56,7 @@ SHAPES: dict[str, tuple[ViTConfig, tuple[int, ...]]] = {
     "vit-small/32": (variant_config("vit-small/32"), (192, 320, 448)),
 }
 """Name -> its shape and the resolutions that are measured."""
+MEASURED = tuple(SHAPES)
 UNSEEN = ("vit-nano/8", "12 blocks of 96", "10 blocks of 320", "vit-small/32")
 """Measured only once the cost model was as it is: nothing in it was chosen with these in view."""
 
@@ -77,7 +78,7 @@ def measured() -> dict[str, list[dict[str, Any]]]:
     """Recipe -> a profile (edgevit.profile/1, without the curve) of each shape, all timed in turn."""
     found = {}
     for recipe in RECIPES:
-        models = {name: Model(artefact(name, recipe), threads=1, weight_cache=False) for name in SHAPES}
+        models = {name: Model(artefact(name, recipe), threads=1, weight_cache=False) for name in MEASURED}
         calls: dict[int, Callable[[], object]] = {}
         places: list[tuple[str, int]] = []
         for name, model in models.items():
@@ -88,7 +89,7 @@ def measured() -> dict[str, list[dict[str, Any]]]:
         started = time.perf_counter()
         latencies = timing.measure(calls, seconds=SECONDS / len(calls))
         print(f"{recipe}: {len(calls)} points in {time.perf_counter() - started:.0f} s", flush=True)
-        found[recipe] = [_document(name, models[name], places, latencies) for name in SHAPES]
+        found[recipe] = [_document(name, models[name], places, latencies) for name in MEASURED]
         for model in models.values():
             model.close()
     return found
@@ -152,7 +153,7 @@ def main() -> None:
     parser.add_argument("--build", action="store_true", help="only make the artefacts")
     parser.add_argument("--again", action="store_true", help="fit again to what was measured")
     chosen = parser.parse_args()
-    for name in SHAPES:
+    for name in MEASURED:
         for recipe in RECIPES if not chosen.again else ():
             artefact(name, recipe)
     if chosen.build:

@@ -54,7 +54,12 @@ TINY: dict[str, Mapping[str, Any]] = {
     "peaks": {"SIZES": ((17, 32, 64),), "RESOLUTIONS": FEW, "RUNS": 6},
     "recipes": {"SECONDS": 0.02},
     "ladder": {"LADDER": FEW, "SIXTEEN": (*FEW, 160), "PICTURES": 2, "REPEATS": 1},
-    "max_drop": {"ISLANDS": ("float32",), "SECONDS": 0.02, "converters.search.recipe_variants.SECONDS": 0.02},
+    "max_drop": {
+        "ISLANDS": ("float32",),
+        "MAX_DROP_POINTS": 10.0,
+        "SECONDS": 0.02,
+        "converters.search.recipe_variants.SECONDS": 0.02,
+    },
     "other_models": {
         "LADDER": (64, 96, 128, 160, 192),
         "SECONDS": 0.02,
@@ -72,10 +77,14 @@ TINY: dict[str, Mapping[str, Any]] = {
         "BY_ITSELF": (sys.executable, __file__, "training_speed", "--first-epoch"),
     },
     "gpu": {"PICTURES": 2},
+    "serve_fuzz": {"REQUESTS": 200, "HONEST_EVERY": 100},
+    "self_test": {"LADDERS": {"deit-tiny": (96,)}},
+    "prediction": {"RECIPES": ("int8",), "MEASURED": ("vit-tiny", "vit-nano/8"), "SECONDS": 0.2},
 }
 WORDS: dict[str, Sequence[Sequence[str]]] = {
     "ladder": (("int8",),),
     "max_drop": ((), ("--time",)),
+    "self_test": (("--recipes", "int8"),),
 }
 """Of its command line: those of each run, one after the other; none where it is not named here."""
 NEEDS: dict[str, tuple[str, str]] = {
@@ -85,7 +94,7 @@ NEEDS: dict[str, tuple[str, str]] = {
 """Programs or files that not every machine has, and the Debian package they come with."""
 NOT_RUN: dict[str, str] = {
     "ablation": "trains for hours; tests/training runs its parts",
-    "checkpoints": "fetches checkpoints of others",
+    "checkpoints": "needs PyTorch, KerasHub and timm; tests/checkpoints/test_references.py has what they say",
     "demo": "reads what `make demo` made",
     "devices": "needs an ssh server",
     "flowers": "trains for hours",
@@ -93,10 +102,7 @@ NOT_RUN: dict[str, str] = {
     "others": "needs MediaPipe, Vela or a browser",
     "peers": "needs the engines of the extra [peers]",
     "phone": "needs a phone",
-    "prediction": "measures for an hour; tests/latency/test_prediction.py has its parts",
-    "serve_fuzz": "sends 50,000 requests; tests/runtime/serve sends some",
     "serve_peers": "needs other servers",
-    "self_test": "needs Arm's processors, by qemu",
     "screenshot": "needs Chromium and the demo",
     "smoke": "this",
     "tables": "writes the docs' tables; tests/test_readme.py holds them",
