@@ -18,9 +18,13 @@ from edgevit_runtime.engines.quiet import quiet
 
 
 def ranges_of(flatbuffer: bytes) -> TensorRanges:
-    """Of what resamples positions in a float32 flatbuffer: exact, for no picture has a part in it; so it runs once."""
+    """Of what resamples positions in a float32 flatbuffer: exact, for no picture has a part in it; so it runs once.
+
+    Not of constants: of a weight with a range the quantizer makes one scale, and kernels want one for each channel.
+    """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer))
-    names = {tensor_name(tensor) for tensor in model.subgraphs[0].tensors}
+    tensors = model.subgraphs[0].tensors
+    names = {tensor_name(tensor) for tensor in tensors if model.buffers[tensor.buffer].data is None}
     if not any(name.startswith(f"{POSITIONS}/") for name in names):
         return {}
     with quiet():
@@ -36,7 +40,9 @@ def ranges_of(flatbuffer: bytes) -> TensorRanges:
         found = {
             detail["name"]: np.asarray(interpreter.get_tensor(detail["index"]))
             for detail in interpreter.get_tensor_details()
-            if detail["name"].startswith(f"{POSITIONS}/") and detail["dtype"] is np.float32
+            if detail["name"] in names
+            and detail["name"].startswith(f"{POSITIONS}/")
+            and detail["dtype"] is np.float32
         }
     return {
         name: {"min": np.min(values, keepdims=True), "max": np.max(values, keepdims=True)}

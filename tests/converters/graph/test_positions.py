@@ -124,3 +124,13 @@ def test_ranges_are_those_of_the_float_graph(tiny_model):
         )
         last = ranges["positions/rows/Add"]
         np.testing.assert_allclose([last["min"], last["max"]], [[[positions.min()]], [[positions.max()]]], atol=1e-5)
+
+
+@pytest.mark.parametrize("resolution", ["64x96", "96x64", "96x128"])
+def test_rectangles_in_integers(tiny_model, tmp_path, resolution):
+    """Whose matrices are two, and whose weights have a scale for each channel all the same."""
+    path = tmp_path / "m.tflite"
+    pictures = pictures_in(tmp_path / "pictures", 4)
+    convert(tiny_model, path, recipe="int8-full", resolutions=(resolution,), calibration=pictures)
+    with Model(path, weight_cache=False) as model:
+        assert model.self_test().passed
