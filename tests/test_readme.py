@@ -1,7 +1,9 @@
 """What README.md claims comes from benchmarks/results, and what it tells to type exists."""
 
+import itertools
 import json
 import re
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -9,6 +11,7 @@ from pathlib import Path
 
 from converters.quantize.recipes import RECIPES
 from edgevit.cli.main import COMMANDS, _group
+from edgevit_runtime.cli import main as on_device
 from support.sample_pictures import LABELS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,6 +34,18 @@ def test_commands_and_options_exist():
         parameters = _group.get_command(None, words[1]).params
         known = {name for option in parameters for name in (*option.opts, *option.secondary_opts)}
         assert {word for word in words if word.startswith("-")} <= known, words
+
+
+def test_commands_of_the_device_exist():
+    """Each line can be typed; and the first page shows how an artefact answers on the device, in all three ways."""
+    others = [ROOT / "runtimes/python/README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    shown = {}
+    for page in (ROOT / "README.md", *others):
+        lines = re.findall(r"^    edgevit-run ([a-z].*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+        shown[page.name, page.parent] = [shlex.split(line, comments=True) for line in lines]
+    for words in itertools.chain.from_iterable(shown.values()):
+        on_device._parse(words)
+    assert {"classify", "watch", "serve"} <= {words[0] for words in shown["README.md", ROOT]}
 
 
 def test_the_python_lines_run(tiny_keras, class_folder, tmp_path, monkeypatch, capsys):

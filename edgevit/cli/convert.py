@@ -13,6 +13,8 @@ from edgevit.cli.console import console_for, emit_json, json_option, progress_ba
 from edgevit.cli.grouped_command import GroupedCommand
 from edgevit.cli.task_options import options_of_tasks
 from edgevit.tasks import TASKS, task_options
+from edgevit_runtime import read_manifest
+from edgevit_runtime.tasks import try_out_of
 
 
 @click.command(
@@ -160,6 +162,11 @@ def command(
     if "selection" in inspection:
         console.print(selection_table(inspection["selection"]))
     console.print(inspection_table(inspection))
-    for line in (*result_lines(inspection), *notes, f"next: {command_line('profile', output)}"):
+    try_out = try_out_of(read_manifest(output).default_task)
+    following = (
+        f"try it: {command_line(*try_out.words_by_hand(str(output), 'picture.jpg', '.'), program='edgevit-run')}",
+        f"next: {command_line('profile', output)}",
+    )
+    for line in (*result_lines(inspection), *notes, *following):
         console.print(line, markup=False, soft_wrap=True)
     emit_json(inspection, json_target)

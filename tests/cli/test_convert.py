@@ -1,9 +1,12 @@
 """`edgevit convert`: what it advises."""
 
+from dataclasses import replace
+
 import pytest
 
 from edgevit.activation_ranges import ActivationRanges
 from edgevit.model import build, save
+from edgevit_runtime.cli import main as on_device
 
 HINT = "loses less when pictures say how to round: --calibration DIR"
 
@@ -26,3 +29,13 @@ def test_pictures_are_advised_unless_the_recipe_or_its_base_was_learned(
     )
     assert code == 0, err
     assert (HINT in out) == advised
+
+
+def test_a_backbone_is_tried_by_what_it_answers(tiny_config, tmp_path, run):
+    """The command that is printed to try it is one that the device takes."""
+    save(build(replace(tiny_config, classes=0, labels=()), seed=1), tmp_path / "x.keras")
+    code, out, err = run("convert", tmp_path / "x.keras", "-o", tmp_path / "x.tflite", "--resolutions", 32)
+    assert code == 0, err
+    (line,) = (line for line in out.splitlines() if line.startswith("try it: "))
+    assert line == f"try it: edgevit-run features {tmp_path}/x.tflite picture.jpg -o ./features.npz"
+    assert on_device._parse(line.split()[3:]).pictures == ["picture.jpg"]

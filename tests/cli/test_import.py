@@ -45,7 +45,7 @@ def test_dinov2_is_a_start_for_train(dinov2, class_folder, tmp_path, run):
     assert load(mine).config.ladder == (126, 154, 196, 224)  # what 128, 160, 192 and 224 are in patches of 14
     code, out, err = run("convert", mine, "-o", artefact, "--resolutions", "56,84")
     assert (code, "5 resolutions or more give a latency curve" in out) == (0, True)
-    assert f"next: edgevit profile '{artefact}'\n" in out
+    assert f"try it: edgevit-run classify '{artefact}' picture.jpg\nnext: edgevit profile '{artefact}'\n" in out
     code, out, err = run("inspect", artefact, "--json")
     assert [each["tokens"] for each in json.loads(out)["signatures"]] == [17, 37]
 

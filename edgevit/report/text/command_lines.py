@@ -7,6 +7,6 @@ import shlex
 __all__ = ["command_line"]
 
 
-def command_line(*words: object) -> str:
-    """`"convert", Path("my vit.keras")` -> `edgevit convert 'my vit.keras'`."""
-    return shlex.join(["edgevit", *map(str, words)])
+def command_line(*words: object, program: str = "edgevit") -> str:
+    """`"convert", Path("my vit.keras")` -> `edgevit convert 'my vit.keras'`. program: `edgevit-run` for a device."""
+    return shlex.join([program, *map(str, words)])
