@@ -40,9 +40,7 @@ def ranges_of(flatbuffer: bytes) -> TensorRanges:
         found = {
             detail["name"]: np.asarray(interpreter.get_tensor(detail["index"]))
             for detail in interpreter.get_tensor_details()
-            if detail["name"] in names
-            and detail["name"].startswith(f"{POSITIONS}/")
-            and detail["dtype"] is np.float32
+            if detail["name"] in names and detail["name"].startswith(f"{POSITIONS}/") and detail["dtype"] is np.float32
         }
     return {
         name: {"min": np.min(values, keepdims=True), "max": np.max(values, keepdims=True)}

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from edgevit.errors import ConfigError, OptionError
-from edgevit_runtime.cli.option_words import no_such_option, reworded
+from edgevit_runtime.cli.option_words import instead, no_such_option, reworded
 
 __all__ = ["GroupedCommand"]
 
@@ -45,7 +45,7 @@ class GroupedCommand(click.Command):
             raise click.UsageError(no_such_option(error.option_name, known), ctx) from error
 
     def _with_data(self, words: list[str], known: set[str]) -> list[str]:
-        """`--data FOLDER` is DATA, for a command that takes it as an argument."""
+        """`--data FOLDER` is DATA, for a command that takes it as an argument; `--val`, too, where that is all it takes."""
         if "--data" in known or not any(
             isinstance(each, click.Argument) and each.name == "data" for each in self.params
         ):
@@ -53,7 +53,7 @@ class GroupedCommand(click.Command):
         kept, data, take = [], [], iter(words)
         for word in take:
             name, equals, value = word.partition("=")
-            if name in ("--data", "--validation") and name not in known:
+            if name in ("--data", "--val", "--validation") and name not in known and instead(name, known) is None:
                 data += [value] if equals else [each for each in [next(take, None)] if each is not None]
             else:
                 kept.append(word)

@@ -9,7 +9,9 @@ import pytest
 from edgevit.cli.grouped_command import GroupedCommand
 from edgevit.cli.main import COMMANDS, GROUPS, OTHER_NAMES
 from edgevit_runtime.cli import main as on_device
-from edgevit_runtime.cli.option_words import SYNONYMS, meant, no_such_option, reworded
+from edgevit_runtime.cli.option_words import INSTEAD, SYNONYMS, meant, no_such_option, reworded
+
+BOTH = "DATA is one folder with train/ and val/ in it; of a folder without val/, --val-share of it validates"
 
 
 def command(name):
@@ -76,6 +78,11 @@ def test_the_device_takes_them(words, key, value):
         ("train photos -o m.keras --smoothing 1", "no such option --smoothing; did you mean --label-smoothing?"),
         ("profile m.tflite --sustain 3", "no such option --sustain; did you mean --sustained?"),
         ("profile m.tflite --xyzzy", "no such option --xyzzy\n"),
+        ("train photos -o m.keras --val val", f"no such option --val: {BOTH}"),
+        ("train photos -o m.keras --validation=val", f"no such option --validation: {BOTH}"),
+        ("train photos -o m.keras --val_data val", f"no such option --val_data: {BOTH}"),
+        ("train --train-dir photos -o m.keras", f"no such option --train-dir: {BOTH}"),
+        ("convert m.keras -o m.tflite --val-data val", "no such option --val-data; did you mean --validation?"),
     ],
 )
 def test_the_host_suggests(run, words, message):
@@ -116,6 +123,7 @@ def test_every_synonym_leads_somewhere():
     device = {word for each in on_device._parsers()[1].values() for word in each._option_string_actions}
     for word, options in SYNONYMS.items():
         assert any(f"--{each}" in host | device for each in options), word
+    assert {f"--{option}" for option, _ in INSTEAD.values()} <= host
 
 
 def test_other_names_of_commands(run, tiny_tflite):
