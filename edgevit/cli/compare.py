@@ -35,7 +35,7 @@ def command(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Put the curves of several devices, recipes or models beside the first one's.
+    """Put the curves of several devices, recipes or models, each PROFILE.json, beside the first one's.
 
     A median counts as slower where the limit is passed and the scatter cannot explain it: the fastest tenth of its runs
     (p10) is slower than the first profile's median, and its median slower than the first one's slowest tenth (p90).

@@ -45,7 +45,7 @@ class GroupedCommand(click.Command):
             raise click.UsageError(no_such_option(error.option_name, known), ctx) from error
 
     def _with_data(self, words: list[str], known: set[str]) -> list[str]:
-        """`--data FOLDER` is DATA, for a command that takes it as an argument; `--val`, too, where that is all it takes."""
+        """`--data FOLDER` is DATA, for a command that takes it as an argument; so is `--val`, unless it means more."""
         if "--data" in known or not any(
             isinstance(each, click.Argument) and each.name == "data" for each in self.params
         ):
@@ -66,11 +66,12 @@ class GroupedCommand(click.Command):
             raise click.UsageError(str(error), ctx) from error
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The everyday ones, then the others, then what every command has."""
+        """The everyday ones, then the others, then what every command has. Arguments are for the text above."""
         rows = {
             each.opts[-1] if each.opts[-1].startswith("--") else each.opts[0]: record
             for each in self.get_params(ctx)
-            if (record := each.get_help_record(ctx)) is not None
+            if not isinstance(each, click.Argument)  # click 8.5 would list their names, without a word
+            and (record := each.get_help_record(ctx)) is not None
         }
         first = [rows.pop(word) for word in self.everyday]
         last = [rows.pop(word) for word in _ALWAYS_LAST if word in rows]

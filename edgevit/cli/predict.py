@@ -40,7 +40,7 @@ def command(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Predict latencies of a shape that was not run, from one profile of a device at five or more resolutions.
+    """Predict latencies of a shape that was not run, from PROFILE.json of a device at five or more resolutions.
 
     The prediction is for the profile's device, recipe and threads. Profiles of several models there make it surer.
     Each latency comes with the range that it is believed in; docs/comparing.md says how often that held.

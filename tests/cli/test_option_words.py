@@ -1,6 +1,7 @@
 """What people type for an option, by the words of other tools or with a slip, in both commands alike."""
 
 import importlib
+import re
 import shlex
 
 import click
@@ -160,6 +161,25 @@ def test_every_example_of_help_is_one(run, name):
         line.split()[0].rstrip(",") for line in out[out.index("ptions:\n") :].splitlines() if line.startswith("  -")
     ]
     assert len(shown) == len(each.params) - sum(isinstance(each, click.Argument) for each in each.params) + 1
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_explains_what_stands_without_an_option(run, name):
+    """By its name, in the text or by the words there that it is shown with; none is listed without a word."""
+    out = run(name, "--help")[1]
+    usage, _, rest = out.partition("\n\n")
+    text, _, lists = rest.partition("ptions:\n")
+    words = usage.partition("[OPTIONS]")[2].replace("[", " ").replace("]", " ").replace("...", " ").split()
+    assert words
+    for word in words:
+        assert re.search(rf"\b{word.partition('.')[0]}", text), word
+        assert not re.search(rf"^ +{word}", lists, re.MULTILINE), word
+
+
+@pytest.mark.parametrize("name", sorted(on_device._parsers()[1]))
+def test_help_of_the_device_explains_everything(name):
+    bare = [each.dest for each in on_device._parsers()[1][name]._actions if not each.help]
+    assert not bare
 
 
 @pytest.mark.parametrize("name", sorted(on_device._parsers()[1]))

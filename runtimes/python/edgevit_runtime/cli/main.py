@@ -133,7 +133,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     classify.add_argument("--every", type=float, default=1.0, help="seconds between a camera's pictures (default 1)")
     classify.add_argument("--count", type=int, help="so many pictures of a camera (default: no end)")
     watch = command("watch", commands.watch, "Name the pictures that appear in a folder.", classifies=True)
-    watch.add_argument("folder")
+    watch.add_argument("folder", help="where pictures appear, or in folders below it")
     watch.add_argument("--every", type=float, default=0.5, help="seconds between two looks (default 0.5)")
     watch.add_argument(
         "--existing", action="store_true", help="name those that are there already, too, each once: not after a restart"

@@ -46,13 +46,12 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 }
 """The word without its hyphens -> the options that are meant, the first that a command has."""
 
+_FOLDERS = (
+    *("val", "val-data", "val-dir", "valid", "validation", "validation-data"),
+    *("train", "train-data", "train-dir", "training-data"),
+)
 _BOTH_IN_ONE = "DATA is one folder with train/ and val/ in it; of a folder without val/, --val-share of it validates"
-INSTEAD: dict[str, tuple[str, str]] = {
-    **dict.fromkeys(
-        ("val", "val-data", "val-dir", "valid", "validation", "validation-data"), ("val-share", _BOTH_IN_ONE)
-    ),
-    **dict.fromkeys(("train", "train-data", "train-dir", "training-data"), ("val-share", _BOTH_IN_ONE)),
-}
+INSTEAD: dict[str, tuple[str, str]] = dict.fromkeys(_FOLDERS, ("val-share", _BOTH_IN_ONE))
 """A word without its hyphens -> (an option that tells which command it is, how what is wanted is told that command).
 
 For what no option does, so that the nearest one would lead astray."""
