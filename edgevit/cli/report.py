@@ -38,7 +38,7 @@ def command(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Write one HTML file from what `edgevit profile --json` and `edgevit evaluate --json` wrote, in any order.
+    """Write one HTML file from each FILE.json that `edgevit profile` and `edgevit evaluate` wrote, in any order.
 
     It holds the curve with its linear and quadratic parts, accuracy by resolution, and a recommendation; of several
     profiles (other devices, recipes, models) also all curves in one picture, and what is the best choice of them all.
