@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import signal
 import sys
 import types
 from functools import partial
@@ -88,6 +90,7 @@ def test_standard_input_without_an_end(edgevit_run, tiny_tflite, monkeypatch):
         (["classify", "{model}", "--camera", "0", "--every", "0"], "--every must be above 0"),
         (["classify", "{model}", "--camera", "0", "--count", "0"], "--count must be above 0"),
         (["classify", "{model}", "x.jpg", "--budget-ms", "0"], "budget_ms must be above 0"),
+        (["watch", "{model}", "{empty}", "--every", "inf"], "--every must be above 0, not inf"),
         (["watch", "{model}", "nowhere"], "cannot watch nowhere: no such folder"),
     ],
 )
@@ -126,4 +129,14 @@ def test_frames_of_a_camera(edgevit_run, tiny_tflite, monkeypatch):
     assert frame[0, 0].tolist() == [0, 0, 255]
     code, out, _ = edgevit_run("classify", tiny_tflite, "--camera", 0, "--count", 3, "--every", 0.01, "--json")
     assert (code, [json.loads(line)["file"] for line in out.splitlines()]) == (0, ["camera:0"] * 3)
+    frames = iter([False, True])  # ^C at the second: without --count that is how it ends
+
+    def read():
+        if next(frames):
+            os.kill(os.getpid(), signal.SIGINT)
+        return True, shown
+
+    device.read = read
+    code, out, err = edgevit_run("classify", tiny_tflite, "--camera", 0, "--every", 0.01, "--json")
+    assert (code, out.count("camera:0"), err) == (0, 2, "")
     assert released

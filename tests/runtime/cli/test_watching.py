@@ -10,8 +10,9 @@ import sys
 import pytest
 
 from edgevit_runtime import PictureError
-from edgevit_runtime.cli import answered_pictures, watching
+from edgevit_runtime.cli import answered_pictures, asked_to_end, main, watching
 from edgevit_runtime.cli.answered_pictures import AnsweredPictures, file_name, state_of
+from edgevit_runtime.cli.asked_to_end import AskedToEnd
 from edgevit_runtime.cli.watching import PATIENCE, watched
 from edgevit_runtime.engines import cache
 from edgevit_runtime.preprocess import picture_folders
@@ -43,7 +44,7 @@ def watch(tmp_path, monkeypatch):
             if next(steps, happened) is happened:
                 happened.append("all")
 
-        monkeypatch.setattr(watching.time, "sleep", sleep)
+        monkeypatch.setattr(asked_to_end.time, "sleep", sleep)
         results = watched(
             str(folder), 0.1, answer, answered or AnsweredPictures(str(folder)), existing=existing,
             stopped=lambda: bool(happened), **more,
@@ -52,6 +53,55 @@ def watch(tmp_path, monkeypatch):
 
     call.folder = folder
     return call
+
+
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_who_ends_it_has_what_is_under_way(tiny_tflite, tmp_path, monkeypatch, capfd, asked):
+    """It says what it does before the first picture comes; ^C and SIGTERM are the ways that it ends: no error."""
+    (tmp_path / "inbox").mkdir()
+    random_picture(1).save(tmp_path / "inbox" / "a.png")
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    load = watching._tried
+
+    def answer(*arguments):
+        os.kill(os.getpid(), asked)
+        return load(*arguments)
+
+    monkeypatch.setattr(watching, "_tried", answer)
+    monkeypatch.setattr(main, "silence_exit", lambda: None)
+    with pytest.raises(SystemExit) as stop:
+        main.main(
+            ["watch", str(tiny_tflite), str(tmp_path / "inbox"), "--existing", "--no-weight-cache", "--every", "0.01"]
+        )
+    out, err = capfd.readouterr()
+    assert stop.value.code == 0
+    assert out.startswith(f"{tmp_path}/inbox/a.png  (64 px, ")
+    said = f"{tiny_tflite} names pictures that are there or appear in {tmp_path}/inbox; ^C ends it"
+    assert err == f"edgevit-run: {said}\n"
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_who_asks_twice_does_not_want_to_wait():
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as under nohup
+    try:
+        with AskedToEnd() as ended:
+            assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
+            assert not ended()
+            os.kill(os.getpid(), signal.SIGINT)
+            assert ended()
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_a_long_rest_ends_when_it_is_told_to(monkeypatch):
+    slept = []
+    monkeypatch.setattr(asked_to_end.time, "sleep", slept.append)
+    asked_to_end.rest(1.2, lambda: False)
+    assert slept == pytest.approx([0.4] * 3)
+    asked_to_end.rest(3600.0, lambda: len(slept) == 5)
+    assert slept[3:] == [0.5] * 2
 
 
 def looks(count):

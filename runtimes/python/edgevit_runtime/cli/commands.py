@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from edgevit_runtime.cli.answered_pictures import AnsweredPictures, file_name
+from edgevit_runtime.cli.asked_to_end import AskedToEnd
 from edgevit_runtime.cli.picture_sources import Named, camera, named_pictures
 from edgevit_runtime.cli.watching import watched
 from edgevit_runtime.engines.interpreters import BACKENDS as BACKENDS
@@ -47,8 +48,11 @@ def classify(options: argparse.Namespace) -> int:
     _check_positive("--every", options.every)
     if options.count is not None:
         _check_positive("--count", options.count)
-    pictures = camera(options.camera, options.every, options.count)
-    return _answer(options, lambda model: _lazily(model, pictures, options))
+        pictures = camera(options.camera, options.every, options.count)
+        return _answer(options, lambda model: _lazily(model, pictures, options))
+    with AskedToEnd() as ended:
+        pictures = camera(options.camera, options.every, None, ended)
+        return _answer(options, lambda model: _lazily(model, pictures, options))
 
 
 def watch(options: argparse.Namespace) -> int:
@@ -56,10 +60,10 @@ def watch(options: argparse.Namespace) -> int:
     folder = options.folder
     if not os.path.isdir(folder):
         raise PictureError(f"cannot watch {folder}: no such folder")
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())  # systemd's way to ask
 
     def results(model: Model) -> Iterable[tuple[str, Any]]:
+        those = "pictures that are there or appear" if options.existing else "pictures that appear from now on"
+        complain("edgevit-run", f"{options.model} names {those} in {folder}; ^C ends it")
         kept = None if options.no_weight_cache else file_name(model.digest, folder)
         return watched(
             folder,
@@ -67,11 +71,12 @@ def watch(options: argparse.Namespace) -> int:
             lambda picture: model.classify(picture, options.resolution, options.top_k),
             AnsweredPictures(folder, kept, fresh=options.again),
             existing=options.existing,
-            stopped=stop.is_set,
+            stopped=ended,
             tell=lambda line: complain("edgevit-run", line),
         )
 
-    _answer(options, results)
+    with AskedToEnd() as ended:
+        _answer(options, results)
     return 0
 
 
@@ -212,5 +217,5 @@ def profile(options: argparse.Namespace) -> int:
 
 
 def _check_positive(option: str, value: float) -> None:
-    if not value > 0:
+    if not 0 < value < math.inf:
         raise EdgeViTError(f"{option} must be above 0, not {value}")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 import sys
-import time
 from collections.abc import Iterator
 from typing import Any, Callable
 
+from edgevit_runtime.cli.asked_to_end import rest
 from edgevit_runtime.errors import EdgeViTError, PictureError
 from edgevit_runtime.preprocess.picture_folders import left_out_line, no_pictures, pictures_below
 from edgevit_runtime.preprocess.pictures import Picture
@@ -42,16 +42,21 @@ def named_pictures(words: list[str]) -> Iterator[Named]:
             yield word, word
 
 
-def camera(number: int, seconds: float, count: int | None) -> Iterator[Named]:
+def camera(
+    number: int, seconds: float, count: int | None, stopped: Callable[[], bool] = lambda: False
+) -> Iterator[Named]:
     """Frames of a camera, one every `seconds`: by picamera2 on a Raspberry Pi, otherwise by OpenCV.
 
-    count: how many; None for no end. Raises `EdgeViTError` where neither package is there, or no such camera.
+    count: how many; None for no end but that it is `stopped`.
+    Raises `EdgeViTError` where neither package is there, or no such camera.
     """
     frame, close = _open_camera(number)
     try:
         for index in itertools.count() if count is None else range(count):
             if index:
-                time.sleep(seconds)
+                rest(seconds, stopped)
+            if stopped():
+                return
             yield f"camera:{number}", frame()
     finally:
         close()

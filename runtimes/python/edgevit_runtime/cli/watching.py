@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from edgevit_runtime.cli.answered_pictures import AnsweredPictures, PictureState, state_of
+from edgevit_runtime.cli.asked_to_end import rest
 from edgevit_runtime.errors import PictureError
 from edgevit_runtime.preprocess.picture_folders import left_out_line, pictures_below
 
@@ -72,7 +72,7 @@ def watched(
             look += 1
             if look % SAVE_EVERY == 0:
                 answered.save()
-            time.sleep(seconds)
+            rest(seconds, stopped)
     finally:
         answered.save()
 
