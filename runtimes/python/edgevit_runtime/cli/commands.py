@@ -140,6 +140,7 @@ def _ahead(model: Model, pictures: Iterable[Named], options: argparse.Namespace)
 
 def serve(options: argparse.Namespace) -> int:
     from edgevit_runtime.serve.limits import Limits
+    from edgevit_runtime.serve.own_address import url_host
     from edgevit_runtime.serve.server import PictureServer
 
     for name in ("queue", "max_mb", "max_megapixels"):
@@ -157,10 +158,9 @@ def serve(options: argparse.Namespace) -> int:
             raise EdgeViTError(f"cannot listen on {options.host} port {options.port}: {error.strerror}") from error
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: server.stop())
-        host = f"[{options.host}]" if ":" in options.host else options.host
-        port = server.server_address[1]
-        complain("edgevit-run", f"{options.model} on http://{host}:{port}/classify")
-        complain("edgevit-run", f"try a picture in a browser: http://{host}:{port}/")
+        at = f"http://{url_host(options.host)}:{server.server_address[1]}/"
+        complain("edgevit-run", f"{options.model} on {at}classify")
+        complain("edgevit-run", f"try a picture in a browser: {at}")
         server.serve_forever()
     return 0
 
