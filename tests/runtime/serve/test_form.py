@@ -43,10 +43,10 @@ def test_fields_beside_the_file():
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (END, "the form has no files, not one: send the picture file itself"),
-        (part(b'name="file"; filename=""', b"") + END, "the form has no files"),
-        (part(b'name="file"', b"a.jpg") + END, "the form has no files"),
-        (FILE + FILE + END, "the form has 2 files, not one"),
+        (END, "the form has no file: send the picture file itself"),
+        (part(b'name="file"; filename=""', b"") + END, "the form has no file: "),
+        (part(b'name="file"', b"a.jpg") + END, "the form has no file: "),
+        (FILE + FILE + END, "the form has 2 files, where one is taken: send"),
         (2 * part(b'name="top"', b"3") + FILE + END, "the form's field 'top' is given twice"),
         (FILE, "the form is damaged"),
         (FILE[:-20], "the form is damaged"),

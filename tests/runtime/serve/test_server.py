@@ -108,6 +108,16 @@ def test_bodies_that_are_no_picture_files(serving, field, code, error):
     assert error in reply.json["error"]
 
 
+def test_a_broken_picture_is_not_curls_fault(serving):
+    """`curl --data-binary @FILE` has the Content-Type of `curl -d`, which would have left out every end of a line."""
+    broken = file_of(1)[:100]
+    assert b"\n" in broken
+    ask, headers = serving(), {"Content-Type": "application/x-www-form-urlencoded"}
+    for body, hinted in ((broken, False), (broken.replace(b"\r", b"").replace(b"\n", b""), True)):
+        code, answer = ask("POST", "/classify", body, headers)
+        assert (code, "curl -d leaves bytes out" in answer["error"]) == (400, hinted)
+
+
 def test_forms(serving):
     """As `curl -F file=@... -F top=2`, and as the page sends it where no script runs."""
     ask = serving()

@@ -43,8 +43,10 @@ def read_form(body: bytes, content_type: str) -> Form:
             raise RequestError(400, f"the form's field {name[:40]!r} is given twice")
         else:
             fields[name] = content[:200].decode("utf-8", "replace")
-    if len(files) != 1:
-        raise RequestError(400, f"the form has {len(files) or 'no'} files, not one: {HOW}")
+    if not files:
+        raise RequestError(400, f"the form has no file: {HOW}")
+    if len(files) > 1:
+        raise RequestError(400, f"the form has {len(files)} files, where one is taken: {HOW}")
     return Form(files[0], fields)
 
 

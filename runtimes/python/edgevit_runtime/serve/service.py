@@ -137,7 +137,7 @@ class PictureService:
             except RequestError as refusal:
                 response = refusal.response
             except (PictureError, ResolutionError) as problem:
-                response = error(400, f"{problem}{_hint(job.request)}")
+                response = error(400, f"{problem}{_hint(job)}")
             except EdgeViTError as problem:
                 response = error(500, str(problem))
             except Exception as problem:  # ours to mend; the next request must not suffer
@@ -196,6 +196,8 @@ def _allow(methods: tuple[str, ...]) -> Mapping[str, str]:
     return {"Allow": ", ".join((*methods, "OPTIONS"))}
 
 
-def _hint(request: Request) -> str:
-    kind = request.fields.get("content-type", "").lower()
-    return " (curl -d leaves bytes out: use --data-binary @FILE)" if kind.startswith(URLENCODED) else ""
+def _hint(job: _Job) -> str:
+    """Of a picture that cannot be read. `curl -d @FILE` leaves out ends of lines: where one came, it was not that."""
+    kind = job.request.fields.get("content-type", "").lower()
+    left_out = kind.startswith(URLENCODED) and b"\n" not in job.body and b"\r" not in job.body
+    return " (curl -d leaves bytes out: use --data-binary @FILE)" if left_out else ""
