@@ -73,7 +73,7 @@ def profile(
     )
     paths, unseen = as_paths(artefacts), as_ladder(predict)
     program = None if benchmark_model is None else Path(benchmark_model)
-    _check_patches(paths, unseen)
+    _check_artefacts(paths, unseen)
     if len(paths) == 1:
         on_step(paths[0].name, 0, 1)
         profiles: tuple[Profile, ...] = (measure(paths[0], request, device=device, benchmark_model=program),)
@@ -92,10 +92,11 @@ def _threads(given: int | str | Sequence[int]) -> tuple[int, ...]:
     return (given,) if isinstance(given, int) else tuple(given)
 
 
-def _check_patches(artefacts: Sequence[Path], unseen: Sequence[Resolution]) -> None:
-    """Raises `ResolutionError` for a resolution to predict that a model cannot have: before minutes of measuring."""
+def _check_artefacts(artefacts: Sequence[Path], unseen: Sequence[Resolution]) -> None:
+    """Before minutes of measuring any of them: raises `ArtefactError` for a file that is none, and `ResolutionError`
+    for a resolution to predict that a model cannot have."""
     for artefact in artefacts:
-        if unseen and artefact.is_file():  # what is not there is the device's to report, as without predict
+        if artefact.is_file():  # what is not there is the device's to report
             patch = read_manifest(artefact).patch
             for resolution in unseen:
                 check_resolution(resolution, patch)

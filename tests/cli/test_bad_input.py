@@ -78,6 +78,15 @@ CASES = {
     "convert: output name": ("convert {0}/good.keras -o {0}/out.onnx", "written as a .tflite file, not 'out.onnx'"),
     "inspect: missing": ("inspect {0}/none.tflite", "no such artefact: "),
     "inspect: not TFLite": ("inspect {0}/text.tflite", "text.tflite: not a TFLite file"),
+    "profile: several": ("profile {0}/good.tflite {0}/good.keras", "good.keras: not a TFLite file, but a model; conv"),
+    "deploy: a model": (
+        "deploy {0}/good.keras ssh://nowhere.invalid",
+        "convert it first: edgevit convert {0}/good.keras -o {0}/good.tflite",
+    ),
+    "profile: a checkpoint": (
+        "profile {0}/text.safetensors",
+        "but a checkpoint; import it first, then convert that: edgevit import {0}/text.safetensors -o {0}/text.keras",
+    ),
     "inspect: truncated": ("inspect {0}/cut.tflite", "cut.tflite: the file is truncated or damaged"),
     "inspect: no manifest": ("inspect {0}/foreign.tflite", "a TFLite file without an edgevit manifest"),
     "inspect: a folder": ("inspect {0}/empty", "no such artefact"),
@@ -143,7 +152,7 @@ def test_one_line_and_nothing_written(run, place, case):
     before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
     code, out, err = run(*command.format(place).split())
     assert code == 1, err
-    assert message in err
+    assert message.format(place) in err
     assert err.startswith("edgevit: ")
     assert err.count("\n") == 1
     assert out == ""
@@ -221,5 +230,5 @@ def test_nothing_heavy_is_loaded_to_refuse(place, tmp_path):
         assert heavy == [], (name, said)
         assert code in (1, 2), (name, said)
         if name in CASES:
-            assert CASES[name][1] in said, name
+            assert CASES[name][1].format(tmp_path) in said, name
     assert len(rows) == len(commands), done.stderr

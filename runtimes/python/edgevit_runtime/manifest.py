@@ -6,6 +6,7 @@ Its schema is runtimes/contract/manifest.schema.json; what is demanded here is w
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -90,6 +91,8 @@ def manifest_of(snapshot: Snapshot) -> Manifest:
     """The manifest of an artefact that was opened. Raises `ArtefactError`, which names the file."""
     try:
         with snapshot.mapped() as data:
+            if not _is_tflite(data):
+                raise ArtefactError(f"not a TFLite file{_what_first(snapshot.path)}")
             content = find_manifest(data)
         if content is None:
             raise ArtefactError("a TFLite file without an edgevit manifest; make an artefact with `edgevit convert`")
@@ -103,9 +106,25 @@ def manifest_of(snapshot: Snapshot) -> Manifest:
         raise ArtefactError(f"{snapshot.path}: {error}") from error
 
 
+def _what_first(path: str) -> str:
+    """What makes an artefact of a file that is none yet, told by its name."""
+    stem, kind = os.path.splitext(path)
+    if kind.lower() == ".keras":
+        command = shlex.join(["edgevit", "convert", path, "-o", f"{stem}.tflite"])
+        return f", but a model; convert it first: {command}"
+    if kind.lower() in (".safetensors", ".npz"):
+        command = shlex.join(["edgevit", "import", path, "-o", f"{stem}.keras"])
+        return f", but a checkpoint; import it first, then convert that: {command}"
+    return ""
+
+
+def _is_tflite(data: memoryview) -> bool:
+    return bytes(data[4:8]) == b"TFL3"
+
+
 def find_manifest(data: memoryview) -> bytes | None:
     """The manifest's bytes, or None where a TFLite file has none."""
-    if bytes(data[4:8]) != b"TFL3":
+    if not _is_tflite(data):
         raise ArtefactError("not a TFLite file")
     try:
         model = Parser(data, _HEAD).root("Model")

@@ -162,6 +162,14 @@ BAD = [
     (["classify", "{model}", "{picture}", "--top", "0"], "edgevit-run: top_k must be 1 or more, not 0"),
     (["classify", "{model}", "{picture}", "--threads", "0"], "edgevit-run: threads must be 1 or more, not 0"),
     (["classify", "{picture}", "{picture}"], "p.jpg: not a TFLite file"),
+    (
+        ["classify", "{keras}", "{picture}"],
+        "x y.keras: not a TFLite file, but a model; convert it first: edgevit convert '{folder}/x y.keras' -o "
+        "'{folder}/x y.tflite'",
+    ),
+    (["serve", "{keras}"], "but a model; convert it first: edgevit convert '"),
+    (["watch", "{keras}", "."], "but a model; convert it first: edgevit convert '"),
+    (["inspect", "{keras}"], "but a model; convert it first: edgevit convert '"),
     (["profile", "{model}", "--seconds", "0"], "edgevit-run: --seconds must be above 0"),
     (
         ["profile", "{model}", "--resolutions", "big"],
@@ -173,11 +181,13 @@ BAD = [
 
 @pytest.mark.parametrize(("args", "message"), BAD)
 def test_bad_input_is_one_line(edgevit_run, tiny_tflite, picture, args, message):
-    filled = [arg.format(model=tiny_tflite, picture=picture) for arg in args]
-    code, out, err = edgevit_run(*filled)
+    folder = picture.parent
+    (folder / "x y.keras").write_bytes(b"PK\x03\x04 a model is a ZIP archive")
+    places = {"model": tiny_tflite, "picture": picture, "keras": folder / "x y.keras", "folder": folder}
+    code, out, err = edgevit_run(*[arg.format(**places) for arg in args])
     assert code == 1
     assert out == ""
-    assert message in err
+    assert message.format(**places) in err
     assert err.count("\n") == 1
 
 
