@@ -53,7 +53,7 @@ class Deployment:
             f"{', '.join(dict.fromkeys(self.device[key] for key in ('model', 'system', 'machine')))}: {sent}\n"
             f"self-test passed at {counted(len(tested['signatures']), 'resolution')}, "
             f"{tested['backend']} {tested['version']}; "
-            f"a drawn picture {self.told}\n"
+            f"tried there, the self-test's drawn pattern, no photo, {self.told}\n"
             f"run it:  {self.command_stdin}\n"
             f"with a picture that lies there:  {self.command}\n"
             f"{self._told_of_service()}"

@@ -56,7 +56,7 @@ def test_one_that_classifies(here, tiny_tflite):
     }  # fmt: skip
     assert set(document["first"]) == {"file", "resolution", "width", "height", "latency_ms", "top"}
     best = document["first"]["top"][0]
-    assert f"a drawn picture is {best['label']!r} ({best['score']:.0%}, " in done.text()
+    assert f"pattern, no photo, is {best['label']!r} ({best['score']:.0%}, " in done.text()
     assert document["command"] == f"classify {tiny_tflite} /home/pi/PICTURE.jpg"
     assert document["command_stdin"] == f"classify {tiny_tflite} -"
 
@@ -66,7 +66,7 @@ def test_one_with_features_alone(here, backbone_tflite, tmp_path, monkeypatch):
     done = deployment.deploy(backbone_tflite, "here")
     assert done.first["file"] == "drawn"
     assert done.first["shapes"]["patch_tokens"] == [4, 4, 32]
-    assert "a drawn picture gives 4 x 4 patch tokens of 32 numbers (" in done.text()
+    assert "the self-test's drawn pattern, no photo, gives 4 x 4 patch tokens of 32 numbers (" in done.text()
     assert done.command == f"features {backbone_tflite} /home/pi/PICTURE.jpg -o /home/pi/features.npz"
     assert f"features {backbone_tflite} - -o /home/pi/features.npz" in done.text()
     assert list(tmp_path.iterdir()) == []

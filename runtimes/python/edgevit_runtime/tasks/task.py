@@ -87,7 +87,7 @@ class Command(NamedTuple):
 class TryOut(NamedTuple):
     """How a task is tried with one picture, by whoever puts an artefact on a device: `edgevit-run COMMAND`.
 
-    tell: what the command's JSON says, in words that follow "a drawn picture ".
+    tell: what the command's JSON says, in words that follow "the self-test's drawn pattern ".
     output: the file that the command writes (`-o`) where it does not print JSON; empty where it only prints.
     """
 
