@@ -7,6 +7,8 @@ JOBS ?= 2
 LADDER := 48,64,96,128,144,160
 
 export TF_CPP_MIN_LOG_LEVEL := 3
+# setuptools warns of packages that lie in the folder where Python is started; here these are the packages themselves.
+KNOWN_WARNING := ignore:Editable installation
 
 .PHONY: help setup demo test check-long lint type bench clean
 .DEFAULT_GOAL := help
@@ -20,9 +22,10 @@ $(VENV)/.ready: pyproject.toml runtimes/python/pyproject.toml constraints.txt
 	@echo "making $(VENV): TensorFlow and the rest, a few minutes without a word"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.3'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-		--editable runtimes/python --editable '.[test,dev]'
-	touch $@
+	PYTHONWARNINGS='$(KNOWN_WARNING)' $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable runtimes/python --editable '.[test,dev]'
+	@touch $@
+	@echo "$(VENV) is ready: . $(VENV)/bin/activate"
 
 demo: setup ## Train a small ViT, convert it to an int8 ladder, measure it, write demo/report.html
 	rm -rf $(DEMO) && mkdir $(DEMO)

@@ -3,6 +3,8 @@
 import ast
 import importlib.metadata
 import re
+import shutil
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -93,3 +95,15 @@ def test_the_pinned_versions_are_allowed():
             requirement = Requirement(each)
             if normal(requirement.name) != "edgevit-runtime":
                 assert requirement.specifier.contains(pins[normal(requirement.name)]), each
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make")
+def test_setup_ends_without_a_warning_that_means_nothing(tmp_path):
+    """One is known, of setuptools about packages that are installed to be edited; any other is still seen."""
+    command = ["make", "--dry-run", f"VENV={tmp_path}/venv", "setup"]
+    lines = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    (known,) = re.findall(r"^PYTHONWARNINGS='([^']*)' .*pip install ", lines, re.MULTILINE)
+    code = "import warnings; warnings.warn('Editable installation.\\n!!'); warnings.warn('another')"
+    said = subprocess.run([sys.executable, "-c", code], env={"PYTHONWARNINGS": known}, capture_output=True, text=True)
+    assert "Editable" not in said.stderr
+    assert "UserWarning: another" in said.stderr
