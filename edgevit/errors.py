@@ -105,10 +105,10 @@ class SlowerError(EdgeViTError):
     """A profile is slower than the one that it was held against, by more than was allowed."""
 
 
-def unknown_key(what: str, key: str, valid: Iterable[str]) -> ConfigError:
-    """The error for a key that a registry does not hold: names the nearest match and every valid key."""
+def unknown_key(what: str, key: str, valid: Iterable[str], meant: str | None = None) -> ConfigError:
+    """The error for a key that a registry does not hold: names what is meant, or the nearest match, and every key."""
     names = list(valid)
     key = key if len(key) <= 60 else f"{key[:57]}..."
-    near = get_close_matches(key, names, n=1)
+    near = get_close_matches(key, names, n=1) if meant is None else [meant]
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return ConfigError(f"unknown {what} {key!r}{hint} (known: {', '.join(names)})")

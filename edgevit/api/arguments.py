@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
+from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from edgevit.data.labels import read_labels
-from edgevit.errors import unknown_key
+from edgevit.errors import ConfigError, unknown_key
+from edgevit_runtime.cli.option_words import instead, meant
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolutions, parse_resolutions
 
 if TYPE_CHECKING:
@@ -25,7 +27,11 @@ __all__ = [
     "as_paths",
     "as_words",
     "check_known",
+    "in_known_words",
 ]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 Resolutions = str | Iterable[ResolutionLike]
 """[96, 224, "640x384"], or "96,224,640x384"."""
@@ -75,8 +81,54 @@ def check_known(given: Mapping[str, Any], function: Callable[..., Any], options:
     of_tasks = [option.name for option in options]
     for name in given:
         if name not in of_tasks:
-            own = (
-                each for each in inspect.signature(function).parameters.values() if each.kind is not each.VAR_KEYWORD
-            )
-            raise unknown_key("option", name, [*(each.name for each in own), *of_tasks])
+            raise _unknown_option(name, [*_named(function), *of_tasks])
     return given
+
+
+def in_known_words(function: Callable[P, R]) -> Callable[P, R]:
+    """The function itself, but that a wrong call of it is a `ConfigError`, not a `TypeError`.
+
+    That says which word is meant: other tools have others (`lr`), and so has the command line (`from`), and several
+    files are one list.
+    """
+
+    @wraps(function)
+    def call(*arguments: P.args, **options: P.kwargs) -> R:
+        own = _named(function)
+        if not any(each.kind is each.VAR_KEYWORD for each in signature(function).parameters.values()):
+            for name in options:
+                if name not in own:
+                    raise _unknown_option(name, own)
+        _check_unnamed(function, arguments, options)
+        return function(*arguments, **options)
+
+    return call
+
+
+def _named(function: Callable[..., Any]) -> list[str]:
+    return [each.name for each in signature(function).parameters.values() if each.kind is not each.VAR_KEYWORD]
+
+
+def _unknown_option(name: str, known: Sequence[str]) -> ConfigError:
+    """By the words that people type on the command line: there one is changed for another, here it is said."""
+    words = {f"--{each.rstrip('_').replace('_', '-')}": each for each in known}
+    word = f"--{name.replace('_', '-')}"
+    how = instead(word, words)
+    if how is not None:
+        return ConfigError(f"unknown option {name!r}: {how}")
+    return unknown_key("option", name, known, words.get(meant(word, words)))
+
+
+def _check_unnamed(function: Callable[..., Any], arguments: Sequence[Any], options: Mapping[str, Any]) -> None:
+    """Raises `ConfigError` for more values without a name than the function has, or for one that is named as well."""
+    unnamed = [each for each in signature(function).parameters.values() if each.kind is each.POSITIONAL_OR_KEYWORD]
+    twice = [each.name for each in unnamed[: len(arguments)] if each.name in options]
+    if len(arguments) <= len(unnamed) and not twice:
+        return
+    name, first = getattr(function, "__name__", ""), unnamed[0]
+    if first.annotation == "OneOrMore":
+        raise ConfigError(f"{name} takes several {first.name} as one list: {name}([FIRST, SECOND], ...)")
+    if twice:
+        raise ConfigError(f"{name} was given {twice[0]!r} twice, once by its place")
+    places = ", ".join(each.name for each in unnamed)
+    raise ConfigError(f"{name} takes {places} without a name, and all else by its name; {len(arguments)} came without")

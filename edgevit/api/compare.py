@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edgevit.api.arguments import OneOrMore, as_paths
+from edgevit.api.arguments import OneOrMore, as_paths, in_known_words
 from edgevit.errors import ConfigError
 from edgevit.files import check_output, write_text
 from edgevit.latency.comparison import Comparison, read_profiles
@@ -14,6 +14,7 @@ from edgevit.latency.comparison import Comparison, read_profiles
 __all__ = ["compare"]
 
 
+@in_known_words
 def compare(
     paths: OneOrMore,
     *,

@@ -10,7 +10,16 @@ from converters.artefact.target import check_target
 from converters.quantize.calibration import listed_pictures
 from converters.quantize.range_source import check_ranges
 from converters.quantize.recipe_files import check_writable_recipe, find_recipe, write_recipe
-from edgevit.api.arguments import Labels, OneOrMore, Resolutions, as_labels, as_ladder, as_modules, check_known
+from edgevit.api.arguments import (
+    Labels,
+    OneOrMore,
+    Resolutions,
+    as_labels,
+    as_ladder,
+    as_modules,
+    check_known,
+    in_known_words,
+)
 from edgevit.api.early_checks import (
     check_labelled_folder,
     check_labels,
@@ -33,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["convert"]
 
 
+@in_known_words
 def convert(
     model: str | Path,
     output: str | Path,

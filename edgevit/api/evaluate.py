@@ -15,6 +15,7 @@ from edgevit.api.arguments import (
     as_modules,
     as_paths,
     check_known,
+    in_known_words,
 )
 from edgevit.api.early_checks import check_judged, check_labelled_folder, check_policy
 from edgevit.config import head_scores
@@ -24,6 +25,7 @@ from edgevit.tasks import judging_options, parsed
 __all__ = ["evaluate"]
 
 
+@in_known_words
 def evaluate(
     model: str | Path,
     data: str | Path,

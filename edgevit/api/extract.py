@@ -7,11 +7,13 @@ from typing import Any
 
 from converters.artefact.extraction import extract as extract_signature
 from converters.artefact.inspection import inspect
+from edgevit.api.arguments import in_known_words
 from edgevit_runtime.resolution import ResolutionLike
 
 __all__ = ["extract"]
 
 
+@in_known_words
 def extract(
     artefact: str | Path,
     output: str | Path,

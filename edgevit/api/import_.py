@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edgevit.api.arguments import Labels, as_labels
+from edgevit.api.arguments import Labels, as_labels, in_known_words
 from edgevit.api.early_checks import check_checkpoint
 from edgevit.checkpoints import hub
 from edgevit.config import head_scores
@@ -19,6 +19,7 @@ from edgevit.variants import variant_config
 __all__ = ["import_"]
 
 
+@in_known_words
 def import_(
     checkpoint: str | Path,
     output: str | Path,

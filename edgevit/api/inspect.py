@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from converters.artefact.inspection import inspect as inspect_artefact
+from edgevit.api.arguments import in_known_words
 from edgevit.model_inspection import inspect_model
 
 __all__ = ["inspect"]
 
 
+@in_known_words
 def inspect(file: str | Path) -> dict[str, Any]:
     """Of an artefact (`.tflite`) the `edgevit.inspection/1` document, of a model (`.keras`) `edgevit.model/1`.
 

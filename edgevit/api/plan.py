@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edgevit.api.arguments import OneOrMore, Words, as_paths, as_words
+from edgevit.api.arguments import OneOrMore, Words, as_paths, as_words, in_known_words
 from edgevit.errors import ConfigError
 from edgevit.files import check_output, write_bytes
 from edgevit.latency.plan import Plan, plans_document
@@ -16,6 +16,7 @@ from edgevit.report.input_documents import check_evaluations, check_profiles, re
 __all__ = ["plan"]
 
 
+@in_known_words
 def plan(
     paths: OneOrMore = (),
     *,

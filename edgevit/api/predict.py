@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from edgevit.api.arguments import OneOrMore, Resolutions, as_ladder, as_paths
+from edgevit.api.arguments import OneOrMore, Resolutions, as_ladder, as_paths, in_known_words
 from edgevit.config import ViTConfig
 from edgevit.latency.comparison import read_profiles
 from edgevit.latency.cost import divides
@@ -50,6 +50,7 @@ class ShapeEstimates:
         }
 
 
+@in_known_words
 def predict(
     paths: OneOrMore,
     *,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgevit.api.arguments import OneOrMore, Resolutions, as_ladder, as_paths
+from edgevit.api.arguments import OneOrMore, Resolutions, as_ladder, as_paths, in_known_words
 from edgevit.config import check_resolution
 from edgevit.devices.profile_request import ProfileRequest, parse_threads
 from edgevit.latency.comparison import Comparison
@@ -20,6 +20,7 @@ from edgevit_runtime.resolution import Resolution, ResolutionLike
 __all__ = ["profile"]
 
 
+@in_known_words
 def profile(
     artefacts: OneOrMore,
     *,

@@ -8,10 +8,12 @@ from typing import Any
 
 from converters.quantize.recipe_files import find_recipe
 from converters.quantize.recipes import RECIPES, Recipe
+from edgevit.api.arguments import in_known_words
 
 __all__ = ["recipes"]
 
 
+@in_known_words
 def recipes(recipe: str | Path | None = None) -> dict[str, Any]:
     """The `edgevit.recipes/1` document: what each does to which ops, why, and what it costs.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from edgevit.api.arguments import OneOrMore, as_paths
+from edgevit.api.arguments import OneOrMore, as_paths, in_known_words
 from edgevit.errors import ConfigError
 from edgevit.files import check_output, write_bytes, write_text
 from edgevit.latency.comparison import Comparison
@@ -15,6 +15,7 @@ from edgevit.report.input_documents import read_documents
 __all__ = ["report"]
 
 
+@in_known_words
 def report(
     paths: OneOrMore,
     output: str | Path,

@@ -9,6 +9,7 @@ from typing import Any
 
 from converters.quantize.calibration import listed_pictures
 from converters.quantize.recipe_files import check_rounds_activations, find_recipe
+from edgevit.api.arguments import in_known_words
 from edgevit.api.early_checks import check_ladder, check_policy, known_model
 from edgevit.files import check_output, write_bytes
 from edgevit.quiet_keras import load_keras
@@ -17,6 +18,7 @@ from edgevit_runtime.resolution import ResolutionLike, as_resolution
 __all__ = ["sensitivity"]
 
 
+@in_known_words
 def sensitivity(
     model: str | Path,
     data: str | Path,

@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgevit.api.arguments import Resolutions, as_ladder
+from edgevit.api.arguments import Resolutions, as_ladder, in_known_words
 from edgevit.api.early_checks import check_training_folder, known_model
 from edgevit.quiet_keras import load_keras
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["train"]
 
 
+@in_known_words
 def train(
     data: str | Path,
     output: str | Path,
