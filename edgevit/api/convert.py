@@ -28,6 +28,7 @@ from edgevit.api.early_checks import (
     known_model,
 )
 from edgevit.config import head_scores
+from edgevit.data.class_names import repeated
 from edgevit.errors import ConversionError, OptionError
 from edgevit.foreign_config import Told
 from edgevit.latency.curve import LEAST_RESOLUTIONS
@@ -184,6 +185,8 @@ def convert(
         if kept_in is not None:
             write_recipe(chosen, kept_in)
     for line in judged.pictures.notes() if judged else ():
+        on_note(line)
+    if names is not None and (line := repeated(names)):
         on_note(line)
     own = loaded.config.labels if isinstance(loaded, ViT) else ()
     if names is not None and own and names != own and sorted(names) == sorted(own):

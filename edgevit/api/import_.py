@@ -10,6 +10,7 @@ from edgevit.api.arguments import Labels, as_labels, in_known_words
 from edgevit.api.early_checks import check_checkpoint
 from edgevit.checkpoints import hub
 from edgevit.config import head_scores
+from edgevit.data.class_names import repeated
 from edgevit.data.labels import read_label_keys
 from edgevit.errors import ConfigError
 from edgevit.files import check_output
@@ -78,6 +79,8 @@ def import_(
     )
     save(model, output)
     config = model.config
+    if line := repeated(config.labels, config.label_keys):
+        note(line)
     return {
         "schema": "edgevit.import/1",
         "model": str(output),

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from edgevit.data.picture_set import PictureSet
 from edgevit.errors import ConfigError, DataError
 
-__all__ = ["class_indices", "class_labels", "class_order", "composed", "numbered_as", "shown"]
+__all__ = ["class_indices", "class_labels", "class_order", "composed", "numbered_as", "repeated", "shown"]
 
 _WNID = re.compile(r"n\d{8}")
 """What ImageNet's own folders are called: WordNet's numbers."""
@@ -25,6 +25,24 @@ def composed(name: str) -> str:
 def shown(names: Sequence[str], most: int = 10) -> str:
     """`ash, oak, … (12 more)`"""
     return ", ".join(names[:most]) + (f", … ({len(names) - most} more)" if len(names) > most else "")
+
+
+def repeated(labels: Sequence[str], keys: Sequence[str] = ()) -> str | None:
+    """The line that says which names several classes have, and what else tells these apart; None where none has.
+
+    keys: WNIDs, one for each class, or nothing.
+    """
+    places: dict[str, list[int]] = {}
+    for index, name in enumerate(labels):
+        places.setdefault(composed(name), []).append(index)
+    several = [f"{name} ({', '.join(map(str, found))})" for name, found in places.items() if len(found) > 1]
+    if not several:
+        return None
+    how = "their WNIDs do" if keys else "a labels.csv with the columns file,class_index does"
+    return (
+        f"names that several classes have, with their indices: {shown(several, 5)}; where pictures are labelled, the "
+        f"name does not tell which: {how}"
+    )
 
 
 def class_labels(names: Iterable[str]) -> tuple[str, ...]:

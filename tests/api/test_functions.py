@@ -84,7 +84,8 @@ def test_convert(tiny_keras, tmp_path):
 
 
 def test_convert_takes_the_words_of_the_command_line(tiny_keras, tmp_path):
-    (tmp_path / "names.txt").write_text("\n".join("wxyz"))
+    (tmp_path / "names.txt").write_text("\n".join("wxyx"))
+    notes = []
     document = edgevit.convert(
         tiny_keras,
         tmp_path / "x.tflite",
@@ -93,9 +94,11 @@ def test_convert_takes_the_words_of_the_command_line(tiny_keras, tmp_path):
         labels=tmp_path / "names.txt",
         recipe="float32",
         layers="1,2",
+        on_note=notes.append,
     )
+    assert any("several classes have, with their indices: x (1, 3); " in line for line in notes)
     assert {each["resolution"] for each in document["signatures"]} == {32, "64x48"}
-    assert document["manifest"]["tasks"]["classify"]["labels"] == list("wxyz")
+    assert document["manifest"]["tasks"]["classify"]["labels"] == list("wxyx")
     assert document["manifest"]["tasks"]["features"]["layers"] == [1, 2]
 
 

@@ -66,7 +66,9 @@ def test_the_ladder_it_proposes_is_one_of_its_patches(dinov2, tmp_path, run):
     path = dinov2 / "model.safetensors"
     head = {"classifier.weight": np.ones((4, 24), np.float32), "classifier.bias": np.zeros(4, np.float32)}
     save_file({**load_file(path), **head}, path)
-    code, out, err = run("import", dinov2, "-o", tmp_path / "my x.keras")
+    (tmp_path / "names.txt").write_text("ash\ncrane\nelm\ncrane\n")
+    code, out, err = run("import", dinov2, "-o", tmp_path / "my x.keras", "--labels", tmp_path / "names.txt")
     assert code == 0, err
+    assert "names that several classes have, with their indices: crane (1, 3); where pictures are labelled, " in out
     printed = f"next: edgevit convert '{tmp_path}/my x.keras' -o '{tmp_path}/my x.tflite' --resolutions "
     assert f"{printed}126,154,196,224,252\n" in out
