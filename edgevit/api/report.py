@@ -32,7 +32,7 @@ def report(
     png: where the picture is written, too. title: the heading.
     overwrite: replace files that are there already.
     budget_ms: recommend for this budget, not the profile's own.
-    on_note: told what was written, and which evaluation is of no profile here, a line at a time.
+    on_note: told what was written, what the page recommends, and which profile has no evaluation, a line at a time.
 
     Raises `DocumentError` for a file that is neither, `ConfigError` without a profile; and once all is written
     `BudgetError`, where no resolution of any profile fits `budget_ms`.
@@ -40,7 +40,7 @@ def report(
     from edgevit.report.charts.canvas import png as draw
     from edgevit.report.charts.curve_charts import combined_figure
     from edgevit.report.charts.overlay_charts import latency_overlay
-    from edgevit.report.html.page import device_plans, render
+    from edgevit.report.html.page import device_plans, recommendations, render
 
     page_path, picture_path = Path(output), None if png is None else Path(png)
     check_output(page_path, ".html", overwrite=overwrite)
@@ -65,6 +65,8 @@ def report(
     on_note(f"wrote {page_path}" + (f" and {picture_path}" if picture_path is not None else ""))
     for line in dict.fromkeys(filter(None, map(accuracies.unjoined, profiles))):
         on_note(f"not joined: {line}")
+    for line in recommendations(profiles, accuracies):
+        on_note(line)
     over_budget = [profile.over_budget for profile in profiles if profile.over_budget]
     if budget_ms is not None and len(over_budget) == len(profiles):
         raise over_budget[0]

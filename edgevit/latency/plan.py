@@ -165,6 +165,19 @@ class Plan:
         """None where nothing fits, or without a budget."""
         return self.choice.taken if self.choice else None
 
+    @property
+    def shown(self) -> tuple[Candidate, ...]:
+        """The front and whatever the choice names, ascending in latency.
+
+        What is taken need not be on the front: a faster and better one may miss the budget by its slow runs, or by the
+        range of its prediction.
+        """
+        named = [] if self.choice is None else [self.choice.taken, self.choice.best]
+        wanted = {id(each) for each in (*self.front, *named) if each is not None}
+        return tuple(
+            sorted((each for each in self.candidates if id(each) in wanted), key=lambda c: (c.latency_ms, c.worth))
+        )
+
     def check(self) -> None:
         """Raises `BudgetError`, naming the fastest candidate, where nothing fits."""
         if self.budget_ms is None or self.chosen is not None:

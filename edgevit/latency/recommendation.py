@@ -15,12 +15,16 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 from edgevit.latency.reliability import Reliability
 from edgevit.picture_record import Accuracy, Difference
 
-__all__ = ["Choice", "Eligible", "Surety", "choices", "recommend"]
+__all__ = ["TOLERABLE", "Choice", "Eligible", "Surety", "choices", "recommend"]
 
 Surety = Literal["sure", "doubtful", "unknown", "missed"]
 """How far a recommendation can be trusted: `sure`; `doubtful` where its latency may not be the device's own, is only
-predicted, or is within the budget by its median alone; `unknown` where nothing was evaluated; `missed` where nothing
-fits."""
+predicted, is within the budget by its median alone, or where the pictures are too few to tell what it loses; `unknown`
+where nothing was evaluated; `missed` where nothing fits."""
+
+TOLERABLE = 0.05
+"""So much less accurate (a share of the pictures) what is taken may be by its interval, before more pictures are asked
+for: what is "not told apart" by forty pictures may still lose twenty points."""
 
 
 class Eligible(Protocol):
@@ -74,10 +78,15 @@ class Choice(Generic[Taken]):
         return self.best.accuracy.less(self.taken.accuracy)
 
     @property
+    def too_few_pictures(self) -> bool:
+        """Whether what is taken may be clearly less accurate than the best, for all that the pictures tell."""
+        return self.less is not None and self.less.high > TOLERABLE
+
+    @property
     def state(self) -> Surety:
         if self.taken is None:
             return "missed"
-        if self.taken.predicted or self.taken.trust.mark or not self.in_time:
+        if self.taken.predicted or self.taken.trust.mark or not self.in_time or self.too_few_pictures:
             return "doubtful"
         return "unknown" if self.taken.accuracy is None else "sure"
 
@@ -87,6 +96,7 @@ class Choice(Generic[Taken]):
             "state": self.state,
             "in_time": self.in_time if self.taken else None,
             "less_accurate": self.less.to_dict() if self.less else None,
+            "too_few_pictures": self.too_few_pictures,
         }
 
 

@@ -94,10 +94,13 @@ class Accuracies:
         return found[0] if len({(each.model, each.recipe, each.sha256) for each in found}) == 1 else None
 
     def unjoined(self, profile: Profile) -> str | None:
-        """Why what was evaluated under the artefact's name is not taken for its accuracy; None where nothing was."""
-        named = self._named(profile)
-        if not named or self.of(profile) is not None:
+        """Why no evaluation is taken for the artefact's accuracy; None where one is, or where there are none at all."""
+        if not self.series or self.of(profile) is not None:
             return None
+        named = self._named(profile)
+        if not named:
+            others = ", ".join(dict.fromkeys(PurePath(each.model).name for each in self.series))
+            return f"{PurePath(profile.model).name} was not evaluated: the evaluations are of {others}"
         reasons = [_differing(profile, each) for each in named]
         reason = next((each for each in reasons if each), "was evaluated several times, and nothing says which it is")
         return f"{PurePath(profile.model).name} {reason}"

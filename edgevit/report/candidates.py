@@ -66,7 +66,7 @@ def _found(
     for label, profile in zip(labels, profiles, strict=True):
         series = accuracies.of(profile)
         if accuracies.series and series is None:
-            notes.append(accuracies.unjoined(profile) or f"{label} was not evaluated")
+            notes.append(str(accuracies.unjoined(profile)))
             continue
         if series is not None:
             used.add(series)

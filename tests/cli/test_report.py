@@ -65,6 +65,27 @@ def test_writes_both(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     ]
 
 
+def test_says_what_it_recommends(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    code, out, _ = run(capsys, folder, "profile.json", "eval.json")
+    said = "288 is what to take within 30 ms. 22.9 ms median, p90 25.2 ms; top-1 81.5 % ± 2.1 on 1300 pictures. "
+    assert (code, out) == (0, f"wrote {folder / 'report.html'}\n{said}It is the most accurate that fits.\n")
+
+
+def test_an_evaluation_of_another_artefact_is_warned_of(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    """The other one is predicted from the profile: terminal and headline name it, and say what is wrong first."""
+    other = {"model": "p4.tflite", "recipe": "int8", "variant": "deit-tiny", "patch": 16, "against": None}
+    (folder / "other.json").write_text(_changed(**other))
+    profile = json.loads((folder / "profile.json").read_text())
+    (folder / "profile.json").write_text(json.dumps({**profile, "variant": "deit-tiny"}))
+    code, out, _ = run(capsys, folder, "profile.json", "other.json")
+    said = "deit_tiny.tflite was not evaluated: the evaluations are of p4.tflite"
+    assert (code, f"not joined: {said}\n" in out) == (0, True)
+    assert "288 of p4.tflite is what to take within 30 ms. " in out
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "of p4.tflite is what to take within 30 ms<" in page
+    assert 0 < page.index(f"<p>Not joined: {said}.</p>") < page.index('<section class="headline')
+
+
 def test_another_budget(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     assert run(capsys, folder, "profile.json", options=("--budget-ms", "13", "--quiet")) == (0, "", "")
     assert "is what to take within 13 ms" in (folder / "report.html").read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -9,19 +10,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from rich.console import Console
 
 from edgevit.errors import BudgetError, ConfigError, ProfileError
 from edgevit.latency.cost import Cost
 from edgevit.latency.plan import Candidate, Plan
 from edgevit.latency.profile import Profile
 from edgevit.latency.reliability import Reliability
-from edgevit.picture_record import Accuracy
+from edgevit.picture_record import Accuracy, PictureRecord
 from edgevit.report.accuracies import Accuracies
 from edgevit.report.candidates import make_plans
 from edgevit.report.charts.canvas import ROLES, SERIES
 from edgevit.report.charts.plan_chart import plan_figure
-from edgevit.report.text.plan_table import take
+from edgevit.report.text.plan_table import plan_view, take
 from edgevit_runtime.resolution import Resolution
 from support.profiles import MIXED_MS, cnn_profile
 
@@ -70,7 +73,8 @@ def test_the_fastest_that_is_not_told_from_the_most_accurate() -> None:
     plan = Plan(every, 10.0)
     assert plan.chosen == every[1]
     document = plan.to_dict()
-    assert (document["most_accurate"]["top1"], document["state"], document["in_time"]) == (0.8, "sure", True)
+    assert (document["most_accurate"]["top1"], document["state"], document["in_time"]) == (0.8, "doubtful", True)
+    assert document["too_few_pictures"]
     assert document["less_accurate"] == {
         "difference": pytest.approx(0.05),
         "low": pytest.approx(-0.066, abs=0.001),
@@ -78,11 +82,33 @@ def test_the_fastest_that_is_not_told_from_the_most_accurate() -> None:
         "paired": False,
     }
     assert take(plan) == (
-        "Take x at 96 within 10 ms: 2.00 ms median, p90 2.40 ms, top-1 75.0 % ± 8.4. 100 pictures do not tell it from "
-        "the most accurate that fits, x at 96 (8.00 ms median, p90 9.60 ms, top-1 80.0 % ± 7.8) (the interval of two "
-        "samples: these evaluations do not say which pictures were right; new ones do)"
+        "Take x at 96 within 10 ms: 2.00 ms median, p90 2.40 ms, top-1 75.0 % ± 8.4; more pictures are needed to tell "
+        "it from x at 96 (top-1 80.0 % ± 7.8). 100 pictures do not tell it from the most accurate that fits, x at 96 "
+        "(8.00 ms median, p90 9.60 ms, top-1 80.0 % ± 7.8) (the interval of two samples: these evaluations do not say "
+        "which pictures were right; new ones do). It may be up to 16 points less accurate: evaluate both on more "
+        "pictures"
     )
     assert take(Plan(every, 2.4)).endswith("top-1 75.0 % ± 8.4. It is the most accurate that fits")
+
+
+def test_more_pictures_are_asked_for_only_where_the_interval_reaches_far() -> None:
+    """Seventy against eighty-five percent: forty pictures leave both open; paired, as many as differ on few do not."""
+
+    def right(count: int, first: int) -> Accuracy:
+        mask = np.arange(count) < first
+        return Accuracy(float(mask.mean()), count, PictureRecord.of("p" * 64, mask))
+
+    def plan(*accuracies: Accuracy) -> Plan:
+        made = [replace(candidate(ms, 0.5), accuracy=each) for ms, each in zip((4.0, 7.0), accuracies, strict=True)]
+        return Plan(tuple(made), 10.0)
+
+    few = plan(Accuracy(0.7, 40), Accuracy(0.85, 40))
+    assert (few.chosen, few.to_dict()["state"]) == (few.candidates[0], "doubtful")
+    assert "top-1 70.0 % ± 14; more pictures are needed to tell it from x at 96 (top-1 85.0 % ± 11)." in take(few)
+    enough = plan(right(1000, 848), right(1000, 850))
+    assert (enough.chosen, enough.to_dict()["state"]) == (enough.candidates[0], "sure")
+    assert not enough.to_dict()["too_few_pictures"]
+    assert "more pictures" not in take(enough)
 
 
 def test_what_fits_by_its_median_alone_is_doubtful() -> None:
@@ -92,6 +118,22 @@ def test_what_fits_by_its_median_alone_is_doubtful() -> None:
     assert "Only its median is within the budget: p90 is 5.40 ms" in take(plan)
     assert "Only its median" not in take(Plan(every, 5.5))
     assert Plan((candidate(1.0, 0.5), *every), 5.0).chosen != every[0]  # one whose slow runs fit goes first
+
+
+def test_the_table_shows_what_its_sentence_names() -> None:
+    """One that is faster by its median and better may miss the budget: it leaves out neither what is taken instead."""
+    hoped = replace(candidate(3.0, 0.9, predicted=True), late_ms=12.0, label="hoped")
+    for taken, best in (((4.0, 0.7), (6.0, 0.71)), ((4.0, 0.6), (6.0, 0.75))):
+        every = (candidate(*taken, name="first"), candidate(*best, name="second"), hoped, candidate(7.0, 0.5))
+        plan = Plan(every, 10.0)
+        console = Console(width=120, file=io.StringIO(), record=True)
+        console.print(plan_view([plan]))
+        rows, said = console.export_text().split("Left out:")
+        named = [each for each in ("first", "second", "hoped") if f"{each} at 96" in said]
+        assert named == (["first", "second"] if best[1] == 0.71 else ["second"])
+        assert all(each in rows for each in named)
+        assert said.startswith(f" {4 - 1 - len(named)} of 4 that are slower and no more accurate.")
+        assert [each["on_front"] for each in plan.to_dict()["candidates"]] == [False, False, True, False]
 
 
 def test_marked_points_are_hollow_in_its_picture() -> None:
@@ -164,7 +206,7 @@ class TestPlanCommand:
         assert not rows["deit_tiny.tflite", 288]["on_front"]  # slower than 224, and less accurate
         words = " ".join(out.split())
         assert (
-            "Take deit_tiny.tflite at 224 within 50 ms: 12.0 ms median, p90 13.2 ms, top-1 82.0 % ± 3.4. 500 pictures"
+            "Take deit_tiny.tflite at 224 within 50 ms: 12.0 ms median, p90 13.2 ms, top-1 82.0 % ± 3.4; more pictures"
             in words
         )
         assert "from the most accurate that fits, deit_tiny.tflite at 352 (41.5 ms predicted, up to" in words

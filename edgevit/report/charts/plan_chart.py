@@ -136,9 +136,9 @@ def draw_plan(axes: Axes, plan: Plan) -> None:
 
 
 def _name_front(axes: Axes, plan: Plan, scale: float) -> None:
-    """The resolutions on the front, or of one evaluated artefact all; below the points, where the steps leave room."""
+    """The resolutions that the table shows, or of one evaluated artefact all; below the points, where there is room."""
     alone = len({(each.label, each.recipe) for each in plan.candidates}) == 1
-    shown = plan.candidates if alone and plan.evaluated else plan.front
+    shown = plan.candidates if alone and plan.evaluated else plan.shown
     for each in shown:
         axes.annotate(
             str(each.resolution),

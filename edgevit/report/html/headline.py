@@ -14,7 +14,7 @@ from typing import Any
 from edgevit.latency.plan import Candidate, Plan
 from edgevit.latency.recommendation import Choice, choices
 from edgevit.report.text import formatting
-from edgevit.report.text.choice_sentences import grounds, latency, worth
+from edgevit.report.text.choice_sentences import grounds, latency, more_pictures, worth
 from edgevit.report.text.plan_table import namer
 from edgevit_runtime.wording import counted
 
@@ -53,7 +53,10 @@ class ProfileRow:
 
 def device_headline(plan: Plan, choice: Choice[Candidate] | None, budget: str) -> Headline:
     """The card of a plan. budget: what to write for it, `30 ms`. Without a choice, what latencies there are."""
-    alone = len({(each.label, each.recipe) for each in plan.candidates}) == 1
+    # Where nothing was measured, all is predicted of a model that the page's title does not name.
+    alone = len({(each.label, each.recipe) for each in plan.candidates}) == 1 and any(
+        not each.predicted for each in plan.candidates
+    )
     name: Callable[[Candidate], str] = (lambda each: str(each.resolution)) if alone else namer(plan)
     if choice is None:
         measured = sorted((each for each in plan.candidates if not each.predicted), key=lambda each: each.latency_ms)
@@ -69,6 +72,7 @@ def device_headline(plan: Plan, choice: Choice[Candidate] | None, budget: str) -
         return Headline("missed", "none", f"nothing fits {budget}", (note, *doubt))
     kind = "the fastest that is as accurate as any" if isinf(choice.budget_ms) else f"what to take within {budget}"
     what = f"is {kind}" if alone else f"of {_who(taken, plan)} is {kind}"
+    what += f"; {few}" if (few := more_pictures(choice, name)) else ""
     bought = f"; {worth(taken)} on {counted(taken.images, 'picture')}" if taken.accuracy and taken.images else ""
     costs = f"{latency(taken, marked=False, extrapolated=taken.extrapolated)}{bought}"
     told = [] if isinf(choice.budget_ms) and choice.best is taken else grounds(choice, name, marked=False)

@@ -28,7 +28,7 @@ from edgevit.report.text import formatting, marks, sentences
 from edgevit.report.text.comparison_table import ratio
 from edgevit_runtime.wording import counted
 
-__all__ = ["device_plans", "render"]
+__all__ = ["device_plans", "recommendations", "render"]
 
 
 def render(profiles: Profile | Sequence[Profile], accuracies: Accuracies, *, title: str | None = None) -> str:
@@ -43,9 +43,7 @@ def render(profiles: Profile | Sequence[Profile], accuracies: Accuracies, *, tit
     environment.filters.update(ms=formatting.ms, percent=formatting.percent, counted=counted)
     first, several = together.profiles[0], len(together.profiles) > 1
     budget_ms = _budget(together.profiles)
-    own = [_own_plan(label, each, accuracies) for label, each in zip(together.labels, together.profiles, strict=True)]
-    plans = [_unlimited(each) for each in device_plans(together.profiles, accuracies, budget_ms)]
-    plans = plans or ([] if several else own)
+    own, plans = _plans(together, accuracies)
     cards = [_card(plan, several) for plan in plans]
     # One profile's table shows what its card says; each of several has a plan of its own, and a row.
     marked = own if several else plans[:1]
@@ -60,7 +58,7 @@ def render(profiles: Profile | Sequence[Profile], accuracies: Accuracies, *, tit
     return environment.get_template("report.html.jinja").render(
         title=title or (_title(together) if several else f"{sentences.artefact(first)} on {first.place}"),
         several=several,
-        banner=_banner(together),
+        banner=[*_banner(together), *_unjoined(together.profiles, accuracies)],
         cards=cards,
         take=f"to take within {budget_ms:g} ms" if budget_ms is not None else "to take",
         rows=[_row(*each) for each in zip(together.labels, together.profiles, own, strict=True)] if several else [],
@@ -72,7 +70,6 @@ def render(profiles: Profile | Sequence[Profile], accuracies: Accuracies, *, tit
         memory_svg=_memory_svg(together) if several else None,
         accuracy_svg=_accuracy_svg(together.profiles, accuracies, choice) if accuracies.series else None,
         comparisons=[_comparison(each, together.profiles, accuracies) for each in accuracies.agreements],
-        unjoined=list(dict.fromkeys(filter(None, map(accuracies.unjoined, together.profiles)))),
         evaluated=[(accuracies.label(each, *together.profiles), each) for each in accuracies.series],
         mistakes=accuracies.mistakes,
         script=script_text(),
@@ -80,6 +77,25 @@ def render(profiles: Profile | Sequence[Profile], accuracies: Accuracies, *, tit
         state=state(together, charts, plans, marked, budget_ms),
         edgevit=first.edgevit,
     )
+
+
+def recommendations(profiles: Sequence[Profile], accuracies: Accuracies) -> list[str]:
+    """The page's headlines, a line a device; none where there is neither a budget nor an evaluation."""
+    _, plans = _plans(Comparison(tuple(one for profile in profiles for one in apart(profile))), accuracies)
+    lines = []
+    for plan in plans:
+        if plan.choice is not None:
+            said = device_headline(plan, plan.choice, f"{plan.budget_ms:g} ms")
+            what = said.what if plan.chosen is None else f"{said.big} {said.what}"
+            lines.append(" ".join([*([f"{plan.device}:"] if plan.several else []), f"{what}.", *said.notes]))
+    return lines
+
+
+def _plans(together: Comparison, accuracies: Accuracies) -> tuple[list[Plan], list[Plan]]:
+    """Of each profile alone, and of each device; of one profile that has no device's plan its own stands for it."""
+    own = [_own_plan(label, each, accuracies) for label, each in zip(together.labels, together.profiles, strict=True)]
+    plans = [_unlimited(each) for each in device_plans(together.profiles, accuracies, _budget(together.profiles))]
+    return own, plans or ([] if len(own) > 1 else own)
 
 
 def device_plans(profiles: Sequence[Profile], accuracies: Accuracies, budget_ms: float | None) -> list[Plan]:
@@ -197,6 +213,11 @@ def _banner(together: Comparison) -> list[str]:
             lines.setdefault(line, []).append(label)
     everywhere = len(together.profiles)
     return [line if len(of) == everywhere else f"{', '.join(of)}: {line}" for line, of in lines.items()]
+
+
+def _unjoined(profiles: Sequence[Profile], accuracies: Accuracies) -> list[str]:
+    """Which profiles no accuracy is known of, and why, where something was evaluated: a wrong file, most likely."""
+    return [f"Not joined: {line}" for line in dict.fromkeys(filter(None, map(accuracies.unjoined, profiles)))]
 
 
 def _memory(profile: Profile) -> str | None:

@@ -12,30 +12,30 @@ from rich.text import Text
 from edgevit.latency.plan import Candidate, Plan
 from edgevit.latency.reliability import Reliability
 from edgevit.report.text import formatting, marks
-from edgevit.report.text.choice_sentences import STYLES, grounds, latency, worth
+from edgevit.report.text.choice_sentences import STYLES, grounds, latency, more_pictures, worth
 from edgevit.report.text.column_widths import Shortened
 
 __all__ = ["namer", "plan_view", "take"]
 
 
 def plan_view(plans: Sequence[Plan]) -> RenderableType:
-    """The Pareto front of each device, a row a candidate, the chosen one bold; below, what was chosen and left out."""
+    """Each device's front and what its sentence names, the chosen one bold; below, what was chosen and left out."""
     several, evaluated = len(plans) > 1, plans[0].evaluated
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     if several:
         table.add_column("device")
     table.add_column("model")
     table.add_column("recipe", no_wrap=True)
-    sized = any(each.size_bytes for plan in plans for each in plan.front)
-    shown = [each for plan in plans for each in plan.front]
+    sized = any(each.size_bytes for plan in plans for each in plan.shown)
+    shown = [each for plan in plans for each in plan.shown]
     numbers = ["res.", "N", "ms", _late_names(shown), "top-1" if evaluated else "MMACs"] + ["MB"] * sized
     for header in numbers:
         table.add_column(header, justify="right", no_wrap=True)
     table.add_column("")
     for plan in plans:
-        for each in plan.front:
+        for each in plan.shown:
             late = plan.budget_ms is not None and not each.fits(plan.budget_ms)
-            taken = plan.choice if plan.choice and each == plan.chosen else None
+            taken = plan.choice if plan.choice and each is plan.chosen else None
             style = STYLES[taken.state] if taken else "dim" if late else None
             table.add_row(*[Shortened(plan.device)] * several, Shortened(each.label), *_cells(each, sized), style=style)
         table.add_section()
@@ -77,7 +77,7 @@ def _late_column(shown: Sequence[Candidate]) -> str:
 
 def _lines(plan: Plan) -> list[str]:
     """What was left out, why, and what predictions stand on."""
-    rest = len(plan.candidates) - len(plan.front)
+    rest = len(plan.candidates) - len(plan.shown)
     what = "more accurate" if plan.evaluated else "larger"
     lines = [f"Left out: {rest} of {len(plan.candidates)} that are slower and no {what}."] if rest else []
     lines += [f"Not considered: {note}." for note in plan.notes]
@@ -93,7 +93,8 @@ def take(plan: Plan) -> str:
         return f"Nothing fits {found.budget_ms:g} ms{plan.where}"
     name, each = namer(plan), found.taken
     bought = f", {worth(each)}" if worth(each) else ""
-    costs = f"Take {name(each)} {within}: {latency(each, extrapolated=each.extrapolated)}{bought}"
+    needed = f"; {few}" if (few := more_pictures(found, name)) else ""
+    costs = f"Take {name(each)} {within}: {latency(each, extrapolated=each.extrapolated)}{bought}{needed}"
     return ". ".join([costs, *grounds(found, name)])
 
 
