@@ -20,7 +20,7 @@ from edgevit_runtime.verify.integrity import file_sha256
 if TYPE_CHECKING:
     from edgevit.model import ForeignModel, ViT
 
-__all__ = ["Predictor", "ReorderedPredictor", "open_predictor", "told_by_artefacts"]
+__all__ = ["Predictor", "ReorderedPredictor", "is_keras", "neither", "open_predictor", "told_by_artefacts"]
 
 
 class Predictor(Protocol):
@@ -201,12 +201,22 @@ def open_predictor(
     path = Path(path)
     if path.suffix == ".tflite":
         return ArtefactPredictor(path, threads)
-    if path.suffix in (".keras", ".h5") or path.is_dir():
+    if is_keras(path):
         from edgevit.model import ViT, load_any
 
         model = load_any(path, told, otherwise=otherwise, modules=modules)
         return KerasPredictor(path, model) if isinstance(model, ViT) else ForeignPredictor(path, model)
-    raise ModelError(f"{path} is neither a .keras model nor a .tflite artefact")
+    raise neither(path)
+
+
+def is_keras(path: Path) -> bool:
+    """Whether it is Keras that has to say what is wrong with it, if anything is."""
+    return path.suffix in (".keras", ".h5") or path.is_dir()
+
+
+def neither(path: Path) -> ModelError:
+    """What to raise for a file that nothing can be asked about pictures."""
+    return ModelError(f"{path} is neither a .keras model nor a .tflite artefact")
 
 
 def told_by_artefacts(*paths: str | Path | None) -> Told:

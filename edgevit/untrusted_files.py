@@ -11,7 +11,16 @@ from typing import IO, Any
 
 from edgevit.errors import EdgeViTError
 
-__all__ = ["MAX_JSON", "check_arrays", "check_unpacked", "check_zip", "lookalike", "opened_entry", "other_format"]
+__all__ = [
+    "MAX_JSON",
+    "check_arrays",
+    "check_unpacked",
+    "check_zip",
+    "folder_instead",
+    "lookalike",
+    "opened_entry",
+    "other_format",
+]
 
 MAX_JSON = 64 * 2**20
 """Bytes of a JSON document beside or in a model; those of the largest models have less than one of 64."""
@@ -36,6 +45,18 @@ def lookalike(path: Path) -> str | None:
     if start[:1] in (b"{", b"[") and path.suffix != ".json":
         return "is a JSON text: an error message of a server, most likely; download the file again"
     return None
+
+
+def folder_instead(path: Path) -> str:
+    """What a folder in the place of a model file is, with what to do about it."""
+    if (path / "saved_model.pb").is_file():
+        return (
+            "is a TensorFlow SavedModel, a graph without the layers that edgevit needs: save the model again where it "
+            "was made, with model.save('model.keras')"
+        )
+    if any((path / name).is_file() for name in ("config.json", "model.safetensors")):
+        return f"is a folder with a checkpoint: `edgevit import {path} -o model.keras` makes a model of it"
+    return "is a folder; a model is a .keras file"
 
 
 def other_format(path: Path) -> str | None:

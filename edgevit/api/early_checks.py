@@ -15,6 +15,8 @@ from edgevit.config import ViTConfig, check_resolution
 from edgevit.data.folders import check_training_folder
 from edgevit.errors import CheckpointError, ConversionError, DataError, ModelError
 from edgevit.model_inspection import read_config
+from edgevit.predictors import is_keras, neither
+from edgevit.untrusted_files import folder_instead
 from edgevit_runtime import read_manifest
 from edgevit_runtime.preprocess.picture_folders import no_pictures, pictures_below
 from edgevit_runtime.preprocess.policy import parse_policy
@@ -43,12 +45,12 @@ class KnownModel:
 
 
 def known_model(path: str | Path) -> KnownModel | None:
-    """What is known of a model; None where only Keras can tell. Raises `ModelError` for a file that is none."""
+    """What is known of a model; None where only Keras can tell. Raises `ModelError` for what is none."""
     path = Path(path)
     if not path.exists():
         raise ModelError(f"no such model: {path}")
-    if path.suffix not in (".keras", ".tflite") or not path.is_file():
-        return None
+    if path.is_dir():
+        raise ModelError(f"{path} {folder_instead(path)}")
     found = read_config(path)
     return None if found is None else KnownModel(*found)
 
@@ -80,10 +82,15 @@ def check_checkpoint(path: Path) -> None:
 
 def check_judged(model: str | Path) -> None:
     """Raises `ModelError` or `ArtefactError` for what cannot be evaluated."""
-    if Path(model).suffix == ".tflite":
-        read_manifest(model)
-    elif Path(model).suffix == ".keras":
-        known_model(model)
+    path = Path(model)
+    if path.suffix == ".tflite":
+        read_manifest(path)
+    elif path.suffix not in (".keras", ".h5") and not path.exists():
+        raise ModelError(f"no such file: {path}")
+    elif is_keras(path):
+        known_model(path)
+    else:
+        raise neither(path)
 
 
 def check_labelled_folder(path: str | Path) -> None:

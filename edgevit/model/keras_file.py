@@ -28,6 +28,7 @@ from edgevit.untrusted_files import (
     check_arrays,
     check_unpacked,
     check_zip,
+    folder_instead,
     lookalike,
     opened_entry,
     other_format,
@@ -117,7 +118,7 @@ def read_keras(path: str | Path, modules: Sequence[ModuleType] = ()) -> keras.Mo
 def _opened(path: Path) -> tuple[dict[str, Any], str]:
     """A file's config, and the version of Keras that saved it. Raises `ModelError` for what is no `.keras` file."""
     if path.is_dir():
-        raise ModelError(_folder(path))
+        raise ModelError(f"{path} {folder_instead(path)}")
     if not path.is_file():
         raise ModelError(f"no such model: {path}")
     if (instead := lookalike(path)) or (instead := other_format(path)):
@@ -151,17 +152,6 @@ def _check_weights(path: Path, archive: zipfile.ZipFile) -> None:
                 check_arrays(path, file, ModelError)
         except (OSError, RuntimeError, TypeError, ValueError) as error:
             raise ModelError(f"{path} is damaged: its weights are no readable HDF5 file") from error
-
-
-def _folder(path: Path) -> str:
-    if (path / "saved_model.pb").is_file():
-        return (
-            f"{path} is a TensorFlow SavedModel, a graph without the layers that edgevit needs: save the model again "
-            "where it was made, with model.save('model.keras')"
-        )
-    if any((path / name).is_file() for name in ("config.json", "model.safetensors")):
-        return f"{path} is a folder with a checkpoint: `edgevit import {path} -o model.keras` makes a model of it"
-    return f"{path} is a folder; a model is a .keras file"
 
 
 def _version(text: str) -> tuple[int, ...]:
