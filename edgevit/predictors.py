@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edgevit.errors import ConfigError, ModelError
+from edgevit.errors import ConfigError
 from edgevit.foreign_config import NOTHING_TOLD, Told
 from edgevit.tasks import TASKS
 from edgevit.tasks.task import Outputs
+from edgevit.untrusted_files import is_keras, neither
 from edgevit_runtime import Model, Resolution, read_manifest
 from edgevit_runtime.preprocess.policy import DEFAULT_FILL, DEFAULT_POLICY
 from edgevit_runtime.verify.integrity import file_sha256
@@ -20,7 +21,7 @@ from edgevit_runtime.verify.integrity import file_sha256
 if TYPE_CHECKING:
     from edgevit.model import ForeignModel, ViT
 
-__all__ = ["Predictor", "ReorderedPredictor", "is_keras", "neither", "open_predictor", "told_by_artefacts"]
+__all__ = ["Predictor", "ReorderedPredictor", "open_predictor", "told_by_artefacts"]
 
 
 class Predictor(Protocol):
@@ -207,16 +208,6 @@ def open_predictor(
         model = load_any(path, told, otherwise=otherwise, modules=modules)
         return KerasPredictor(path, model) if isinstance(model, ViT) else ForeignPredictor(path, model)
     raise neither(path)
-
-
-def is_keras(path: Path) -> bool:
-    """Whether it is Keras that has to say what is wrong with it, if anything is."""
-    return path.suffix in (".keras", ".h5") or path.is_dir()
-
-
-def neither(path: Path) -> ModelError:
-    """What to raise for a file that nothing can be asked about pictures."""
-    return ModelError(f"{path} is neither a .keras model nor a .tflite artefact")
 
 
 def told_by_artefacts(*paths: str | Path | None) -> Told:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from edgevit.errors import EdgeViTError
+from edgevit.errors import EdgeViTError, ModelError
 
 __all__ = [
     "MAX_JSON",
@@ -17,7 +17,9 @@ __all__ = [
     "check_unpacked",
     "check_zip",
     "folder_instead",
+    "is_keras",
     "lookalike",
+    "neither",
     "opened_entry",
     "other_format",
 ]
@@ -29,6 +31,16 @@ MAX_GROWTH = 20
 FREE = 256 * 2**20
 """What any file may unpack to, whatever its size."""
 MAX_ENTRIES = 100_000
+
+
+def is_keras(path: Path) -> bool:
+    """Whether it is Keras that has to say what is wrong with it, if anything is."""
+    return path.suffix in (".keras", ".h5") or path.is_dir()
+
+
+def neither(path: Path) -> ModelError:
+    """What to raise for a file that nothing can be asked about pictures."""
+    return ModelError(f"{path} is neither a .keras model nor a .tflite artefact")
 
 
 def lookalike(path: Path) -> str | None:

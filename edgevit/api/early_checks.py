@@ -15,8 +15,7 @@ from edgevit.config import ViTConfig, check_resolution
 from edgevit.data.folders import check_training_folder
 from edgevit.errors import CheckpointError, ConversionError, DataError, ModelError
 from edgevit.model_inspection import read_config
-from edgevit.predictors import is_keras, neither
-from edgevit.untrusted_files import folder_instead
+from edgevit.untrusted_files import folder_instead, is_keras, neither
 from edgevit_runtime import read_manifest
 from edgevit_runtime.preprocess.picture_folders import no_pictures, pictures_below
 from edgevit_runtime.preprocess.policy import parse_policy
