@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,10 @@ DEFAULT_COUNT = 64
 
 def listed_pictures(folder: Path) -> list[Path]:
     """All that are there to calibrate with; none is opened. Raises `DataError` as `calibration_files`."""
+    if table := _split_table(folder):
+        return list(read_split(table, (), part="train").files)
+    if folder.is_file():
+        raise DataError(f"{folder} is a file, and a folder of pictures or a training run's {SPLIT_FILE} is needed")
     if not folder.is_dir():
         raise DataError(f"no such calibration folder: {folder}")
     folder = _to_calibrate_with(folder)
@@ -38,7 +42,8 @@ def listed_pictures(folder: Path) -> list[Path]:
 def calibration_files(folder: Path, count: int = DEFAULT_COUNT) -> tuple[Path, ...]:
     """`count` pictures spread evenly over all that can be read below `folder`, or all where there are fewer.
 
-    Of a folder with train/ and val/ or the like, those in train/: what calibrates should not judge.
+    Of a folder with train/ and val/ or the like, those in train/, and of a training run's `split.csv`, or its folder,
+    those that trained: what calibrates should not judge.
     Raises `DataError` for a missing folder or one without pictures.
     """
     files = listed_pictures(folder)
@@ -51,13 +56,19 @@ def calibration_files(folder: Path, count: int = DEFAULT_COUNT) -> tuple[Path, .
 
 def calibration_entry(folder: str | Path, files: Sequence[Path]) -> dict[str, Any]:
     """What the manifest says of the pictures: whence, how many, and digests, for `evaluate` to know them again."""
+    digests = [digest(file) for file in files]
+    if table := _split_table(Path(folder)):
+        return {"folder": "/".join(table.resolve().parts[-2:]), "pictures": len(files), "digests": digests}
     given, taken = Path(folder).resolve(), _to_calibrate_with(Path(folder)).resolve()
     name = given.name if given == taken else f"{given.name}/{taken.name}"
-    return {"folder": name, "pictures": len(files), "digests": [digest(file) for file in files]}
+    return {"folder": name, "pictures": len(files), "digests": digests}
 
 
 def folder_notes(folder: str | Path) -> Iterator[str]:
     """What was made of a calibration folder, and what in it cannot be read here, a line each."""
+    if table := _split_table(Path(folder)):
+        yield f"calibrated on the pictures that trained, by {table}"
+        return
     taken = _to_calibrate_with(Path(folder))
     if taken != Path(folder):
         yield f"calibrated on {taken}, which is the part of {folder} that trains"
@@ -66,24 +77,35 @@ def folder_notes(folder: str | Path) -> Iterator[str]:
 
 
 def calibration_notes(
-    folder: str | Path, digests: Container[str], model: str | Path, validation: Sequence[Path] = ()
+    folder: str | Path, digests: Collection[str], model: str | Path, validation: Sequence[Path] = ()
 ) -> Iterator[str]:
     """What somebody who calibrated should be told of the pictures, a line each.
 
     validation: those that the artefact was judged on; without, those that the training of `model` held out.
     """
     yield from folder_notes(folder)
-    where = "--validation"
+    listed = len(listed_pictures(Path(folder)))
+    yield f"calibration: {len(digests)} of the {counted(listed, 'picture')} there used"
+    where, instead = "--validation", "pictures that trained"
     if not validation:
         held_out = Path(model).with_suffix(".run") / SPLIT_FILE
-        where = f"those that the training held out ({held_out})"
+        where, instead = (
+            f"those that the training held out ({held_out})",
+            f"those that trained: --calibration {held_out}",
+        )
         with suppress(EdgeViTError):
             validation = read_split(held_out, ()).files if held_out.is_file() else ()
     if seen := count_seen(digests, validation):
         yield (
             f"calibrated on {counted(seen, 'picture')} of {where}: accuracy there says a little too much; calibrate on "
-            "pictures that trained"
+            f"{instead}"
         )
+
+
+def _split_table(given: Path) -> Path | None:
+    """The `split.csv` of a training run, which may be given by the run's folder; None for other folders."""
+    table = given if given.name == SPLIT_FILE else given / SPLIT_FILE
+    return table if table.is_file() else None
 
 
 def _to_calibrate_with(folder: Path) -> Path:

@@ -75,7 +75,8 @@ def convert(
     resolutions: the ladder: [96, 224, "640x384"] or "96,224,640x384"; None: the one that the model was trained for.
     recipe: a name that `edgevit.recipes` lists, or your own `.toml` file; None: `int8`, with max_drop the fastest.
     labels: class names in index order, or a file with one a line; None: the model's own.
-    calibration: a folder of pictures, for the recipes with static ranges; others round better with it.
+    calibration: a folder of pictures, for the recipes with static ranges; others round better with it. Or the
+        split.csv of a training run: those that trained.
     resize: the preprocessing policy, such as `crop:0.875`, `squash`, `letterbox`; None: the model's own.
     pixels: what a model that is not edgevit's own wants, where it does not say so itself.
     head: what its scores are, where it does not say so itself: `softmax`, `sigmoid` (each label by itself), or

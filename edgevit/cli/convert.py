@@ -39,8 +39,8 @@ from edgevit_runtime.tasks import try_out_of
 @click.option(
     "--calibration",
     type=click.Path(path_type=Path),
-    help="Pictures for int8-attention, int8-static and int8-full, unless the model was fine-tuned for the recipe; int8 "
-    "gains by some, too, and int4 by many.",
+    help="Pictures, or a training run's split.csv (those that trained), for int8-attention, int8-static and int8-full, "
+    "unless the model was fine-tuned for the recipe; int8 gains by some, too, and int4 by many.",
 )
 @click.option(
     "--resize",

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from edgevit.data.class_names import class_indices, class_labels
 from edgevit.data.picture_set import PictureSet
@@ -40,8 +41,10 @@ def table_rows(path: Path) -> list[list[str]]:
         raise DataError(f"{path} is not a CSV file in UTF-8: {error}") from error
 
 
-def read_split(path: Path, labels: Sequence[str], keys: Sequence[str] = ()) -> PictureSet:
-    """The validation pictures of a run; their paths are as the training was given them.
+def read_split(
+    path: Path, labels: Sequence[str], keys: Sequence[str] = (), part: Literal["train", "val"] = "val"
+) -> PictureSet:
+    """The validation pictures of a run, or those that trained; their paths are as the training was given them.
 
     Their classes are matched to `labels` by name; a run of before, or without names, has the numbers alone.
     Raises `DataError`.
@@ -53,13 +56,13 @@ def read_split(path: Path, labels: Sequence[str], keys: Sequence[str] = ()) -> P
         rows = [[]]
     if not all(len(row) == len(SPLIT_HEADER) and row[1].isdecimal() for row in rows):
         raise DataError(f"{path} is not a training run's {SPLIT_FILE}, with the columns {','.join(SPLIT_HEADER)}")
-    held_out = [(Path(file), int(index), name) for file, index, name, part in rows if part == "val"]
-    if not held_out:
-        raise DataError(f"{path} lists no validation pictures")
-    for file, _, _ in held_out:
+    wanted = [(Path(file), int(index), name) for file, index, name, of in rows if of == part]
+    if not wanted:
+        raise DataError(f"{path} lists no {'validation' if part == 'val' else 'training'} pictures")
+    for file, _, _ in wanted:
         if not file.is_file():
             raise DataError(f"{path}: no such picture: {file}; run this where the training ran")
-    files, classes = tuple(file for file, _, _ in held_out), tuple(index for _, index, _ in held_out)
+    files, classes = tuple(file for file, _, _ in wanted), tuple(index for _, index, _ in wanted)
     names = {int(row[1]): row[2] for row in rows}
     if not all(names.values()):
         return PictureSet(path, files, classes, tuple(labels))

@@ -3,6 +3,7 @@
 import pytest
 
 from converters.quantize.calibration import calibration_entry, calibration_files, calibration_notes, folder_notes
+from edgevit.data.label_tables import SPLIT_HEADER
 from edgevit.errors import DataError
 from edgevit_runtime.preprocess import picture_folders
 from support.sample_pictures import pictures_in, random_picture
@@ -38,16 +39,46 @@ def test_what_judges_is_known_by_what_it_holds(photos, tmp_path):
     digests = calibration_entry(photos, calibration_files(photos))["digests"]
     held_out = sorted((photos / "valid" / "ash").iterdir())
     (tmp_path / "copy.png").write_bytes((photos / "Train" / "ash" / "0.png").read_bytes())
-    before = len(list(folder_notes(photos)))
-    assert len(list(calibration_notes(photos, digests, tmp_path / "m.keras", held_out))) == before
+    used = "calibration: 6 of the 6 pictures there used"
+    before = [*folder_notes(photos), used]
+    assert list(calibration_notes(photos, digests, tmp_path / "m.keras", held_out)) == before
     *_, last = calibration_notes(photos, digests, tmp_path / "m.keras", [*held_out, tmp_path / "copy.png"])
     assert last.startswith("calibrated on 1 picture of --validation: accuracy there says a little too much")
+
+
+def test_a_runs_split_calibrates_with_what_trained(photos, tmp_path):
+    """Named itself or by its folder, whose own drawings are no pictures to calibrate with."""
+    trained, held_out = sorted((photos / "Train" / "ash").glob("*.png")), sorted((photos / "valid" / "ash").iterdir())
+    table = tmp_path / "m.run" / "split.csv"
+    table.parent.mkdir()
+    random_picture(7).save(table.parent / "curves.png")
+    rows = [f"{file},0,ash,{part}" for part, files in (("train", trained), ("val", held_out)) for file in files]
+    table.write_text("\n".join([",".join(SPLIT_HEADER), *rows]))
+    for given in (table, table.parent):
+        files = calibration_files(given, 4)
+        assert (len(files), set(files) <= {*trained}) == (4, True)
+        entry = calibration_entry(given, files)
+        assert (entry["folder"], entry["pictures"]) == ("m.run/split.csv", 4)
+        assert list(calibration_notes(given, entry["digests"], tmp_path / "m.keras")) == [
+            f"calibrated on the pictures that trained, by {table}",
+            "calibration: 4 of the 6 pictures there used",
+        ]
+    digests = calibration_entry(photos / "valid", held_out)["digests"]
+    *_, last = calibration_notes(photos / "valid", digests, tmp_path / "m.keras")
+    assert last.endswith(f"calibrate on those that trained: --calibration {table}")
+    table.write_text("\n".join([",".join(SPLIT_HEADER), *rows[6:]]))
+    with pytest.raises(DataError, match=r"split\.csv lists no training pictures"):
+        calibration_files(table)
 
 
 def test_refusals(photos, tmp_path):
     (tmp_path / "empty").mkdir()
     for path, message in (
         (tmp_path / "none", "no such calibration folder"),
+        (
+            photos / "Train" / "ash" / "0.png",
+            r"0\.png is a file, and a folder of pictures or a training run's split\.csv",
+        ),
         (tmp_path / "empty", "the calibration folder .*empty holds no pictures; the kinds that are read are"),
     ):
         with pytest.raises(DataError, match=message):
