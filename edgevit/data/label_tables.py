@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from edgevit.data.class_names import class_indices, class_labels
+from edgevit.data.class_names import class_indices, class_labels, composed
+from edgevit.data.folder_shapes import folders_in
 from edgevit.data.picture_set import PictureSet
 from edgevit.errors import DataError
 from edgevit.text_files import NotTextError, read_text
@@ -102,7 +103,37 @@ def read_label_table(root: Path, labels: Sequence[str], keys: Sequence[str], who
     for (number, _), file in zip(entries, files, strict=True):
         if not file.is_file():
             raise DataError(f"{path}, line {number}: no such picture: {file}")
-    return _without_unread(PictureSet(root, files, classes, names, assumed=assumed), path)
+    said = _beside_folders(PictureSet(root, files, classes, names), keys, path)
+    return _without_unread(PictureSet(root, files, classes, names, assumed=(*said, *assumed)), path)
+
+
+def _beside_folders(pictures: PictureSet, keys: Sequence[str], path: Path) -> tuple[str, ...]:
+    """That the table counts and not the class folders beside it, and whether the two contradict each other.
+
+    Without names the classes are held against the folders in sorted order, where there are as many.
+    """
+    folders = [composed(folder.name) for folder in folders_in(pictures.root)]
+    if len(folders) < 2:
+        return ()
+    names = pictures.labels or (class_labels(folders) if len(folders) == len(set(pictures.classes)) else ())
+    known: dict[str, set[int]] = {}
+    for words in (names, keys):
+        for index, word in enumerate(words):
+            known.setdefault(composed(word), set()).add(index)
+    wrong = []
+    for file, index in zip(pictures.files, pictures.classes, strict=True):
+        inside = file.is_relative_to(pictures.root) and file.relative_to(pictures.root).parts[0]
+        if inside and index not in known.get(composed(inside), {index}):
+            wrong.append(f"{file.relative_to(pictures.root)} is {pictures.name(index)!r} there")
+    said = f"labels from {path}, not from the {len(folders)} folders beside it"
+    if not wrong:
+        return (said,)
+    against = "" if pictures.labels else " in sorted order"
+    return (
+        said,
+        f"{path} contradicts the folders' names{against} for {len(wrong)} of "
+        f"{counted(len(pictures.files), 'picture')}: {wrong[0]}",
+    )
 
 
 def _without_unread(pictures: PictureSet, path: Path) -> PictureSet:

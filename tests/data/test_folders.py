@@ -45,6 +45,29 @@ def test_the_model_s_labels_decide_the_indices(three):
     assert found.counts() == {0: 4, 2: 2, 3: 3}
 
 
+def test_a_table_beside_class_folders_is_said_to_count(three):
+    files = sorted(file.relative_to(three) for file in three.rglob("*.png"))
+    path = three / "labels.csv"
+    said = f"labels from {path}, not from the 3 folders beside it"
+    table(three, "file,label\n" + "".join(f"{file},{file.parent.name}\n" for file in files))
+    assert read_folder(three).assumed == (said,)
+    table(
+        three, "file,label\n" + "".join(f"{file},{'ash' if file.stem == '0' else file.parent.name}\n" for file in files)
+    )
+    against = f"{path} contradicts the folders' names for 2 of 9 pictures: oak/0.png is 'ash' there"
+    assert read_folder(three, ("yew", "oak", "ash")).assumed == (said, against)
+    order = ("oak", "ash", "yew")  # as they were listed, which is no order that anything else has
+    table(three, "file,class_index\n" + "".join(f"{file},{order.index(file.parent.name)}\n" for file in files))
+    against = f"{path} contradicts the folders' names in sorted order for 5 of 9 pictures: ash/0.png is '1' there"
+    assert read_folder(three).assumed == (said, against)
+    assert read_folder(three, order).assumed == (said,)
+    for folder in ("ash", "oak", "yew"):
+        (three / folder).rename(three / f"{folder}s")
+    files = sorted(file.relative_to(three) for file in three.rglob("*.png"))
+    table(three, "file,label\n" + "".join(f"{file},{file.parent.name[:-1]}\n" for file in files))
+    assert read_folder(three).assumed == (said,)  # other names contradict nothing
+
+
 def test_hidden_folders_and_other_files_are_left_alone(three):
     (three / ".cache").mkdir()
     (three / "ash" / "notes.txt").write_text("not a picture")

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from edgevit.report.text import formatting
 from edgevit.report.text.column_widths import Shortened
+from edgevit.report.text.permuted_classes import permuted
 from edgevit.report.text.training_tables import MOST_CLASSES, on_one_line
 from edgevit.statistics import centred, interval, margin
 from edgevit.tasks import TASKS, Task
@@ -147,6 +148,8 @@ def evaluation_notes(evaluation: Mapping[str, Any]) -> Iterator[str]:
             f"±: the 95 % interval of a {_task(evaluation).figures[0].heading} counted on "
             f"{counted(evaluation['images'], 'picture')}, where it is widest (its two ends where it is not centred)"
         )
+    if line := permuted(evaluation.get("by_class", {}).get("classes", ())):
+        yield on_one_line(line)
     if (threshold := evaluation.get("threshold")) is not None:
         parts = ", ".join(map(_answered, evaluation["results"]))
         yield f"none of the classes below a score of {threshold:.3g}: at {parts}"
