@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,10 @@ def check_writable(path: Path, *, overwrite: bool) -> None:
 
     overwrite: whether a file that is there may be replaced.
     """
+    with _as_config_error():
+        atomic_write.check_place(path)
+    if not overwrite and os.path.lexists(path):
+        raise already_there(path)
     with _as_config_error():
         atomic_write.check_writable(path, overwrite=overwrite)
 
@@ -37,7 +42,7 @@ def check_place(path: Path) -> None:
 
 def already_there(path: Path) -> ConfigError:
     """What to raise for a finished file or folder that nobody asked to replace."""
-    return ConfigError(str(atomic_write.already_there(path)))
+    return ConfigError(f"{atomic_write.already_there(path)} (in Python: overwrite=True)")
 
 
 @contextmanager

@@ -57,9 +57,9 @@ def as_labels(given: Labels | None) -> tuple[str, ...] | None:
     return tuple(read_labels(Path(given)) if isinstance(given, str | Path) else given)
 
 
-def as_paths(given: OneOrMore) -> tuple[Path, ...]:
-    """In the order given."""
-    return (Path(given),) if isinstance(given, str | Path) else tuple(map(Path, given))
+def as_paths(*given: OneOrMore) -> tuple[Path, ...]:
+    """In the order given: paths one by one, or several together."""
+    return tuple(Path(path) for each in given for path in ((each,) if isinstance(each, str | Path) else each))
 
 
 def as_modules(given: OneOrMore) -> tuple[str, ...]:

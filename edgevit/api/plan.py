@@ -18,8 +18,7 @@ __all__ = ["plan"]
 
 @in_known_words
 def plan(
-    paths: OneOrMore = (),
-    *,
+    *paths: OneOrMore,
     device_profile: OneOrMore = (),
     eval: OneOrMore = (),
     budget_ms: float | None = None,
@@ -30,7 +29,8 @@ def plan(
 ) -> dict[str, Any]:
     """The `edgevit.plan/1` document of a device, or `edgevit.plans/1` of several: what is both fast and accurate.
 
-    paths: profiles and evaluations in any order; device_profile, eval: the same, each where it must be that.
+    paths: profiles and evaluations in any order, one by one or as a list. device_profile, eval: the same, each where
+        it must be that.
     budget_ms: what must be kept; `chosen` is None where nothing does, and nothing is raised.
     variants: without evaluations, variants to predict beside: ["vit-nano", "vit-tiny/8"] or "vit-nano,vit-tiny/8".
     png: where the picture of the front is drawn; for one device. overwrite: replace a file that is there already.
@@ -45,9 +45,12 @@ def plan(
         check_output(picture, ".png", overwrite=overwrite)
     check_profiles(profile_paths)
     check_evaluations(evaluation_paths)
-    profiles, accuracies = read_documents((*profile_paths, *evaluation_paths, *as_paths(paths)))
+    profiles, accuracies = read_documents((*profile_paths, *evaluation_paths, *as_paths(*paths)))
     if not profiles:
-        raise ConfigError("a plan needs a profile of the device: --device-profile PROFILE.json")
+        raise ConfigError(
+            "a plan needs a profile of the device: make one with `edgevit profile X.tflite --json profile.json`, and "
+            "name it too"
+        )
     plans = make_plans(profiles, accuracies, budget_ms, as_words(variants))
     if picture is not None and len(plans) > 1:
         devices = ", ".join(each.device for each in plans)

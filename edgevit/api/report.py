@@ -17,9 +17,8 @@ __all__ = ["report"]
 
 @in_known_words
 def report(
-    paths: OneOrMore,
-    output: str | Path,
-    *,
+    *paths: OneOrMore,
+    output: str | Path | None = None,
     png: str | Path | None = None,
     budget_ms: float | None = None,
     title: str | None = None,
@@ -28,7 +27,8 @@ def report(
 ) -> None:
     """Writes one HTML file: curves, accuracy by resolution, and a recommendation.
 
-    paths: documents of `edgevit.profile` and `edgevit.evaluate`, in any order. output: the `.html` file.
+    paths: documents of `edgevit.profile` and `edgevit.evaluate` in any order, one by one or as a list.
+    output: the `.html` file; None: the last of `paths` is that, as in `report("profile.json", "report.html")`.
     png: where the picture is written, too. title: the heading.
     overwrite: replace files that are there already.
     budget_ms: recommend for this budget, not the profile's own.
@@ -42,11 +42,14 @@ def report(
     from edgevit.report.charts.overlay_charts import latency_overlay
     from edgevit.report.html.page import device_plans, recommendations, render
 
-    page_path, picture_path = Path(output), None if png is None else Path(png)
+    *given, last = (*as_paths(*paths), *([] if output is None else [Path(output)])) or (Path(),)
+    if output is None and last.suffix.lower() != ".html":
+        raise ConfigError("a report needs a file to be written to: output='report.html'")
+    page_path, picture_path = last, None if png is None else Path(png)
     check_output(page_path, ".html", overwrite=overwrite)
     if picture_path is not None:
         check_output(picture_path, ".png", overwrite=overwrite)
-    profiles, accuracies = read_documents(as_paths(paths))
+    profiles, accuracies = read_documents(given)
     if not profiles:
         raise ConfigError("a report needs a profile: make one with `edgevit profile X.tflite --json profile.json`")
     if budget_ms is not None:

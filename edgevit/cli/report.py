@@ -48,7 +48,7 @@ def command(
     console = console_for(None, quiet)
     report(
         paths,
-        output,
+        output=output,
         png=png,
         budget_ms=budget_ms,
         title=title,

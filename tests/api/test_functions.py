@@ -303,6 +303,11 @@ def test_plan(profile_json, tmp_path):
     assert document["chosen"]["latency_ms"] <= 10
     assert (tmp_path / "front.png").read_bytes()[:4] == b"\x89PNG"
     assert edgevit.plan(device_profile=path, budget_ms=1e-6)["chosen"] is None
+    assert edgevit.plan([path])["schema"] == "edgevit.plan/1"
+    other = profile_json("q.json")
+    several = [edgevit.plan(path, other), edgevit.plan([path, other]), edgevit.plan(path, device_profile=other)]
+    assert all(len(each["candidates"]) == len(several[0]["candidates"]) for each in several)
+    assert len(several[0]["candidates"]) == 2 * len(edgevit.plan(path)["candidates"])
     with pytest.raises(ConfigError, match="a plan needs a profile"):
         edgevit.plan()
 
@@ -313,6 +318,11 @@ def test_report(profile_json, tmp_path):
     assert done is None
     assert "Mine" in (tmp_path / "r.html").read_text()
     assert notes == [f"wrote {tmp_path / 'r.html'} and {tmp_path / 'r.png'}"]
+    edgevit.report(path, profile_json("q.json"), output=tmp_path / "both.html")
+    assert "2 profiles" in (tmp_path / "both.html").read_text()
+    for paths in ((), (path,), (path, tmp_path / "q.json")):
+        with pytest.raises(ConfigError, match=r"a report needs a file to be written to: output='report\.html'"):
+            edgevit.report(*paths)
     with pytest.raises(edgevit.EdgeViTError, match="no resolution fits"):
         edgevit.report(path, tmp_path / "over.html", budget_ms=1e-6)
     assert (tmp_path / "over.html").exists()

@@ -12,7 +12,7 @@ from support.sample_pictures import random_picture
 
 OUTPUTS = {"--output", "--png", "--save-recipe", "--json"}
 """Options that name a file to write."""
-LINE = "exists: replace it with --overwrite, or take another name\n"
+LINE = "exists: replace it with --overwrite, or take another name (in Python: overwrite=True)\n"
 # The inputs are missing: whether the output is there is looked at first.
 CASES = {
     "train": "train {0}/none -o {0}/kept.keras",
@@ -100,7 +100,7 @@ def test_another_kind_of_file_is_not_to_be_replaced_at_all(run, place):
     ],
 )
 def test_functions_do_as_commands(place, call):
-    with pytest.raises(ConfigError, match="exists: replace it"):
+    with pytest.raises(ConfigError, match=r"exists: replace it .* \(in Python: overwrite=True\)"):
         call(place)
     with pytest.raises(edgevit.EdgeViTError) as error:  # what it needs is missing
         call(place, overwrite=True)

@@ -113,6 +113,9 @@ def test_marks_are_shown(warm: dict[str, Any]) -> None:
         "slower by 5 % or more from 42 s on; 48 to 81 °C."
     ) in shown
     assert "4 threads · Test CPU" in shown
+    assert "Test CPU · " not in shown  # no address, but a name somebody gave
+    warm["device"]["name"] = "ssh://pi@pi5.local"
+    assert "4 threads · Test CPU · ssh://pi@pi5.local" in text_of(assemble(Record(warm, "x.json")))
 
 
 def test_a_loss_that_may_be_none_of_the_heats_is_marked(warm: dict[str, Any]) -> None:

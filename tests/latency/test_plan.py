@@ -369,7 +369,10 @@ class TestPlanCommand:
     @pytest.mark.parametrize(
         ("args", "message"),
         [
-            (["tiny.json"], "a plan needs a profile of the device: --device-profile PROFILE.json"),
+            (
+                ["tiny.json"],
+                "a plan needs a profile of the device: make one with `edgevit profile X.tflite --json prof",
+            ),
             (["pi.json", "other.json"], "cannot be held against each other: 100 pictures of val, 500 pictures of val"),
             (["pi.json", "tiny.json", "--variants", "vit-nano"], "--variants is for plans without evaluations"),
             (["pi.json", "--variants", "vit-nanno"], "unknown variant 'vit-nanno'; did you mean 'vit-nano'?"),
