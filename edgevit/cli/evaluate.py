@@ -92,9 +92,8 @@ def command(
     from edgevit.api.evaluate import evaluate
     from edgevit.report.text.evaluation_table import (
         by_class_table,
-        drop_table,
         evaluation_notes,
-        evaluation_table,
+        evaluation_view,
         mistake_lines,
     )
 
@@ -120,9 +119,7 @@ def command(
             on_picture=lambda done, total: bar.update(bar_task, completed=done, total=total),
             **given_to_task,
         )
-    console.print(evaluation_table(evaluation))
-    if drops := drop_table(evaluation):
-        console.print(drops)
+    console.print(evaluation_view(evaluation))
     if by_class := by_class_table(evaluation):
         console.print(by_class)
     for line in (*mistake_lines(evaluation), *evaluation_notes(evaluation)):

@@ -2,17 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
+from string import ascii_uppercase
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
+from rich.table import Table
 from rich.text import Text
 
-__all__ = ["Shortened", "shorten"]
+__all__ = ["Lettered", "Shortened", "letters", "shorten", "whole_words"]
 
 LEAST = 10
 """Cells that a name keeps, where there is any room for them."""
+_ANY_WIDTH = 10_000
+"""Columns of a terminal that nothing is too wide for."""
+
+
+@dataclass(frozen=True)
+class Lettered:
+    """A table with names in its headings; where they are too wide, letters stand there, and the names below it."""
+
+    table: Callable[[Sequence[str]], Table]
+    """Of headings, one for each name."""
+    names: Sequence[str]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        whole = self.table(self.names)
+        if Measurement.get(console, options.update_width(_ANY_WIDTH), whole).maximum <= options.max_width:
+            yield whole
+            return
+        short = letters(len(self.names))
+        yield self.table(short)
+        yield from (Text(f"{letter}: {name}") for letter, name in zip(short, self.names, strict=True))
+
+
+def letters(count: int) -> list[str]:
+    """A, B, C, and numbers behind Z."""
+    return [ascii_uppercase[index] if index < 26 else str(index + 1) for index in range(count)]
+
+
+def whole_words(table: Table) -> Table:
+    """The same table, its cells and the words of its headings never cut: on a narrow terminal headings take lines."""
+    for column in table.columns:
+        words = str(column.header).split() + [line for cell in column.cells for line in str(cell).split("\n")]
+        column.min_width = max(map(cell_len, words), default=0)
+        column.no_wrap = column.min_width >= cell_len(str(column.header))  # only others have anything to give
+    return table
 
 
 class Shortened:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from string import ascii_uppercase
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -16,6 +15,7 @@ from rich.text import Text
 from edgevit.latency.comparison import Comparison
 from edgevit.latency.point import TENTHS
 from edgevit.report.text import formatting, marks
+from edgevit.report.text.column_widths import letters
 from edgevit_runtime.resolution import Resolution
 
 __all__ = ["comparison_view"]
@@ -43,10 +43,10 @@ class _View:
         if Measurement.get(console, options.update_width(_ANY_WIDTH), table).maximum <= options.max_width:
             yield Group(table, *map(Text, _lines(self.comparison, labels[0])))
             return
-        letters = [ascii_uppercase[index] if index < 26 else str(index + 1) for index in range(len(labels))]
-        keys = [f"{letter}: {label}" for letter, label in zip(letters, labels, strict=True)]
-        lines = _lines(self.comparison, letters[0])
-        yield Group(_table(self.comparison, letters), *map(Text, [*keys, *lines]))
+        short = letters(len(labels))
+        keys = [f"{letter}: {label}" for letter, label in zip(short, labels, strict=True)]
+        lines = _lines(self.comparison, short[0])
+        yield Group(_table(self.comparison, short), *map(Text, [*keys, *lines]))
 
 
 def _table(comparison: Comparison, headings: Sequence[str]) -> Table:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import PurePath
 from typing import Any
 
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from edgevit.report.text import formatting
-from edgevit.report.text.column_widths import Shortened
+from edgevit.report.text.column_widths import Lettered
 from edgevit.report.text.permuted_classes import permuted
 from edgevit.report.text.training_tables import MOST_CLASSES, on_one_line
 from edgevit.statistics import centred, interval, margin
@@ -21,9 +23,25 @@ from edgevit_runtime.preprocess.picture_folders import left_out_line
 from edgevit_runtime.wording import counted
 
 
-def evaluation_table(evaluation: Mapping[str, Any]) -> Table:
-    """One row a resolution of an `edgevit.evaluation/1` document, columns for each model; last, how sure they are."""
-    task, others, names = _task(evaluation), _others(evaluation), _names(evaluation)
+def evaluation_view(evaluation: Mapping[str, Any]) -> RenderableType:
+    """The table of an evaluation, and below it what each model loses against the first, where there are others.
+
+    Letters stand for the models where their names are too wide for headings: what is cut out of a name may be what
+    tells two apart.
+    """
+    names = _names(evaluation)
+    tables: list[RenderableType] = [Lettered(partial(evaluation_table, evaluation), names)]
+    if _has_drops(evaluation):
+        tables.append(Lettered(partial(drop_table, evaluation), names))
+    return Group(*tables)
+
+
+def evaluation_table(evaluation: Mapping[str, Any], names: Sequence[str] | None = None) -> Table:
+    """One row a resolution of an `edgevit.evaluation/1` document, columns for each model; last, how sure they are.
+
+    names: what the models are called, the first one's first.
+    """
+    task, others, names = _task(evaluation), _others(evaluation), names or _names(evaluation)
     judged = f": {by}" if (by := task.judged_by(evaluation)) else ""
     title = f"{counted(evaluation['images'], 'picture')} of {evaluation.get('judged_on', evaluation['data'])}{judged}"
     figures = _figures(evaluation)
@@ -31,8 +49,8 @@ def evaluation_table(evaluation: Mapping[str, Any]) -> Table:
     table.add_column("resolution", justify="right")
     for model, name in zip((evaluation, *others), names, strict=True):
         for number, figure in enumerate(figures):
-            heading = "" if number else Shortened(f"{name}\n{figure.heading}")
-            table.add_column(heading or f"\n{figure.heading}", justify="right", no_wrap=bool(number))
+            heading = Text(f"{'' if number else name}\n{figure.heading}")
+            table.add_column(heading, justify="right", no_wrap=True)
         if model is not evaluation:
             table.add_column("\nagreement", justify="right", no_wrap=True)
     for index, result in enumerate(evaluation["results"]):
@@ -71,18 +89,22 @@ def _counts_pictures(evaluation: Mapping[str, Any]) -> bool:
     return f"{_task(evaluation).metric}_margin" in evaluation["results"][0]
 
 
-def drop_table(evaluation: Mapping[str, Any]) -> Table | None:
-    """What each model loses against the first at each resolution, in points; None without another, or a paired loss."""
-    others, names = _others(evaluation), _names(evaluation)
-    if not others or "drop" not in others[0]["results"][0]:
-        return None
+def _has_drops(evaluation: Mapping[str, Any]) -> bool:
+    """Whether there is another model, and a paired loss of it."""
+    others = _others(evaluation)
+    return bool(others) and "drop" in others[0]["results"][0]
+
+
+def drop_table(evaluation: Mapping[str, Any], names: Sequence[str]) -> Table:
+    """What each model loses against the first at each resolution, in points."""
+    others = _others(evaluation)
     table = Table(
         title=f"Points of {_task(evaluation).figures[0].heading} lost against {names[0]}, and their 95 % interval",
         title_justify="left",
     )
     table.add_column("resolution", justify="right")
     for name in names[1:]:
-        table.add_column(Shortened(name), justify="right")
+        table.add_column(Text(name), justify="right", no_wrap=True)
     for index, result in enumerate(evaluation["results"]):
         found = [each["results"][index] for each in others]
         cells = [formatting.lost(each["drop"], (each["drop_low"], each["drop_high"])) for each in found]
@@ -153,7 +175,7 @@ def evaluation_notes(evaluation: Mapping[str, Any]) -> Iterator[str]:
     if (threshold := evaluation.get("threshold")) is not None:
         parts = ", ".join(map(_answered, evaluation["results"]))
         yield f"none of the classes below a score of {threshold:.3g}: at {parts}"
-    if drop_table(evaluation):
+    if _has_drops(evaluation):
         yield (
             "points lost: a gain is negative; the interval is paired, by the pictures on which only one of the two is "
             "right: two models on the same pictures are told apart better than each ± says"

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from edgevit.report.text.column_widths import whole_words
 from edgevit.report.text.mixed_precision_table import accuracy_lines
 from edgevit.report.text.recipe_tables import recipe_lines
 from edgevit_runtime.preprocess.policy import parse_policy
@@ -17,6 +19,9 @@ def inspection_table(inspection: Mapping[str, Any]) -> Table:
     """One row a resolution of an `edgevit.inspection/1` document."""
     size_mb = inspection["size_bytes"] / 1e6
     table = Table(
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
         title=f"{inspection['model']}  {inspection['variant']}  {inspection['recipe']}  {size_mb:.2f} MB",
         title_justify="left",
     )
@@ -41,7 +46,7 @@ def inspection_table(inspection: Mapping[str, Any]) -> Table:
             f"{attention / 1e6:.1f}",
             f"{attention / max(1, linear + attention):.0%}",
         )
-    return table
+    return whole_words(table)
 
 
 def manifest_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
