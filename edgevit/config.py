@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NamedTuple
 
+from edgevit.dense_head import DenseHead
 from edgevit.errors import ConfigError, ResolutionError, unknown_key
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
 
@@ -94,6 +95,8 @@ class ViTConfig:
     (Touvron et al. 2021, https://arxiv.org/abs/2012.12877, section 4)."""
     variant: str = "custom"
     """The table row that this came from."""
+    dense_heads: tuple[DenseHead, ...] = ()
+    """Heads that read all tokens, one for each task."""
 
     def __post_init__(self) -> None:
         for name in ("width", "depth", "heads", "mlp_width", "patch"):
@@ -124,10 +127,24 @@ class ViTConfig:
             check_resolution(resolution, self.patch)
         for name in ("mean", "std", "labels", "label_keys"):  # JSON gives lists
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        dense = tuple(each if isinstance(each, DenseHead) else DenseHead.from_dict(each) for each in self.dense_heads)
+        object.__setattr__(self, "dense_heads", dense)
+        if len({each.task for each in dense}) < len(dense):
+            raise ConfigError(f"two heads for one task: {', '.join(each.task for each in dense)}")
         if self.labels and len(self.labels) != self.classes:
             raise ConfigError(f"{len(self.labels)} labels for {self.classes} classes")
         if self.label_keys and len(self.label_keys) != self.classes:
             raise ConfigError(f"{len(self.label_keys)} label keys for {self.classes} classes")
+
+    def dense_head(self, task: str) -> DenseHead | None:
+        """The head for a dense task; None where there is none."""
+        return next((each for each in self.dense_heads if each.task == task), None)
+
+    def blocks_read(self, task: str) -> tuple[int, ...]:
+        """After which blocks, counted from 1, the head for a dense task reads the tokens."""
+        head = self.dense_head(task)
+        last_two = (self.depth - 1, self.depth) if self.depth > 1 else (self.depth,)
+        return last_two if head is not None and head.form == "conv" else (self.depth,)
 
     @property
     def head_width(self) -> int:
@@ -167,7 +184,9 @@ class ViTConfig:
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it: resolutions as 224 or "640x384"."""
         ladder = tuple(each.to_json() for each in self.ladder)
-        return {**asdict(self), "base_resolution": self.base_resolution.to_json(), "ladder": ladder}
+        dense = [each.to_dict() for each in self.dense_heads]
+        values = {**asdict(self), "base_resolution": self.base_resolution.to_json(), "ladder": ladder}
+        return {**values, "dense_heads": dense} if dense else {k: v for k, v in values.items() if k != "dense_heads"}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ViTConfig:

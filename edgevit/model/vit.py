@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
+from keras import ops
 
 from edgevit.activation_ranges import ActivationRanges
 from edgevit.config import ViTConfig, check_resolution
@@ -17,7 +18,11 @@ from edgevit.model.heads import ClassificationHead
 from edgevit.model.keras_file import read_keras
 from edgevit.model.patches import PatchEmbedding
 from edgevit.model.positions import Positions
+from edgevit.model.segmentation_head import SegmentationHead
 from edgevit_runtime.resolution import Resolution
+
+DENSE_HEADS = {"segment": SegmentationHead}
+"""By task."""
 
 
 @keras.saving.register_keras_serializable("edgevit")
@@ -59,12 +64,16 @@ class ViT(keras.Model):
         if config.classes and config.distilled:
             self.distillation_head = ClassificationHead(config.width, config.classes, 1, name="distillation_head")
             self.heads.append(self.distillation_head)
+        self.dense_heads = {
+            each.task: DENSE_HEADS[each.task](config.width, each, name=each.name) for each in config.dense_heads
+        }
+        """By task, what reads all tokens."""
         self.build((None, config.base_resolution.height, config.base_resolution.width, 3))
 
     def build(self, input_shape: Any) -> None:
         tokens = (None, None, self.config.width)
         self.patches.build(input_shape)
-        for layer in (self.positions, *self.blocks, self.norm, *self.heads):
+        for layer in (self.positions, *self.blocks, self.norm, *self.heads, *self.dense_heads.values()):
             layer.build(tokens)
         self.built = True
 
@@ -93,6 +102,23 @@ class ViT(keras.Model):
         for block in self.blocks[:-1]:
             tokens = block(tokens, training=False)
         return self.blocks[-1].attention_weights(tokens)[:, :, 0]
+
+    def dense(self, task: str, images: Any, training: bool | None = None) -> Any:
+        """What the head of a dense task gives: of `segment` logits [batch, rows, columns, classes]."""
+        tokens, after = self._embedded(images), {}
+        for number, block in enumerate(self.blocks, 1):
+            tokens = after[number] = block(tokens, training=training)
+        grid = self.config.grid(Resolution(images.shape[2], images.shape[1]))
+        return self.dense_logits(task, after, grid)
+
+    def dense_logits(self, task: str, after: Mapping[int, Any], grid: tuple[Any, Any]) -> Any:
+        """The same of the tokens after the blocks that the head reads, counted from 1: [batch, N, width]."""
+        shape = (-1, *grid, self.config.width)
+        planes = [
+            ops.reshape(self.norm(after[number])[:, self.config.prefix :], shape)
+            for number in self.config.blocks_read(task)
+        ]
+        return self.dense_heads[task](planes)
 
     def _embedded(self, images: Any) -> Any:
         """The tokens that the first block reads, [batch, N, width]. Raises `ResolutionError` for what is no size."""

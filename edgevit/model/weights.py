@@ -11,7 +11,6 @@ from edgevit.model.positions import bicubic_matrix
 from edgevit.model.vit import ViT, named_weights
 
 SHAPE = ("width", "depth", "heads", "mlp_width", "patch", "attention")
-HEADS = ("head/", "distillation_head/")
 
 
 def transfer(source: ViT, target: ViT, *, keep_head: bool) -> None:
@@ -32,8 +31,13 @@ def transfer(source: ViT, target: ViT, *, keep_head: bool) -> None:
         for part in ("kernel", "bias") if source.config.classes else ():
             weights[f"distillation_head/linear/{part}"] = weights[f"head/linear/{part}"]
     for name, variable in named_weights(target).items():
-        if keep_head or not name.startswith(HEADS):
+        if (keep_head and name in weights) or not is_head(name):
             variable.assign(weights[name])
+
+
+def is_head(name: str) -> bool:
+    """Whether a weight belongs to a head, by its path: `head/linear/kernel`, `segment_head/near/bias`."""
+    return name.partition("/")[0].endswith("head")
 
 
 def _positions(values: Any, source: ViT, target: ViT) -> Any:
