@@ -11,9 +11,12 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # What each part may import besides itself. Everything may use edgevit_runtime and these.
 BASE = {"accuracy", "config", "variants", "errors", "files", "documents", "text_files"}
-BASE |= {"activation_ranges", "pixels", "foreign_config", "untrusted_files", "version"}
+BASE |= {"activation_ranges", "dense_head", "mask_accuracy", "pixels", "foreign_config", "untrusted_files", "version"}
 MAY_IMPORT = {
-    "config": {"errors"},
+    "config": {"errors", "dense_head"},
+    "dense_head": {"errors"},
+    "mask_accuracy": set(),
+    "mask_evaluation": {"predictors", "tasks", "data", "picture_record"},
     "variants": {"config", "errors"},
     "errors": set(),
     "activation_ranges": {"errors"},
@@ -39,7 +42,7 @@ MAY_IMPORT = {
     "statistics": set(),
     "picture_record": {"statistics"},
     "mistakes": set(),
-    "evaluation": {"predictors", "tasks", "data", "picture_record", "mistakes"},
+    "evaluation": {"predictors", "tasks", "data", "picture_record", "mistakes", "mask_evaluation"},
     "report": {"latency", "statistics", "tasks", "picture_record"},
     "api": {"report", "latency", "devices", "training", "converters", "checkpoints", "data", "model", "evaluation"}
     | {"model_inspection", "tasks", "quiet_keras"},

@@ -44,6 +44,14 @@ class Folding:
         kernel, bias = self.get(f"{name}/kernel"), self.get(f"{name}/bias")
         return _linear(tf.transpose(centred(kernel)), centred(bias))
 
+    def plain(self, name: str) -> Linear:
+        """A linear layer as it is."""
+        return _linear(tf.transpose(self.get(f"{name}/kernel")), self.get(f"{name}/bias"))
+
+    def convolution(self, name: str) -> Linear:
+        """A convolution as it is: Keras stores [rows, columns, in, out]."""
+        return _linear(tf.transpose(self.get(f"{name}/kernel"), [3, 0, 1, 2]), self.get(f"{name}/bias"))
+
     def mean_of(self, name: str) -> Linear:
         """The layer of one output that gives what `into_stream` took out of its outputs."""
         kernel, bias = self.get(f"{name}/kernel"), self.get(f"{name}/bias")

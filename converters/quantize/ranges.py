@@ -116,8 +116,9 @@ class _Observer(BatchedArithmetic):
             seen = self.moments.setdefault(site, Moments())
             if len(layer.weight.shape) == 4:
                 size = layer.weight.shape[1]
+                step, padding = (size, "VALID") if word(site) == "patches" else (1, "SAME")
                 inputs_by_patch = tf.image.extract_patches(
-                    inputs, [1, size, size, 1], [1, size, size, 1], [1] * 4, "VALID"
+                    inputs, [1, size, size, 1], [1, step, step, 1], [1] * 4, padding
                 )
                 seen.add(tf.reshape(inputs_by_patch, [-1, inputs_by_patch.shape[-1]]))
             else:

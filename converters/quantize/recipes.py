@@ -16,9 +16,14 @@ STREAM = ("tokens", "attended")
 NORM = ("squares", "variance", "stabilised", "scale", "scaled", "normalised")
 """Sites by the last word of their names: the residual stream, and what a LayerNorm computes (`lowering`)."""
 
+DENSE_HEAD = ("projection", "near", "fine", "classes")
+"""Linear layers of the heads that read all tokens."""
+
 LINEAR: Mapping[str, str] = {
-    "patches": "CONV_2D",
-    **dict.fromkeys(("qkv", "queries", "output", "expand", "contract", "logits"), "FULLY_CONNECTED"),
+    **dict.fromkeys(("patches", "near", "fine"), "CONV_2D"),
+    **dict.fromkeys(
+        ("qkv", "queries", "output", "expand", "contract", "logits", "projection", "classes"), "FULLY_CONNECTED"
+    ),
 }
 """Linear layers by the last word of the site they put out, and the op that each becomes."""
 
@@ -26,7 +31,8 @@ OPS: Mapping[str, str] = {
     **LINEAR,
     **dict.fromkeys(("products", "mixed"), "BATCH_MATMUL"),
     **dict.fromkeys(("weights", "scores"), "SOFTMAX"),
-    **dict.fromkeys((*STREAM, "stabilised"), "ADD"),
+    **dict.fromkeys((*STREAM, "stabilised", "summed"), "ADD"),
+    **dict.fromkeys(("enlarged", "class_logits"), "RESIZE_BILINEAR"),
     "variance": "MEAN",
     **dict.fromkeys(("squares", "scaled", "normalised"), "MUL"),
     "scale": "RSQRT",
@@ -43,15 +49,16 @@ OP_CLASSES: Mapping[str, tuple[str, ...]] = {
     "gelu": ("gelu",),
     "contract": ("contract",),
     "patches": ("patches",),
-    "head": ("logits",),
+    "head": ("logits", *DENSE_HEAD),
     "norm": tuple(each for each in NORM if each != "normalised"),
     "normalised": ("normalised",),
     "stream": STREAM,
 }
 """What `sensitivity` looks at together, by the sites that the ops put out; a linear layer's weights go with it."""
 
-BEFORE_AND_BEHIND = ("patches", "tokens", *NORM, "logits", "scores")
-IN_BLOCKS = tuple(site for site in OPS if site not in ("patches", "logits", "scores"))
+HEADS_ONLY = ("logits", "scores", *DENSE_HEAD, "summed", "enlarged", "class_logits")
+BEFORE_AND_BEHIND = ("patches", "tokens", *NORM, *HEADS_ONLY)
+IN_BLOCKS = tuple(site for site in OPS if site not in ("patches", *HEADS_ONLY))
 """Which of them there are outside of the encoder's blocks, and which in each (`queries` in the last alone)."""
 
 WITH_WEIGHTS = ("FULLY_CONNECTED", "CONV_2D", "BATCH_MATMUL")
@@ -181,7 +188,7 @@ _STATIC_RULES = (
         "FULLY_CONNECTED",
         "int8",
         "int8-dynamic",
-        sites=("output", "expand", "contract"),
+        sites=("output", "expand", "contract", "projection", "classes"),
         why="what they read or put out has no such freedom; row by row they lose less, at no cost",
     ),
     Rule("CONV_2D", "int8", "int8-dynamic", why="an int8 result would cost more than all of its weights"),
@@ -259,7 +266,7 @@ RECIPES: dict[str, Recipe] = {
                 "FULLY_CONNECTED",
                 "int8",
                 "int8-dynamic",
-                sites=("output", "logits"),
+                sites=("output", "logits", "projection", "classes"),
                 why="a tenth of the weights: of all layers they lose most by 4 bits for what they save",
             ),
             Rule("CONV_2D", "int8", "int8-dynamic", why="few weights, and all that follows reads what they put out"),

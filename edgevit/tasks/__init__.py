@@ -9,6 +9,7 @@ from typing import Any
 from edgevit.errors import ConfigError, ConversionError, unknown_key
 from edgevit.tasks.classify import Classify
 from edgevit.tasks.features import Features
+from edgevit.tasks.segment import Segment
 from edgevit.tasks.task import Config, Option, Output, Reads, Task
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Option",
     "Output",
     "Reads",
+    "Segment",
     "Task",
     "check_options",
     "check_validation",
@@ -32,6 +34,7 @@ __all__ = [
 TASKS: dict[str, type[Task]] = {
     "classify": Classify,  # Dosovitskiy et al. 2021, https://arxiv.org/abs/2010.11929, section 3.1
     "features": Features,  # Caron et al. 2021, https://arxiv.org/abs/2104.14294; Oquab et al. 2023, arXiv 2304.07193
+    "segment": Segment,  # Strudel et al. 2021, https://arxiv.org/abs/2105.05633: a linear layer on all tokens
 }
 
 
@@ -46,9 +49,9 @@ def find_tasks(names: str | Sequence[str]) -> tuple[type[Task], ...]:
     return tuple(TASKS[name] for name in listed)
 
 
-def default_task(classes: int) -> str:
+def default_task(classes: int, segments: bool = False) -> str:
     """What a model with so many classes is asked where nobody says: one without a head has features alone."""
-    return "classify" if classes else "features"
+    return "classify" if classes else "segment" if segments else "features"
 
 
 def task_options() -> tuple[Option, ...]:
@@ -100,6 +103,6 @@ def check_validation(tasks: Iterable[str]) -> None:
 
 def choose_tasks(config: Config, task: str | Sequence[str] | None, options: Mapping[str, Any]) -> tuple[Task, ...]:
     """The tasks that an artefact is to hold. Raises `ConfigError` for what cannot be, or for options of no task."""
-    found = find_tasks(default_task(config.classes) if task is None else task)
+    found = find_tasks(default_task(config.classes, bool(getattr(config, "dense_heads", ()))) if task is None else task)
     check_options(options, [each.name for each in found])
     return tuple(each.of(config, options) for each in found)

@@ -65,6 +65,7 @@ class Classify(Task):
     judging_options: ClassVar[tuple[Option, ...]] = (
         Option("threshold", "classify: what it costs to answer none of the classes below this score.", parse_threshold),
     )
+    truths: ClassVar[str] = "classes"
     own_classes: ClassVar[bool] = True
 
     @classmethod
@@ -87,6 +88,9 @@ class Classify(Task):
     @classmethod
     def of(cls, config: Config, options: Mapping[str, Any]) -> Classify:
         if not config.classes:
+            others = [each.task for each in getattr(config, "dense_heads", ())]
+            if others:
+                raise ConfigError(f"this model classifies nothing, it has a head for {others[0]}: --task {others[0]}")
             raise ConfigError(
                 "this model is a backbone without a head: train one onto it (`edgevit train DIR --from MODEL`), or "
                 "convert it with --task features"
@@ -156,13 +160,13 @@ class ClassJudge:
     gallery: None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def learn(self, outputs: Sequence[Outputs], classes: NDArray[np.int64]) -> None:
+    def learn(self, outputs: Sequence[Outputs], truths: NDArray[np.int64]) -> None:
         """There is nothing to learn: the head knows the classes."""
 
-    def add(self, outputs: Sequence[Outputs], classes: NDArray[np.int64]) -> None:
-        self.truths.append(classes)
+    def add(self, outputs: Sequence[Outputs], truths: NDArray[np.int64]) -> None:
+        self.truths.append(truths)
         for answers, each in zip(self.parts, outputs, strict=True):
-            answers.append(classes_named(each["scores"], classes))
+            answers.append(classes_named(each["scores"], truths))
         for best, each in zip(self.best, outputs, strict=False):
             best.append(each["scores"].max(axis=1))
 

@@ -76,6 +76,7 @@ class Features(Task):
         ),
         Option("neighbours", f"features: how many of them vote [default: {NEIGHBOURS}].", parse_neighbours),
     )
+    truths: ClassVar[str] = "classes"
     own_classes: ClassVar[bool] = False
 
     @classmethod
@@ -171,13 +172,13 @@ class NeighbourJudge:
         gallery = LEAVE_ONE_OUT if self.gallery is None else str(self.gallery)
         return {"neighbours": self.neighbours, "gallery": gallery}
 
-    def learn(self, outputs: Sequence[Outputs], classes: NDArray[np.int64]) -> None:
-        self._gallery_classes.append(classes)
+    def learn(self, outputs: Sequence[Outputs], truths: NDArray[np.int64]) -> None:
+        self._gallery_classes.append(truths)
         for vectors, each in zip(self._gallery, outputs, strict=True):
             vectors.append(each["class_token"])
 
-    def add(self, outputs: Sequence[Outputs], classes: NDArray[np.int64]) -> None:
-        self._classes.append(classes)
+    def add(self, outputs: Sequence[Outputs], truths: NDArray[np.int64]) -> None:
+        self._classes.append(truths)
         for vectors, each in zip(self._queries, outputs, strict=True):
             vectors.append(each["class_token"])
 

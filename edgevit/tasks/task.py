@@ -69,7 +69,8 @@ Outputs = Mapping[str, NDArray[Any]]
 class Judge(Protocol):
     """Judges several models at one resolution, all shown the very same labelled pictures.
 
-    Each call gets a batch: what each model put out, the first model's first, and the true classes [batch].
+    Each call gets a batch: what each model put out, the first model's first, and what is true of the
+    pictures: their classes, int64 [batch], or of another `Task.truths` what its file says.
     """
 
     @property
@@ -80,10 +81,10 @@ class Judge(Protocol):
     def settings(self) -> Mapping[str, Any]:
         """How it has judged, for the evaluation's document."""
 
-    def learn(self, outputs: Sequence[Outputs], classes: NDArray[np.int64]) -> None:
+    def learn(self, outputs: Sequence[Outputs], truths: Any) -> None:
         """Pictures of the gallery."""
 
-    def add(self, outputs: Sequence[Outputs], classes: NDArray[np.int64]) -> None:
+    def add(self, outputs: Sequence[Outputs], truths: Any) -> None:
         """Pictures to be judged by."""
 
     def by_class(self) -> list[dict[str, Any]]:
@@ -116,6 +117,8 @@ class Task(Protocol):
     """Of `edgevit convert`."""
     judging_options: ClassVar[tuple[Option, ...]]
     """Of `edgevit evaluate`."""
+    truths: ClassVar[str]
+    """What it is judged by: `classes` of pictures, or their `masks`."""
     own_classes: ClassVar[bool]
     """The model itself knows the classes that it is judged by; otherwise they are what the folders are called."""
 

@@ -9,6 +9,7 @@ from typing import Any
 from converters.graph.heads.classify import ClassifyHead
 from converters.graph.heads.features import FeaturesHead
 from converters.graph.heads.head import Head
+from converters.graph.heads.segment import SegmentHead
 from edgevit.config import ViTConfig
 from edgevit.tasks import Classify, Task
 
@@ -17,6 +18,7 @@ __all__ = ["HEADS", "classifying", "heads_of"]
 HEADS: dict[str, Callable[[Any], Head]] = {
     "classify": ClassifyHead,
     "features": FeaturesHead,
+    "segment": SegmentHead,
 }
 
 

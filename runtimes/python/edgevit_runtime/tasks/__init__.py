@@ -13,6 +13,7 @@ from edgevit_runtime.tasks.task import Task, TryOut
 TASKS: dict[str, str] = {
     "classify": "edgevit_runtime.tasks.classify",
     "features": "edgevit_runtime.tasks.features",
+    "segment": "edgevit_runtime.tasks.segment",
 }
 """Task -> the module that reads it: `read`, `COMMANDS` for those of `edgevit-run`, and `TRY_OUT`."""
 

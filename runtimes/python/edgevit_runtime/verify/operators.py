@@ -194,6 +194,7 @@ OPS: dict[int, Op] = {
     19: Op("RELU", 0, "None", 1, _same, _REAL),
     21: Op("RELU6", 0, "None", 1, _same, _REAL),
     22: Op("RESHAPE", 17, "Reshape", 2, _reshape, _WITH_INTS),
+    23: Op("RESIZE_BILINEAR", 15, "ResizeBilinear", 2, window_shapes.resize, _WITH_INTS[:2]),
     25: Op("SOFTMAX", 9, "Softmax", 1, _same, _WIDE),
     28: Op("TANH", 0, "None", 1, _same, _REAL),
     34: Op("PAD", 22, "None", 2, window_shapes.pad, _WITH_INTS[:2]),

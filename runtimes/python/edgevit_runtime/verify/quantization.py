@@ -69,6 +69,7 @@ OPERANDS: dict[str, OperandRules] = {
     "RELU": _ONE,
     "RELU6": _ONE,
     "RESHAPE": _MOVED,
+    "RESIZE_BILINEAR": _MOVED,
     "RSQRT": _ONE,
     "SOFTMAX": OperandRules((VALUES,), {"int8": (2.0**-8, -128), "int16": (2.0**-15, 0)}),
     "SPLIT": OperandRules((PLAIN, VALUES), SAME),

@@ -109,6 +109,7 @@ TABLES: dict[str, Fields] = {
     },
     "Reduce": {0: ("keep_dims", "b")},
     "Reshape": {0: ("shape", "[i]")},
+    "ResizeBilinear": {2: ("align_corners", "b"), 3: ("half_pixel_centers", "b")},
     "Softmax": {0: ("beta", "f")},
     "Squeeze": {0: ("axes", "[i]")},
     "Split": {0: ("count", "i")},

@@ -11,6 +11,8 @@ Shape = tuple[int, ...]
 VALID, SAME = 1, 0
 MAX_STRIDE = 1024
 MAX_PADDING = 1024
+MAX_TIMES = 32
+"""How many times its rows and columns a plane may be enlarged."""
 
 
 def _demand(holds: bool, what: str) -> None:
@@ -76,6 +78,17 @@ def pad(inputs: Sequence[Any], _: dict[str, Any]) -> list[Shape]:
     _demand(all(0 <= each <= MAX_PADDING for each in amounts.values), "a padding out of range")
     before, behind = amounts.values[::2], amounts.values[1::2]
     return [tuple(size + first + last for size, first, last in zip(shape, before, behind))]
+
+
+def resize(inputs: Sequence[Any], options: dict[str, Any]) -> list[Shape]:
+    """[batch, R, C, channels] and int32 [2]: the new rows and columns, at most `MAX_TIMES` as many."""
+    shape, sides = inputs[0].shape, inputs[1]
+    if sides.values is None:
+        raise DamagedError("the new size is no constant")
+    _demand(len(shape) == 4 and sides.shape == (2,), "a resizing of another rank")
+    _demand(all(1 <= new <= MAX_TIMES * old for new, old in zip(sides.values, shape[1:3])), "a size out of range")
+    _demand(not (options.get("align_corners") and options.get("half_pixel_centers")), "a resizing by both rules")
+    return [(shape[0], *sides.values, shape[3])]
 
 
 def squeeze(inputs: Sequence[Any], options: dict[str, Any]) -> list[Shape]:

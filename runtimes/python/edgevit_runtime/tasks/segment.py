@@ -1,0 +1,212 @@
+"""segment: which class each pixel of a picture shows.
+
+The file puts out `class_logits`, [rows, columns, classes], even places over the prepared picture; they are enlarged to
+the picture's own pixels here (`mask_decoding`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgevit_runtime.errors import PictureError
+from edgevit_runtime.json_values import texts, whole
+from edgevit_runtime.preprocess.fitting import fitting_of
+from edgevit_runtime.preprocess.pictures import Picture
+from edgevit_runtime.resolution import Resolution, ResolutionLike
+from edgevit_runtime.signature import Signature
+from edgevit_runtime.tasks.task import Answer, Answering, Command, TryOut
+
+if TYPE_CHECKING:
+    import argparse
+
+    from edgevit_runtime.tasks.findings import Region
+
+Array = np.ndarray[Any, Any]
+
+MOST_CLASSES = 254
+"""A class map has a byte for each pixel, and one value for what was not seen."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The task's entry in the manifest."""
+
+    classes: int
+    labels: tuple[str, ...] = ()
+    """The class names in index order; or empty."""
+
+    name = "segment"
+
+    @property
+    def summary(self) -> str:
+        shown = ", ".join(self.labels[:8]) + (", …" if len(self.labels) > 8 else "")
+        return f"{self.classes} classes, one for each pixel  {shown}".rstrip()
+
+    def label(self, index: int) -> str:
+        """The class's name, or its index as text."""
+        return self.labels[index] if self.labels else str(index)
+
+
+def read(entry: Mapping[str, Any], signatures: Sequence[Signature]) -> Segment:
+    """The manifest's entry. Raises `ValueError`, `KeyError` or `TypeError` where it is damaged."""
+    task = Segment(whole(entry, "classes", 1), texts(entry, "labels"))
+    if task.classes > MOST_CLASSES:
+        raise ValueError(f"{task.classes} classes, where a class map holds {MOST_CLASSES}")
+    if task.labels and len(task.labels) != task.classes:
+        raise ValueError(f"{len(task.labels)} labels for {task.classes} classes")
+    for signature in signatures:
+        found = signature.output("class_logits").shape
+        if len(found) != 4 or found[3] != task.classes:
+            raise ValueError(f"{signature.name} has no class_logits of {task.classes} classes")
+    return task
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """What each pixel of one picture shows.
+
+    class_map: uint8 [height, width] of the picture itself: the class's index, or 255 where a crop left it out.
+    confidence: uint8 [height, width], each pixel's probability in 255ths; None where it was not asked for.
+    """
+
+    class_map: Array
+    confidence: Array | None
+    labels: tuple[str, ...]
+    resolution: Resolution
+    latency_ms: float
+
+    @cached_property
+    def regions(self) -> tuple[Region, ...]:
+        """Each class that is there, the largest first, with its share of the picture and its mask."""
+        from edgevit_runtime.tasks.findings import regions_of
+        from edgevit_runtime.tasks.mask_decoding import ClassMap
+
+        return regions_of(ClassMap(self.class_map, self.confidence), self._label)
+
+    def _label(self, index: int) -> str:
+        return self.labels[index] if self.labels else str(index)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `edgevit-run segment --json` prints it; masks are COCO's run lengths, of the picture's own pixels."""
+        return {
+            **self.resolution.to_fields(),
+            "latency_ms": self.latency_ms,
+            "regions": [each.to_dict() for each in self.regions],
+        }
+
+
+class Segments:
+    """`Model`'s methods for the task."""
+
+    def segment(
+        self: Answering, picture: Picture, resolution: ResolutionLike | None = None, *, confidence: bool = False
+    ) -> Segmentation:
+        """What each pixel of a picture, given as for `classify`, shows.
+
+        confidence: say how sure the model is of each, too, which takes longer.
+
+        Raises `PictureError` for an unreadable picture, `ResolutionError` for one that is not on the ladder,
+        `EdgeViTError` where the artefact has no such task.
+        """
+        task = self.task(Segment)
+        return _segmentation(task, self.answer("segment", picture, resolution), confidence=confidence)
+
+    def segment_many(
+        self: Answering,
+        pictures: Iterable[Picture] | str,
+        resolution: ResolutionLike | None = None,
+        *,
+        confidence: bool = False,
+        decoders: int = 2,
+    ) -> Iterator[Segmentation | PictureError]:
+        """`segment` for each picture of a list or a folder, in order; an unreadable one gives its `PictureError`."""
+        task = self.task(Segment)
+        answers = self.answer_many("segment", pictures, resolution, decoders=decoders)
+        return (
+            each if isinstance(each, PictureError) else _segmentation(task, each, confidence=confidence)
+            for each in answers
+        )
+
+
+def _segmentation(task: Segment, answer: Answer, *, confidence: bool) -> Segmentation:
+    from edgevit_runtime.tasks.mask_decoding import decode_mask
+
+    resolution = answer.signature.resolution
+    fitting = fitting_of(answer.picture_size, resolution, answer.signature.preprocessing.policy)
+    found = decode_mask(answer.outputs["class_logits"], fitting, confidence=confidence)
+    return Segmentation(found.classes, found.confidence, task.labels, resolution, answer.latency_ms)
+
+
+def _add_segment(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pictures", nargs="+", metavar="picture", help="files, folders, or - for standard input")
+    parser.add_argument("--draw", metavar="DIR", help="lay the classes over each picture, and write that into DIR")
+    parser.add_argument("--overwrite", action="store_true", help="replace drawings that are there already")
+    parser.add_argument("--confidence", action="store_true", help="say how sure it is of each class, too")
+    parser.add_argument("--resolution", help="which of the artefact's resolutions, such as 224 or 640x384")
+    parser.add_argument("--json", action="store_true", help="an object for each picture, its masks in COCO's RLE")
+
+
+def _run_segment(options: argparse.Namespace, open_model: Callable[..., Any]) -> int:
+    """Prints the classes of each picture and how much of it each is, and draws them where asked to."""
+    from edgevit_runtime.cli.picture_sources import named_pictures
+    from edgevit_runtime.tasks.drawings import Drawings
+    from edgevit_runtime.terminal import complain, one_line
+
+    drawings = Drawings(options.draw, overwrite=options.overwrite) if options.draw else None
+    failed = 0
+    with open_model(options) as model:
+        task = model.task(Segment)
+        pictures = list(named_pictures(options.pictures))
+        if drawings is not None:
+            drawings.check([name for name, _ in pictures])
+        results = model.segment_many(
+            [source for _, source in pictures], options.resolution, confidence=options.confidence
+        )
+        for (name, source), result in zip(pictures, results):
+            if isinstance(result, PictureError):
+                failed += 1
+                if options.json:
+                    print(json.dumps({"file": name, "error": str(result)}), flush=True)
+                else:
+                    complain("edgevit-run", result)
+                continue
+            if options.json:
+                print(json.dumps({"file": name, **result.to_dict()}), flush=True)
+            else:
+                shares = ", ".join(f"{each.share:.1%} {one_line(each.label)}" for each in result.regions)
+                print(f"{one_line(name)}  ({result.resolution} px, {result.latency_ms:.1f} ms)  {shares}", flush=True)
+            if drawings is not None:
+                drawings.write(name, source, lambda picture, result=result: _drawn(picture, result, task))  # type: ignore[misc]
+    return 1 if failed else 0
+
+
+def _drawn(picture: Any, result: Segmentation, task: Segment) -> Any:
+    from edgevit_runtime.tasks.overlay import draw_classes
+
+    hidden = [index for index, label in enumerate(task.labels) if label.lower() in ("background", "_background_")]
+    return draw_classes(picture, result.class_map, task.labels, hidden)
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        "segment",
+        "which class each pixel of a picture shows",
+        _add_segment,
+        _run_segment,
+        ("segment pets.tflite dog.jpg --draw drawn/", "segment pets.tflite photos/ --json > masks.jsonl"),
+    ),
+)
+
+
+def _tell(answer: Mapping[str, Any]) -> str:
+    shown = ", ".join(f"{each['share']:.0%} {each['label']}" for each in answer["regions"][:3])
+    return f"is {shown} ({answer['latency_ms']:.1f} ms)"
+
+
+TRY_OUT = TryOut("segment", _tell)
