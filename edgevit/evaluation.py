@@ -15,6 +15,7 @@ from edgevit.data.folders import PictureSet, decode_batches, read_folder
 from edgevit.data.same_pictures import count_seen
 from edgevit.errors import ConfigError, DataError
 from edgevit.foreign_config import Told
+from edgevit.mask_evaluation import Masks, common_ladder
 from edgevit.mistakes import mistakes as find_mistakes
 from edgevit.picture_record import PictureRecord, picture_order
 from edgevit.predictors import Predictor, ReorderedPredictor, open_predictor, told_by_artefacts
@@ -90,9 +91,12 @@ def evaluate(
             for each in (model, *others)
         ]
         first = predictors[0]
-        task = task or default_task(first.classes)
+        task = task or default_task(first.classes, bool(first.mask_labels))
         check_options(options_of_tasks, [task], judging=True)
         (judged,) = find_tasks([task])
+        if judged.truths == "masks":
+            masks = Masks(predictors, resize or first.policy, strict, on_picture)
+            return masks.document(Path(data), str(model), others, wanted, limit, options_of_tasks.get("ignored"))
         names, assumed = tuple(labels or ()), list[str]()
         if judged.own_classes and first.threshold is not None and options_of_tasks.get("threshold") is None:
             options_of_tasks = {**options_of_tasks, "threshold": first.threshold}
@@ -102,7 +106,7 @@ def evaluate(
                     raise ConfigError(f"{each.path} gives values (regression), no classes, which evaluate judges by")
             names, assumed = _names(predictors, names)
             predictors = [first, *(_numbered_as_first(each, first, names) for each in predictors[1:])]
-        ladder = _ladder(predictors, task, wanted)
+        ladder = common_ladder(predictors, task, wanted)
         judges = {resolution: judged.judge(len(predictors), options_of_tasks) for resolution in ladder}
         judge = judges[ladder[0]]
         shown = _Shown(judged, predictors, resize or first.policy, strict, on_picture)
@@ -289,25 +293,6 @@ def one_task(names: str) -> str:
     if len(asked) > 1:
         raise ConfigError(f"evaluate judges one task at a time: {' or '.join(f'--task {each}' for each in asked)}")
     return asked[0]
-
-
-def _ladder(predictors: Sequence[Predictor], task: str, wanted: Sequence[Resolution]) -> tuple[Resolution, ...]:
-    if wanted:
-        ladder = tuple(wanted)
-    else:
-        # A .keras model takes any resolution, so an artefact's ladder decides where there is one.
-        ladders = [set(each.resolutions) for each in predictors if each.is_artefact]
-        common = set.intersection(*ladders) if ladders else set(predictors[0].resolutions)
-        if not ladders and not common:
-            raise ConfigError(f"{predictors[0].path} takes pictures of any size: name some, --resolutions 128,224")
-        if not common:
-            named = " and ".join(str(each.path) for each in predictors)
-            raise ConfigError(f"{named} have no resolution in common")
-        ladder = tuple(sorted(common))
-    for resolution in ladder:
-        for predictor in predictors:
-            predictor.check(task, resolution)
-    return ladder
 
 
 def _pictures(

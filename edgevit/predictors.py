@@ -37,6 +37,8 @@ class Predictor(Protocol):
     labels: tuple[str, ...]
     label_keys: tuple[str, ...]
     """What else folders of the classes may be called."""
+    mask_labels: tuple[str, ...]
+    """What the classes of its masks are called; empty where it segments nothing."""
     policy: str
     fill: tuple[int, int, int]
     resolutions: tuple[Resolution, ...]
@@ -70,6 +72,8 @@ class KerasPredictor:
         config = self._model.config
         self.scores, self.classes = config.scores, _count(config.classes, config.scores)
         self.labels, self.label_keys = (_labels_of(config.classes, each) for each in (config.labels, config.label_keys))
+        head = config.dense_head("segment")
+        self.mask_labels = head.labels if head else ()
         self.policy, self.fill = config.resize, config.fill
         self.resolutions = config.ladder or (config.base_resolution,)
 
@@ -101,6 +105,7 @@ class ForeignPredictor:
         self.scores, self.classes = model.head.scores, _count(model.classes, model.head.scores)
         self.labels: tuple[str, ...] = ()
         self.label_keys: tuple[str, ...] = ()
+        self.mask_labels: tuple[str, ...] = ()
         self.policy, self.fill = DEFAULT_POLICY, DEFAULT_FILL
         self.resolutions: tuple[Resolution, ...] = () if model.resolution is None else (model.resolution,)
 
@@ -135,6 +140,8 @@ class ArtefactPredictor:
         self.labels: tuple[str, ...] = _labels_of(classes, classify.labels if classify else ())
         self.label_keys: tuple[str, ...] = _labels_of(classes, classify.label_keys if classify else ())
         self.threshold: float | None = classify.threshold if classify else None
+        segment: Any = manifest.tasks.get("segment")
+        self.mask_labels: tuple[str, ...] = segment.labels if segment else ()
         self.policy, self.fill = manifest.signatures[0].preprocessing
         self.resolutions = manifest.resolutions
         digests = (manifest.raw.get("calibration") or {}).get("digests")
@@ -172,7 +179,7 @@ class ReorderedPredictor:
         self.label_keys = tuple(predictor.label_keys[index] for index in order) if predictor.label_keys else ()
         self.policy, self.fill, self.resolutions = predictor.policy, predictor.fill, predictor.resolutions
         self.is_artefact, self.calibrated_on = predictor.is_artefact, predictor.calibrated_on
-        self.threshold = predictor.threshold
+        self.threshold, self.mask_labels = predictor.threshold, predictor.mask_labels
 
     def check(self, task: str, resolution: Resolution) -> None:
         self._predictor.check(task, resolution)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgevit.api.arguments import Resolutions, as_ladder, in_known_words
 from edgevit.api.early_checks import check_training_folder, known_model
+from edgevit.dense_head import FORMS
+from edgevit.errors import ConfigError, DataError
 from edgevit.quiet_keras import load_keras
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edgevit.data.dense_kinds import DataKind
     from edgevit.report.run_folder import RunFolder
+    from edgevit.training.listener import Listener
     from edgevit.training.loop import Epoch
-    from edgevit.training.run import Listener
     from edgevit.training.tensorboard import TensorBoardLog
     from edgevit.training.training_request import TrainingRequest
     from edgevit_runtime.resolution import Resolution
@@ -62,7 +65,9 @@ def train(
     qat: str | Path | None = None,
     resize: str | None = None,
     val_share: float = 0.1,
-    pictures: int = 6000,
+    pictures: int | None = None,
+    task: str | None = None,
+    ignored: str | int | None = None,
     resume: bool = False,
     restart: bool = False,
     tensorboard: bool = False,
@@ -75,7 +80,10 @@ def train(
     History, curves, confusion matrix and the state to resume from go to a folder beside it: plants.run for
     plants.keras.
 
-    data: a folder of class folders (or one with train/ and val/ in it, or with labels.csv), or the word `synthetic`.
+    data: a folder of class folders (or one with train/ and val/ in it, or with labels.csv), or the word `synthetic`;
+        for segment, a folder with images/ and masks/.
+    task: `classify`, or `segment` for a class at each place; None: by the folder. ignored: the value or the class of
+        masks that does not count.
     from_: a `.keras` model to start from (`--from`; the word alone is Python's). variant: without it, which shape.
     resolutions: the ladder, all of which batches are drawn at: [128, "320x192"] or "128,320x192".
     preset: fine-tune, scratch or small-data; None: fine-tune with from_, else scratch. It decides what follows where
@@ -84,7 +92,8 @@ def train(
     teacher: distil from this `.keras` model, or from a CNN of keras.applications by name; teacher_weights: of the
         latter, imagenet, none or a file. distillation_token: DeiT's second token and head, which listen to it.
     qat: train through the rounding of this recipe. resize: the preprocessing policy of validation.
-    val_share: what validates of a folder without val/. pictures: how many, for synthetic.
+    val_share: what validates of a folder without val/. pictures: how many, for synthetic (None: 6000 dials, or 1200
+        panels).
     resume: go on with the unfinished run, or with a finished one for which more epochs are asked; restart: drop the
         unfinished run. tensorboard: log for it, too, to the run's folder.
     strict: raise `PictureError` at a picture that cannot be read, instead of leaving it out.
@@ -94,6 +103,7 @@ def train(
     """
     asked = dict(locals())
     ladder = as_ladder(resolutions)
+    from edgevit.tasks.segment import ignored_value
     from edgevit.training.spec import TrainSpec
     from edgevit.training.training_request import TrainingRequest
 
@@ -110,6 +120,8 @@ def train(
         resize=resize,
         val_share=val_share,
         pictures=pictures,
+        task=task,
+        ignored=ignored_value(ignored) if isinstance(ignored, str) else ignored,
         teacher=None if teacher is None else str(teacher),
         teacher_weights=teacher_weights,
         distillation_token=distillation_token,
@@ -119,6 +131,10 @@ def train(
         strict=strict,
         overwrite=overwrite,
     )
+    told = None
+    if task is None and not request.synthetic:
+        told = _told_by_data(request.data)
+        request = replace(request, task=told.task if told else None)
     _check(request)
     load_keras()
     from converters.quantize.fake_quantization import simulating
@@ -131,11 +147,36 @@ def train(
 
         log = TensorBoardLog(request.folder / "tensorboard")
     folder = RunFolder(request.folder)
-    document = run(request, _Recording(folder, log, listener or _Silent()), fake_quantization=simulating)
+    recording = _Recording(folder, log, listener or _Silent())
+    if told is not None:
+        recording.note(f"{data} is labelled for {told.task} ({told.found})")
+    if request.dense_task:
+        from edgevit.training.dense_run import run_dense
+
+        document = run_dense(request, recording)
+    else:
+        document = run(request, recording, fake_quantization=simulating)
     folder.finish(document)
     if log is not None:
         log.close()
     return document
+
+
+def _told_by_data(data: str) -> DataKind | None:
+    """What a folder is labelled for, where that is no classes. Raises `ConfigError` for what is not trained yet."""
+    from edgevit.data.dense_kinds import data_kind, data_kinds
+
+    tasks = {each.task for each in data_kinds(data)} if Path(data).is_dir() else set()
+    if tasks <= {"classify"}:
+        return None
+    try:
+        kind = data_kind(data)
+    except DataError as error:
+        known = next((task for task in sorted(tasks) if task in FORMS), None)
+        raise DataError(f"{error}: --task {known}" if known else str(error)) from None
+    if kind.task not in FORMS:
+        raise ConfigError(f"{data} is labelled for {kind.task} ({kind.found}); train knows classify and segment so far")
+    return kind
 
 
 def _check(request: TrainingRequest) -> None:
@@ -149,7 +190,7 @@ def _check(request: TrainingRequest) -> None:
         request.resolutions(known.config if known is not None else request.variant_config())
     if not request.resume:
         earlier_state(request)
-    if not request.synthetic:
+    if not request.synthetic and not request.dense_task:
         check_training_folder(request.data)
 
 

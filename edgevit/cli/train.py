@@ -62,11 +62,14 @@ def spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
         "train photos/ -o plants.keras --from deit.keras",
         "train photos/ -o plants.keras --preset small-data --resolutions 128,160,192,224",
         "train photos/ -o plants.keras --resume",
+        "train pets/ -o pets.keras --task segment --from deit.keras --resolutions 224,320",
     ),
 )
 @click.argument("data")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .keras file to write.")
 @click.option("--from", "from_", type=click.Path(path_type=Path), help="Start from this .keras model.")
+@click.option("--task", help="classify, or segment: a class for each place [default: what the folder is labelled for].")
+@click.option("--ignored", metavar="VALUE", help="segment: the value or the class of masks that does not count.")
 @click.option("--variant", help=f"Without --from: {', '.join(VARIANTS)}; /8, /14 or /32 for other patches.")
 @click.option("--resolutions", help="The ladder, such as 128,160,192,224: batches are drawn at all of them.")
 @click.option("--preset", help="fine-tune, scratch or small-data [default: fine-tune with --from, else scratch].")
@@ -82,7 +85,7 @@ def spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--resize", help="Preprocessing of validation: crop:0.875, squash or letterbox.")
 @click.option("--val-share", type=float, default=0.1, show_default=True, help="For a folder without val/ of its own.")
-@click.option("--pictures", type=click.IntRange(min=20), default=6000, show_default=True, help="For synthetic.")
+@click.option("--pictures", type=click.IntRange(min=20), help="For synthetic [default: 6000 dials, 1200 panels].")
 @click.option("--resume", is_flag=True, help="Go on with the unfinished run; with more --epochs, with a finished one.")
 @click.option("--restart", is_flag=True, help="Drop the unfinished run (a finished one: --overwrite).")
 @click.option("--tensorboard", is_flag=True, help="Log for TensorBoard too, to the run's folder.")
@@ -100,7 +103,8 @@ def command(
     """Train a ViT on DATA so that one set of weights is good at every resolution of the ladder.
 
     DATA is a folder of class folders (or one with train/ and val/ in it, or with labels.csv), or the word `synthetic`:
-    drawn dial gauges, to try things out.
+    drawn dial gauges, to try things out. For --task segment it is a folder with images/ and masks/, or again
+    `synthetic`: drawn control panels.
 
     A preset decides all that is not given; what each sets is in docs/training.md. History, curves, confusion matrix
     and the state to resume from go to a folder beside the model: plants.run for plants.keras.

@@ -16,6 +16,8 @@ from edgevit_runtime.resolution import Resolution
 __all__ = ["SCHEMA", "Accuracies", "Agreement", "Score", "Series", "read_accuracies"]
 
 SCHEMA = "edgevit.evaluation/1"
+SHOWN = "classify"
+"""The task whose accuracy reports and plans can show."""
 _Key = tuple[str, str, str | None, str | None]
 """Model, data, recipe and digest: one series each; a path alone may have been another file before."""
 
@@ -144,6 +146,9 @@ def read_accuracies(paths: Sequence[Path]) -> Accuracies:
     pairs = []
     for path in paths:
         record = read_document(path, SCHEMA)
+        task = record.text("task") if record.has("task") else SHOWN
+        if task != SHOWN:
+            raise DocumentError(f"{path} judges {task}: reports and plans show {SHOWN} so far")
         key = _add(series, record, record, path)
         others = [record.record("against")] if record.has("against") else []
         for other in others + (record.records("also_against") if record.has("also_against") else []):

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from edgevit.errors import DataError, PictureError
 from edgevit.training.augmentation import apply_view, draw_view, get_augmentation
-from edgevit.training.examples import Examples
 from edgevit.training.spec import TrainSpec
 from edgevit_runtime.resolution import Resolution
 
@@ -33,13 +32,15 @@ ORDER, LADDER, VIEW = range(3)
 
 @dataclass(frozen=True)
 class TrainingBatch:
-    """images uint8 [batch, H, W, 3], classes int32 [batch], and the resolution that the model is to see.
+    """images uint8 [batch, H, W, 3], their targets, and the resolution that the model is to see.
+
+    targets: of a classifier the classes, int32 [batch]; of `segment` masks, uint8 [batch, H, W].
 
     `size`, W x H, is that resolution, or the ladder's top where something else (a teacher) looks at the same pictures.
     """
 
     images: NDArray[np.uint8]
-    classes: NDArray[np.int32]
+    targets: NDArray[Any]
     resolution: Resolution
 
     @property
@@ -52,13 +53,14 @@ class MixedBatches(keras.utils.PyDataset):
 
     The first `single_share` of them is at `base` alone; then each round of as many batches as the ladder has rungs
     holds every rung once, in a drawn order. Each epoch shows every picture once, but for what does not fill a batch.
+    examples: `Examples`; a child may take others, which have a length and pictures.
     tall: make the pictures at the ladder's top whatever the resolution is.
     single: how many batches are at `base` alone, where it is not the spec that says so: a run that was lengthened.
     """
 
     def __init__(
         self,
-        examples: Examples,
+        examples: Any,
         ladder: tuple[Resolution, ...],
         base: Resolution,
         spec: TrainSpec,
@@ -71,8 +73,9 @@ class MixedBatches(keras.utils.PyDataset):
         self._examples, self._ladder, self._base, self._spec = examples, ladder, base, spec
         self._tall, self._strict = tall, strict
         self._augmentation = get_augmentation(spec.augmentation)
-        self.batch = min(spec.batch, len(examples.classes))
-        self.steps_per_epoch = max(1, len(examples.classes) // self.batch)
+        self._count = len(examples)
+        self.batch = min(spec.batch, self._count)
+        self.steps_per_epoch = max(1, self._count // self.batch)
         self.total = spec.epochs * self.steps_per_epoch
         self.single = round(spec.single_share * self.total) if single is None else single
         self.unreadable: dict[int, PictureError] = {}
@@ -91,17 +94,19 @@ class MixedBatches(keras.utils.PyDataset):
 
     def __getitem__(self, number: int) -> TrainingBatch:
         epoch, step = divmod(number, self.steps_per_epoch)
-        order = self._random(ORDER, epoch).permutation(len(self._examples.classes))
+        order = self._random(ORDER, epoch).permutation(self._count)
         resolution = self.resolution(number)
         size = max((*self._ladder, resolution)) if self._tall else resolution
         random = self._random(VIEW, number)
-        images, indices = [], []
-        for wanted in order[step * self.batch : (step + 1) * self.batch]:
-            view = draw_view(self._augmentation, random, trivial=self._spec.trivial_augment)
-            index, picture = self._picture(int(wanted))
-            images.append(apply_view(picture, view, size))
-            indices.append(index)
-        return TrainingBatch(np.stack(images), self._examples.classes[indices], resolution)
+        wanted = order[step * self.batch : (step + 1) * self.batch]
+        images, targets = zip(*(self._shown(int(each), random, size) for each in wanted), strict=True)
+        return TrainingBatch(np.stack(images), np.stack(targets), resolution)
+
+    def _shown(self, wanted: int, random: Generator, size: Resolution) -> tuple[NDArray[np.uint8], Any]:
+        """A picture varied as `random` says, uint8 [H, W, 3], and its target."""
+        view = draw_view(self._augmentation, random, trivial=self._spec.trivial_augment)
+        index, picture = self._picture(wanted)
+        return apply_view(picture, view, size), self._examples.classes[index]
 
     def from_step(self, number: int) -> Iterator[TrainingBatch]:
         """The batches from `number` to the end, made a little ahead in threads."""
@@ -122,7 +127,7 @@ class MixedBatches(keras.utils.PyDataset):
 
     def _picture(self, wanted: int) -> tuple[int, Any]:
         """The picture, or where it cannot be read any more, the next one that can."""
-        count = len(self._examples.classes)
+        count = self._count
         for index in ((wanted + step) % count for step in range(count)):
             if index in self.unreadable:
                 continue

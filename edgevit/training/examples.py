@@ -35,6 +35,8 @@ class Examples(Protocol):
     files: tuple[Path, ...]
     """Where they come from; empty for pictures that were drawn."""
 
+    def __len__(self) -> int: ...
+
     def picture(self, index: int) -> Image.Image:
         """The picture, RGB, at any size."""
 
@@ -60,6 +62,9 @@ class ArrayExamples:
 
     def __init__(self, images: NDArray[np.uint8], classes: NDArray[np.int32], labels: tuple[str, ...]) -> None:
         self._images, self.classes, self.labels = images, classes, labels
+
+    def __len__(self) -> int:
+        return len(self.classes)
 
     def picture(self, index: int) -> Image.Image:
         return Image.fromarray(self._images[index])
@@ -100,6 +105,9 @@ class FolderExamples:
         self.files = self._pictures.files
         self.classes = np.array(self._pictures.classes, np.int32)
         self._kept = [found for found in read if found is not None] if keep else None
+
+    def __len__(self) -> int:
+        return len(self.classes)
 
     def _try_read(self, file: Path) -> Image.Image | None:
         try:

@@ -34,6 +34,9 @@ class Forward(Protocol):
     def head_logits(self, images: Any, matrices: Any, *, training: bool) -> Sequence[Any]:
         """[batch, H, W, 3] -> each head's logits, float32 [batch, classes]."""
 
+    def dense_logits(self, task: str, images: Any, matrices: Any, *, training: bool) -> Any:
+        """[batch, H, W, 3] -> what the head of a dense task gives, float32 [batch, rows, columns, n]."""
+
 
 class SharedForward:
     """The forward pass of a ViT; gradients flow to its own weights."""
@@ -57,7 +60,20 @@ class SharedForward:
 
     def head_logits(self, images: Any, matrices: Any, *, training: bool) -> list[Any]:
         """[batch, H, W, 3] of any size, and that size's matrices -> each head's logits, float32 [batch, classes]."""
-        model = self._model
+        tokens = self._model.norm(self._after(images, matrices, training=training)[-1])
+        return [ops.cast(head(tokens), "float32") for head in self._model.heads]
+
+    def dense_logits(self, task: str, images: Any, matrices: Any, *, training: bool) -> Any:
+        """[batch, H, W, 3] of any size -> what the head of a dense task gives, float32 [batch, rows, columns, n]."""
+        after = self._after(images, matrices, training=training)
+        patch = self._model.config.patch
+        grid = ops.shape(images)[1] // patch, ops.shape(images)[2] // patch
+        found = self._model.dense_logits(task, dict(enumerate(after, 1)), grid)
+        return ops.cast(found, "float32")
+
+    def _after(self, images: Any, matrices: Any, *, training: bool) -> list[Any]:
+        """The tokens after each block, [batch, N, width]."""
+        model, after = self._model, []
         tokens = model.positions(model.patches(images), matrices)
         for block in model.blocks:
             weights = [each.value for each in block.trainable_variables]
@@ -65,8 +81,8 @@ class SharedForward:
                 tokens = self._dropping(tokens, weights, block.factors(ops.shape(images)[0]))
             else:
                 tokens = self._plain(tokens, weights)
-        tokens = model.norm(tokens)
-        return [ops.cast(head(tokens), "float32") for head in model.heads]
+            after.append(tokens)
+        return after
 
     def _block(self, tokens: Any, weights: Sequence[Any], factors: Any = None) -> Any:
         """One block with weights that are not its own: [batch, N, width] -> [batch, N, width]."""
@@ -90,6 +106,9 @@ class SimulatedForward:
 
     def head_logits(self, images: Any, matrices: Any, *, training: bool) -> list[Any]:
         return [ops.cast(self._simulation(images, training=training), "float32")]
+
+    def dense_logits(self, task: str, images: Any, matrices: Any, *, training: bool) -> Any:
+        raise NotImplementedError(task)  # refused before: `TrainingRequest.check`
 
 
 def graph(function: Any, signature: Any = None, jit: bool | None = None) -> Any:

@@ -32,6 +32,10 @@ class Answered:
     logits: NDArray[np.float32]
     truths: NDArray[np.int64]
 
+    @property
+    def metric(self) -> float:
+        return self.top1
+
 
 class HeldOut:
     """The validation pictures, shown as `evaluate` would show them.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from edgevit.errors import ConfigError
 from edgevit.model import ViT, build, named_weights
+from edgevit.model.weights import is_head
 from edgevit.training.batches import TrainingBatch
+from edgevit.training.dense_step import DenseStep
 from edgevit.training.forward import Forward, SharedForward, SimulatedForward, graph
 from edgevit.training.memory import kept_bytes
 from edgevit.training.mixing import Mixing
@@ -21,8 +23,6 @@ from edgevit.training.optimizer import RANGES, make_optimizer, schedule
 from edgevit.training.spec import TrainSpec
 from edgevit.training.step import Step, TeacherLike, mean
 from edgevit_runtime.resolution import Resolution
-
-HEADS = ("head/", "distillation_head/")
 
 
 class SimulationLike(Protocol):
@@ -38,6 +38,7 @@ class Learner:
     """Trains a twin of `model`, which may compute in another precision; `model` itself gets what is to be kept.
 
     simulate: makes the twin's and the model's fake-quantized forms, where training is quantization-aware.
+    task: which of the model's heads learns.
     strategy: shares each batch out among several GPUs (tf.distribute.MirroredStrategy); None for one device.
     """
 
@@ -51,6 +52,7 @@ class Learner:
         teacher: TeacherLike | None = None,
         simulate: Any = None,
         strategy: Any = None,
+        task: str = "classify",
     ) -> None:
         if simulate is not None and spec.precision != "float32":
             raise ConfigError(
@@ -63,20 +65,27 @@ class Learner:
             raise ConfigError(f"--batch {spec.batch} cannot be shared out among {self.replicas} GPUs evenly")
         with self._strategy.scope():
             self._build(total_steps, simulate)
-        self._step = Step(
-            spec,
-            model.config.classes,
-            self._forward,
-            self._learning,
-            self._average,
-            self.optimizer,
-            self._mixing,
-            self._strategy,
-            weights,
-            teacher,
-            self._jit,
-            lambda resolution: 0.0 if self._on_gpu else kept_bytes(model.config, resolution),
-        )
+        self._task = task
+        self._step: Callable[[TrainingBatch], float]
+        if task == "classify":
+            self._step = Step(
+                spec,
+                model.config.classes,
+                self._forward,
+                self._learning,
+                self._average,
+                self.optimizer,
+                self._mixing,
+                self._strategy,
+                weights,
+                teacher,
+                self._jit,
+                self._kept_bytes,
+            )
+        else:
+            self._step = DenseStep(
+                spec, task, self._forward, self._learning, self._average, self.optimizer, self._kept_bytes
+            )
         kept = self.kept_simulation
         self._answering: Forward = SharedForward(model) if kept is None else SimulatedForward(kept)
         self._answers: dict[Any, Any] = {}
@@ -93,7 +102,7 @@ class Learner:
         self._forward: Forward = SharedForward(self.twin) if made is None else SimulatedForward(made)
         learning = named_weights(self.twin)
         if spec.freeze:
-            learning = {name: each for name, each in learning.items() if name.startswith(HEADS)}
+            learning = {name: each for name, each in learning.items() if is_head(name)}
         if self._simulation is not None:
             learning |= {f"{RANGES}{index}": each for index, each in enumerate(self._simulation.variables)}
         self._learning = learning
@@ -138,11 +147,14 @@ class Learner:
         return float(self._schedule(max(0, int(inner.iterations) - 1)))
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What `model` (fake-quantized, where training is) gives: [batch, H, W, 3] -> [batch, classes]."""
+        """What `model` (fake-quantized, where training is) gives: [batch, H, W, 3] -> [batch, classes].
+
+        Of a dense task [batch, rows, columns, classes].
+        """
         forward, resolution = self._answering, Resolution(images.shape[2], images.shape[1])
         key = None if forward.any_grid else resolution
         if key not in self._answers:
-            self._answers[key] = _answering(forward, None if key is None else images.shape[1:3])
+            self._answers[key] = _answering(forward, None if key is None else images.shape[1:3], self._task)
         found: NDArray[np.float32] = np.asarray(self._answers[key](images, forward.matrices(resolution)))
         return found
 
@@ -176,17 +188,22 @@ class Learner:
         """
         return self._on_gpu and self._simulation is None
 
+    def _kept_bytes(self, resolution: Resolution) -> float:
+        return 0.0 if self._on_gpu else kept_bytes(self.model.config, resolution)
+
     @property
     def _on_gpu(self) -> bool:
         return bool(tf.config.list_physical_devices("GPU"))
 
 
-def _answering(forward: Forward, size: tuple[int, int] | None) -> Any:
+def _answering(forward: Forward, size: tuple[int, int] | None, task: str) -> Any:
     """The graph that answers pictures of that height and width, or of any."""
     one_way = tf.TensorSpec((None, None), "float32")
     signature = [tf.TensorSpec((None, *(size or (None, None)), 3), "uint8"), (one_way, one_way)]
 
     def logits(images: Any, matrices: Any) -> Any:
+        if task != "classify":
+            return forward.dense_logits(task, images, matrices, training=False)
         return mean(forward.head_logits(images, matrices, training=False))
 
     return graph(logits, signature)

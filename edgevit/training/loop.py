@@ -16,11 +16,8 @@ from numpy.typing import NDArray
 from edgevit.config import ViTConfig
 from edgevit.errors import PictureError, TrainingError
 from edgevit.model import ViT, build, save, transfer
-from edgevit.training.batches import MixedBatches
-from edgevit.training.examples import Examples
-from edgevit.training.held_out import Answered, HeldOut
-from edgevit.training.learner import Learner
-from edgevit.training.losses import class_weights
+from edgevit.training.held_out import Answered
+from edgevit.training.lesson import LESSONS, Judged, Lesson
 from edgevit.training.score_temperature import divide_heads, fit
 from edgevit.training.spec import TrainSpec
 from edgevit.training.state import State
@@ -35,20 +32,21 @@ SAVING_SHARE = 20.0
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch's means and what it left: validation top-1 by resolution, fractions."""
+    """One epoch's means and what it left: the task's metric on the validation pictures, by resolution, 0 to 1."""
 
     number: int
     loss: float
     learning_rate: float
     images_per_s: float
     seconds: float
-    top1: Mapping[Resolution, float]
+    judged: Mapping[Resolution, float]
     count: int | None = None
     """How many pictures validated; None in the state of an older edgevit."""
+    metric: str = "top1"
 
     @property
-    def mean_top1(self) -> float:
-        return float(np.mean(list(self.top1.values())))
+    def mean(self) -> float:
+        return float(np.mean(list(self.judged.values())))
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON, where keys are text."""
@@ -58,21 +56,24 @@ class Epoch:
             "learning_rate": self.learning_rate,
             "images_per_s": round(self.images_per_s, 1),
             "seconds": round(self.seconds, 1),
-            "top1": {str(resolution): top1 for resolution, top1 in self.top1.items()},
+            "metric": self.metric,
+            self.metric: {str(resolution): value for resolution, value in self.judged.items()},
             "val": self.count,
         }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Epoch:
-        top1 = {as_resolution(resolution): top1 for resolution, top1 in values["top1"].items()}
+        metric = values.get("metric", "top1")
+        judged = {as_resolution(resolution): value for resolution, value in values[metric].items()}
         return cls(
             values["epoch"],
             values["loss"],
             values["learning_rate"],
             values["images_per_s"],
             values["seconds"],
-            top1,
+            judged,
             values.get("val"),
+            metric,
         )
 
 
@@ -87,6 +88,8 @@ class TrainResult:
     """Resolution -> [n], -1 for a picture that could not be read any more."""
     temperature: Mapping[str, Any] | None
     """A `ScoreTemperature` as a document has it; None where none was fitted."""
+    best_answers: Mapping[Resolution, Judged]
+    """What the kept epoch gave on the validation pictures; empty where that epoch was before a resumption."""
 
 
 OnTrainingStep = Callable[[int, int, float, float], None]
@@ -113,7 +116,7 @@ def start_model(config: ViTConfig, start: ViT | None, seed: int) -> ViT:
     if start is None:
         return model
     same_classes = start.config.classes == config.classes and start.config.labels in ((), config.labels)
-    transfer(start, model, keep_head=same_classes)
+    transfer(start, model, keep_head=same_classes and start.config.dense_heads == config.dense_heads)
     return model
 
 
@@ -124,11 +127,12 @@ def _strategy() -> Any:
 
 def train(
     model: ViT,
-    train_set: Examples,
-    val_set: Examples,
+    train_set: Any,
+    val_set: Any,
     spec: TrainSpec,
     path: Path,
     *,
+    task: str = "classify",
     teacher: TeacherLike | None = None,
     simulate: Any = None,
     resumption: Resumption | None = None,
@@ -140,12 +144,14 @@ def train(
 ) -> TrainResult:
     """Trains `model` on all resolutions of its config's ladder and writes the best weights to `path` as they come.
 
-    The best epoch has the highest mean validation top-1 over the ladder.
+    train_set, val_set: `Examples`, or what the task's lesson takes. task: a key of `LESSONS`.
+
+    The best epoch has the highest mean over the ladder of the task's metric on the validation pictures.
     simulate: makes a fake-quantized form of a model, for quantization-aware training.
     strict: stop at a picture that cannot be read any more, instead of training on the next one, or validating without.
     Raises `TrainingError` when the loss is no longer finite; the best weights so far stay in `path`.
     """
-    return _Run(model, train_set, val_set, spec, path, teacher, simulate, resumption, strict).go(
+    return _Run(model, train_set, val_set, spec, path, LESSONS[task], teacher, simulate, resumption, strict).go(
         on_step, on_epoch, on_note, on_preparing
     )
 
@@ -156,10 +162,11 @@ class _Run:
     def __init__(
         self,
         model: ViT,
-        train_set: Examples,
-        val_set: Examples,
+        train_set: Any,
+        val_set: Any,
         spec: TrainSpec,
         path: Path,
+        lesson: Lesson,
         teacher: TeacherLike | None,
         simulate: Any,
         resumption: Resumption | None,
@@ -171,17 +178,19 @@ class _Run:
         self.ladder = model.config.ladder or (base,)
         tall = teacher is not None or spec.self_distillation > 0.0
         found = resumption.state if resumption else None
-        self.batches = MixedBatches(
-            train_set, self.ladder, base, spec, tall=tall, strict=strict, single=found.single if found else None
+        config = model.config.with_(ladder=self.ladder)
+        self.lesson = lesson
+        self.batches = lesson.batches(
+            train_set, config, spec, tall=tall, strict=strict, single=found.single if found else None
         )
-        self.validation = HeldOut(val_set, model.config.resize, model.config.fill, strict=strict)
+        self.validation = lesson.validation(val_set, config, strict=strict)
         self.strict = strict
-        weights = class_weights(train_set.classes, model.config.classes) if spec.class_weights else None
-        self.learner = Learner(
-            model, spec, self.batches.total, weights=weights, teacher=teacher, simulate=simulate, strategy=_strategy()
+        self.learner = lesson.learner(
+            model, spec, self.batches.total, train_set, teacher=teacher, simulate=simulate, strategy=_strategy()
         )
         self.state = State(dict(resumption.request) if resumption else {}, single=self.batches.single)
         self.predictions: dict[Resolution, NDArray[np.int64]] = {}
+        self.best_answers: Mapping[Resolution, Judged] = {}
         self.saved_at, self.save_seconds = time.perf_counter(), 0.0
 
     def go(
@@ -231,7 +240,9 @@ class _Run:
                 since = time.perf_counter()
         epochs = tuple(map(Epoch.from_dict, state.epochs))
         assert state.best is not None  # there is at least one epoch
-        return TrainResult(epochs, epochs[state.best - 1], state.seconds, self.predictions, state.temperature)
+        return TrainResult(
+            epochs, epochs[state.best - 1], state.seconds, self.predictions, state.temperature, self.best_answers
+        )
 
     def _resume(self) -> None:
         found = self.resumption.state if self.resumption else None
@@ -288,26 +299,30 @@ class _Run:
             learning_rate=float(self.learner.learning_rate),
             images_per_s=speed,
             seconds=state.epoch_seconds,
-            top1={resolution: each.top1 for resolution, each in answers.items()},
+            judged={resolution: each.metric for resolution, each in answers.items()},
             count=min(each.count for each in answers.values()),
+            metric=self.lesson.metric,
         )
         state.epochs.append(epoch.to_dict())
         best = None if state.best is None else Epoch.from_dict(state.epochs[state.best - 1])
-        if mixed and (best is None or epoch.mean_top1 > best.mean_top1):
+        if mixed and (best is None or epoch.mean > best.mean):
             self.learner.keep_ranges()
             state.temperature = self._believable(list(answers.values()))
             save(self.model, self.path)
             state.best = epoch.number
-            self.predictions = {resolution: each.votes for resolution, each in answers.items()}
+            self.predictions = {
+                resolution: each.votes for resolution, each in answers.items() if isinstance(each, Answered)
+            }
+            self.best_answers = answers
         state.losses, state.epoch_seconds = [], 0.0
         return epoch
 
-    def _believable(self, answers: Sequence[Answered]) -> dict[str, Any] | None:
+    def _believable(self, answers: Sequence[Judged]) -> dict[str, Any] | None:
         """Divides the logits of the model that is to be saved by what fits the validation pictures.
 
         Not those of a fake-quantized one: the ranges that it learned are those of its own logits.
         """
-        if self.simulated or self.model.config.scores != "softmax":
+        if self.simulated or self.model.config.scores != "softmax" or self.lesson.metric != "top1":
             return None
         logits, truths = (np.concatenate([getattr(each, name) for each in answers]) for name in ("logits", "truths"))
         found = fit(logits, truths, min(each.count for each in answers))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from keras import ops
 from numpy.typing import NDArray
 
+from edgevit.mask_accuracy import IGNORED
 from edgevit.training.spec import TrainSpec
 
 
@@ -60,3 +62,16 @@ def distillation(teacher_logits: Any, logits: Any, spec: TrainSpec) -> Any:
         return divergence(teacher_logits, logits, spec.temperature)
     named = ops.one_hot(ops.argmax(teacher_logits, axis=-1), logits.shape[-1])
     return cross_entropy(named, logits)
+
+
+def place_cross_entropy(masks: Any, logits: Any) -> Any:
+    """The mean over all places that are not ignored: masks uint8 [batch, H, W], logits [batch, rows, columns, classes].
+
+    Logits are brought to the masks' size bilinearly, as they will be where they are used.
+    """
+    logits = tf.image.resize(logits, tf.shape(masks)[1:3], method="bilinear")
+    masks = ops.cast(masks, "int32")
+    judged = ops.cast(masks != IGNORED, "float32")
+    classes = ops.where(masks == IGNORED, 0, masks)
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(classes, logits)
+    return ops.sum(losses * judged) / ops.maximum(ops.sum(judged), 1.0)

@@ -5,7 +5,9 @@ A batch that would take more is shared out in parts, one after the other, whose 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 from edgevit.config import ViTConfig
 from edgevit_runtime.resolution import Resolution
@@ -19,6 +21,23 @@ def kept_bytes(config: ViTConfig, resolution: Resolution) -> float:
     tokens = config.tokens(resolution)
     linear = tokens * (10 * config.width + 5 * config.mlp_width)
     return 4.0 * config.depth * (linear + 3 * config.heads * tokens**2)
+
+
+Learning = Callable[..., tuple[Any, Any]]
+"""Tensors, each [batch, ...] -> the loss and its gradients."""
+
+
+def learn_in(parts: Sequence[slice], learn: Learning, tensors: Sequence[Any], zeros: Sequence[Any]) -> tuple[Any, Any]:
+    """`learn`, part by part: the mean over all pictures. zeros: what gradients are added to."""
+    if len(parts) == 1:
+        return learn(*tensors)
+    loss, gradients = 0.0, list(zeros)
+    for part in parts:
+        found, slopes = learn(*(each[part] for each in tensors))
+        share = (part.stop - part.start) / parts[-1].stop
+        loss += share * found
+        gradients = [mean + share * slope for mean, slope in zip(gradients, slopes, strict=True)]
+    return loss, gradients
 
 
 def parts_of(batch: int, picture_bytes: float) -> list[slice]:

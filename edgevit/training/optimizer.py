@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from edgevit.config import ViTConfig
+from edgevit.model.weights import is_head
 from edgevit.training.spec import TrainSpec
 
 RANGES = "range/"
@@ -27,7 +28,7 @@ def layer_scale(name: str, depth: int, decay: float) -> float:
     if name.startswith("block"):
         layer = int(name.split("/")[0].removeprefix("block")) + 1
     else:
-        layer = depth + 1 if name.startswith(("norm", "head", "distillation_head")) else 0
+        layer = depth + 1 if name.startswith("norm") or is_head(name) else 0
     return float(decay ** (depth + 1 - layer))
 
 
@@ -102,3 +103,17 @@ def make_optimizer(
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(list(weights.values()))
     return optimizer
+
+
+def descend(
+    optimizer: Any, gradients: Any, learning: Mapping[str, Any], average: Mapping[str, Any], momentum: float
+) -> None:
+    """The optimizer's step down the gradients, and the average's after it, where there is one."""
+    variables = list(learning.values())
+    optimizer.apply(gradients, variables)
+    if average:
+        # Early on a long average would still be the start: its momentum rises to the one asked for.
+        done = tf.cast(tf.convert_to_tensor(optimizer.iterations), tf.float32)
+        rising = tf.minimum(momentum, (1.0 + done) / (10.0 + done))
+        for kept, each in zip(average.values(), variables, strict=True):
+            kept.assign_sub((1.0 - rising) * (kept - each.value), read_value=False)

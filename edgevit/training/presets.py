@@ -45,6 +45,19 @@ PRESETS: dict[str, Preset] = {
         summary="fresh weights and few pictures: long, with all the regularisation that DeiT needed",
         source="DeiT, arXiv 2012.12877, table 9; TrivialAugment in the place of RandAugment",
     ),
+    "dense": Preset(
+        {"epochs": 24, "batch": 16, "learning_rate": 5e-4, "layer_decay": 0.75, "weight_decay": 0.05,
+         "label_smoothing": 0.0, "ema": 0.99},
+        stochastic_depth=0.1,
+        summary="a head that reads all tokens, on weights that can see already (--task segment with --from)",
+        source="layer decay and drop path as BEiT fine-tunes, arXiv 2106.08254, appendix",
+    ),
+    "dense-scratch": Preset(
+        {"epochs": 60, "batch": 16, "learning_rate": 1e-3, "weight_decay": 0.05, "label_smoothing": 0.0, "ema": 0.99},
+        stochastic_depth=0.0,
+        summary="the same with fresh weights",
+        source="AdamW and cosine as DeiT, arXiv 2012.12877, table 9",
+    ),
     "qat": Preset(
         {"epochs": 3, "batch": 32, "learning_rate": 2e-5, "weight_decay": 0.0, "label_smoothing": 0.1, "ema": 0.99},
         stochastic_depth=0.0,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,9 @@ from edgevit.files import replacing, write_text
 from edgevit.model import ViT, load
 from edgevit.training.earlier_run import SUMMARY, clear, earlier_state, how_it_goes_on, lengthened
 from edgevit.training.examples import ArrayExamples, Examples, FolderExamples
+from edgevit.training.listener import Listener
 from edgevit.training.loop import Epoch, Resumption, TrainResult, start_model, train
+from edgevit.training.run_files import make_folder
 from edgevit.training.spec import TrainSpec
 from edgevit.training.teacher import Teacher, build_cnn, check_teacher, open_teacher, train_cnn
 from edgevit.training.training_request import TrainingRequest
@@ -31,16 +33,6 @@ from edgevit_runtime.wording import counted
 SYNTHETIC_VALIDATION = 1000
 SHRINK_FOR = 0.875
 """Pictures are kept at the ladder's largest sides over this: what a crop policy needs, and room for random crops."""
-
-
-class Listener(Protocol):
-    """Who is told how a run goes."""
-
-    def note(self, line: str) -> None: ...
-    def data(self, counts: NDArray[np.int64], labels: tuple[str, ...]) -> None: ...
-    def preparing(self, resolution: Resolution, number: int, of: int) -> None: ...
-    def step(self, done: int, total: int, loss: float, images_per_s: float) -> None: ...
-    def epoch(self, epochs: Sequence[Epoch], total: int) -> None: ...
 
 
 FakeQuantization = Callable[[str], Callable[[ViT], Any]]
@@ -85,10 +77,7 @@ def run(
         teacher = open_teacher(Path(request.teacher), classes, train_set.labels)
         if not teacher.named:
             listener.note(f"the teacher {request.teacher} has no class names: its classes are taken in sorted order")
-    try:
-        request.folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"cannot make the run's folder {request.folder}: {error.strerror}") from error
+    make_folder(request.folder)
     if state is None:
         clear(request.folder)
     elif not state.finished:
@@ -165,7 +154,7 @@ def _synthetic(request: TrainingRequest, spec: TrainSpec, ladder: tuple[Resoluti
     """Square dials, as large as the ladder's longest side; the validation set has a seed of its own."""
     size = max(max(each.width, each.height) for each in ladder)
     return (
-        ArrayExamples(*dials.dial_set(request.pictures, size, 2 * spec.seed), dials.LABELS),
+        ArrayExamples(*dials.dial_set(request.drawn, size, 2 * spec.seed), dials.LABELS),
         ArrayExamples(*dials.dial_set(SYNTHETIC_VALIDATION, size, 2 * spec.seed + 1), dials.LABELS),
     )
 
@@ -256,7 +245,7 @@ def _document(
         "seconds": round(result.seconds, 1),
         "best_epoch": result.best.number,
         "score_temperature": result.temperature,
-        "results": [{**resolution.to_fields(), "top1": top1} for resolution, top1 in result.best.top1.items()],
+        "results": [{**resolution.to_fields(), "top1": top1} for resolution, top1 in result.best.judged.items()],
         "epochs": [epoch.to_dict() for epoch in result.epochs],
         "classes": _classes(train_set, matrix),
         "confusion": {**shown.to_fields(), "matrix": matrix.tolist()},

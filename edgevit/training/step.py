@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from edgevit.training.batches import TrainingBatch
 from edgevit.training.forward import Forward, graph
 from edgevit.training.losses import cross_entropy, distillation, divergence, smooth, weigh
-from edgevit.training.memory import parts_of
+from edgevit.training.memory import learn_in, parts_of
 from edgevit.training.mixing import Mixing
+from edgevit.training.optimizer import descend
 from edgevit.training.spec import TrainSpec
 from edgevit_runtime.resolution import Resolution
 
@@ -73,7 +74,7 @@ class Step:
         if key not in self._graphs:
             trace = self._traced_preparation if self._apart else self._traced_whole
             self._graphs[key] = trace(len(batch.images), size if fixed else None, resolution, resized)
-        images, classes = self._shared_out(batch.images), self._shared_out(batch.classes)
+        images, classes = self._shared_out(batch.images), self._shared_out(batch.targets)
         matrices, tall_matrices = self.forward.matrices(resolution), self.forward.matrices(size)
         if self._apart:
             prepared = self._graphs[key](images, classes, np.array([resolution.height, resolution.width], np.int32))
@@ -98,28 +99,15 @@ class Step:
         own, weight = tf.zeros_like(targets), 0.0
         if resized and self.spec.self_distillation:
             own, weight = self._parts.answer(tall, tall_matrices), self.spec.self_distillation
-        learned = pixels, targets, told, own
-        if len(parts) == 1:
-            loss, gradients = self._learn(learned, weight, matrices)
-        else:
-            loss, gradients = self._learn_in(parts, learned, weight, matrices)
+
+        def learn(*learned: Any) -> tuple[Any, Any]:
+            found: tuple[Any, Any] = self._parts.differentiate(*learned, tf.constant(weight), matrices)
+            return found
+
+        zeros = [] if len(parts) == 1 else [tf.zeros(each.shape, each.dtype) for each in self.learning.values()]
+        loss, gradients = learn_in(parts, learn, (pixels, targets, told, own), zeros)
         self._parts.update(gradients)
         return loss
-
-    def _learn(self, learned: Sequence[Any], weight: float, matrices: Any) -> tuple[Any, Any]:
-        """The loss and its gradients of pixels, targets, a teacher's logits and its own."""
-        found: tuple[Any, Any] = self._parts.differentiate(*learned, tf.constant(weight), matrices)
-        return found
-
-    def _learn_in(self, parts: Sequence[slice], learned: Sequence[Any], weight: float, matrices: Any) -> Any:
-        """The same, part by part: the mean over all pictures."""
-        loss, gradients = 0.0, [tf.zeros(each.shape, each.dtype) for each in self.learning.values()]
-        for part in parts:
-            found, slopes = self._learn([each[part] for each in learned], weight, matrices)
-            share = (part.stop - part.start) / parts[-1].stop
-            loss += share * found
-            gradients = [mean + share * slope for mean, slope in zip(gradients, slopes, strict=True)]
-        return loss, gradients
 
     def _traced_parts(self) -> _Parts:
         jit = True if self.jit else None
@@ -191,14 +179,7 @@ class Step:
 
     def _update(self, gradients: Any) -> None:
         """The optimizer's step down the gradients, and the average's after it."""
-        learning = list(self.learning.values())
-        self.optimizer.apply(gradients, learning)
-        if self.average:
-            # Early on a long average would still be the start: its momentum rises to the one asked for.
-            done = ops.cast(self.optimizer.iterations, "float32")
-            momentum = ops.minimum(self.spec.ema, (1.0 + done) / (10.0 + done))
-            for average, each in zip(self.average.values(), learning, strict=True):
-                average.assign_sub((1.0 - momentum) * (average - each.value), read_value=False)
+        descend(self.optimizer, gradients, self.learning, self.average, self.spec.ema)
 
     def _loss(self, logits: Any, targets: Any, told: Any) -> Any:
         """For a model with a distillation token, the class head listens to the labels and the other to the teacher."""

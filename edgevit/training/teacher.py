@@ -189,7 +189,7 @@ class _Labelled(keras.utils.PyDataset):
 
     def __getitem__(self, number: int) -> Any:
         batch = self._batches[number]
-        return batch.images.astype(np.float32), batch.classes
+        return batch.images.astype(np.float32), batch.targets
 
 
 def train_cnn(

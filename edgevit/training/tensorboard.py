@@ -30,7 +30,8 @@ class TensorBoardLog:
     def epoch(self, epoch: Mapping[str, Any]) -> None:
         """Writes one entry of the training document's `epochs`."""
         values = {name: epoch[name] for name in SCALARS if name in epoch}
-        values |= {f"top1/{resolution}": top1 for resolution, top1 in epoch["top1"].items()}
+        metric = epoch.get("metric", "top1")
+        values |= {f"{metric}/{resolution}": value for resolution, value in epoch[metric].items()}
         if self._writer is None:
             self._writer = tf.summary.create_file_writer(str(self._folder))
         with self._writer.as_default():

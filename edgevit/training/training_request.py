@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from edgevit.config import ViTConfig, check_resolution, nearest_resolution
-from edgevit.errors import ConfigError
+from edgevit.dense_head import FORMS, DenseHead
+from edgevit.errors import ConfigError, unknown_key
 from edgevit.files import check_place, check_writable
 from edgevit.training.presets import Preset, get_preset
 from edgevit.training.spec import TrainSpec
@@ -18,6 +19,13 @@ from edgevit_runtime.resolution import Resolution, as_resolutions
 
 SYNTHETIC = "synthetic"
 PHOTO_LADDER = as_resolutions((128, 160, 192, 224))
+DRAWN = {False: 6000, True: 1200}
+"""Pictures that `synthetic` draws, dials and panels."""
+CLASSIFIERS_ONLY = (
+    "mixup", "cutmix", "erasing", "trivial_augment", "class_weights", "self_distillation", "label_smoothing",
+    "single_share",
+)  # fmt: skip
+"""Options of `TrainSpec` by which nothing else learns."""
 SYNTHETIC_LADDER = as_resolutions((48, 64, 80, 96, 112, 128))
 
 
@@ -37,8 +45,8 @@ class TrainingRequest:
     resize: str | None = None
     val_share: float = 0.1
     """How much of each class validates, where the folder has no val/ of its own."""
-    pictures: int = 6000
-    """For `synthetic`."""
+    pictures: int | None = None
+    """For `synthetic`; None: as many as `DRAWN` says."""
     teacher: str | None = None
     teacher_weights: str = "imagenet"
     distillation_token: bool = False
@@ -46,6 +54,10 @@ class TrainingRequest:
     resume: bool = False
     restart: bool = False
     strict: bool = False
+    task: str | None = None
+    """What the head is for; None: what the data is for, or else `classify`."""
+    ignored: int | str | None = None
+    """Of masks: the value or the class that does not count."""
     overwrite: bool = True
     """Whether a finished model of that name may be replaced; who asks users says no."""
 
@@ -55,6 +67,16 @@ class TrainingRequest:
     @property
     def synthetic(self) -> bool:
         return self.data == SYNTHETIC
+
+    @property
+    def dense_task(self) -> str:
+        """What its head reads all tokens for; empty for a classifier."""
+        return self.task if self.task in FORMS else ""
+
+    @property
+    def drawn(self) -> int:
+        """How many pictures `synthetic` draws to train on."""
+        return DRAWN[bool(self.dense_task)] if self.pictures is None else self.pictures
 
     @property
     def folder(self) -> Path:
@@ -75,6 +97,12 @@ class TrainingRequest:
             for given, option in ((self.qat, "--qat"), (self.options.get("freeze"), "--freeze")):
                 if given:
                     raise ConfigError(f"{option} needs weights to start from: --from MODEL.keras")
+        if self.task is not None and self.task not in ("classify", *FORMS):
+            raise unknown_key("task to train", self.task, ("classify", *FORMS))
+        if self.dense_task:
+            self._check_dense()
+        elif self.ignored is not None:
+            raise ConfigError("--ignored is a value of masks: it is for --task segment")
         if self.resume and self.restart:
             raise ConfigError("--resume goes on with the unfinished run and --restart drops it; give one of them")
         if not 0.0 < self.val_share < 1.0:
@@ -84,9 +112,26 @@ class TrainingRequest:
         if self.resize is not None:
             parse_policy(self.resize)
 
+    def _check_dense(self) -> None:
+        """Raises `ConfigError` for what only a classifier learns by."""
+        for given, option in (
+            (self.teacher, "--teacher"),
+            (self.qat, "--qat"),
+            (self.distillation_token, "--distillation-token"),
+        ):
+            if given:
+                raise ConfigError(f"{option} is for classifiers so far: leave it out with --task {self.dense_task}")
+        for name in CLASSIFIERS_ONLY:
+            if self.options.get(name):
+                raise ConfigError(
+                    f"--{name.replace('_', '-')} is for classifiers: leave it out with --task {self.dense_task}"
+                )
+
     def preset_name(self) -> str:
         if self.preset is not None:
             return self.preset
+        if self.dense_task:
+            return "dense-scratch" if self.start is None else "dense"
         if self.qat is not None:
             return "qat"
         return "scratch" if self.start is None else "fine-tune"
@@ -94,6 +139,8 @@ class TrainingRequest:
     def spec(self) -> TrainSpec:
         """The preset's values under the options'."""
         values = dict(get_preset(self.preset_name()).values)
+        if self.dense_task:  # of a preset for classifiers, too
+            values = {name: value for name, value in values.items() if name not in CLASSIFIERS_ONLY}
         values["augmentation"] = "shift" if self.synthetic else "photo"
         if self.options.get("freeze"):
             # One linear layer: it takes a higher rate, and there is nothing below it to protect.
@@ -110,18 +157,24 @@ class TrainingRequest:
         preset: Preset = get_preset(self.preset_name())
         depth = preset.stochastic_depth if self.stochastic_depth is None else self.stochastic_depth
         # The old labels go first: their count need not be the new one's.
-        config = start.with_(labels=(), label_keys=()).with_(
+        config = start.with_(labels=(), label_keys=(), dense_heads=()).with_(
             classes=classes,
             labels=labels,
             scores="softmax",
             ladder=ladder,
             score_temperature=1.0,
-            resize=self.resize or (start.resize if base and base.ladder else self.default_resize()),
+            resize=self.resize or self._resize_of(base) or self.default_resize(),
             stochastic_depth=0.0 if self.options.get("freeze") else depth,
         )
         if self.distillation_token:
             config = config.with_(distilled=True)
         return config if base else config.with_(base_resolution=ladder[len(ladder) // 2])
+
+    def dense_config(self, base: ViTConfig | None, labels: tuple[str, ...]) -> ViTConfig:
+        """The same with one head that reads all tokens, and no classifier."""
+        config = self.config(base, 0, ())
+        width = max(32, config.width // 2)
+        return config.with_(dense_heads=(DenseHead(self.dense_task, len(labels), labels, width=width),))
 
     def variant_config(self) -> ViTConfig:
         return variant_config(self.variant or ("vit-nano" if self.synthetic else "vit-tiny"))
@@ -135,5 +188,13 @@ class TrainingRequest:
             check_resolution(resolution, base.patch)
         return ladder
 
+    def _resize_of(self, base: ViTConfig | None) -> str | None:
+        """What the model to start from was trained with, where that suits the task."""
+        if base is None or not base.ladder or (self.dense_task and not base.dense_heads):
+            return None
+        return base.resize
+
     def default_resize(self) -> str:
+        if self.dense_task:
+            return "letterbox"
         return "squash" if self.synthetic else DEFAULT_POLICY

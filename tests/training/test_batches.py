@@ -61,7 +61,7 @@ def test_a_batch_has_one_size(train_quarters):
         assert batch.resolution == made.resolution(number) == batch.size
         assert batch.images.shape == (8, batch.resolution.height, batch.resolution.width, 3)
         assert batch.images.dtype == np.uint8
-        assert batch.classes.shape == (8,)
+        assert batch.targets.shape == (8,)
     assert seen == set(MIXED)
 
 
@@ -75,7 +75,7 @@ def test_tall_batches_are_at_the_top_whatever_the_model_sees(train_quarters):
 
 def test_every_picture_once_in_an_epoch():
     made = batches(numbered(24), ladder=(16,), base=16, augmentation="none", epochs=2)
-    first, second = (np.concatenate([made[number].classes for number in half]) for half in ((0, 1, 2), (3, 4, 5)))
+    first, second = (np.concatenate([made[number].targets for number in half]) for half in ((0, 1, 2), (3, 4, 5)))
     assert sorted(first) == sorted(second) == list(range(24))
     assert first.tolist() != list(range(24))  # shuffled
     assert first.tolist() != second.tolist()  # and anew
@@ -83,7 +83,7 @@ def test_every_picture_once_in_an_epoch():
 
 def test_classes_go_with_their_pictures():
     for batch in batches(numbered(24), ladder=(16,), base=16, augmentation="none").from_step(0):
-        assert np.array_equal(batch.images[:, 0, 0, 0], batch.classes)
+        assert np.array_equal(batch.images[:, 0, 0, 0], batch.targets)
 
 
 def test_a_run_goes_on_at_any_batch(train_quarters):
@@ -93,7 +93,7 @@ def test_a_run_goes_on_at_any_batch(train_quarters):
     assert len(late) == 6
     assert all(np.array_equal(a.images, b.images) for a, b in zip(made[90:], late, strict=True))
     other = batches(train_quarters, seed=6, trivial_augment=True)[90]
-    assert not np.array_equal(other.classes, made[90].classes)
+    assert not np.array_equal(other.targets, made[90].targets)
 
 
 def test_an_unreadable_picture_reaches_the_one_who_trains():
@@ -103,7 +103,7 @@ def test_an_unreadable_picture_reaches_the_one_who_trains():
 
 def test_the_next_picture_stands_in_for_one_that_went_away():
     made = batches(Fading(8, {3, 4}), ladder=(16,), base=16, augmentation="none", strict=False, epochs=1)
-    assert sorted(made[0].classes) == [0, 1, 2, 5, 5, 5, 6, 7]
+    assert sorted(made[0].targets) == [0, 1, 2, 5, 5, 5, 6, 7]
     assert set(made.unreadable) == {3, 4}
 
 

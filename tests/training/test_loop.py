@@ -33,12 +33,12 @@ def test_it_learns_at_every_resolution(tmp_path, with_xla):
     result = train(
         build(CONFIG, seed=1), halves(160, 1), halves(40, 2), spec, tmp_path / "m.keras", on_epoch=seen.append
     )
-    assert [set(epoch.top1) for epoch in seen] == [{32}] * 4 + [{16, 32}] * 8
+    assert [set(epoch.judged) for epoch in seen] == [{32}] * 4 + [{16, 32}] * 8
     assert seen[-1].loss < 0.7 * seen[0].loss
-    assert result.best.mean_top1 == max(epoch.mean_top1 for epoch in seen[4:])
-    assert all(top1 >= 0.95 for top1 in result.best.top1.values())
+    assert result.best.mean == max(epoch.mean for epoch in seen[4:])
+    assert all(top1 >= 0.95 for top1 in result.best.judged.values())
     kept = load(tmp_path / "m.keras")
-    for resolution, top1 in result.best.top1.items():
+    for resolution, top1 in result.best.judged.items():
         hits = [
             (np.argmax(kept(images), axis=1) == classes).mean()
             for images, classes in halves(40, 2).prepared(resolution, "squash", 40)
@@ -55,11 +55,11 @@ def test_it_learns_on_rectangles(tmp_path):
     result = train(
         build(config, seed=1), halves(160, 1), halves(40, 2), spec, tmp_path / "m.keras", on_epoch=seen.append
     )
-    assert [set(epoch.top1) for epoch in seen] == [{Resolution(32, 16)}] * 3 + [set(config.ladder)] * 9
-    assert all(top1 >= 0.95 for top1 in result.best.top1.values())
+    assert [set(epoch.judged) for epoch in seen] == [{Resolution(32, 16)}] * 3 + [set(config.ladder)] * 9
+    assert all(top1 >= 0.95 for top1 in result.best.judged.values())
     assert set(result.predictions) == set(config.ladder)
     assert set(result.best.to_dict()["top1"]) == {"16", "32x16"}
-    assert Epoch.from_dict(json.loads(json.dumps(result.best.to_dict()))).top1 == result.best.top1
+    assert Epoch.from_dict(json.loads(json.dumps(result.best.to_dict()))).top1 == result.best.judged
     assert load(tmp_path / "m.keras").config.ladder == config.ladder
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from edgevit.model import load, named_weights, save
 from edgevit.training import TrainSpec, start_model, train
-from edgevit.training.loop import Learner
+from edgevit.training.learner import Learner
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edgevit.model import build, load, named_weights, save
-from edgevit.training import loop
+from edgevit.training import learner, loop
 from edgevit.training.state import read
 from support.sample_pictures import LABELS, random_picture
 from support.waiting import LIMIT_S
@@ -26,8 +26,8 @@ import os, signal, sys
 from edgevit.quiet_keras import load_keras
 load_keras()
 from edgevit.cli.main import main
-from edgevit.training import loop
-loop.Learner._jit = False
+from edgevit.training import learner, loop
+learner.Learner._jit = False
 loop.SAVE_EVERY_S = loop.SAVING_SHARE = 0.0
 save, last = loop._Run._save, int(sys.argv.pop(1))
 loop._Run._save = lambda run: os.kill(os.getpid(), signal.SIGKILL) if run.state.step == last else save(run)

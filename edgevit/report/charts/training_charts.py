@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgevit.report.charts.canvas import ROLES, drawable, frame, png, style
+from edgevit.report.metric_names import METRICS
 from edgevit_runtime.resolution import as_resolutions
 from edgevit_runtime.wording import counted
 
@@ -96,14 +97,15 @@ def _draw_accuracy(axes: Axes, epochs: Sequence[Mapping[str, Any]]) -> None:
     """A line for each resolution, coloured from small to large; their names beside the panel, where no line is."""
     from matplotlib import colormaps
 
-    frame(axes, "epoch", "validation top-1, %")
-    resolutions = as_resolutions(resolution for epoch in epochs for resolution in epoch["top1"])
+    metric = epochs[0].get("metric", "top1")
+    frame(axes, "epoch", f"validation {METRICS[metric]}, %")
+    resolutions = as_resolutions(resolution for epoch in epochs for resolution in epoch[metric])
     ramp = colormaps["plasma"](np.linspace(0.0, 0.85, len(resolutions)))  # has no green: that is the kept epoch's
     for resolution, colour in zip(resolutions, ramp, strict=True):
         key = str(resolution)
-        points = [(epoch["epoch"], 100.0 * epoch["top1"][key]) for epoch in epochs if key in epoch["top1"]]
+        points = [(epoch["epoch"], 100.0 * epoch[metric][key]) for epoch in epochs if key in epoch[metric]]
         _line(axes, points, colour, f"{resolution} px")
-    values = [100.0 * top1 for epoch in epochs for top1 in epoch["top1"].values()]
+    values = [100.0 * value for epoch in epochs for value in epoch[metric].values()]
     if values:
         margin = 0.08 * (max(values) - min(values)) + 1.0
         axes.set_ylim(max(0.0, min(values) - margin), min(101.0, max(values) + margin))

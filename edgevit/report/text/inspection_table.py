@@ -89,7 +89,11 @@ def model_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
     token = ", a distillation token" if config["distilled"] else ""
     yield f"{inspection['model']}  {inspection['variant']}  {inspection['size_bytes'] / 1e6:.2f} MB"
     yield f"shape          width {config['width']}, depth {config['depth']}, {heads}, patch {config['patch']}{token}"
-    yield f"classes        {config['classes'] or 'none: a backbone without a head'}"
+    dense = config.get("dense_heads", ())
+    if config["classes"] or not dense:
+        yield f"classes        {config['classes'] or 'none: a backbone without a head'}"
+    for head in dense:
+        yield f"{head['task']:<15}{head['outputs']} classes ({head['form']})  {_labels(head['labels'])}"
     if config["classes"]:
         yield f"labels         {_labels(config['labels'])}"
     yield f"pixels         RGB, 0 to 255, to (pixel / 255 - mean) / std inside: mean {mean}, std {std}"

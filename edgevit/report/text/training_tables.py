@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from edgevit.report.metric_names import METRICS
 from edgevit.report.text.command_lines import command_line
 from edgevit.report.text.formatting import percent, top1
 from edgevit.statistics import Z_95, margin
@@ -18,6 +19,8 @@ from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.wording import counted
 
 MOST_CLASSES = 20
+IMPROVED = 0.005
+"""By so much a metric that is no share of pictures has to rise between the last quarters of a run."""
 IMBALANCE = 2.0
 """From this ratio of the largest class to the smallest the user is told."""
 
@@ -32,25 +35,39 @@ class EpochLike(Protocol):
     @property
     def images_per_s(self) -> float: ...
     @property
-    def top1(self) -> Mapping[Resolution, float]: ...
+    def judged(self) -> Mapping[Resolution, float]: ...
+    @property
+    def metric(self) -> str: ...
     @property
     def count(self) -> int | None: ...
 
 
 def epoch_line(epoch: EpochLike, total: int) -> str:
     """`epoch 3/30  loss 1.234  450 images/s  val 64: 71.2 % ± 2.1  128: 88.0 % ± 1.5`, with 95 % intervals."""
-    accuracies = "  ".join(f"{resolution}: {top1(share, epoch.count)}" for resolution, share in epoch.top1.items())
+    accuracies = "  ".join(
+        f"{resolution}: {top1(share, epoch.count) if epoch.metric == 'top1' else percent(share, 1)}"
+        for resolution, share in epoch.judged.items()
+    )
+    judged = "val" if epoch.metric == "top1" else f"val {METRICS[epoch.metric]}"
     speed = f"{epoch.images_per_s:.0f} images/s" if epoch.images_per_s >= 10 else f"{epoch.images_per_s:.1f} images/s"
-    return f"epoch {epoch.number}/{total}  loss {epoch.loss:.3f}  {speed}  val {accuracies}"
+    return f"epoch {epoch.number}/{total}  loss {epoch.loss:.3f}  {speed}  {judged} {accuracies}"
 
 
 def training_table(document: Mapping[str, Any]) -> Table:
-    """Validation top-1 by resolution of the weights that were kept."""
+    """The task's metric on the validation pictures, by resolution, of the weights that were kept."""
+    metric = document.get("metric", "top1")
     table = Table(title="validation, the weights that were kept", title_justify="left")
     table.add_column("resolution", justify="right")
-    table.add_column("val top-1", justify="right")
+    table.add_column(f"val {METRICS[metric]}", justify="right")
     for each in document["results"]:
-        table.add_row(str(each["resolution"]), top1(each["top1"], document["images"]["val"]))
+        value = each[metric]
+        table.add_row(
+            str(each["resolution"]),
+            top1(value, document["images"]["val"]) if metric == "top1" else percent(value, 1),
+        )
+    if metric != "top1":
+        table.caption = f"of {counted(document['images']['val'], 'picture')}"
+        return table
     table.caption = f"with the 95 % interval of {counted(document['images']['val'], 'picture')}"
     return table
 
@@ -74,13 +91,16 @@ def still_improving(document: Mapping[str, Any]) -> str | None:
     """
     epochs = document["epochs"]
     # Those of one resolution alone, at the start, are not comparable with those of the whole ladder.
-    alike = [each["top1"] for each in epochs if each["top1"].keys() == epochs[-1]["top1"].keys()]
+    metric = document.get("metric", "top1")
+    alike = [each[metric] for each in epochs if each[metric].keys() == epochs[-1][metric].keys()]
     means = [float(np.mean(list(each.values()))) for each in alike]
     part = max(1, len(means) // 4)
     if len(means) < 2:
         return None
     last, before = float(np.mean(means[-part:])), float(np.mean(means[-2 * part : -part]))
-    if last - before <= margin(before, document["images"]["val"]) / Z_95:
+    if metric != "top1" and last - before <= IMPROVED:
+        return None
+    if metric == "top1" and last - before <= margin(before, document["images"]["val"]) / Z_95:
         return None
     return f"still improving: more epochs may help (the same command with --resume --epochs {2 * len(epochs)})"
 
@@ -120,6 +140,17 @@ def class_table(document: Mapping[str, Any]) -> Table:
     return table
 
 
+def iou_table(found: Mapping[str, Any]) -> Table:
+    """Each class's intersection over union, the worst first; the worst twenty of more."""
+    rows = sorted(found["classes"], key=lambda row: 2.0 if row["iou"] is None else row["iou"])
+    table = Table(title=f"by class, at {found['resolution']} px", title_justify="left")
+    table.add_column("class", overflow="fold")
+    table.add_column("IoU", justify="right")
+    for row in rows[:MOST_CLASSES]:
+        table.add_row(Text(on_one_line(row["label"])), "–" if row["iou"] is None else percent(row["iou"], 1))
+    return table
+
+
 def most_confused(document: Mapping[str, Any], n: int = 3) -> list[str]:
     """`roses taken for tulips: 14 of 129`, the most frequent first; fewer than `n` where fewer were confused."""
     matrix = np.array(document["confusion"]["matrix"])
@@ -150,6 +181,8 @@ def summary(document: Mapping[str, Any]) -> Group:
     parts += [Text(line) for line in (believable(document), still_improving(document)) if line]
     if "classes" in document:
         parts.append(class_table(document))
+    if "iou_by_class" in document:
+        parts.append(iou_table(document["iou_by_class"]))
     if "classes" in document and "confusion" in document:
         parts += map(Text, most_confused(document))
     if "run" in document:

@@ -1,0 +1,68 @@
+"""What one batch does to the weights where a head reads all tokens: two graphs, traced once for all resolutions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from edgevit.training.batches import TrainingBatch
+from edgevit.training.forward import Forward, graph
+from edgevit.training.losses import place_cross_entropy
+from edgevit.training.memory import learn_in, parts_of
+from edgevit.training.optimizer import descend
+from edgevit.training.spec import TrainSpec
+from edgevit_runtime.resolution import Resolution
+
+LOSSES: dict[str, tuple[Callable[[Any, Any], Any], tuple[int | None, ...], str]] = {
+    "segment": (place_cross_entropy, (None, None, None), "uint8"),  # masks [batch, H, W]
+}
+"""By task: the loss of targets and what the head gives, and the targets' shape and type."""
+
+
+@dataclass
+class DenseStep:
+    """Call it with a batch; it gives the loss.
+
+    learning: the variables that move, by name; average: those of them that are averaged.
+    kept_bytes: what a picture of a resolution keeps for the gradients.
+    """
+
+    spec: TrainSpec
+    task: str
+    forward: Forward
+    learning: Mapping[str, Any]
+    average: Mapping[str, Any]
+    optimizer: Any
+    kept_bytes: Callable[[Resolution], float]
+
+    def __post_init__(self) -> None:
+        self._loss, shape, dtype = LOSSES[self.task]
+        pictures, targets = tf.TensorSpec((None, None, None, 3), "uint8"), tf.TensorSpec(shape, dtype)
+        matrices = tf.TensorSpec((None, None)), tf.TensorSpec((None, None))
+        gradients = [tf.TensorSpec(each.shape, each.dtype) for each in self.learning.values()]
+        self._differentiate = graph(self._slopes, [pictures, targets, matrices])
+        self._update = graph(self._descend, [gradients])
+
+    def __call__(self, batch: TrainingBatch) -> float:
+        """One step on a batch; the loss."""
+        parts = parts_of(len(batch.images), self.kept_bytes(batch.resolution))
+        matrices = self.forward.matrices(batch.resolution)
+        zeros = [] if len(parts) == 1 else [tf.zeros(each.shape, each.dtype) for each in self.learning.values()]
+        tensors = tf.constant(batch.images), tf.constant(batch.targets)
+        loss, gradients = learn_in(parts, lambda *given: self._differentiate(*given, matrices), tensors, zeros)
+        self._update(gradients)
+        return float(loss)
+
+    def _slopes(self, images: Any, targets: Any, matrices: Any) -> tuple[Any, Any]:
+        """The loss, and its gradients by `learning`."""
+        with tf.GradientTape() as tape:
+            found = self.forward.dense_logits(self.task, tf.cast(images, tf.float32), matrices, training=True)
+            loss = self._loss(targets, found)
+            scaled = self.optimizer.scale_loss(loss)
+        return loss, tape.gradient(scaled, [each.value for each in self.learning.values()])
+
+    def _descend(self, gradients: Any) -> None:
+        descend(self.optimizer, gradients, self.learning, self.average, self.spec.ema)
