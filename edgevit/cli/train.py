@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 
 from edgevit.cli.console import console_for, emit_json, json_option, progress_bar, quiet_option
 from edgevit.cli.grouped_command import GroupedCommand
+from edgevit.training.presets import PRESETS
 from edgevit.variants import VARIANTS
 
 LOG_EVERY_S = 30.0
@@ -44,6 +45,11 @@ SPEC_FLAGS: tuple[tuple[str, str], ...] = (
     ("freeze", "Train the head only: a linear probe."),
 )
 
+PRESET_HELP = (
+    f"One of {', '.join(PRESETS)} [default: qat with --qat, fine-tune with --from, else scratch; for segment "
+    "dense with --from, else dense-scratch]."
+)
+
 
 def spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options that are fields of `TrainSpec`; None where the user did not give one."""
@@ -72,7 +78,7 @@ def spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--ignored", metavar="VALUE", help="segment: the value or the class of masks that does not count.")
 @click.option("--variant", help=f"Without --from: {', '.join(VARIANTS)}; /8, /14 or /32 for other patches.")
 @click.option("--resolutions", help="The ladder, such as 128,160,192,224: batches are drawn at all of them.")
-@click.option("--preset", help="fine-tune, scratch or small-data [default: fine-tune with --from, else scratch].")
+@click.option("--preset", help=PRESET_HELP)
 @spec_options
 @click.option("--stochastic-depth", type=click.FloatRange(0, 0.9), help="Chance that the last block is skipped.")
 @click.option("--teacher", help="Distil from this .keras model, or from a CNN of keras.applications by name.")

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from edgevit.model import load
+from edgevit.training.presets import PRESETS
 from support.sample_pictures import LABELS, random_picture
 
 
@@ -50,7 +51,7 @@ CASES = {
     "augmentation": (TRAIN + "--augmentation foto", "unknown augmentation 'foto'; did you mean 'photo'"),
     "policy": (TRAIN + "--resize fit", "unknown resize policy 'fit'"),
     "learning rate": (TRAIN + "--learning-rate -1", "the learning rate must be above 0, not -1.0"),
-    "preset": (TRAIN + "--preset tiny", "unknown preset 'tiny' (known: fine-tune, scratch, small-data, qat)"),
+    "preset": (TRAIN + "--preset tiny", "unknown preset 'tiny' (known: {presets})"),
     "precision": (TRAIN + "--precision mixed_float", "unknown precision 'mixed_float'; did you mean 'mixed_float16'"),
     "layer decay": (TRAIN + "--layer-decay 0", "layer_decay must lie in (0, 1], not 0.0"),
     "frozen from nothing": (TRAIN + "--freeze", "--freeze needs weights to start from: --from MODEL.keras"),
@@ -74,11 +75,18 @@ def test_one_line_and_nothing_written(run, place, case):
     before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
     code, out, err = run(*command.format(place).split())
     assert code == 1, err
-    assert message in err
+    assert message.format(presets=", ".join(PRESETS)) in err
     assert err.startswith("edgevit: ")
     assert err.count("\n") == 1
     assert out == ""
     assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
+
+
+def test_help_names_every_preset(run):
+    code, out, _ = run("train", "--help")
+    assert code == 0
+    said = " ".join(out.split("--preset TEXT", 1)[1].split("--epochs", 1)[0].split())
+    assert f"One of {', '.join(PRESETS)} [default" in said
 
 
 @pytest.mark.slow
