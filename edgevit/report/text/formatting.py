@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from edgevit.statistics import centred, interval, margin
 from edgevit_runtime.wording import counted
 
@@ -13,6 +15,7 @@ __all__ = [
     "percent",
     "size",
     "top1",
+    "top1s",
 ]
 
 
@@ -28,17 +31,26 @@ def percent(fraction: float, digits: int = 0) -> str:
     return f"{100 * fraction:.{digits}f} %"
 
 
-def top1(share: float, count: int | None) -> str:
+def top1(share: float, count: int | None, *, ends: bool = False) -> str:
     """A top-1 of `count` pictures and its 95 % interval: `82.5 % ± 12` in points, or the two ends where that is not
     centred, `0.0 % (0.0–49.0 %)`.
+
+    ends: the two ends in any case, beside others that have them.
     """
     if count is None:
         return percent(share, 1)
-    if not centred(share, count):
+    if ends or not centred(share, count):
         low, high = interval(share, count)
         return f"{percent(share, 1)} ({100 * low:.1f}–{percent(high, 1)})"
     points = 100 * margin(share, count)
     return f"{percent(share, 1)} ± {points:.{0 if points >= 9.95 else 1}f}"
+
+
+def top1s(shares: Iterable[float], count: int | None) -> list[str]:
+    """Several, that are read beside each other: all in one form, with the two ends where one of them needs those."""
+    shares = list(shares)
+    ends = count is not None and not all(centred(share, count) for share in shares)
+    return [top1(share, count, ends=ends) for share in shares]
 
 
 def not_told(count: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ from rich.text import Text
 
 from edgevit.report.metric_names import METRICS
 from edgevit.report.text.command_lines import command_line
-from edgevit.report.text.formatting import percent, top1
+from edgevit.report.text.formatting import percent, top1s
 from edgevit.statistics import Z_95, margin
 from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.wording import counted
@@ -44,10 +44,8 @@ class EpochLike(Protocol):
 
 def epoch_line(epoch: EpochLike, total: int) -> str:
     """`epoch 3/30  loss 1.234  450 images/s  val 64: 71.2 % ± 2.1  128: 88.0 % ± 1.5`, with 95 % intervals."""
-    accuracies = "  ".join(
-        f"{resolution}: {top1(share, epoch.count) if epoch.metric == 'top1' else percent(share, 1)}"
-        for resolution, share in epoch.judged.items()
-    )
+    values = _figures(epoch.metric, epoch.judged.values(), epoch.count)
+    accuracies = "  ".join(f"{resolution}: {value}" for resolution, value in zip(epoch.judged, values, strict=True))
     judged = "val" if epoch.metric == "top1" else f"val {METRICS[epoch.metric]}"
     speed = f"{epoch.images_per_s:.0f} images/s" if epoch.images_per_s >= 10 else f"{epoch.images_per_s:.1f} images/s"
     return f"epoch {epoch.number}/{total}  loss {epoch.loss:.3f}  {speed}  {judged} {accuracies}"
@@ -59,17 +57,19 @@ def training_table(document: Mapping[str, Any]) -> Table:
     table = Table(title="validation, the weights that were kept", title_justify="left")
     table.add_column("resolution", justify="right")
     table.add_column(f"val {METRICS[metric]}", justify="right")
-    for each in document["results"]:
-        value = each[metric]
-        table.add_row(
-            str(each["resolution"]),
-            top1(value, document["images"]["val"]) if metric == "top1" else percent(value, 1),
-        )
+    values = _figures(metric, [each[metric] for each in document["results"]], document["images"]["val"])
+    for each, value in zip(document["results"], values, strict=True):
+        table.add_row(str(each["resolution"]), value)
     if metric != "top1":
         table.caption = f"of {counted(document['images']['val'], 'picture')}"
         return table
     table.caption = f"with the 95 % interval of {counted(document['images']['val'], 'picture')}"
     return table
+
+
+def _figures(metric: str, values: Iterable[float], count: int | None) -> list[str]:
+    """The metric at several resolutions; a share of pictures has its interval, in one form for all."""
+    return top1s(values, count) if metric == "top1" else [percent(each, 1) for each in values]
 
 
 def believable(document: Mapping[str, Any]) -> str | None:
@@ -127,7 +127,7 @@ def class_table(document: Mapping[str, Any]) -> Table:
     """
     rows = sorted(document["classes"], key=lambda row: 2.0 if row["recall"] is None else row["recall"])
     where = f", at {document['confusion']['resolution']} px" if "confusion" in document else ""
-    table = Table(title=f"by class{where}", title_justify="left", caption_justify="left")
+    table = Table(title=f"by class, the worst first{where}", title_justify="left", caption_justify="left")
     table.add_column("class", overflow="fold")
     for header in ("train", "val", "precision", "recall"):
         table.add_column(header, justify="right")
@@ -143,7 +143,7 @@ def class_table(document: Mapping[str, Any]) -> Table:
 def iou_table(found: Mapping[str, Any]) -> Table:
     """Each class's intersection over union, the worst first; the worst twenty of more."""
     rows = sorted(found["classes"], key=lambda row: 2.0 if row["iou"] is None else row["iou"])
-    table = Table(title=f"by class, at {found['resolution']} px", title_justify="left")
+    table = Table(title=f"by class, the worst first, at {found['resolution']} px", title_justify="left")
     table.add_column("class", overflow="fold")
     table.add_column("IoU", justify="right")
     for row in rows[:MOST_CLASSES]:
@@ -175,7 +175,7 @@ def summary(document: Mapping[str, Any]) -> Group:
     preset = f", preset {document['preset']}" if document.get("preset") else ""
     headline = (
         f"{model}: {document['variant']}, {document['parameters']:,} parameters{preset}, "
-        f"epoch {document['best_epoch']} of {len(document['epochs'])}, {document['seconds']:.0f} s"
+        f"kept: epoch {document['best_epoch']} of {len(document['epochs'])}, {document['seconds']:.0f} s"
     )
     parts: list[RenderableType] = [Text(headline), training_table(document)]
     parts += [Text(line) for line in (believable(document), still_improving(document)) if line]

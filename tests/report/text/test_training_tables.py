@@ -82,6 +82,7 @@ def test_the_worst_classes_come_first():
     assert str(table.caption) == "10 more in plants.run/summary.json"
     worst = min(report["classes"], key=lambda row: row["recall"])
     text = shown(table).splitlines()
+    assert text[0].strip() == "by class, the worst first, at 224 px"
     assert worst["label"] in text[4]
     assert f"{worst['recall']:.1%}" in text[4]
 
@@ -120,11 +121,11 @@ def test_the_summary_says_what_was_reached_and_what_to_type(tmp_path):
 
 def test_the_summary_names_the_files_and_the_preset():
     text = shown(summary(document()))
-    assert "deit-tiny, 5,500,000 parameters, preset fine-tune, epoch 4 of 4, 61 s" in text
+    assert "deit-tiny, 5,500,000 parameters, preset fine-tune, kept: epoch 4 of 4, 61 s" in text
     assert "in plants.run: history.csv, curves.png, confusion.png, summary.json, split.csv" in text
     less = {name: value for name, value in document().items() if name not in ("preset", "classes", "confusion", "run")}
     text = shown(summary(less))
-    assert "parameters, epoch 4 of 4" in text
+    assert "parameters, kept: epoch 4 of 4" in text
     assert "95.0 %" in text
     assert "by class" not in text
     assert ".png" not in text
@@ -192,5 +193,18 @@ def test_it_says_what_scores_are_worth():
 
 
 def test_an_epoch_has_its_interval():
-    epoch = SimpleNamespace(number=2, loss=1.25, images_per_s=3.21, top1={64: 0.9}, count=400)
+    epoch = SimpleNamespace(number=2, loss=1.25, images_per_s=3.21, metric="top1", judged={64: 0.9}, count=400)
     assert epoch_line(epoch, 8) == "epoch 2/8  loss 1.250  3.2 images/s  val 64: 90.0 % ± 3.0"
+
+
+def test_an_epoch_has_its_intervals_in_one_form():
+    """One that is not centred has two ends, and so have those beside it."""
+    epoch = SimpleNamespace(
+        number=1, loss=1.0, images_per_s=20.0, metric="top1", judged={96: 0.75, 128: 10 / 12}, count=12
+    )
+    line = epoch_line(epoch, 4)
+    assert line.endswith("val 96: 75.0 % (46.8–91.1 %)  128: 83.3 % (55.2–95.3 %)")
+    results = [{"resolution": 96, "top1": 0.75}, {"resolution": 128, "top1": 10 / 12}]
+    text = shown(summary(document() | {"results": results, "images": {"train": 30, "val": 12}}))
+    assert "75.0 % (46.8–91.1 %)" in text
+    assert "±" not in text
