@@ -12,7 +12,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 
 from edgevit.cli.console import console_for, emit_json, json_option, progress_bar, quiet_option
 from edgevit.cli.grouped_command import GroupedCommand
-from edgevit.training.presets import PRESETS
 from edgevit.variants import VARIANTS
 
 LOG_EVERY_S = 30.0
@@ -46,8 +45,8 @@ SPEC_FLAGS: tuple[tuple[str, str], ...] = (
 )
 
 PRESET_HELP = (
-    f"One of {', '.join(PRESETS)} [default: qat with --qat, fine-tune with --from, else scratch; for segment "
-    "dense with --from, else dense-scratch]."
+    "One of fine-tune, scratch, small-data, dense, dense-scratch, qat [default: qat with --qat, fine-tune with --from, "
+    "else scratch; for segment dense with --from, else dense-scratch]."
 )
 
 
