@@ -13,12 +13,13 @@ import numpy as np
 from edgevit.data.class_names import class_order, numbered_as
 from edgevit.data.folders import PictureSet, decode_batches, read_folder
 from edgevit.data.same_pictures import count_seen
-from edgevit.errors import ConfigError, DataError
+from edgevit.errors import ConfigError, DataError, PictureError
 from edgevit.foreign_config import Told
 from edgevit.mask_evaluation import Masks, common_ladder
 from edgevit.mistakes import mistakes as find_mistakes
 from edgevit.picture_record import PictureRecord, picture_order
 from edgevit.predictors import Predictor, ReorderedPredictor, open_predictor, told_by_artefacts
+from edgevit.skipped_pictures import reasons_of
 from edgevit.tasks import Task, check_options, default_task, find_tasks
 from edgevit.tasks.task import Judge
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolutions
@@ -118,7 +119,7 @@ def evaluate(
         results = [shown.at(resolution, judge) for resolution, judge in judges.items()]
         pictures = shown.record(list(judges.values()), results)
         described = [each.described() for each in predictors]
-        calibrated_on = [count_seen(each.calibrated_on, shown.pictures.files) for each in predictors]
+        calibrated_on = [count_seen(each.calibrated_on, shown.read_files()) for each in predictors]
         wrong = shown.mistakes(list(judges.items()), [rows[0][judged.metric] for rows in results], mistakes)
 
     document: dict[str, Any] = {
@@ -132,7 +133,8 @@ def evaluate(
         "left_out": dict(shown.pictures.left_out),
         "images": shown.count,
         "skipped": len(shown.skipped),
-        "skipped_files": sorted(str(file) for file in shown.skipped),
+        "skipped_files": list(reasons := reasons_of(shown.skipped)),
+        "skipped_reasons": reasons,
         "unread_classes": shown.unread_classes(),
         "resize": shown.policy,
         **({"pictures_sha256": pictures} if pictures else {}),
@@ -179,7 +181,7 @@ class _Shown:
         self.strict, self.on_picture = strict, on_picture
         self.pictures = PictureSet(Path(), (), (), ())
         self.gallery: PictureSet | None = None
-        self.skipped: set[Path] = set()
+        self.skipped: dict[Path, PictureError] = {}
         self.read: list[list[int]] = []
         """For each resolution which of the pictures could be read, by index."""
         self.count = self.done = self.total = 0
@@ -188,12 +190,16 @@ class _Shown:
         """Each model's result at a resolution. Raises `DataError` where no picture can be read."""
         if self.gallery is not None and not self._show(self.gallery, resolution, judge.learn):
             raise DataError(f"none of the {len(self.gallery.files)} pictures in {self.gallery.root} can be read")
-        skipped: set[Path] = set()
+        skipped: dict[Path, PictureError] = {}
         self.count = self._show(self.pictures, resolution, judge.add, skipped)
         if not self.count:
             raise DataError(f"none of the {len(self.pictures.files)} pictures in {self.pictures.root} can be read")
         self.read.append([index for index, file in enumerate(self.pictures.files) if file not in skipped])
         return judge.results()
+
+    def read_files(self) -> list[Path]:
+        """The pictures without those that were skipped."""
+        return [file for file in self.pictures.files if file not in self.skipped]
 
     def unread_classes(self) -> list[str]:
         """Names of the classes whose pictures were all skipped."""
@@ -234,10 +240,14 @@ class _Shown:
         return {**resolution.to_fields(), **found}
 
     def _show(
-        self, pictures: PictureSet, resolution: Resolution, take: Callable[..., None], skipped: set[Path] | None = None
+        self,
+        pictures: PictureSet,
+        resolution: Resolution,
+        take: Callable[..., None],
+        skipped: dict[Path, PictureError] | None = None,
     ) -> int:
         begun, count, fill = self.done, 0, self.predictors[0].fill
-        skipped = set() if skipped is None else skipped
+        skipped = {} if skipped is None else skipped
         for images, classes in decode_batches(
             pictures,
             resolution,
@@ -245,7 +255,7 @@ class _Shown:
             BATCH,
             fill=fill,
             strict=self.strict,
-            on_skip=lambda file, _error: skipped.add(file),
+            on_skip=skipped.__setitem__,
         ):
             take([each.outputs(self.task.name, images) for each in self.predictors], classes)
             count += len(images)

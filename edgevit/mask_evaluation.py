@@ -13,6 +13,7 @@ from edgevit.data.masks import MaskSet, read_masks
 from edgevit.errors import ConfigError, DataError, PictureError
 from edgevit.picture_record import PictureRecord, picture_order
 from edgevit.predictors import Predictor
+from edgevit.skipped_pictures import reasons_of
 from edgevit.tasks import Segment
 from edgevit.tasks.segment import MaskTruth
 from edgevit_runtime.preprocess.fitting import fit, fitting_of
@@ -80,7 +81,8 @@ class Masks:
             "classes": len(labels),
             "images": count,
             "skipped": len(self._skipped),
-            "skipped_files": sorted(map(str, self._skipped)),
+            "skipped_files": list(reasons := reasons_of(self._skipped)),
+            "skipped_reasons": reasons,
             "unread_classes": [],
             "resize": self._policy,
             **({"pictures_sha256": digest} if digest else {}),

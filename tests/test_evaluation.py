@@ -138,6 +138,8 @@ def test_corrupt_picture_among_good_ones(tiny_tflite, class_folder):
     (class_folder / "elm" / "1.jpg").write_bytes(b"\xff\xd8 broken")
     document = evaluate(tiny_tflite, class_folder)
     assert (document["images"], document["skipped"]) == (11, 1)
+    assert document["skipped_reasons"].keys() == set(document["skipped_files"])
+    assert all(document["skipped_reasons"].values())
     assert document["skipped_files"][0].endswith("1.jpg")
     with pytest.raises(PictureError, match=r"cannot read picture .*1\.jpg"):
         evaluate(tiny_tflite, class_folder, strict=True)

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # What each part may import besides itself. Everything may use edgevit_runtime and these.
 BASE = {"accuracy", "config", "variants", "errors", "files", "documents", "text_files"}
 BASE |= {"activation_ranges", "dense_head", "mask_accuracy", "pixels", "foreign_config", "untrusted_files", "version"}
+BASE |= {"skipped_pictures"}
 MAY_IMPORT = {
     "config": {"errors", "dense_head"},
     "dense_head": {"errors"},
@@ -26,6 +27,7 @@ MAY_IMPORT = {
     "documents": {"errors", "text_files"},
     "text_files": {"errors"},
     "untrusted_files": {"errors"},
+    "skipped_pictures": {"errors"},
     "version": set(),
     "quiet_keras": set(),
     "accuracy": set(),

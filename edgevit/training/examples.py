@@ -87,7 +87,7 @@ class FolderExamples:
     """Pictures on disk, shrunk once to what training needs and kept in memory while they fit.
 
     shrink_to: what a kept picture still covers. keep: False for those that are only validated on, as `evaluate` would
-    show them. Pictures that cannot be read are left out and named in `skipped`.
+    show them. Pictures that cannot be read are left out: `skipped` has them, each with its error.
     """
 
     def __init__(self, pictures: PictureSet, shrink_to: ResolutionLike, *, keep: bool = True) -> None:
@@ -95,10 +95,11 @@ class FolderExamples:
         self._shrink_to = as_resolution(shrink_to)
         per_picture = 3 * self._shrink_to.pixels * 4 // 3
         keep = keep and per_picture * len(pictures.files) <= MEMORY_LIMIT_BYTES
+        self._errors: dict[Path, PictureError] = {}
         with ThreadPoolExecutor(2) as pool:
             read = list(pool.map(self._try_read if keep else self._probe, pictures.files))
         good = [index for index, found in enumerate(read) if found is not None]
-        self.skipped = tuple(file for file, found in zip(pictures.files, read, strict=True) if found is None)
+        self.skipped = {file: self._errors[file] for file in pictures.files if file in self._errors}
         if not good:
             raise DataError(f"none of the {len(read)} pictures in {pictures.root} can be read")
         self._pictures = pictures.pick(good)
@@ -112,7 +113,8 @@ class FolderExamples:
     def _try_read(self, file: Path) -> Image.Image | None:
         try:
             return self._read(file)
-        except PictureError:
+        except PictureError as error:
+            self._errors[file] = error
             return None
 
     def _probe(self, file: Path) -> Image.Image | None:

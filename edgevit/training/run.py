@@ -19,6 +19,7 @@ from edgevit.data.folders import SPLIT_FILE, SPLIT_HEADER, training_sets
 from edgevit.errors import ConfigError, DataError, PictureError
 from edgevit.files import replacing, write_text
 from edgevit.model import ViT, load
+from edgevit.skipped_pictures import reasons_of, skipped_line
 from edgevit.training.earlier_run import SUMMARY, clear, earlier_state, how_it_goes_on, lengthened
 from edgevit.training.examples import ArrayExamples, Examples, FolderExamples
 from edgevit.training.listener import Listener
@@ -168,13 +169,11 @@ def _folder(
     for line in train_pictures.notes():
         listener.note(line)
     sets = FolderExamples(train_pictures, shrink_to), FolderExamples(val_pictures, shrink_to, keep=False)
-    skipped = [file for each in sets for file in each.skipped]
+    skipped = {**sets[0].skipped, **sets[1].skipped}
     if skipped and request.strict:
-        raise PictureError(f"cannot read picture {skipped[0]} ({len(skipped)} in all); without --strict it is left out")
+        raise PictureError(f"{next(iter(skipped.values()))} ({len(skipped)} in all); without --strict it is left out")
     if skipped:
-        listener.note(
-            f"skipped {counted(len(skipped), 'picture')} that cannot be read: {', '.join(map(str, skipped[:3]))}"
-        )
+        listener.note(skipped_line(reasons_of(skipped)))
     gone = sorted(set(train_pictures.classes) - set(sets[0].classes.tolist()))
     if gone:
         raise DataError(

@@ -16,6 +16,7 @@ from edgevit.report.text import formatting
 from edgevit.report.text.column_widths import Lettered
 from edgevit.report.text.permuted_classes import permuted
 from edgevit.report.text.training_tables import MOST_CLASSES, on_one_line
+from edgevit.skipped_pictures import skipped_line
 from edgevit.statistics import centred, interval, margin
 from edgevit.tasks import TASKS, Task
 from edgevit.tasks.task import Figure
@@ -181,9 +182,9 @@ def evaluation_notes(evaluation: Mapping[str, Any]) -> Iterator[str]:
             "right: two models on the same pictures are told apart better than each ± says"
         )
     if evaluation["skipped"]:
-        files = evaluation["skipped_files"]
-        more = f" and {len(files) - 3} more" if len(files) > 3 else ""
-        yield f"skipped {counted(evaluation['skipped'], 'picture')} that cannot be read: {', '.join(files[:3])}{more}"
+        reasons = evaluation.get("skipped_reasons", {})
+        named = {file: reasons.get(file, "") for file in evaluation["skipped_files"]}
+        yield skipped_line(named, left_to=": --json FILE has all")
     if unread := evaluation.get("unread_classes"):
         yield f"no picture could be read of: {', '.join(map(on_one_line, unread))}"
     if line := left_out_line(evaluation.get("left_out", {})):
