@@ -8,6 +8,9 @@ from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from edgevit.errors import PictureError
+from edgevit_runtime.preprocess.pictures import loaded
+
 __all__ = ["copies", "count_seen", "digest", "in_both", "same_of"]
 
 _ENDS = 4096
@@ -30,7 +33,8 @@ def count_seen(digests: Container[str], files: Iterable[Path]) -> int:
 def same_of(files: Iterable[Path], others: Iterable[Path]) -> Mapping[Path, Path]:
     """Each of `files` that holds what one of `others` holds -> the first such one.
 
-    Only files of equal size are looked into, at their ends first. One that cannot be read is like none.
+    Only files of equal size are looked into, at their ends first. One that cannot be read, or that is no picture, is
+    like none: it is skipped, and neither trains nor validates.
     """
     known: dict[tuple[int, bytes], list[Path]] = defaultdict(list)
     sizes = _by_size(others)
@@ -39,12 +43,16 @@ def same_of(files: Iterable[Path], others: Iterable[Path]) -> Mapping[Path, Path
         for other in sizes[size]:
             if (ends := _ends(other, size)) is not None:
                 known[size, ends].append(other)
-    found = {}
+    found: dict[Path, Path] = {}
+    pictures: dict[Path, bool] = {}
     for file, size in wanted:
         ends = _ends(file, size)
         for other in known.get((size, ends), ()) if ends is not None else ():
             if _same(file, other):
-                found[file] = other
+                if other not in pictures:
+                    pictures[other] = _is_picture(other)
+                if pictures[other]:
+                    found[file] = other
                 break
     return found
 
@@ -98,6 +106,14 @@ def _ends(file: Path, size: int) -> bytes | None:
             return start + content.read(_ENDS)
     except OSError:
         return None
+
+
+def _is_picture(file: Path) -> bool:
+    try:
+        with loaded(file):
+            return True
+    except PictureError:
+        return False
 
 
 def _same(file: Path, other: Path) -> bool:

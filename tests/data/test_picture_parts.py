@@ -111,6 +111,9 @@ def test_copies_of_a_given_split_do_not_train(tmp_path):
     assert [found.files[index].name for index in train] == ["0.jpg", "1.jpg", "2.jpg"]
     assert len(val) == 3
     assert "1 picture of train is, byte for byte, among those that validate, too" in said[-1]
+    for part in ("train", "val"):  # what cannot be read is skipped: it is in neither
+        (tmp_path / part / "3.jpg").write_text("no picture any more")
+    assert not [line for line in parts_of(tmp_path).halves(0.1, 0)[2] if "byte for byte" in line]
 
 
 def test_too_little(tmp_path):
