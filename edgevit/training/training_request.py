@@ -16,11 +16,14 @@ from edgevit.training.spec import TrainSpec
 from edgevit.variants import variant_config
 from edgevit_runtime.preprocess.policy import DEFAULT_POLICY, parse_policy
 from edgevit_runtime.resolution import Resolution, as_resolutions
+from edgevit_runtime.wording import counted
 
 SYNTHETIC = "synthetic"
 PHOTO_LADDER = as_resolutions((128, 160, 192, 224))
 DRAWN = {False: 6000, True: 1200}
 """Pictures that `synthetic` draws, dials and panels."""
+FEW = 2000
+"""Below so many pictures a ViT learns little from nothing (docs/training.md: what each part buys)."""
 CLASSIFIERS_ONLY = (
     "mixup", "cutmix", "erasing", "trivial_augment", "class_weights", "self_distillation", "label_smoothing",
     "single_share",
@@ -146,6 +149,21 @@ class TrainingRequest:
             # One linear layer: it takes a higher rate, and there is nothing below it to protect.
             values |= {"layer_decay": 1.0, "learning_rate": 3e-3, "self_distillation": 0.0}
         return TrainSpec(**{**values, **self.options})
+
+    def remarks(self, count: int) -> tuple[str, ...]:
+        """What is to be said of a training on so many pictures, which does what was asked for all the same."""
+        said = []
+        if self.start is None and not self.synthetic and count < FEW:
+            instead = "" if self.dense_task or self.preset_name() == "small-data" else ", or --preset small-data"
+            said.append(f"{counted(count, 'picture')} are few to train from nothing: --from MODEL.keras{instead}")
+        batch = self.spec().batch
+        if batch > count:
+            smaller = max(1, min(32, count // 4))
+            said.append(
+                f"a batch of {batch} is more than the {counted(count, 'picture')}: each epoch is one step of all of "
+                f"them; with --batch {smaller} it has {count // smaller}"
+            )
+        return tuple(said)
 
     def config(self, base: ViTConfig | None, classes: int, labels: tuple[str, ...]) -> ViTConfig:
         """`base` (of the model to start from) or the variant, for these classes.
