@@ -139,6 +139,7 @@ def train(
     load_keras()
     from converters.quantize.fake_quantization import simulating
     from edgevit.report.run_folder import RunFolder
+    from edgevit.training.earlier_run import where_it_stopped
     from edgevit.training.run import run
 
     log = None
@@ -150,13 +151,19 @@ def train(
     recording = _Recording(folder, log, listener or _Silent())
     if told is not None:
         recording.note(f"{data} is labelled for {told.task} ({told.found})")
-    if request.dense_task:
-        from edgevit.training.dense_run import run_dense
+    try:
+        if request.dense_task:
+            from edgevit.training.dense_run import run_dense
 
-        document = run_dense(request, recording)
-    else:
-        document = run(request, recording, fake_quantization=simulating)
-    folder.finish(document)
+            document = run_dense(request, recording)
+        else:
+            document = run(request, recording, fake_quantization=simulating)
+        folder.finish(document)
+    except BaseException as error:
+        # Ctrl-C or SIGTERM: whoever stops a run is told that it can go on.
+        if not isinstance(error, Exception) and (line := where_it_stopped(request)):
+            error.add_note(line)
+        raise
     if log is not None:
         log.close()
     return document

@@ -155,9 +155,14 @@ def _code(call: Callable[[], Any]) -> int:
     except click.ClickException as error:
         error.show(file=sys.stderr)
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        terminal.complain(PROGRAM, "interrupted")
+    except (click.Abort, KeyboardInterrupt) as error:
+        terminal.complain(PROGRAM, _with_notes("interrupted", error))
         return 130
-    except _Terminated:
-        terminal.complain(PROGRAM, "terminated")
+    except _Terminated as error:
+        terminal.complain(PROGRAM, _with_notes("terminated", error))
         return 128 + signal.SIGTERM
+
+
+def _with_notes(word: str, error: BaseException) -> str:
+    """`interrupted after epoch 1 of 4: ...`, where what was stopped has left a note of how far it came."""
+    return " ".join([word, *getattr(error, "__notes__", ()), *getattr(error.__context__, "__notes__", ())])

@@ -46,8 +46,8 @@ def run_dense(request: TrainingRequest, listener: Listener) -> dict[str, Any]:
         f"{len(train_set.labels)} classes: {', '.join(train_set.labels)}"
         + (" (synthetic panels)" if request.synthetic else "")
     )
-    for line in request.remarks(len(train_set)):
-        listener.note(line)
+    for remark in request.remarks(len(train_set)):
+        listener.note(remark)
     config = request.dense_config(start.config if start else None, train_set.labels)
     asked = {
         **vars(spec),

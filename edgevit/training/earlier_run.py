@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgevit.errors import ConfigError
+from edgevit.errors import ConfigError, TrainingError
 from edgevit.files import already_there
 from edgevit.training.spec import TrainSpec
 from edgevit.training.state import FILE, State, first_difference, read
@@ -81,6 +81,20 @@ def how_it_goes_on(folder: Path, state: State, asked: Mapping[str, Any]) -> str 
             f"with N above {before}, lengthens it"
         )
     return None
+
+
+def where_it_stopped(request: TrainingRequest) -> str | None:
+    """What to tell somebody who has stopped the run: `after epoch 1 of 4: ...`; None where nothing can go on."""
+    try:
+        state = read(request.folder, arrays=False)
+    except TrainingError:
+        return None
+    if state is None or (request.folder / SUMMARY).is_file():
+        return None
+    done, of = len(state.epochs), state.request["epochs"]
+    where = f"after epoch {done} of {of}" if done else f"before the end of epoch 1 of {of}"
+    instead = " in the place of --restart" if request.restart else ""
+    return f"{where}: the same command with --resume{instead} goes on"
 
 
 def clear(folder: Path) -> None:

@@ -68,8 +68,8 @@ def run(
         f"{counted(len(train_set.classes), 'picture')} to train on, {len(val_set.classes)} to validate, "
         f"{len(counts)} classes" + (" (synthetic dial gauges)" if request.synthetic else "")
     )
-    for line in request.remarks(len(train_set.classes)):
-        listener.note(line)
+    for remark in request.remarks(len(train_set.classes)):
+        listener.note(remark)
     listener.data(counts, train_set.labels)
     config = request.config(start.config if start else None, classes, train_set.labels)
     asked = _asked(request, spec, config, train_set, val_set)

@@ -52,16 +52,19 @@ class State:
         write_bytes(folder / FILE, buffer.getvalue())
 
 
-def read(folder: Path) -> State | None:
-    """The state of the run in `folder`; None where there is none. Raises `TrainingError` for a damaged one."""
+def read(folder: Path, *, arrays: bool = True) -> State | None:
+    """The state of the run in `folder`; None where there is none. Raises `TrainingError` for a damaged one.
+
+    arrays: False leaves the weights on disk, which takes a moment instead of a second.
+    """
     path = folder / FILE
     if not path.is_file():
         return None
     try:
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        meta = json.loads(arrays.pop(META).tobytes())
-        return State(**meta, arrays=arrays)
+            found = {name: archive[name] for name in (archive.files if arrays else [META])}
+        meta = json.loads(found.pop(META).tobytes())
+        return State(**meta, arrays=found)
     except Exception as error:  # zip, numpy and JSON raise whatever the damage meets first
         raise TrainingError(f"{path} is damaged ({error}); --restart begins anew") from error
 
