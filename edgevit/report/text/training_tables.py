@@ -188,12 +188,25 @@ def summary(document: Mapping[str, Any]) -> Group:
     if "run" in document:
         confusion = "confusion.png, " if "confusion" in document else ""
         parts.append(Text(f"in {document['run']}: history.csv, curves.png, {confusion}summary.json, split.csv"))
+        parts += [Text(line) for line in [_state_left(Path(document["run"]))] if line]
     qat = document.get("spec", {}).get("qat")
     recipe = ("--recipe", qat) if qat else ()
     parts.append(Text(f"next: {command_line('convert', model, '-o', artefact, *recipe)}"))
     if document["data"] != "synthetic":
         parts.append(Text(f"then: {command_line('evaluate', model, _validation(document), '--against', artefact)}"))
     return Group(*parts)
+
+
+def _state_left(folder: Path) -> str | None:
+    """What the largest file of a finished run is still for; None where there is none."""
+    state = folder / "state.npz"
+    if not state.is_file():
+        return None
+    size = state.stat().st_size / 1e6
+    return (
+        f"and state.npz, {size:.0f} MB, by which --resume --epochs N lengthens the run: delete it where that is not "
+        "wanted"
+    )
 
 
 def _validation(document: Mapping[str, Any]) -> str:

@@ -131,6 +131,14 @@ def test_the_summary_names_the_files_and_the_preset():
     assert ".png" not in text
 
 
+def test_the_summary_says_what_the_state_is_for(tmp_path):
+    text = shown(summary(document() | {"run": str(tmp_path)}))
+    assert "state.npz" not in text
+    (tmp_path / "state.npz").write_bytes(bytes(88_200_000))
+    text = " ".join(shown(summary(document() | {"run": str(tmp_path)})).split())
+    assert "and state.npz, 88 MB, by which --resume --epochs N lengthens the run: delete it where that is" in text
+
+
 def test_commands_can_be_copied_into_a_shell(tmp_path):
     (tmp_path / "my plants" / "val").mkdir(parents=True)
     model = "a long folder name/" * 8 + "my $plants.keras"
