@@ -64,7 +64,7 @@ def train(
     distillation_token: bool = False,
     qat: str | Path | None = None,
     resize: str | None = None,
-    val_share: float = 0.1,
+    val_share: float | None = None,
     pictures: int | None = None,
     task: str | None = None,
     ignored: str | int | None = None,
@@ -92,10 +92,11 @@ def train(
     teacher: distil from this `.keras` model, or from a CNN of keras.applications by name; teacher_weights: of the
         latter, imagenet, none or a file. distillation_token: DeiT's second token and head, which listen to it.
     qat: train through the rounding of this recipe. resize: the preprocessing policy of validation.
-    val_share: what validates of a folder without val/. pictures: how many, for synthetic (None: 6000 dials, or 1200
-        panels).
-    resume: go on with the unfinished run, or with a finished one for which more epochs are asked; restart: drop the
-        unfinished run. tensorboard: log for it, too, to the run's folder.
+    val_share: what validates of a folder without val/; None: a tenth. pictures: how many, for synthetic (None: 6000
+        dials, or 1200 panels).
+    resume: go on with the unfinished run, or with a finished one for which more epochs are asked: what is left out
+        here is as that was begun, and what is given must be. restart: drop the unfinished run. tensorboard: log for
+        it, too, to the run's folder.
     strict: raise `PictureError` at a picture that cannot be read, instead of leaving it out.
     overwrite: replace a finished run and its model. listener: told how it goes.
 
@@ -131,8 +132,10 @@ def train(
         strict=strict,
         overwrite=overwrite,
     )
+    if resume:
+        request = _gone_on_with(request)
     told = None
-    if task is None and not request.synthetic:
+    if request.task is None and not request.synthetic:
         told = _told_by_data(request.data)
         request = replace(request, task=told.task if told else None)
     _check(request)
@@ -186,6 +189,17 @@ def _told_by_data(data: str) -> DataKind | None:
     return kind
 
 
+def _gone_on_with(request: TrainingRequest) -> TrainingRequest:
+    """With what is left out as the earlier run was begun. Raises `ConfigError` where there is none, or another."""
+    from edgevit.training.earlier_run import earlier_state
+    from edgevit.training.taken_over import taken_over
+
+    request.check_output()
+    state = earlier_state(request, arrays=False)
+    assert state is not None  # or it would have raised
+    return taken_over(request, state)
+
+
 def _check(request: TrainingRequest) -> None:
     """What is wrong with it, as far as that can be told without TensorFlow; `run` looks again, and further."""
     from edgevit.training.earlier_run import earlier_state
@@ -195,8 +209,7 @@ def _check(request: TrainingRequest) -> None:
     known = None if request.start is None else known_model(request.start)
     if request.start is None or known is not None:
         request.resolutions(known.config if known is not None else request.variant_config())
-    if not request.resume:
-        earlier_state(request)
+    earlier_state(request, arrays=False)
     if not request.synthetic and not request.dense_task:
         check_training_folder(request.data)
 

@@ -89,9 +89,13 @@ def spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
     help="Quantization-aware: train through the rounding of int8, int8-static, int8-full or int4.",
 )
 @click.option("--resize", help="Preprocessing of validation: crop:0.875, squash or letterbox.")
-@click.option("--val-share", type=float, default=0.1, show_default=True, help="For a folder without val/ of its own.")
+@click.option("--val-share", type=float, help="For a folder without val/ of its own [default: 0.1].")
 @click.option("--pictures", type=click.IntRange(min=20), help="For synthetic [default: 6000 dials, 1200 panels].")
-@click.option("--resume", is_flag=True, help="Go on with the unfinished run; with more --epochs, with a finished one.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with the unfinished run, as it was begun; with more --epochs, with a finished one.",
+)
 @click.option("--restart", is_flag=True, help="Drop the unfinished run (a finished one: --overwrite).")
 @click.option("--tensorboard", is_flag=True, help="Log for TensorBoard too, to the run's folder.")
 @click.option("--strict", is_flag=True, help="Stop at a picture that cannot be read, instead of skipping it.")

@@ -7,16 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from edgevit.config import ViTConfig
 from edgevit.data import panels
 from edgevit.data.masks import MaskSet, mask_training_sets
 from edgevit.model import ViT, load
-from edgevit.training.earlier_run import SUMMARY, clear, earlier_state, how_it_goes_on, lengthened
+from edgevit.training.earlier_run import SUMMARY, check_same, clear, earlier_state, how_it_goes_on, lengthened
 from edgevit.training.listener import Listener
 from edgevit.training.loop import Epoch, Resumption, TrainResult, start_model, train
 from edgevit.training.mask_examples import MaskExamples
 from edgevit.training.masks_held_out import MasksAnswered
 from edgevit.training.run_files import make_folder, record_split
 from edgevit.training.spec import TrainSpec
+from edgevit.training.taken_over import begun_with, digest_of
 from edgevit.training.training_request import TrainingRequest
 from edgevit_runtime.wording import counted
 
@@ -38,9 +40,16 @@ def run_dense(request: TrainingRequest, listener: Listener) -> dict[str, Any]:
     start = None if request.start is None else load(request.start)
     ladder = request.resolutions(start.config if start else request.variant_config())
     longest = max(max(each.width, each.height) for each in ladder)
-    train_set, val_set, digest = (
-        _panels(request, spec, longest) if request.synthetic else _files(request, spec, longest, listener)
-    )
+    base = start.config if start else None
+    if request.synthetic:
+        train_set, val_set = _panels(request, spec, longest)
+        asked = _asked(request, spec, base, train_set.labels, len(train_set), "")
+    else:
+        listed = mask_training_sets(request.data, ignored=request.ignored, share=request.share, seed=spec.seed)
+        asked = _asked(request, spec, base, listed[0].labels, len(listed[0].files), _digest(*listed))
+        if state is not None:  # before they are read, which takes minutes
+            check_same(request.folder, state, asked)
+        train_set, val_set = _files(*listed, longest, listener)
     listener.note(
         f"{counted(len(train_set), 'picture')} to train on, {len(val_set)} to validate, "
         f"{len(train_set.labels)} classes: {', '.join(train_set.labels)}"
@@ -48,14 +57,7 @@ def run_dense(request: TrainingRequest, listener: Listener) -> dict[str, Any]:
     )
     for remark in request.remarks(len(train_set)):
         listener.note(remark)
-    config = request.dense_config(start.config if start else None, train_set.labels)
-    asked = {
-        **vars(spec),
-        **{name: list(value) if isinstance(value, tuple) else value for name, value in config.to_dict().items()},
-        "start": hashlib.sha256(request.start.read_bytes()).hexdigest() if request.start else None,
-        "pictures": len(train_set),
-        "files": digest,
-    }
+    config = request.dense_config(base, train_set.labels)
     if state is not None and (line := how_it_goes_on(request.folder, state, asked)):
         listener.note(line)
     make_folder(request.folder)
@@ -78,7 +80,7 @@ def run_dense(request: TrainingRequest, listener: Listener) -> dict[str, Any]:
         spec,
         request.output,
         task=request.dense_task,
-        resumption=Resumption(request.folder, asked, state),
+        resumption=Resumption(request.folder, asked, state, begun_with(request, {})),
         strict=request.strict,
         on_step=listener.step,
         on_epoch=on_epoch,
@@ -88,27 +90,39 @@ def run_dense(request: TrainingRequest, listener: Listener) -> dict[str, Any]:
     return _document(request, model, spec, train_set, val_set, result)
 
 
-def _panels(request: TrainingRequest, spec: TrainSpec, longest: int) -> tuple[MaskExamples, MaskExamples, str]:
+def _asked(
+    request: TrainingRequest, spec: TrainSpec, base: ViTConfig | None, labels: tuple[str, ...], count: int, digest: str
+) -> dict[str, Any]:
+    """What decides a run's result, as JSON: a run is resumed only under the same."""
+    config = request.dense_config(base, labels)
+    return {
+        **vars(spec),
+        **{name: list(value) if isinstance(value, tuple) else value for name, value in config.to_dict().items()},
+        "start": digest_of(request.start),
+        "teacher": None,
+        "qat": None,
+        "pictures": count,
+        "files": digest,
+    }
+
+
+def _panels(request: TrainingRequest, spec: TrainSpec, longest: int) -> tuple[MaskExamples, MaskExamples]:
     """Square ones, as large as the ladder's longest side; the validation set has a seed of its own."""
     drawn = (
         panels.panel_set(request.drawn, longest, 2 * spec.seed),
         panels.panel_set(VALIDATING_PANELS, longest, 2 * spec.seed + 1),
     )
     train_set, val_set = (MaskExamples.of_arrays(each.images, each.masks, panels.MASK_NAMES) for each in drawn)
-    return train_set, val_set, ""
+    return train_set, val_set
 
 
 def _files(
-    request: TrainingRequest, spec: TrainSpec, longest: int, listener: Listener
-) -> tuple[MaskExamples, MaskExamples, str]:
-    train_files, val_files = mask_training_sets(
-        request.data, ignored=request.ignored, share=request.val_share, seed=spec.seed
-    )
+    train_files: MaskSet, val_files: MaskSet, longest: int, listener: Listener
+) -> tuple[MaskExamples, MaskExamples]:
     for line in train_files.notes():
         listener.note(line)
     most = round(ROOM * longest)
-    sets = MaskExamples.of_files(train_files, most), MaskExamples.of_files(val_files, round(longest * 1.25))
-    return *sets, _digest(train_files, val_files)
+    return MaskExamples.of_files(train_files, most), MaskExamples.of_files(val_files, round(longest * 1.25))
 
 
 def _digest(*sets: MaskSet) -> str:

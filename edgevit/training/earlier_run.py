@@ -12,6 +12,7 @@ from edgevit.errors import ConfigError, TrainingError
 from edgevit.files import already_there
 from edgevit.training.spec import TrainSpec
 from edgevit.training.state import FILE, State, first_difference, read
+from edgevit.training.taken_over import another
 from edgevit.training.training_request import TrainingRequest
 from edgevit_runtime.wording import counted
 
@@ -20,14 +21,15 @@ SUMMARY = "summary.json"
 LEFT = (SUMMARY, FILE, "history.csv", "curves.png", "confusion.png")
 
 
-def earlier_state(request: TrainingRequest) -> State | None:
+def earlier_state(request: TrainingRequest, *, arrays: bool = True) -> State | None:
     """The state to go on from; None to begin. Nothing finished is begun anew unless the user said so.
 
+    arrays: False leaves a state's weights on disk.
     Raises `ConfigError` for what is in the way, `TrainingError` for a damaged state.
     """
     folder, finished = request.folder, (request.folder / SUMMARY).is_file()
     if request.resume:
-        state = read(folder)
+        state = read(folder, arrays=arrays)
         if state is None and finished:
             raise ConfigError(
                 f"the run in {folder} is finished, and without its {FILE} it cannot be lengthened; another run goes on "
@@ -35,11 +37,14 @@ def earlier_state(request: TrainingRequest) -> State | None:
             )
         if state is None and request.output.exists():
             raise ConfigError(f"there is no run to go on with in {folder}, and {already_there(request.output)}")
+        if state is None:
+            lacking = f"{folder} has no {FILE}" if folder.is_dir() else f"there is no {folder}"
+            raise ConfigError(f"nothing to resume: {lacking}; without --resume a run begins")
         return state
     if request.overwrite:
         return None
     if (folder / FILE).is_file() and not finished:
-        state = None if request.restart else read(folder)
+        state = None if request.restart else read(folder, arrays=False)
         if state is not None and not state.finished:
             raise ConfigError(
                 f"{folder} holds an unfinished run ({counted(len(state.epochs), 'epoch')} done): "
@@ -58,16 +63,21 @@ def lengthened(spec: TrainSpec, request: TrainingRequest, state: State) -> Train
     return spec if "epochs" in request.options else replace(spec, epochs=state.request["epochs"])
 
 
-def how_it_goes_on(folder: Path, state: State, asked: Mapping[str, Any]) -> str | None:
-    """Sets what is asked of the run now, which may be more epochs; a line for the user, where there is one to say.
-
-    Raises `ConfigError` where anything else is asked.
-    """
+def check_same(folder: Path, state: State, asked: Mapping[str, Any]) -> None:
+    """Raises `ConfigError` where anything but more epochs is asked of the run in the folder."""
     before, now = state.request["epochs"], asked["epochs"]
     known = {**state.request, "epochs": now} if now > before else state.request
     if difference := first_difference(known, asked):
-        kind, advice = ("finished", "take another name") if state.finished else ("unfinished", "--restart begins anew")
-        raise ConfigError(f"the {kind} run in {folder} is another: {difference}; {advice}")
+        raise another(folder, state, difference, "go on with what was there before")
+
+
+def how_it_goes_on(folder: Path, state: State, asked: Mapping[str, Any]) -> str | None:
+    """Sets what is asked of the run now, which may be more epochs; a line for the user, where there is one to say.
+
+    Raises what `check_same` does.
+    """
+    check_same(folder, state, asked)
+    before, now = state.request["epochs"], asked["epochs"]
     was_finished = state.finished
     state.request = dict(asked)
     if now > before:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -105,6 +105,8 @@ class Resumption:
     folder: Path
     request: Mapping[str, Any]
     state: State | None = None
+    begun: Mapping[str, Any] = field(default_factory=dict)
+    """What a new state keeps besides: `State.begun`."""
 
 
 def start_model(config: ViTConfig, start: ViT | None, seed: int) -> ViT:
@@ -188,7 +190,8 @@ class _Run:
         self.learner = lesson.learner(
             model, spec, self.batches.total, train_set, teacher=teacher, simulate=simulate, strategy=_strategy()
         )
-        self.state = State(dict(resumption.request) if resumption else {}, single=self.batches.single)
+        request, begun = (resumption.request, resumption.begun) if resumption else ({}, {})
+        self.state = State(dict(request), dict(begun), single=self.batches.single)
         self.predictions: dict[Resolution, NDArray[np.int64]] = {}
         self.best_answers: Mapping[Resolution, Judged] = {}
         self.saved_at, self.save_seconds = time.perf_counter(), 0.0

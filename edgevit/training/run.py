@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,18 @@ from numpy.typing import NDArray
 
 from edgevit.config import ViTConfig
 from edgevit.data import dials
-from edgevit.data.folders import SPLIT_FILE, SPLIT_HEADER, training_sets
+from edgevit.data.folders import SPLIT_FILE, SPLIT_HEADER, PictureSet, training_sets
 from edgevit.errors import ConfigError, DataError, PictureError
 from edgevit.files import replacing, write_text
 from edgevit.model import ViT, load
 from edgevit.skipped_pictures import reasons_of, skipped_line
-from edgevit.training.earlier_run import SUMMARY, clear, earlier_state, how_it_goes_on, lengthened
+from edgevit.training.earlier_run import SUMMARY, check_same, clear, earlier_state, how_it_goes_on, lengthened
 from edgevit.training.examples import ArrayExamples, Examples, FolderExamples
 from edgevit.training.listener import Listener
 from edgevit.training.loop import Epoch, Resumption, TrainResult, start_model, train
 from edgevit.training.run_files import make_folder
 from edgevit.training.spec import TrainSpec
+from edgevit.training.taken_over import begun_with, digest_of
 from edgevit.training.teacher import Teacher, build_cnn, check_teacher, open_teacher, train_cnn
 from edgevit.training.training_request import TrainingRequest
 from edgevit_runtime.resolution import Resolution
@@ -59,10 +60,15 @@ def run(
         check_teacher(request.teacher, request.teacher_weights)
     start = None if request.start is None else load(request.start)
     ladder = request.resolutions(start.config if start else request.variant_config())
-    train_set, val_set = (
-        _synthetic(request, spec, ladder) if request.synthetic else _folder(request, spec, ladder, listener)
-    )
-    classes = len(train_set.labels) or int(train_set.classes.max()) + 1
+    base = start.config if start else None
+    if request.synthetic:
+        train_set, val_set = _synthetic(request, spec, ladder)
+    else:
+        listed = training_sets(request.data, share=request.share, seed=spec.seed)
+        if state is not None:  # before they are read, which takes minutes
+            check_same(request.folder, state, _asked(request, spec, base, *_without(listed, state.begun)))
+        train_set, val_set = _folder(request, listed, ladder, listener)
+    classes = _classes_in(train_set)
     counts = np.bincount(train_set.classes, minlength=classes)
     listener.note(
         f"{counted(len(train_set.classes), 'picture')} to train on, {len(val_set.classes)} to validate, "
@@ -71,8 +77,8 @@ def run(
     for remark in request.remarks(len(train_set.classes)):
         listener.note(remark)
     listener.data(counts, train_set.labels)
-    config = request.config(start.config if start else None, classes, train_set.labels)
-    asked = _asked(request, spec, config, train_set, val_set)
+    config = request.config(base, classes, train_set.labels)
+    asked = _asked(request, spec, base, train_set, val_set)
     if state is not None and (line := how_it_goes_on(request.folder, state, asked)):
         listener.note(line)
     teacher = None
@@ -109,7 +115,7 @@ def run(
         request.output,
         teacher=teacher,
         simulate=simulate,
-        resumption=Resumption(request.folder, asked, state),
+        resumption=Resumption(request.folder, asked, state, begun_with(request, _skipped(train_set, val_set))),
         strict=request.strict,
         on_step=listener.step,
         on_epoch=on_epoch,
@@ -130,7 +136,11 @@ def _simulation(request: TrainingRequest, fake_quantization: FakeQuantization | 
 
 
 def _asked(
-    request: TrainingRequest, spec: TrainSpec, config: ViTConfig, examples: Examples, val_set: Examples
+    request: TrainingRequest,
+    spec: TrainSpec,
+    base: ViTConfig | None,
+    examples: Examples | PictureSet,
+    val_set: Examples | PictureSet,
 ) -> dict[str, Any]:
     """What decides a run's result, as JSON: a run is resumed only under the same.
 
@@ -141,16 +151,33 @@ def _asked(
         for each in (examples, val_set)
         for file, index in zip(each.files, each.classes, strict=False)
     )
-    start = hashlib.sha256(request.start.read_bytes()).hexdigest() if request.start else None
+    config = request.config(base, _classes_in(examples), examples.labels)
     return {
         **vars(spec),
         **{name: list(value) if isinstance(value, tuple) else value for name, value in config.to_dict().items()},
-        "start": start,
+        "start": digest_of(request.start),
         "teacher": request.teacher,
         "qat": request.qat,
         "pictures": len(examples.classes),
         "files": hashlib.sha256(files.encode()).hexdigest(),
     }
+
+
+def _classes_in(examples: Examples | PictureSet) -> int:
+    return len(examples.labels) or max(map(int, examples.classes)) + 1
+
+
+def _without(listed: Sequence[PictureSet], begun: Mapping[str, Any]) -> list[PictureSet]:
+    """The pictures that are there, without those that the run skipped when it began."""
+    skipped = set(begun.get("skipped", ()))
+    return [
+        each.pick([index for index, file in enumerate(each.files) if f"{file.parent.name}/{file.name}" not in skipped])
+        for each in listed
+    ]
+
+
+def _skipped(*sets: Examples) -> dict[Path, PictureError]:
+    return {file: error for each in sets if isinstance(each, FolderExamples) for file, error in each.skipped.items()}
 
 
 def _synthetic(request: TrainingRequest, spec: TrainSpec, ladder: tuple[Resolution, ...]) -> tuple[Examples, Examples]:
@@ -163,15 +190,18 @@ def _synthetic(request: TrainingRequest, spec: TrainSpec, ladder: tuple[Resoluti
 
 
 def _folder(
-    request: TrainingRequest, spec: TrainSpec, ladder: tuple[Resolution, ...], listener: Listener
+    request: TrainingRequest,
+    listed: tuple[PictureSet, PictureSet],
+    ladder: tuple[Resolution, ...],
+    listener: Listener,
 ) -> tuple[FolderExamples, FolderExamples]:
-    train_pictures, val_pictures = training_sets(request.data, share=request.val_share, seed=spec.seed)
+    train_pictures, val_pictures = listed
     width, height = max(each.width for each in ladder), max(each.height for each in ladder)
     shrink_to = Resolution(round(width / SHRINK_FOR), round(height / SHRINK_FOR))
     for line in train_pictures.notes():
         listener.note(line)
     sets = FolderExamples(train_pictures, shrink_to), FolderExamples(val_pictures, shrink_to, keep=False)
-    skipped = {**sets[0].skipped, **sets[1].skipped}
+    skipped = _skipped(*sets)
     if skipped and request.strict:
         raise PictureError(f"{next(iter(skipped.values()))} ({len(skipped)} in all); without --strict it is left out")
     if skipped:

@@ -25,6 +25,9 @@ class State:
 
     request: dict[str, Any]
     """What was asked for: a run goes on only under the same."""
+    begun: dict[str, Any] = field(default_factory=dict)
+    """What else the user gave when it began, which is taken over when they go on: `taken_over`. Empty in the state of
+    an older edgevit."""
     step: int = 0
     seconds: float = 0.0
     epoch_seconds: float = 0.0

@@ -22,6 +22,7 @@ SYNTHETIC = "synthetic"
 PHOTO_LADDER = as_resolutions((128, 160, 192, 224))
 DRAWN = {False: 6000, True: 1200}
 """Pictures that `synthetic` draws, dials and panels."""
+VAL_SHARE = 0.1
 FEW = 2000
 """Below so many pictures a ViT learns little from nothing (docs/training.md: what each part buys)."""
 CLASSIFIERS_ONLY = (
@@ -46,8 +47,8 @@ class TrainingRequest:
     """Values for `TrainSpec` that go before the preset's."""
     stochastic_depth: float | None = None
     resize: str | None = None
-    val_share: float = 0.1
-    """How much of each class validates, where the folder has no val/ of its own."""
+    val_share: float | None = None
+    """How much of each class validates, where the folder has no val/ of its own; None: `VAL_SHARE`."""
     pictures: int | None = None
     """For `synthetic`; None: as many as `DRAWN` says."""
     teacher: str | None = None
@@ -86,14 +87,28 @@ class TrainingRequest:
         """The run's own folder, beside the model: `plants.run` for `plants.keras`."""
         return self.output.with_suffix(".run")
 
+    @property
+    def share(self) -> float:
+        """The share of the pictures that validates, 0 to 1."""
+        return VAL_SHARE if self.val_share is None else self.val_share
+
     def check(self) -> None:
         """Finds what is wrong in the request alone, before anything is read. Raises `ConfigError`."""
+        self.check_output()
+        self._check_options()
+
+    def check_output(self) -> None:
+        """As `check`, as far as an earlier run is not asked what the options were."""
         check_place(self.output)
         if self.output.suffix != ".keras":
             raise ConfigError(f"a model is saved as a .keras file, not {self.output.name!r}")
         check_writable(self.output, overwrite=True)  # whether it may be: `earlier_run`
         if self.folder.exists() and not self.folder.is_dir():
             raise ConfigError(f"the run's folder {self.folder} is a file; move it away, or choose another --output")
+        if self.resume and self.restart:
+            raise ConfigError("--resume goes on with the unfinished run and --restart drops it; give one of them")
+
+    def _check_options(self) -> None:
         if self.start is not None and self.variant is not None:
             raise ConfigError(f"--from {self.start} brings its own variant; leave --variant out")
         if self.start is None:
@@ -106,10 +121,8 @@ class TrainingRequest:
             self._check_dense()
         elif self.ignored is not None:
             raise ConfigError("--ignored is a value of masks: it is for --task segment")
-        if self.resume and self.restart:
-            raise ConfigError("--resume goes on with the unfinished run and --restart drops it; give one of them")
-        if not 0.0 < self.val_share < 1.0:
-            raise ConfigError(f"--val-share must lie between 0 and 1, not {self.val_share}")
+        if not 0.0 < self.share < 1.0:
+            raise ConfigError(f"--val-share must lie between 0 and 1, not {self.share}")
         if self.distillation_token and self.teacher is None:
             raise ConfigError("--distillation-token listens to a teacher: give one with --teacher")
         if self.resize is not None:

@@ -47,10 +47,11 @@ def test_a_finished_run_is_left_alone_or_lengthened(command, tmp_path):
     code, out, err = command("--resume", "--learning-rate", "0.1")
     assert code == 1
     assert "the finished run in" in err
-    assert "is another: learning_rate was 0.0005 and is 0.1; take another name" in err
+    assert "is another: --learning-rate was 0.0005 and is 0.1; leave --learning-rate out or give 0.0005 again" in err
+    assert "or another run takes another --output" in err
     code, out, err = command("--resume", epochs=("--epochs", "1"))
     assert code == 1
-    assert "epochs was 2 and is 1" in err
+    assert "--epochs was 2 and is 1; leave --epochs out or give 2 again" in err
     assert everything(tmp_path) == before
 
     for epochs in (("--epochs", "2"), ()):  # the preset's own number is not what was asked for then

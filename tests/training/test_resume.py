@@ -86,11 +86,12 @@ def test_killed_twice_and_resumed_equals_unbroken(pictures, options, tmp_path, r
     assert err.count("\n") == 1
     code, _, err = run("train", pictures, "-o", broken, *options, "--resume", "--learning-rate", "0.01")
     assert code == 1
-    assert "is another: learning_rate was 0.001 and is 0.01; --restart begins anew" in err
+    assert "is another: --learning-rate was 0.001 and is 0.01; leave --learning-rate out or give 0.001 again" in err
+    assert "or --restart in the place of --resume begins anew" in err
 
     killed(8, pictures, broken, *options, "--resume")  # in the third
     assert read(tmp_path / "broken.run").step == 7
-    code, _, err = run("train", pictures, "-o", broken, *options, "--resume")
+    code, _, err = run("train", pictures, "-o", broken, "--quiet", "--resume")  # all else is as it was begun
     assert code == 0, err
 
     ours, theirs = (named_weights(load(path)) for path in (whole, broken))

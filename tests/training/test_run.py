@@ -88,7 +88,7 @@ def test_strict_it_stops_and_can_go_on(folder, tmp_path, monkeypatch):
     assert read(wanted.folder).step == 0
     for number, file in enumerate(sorted(folder.rglob("*.jpg"))):  # others, by the same names
         random_picture(1000 + number, size=(64, 64)).save(file)
-    with pytest.raises(ConfigError, match="is another: the pictures are others than they were; --restart begins anew"):
+    with pytest.raises(ConfigError, match="is another: the pictures are others than they were; go on with what was"):
         run(replace(wanted, resume=True), Vandal(wanted))
 
 
