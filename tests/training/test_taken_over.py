@@ -15,12 +15,13 @@ def interrupted(monkeypatch):
     asked = []
 
     def stop(model, train_set, val_set, spec, path, *, resumption, **_others):
-        asked.append((spec, model.config, len(val_set.classes)))
+        asked.append((spec, model.config, len(val_set)))
         state = resumption.state or State(dict(resumption.request), dict(resumption.begun))
         state.write(resumption.folder)
         raise KeyboardInterrupt
 
     monkeypatch.setattr("edgevit.training.run.train", stop)
+    monkeypatch.setattr("edgevit.training.dense_run.train", stop)
     return asked
 
 
@@ -101,6 +102,22 @@ def test_fresh_weights_have_a_variant(train, interrupted, start, tmp_path):
     ):
         code, _, err = train("--resume", *words.split())
         assert code == 1
+        assert said in err
+
+
+def test_of_masks(run, interrupted, tmp_path, monkeypatch):
+    monkeypatch.setattr("edgevit.training.dense_run.VALIDATING_PANELS", 4)
+    drawn = ("train", "synthetic", "-o", tmp_path / "m.keras", "--quiet")
+    begun = ("--task", "segment", "--pictures", "20", "--resolutions", "32", "--variant", "vit-nano", "--epochs", "2")
+    assert run(*drawn, *begun)[0] == 130
+    assert run(*drawn, "--resume")[0] == 130
+    assert interrupted[-1] == interrupted[0]
+    for words, said in (
+        ("--task classify", "--task was segment and is classify"),
+        ("--pictures 30", "--pictures was 20 and is 30"),
+    ):
+        code, _, err = run(*drawn, "--resume", *words.split())
+        assert (code, err.count("\n")) == (1, 1)
         assert said in err
 
 
