@@ -175,8 +175,11 @@ def train(
 def _told_by_data(data: str) -> DataKind | None:
     """What a folder is labelled for, where that is no classes. Raises `ConfigError` for what is not trained yet."""
     from edgevit.data.dense_kinds import data_kind, data_kinds
+    from edgevit.data.label_tables import LABELS_FILE
 
-    tasks = {each.task for each in data_kinds(data)} if Path(data).is_dir() else set()
+    folder = Path(data)
+    looked_at = folder.is_dir() and not (folder / LABELS_FILE).is_file()
+    tasks = {each.task for each in data_kinds(folder)} if looked_at else set()
     if tasks <= {"classify"}:
         return None
     try:

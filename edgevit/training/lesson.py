@@ -16,7 +16,7 @@ from edgevit.training.masks_held_out import MasksHeldOut
 from edgevit.training.spec import TrainSpec
 from edgevit_runtime.resolution import Resolution
 
-__all__ = ["LESSONS", "Judged", "Lesson", "HeldOutLike"]
+__all__ = ["LESSONS", "HeldOutLike", "Judged", "Lesson"]
 
 
 class Judged(Protocol):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edgevit.model import build, load, named_weights, save
-from edgevit.training import learner, loop
+from edgevit.training import loop
 from edgevit.training.state import read
 from support.sample_pictures import LABELS, random_picture
 from support.waiting import LIMIT_S
