@@ -121,7 +121,10 @@ def _unknown_option(name: str, known: Sequence[str]) -> ConfigError:
 
 def _check_unnamed(function: Callable[..., Any], arguments: Sequence[Any], options: Mapping[str, Any]) -> None:
     """Raises `ConfigError` for more values without a name than the function has, or for one that is named as well."""
-    unnamed = [each for each in signature(function).parameters.values() if each.kind is each.POSITIONAL_OR_KEYWORD]
+    known = signature(function).parameters.values()
+    if any(each.kind is each.VAR_POSITIONAL for each in known):
+        return
+    unnamed = [each for each in known if each.kind is each.POSITIONAL_OR_KEYWORD]
     twice = [each.name for each in unnamed[: len(arguments)] if each.name in options]
     if len(arguments) <= len(unnamed) and not twice:
         return

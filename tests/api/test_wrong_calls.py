@@ -67,8 +67,6 @@ def test_every_function_names_every_synonym(name):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: edgevit.plan("a.json", "b.json"), "plan takes several paths as one list: plan([FIRST, SECOND], ...)"),
-        (lambda: edgevit.report("a.json", "b.json", output="r.html"), "report takes several paths as one list: "),
         (lambda: edgevit.profile("a.tflite", "b.tflite"), "profile takes several artefacts as one list: "),
         (lambda: edgevit.convert("m.keras", "m.tflite", model="n.keras"), "convert was given 'model' twice"),
         (
