@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
 JOBS ?= 2
-LADDER := 48,64,96,128,144,160
+LADDER := 32,48,64,96,128
 
 export TF_CPP_MIN_LOG_LEVEL := 3
 # setuptools warns of packages that lie in the folder where Python is started; here these are the packages themselves.
@@ -29,10 +29,11 @@ $(VENV)/.ready: pyproject.toml runtimes/python/pyproject.toml constraints.txt
 
 demo: setup ## Train a small ViT, convert it to an int8 ladder, measure it, write demo/report.html
 	rm -rf $(DEMO) && mkdir $(DEMO)
-	$(BIN)/edgevit train synthetic -o $(DEMO)/dials.keras --variant vit-nano --resolutions $(LADDER) --epochs 12
+	$(BIN)/edgevit train synthetic -o $(DEMO)/dials.keras --variant vit-nano --resolutions $(LADDER) --epochs 20 \
+		--batch 32 --single-share 0.25
 	$(BIN)/edgevit convert $(DEMO)/dials.keras -o $(DEMO)/dials.tflite --resolutions $(LADDER)
 	$(BIN)/edgevit inspect $(DEMO)/dials.tflite --json $(DEMO)/inspection.json --quiet
-	$(BIN)/edgevit synthetic $(DEMO)/pictures --size 160
+	$(BIN)/edgevit synthetic $(DEMO)/pictures --size 128
 	$(BIN)/edgevit evaluate $(DEMO)/dials.keras $(DEMO)/pictures --against $(DEMO)/dials.tflite --json $(DEMO)/evaluation.json
 	$(BIN)/edgevit profile $(DEMO)/dials.tflite --budget-ms 1 --json $(DEMO)/profile.json
 	$(BIN)/edgevit report $(DEMO)/profile.json $(DEMO)/evaluation.json -o $(DEMO)/report.html --png $(DEMO)/curve.png

@@ -154,6 +154,7 @@ def main() -> None:
     parser.add_argument("--fresh", action="store_true", help="forget what was done before")
     parser.add_argument("--tries", type=int, help="so many of each kind and artefact, spread over all")
     parser.add_argument("--only", default="", help="only what is called so")
+    parser.add_argument("--so-far", action="store_true", help="try no more, and write what was tried so far")
     options = parser.parse_args()
     if options.make:
         make_artefacts(FOLDER)
@@ -175,6 +176,8 @@ def main() -> None:
         one: Try | None = None
         for first in range(0, count, AT_ONCE):
             row = done.get((what, first, code))
+            if row is None and options.so_far:
+                continue
             if row is None:
                 one = one or make()
                 found = outcomes(min(AT_ONCE, count - first), one, first=first)
