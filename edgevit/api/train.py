@@ -134,6 +134,7 @@ def train(
     )
     if resume:
         request = _gone_on_with(request)
+    request.check()
     told = None
     if request.task is None and not request.synthetic:
         told = _told_by_data(request.data)

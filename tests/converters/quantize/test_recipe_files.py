@@ -18,7 +18,7 @@ from converters.quantize.fake_quantization import RoundedArithmetic, Simulation
 from converters.quantize.post_training import calibrate
 from converters.quantize.ranges import observe
 from converters.quantize.recipe_files import ACTIVATIONS, find_recipe, read_recipe, to_toml, with_rules, write_recipe
-from converters.quantize.recipes import OPS, OUTSIDE, RECIPES, Rule, get_recipe, sites_in
+from converters.quantize.recipes import HEADS_ONLY, OPS, OUTSIDE, RECIPES, Rule, get_recipe, sites_in
 from edgevit.errors import ConfigError, ConversionError
 from edgevit_runtime import Model, read_manifest
 from support.sample_pictures import pictures_in, random_picture
@@ -100,7 +100,11 @@ def file_with(tmp_path, text, name="mine.toml"):
             LEFT + 'op = "CONV_2D"\nblocks = ["outside", 1]',
             "rule 1: it would say nothing: nothing in block 1 is that",
         ),
-        (LEFT + 'sites = ["head"]', "unknown site 'head'; what `edgevit sensitivity` calls that is 'logits' here"),
+        (
+            LEFT + 'sites = ["head"]',
+            "unknown site 'head'; what `edgevit sensitivity` calls that is 'logits', 'projection', 'near', 'fine', "
+            "'classes' here",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, run, text, message):
@@ -115,13 +119,14 @@ def test_what_is_wrong_is_named(tmp_path, run, text, message):
 
 
 def test_the_graph_has_the_sites_that_rules_can_name(tiny_model):
-    """In each block and outside of all; `scaled` only where a norm's output has a factor."""
+    """In each block and outside of all; `scaled` only where a norm's output has a factor; no other task's head."""
     config = tiny_model.config
     folded = fold(config, model_arrays(tiny_model), 64)
     seen = observe(config, [(folded, np.zeros((1, 64, 64, 3), np.uint8))]).samples
     for place in (OUTSIDE, *range(config.depth)):
         found = {word(site) for site in seen if block_of(site) == place} - {"pixels"}
-        lacking = {"scaled"} if place in (OUTSIDE, config.depth - 1) else {"scaled", "queries"}
+        lacking = {*HEADS_ONLY} - {"logits", "scores"} if place == OUTSIDE else set()
+        lacking |= {"scaled"} if place in (OUTSIDE, config.depth - 1) else {"scaled", "queries"}
         assert found == {*sites_in(place)} - lacking
 
 
@@ -340,7 +345,7 @@ def test_who_reads_what():
     """What is left float is rounded as its integer readers read it; the artefact's own ranges: `test_simulation`."""
     full = get_recipe("int8-full")
     assert readers("block1/attention/weights") == ("mixed",)
-    assert readers("norm/normalised") == ("logits",)
+    assert readers("norm/normalised") == ("logits", "summed", "projection", "classes")
     island = with_rules(full, (Rule("*", "float32", sites=("gelu",), blocks=(1,)),), "x")
     assert activation("block1/gelu", island) == "float32"
     assert activation("block0/gelu", island) == "int8-static"
