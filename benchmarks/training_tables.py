@@ -157,6 +157,14 @@ def speed() -> Iterator[str]:
         f"{start['first_epoch_s']:.0f} s, the second {start['second_epoch_s']:.0f} s, and at most "
         f"{start['peak_gb']:.1f} GB of memory are used."
     )
+    before = result("training_speed_before")
+    was = before["first_epoch"]
+    yield ""
+    yield (
+        "With a graph for each resolution, traced block by block, and whole batches, those two epochs took "
+        f"{was['first_epoch_s']:.0f} s and {was['second_epoch_s']:.0f} s, and {was['peak_gb']:.1f} GB "
+        f"(`training_speed.py --first-epoch` in commit {before['commit']}, {before['machine']['cpu']})."
+    )
 
 
 SECTIONS = {"presets": presets, "flowers": flowers, "ablation": ablation, "speed": speed}

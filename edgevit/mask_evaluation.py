@@ -67,7 +67,7 @@ class Masks:
             [{**resolution.to_fields(), **each[number]} for resolution, each in zip(ladder, results, strict=True)]
             for number in range(len(self._predictors))
         ]
-        described = [each.described() for each in self._predictors]
+        described, reasons = [each.described() for each in self._predictors], reasons_of(self._skipped)
         document = {
             "schema": "edgevit.evaluation/1",
             "task": Segment.name,
@@ -81,7 +81,7 @@ class Masks:
             "classes": len(labels),
             "images": count,
             "skipped": len(self._skipped),
-            "skipped_files": list(reasons := reasons_of(self._skipped)),
+            "skipped_files": list(reasons),
             "skipped_reasons": reasons,
             "unread_classes": [],
             "resize": self._policy,

@@ -76,7 +76,8 @@ class SegmentLesson(Lesson):
         return MasksHeldOut(examples, config.resize, config.fill, head.outputs)
 
     def learner(self, model: ViT, spec: TrainSpec, total_steps: int, examples: Any, **options: Any) -> Learner:
-        return Learner(model, spec, total_steps, task="segment", **options)
+        # `DenseStep` computes on one device: of several GPUs the others have nothing to do.
+        return Learner(model, spec, total_steps, task="segment", **{**options, "strategy": None})
 
 
 LESSONS: dict[str, Lesson] = {"classify": ClassifyLesson(), "segment": SegmentLesson()}
