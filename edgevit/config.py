@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NamedTuple
 
-from edgevit.dense_head import DenseHead
+from edgevit.dense_head import OF_LAST_BLOCK, DenseHead
 from edgevit.errors import ConfigError, ResolutionError, unknown_key
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
 
@@ -131,6 +131,8 @@ class ViTConfig:
         object.__setattr__(self, "dense_heads", dense)
         if len({each.task for each in dense}) < len(dense):
             raise ConfigError(f"two heads for one task: {', '.join(each.task for each in dense)}")
+        if self.patch % 2 and self.dense_head("detect") is not None:
+            raise ConfigError(f"a detect head has cells of half a patch's side, and patches of {self.patch} have none")
         if self.labels and len(self.labels) != self.classes:
             raise ConfigError(f"{len(self.labels)} labels for {self.classes} classes")
         if self.label_keys and len(self.label_keys) != self.classes:
@@ -144,7 +146,7 @@ class ViTConfig:
         """After which blocks, counted from 1, the head for a dense task reads the tokens."""
         head = self.dense_head(task)
         last_two = (self.depth - 1, self.depth) if self.depth > 1 else (self.depth,)
-        return last_two if head is not None and head.form == "conv" else (self.depth,)
+        return (self.depth,) if head is None or head.form in OF_LAST_BLOCK else last_two
 
     @property
     def head_width(self) -> int:

@@ -8,15 +8,25 @@ from typing import Any
 
 from edgevit.errors import ConfigError, unknown_key
 
-__all__ = ["FORMS", "DenseHead"]
+__all__ = ["FORMS", "OF_LAST_BLOCK", "DenseHead"]
 
 FORMS: dict[str, dict[str, str]] = {
     "segment": {
         "linear": "one linear layer on each token",
         "conv": "the mean of the last two blocks' tokens, and two 3x3 convolutions between which the map doubles",
     },
+    "detect": {
+        "pyramid": "the mean of the last two blocks' tokens at three sizes, and 3x3 convolutions that they share"
+    },
+    "keypoints": {"transposed": "the mean of the last two blocks' tokens, twice doubled by transposed convolutions"},
 }
 """By task, what its head may be made of."""
+USUAL = {"segment": "conv", "detect": "pyramid", "keypoints": "transposed"}
+"""By task, the form where nobody names one."""
+OF_LAST_BLOCK = ("linear",)
+"""Forms that read the last block's tokens alone; all others those of the last two."""
+LARGEST_MARGIN = 4.0
+"""Of a box's own side: beyond it next to nothing of a crop is what it is about."""
 
 LARGEST = {"outputs": 4096, "width": 4096}
 
@@ -28,17 +38,25 @@ class DenseHead:
     task: str
     """A key of `FORMS`."""
     outputs: int
-    """How many numbers it gives for each place: one for each class."""
+    """How many numbers it gives for each place: one for each class, or for each point."""
     labels: tuple[str, ...] = ()
     """What they are called, in their order; or empty."""
-    form: str = "conv"
-    """A key of the task's `FORMS`."""
+    form: str = ""
+    """A key of the task's `FORMS`; by default the task's `USUAL` one."""
     width: int = 64
     """The channels of its hidden layers."""
+    skeleton: tuple[tuple[int, int], ...] = ()
+    """Of keypoints: the pairs of points between which a line is drawn; or empty."""
+    flips: tuple[int, ...] = ()
+    """Of keypoints: which point each is in a mirror image, a left ear a right one; empty: each is itself."""
+    margin: float | None = None
+    """Of keypoints: by how much of its sides a box was grown at each end before it was cut out for training; None:
+    whole pictures were shown."""
 
     def __post_init__(self) -> None:
         if self.task not in FORMS:
             raise unknown_key("dense task", self.task, FORMS)
+        object.__setattr__(self, "form", self.form or USUAL[self.task])
         if self.form not in FORMS[self.task]:
             raise unknown_key(f"form of a {self.task} head", self.form, FORMS[self.task])
         for name, most in LARGEST.items():
@@ -50,6 +68,30 @@ class DenseHead:
         object.__setattr__(self, "labels", tuple(self.labels))  # JSON gives lists
         if self.labels and len(self.labels) != self.outputs:
             raise ConfigError(f"{len(self.labels)} labels for a {self.task} head of {self.outputs}")
+        self._check_points()
+
+    def _check_points(self) -> None:
+        """What only a head for points has."""
+        object.__setattr__(self, "skeleton", tuple(tuple(each) for each in self.skeleton))
+        object.__setattr__(self, "flips", tuple(self.flips))
+        for name in ("skeleton", "flips", "margin"):
+            if self.task != "keypoints" and getattr(self, name) not in ((), None):
+                raise ConfigError(f"a {self.task} head has no {name}: it is for keypoints")
+        points = range(self.outputs)
+        for pair in self.skeleton:
+            if len(pair) != 2 or pair[0] == pair[1] or not set(pair) <= set(points):
+                raise ConfigError(f"a skeleton joins two of {self.outputs} points, from 0, not {list(pair)}")
+        if self.flips and (
+            len(self.flips) != len(points)
+            or not set(self.flips) <= set(points)
+            or any(self.flips[self.flips[each]] != each for each in points)
+        ):
+            raise ConfigError(
+                f"flips of {self.outputs} points name for each the one that it is in a mirror image, and for that one "
+                f"the first, not {list(self.flips)}"
+            )
+        if self.margin is not None and not 0.0 <= self.margin <= LARGEST_MARGIN:
+            raise ConfigError(f"margin must be a share of a box from 0 to {LARGEST_MARGIN:g}, not {self.margin!r}")
 
     @property
     def name(self) -> str:
@@ -57,7 +99,11 @@ class DenseHead:
         return f"{self.task}_head"
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "labels": list(self.labels)}
+        """As JSON has it; what only points have is left out where there is none."""
+        values = {**asdict(self), "labels": list(self.labels), "flips": list(self.flips)}
+        values["skeleton"] = [list(pair) for pair in self.skeleton]
+        empty = [name for name in ("skeleton", "flips", "margin") if values[name] in ([], None)]
+        return {name: value for name, value in values.items() if name not in empty}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> DenseHead:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,21 @@ from edgevit.activation_ranges import ActivationRanges
 from edgevit.config import ViTConfig, check_resolution
 from edgevit.errors import ModelError, ResolutionError
 from edgevit.files import replacing
+from edgevit.model.detection_head import DetectionHead
 from edgevit.model.encoder import EncoderBlock
 from edgevit.model.heads import ClassificationHead
 from edgevit.model.keras_file import read_keras
+from edgevit.model.keypoint_head import KeypointHead
 from edgevit.model.patches import PatchEmbedding
 from edgevit.model.positions import Positions
 from edgevit.model.segmentation_head import SegmentationHead
 from edgevit_runtime.resolution import Resolution
 
-DENSE_HEADS = {"segment": SegmentationHead}
+DENSE_HEADS: dict[str, Callable[..., Any]] = {
+    "segment": SegmentationHead,
+    "detect": DetectionHead,
+    "keypoints": KeypointHead,
+}
 """By task."""
 
 
@@ -104,7 +110,8 @@ class ViT(keras.Model):
         return self.blocks[-1].attention_weights(tokens)[:, :, 0]
 
     def dense(self, task: str, images: Any, training: bool | None = None) -> Any:
-        """What the head of a dense task gives: of `segment` logits [batch, rows, columns, classes]."""
+        """What the head of a dense task gives: of `segment` logits [batch, rows, columns, classes], of others their
+        outputs by name."""
         tokens, after = self._embedded(images), {}
         for number, block in enumerate(self.blocks, 1):
             tokens = after[number] = block(tokens, training=training)

@@ -1,0 +1,87 @@
+"""What reads all tokens for boxes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from edgevit.dense_head import DenseHead
+from edgevit.model.segmentation_head import enlarged
+
+LEVELS = 3
+"""Maps of cells with half a patch's side, a patch's and two patches': strides 8, 16 and 32 of patches of 16."""
+TOWER = 2
+"""The convolutions between a level's map and what is read from it."""
+RARE = 0.01
+"""How sure a fresh head is of each class in a cell (the prior of Lin et al. 2017, arXiv 1708.02002, section 4.1)."""
+
+
+def strides_of(patch: int) -> tuple[int, ...]:
+    """The side of each level's cells, in pixels, finest first; `ViTConfig` refuses odd patches for it."""
+    return patch // 2, patch, 2 * patch
+
+
+@keras.saving.register_keras_serializable("edgevit")
+class DetectionHead(keras.layers.Layer):
+    """Planes of tokens behind the last norm, each [batch, rows, columns, width] -> `log_distances` [batch, cells, 4]
+    and `cell_logits` [batch, cells, classes].
+
+    Cells are those of the finest level row by row, then those of the next, as
+    `edgevit_runtime.tasks.box_decoding.grids_of` counts them. log_distances: the natural logarithm of how far a box's
+    left, top, right and bottom edge are from the cell's middle, in cells. cell_logits: before a sigmoid.
+
+    The neck is that of ECDet (arXiv 2603.18739): the mean of the last blocks' tokens, a linear layer, and that map at
+    three sizes. Behind a 3x3 convolution of its own each level goes through the same two towers, as in FCOS
+    (arXiv 1904.01355). The halved map is made by a 2x2 convolution with steps of 2, whose cells lie as they must at odd
+    sizes, too: the last one stands out over the edge, and what is out there is zero.
+    """
+
+    def __init__(self, tokens_width: int, spec: DenseHead | dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.tokens_width = tokens_width
+        self.spec = spec if isinstance(spec, DenseHead) else DenseHead.from_dict(spec)
+        width = self.spec.width
+        self.projection = keras.layers.Dense(width, name="projection")
+        self.halved = keras.layers.Conv2D(width, 2, strides=2, padding="same", name="halved")
+        self.levels = [_convolution(width, f"level{index}") for index in range(LEVELS)]
+        self.class_tower = [_convolution(width, f"class_tower{index}") for index in range(TOWER)]
+        self.edge_tower = [_convolution(width, f"edge_tower{index}") for index in range(TOWER)]
+        # What it puts out stays float32 under mixed precision, as a classifier's logits do.
+        prior = keras.initializers.Constant(math.log(RARE / (1.0 - RARE)))
+        self.cells = keras.layers.Dense(self.spec.outputs, bias_initializer=prior, dtype="float32", name="cells")
+        self.edges = keras.layers.Dense(4, dtype="float32", name="edges")
+
+    def build(self, input_shape: Any) -> None:
+        self.projection.build((None, None, None, self.tokens_width))
+        for layer in (self.halved, *self.levels, *self.class_tower, *self.edge_tower, self.cells, self.edges):
+            layer.build((None, None, None, self.spec.width))
+        self.built = True
+
+    def call(self, planes: Sequence[Any]) -> dict[str, Any]:
+        plane = self.projection(sum(planes) / len(planes))
+        sizes = (enlarged(plane, 2), plane, self.halved(plane))
+        levels = [level(each) for level, each in zip(self.levels, sizes, strict=True)]
+        return {
+            "log_distances": self.edges(self._read(levels, self.edge_tower)),
+            "cell_logits": self.cells(self._read(levels, self.class_tower)),
+        }
+
+    def _read(self, levels: Sequence[Any], tower: Sequence[keras.layers.Layer]) -> Any:
+        """Each level through the tower, one behind the other: [batch, cells, width]."""
+        read = []
+        for plane in levels:
+            for layer in tower:
+                plane = layer(plane)
+            read.append(ops.reshape(plane, (ops.shape(plane)[0], -1, self.spec.width)))
+        return ops.concatenate(read, axis=1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "tokens_width": self.tokens_width, "spec": self.spec.to_dict()}
+
+
+def _convolution(width: int, name: str) -> keras.layers.Layer:
+    return keras.layers.Conv2D(width, 3, padding="same", activation="relu", kernel_initializer="he_normal", name=name)
