@@ -12,11 +12,12 @@ ROOT = Path(__file__).resolve().parents[1]
 # What each part may import besides itself. Everything may use edgevit_runtime and these.
 BASE = {"accuracy", "config", "variants", "errors", "files", "documents", "text_files"}
 BASE |= {"activation_ranges", "dense_head", "mask_accuracy", "pixels", "foreign_config", "untrusted_files", "version"}
-BASE |= {"skipped_pictures"}
+BASE |= {"skipped_pictures", "box_accuracy"}
 MAY_IMPORT = {
     "config": {"errors", "dense_head"},
     "dense_head": {"errors"},
     "mask_accuracy": set(),
+    "box_accuracy": set(),
     "mask_evaluation": {"predictors", "tasks", "data", "picture_record"},
     "variants": {"config", "errors"},
     "errors": set(),
