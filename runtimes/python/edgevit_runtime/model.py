@@ -21,6 +21,7 @@ from edgevit_runtime.preprocess.pictures import MAX_PIXELS, Picture, loaded
 from edgevit_runtime.resolution import Resolution, ResolutionLike
 from edgevit_runtime.signature import Signature, Tensor
 from edgevit_runtime.tasks.classify import Classifies
+from edgevit_runtime.tasks.detect import Detects
 from edgevit_runtime.tasks.features import GivesFeatures
 from edgevit_runtime.tasks.segment import Segments
 from edgevit_runtime.tasks.task import Answer, TaskT
@@ -42,7 +43,7 @@ AHEAD = 4
 """So many pictures are decoded before `classify_many` needs them."""
 
 
-class Model(Classifies, GivesFeatures, Segments):
+class Model(Classifies, GivesFeatures, Segments, Detects):
     """Opens a `.tflite` artefact made by `edgevit convert`. Each task's methods are in its file under `tasks/`.
 
     Safe to share between threads: a lock lets one call at a time into the interpreter.

@@ -14,6 +14,7 @@ TASKS: dict[str, str] = {
     "classify": "edgevit_runtime.tasks.classify",
     "features": "edgevit_runtime.tasks.features",
     "segment": "edgevit_runtime.tasks.segment",
+    "detect": "edgevit_runtime.tasks.detect",
 }
 """Task -> the module that reads it: `read`, `COMMANDS` for those of `edgevit-run`, and `TRY_OUT`."""
 
