@@ -137,6 +137,11 @@ class Segments:
         )
 
 
+def decode(task: Segment, answer: Answer) -> Segmentation:
+    """As `Model.segment` gives it."""
+    return _segmentation(task, answer, confidence=False)
+
+
 def _segmentation(task: Segment, answer: Answer, *, confidence: bool) -> Segmentation:
     from edgevit_runtime.tasks.mask_decoding import decode_mask
 
