@@ -25,6 +25,7 @@ __all__ = [
     "check_validation",
     "choose_tasks",
     "default_task",
+    "default_tasks",
     "find_tasks",
     "judging_options",
     "parsed",
@@ -52,6 +53,12 @@ def find_tasks(names: str | Sequence[str]) -> tuple[type[Task], ...]:
 def default_task(classes: int, segments: bool = False) -> str:
     """What a model with so many classes is asked where nobody says: one without a head has features alone."""
     return "classify" if classes else "segment" if segments else "features"
+
+
+def default_tasks(config: Config) -> tuple[str, ...]:
+    """What an artefact of a model answers where nobody says: all that the model has heads for, or else features."""
+    dense = tuple(each.task for each in getattr(config, "dense_heads", ()))
+    return (*(("classify",) if config.classes else ()), *dense) or ("features",)
 
 
 def task_options() -> tuple[Option, ...]:
@@ -103,6 +110,6 @@ def check_validation(tasks: Iterable[str]) -> None:
 
 def choose_tasks(config: Config, task: str | Sequence[str] | None, options: Mapping[str, Any]) -> tuple[Task, ...]:
     """The tasks that an artefact is to hold. Raises `ConfigError` for what cannot be, or for options of no task."""
-    found = find_tasks(default_task(config.classes, bool(getattr(config, "dense_heads", ()))) if task is None else task)
+    found = find_tasks(default_tasks(config) if task is None else task)
     check_options(options, [each.name for each in found])
     return tuple(each.of(config, options) for each in found)
