@@ -31,7 +31,7 @@ class Boxes(Task):
 
     @classmethod
     def judge(cls, models, options):
-        return BoxJudge(models, options)
+        return BoxJudge.of(models, options)
 
 
 class Points(Boxes):
@@ -43,7 +43,7 @@ class Points(Boxes):
 
     @classmethod
     def judge(cls, models, options):
-        return PointJudge(models, options)
+        return PointJudge.of(models, options)
 
 
 class Knowing:
