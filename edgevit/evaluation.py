@@ -92,7 +92,7 @@ def evaluate(
             for each in (model, *others)
         ]
         first = predictors[0]
-        task = task or default_task(first.classes, bool(first.mask_labels))
+        task = task or default_task(first.classes, "segment" if first.mask_labels else "")
         check_options(options_of_tasks, [task], judging=True)
         (judged,) = find_tasks([task])
         if judged.truths == "masks":

@@ -34,7 +34,7 @@ from edgevit.foreign_config import Told
 from edgevit.latency.curve import LEAST_RESOLUTIONS
 from edgevit.pixels import parse_pixels
 from edgevit.quiet_keras import load_keras
-from edgevit.tasks import check_validation, default_task, find_tasks, parsed, task_options
+from edgevit.tasks import check_validation, default_task, find_tasks, first_dense, parsed, task_options
 
 if TYPE_CHECKING:
     from converters.quantize.recipes import Recipe
@@ -119,7 +119,7 @@ def convert(
         listed_pictures(Path(calibration))
     if validation is not None:
         if known is not None:
-            check_validation(asked or [default_task(known.config.classes, bool(known.config.dense_heads))])
+            check_validation(asked or [default_task(known.config.classes, first_dense(known.config))])
         check_labelled_folder(validation)
     if known is not None:
         check_labels(known, names)
@@ -140,7 +140,7 @@ def convert(
 
         if not isinstance(loaded, ViT):
             raise ConversionError(JUDGES_OURS)
-        check_validation(asked or [default_task(loaded.config.classes, bool(loaded.config.dense_heads))])
+        check_validation(asked or [default_task(loaded.config.classes, first_dense(loaded.config))])
         judged = Validation(loaded, validation, labels=names, resize=resize, on_picture=on_step)
     if judged is not None and max_drop is not None and isinstance(loaded, ViT):
         from converters.search.mixed_precision import select

@@ -8,14 +8,18 @@ from typing import Any
 
 from edgevit.errors import ConfigError, ConversionError, unknown_key
 from edgevit.tasks.classify import Classify
+from edgevit.tasks.detect import Detect
 from edgevit.tasks.features import Features
+from edgevit.tasks.keypoints import Keypoints
 from edgevit.tasks.segment import Segment
 from edgevit.tasks.task import Config, Option, Output, Reads, Task
 
 __all__ = [
     "TASKS",
     "Classify",
+    "Detect",
     "Features",
+    "Keypoints",
     "Option",
     "Output",
     "Reads",
@@ -26,6 +30,7 @@ __all__ = [
     "choose_tasks",
     "default_task",
     "find_tasks",
+    "first_dense",
     "judging_options",
     "parsed",
     "task_options",
@@ -35,6 +40,8 @@ TASKS: dict[str, type[Task]] = {
     "classify": Classify,  # Dosovitskiy et al. 2021, https://arxiv.org/abs/2010.11929, section 3.1
     "features": Features,  # Caron et al. 2021, https://arxiv.org/abs/2104.14294; Oquab et al. 2023, arXiv 2304.07193
     "segment": Segment,  # Strudel et al. 2021, https://arxiv.org/abs/2105.05633: a linear layer on all tokens
+    "detect": Detect,  # Tian et al. 2019, https://arxiv.org/abs/1904.01355; EdgeCrafter's neck, arXiv 2603.18739
+    "keypoints": Keypoints,  # Xu et al. 2022, https://arxiv.org/abs/2204.12484: ViTPose, its classic decoder
 }
 
 
@@ -49,9 +56,17 @@ def find_tasks(names: str | Sequence[str]) -> tuple[type[Task], ...]:
     return tuple(TASKS[name] for name in listed)
 
 
-def default_task(classes: int, segments: bool = False) -> str:
-    """What a model with so many classes is asked where nobody says: one without a head has features alone."""
-    return "classify" if classes else "segment" if segments else "features"
+def default_task(classes: int, dense: str = "") -> str:
+    """What a model with so many classes is asked where nobody says: one without a head has features alone.
+
+    dense: the task of its first head that reads all tokens, where there is one.
+    """
+    return "classify" if classes else dense or "features"
+
+
+def first_dense(config: Config) -> str:
+    """The task of a model's first head that reads all tokens; empty where there is none."""
+    return next((each.task for each in getattr(config, "dense_heads", ())), "")
 
 
 def task_options() -> tuple[Option, ...]:
@@ -103,6 +118,6 @@ def check_validation(tasks: Iterable[str]) -> None:
 
 def choose_tasks(config: Config, task: str | Sequence[str] | None, options: Mapping[str, Any]) -> tuple[Task, ...]:
     """The tasks that an artefact is to hold. Raises `ConfigError` for what cannot be, or for options of no task."""
-    found = find_tasks(default_task(config.classes, bool(getattr(config, "dense_heads", ()))) if task is None else task)
+    found = find_tasks(default_task(config.classes, first_dense(config)) if task is None else task)
     check_options(options, [each.name for each in found])
     return tuple(each.of(config, options) for each in found)
