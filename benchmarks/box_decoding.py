@@ -37,7 +37,7 @@ def centers() -> tuple[Array, Array]:
 
 
 def drawn(things: int) -> tuple[Array, Array]:
-    """(distances, logits) of a picture with so many things."""
+    """(logarithms of distances, logits) of a picture with so many things."""
     draw = np.random.default_rng(things)
     places, strides = centers()
     logits = draw.normal(-9.0, 1.0, (len(places), CLASSES)).astype(np.float32)
@@ -47,9 +47,9 @@ def drawn(things: int) -> tuple[Array, Array]:
         cells = np.argsort(np.abs(places - center).max(axis=1))[:12]
         edges = np.concatenate([places[cells] - (center - half), (center + half) - places[cells]], axis=1)
         wobbling = edges * draw.uniform(0.9, 1.1, edges.shape)
-        distances[cells] = np.maximum(wobbling, 0.0) / strides[cells, None]
+        distances[cells] = np.maximum(wobbling, 1e-3) / strides[cells, None]
         logits[cells, index] = draw.uniform(-0.5, 3.0, len(cells))
-    return distances, logits
+    return np.log(distances), logits
 
 
 def crowd() -> tuple[Array, Array]:

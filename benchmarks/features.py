@@ -69,7 +69,7 @@ def difference(resolution: int | str, *, unnormed: bool) -> dict[str, dict[str, 
         (signature,) = artefact.manifest.signatures
         for file in files:
             image = fit(load_picture(file), signature.resolution, "squash")
-            found, expected = artefact.run(signature, image), task.expected(model, image[None])
+            found, expected = artefact.run_signature(signature, image), task.expected(model, image[None])
             for name, truth in task.expected(exact, image[None]).items():
                 error, own = found[name] - expected[name][0], expected[name][0] - truth[0]
                 worst = float(np.abs(error).max()), float(np.abs(own).max()), float(np.abs(truth).max())

@@ -164,9 +164,9 @@ def answers(flatbuffer: bytes, pictures: Sequence[Any]) -> Iterator[Any]:
 def rows_of(name: str, model: Any, pictures: Any, reference: Any) -> Iterator[dict[str, Any]]:
     arrays, files = model_arrays(model), calibration_files(real_data() / "imagenet_calibration", CALIBRATION)
     images = list(calibration_images(files, RESOLUTION, model.config.resize))
-    (head,) = heads_of(choose_tasks(model.config, "classify", {}))
+    heads = heads_of(choose_tasks(model.config, "classify", {}))
     for recipe in dict.fromkeys(RECIPES[variant.recipe] for variant in VARIANTS):
-        lowered = Lowered(model.config, arrays, recipe, head, RESOLUTION)
+        lowered = Lowered(model.config, arrays, recipe, heads, RESOLUTION)
         prepared = calibrate(model.config, arrays, recipe, (RESOLUTION,), files).prepared(recipe)
         for variant in (each for each in VARIANTS if each.recipe == recipe.name):
             if variant.algorithm == "ours":

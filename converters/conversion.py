@@ -36,6 +36,7 @@ from edgevit.errors import ConversionError
 from edgevit.model import ForeignModel, ViT, load_any
 from edgevit.tasks import Task, check_validation, choose_tasks
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolutions
+from edgevit_runtime.signature import joint_name
 
 if TYPE_CHECKING:
     from converters.search.selection import Selection
@@ -56,10 +57,11 @@ def convert(
     labels: Sequence[str] | None = None,
     resize: str | None = None,
     calibration: str | Path | None = None,
-    source: str | Path | None = None,
+    source: str | Path | Sequence[str | Path] | None = None,
     sign: str | Path | None = None,
     validation: Validation | None = None,
     selection: Selection | None = None,
+    joint: bool = True,
     on_step: OnStep = lambda _what, _done, _total: None,
     **task_options: Any,
 ) -> None:
@@ -69,16 +71,18 @@ def convert(
         pixels it wants (`foreign_conversion`).
     recipe: a built-in one's name, the `.toml` file of a custom one, or a `Recipe`.
     task: what it is to answer, `classify`, `features`, or several as `"classify,features"` or a list: a signature for
-        each at each resolution, the weights of the backbone stored once. None: `classify`, or where the model has no
-        head `features`.
+        each at each resolution, the weights of the backbone stored once. None: all that the model has heads for, or
+        where it has none `features`.
     resolutions: the ladder, such as [96, 224, "640x384"]; where empty, the one that the model was trained for.
     labels: class names in index order; None keeps the model's own.
     resize: the preprocessing policy; None keeps the model's own.
     calibration: a folder of pictures, for the recipes with static ranges; None takes the ranges that the model learned
         in fine-tuning for this recipe. `int8` and `int4` do without, and round their weights better with.
-    source: the `.keras` file the model came from, named in the manifest with its hash; None: `model`, if a path.
+    source: the `.keras` file that the model came from, or several, named in the manifest with their hashes; None:
+        `model`, if a path.
     sign: an Ed25519 private key in PEM; devices that trust its public half run only what it signed.
     validation: labelled pictures; the manifest then says how right the artefact and the float model are on them.
+    joint: of several tasks, whether there is also a signature at each resolution that answers all of them in one pass.
     selection: how the recipe was chosen on them (`mixed_precision.select`); the manifest says for which drop.
     task_options: those of the tasks (`edgevit.tasks`): logits; layers, unnormed, attention.
 
@@ -120,7 +124,10 @@ def convert(
 
     arrays, heads = model_arrays(model), heads_of(tasks)
     check_finite(arrays.items())
-    steps = len(ladder) * len(tasks) + 1
+    passes: list[tuple[Head, ...]] = [(head,) for head in heads]
+    if joint and len(heads) > 1:
+        passes.append(heads)
+    steps = len(ladder) * len(passes) + 1
     if ranges.files:
         on_step("calibration", 0, steps)
         seen = selection.seen if selection else None
@@ -128,16 +135,16 @@ def convert(
     else:
         prepared = without_pictures(config, arrays, chosen, ladder[0], ranges.learned, heads)
     rungs, entries, accuracies = [], [], []
-    for done, (head, resolution) in enumerate(product(heads, ladder)):
-        name = f"{head.task.name}_{resolution}"
+    for done, (asked, resolution) in enumerate(product(passes, ladder)):
+        lowered = Lowered(config, arrays, chosen, asked, resolution)
+        name = lowered.name
         on_step(name, done, steps)
-        lowered = Lowered(config, arrays, chosen, head, resolution)
         plain, audited = lowered.plain(prepared.with_equalized)
-        check_lowering(plain, audited, partial(head.task.expected, model), name)
+        check_lowering(plain, audited, partial(lowered.expected, model), name)
         rung = lowered.quantized(prepared, plain)
         rungs.append(Rung(name, rung.flatbuffer, lowered.outputs))
-        entries.append(signature_entry(config, head.task, resolution, rung.audited, rung.self_test(head.task)))
-        if validation is not None and head.task.name == "classify":
+        entries.append(signature_entry(config, lowered.tasks, resolution, rung.audited, rung.self_test(lowered.tasks)))
+        if validation is not None and name.startswith("classify_"):
             on_step(f"{name} on {validation.name}", done, steps)
             ours = validation.answers(name, rung.single, rung.audited)
             accuracies.append(validation.entry(resolution, ours))
@@ -167,28 +174,36 @@ class Quantized:
     """The same as a file of its own, with its one signature."""
     audited: RungAudit
 
-    def self_test(self, task: Task) -> dict[str, Any]:
-        output, reading = task.self_test
-        return self_test_entry(self.single, self.audited, self.recipe.name, output=output, reading=reading)
+    def self_test(self, tasks: Sequence[Task]) -> dict[str, Any]:
+        return self_test_entry(self.single, self.audited, self.recipe.name, [task.self_test for task in tasks])
 
 
 @dataclass(frozen=True)
 class Lowered:
-    """How one task at one resolution becomes a flatbuffer, float or quantized."""
+    """How one task at one resolution, or several in one pass, become a flatbuffer, float or quantized."""
 
     config: ViTConfig
     arrays: Arrays
     recipe: Recipe
-    head: Head
+    heads: tuple[Head, ...]
     resolution: Resolution
 
     @property
+    def tasks(self) -> tuple[Task, ...]:
+        return tuple(head.task for head in self.heads)
+
+    @property
     def name(self) -> str:
-        return f"{self.head.task.name}_{self.resolution}"
+        return f"{joint_name(task.name for task in self.tasks)}_{self.resolution}"
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        return tuple(output.name for output in self.head.task.outputs)
+        """In the order of their names, as a converted graph lists them; no two tasks have one of the same name."""
+        return tuple(sorted(output.name for task in self.tasks for output in task.outputs))
+
+    def expected(self, model: ViT, images: Any) -> dict[str, Any]:
+        """What the Keras model gives: pictures [batch, H, W, 3] -> each output by name, [batch, ...]."""
+        return {name: values for task in self.tasks for name, values in task.expected(model, images).items()}
 
     def plain(self, adjust: Callable[[Folded], Folded]) -> tuple[bytes, RungAudit]:
         """The float graph; audited, which every one passes."""
@@ -202,7 +217,7 @@ class Lowered:
             self.config,
             self.arrays,
             self.resolution,
-            [self.head],
+            self.heads,
             float_input=integer,
             resampling=InIntegers if integer else InFloats,
             adjust=adjusted,

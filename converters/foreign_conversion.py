@@ -71,7 +71,7 @@ def convert_other(
     labels: Sequence[str] | None,
     resize: str | None,
     calibration: str | Path | None,
-    source: str | Path | None,
+    source: str | Path | Sequence[str | Path] | None,
     sign: str | Path | None,
     on_step: OnStep,
     task_options: Mapping[str, Any],
@@ -119,8 +119,8 @@ def convert_other(
         # The graph is not ours, so it may have what XNNPACK leaves to others; a recipe must not make it worse.
         audited = audit(single, chosen, name, most=max(1, partitions[resolution]))
         output, reading = answered.self_test if logits or not chosen.integer_io else ("scores", "raw")
-        tested = self_test_entry(single, audited, chosen.name, output=output, reading=reading)
-        entries.append(signature_entry(config, answered, resolution, audited, tested))
+        tested = self_test_entry(single, audited, chosen.name, [(output, reading)])
+        entries.append(signature_entry(config, [answered], resolution, audited, tested))
     on_step("self-test", steps - 1, steps)
     pictures = None if seen is None else calibration_entry(str(calibration), files)
     text = manifest_bytes(config, chosen, [answered], entries, calibration=pictures, source=source_entry(source))

@@ -13,15 +13,16 @@ import numpy as np
 from edgevit.data.class_names import class_order, numbered_as
 from edgevit.data.folders import PictureSet, decode_batches, read_folder
 from edgevit.data.same_pictures import count_seen
+from edgevit.dense_evaluation import DenseEvaluation, common_ladder
 from edgevit.errors import ConfigError, DataError, PictureError
 from edgevit.foreign_config import Told
-from edgevit.mask_evaluation import Masks, common_ladder
 from edgevit.mistakes import mistakes as find_mistakes
 from edgevit.picture_record import PictureRecord, picture_order
 from edgevit.predictors import Predictor, ReorderedPredictor, open_predictor, told_by_artefacts
 from edgevit.skipped_pictures import reasons_of
 from edgevit.tasks import Task, check_options, default_task, find_tasks
 from edgevit.tasks.task import Judge
+from edgevit.truths import TRUTHS
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolutions
 from edgevit_runtime.wording import counted
 
@@ -92,12 +93,14 @@ def evaluate(
             for each in (model, *others)
         ]
         first = predictors[0]
-        task = task or default_task(first.classes, "segment" if first.mask_labels else "")
+        dense = next(iter(first.dense_labels), None)
+        task = task or (dense if dense and not first.classes else default_task(first.classes))
         check_options(options_of_tasks, [task], judging=True)
         (judged,) = find_tasks([task])
-        if judged.truths == "masks":
-            masks = Masks(predictors, resize or first.policy, strict, on_picture)
-            return masks.document(Path(data), str(model), others, wanted, limit, options_of_tasks.get("ignored"))
+        if judged.truths in TRUTHS:
+            policy = resize or first.policy
+            found = DenseEvaluation(judged, predictors, policy, strict, on_picture, options_of_tasks)
+            return found.document(Path(data), str(model), others, wanted, limit)
         names, assumed = tuple(labels or ()), list[str]()
         if judged.own_classes and first.threshold is not None and options_of_tasks.get("threshold") is None:
             options_of_tasks = {**options_of_tasks, "threshold": first.threshold}

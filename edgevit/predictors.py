@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Predictor", "ReorderedPredictor", "open_predictor", "told_by_artefacts"]
 
+NAMED_BY = {"segment": "labels", "detect": "labels", "keypoints": "points"}
+"""By dense task the field of the manifest's entry that names what is found."""
+
 
 class Predictor(Protocol):
     """Something that answers a task."""
@@ -37,8 +40,10 @@ class Predictor(Protocol):
     labels: tuple[str, ...]
     label_keys: tuple[str, ...]
     """What else folders of the classes may be called."""
-    mask_labels: tuple[str, ...]
-    """What the classes of its masks are called; empty where it segments nothing."""
+    dense_labels: Mapping[str, tuple[str, ...]]
+    """By dense task that it answers what its classes are called, or of keypoints its points."""
+    margin: float | None
+    """Of keypoints: it looks at crops around boxes, wider by this share of their sides at each end; None: at all."""
     policy: str
     fill: tuple[int, int, int]
     resolutions: tuple[Resolution, ...]
@@ -72,8 +77,9 @@ class KerasPredictor:
         config = self._model.config
         self.scores, self.classes = config.scores, _count(config.classes, config.scores)
         self.labels, self.label_keys = (_labels_of(config.classes, each) for each in (config.labels, config.label_keys))
-        head = config.dense_head("segment")
-        self.mask_labels = head.labels if head else ()
+        self.dense_labels: Mapping[str, tuple[str, ...]] = {head.task: head.labels for head in config.dense_heads}
+        points = config.dense_head("keypoints")
+        self.margin = points.margin if points else None
         self.policy, self.fill = config.resize, config.fill
         self.resolutions = config.ladder or (config.base_resolution,)
 
@@ -105,7 +111,8 @@ class ForeignPredictor:
         self.scores, self.classes = model.head.scores, _count(model.classes, model.head.scores)
         self.labels: tuple[str, ...] = ()
         self.label_keys: tuple[str, ...] = ()
-        self.mask_labels: tuple[str, ...] = ()
+        self.dense_labels: Mapping[str, tuple[str, ...]] = {}
+        self.margin: float | None = None
         self.policy, self.fill = DEFAULT_POLICY, DEFAULT_FILL
         self.resolutions: tuple[Resolution, ...] = () if model.resolution is None else (model.resolution,)
 
@@ -140,8 +147,11 @@ class ArtefactPredictor:
         self.labels: tuple[str, ...] = _labels_of(classes, classify.labels if classify else ())
         self.label_keys: tuple[str, ...] = _labels_of(classes, classify.label_keys if classify else ())
         self.threshold: float | None = classify.threshold if classify else None
-        segment: Any = manifest.tasks.get("segment")
-        self.mask_labels: tuple[str, ...] = segment.labels if segment else ()
+        entries = manifest.raw["tasks"]
+        self.dense_labels: Mapping[str, tuple[str, ...]] = {
+            task: tuple(map(str, entries[task][field])) for task, field in NAMED_BY.items() if task in entries
+        }
+        self.margin: float | None = entries.get("keypoints", {}).get("margin")
         self.policy, self.fill = manifest.signatures[0].preprocessing
         self.resolutions = manifest.resolutions
         digests = (manifest.raw.get("calibration") or {}).get("digests")
@@ -179,7 +189,7 @@ class ReorderedPredictor:
         self.label_keys = tuple(predictor.label_keys[index] for index in order) if predictor.label_keys else ()
         self.policy, self.fill, self.resolutions = predictor.policy, predictor.fill, predictor.resolutions
         self.is_artefact, self.calibrated_on = predictor.is_artefact, predictor.calibrated_on
-        self.threshold, self.mask_labels = predictor.threshold, predictor.mask_labels
+        self.threshold, self.dense_labels, self.margin = predictor.threshold, predictor.dense_labels, predictor.margin
 
     def check(self, task: str, resolution: Resolution) -> None:
         self._predictor.check(task, resolution)

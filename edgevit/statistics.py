@@ -61,8 +61,10 @@ def paired_mean_interval(differences: NDArray[np.float64]) -> tuple[float, float
     """The two ends of the 95 % interval of a mean of differences, [n], one a picture.
 
     Percentiles of the bootstrap (Efron 1979): for metrics to which a picture contributes more than right or wrong.
-    The same differences give the same ends.
+    The same differences give the same ends. One picture tells nothing: -1 and 1.
     """
+    if len(differences) < 2:
+        return -1.0, 1.0
     from scipy.stats import bootstrap
 
     found = bootstrap((differences,), _mean, method="percentile", n_resamples=4000, batch=100, rng=0)

@@ -7,9 +7,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = (ROOT / "edgevit", ROOT / "converters", ROOT / "runtimes" / "python" / "edgevit_runtime")
 
-# Rooms whose files stand for the same thing, seen from three sides: what a task or an attention kind is to the host, to
-# the graph and to the runtime. A file there has the name that its counterpart has.
-MIRRORED = {"tasks", "heads", "attention"}
+# Rooms whose files stand for the same thing, seen from several sides: what a task or an attention kind is to the host,
+# to the graph, to training and to the runtime. A file there has the name that its counterpart has.
+MIRRORED = {"tasks", "heads", "attention", "lessons"}
 
 OF_COMMANDS = {ROOT / "edgevit" / "cli", ROOT / "edgevit" / "api"}
 

@@ -18,7 +18,7 @@ from edgevit.tasks import Task
 from edgevit_runtime.manifest import SCHEMA_VERSION, Manifest, parse_manifest
 from edgevit_runtime.preprocess.policy import parse_policy
 from edgevit_runtime.resolution import Resolution, as_resolution
-from edgevit_runtime.signature import Signature, StatedCost
+from edgevit_runtime.signature import Signature, StatedCost, joint_name, parts_of
 from edgevit_runtime.verify.integrity import file_sha256
 
 Config = ViTConfig | ForeignConfig
@@ -39,21 +39,28 @@ def with_choices(config: ConfigT, labels: Sequence[str] | None, resize: str | No
     return config
 
 
-def source_entry(path: str | Path | None) -> dict[str, Any] | None:
-    """What the manifest says of the file that a model came from."""
-    if path is None:
+def source_entry(paths: str | Path | Sequence[str | Path] | None) -> dict[str, Any] | None:
+    """What the manifest says of the file that a model came from; of several the others are under `with`."""
+    listed = [paths] if isinstance(paths, str | Path) else list(paths or ())
+    if not listed:
         return None
-    return {"file": Path(path).name, "sha256": file_sha256(path)}
+    first, *others = [{"file": Path(each).name, "sha256": file_sha256(each)} for each in listed]
+    return {**first, "with": others} if others else first
 
 
 def signature_entry(
-    config: Config, task: Task, resolution: Resolution, audited: RungAudit, self_test: Mapping[str, Any]
+    config: Config, tasks: Sequence[Task], resolution: Resolution, audited: RungAudit, self_test: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What the manifest says of one signature."""
-    meanings = {output.name: output.meaning for output in task.outputs}
+    """What the manifest says of one signature, which answers one task, or several in one pass."""
+    said = {
+        output.name: {"meaning": output.meaning, **({"task": task.name} if len(tasks) > 1 else {})}
+        for task in tasks
+        for output in task.outputs
+    }
+    name = joint_name(task.name for task in tasks)
     return {
-        "name": f"{task.name}_{resolution}",
-        "task": task.name,
+        "name": f"{name}_{resolution}",
+        "task": name,
         **resolution.to_fields(),
         "tokens": config.tokens(resolution),
         "ops": sum(audited.ops.values()),
@@ -63,7 +70,7 @@ def signature_entry(
         "macs": {"linear": audited.macs.linear_macs, "attention": audited.macs.attention_macs},
         "cost": {field: getattr(audited.cost, field) for field in StatedCost._fields},
         "input": audited.input.to_dict(),
-        "outputs": [{**output.to_dict(), "meaning": meanings[output.name]} for output in audited.outputs],
+        "outputs": [{**output.to_dict(), **said[output.name]} for output in audited.outputs],
         "preprocessing": {
             "policy": config.resize,
             "interpolation": parse_policy(config.resize).interpolation,
@@ -112,7 +119,7 @@ def manifest_bytes(
         "default_resolution": default_resolution(
             config, [as_resolution(each["resolution"]) for each in signatures]
         ).to_json(),
-        "tasks": {task.name: task.entry() for task in tasks},
+        "tasks": {**{task.name: task.entry() for task in tasks}, **_joint_entries(signatures)},
         "signatures": list(signatures),
         "accuracy": accuracy,
         "calibration": calibration,
@@ -121,11 +128,18 @@ def manifest_bytes(
     return _to_bytes(manifest)
 
 
+def _joint_entries(signatures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the manifest says of the tasks that join others."""
+    names = dict.fromkeys(each["task"] for each in signatures)
+    return {name: {"tasks": list(parts_of(name))} for name in names if len(parts_of(name)) > 1}
+
+
 def part_manifest(manifest: Manifest, signatures: Sequence[Signature]) -> bytes:
     """The manifest of an artefact that holds only these signatures of another."""
     names = {signature.name for signature in signatures}
     held = {signature.resolution for signature in signatures}
-    tasks = [name for name in manifest.tasks if name in {signature.task for signature in signatures}]
+    asked = {name for signature in signatures for name in (signature.task, *signature.tasks)}
+    tasks = [name for name in manifest.tasks if name in asked]
     accuracy = manifest.raw.get("accuracy")
     if accuracy is not None:
         results = [each for each in accuracy["results"] if as_resolution(each["resolution"]) in held]

@@ -50,7 +50,7 @@ def _subgraph(signature: Signature, *, labelled: bool, shares: bool) -> Table:
         0: signature.name,
         2: [_image(signature.input)],
         3: [
-            _output(output, labelled=labelled and signature.task == "classify", shares=shares)
+            _output(output, labelled=labelled and (output.task or signature.task) == "classify", shares=shares)
             for output in signature.outputs
         ],
     }

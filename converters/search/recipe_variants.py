@@ -101,8 +101,8 @@ class Variants:
         return PreparedLayers(calibration=self.learned and ActivationRanges(recipe.name, self.learned.ranges))
 
     def build(self, recipe: Recipe) -> Quantized:
-        (head,) = heads_of(for_recipe(recipe, choose_tasks(self.config, "classify", {})))
-        lowered = Lowered(self.config, self.arrays, recipe, head, self.resolution)
+        heads = heads_of(for_recipe(recipe, choose_tasks(self.config, "classify", {})))
+        lowered = Lowered(self.config, self.arrays, recipe, heads, self.resolution)
         return lowered.quantized(self.prepared(recipe))
 
     def answers(self, recipe: Recipe) -> Answers:

@@ -17,6 +17,7 @@ from edgevit.api.arguments import (
     as_labels,
     as_ladder,
     as_modules,
+    as_paths,
     check_known,
     in_known_words,
 )
@@ -25,7 +26,7 @@ from edgevit.api.early_checks import (
     check_labels,
     check_ladder,
     check_policy,
-    known_model,
+    known_together,
 )
 from edgevit.config import head_scores
 from edgevit.data.class_names import repeated
@@ -34,7 +35,7 @@ from edgevit.foreign_config import Told
 from edgevit.latency.curve import LEAST_RESOLUTIONS
 from edgevit.pixels import parse_pixels
 from edgevit.quiet_keras import load_keras
-from edgevit.tasks import check_validation, default_task, find_tasks, first_dense, parsed, task_options
+from edgevit.tasks import check_validation, default_tasks, find_tasks, parsed, task_options
 
 if TYPE_CHECKING:
     from converters.quantize.recipes import Recipe
@@ -45,7 +46,7 @@ __all__ = ["convert"]
 
 @in_known_words
 def convert(
-    model: str | Path,
+    model: OneOrMore,
     output: str | Path,
     *,
     task: str | Sequence[str] | None = None,
@@ -57,6 +58,7 @@ def convert(
     pixels: str | None = None,
     head: str | None = None,
     import_: OneOrMore = (),
+    joint: bool = True,
     sign: str | Path | None = None,
     validation: str | Path | None = None,
     max_drop: float | None = None,
@@ -70,8 +72,10 @@ def convert(
 ) -> dict[str, Any]:
     """Compiles a `.keras` model to one `.tflite` artefact, and returns the `edgevit.inspection/1` document of it.
 
-    task: what it is to answer: `classify`, `features`, or several, `"classify,features"` or a list. None: `classify`,
-        or for a model without a head `features`.
+    model: its path; or those of several models that have one backbone (`edgevit train --from MODEL --freeze`), whose
+        heads all go into the file.
+    task: what it is to answer: `classify`, `features`, or several, `"classify,features"` or a list. None: all that
+        there are heads for, or for a model without one `features`.
     resolutions: the ladder: [96, 224, "640x384"] or "96,224,640x384"; None: the one that the model was trained for.
     recipe: a name that `edgevit.recipes` lists, or your own `.toml` file; None: `int8`, with max_drop the fastest.
     labels: class names in index order, or a file with one a line; None: the model's own.
@@ -82,6 +86,7 @@ def convert(
     head: what its scores are, where it does not say so itself: `softmax`, `sigmoid` (each label by itself), or
         `regression` (plain values).
     import_: Python modules, by name or as files, that have layers of its own; they are imported.
+    joint: of several tasks, also put in what answers all of them from one pass (`edgevit-run all`, `Model.run`).
     sign: an Ed25519 private key in PEM: devices with its public half trust the artefact.
     validation: labelled pictures, as for `edgevit.evaluate`: the manifest then says how right artefact and model are.
     max_drop: points of top-1 on `validation` that may be lost at most: 0.5 is half a percent. What it takes to stay
@@ -112,14 +117,17 @@ def convert(
     if kept_in is not None:
         check_writable_recipe(kept_in, overwrite=overwrite)
     ladder, names = as_ladder(resolutions), as_labels(labels)
-    known = known_model(model)
-    check_ladder(known, ladder)
     check_policy(resize)
+    models = as_paths(model)
+    if not models:
+        raise OptionError("convert needs a model")
+    known = known_together(models, ladder, resize)
+    check_ladder(known, ladder)
     if calibration is not None:
         listed_pictures(Path(calibration))
     if validation is not None:
         if known is not None:
-            check_validation(asked or [default_task(known.config.classes, first_dense(known.config))])
+            check_validation(asked or default_tasks(known.config))
         check_labelled_folder(validation)
     if known is not None:
         check_labels(known, names)
@@ -130,9 +138,13 @@ def convert(
     from converters.artefact.inspection import inspect
     from converters.conversion import JUDGES_OURS
     from converters.conversion import convert as compiled
-    from edgevit.model import ViT, load_any
+    from edgevit.model import ViT, load_any, merge_heads
 
-    loaded, judged, selection = load_any(model, Told(pixels, head), modules=as_modules(import_)), None, None
+    apart = {str(each): load_any(each, Told(pixels, head), modules=as_modules(import_)) for each in models}
+    loaded, judged, selection = apart[str(models[0])], None, None
+    if len(apart) > 1:
+        vits = {name: each for name, each in apart.items() if isinstance(each, ViT)}
+        loaded = merge_heads(vits, resolutions=ladder, resize=resize, on_note=on_note)
     for line in () if isinstance(loaded, ViT) else loaded.notes:
         on_note(line)
     if validation is not None:
@@ -140,7 +152,7 @@ def convert(
 
         if not isinstance(loaded, ViT):
             raise ConversionError(JUDGES_OURS)
-        check_validation(asked or [default_task(loaded.config.classes, first_dense(loaded.config))])
+        check_validation(asked or default_tasks(loaded.config))
         judged = Validation(loaded, validation, labels=names, resize=resize, on_picture=on_step)
     if judged is not None and max_drop is not None and isinstance(loaded, ViT):
         from converters.search.mixed_precision import select
@@ -174,7 +186,8 @@ def convert(
         calibration=calibration,
         task=task,
         **options_of_tasks,
-        source=model,
+        source=models,
+        joint=joint,
         sign=sign,
         validation=judged,
         selection=selection,
@@ -200,7 +213,7 @@ def convert(
         from converters.quantize.calibration import calibration_notes
 
         entry, held_out = inspection["manifest"]["calibration"], judged.pictures.files if judged else ()
-        for line in calibration_notes(calibration, entry["digests"], model, held_out):
+        for line in calibration_notes(calibration, entry["digests"], models[0], held_out):
             on_note(line)
     learned = loaded.calibration if isinstance(loaded, ViT) else None
     if chosen.wants_calibration and calibration is None and not chosen.is_learned(learned):

@@ -6,7 +6,7 @@ and read no weights; what the work itself finds out later says the same words.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from edgevit.activation_ranges import ActivationRanges
 from edgevit.config import ViTConfig, check_resolution
 from edgevit.data.folders import check_training_folder
 from edgevit.errors import CheckpointError, ConversionError, DataError, ModelError
+from edgevit.merged_config import merged_config
 from edgevit.model_inspection import read_config
 from edgevit.untrusted_files import folder_instead, is_keras, neither
 from edgevit_runtime import read_manifest
@@ -32,6 +33,7 @@ __all__ = [
     "check_policy",
     "check_training_folder",
     "known_model",
+    "known_together",
 ]
 
 
@@ -52,6 +54,25 @@ def known_model(path: str | Path) -> KnownModel | None:
         raise ModelError(f"{path} {folder_instead(path)}")
     found = read_config(path)
     return None if found is None else KnownModel(*found)
+
+
+def known_together(
+    models: Sequence[Path], resolutions: Sequence[Resolution] = (), resize: str | None = None
+) -> KnownModel | None:
+    """The same of several whose heads go into one file; see `merged_config`, which says what is wrong with them."""
+    if len(models) == 1:
+        return known_model(models[0])
+    configs = {}
+    for path in models:
+        if str(path) in configs:
+            raise ConversionError(f"{path} is named twice: name each model once")
+        known = known_model(path)
+        if known is None:
+            raise ConversionError(
+                f"{path} is not edgevit's own model, and only those share a backbone: convert it to a file of its own"
+            )
+        configs[str(path)] = known.config
+    return KnownModel(merged_config(configs, resolutions=resolutions, resize=resize), None)
 
 
 def check_ladder(known: KnownModel | None, resolutions: Iterable[Resolution]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from edgevit.api.arguments import Resolutions, as_ladder, in_known_words
 from edgevit.api.early_checks import check_training_folder, known_model
 from edgevit.dense_head import FORMS
-from edgevit.errors import ConfigError, DataError
+from edgevit.errors import DataError
 from edgevit.quiet_keras import load_keras
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def train(
     mixup: float | None = None,
     cutmix: float | None = None,
     erasing: float | None = None,
+    mosaic: float | None = None,
     distillation: str | None = None,
     distillation_weight: float | None = None,
     temperature: float | None = None,
@@ -174,7 +175,7 @@ def train(
 
 
 def _told_by_data(data: str) -> DataKind | None:
-    """What a folder is labelled for, where that is no classes. Raises `ConfigError` for what is not trained yet."""
+    """What a folder is labelled for, where that is no classes. Raises `DataError` where it is several things."""
     from edgevit.data.dense_kinds import data_kind, data_kinds
     from edgevit.data.label_tables import LABELS_FILE
 
@@ -186,10 +187,8 @@ def _told_by_data(data: str) -> DataKind | None:
     try:
         kind = data_kind(data)
     except DataError as error:
-        known = next((task for task in sorted(tasks) if task in FORMS), None)
-        raise DataError(f"{error}: --task {known}" if known else str(error)) from None
-    if kind.task not in FORMS:
-        raise ConfigError(f"{data} is labelled for {kind.task} ({kind.found}); train knows classify and segment so far")
+        known = " or ".join(f"--task {task}" for task in sorted(tasks) if task in FORMS)
+        raise DataError(f"{error}: {known}" if known else str(error)) from None
     return kind
 
 

@@ -25,9 +25,10 @@ from edgevit_runtime.tasks import try_out_of
         "convert deit.keras -o deit.tflite --resolutions 96,128,160,192,224",
         "convert deit.keras -o deit.tflite --recipe int8-full --calibration photos/",
         "convert deit.keras -o deit.tflite --max-drop 0.5 --validation val/",
+        "convert deit.keras pets.keras -o both.tflite",
     ),
 )
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .tflite file to write.")
 @click.option(
     "--recipe",
@@ -85,13 +86,17 @@ from edgevit_runtime.tasks import try_out_of
 )
 @click.option(
     "--task",
-    help=f"What it is to answer, one or several of {','.join(TASKS)} [default: classify; without a head features].",
+    help=f"What it is to answer, one or several of {','.join(TASKS)} [default: all it has heads for; without one "
+    "features].",
+)
+@click.option(
+    "--joint/--no-joint", default=True, help="Of several tasks, put in what answers all from one pass [default: yes]."
 )
 @options_of_tasks(task_options())
 @json_option
 @quiet_option
 def command(
-    model: Path,
+    model: tuple[Path, ...],
     output: Path,
     recipe: str | None,
     resolutions: str | None,
@@ -107,6 +112,7 @@ def command(
     islands: str | None,
     save_recipe: Path | None,
     task: str | None,
+    joint: bool,
     json_target: str | None,
     overwrite: bool,
     quiet: bool,
@@ -115,6 +121,8 @@ def command(
     """Compile MODEL.keras to one .tflite artefact that holds every resolution, weights stored once.
 
     MODEL is edgevit's own ViT, or any Keras classifier of RGB pictures: keras.applications, KerasHub, yours.
+    Several MODELs that were trained on one frozen backbone (train --freeze) give one file with all their heads, which
+    `edgevit-run all` asks in one pass.
     The artefact carries its labels, preprocessing, costs and a self-test. It is tested before it is put in place.
 
     --max-drop is judged at the default resolution; the others of the ladder are measured too.
@@ -148,6 +156,7 @@ def command(
             pixels=pixels,
             head=head,
             import_=modules,
+            joint=joint,
             sign=sign,
             validation=validation,
             max_drop=max_drop,

@@ -32,6 +32,7 @@ SPEC_OPTIONS: tuple[tuple[str, Any, str], ...] = (
     ("mixup", float, "Alpha; 0: off."),
     ("cutmix", float, "Factor, 0 to 1; 0: off."),
     ("erasing", float, "Chance that a box of a picture becomes noise."),
+    ("mosaic", float, "detect: chance that a picture is put together from four; 0: off."),
     ("distillation", str, "soft or hard, with --teacher."),
     ("distillation-weight", float, "The teacher's share of the loss."),
     ("temperature", float, "Of soft distillation."),

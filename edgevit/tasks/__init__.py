@@ -29,8 +29,8 @@ __all__ = [
     "check_validation",
     "choose_tasks",
     "default_task",
+    "default_tasks",
     "find_tasks",
-    "first_dense",
     "judging_options",
     "parsed",
     "task_options",
@@ -56,17 +56,15 @@ def find_tasks(names: str | Sequence[str]) -> tuple[type[Task], ...]:
     return tuple(TASKS[name] for name in listed)
 
 
-def default_task(classes: int, dense: str = "") -> str:
-    """What a model with so many classes is asked where nobody says: one without a head has features alone.
-
-    dense: the task of its first head that reads all tokens, where there is one.
-    """
-    return "classify" if classes else dense or "features"
+def default_task(classes: int) -> str:
+    """What a model with so many classes is asked where nobody says: one without a head has features alone."""
+    return "classify" if classes else "features"
 
 
-def first_dense(config: Config) -> str:
-    """The task of a model's first head that reads all tokens; empty where there is none."""
-    return next((each.task for each in getattr(config, "dense_heads", ())), "")
+def default_tasks(config: Config) -> tuple[str, ...]:
+    """What an artefact of a model answers where nobody says: all that the model has heads for, or else features."""
+    dense = tuple(each.task for each in getattr(config, "dense_heads", ()))
+    return (*(("classify",) if config.classes else ()), *dense) or ("features",)
 
 
 def task_options() -> tuple[Option, ...]:
@@ -118,6 +116,6 @@ def check_validation(tasks: Iterable[str]) -> None:
 
 def choose_tasks(config: Config, task: str | Sequence[str] | None, options: Mapping[str, Any]) -> tuple[Task, ...]:
     """The tasks that an artefact is to hold. Raises `ConfigError` for what cannot be, or for options of no task."""
-    found = find_tasks(default_task(config.classes, first_dense(config)) if task is None else task)
+    found = find_tasks(default_tasks(config) if task is None else task)
     check_options(options, [each.name for each in found])
     return tuple(each.of(config, options) for each in found)

@@ -173,6 +173,10 @@ class ClassJudge:
     def by_class(self) -> list[dict[str, Any]]:
         return found_by_class(Answers.joined(self.parts[0]).votes, np.concatenate(self.truths)) if self.truths else []
 
+    def curves(self) -> dict[str, dict[str, Any]]:
+        """There are none."""
+        return {}
+
     def results(self) -> list[dict[str, Any]]:
         answers = [Answers.joined(each) for each in self.parts]
         return [

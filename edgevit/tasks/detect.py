@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -17,8 +16,9 @@ from numpy.typing import NDArray
 
 from edgevit.config import ViTConfig
 from edgevit.errors import ConfigError
+from edgevit.tasks.box_judge import BoxJudge
 from edgevit.tasks.shares import checked_share, share_parser
-from edgevit.tasks.task import Config, Figure, Judge, Option, Output, Reads, Task
+from edgevit.tasks.task import Config, Figure, Option, Output, Reads, Task
 
 if TYPE_CHECKING:
     from edgevit.model import ViT
@@ -59,14 +59,19 @@ class Detect(Task):
             share_parser("most_overlap"),
         ),
     )
-    judging_options: ClassVar[tuple[Option, ...]] = ()
+    judging_options: ClassVar[tuple[Option, ...]] = (
+        Option(
+            "most_overlap",
+            "detect: of two boxes of a class that overlap by more, 0 to 1, one counts [default: 0.6].",
+            share_parser("most_overlap"),
+        ),
+    )
     own_classes: ClassVar[bool] = True
     truths: ClassVar[str] = "boxes"
 
     @classmethod
-    def judge(cls, models: int, options: Mapping[str, Any]) -> Judge:
-        judge: Judge = import_module("edgevit.tasks.box_judge").BoxJudge(models, options)
-        return judge
+    def judge(cls, models: int, options: Mapping[str, Any]) -> BoxJudge:
+        return BoxJudge.of(models, options)
 
     @classmethod
     def judged_by(cls, evaluation: Mapping[str, Any]) -> str:

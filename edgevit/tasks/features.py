@@ -186,6 +186,10 @@ class NeighbourJudge:
         """Neighbours are judged as a whole."""
         return []
 
+    def curves(self) -> dict[str, dict[str, Any]]:
+        """There are none."""
+        return {}
+
     def results(self) -> list[dict[str, Any]]:
         truths, alone = np.concatenate(self._classes), not self._gallery_classes
         known = truths if alone else np.concatenate(self._gallery_classes)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -17,8 +16,9 @@ from numpy.typing import NDArray
 
 from edgevit.config import ViTConfig
 from edgevit.errors import ConfigError
+from edgevit.tasks.point_judge import PointJudge
 from edgevit.tasks.shares import checked_share, share_parser
-from edgevit.tasks.task import Config, Figure, Judge, Option, Output, Reads, Task
+from edgevit.tasks.task import Config, Figure, Option, Output, Reads, Task
 
 if TYPE_CHECKING:
     from edgevit.model import ViT
@@ -58,9 +58,8 @@ class Keypoints(Task):
     truths: ClassVar[str] = "points"
 
     @classmethod
-    def judge(cls, models: int, options: Mapping[str, Any]) -> Judge:
-        judge: Judge = import_module("edgevit.tasks.point_judge").PointJudge(models, options)
-        return judge
+    def judge(cls, models: int, options: Mapping[str, Any]) -> PointJudge:
+        return PointJudge.of(models, options)
 
     @classmethod
     def judged_by(cls, evaluation: Mapping[str, Any]) -> str:

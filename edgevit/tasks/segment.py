@@ -131,6 +131,10 @@ class SegmentJudge:
         """Empty: `results` has the classes' own figures."""
         return []
 
+    def curves(self) -> dict[str, dict[str, Any]]:
+        """There are none."""
+        return {}
+
     def results(self) -> list[dict[str, Any]]:
         contributions = self.contributions()
         return [

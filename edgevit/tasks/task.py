@@ -90,6 +90,9 @@ class Judge(Protocol):
     def by_class(self) -> list[dict[str, Any]]:
         """How good the first model is at each class that was shown, the worst first; empty where it is not known."""
 
+    def curves(self) -> dict[str, dict[str, Any]]:
+        """More of the first model, by its key in the document, which has it for the resolution where that is best."""
+
     def results(self) -> list[dict[str, Any]]:
         """For each model the fields of its result in an evaluation; of those after the first, how they compare."""
 
@@ -118,7 +121,7 @@ class Task(Protocol):
     judging_options: ClassVar[tuple[Option, ...]]
     """Of `edgevit evaluate`."""
     truths: ClassVar[str]
-    """What it is judged by: `classes` of pictures, or their `masks`."""
+    """What it is judged by: `classes` of pictures, or else their `masks`, `boxes` or `points` (`edgevit.truths`)."""
     own_classes: ClassVar[bool]
     """The model itself knows the classes that it is judged by; otherwise they are what the folders are called."""
 

@@ -6,7 +6,7 @@ So a run that was stopped goes on at any batch without anything but its number, 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -34,7 +34,8 @@ ORDER, LADDER, VIEW = range(3)
 class TrainingBatch:
     """images uint8 [batch, H, W, 3], their targets, and the resolution that the model is to see.
 
-    targets: of a classifier the classes, int32 [batch]; of `segment` masks, uint8 [batch, H, W].
+    targets: of a classifier the classes, int32 [batch]; of `segment` masks, uint8 [batch, H, W]; of `detect` boxes,
+        float32 [batch, most, 5] (`box_examples`).
 
     `size`, W x H, is that resolution, or the ladder's top where something else (a teacher) looks at the same pictures.
     """
@@ -99,8 +100,15 @@ class MixedBatches(keras.utils.PyDataset):
         size = max((*self._ladder, resolution)) if self._tall else resolution
         random = self._random(VIEW, number)
         wanted = order[step * self.batch : (step + 1) * self.batch]
-        images, targets = zip(*(self._shown(int(each), random, size) for each in wanted), strict=True)
-        return TrainingBatch(np.stack(images), np.stack(targets), resolution)
+        images, targets = self._made(number, [int(each) for each in wanted], random, size)
+        return TrainingBatch(images, targets, resolution)
+
+    def _made(
+        self, number: int, wanted: Sequence[int], random: Generator, size: Resolution
+    ) -> tuple[NDArray[np.uint8], NDArray[Any]]:
+        """Images and targets of batch `number`, of the pictures `wanted`."""
+        images, targets = zip(*(self._shown(each, random, size) for each in wanted), strict=True)
+        return np.stack(images), np.stack(targets)
 
     def _shown(self, wanted: int, random: Generator, size: Resolution) -> tuple[NDArray[np.uint8], Any]:
         """A picture varied as `random` says, uint8 [H, W, 3], and its target."""

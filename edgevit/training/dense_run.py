@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from edgevit.config import ViTConfig
-from edgevit.data import panels
-from edgevit.data.masks import MaskSet, mask_training_sets
+from edgevit.data.dense_set import DenseSet
+from edgevit.dense_head import DenseHead
 from edgevit.model import ViT, load
+from edgevit.skipped_pictures import reasons_of, skipped_line
 from edgevit.training.earlier_run import SUMMARY, check_same, clear, earlier_state, how_it_goes_on, lengthened
+from edgevit.training.lessons import DENSE_LESSONS, DenseLesson
 from edgevit.training.listener import Listener
 from edgevit.training.loop import Epoch, Resumption, TrainResult, start_model, train
-from edgevit.training.mask_examples import MaskExamples
-from edgevit.training.masks_held_out import MasksAnswered
+from edgevit.training.picture_ladder import picture_ladder
 from edgevit.training.run_files import make_folder, record_split
 from edgevit.training.spec import TrainSpec
 from edgevit.training.taken_over import begun_with, digest_of
 from edgevit.training.training_request import TrainingRequest
+from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.wording import counted
 
 VALIDATING_PANELS = 200
 ROOM = 1.8
 """Pictures are kept so many times as large as the ladder's longest side: as far as they may be enlarged in training."""
+VALIDATING_ROOM = 1.25
 
 
 def run_dense(request: TrainingRequest, listener: Listener) -> dict[str, Any]:
@@ -34,30 +36,40 @@ def run_dense(request: TrainingRequest, listener: Listener) -> dict[str, Any]:
     """
     request.check()
     state = earlier_state(request)
-    spec = request.spec()
+    lesson = DENSE_LESSONS[request.dense_task]
+    start = None if request.start is None else load(request.start)
+    base = start.config if start else None
+    seed = request.spec().seed
+    if request.synthetic:
+        longest = _longest(request.resolutions(base or request.variant_config()))
+        size = Resolution(longest)
+        # Square ones, as large as the ladder's longest side; the validation set has a seed of its own.
+        listed = lesson.drawn(request.drawn, size, 2 * seed), lesson.drawn(VALIDATING_PANELS, size, 2 * seed + 1)
+        fingerprint = ""
+    else:
+        listed = lesson.listed(request, seed)
+        request = _with_ladder(request, base, listed[0], listener)
+        longest = _longest(request.resolutions(base or request.variant_config()))
+        fingerprint = _digest(lesson, *listed)
+    count = request.drawn if request.synthetic else len(listed[0].files)
+    spec = request.spec(count)
     if state is not None:
         spec = lengthened(spec, request, state)
-    start = None if request.start is None else load(request.start)
-    ladder = request.resolutions(start.config if start else request.variant_config())
-    longest = max(max(each.width, each.height) for each in ladder)
-    base = start.config if start else None
-    if request.synthetic:
-        train_set, val_set = _panels(request, spec, longest)
-        asked = _asked(request, spec, base, train_set.labels, len(train_set), "")
-    else:
-        listed = mask_training_sets(request.data, ignored=request.ignored, share=request.share, seed=spec.seed)
-        asked = _asked(request, spec, base, listed[0].labels, len(listed[0].files), _digest(*listed))
+    config = request.dense_config(base, _head(lesson, request, base, listed[0]))
+    asked = _asked(request, spec, config, count, fingerprint)
+    train_set, val_set = listed
+    if not request.synthetic:
         if state is not None:  # before they are read, which takes minutes
             check_same(request.folder, state, asked)
-        train_set, val_set = _files(*listed, longest, listener)
+        train_set, val_set = _read(lesson, request, *listed, longest, listener)
     listener.note(
-        f"{counted(len(train_set), 'picture')} to train on, {len(val_set)} to validate, "
-        f"{len(train_set.labels)} classes: {', '.join(train_set.labels)}"
+        f"{counted(len(train_set), 'picture')} to train on, {len(val_set)} to validate, {lesson.about(listed[0])}"
         + (" (synthetic panels)" if request.synthetic else "")
     )
     for remark in request.remarks(len(train_set)):
         listener.note(remark)
-    config = request.dense_config(base, train_set.labels)
+    if state is None and "epochs" not in request.options:
+        listener.note(f"{counted(spec.epochs, 'epoch')} (--epochs)")
     if state is not None and (line := how_it_goes_on(request.folder, state, asked)):
         listener.note(line)
     make_folder(request.folder)
@@ -73,6 +85,7 @@ def run_dense(request: TrainingRequest, listener: Listener) -> dict[str, Any]:
         epochs.append(epoch)
         listener.epoch(epochs, spec.epochs)
 
+    skipped = {**train_set.skipped, **val_set.skipped}
     result = train(
         model,
         train_set,
@@ -80,21 +93,44 @@ def run_dense(request: TrainingRequest, listener: Listener) -> dict[str, Any]:
         spec,
         request.output,
         task=request.dense_task,
-        resumption=Resumption(request.folder, asked, state, begun_with(request, {})),
+        resumption=Resumption(request.folder, asked, state, begun_with(request, skipped)),
         strict=request.strict,
         on_step=listener.step,
         on_epoch=on_epoch,
         on_note=listener.note,
         on_preparing=listener.preparing,
     )
-    return _document(request, model, spec, train_set, val_set, result)
+    document = _document(request, model, spec, (len(train_set), len(val_set)), result)
+    if result.best_answers:
+        shown = max(result.best_answers)
+        document |= lesson.described(listed[0], shown, result.best_answers[shown])
+    return document
+
+
+def _longest(ladder: tuple[Resolution, ...]) -> int:
+    return max(max(each.width, each.height) for each in ladder)
+
+
+def _with_ladder(
+    request: TrainingRequest, base: ViTConfig | None, listed: DenseSet, listener: Listener
+) -> TrainingRequest:
+    """Where nobody names resolutions, those that suit the pictures."""
+    if request.ladder or (base is not None and base.dense_heads and base.ladder):
+        return request
+    ladder = picture_ladder(listed.files, (base or request.variant_config()).patch)
+    listener.note(f"resolutions {', '.join(map(str, ladder))}, by the pictures' shape (--resolutions)")
+    return replace(request, ladder=ladder)
+
+
+def _head(lesson: DenseLesson, request: TrainingRequest, base: ViTConfig | None, labelled: Any) -> DenseHead:
+    """Half as wide as the backbone."""
+    return lesson.head(labelled, max(32, (base or request.variant_config()).width // 2))
 
 
 def _asked(
-    request: TrainingRequest, spec: TrainSpec, base: ViTConfig | None, labels: tuple[str, ...], count: int, digest: str
+    request: TrainingRequest, spec: TrainSpec, config: ViTConfig, count: int, fingerprint: str
 ) -> dict[str, Any]:
     """What decides a run's result, as JSON: a run is resumed only under the same."""
-    config = request.dense_config(base, labels)
     return {
         **vars(spec),
         **{name: list(value) if isinstance(value, tuple) else value for name, value in config.to_dict().items()},
@@ -102,54 +138,36 @@ def _asked(
         "teacher": None,
         "qat": None,
         "pictures": count,
-        "files": digest,
+        "files": fingerprint,
     }
 
 
-def _panels(request: TrainingRequest, spec: TrainSpec, longest: int) -> tuple[MaskExamples, MaskExamples]:
-    """Square ones, as large as the ladder's longest side; the validation set has a seed of its own."""
-    drawn = (
-        panels.panel_set(request.drawn, longest, 2 * spec.seed),
-        panels.panel_set(VALIDATING_PANELS, longest, 2 * spec.seed + 1),
-    )
-    train_set, val_set = (MaskExamples.of_arrays(each.images, each.masks, panels.MASK_NAMES) for each in drawn)
+def _read(
+    lesson: DenseLesson, request: TrainingRequest, train_files: Any, val_files: Any, longest: int, listener: Listener
+) -> tuple[Any, Any]:
+    for line in train_files.notes():
+        listener.note(line)
+    train_set = lesson.examples(train_files, round(ROOM * longest), strict=request.strict)
+    val_set = lesson.examples(val_files, round(VALIDATING_ROOM * longest), strict=request.strict)
+    skipped = {**train_set.skipped, **val_set.skipped}
+    if skipped:
+        listener.note(skipped_line(reasons_of(skipped)))
     return train_set, val_set
 
 
-def _files(
-    train_files: MaskSet, val_files: MaskSet, longest: int, listener: Listener
-) -> tuple[MaskExamples, MaskExamples]:
-    for line in train_files.notes():
-        listener.note(line)
-    most = round(ROOM * longest)
-    return MaskExamples.of_files(train_files, most), MaskExamples.of_files(val_files, round(longest * 1.25))
-
-
-def _digest(*sets: MaskSet) -> str:
-    """Of which pictures and masks there are. They may have moved since, but not become others."""
-    lines = [
-        f"{path.parent.name}/{path.name} {path.stat().st_size}"
-        for each in sets
-        for paths in (each.files, each.masks)
-        for path in paths
-    ]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+def _digest(lesson: DenseLesson, *sets: DenseSet) -> str:
+    """Of which pictures and labels there are. They may have moved since, but not become others."""
+    found = hashlib.sha256()
+    for each in sets:
+        lines = [f"{path.parent.name}/{path.name} {path.stat().st_size}" for path in each.files]
+        found.update("\n".join(lines).encode())
+        found.update(lesson.fingerprint(each))
+    return found.hexdigest()
 
 
 def _document(
-    request: TrainingRequest,
-    model: ViT,
-    spec: TrainSpec,
-    train_set: MaskExamples,
-    val_set: MaskExamples,
-    result: TrainResult,
+    request: TrainingRequest, model: ViT, spec: TrainSpec, counts: tuple[int, int], result: TrainResult
 ) -> dict[str, Any]:
-    classes = {}
-    if result.best_answers:
-        shown = max(result.best_answers)
-        answered = result.best_answers[shown]
-        assert isinstance(answered, MasksAnswered)
-        classes = {"iou_by_class": {**shown.to_fields(), "classes": _classes(train_set.labels, answered)}}
     return {
         "schema": "edgevit.training/1",
         "task": request.dense_task,
@@ -159,7 +177,7 @@ def _document(
         "variant": model.config.variant,
         "parameters": int(model.count_params()),
         "data": request.data,
-        "images": {"train": len(train_set), "val": len(val_set)},
+        "images": {"train": counts[0], "val": counts[1]},
         "spec": {
             **vars(spec),
             "stochastic_depth": model.config.stochastic_depth,
@@ -172,15 +190,4 @@ def _document(
             {**resolution.to_fields(), result.best.metric: value} for resolution, value in result.best.judged.items()
         ],
         "epochs": [epoch.to_dict() for epoch in result.epochs],
-        **classes,
     }
-
-
-def _classes(labels: tuple[str, ...], answered: MasksAnswered) -> list[dict[str, Any]]:
-    """Intersection over union of each class on the validation pictures; None for one that is not there."""
-    shares = answered.by_class
-    pixels = answered.matrix.sum(axis=1)
-    return [
-        {"label": label, "pixels": int(pixels[index]), "iou": None if np.isnan(shares[index]) else float(shares[index])}
-        for index, label in enumerate(labels)
-    ]

@@ -10,16 +10,24 @@ import tensorflow as tf
 
 from edgevit.training.batches import TrainingBatch
 from edgevit.training.forward import Forward, graph
-from edgevit.training.losses import place_cross_entropy
 from edgevit.training.memory import learn_in, parts_of
 from edgevit.training.optimizer import descend
 from edgevit.training.spec import TrainSpec
 from edgevit_runtime.resolution import Resolution
 
-LOSSES: dict[str, tuple[Callable[[Any, Any], Any], tuple[int | None, ...], str]] = {
-    "segment": (place_cross_entropy, (None, None, None), "uint8"),  # masks [batch, H, W]
-}
-"""By task: the loss of targets and what the head gives, and the targets' shape and type."""
+
+@dataclass(frozen=True)
+class Objective:
+    """What is minimised."""
+
+    task: str
+    """Whose head learns."""
+    loss: Callable[[Any, Any, tuple[Any, Any]], Any]
+    """(targets, what the head gives, (height, width) of the pictures) -> a number: the mean over the batch."""
+    shape: tuple[int | None, ...]
+    """Of the targets."""
+    dtype: str
+    """Of the targets."""
 
 
 @dataclass
@@ -31,7 +39,7 @@ class DenseStep:
     """
 
     spec: TrainSpec
-    task: str
+    objective: Objective
     forward: Forward
     learning: Mapping[str, Any]
     average: Mapping[str, Any]
@@ -39,8 +47,8 @@ class DenseStep:
     kept_bytes: Callable[[Resolution], float]
 
     def __post_init__(self) -> None:
-        self._loss, shape, dtype = LOSSES[self.task]
-        pictures, targets = tf.TensorSpec((None, None, None, 3), "uint8"), tf.TensorSpec(shape, dtype)
+        pictures = tf.TensorSpec((None, None, None, 3), "uint8")
+        targets = tf.TensorSpec(self.objective.shape, self.objective.dtype)
         matrices = tf.TensorSpec((None, None)), tf.TensorSpec((None, None))
         gradients = [tf.TensorSpec(each.shape, each.dtype) for each in self.learning.values()]
         self._differentiate = graph(self._slopes, [pictures, targets, matrices])
@@ -59,8 +67,9 @@ class DenseStep:
     def _slopes(self, images: Any, targets: Any, matrices: Any) -> tuple[Any, Any]:
         """The loss, and its gradients by `learning`."""
         with tf.GradientTape() as tape:
-            found = self.forward.dense_logits(self.task, tf.cast(images, tf.float32), matrices, training=True)
-            loss = self._loss(targets, found)
+            found = self.forward.dense_logits(self.objective.task, tf.cast(images, tf.float32), matrices, training=True)
+            shape = tf.shape(images)
+            loss = self.objective.loss(targets, found, (shape[1], shape[2]))
             scaled = self.optimizer.scale_loss(loss)
         return loss, tape.gradient(scaled, [each.value for each in self.learning.values()])
 

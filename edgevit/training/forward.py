@@ -35,7 +35,7 @@ class Forward(Protocol):
         """[batch, H, W, 3] -> each head's logits, float32 [batch, classes]."""
 
     def dense_logits(self, task: str, images: Any, matrices: Any, *, training: bool) -> Any:
-        """[batch, H, W, 3] -> what the head of a dense task gives, float32 [batch, rows, columns, n]."""
+        """[batch, H, W, 3] -> what the head of a dense task gives, float32: an array, or several by name."""
 
 
 class SharedForward:
@@ -64,12 +64,12 @@ class SharedForward:
         return [ops.cast(head(tokens), "float32") for head in self._model.heads]
 
     def dense_logits(self, task: str, images: Any, matrices: Any, *, training: bool) -> Any:
-        """[batch, H, W, 3] of any size -> what the head of a dense task gives, float32 [batch, rows, columns, n]."""
+        """[batch, H, W, 3] of any size -> what the head of a dense task gives, in float32."""
         after = self._after(images, matrices, training=training)
         patch = self._model.config.patch
         grid = ops.shape(images)[1] // patch, ops.shape(images)[2] // patch
         found = self._model.dense_logits(task, dict(enumerate(after, 1)), grid)
-        return ops.cast(found, "float32")
+        return tf.nest.map_structure(lambda each: ops.cast(each, "float32"), found)
 
     def _after(self, images: Any, matrices: Any, *, training: bool) -> list[Any]:
         """The tokens after each block, [batch, N, width]."""

@@ -15,7 +15,7 @@ from edgevit.errors import ConfigError
 from edgevit.model import ViT, build, named_weights
 from edgevit.model.weights import is_head
 from edgevit.training.batches import TrainingBatch
-from edgevit.training.dense_step import DenseStep
+from edgevit.training.dense_step import DenseStep, Objective
 from edgevit.training.forward import Forward, SharedForward, SimulatedForward, graph
 from edgevit.training.memory import kept_bytes
 from edgevit.training.mixing import Mixing
@@ -38,7 +38,7 @@ class Learner:
     """Trains a twin of `model`, which may compute in another precision; `model` itself gets what is to be kept.
 
     simulate: makes the twin's and the model's fake-quantized forms, where training is quantization-aware.
-    task: which of the model's heads learns.
+    objective: of a head that reads all tokens; None: the classifier learns.
     strategy: shares each batch out among several GPUs (tf.distribute.MirroredStrategy); None for one device.
     """
 
@@ -52,7 +52,7 @@ class Learner:
         teacher: TeacherLike | None = None,
         simulate: Any = None,
         strategy: Any = None,
-        task: str = "classify",
+        objective: Objective | None = None,
     ) -> None:
         if simulate is not None and spec.precision != "float32":
             raise ConfigError(
@@ -65,9 +65,9 @@ class Learner:
             raise ConfigError(f"--batch {spec.batch} cannot be shared out among {self.replicas} GPUs evenly")
         with self._strategy.scope():
             self._build(total_steps, simulate)
-        self._task = task
+        self._task = "classify" if objective is None else objective.task
         self._step: Callable[[TrainingBatch], float]
-        if task == "classify":
+        if objective is None:
             self._step = Step(
                 spec,
                 model.config.classes,
@@ -84,7 +84,7 @@ class Learner:
             )
         else:
             self._step = DenseStep(
-                spec, task, self._forward, self._learning, self._average, self.optimizer, self._kept_bytes
+                spec, objective, self._forward, self._learning, self._average, self.optimizer, self._kept_bytes
             )
         kept = self.kept_simulation
         self._answering: Forward = SharedForward(model) if kept is None else SimulatedForward(kept)
@@ -146,17 +146,16 @@ class Learner:
         inner = getattr(self.optimizer, "inner_optimizer", self.optimizer)
         return float(self._schedule(max(0, int(inner.iterations) - 1)))
 
-    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def logits(self, images: NDArray[np.uint8]) -> Any:
         """What `model` (fake-quantized, where training is) gives: [batch, H, W, 3] -> [batch, classes].
 
-        Of a dense task [batch, rows, columns, classes].
+        Of a dense task what its head gives: one array [batch, ...], or several by name.
         """
         forward, resolution = self._answering, Resolution(images.shape[2], images.shape[1])
         key = None if forward.any_grid else resolution
         if key not in self._answers:
             self._answers[key] = _answering(forward, None if key is None else images.shape[1:3], self._task)
-        found: NDArray[np.float32] = np.asarray(self._answers[key](images, forward.matrices(resolution)))
-        return found
+        return tf.nest.map_structure(np.asarray, self._answers[key](images, forward.matrices(resolution)))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All that decides the steps to come, by name: weights, moments, averages, random states."""

@@ -17,7 +17,7 @@ from edgevit.config import ViTConfig
 from edgevit.errors import PictureError, TrainingError
 from edgevit.model import ViT, build, save, transfer
 from edgevit.training.held_out import Answered
-from edgevit.training.lesson import LESSONS, Judged, Lesson
+from edgevit.training.lessons import LESSONS, Judged, Lesson
 from edgevit.training.score_temperature import divide_heads, fit
 from edgevit.training.spec import TrainSpec
 from edgevit.training.state import State

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,9 +11,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image
 
+from edgevit.errors import PictureError
 from edgevit.mask_accuracy import IGNORED
 from edgevit.training.batches import MixedBatches
 from edgevit.training.placement import draw_placement, get_jitter, place, place_mask
+from edgevit.training.reading import read_each, shrunk
 from edgevit_runtime.preprocess.fitting import fit, fitting_of
 from edgevit_runtime.preprocess.pictures import loaded
 from edgevit_runtime.preprocess.policy import DEFAULT_FILL
@@ -39,9 +40,15 @@ class MaskExamples:
     """RGB pictures and their masks, in memory."""
 
     def __init__(
-        self, pairs: list[tuple[Image.Image, Image.Image]], labels: tuple[str, ...], files: tuple[Path, ...] = ()
+        self,
+        pairs: list[tuple[Image.Image, Image.Image]],
+        labels: tuple[str, ...],
+        files: tuple[Path, ...] = (),
+        skipped: Mapping[Path, PictureError] | None = None,
     ) -> None:
         self._pairs, self.labels, self.files = pairs, labels, files
+        self.skipped = dict(skipped or {})
+        """The files that could not be read."""
 
     @classmethod
     def of_arrays(cls, images: NDArray[np.uint8], masks: NDArray[np.uint8], labels: tuple[str, ...]) -> MaskExamples:
@@ -50,22 +57,19 @@ class MaskExamples:
         return cls(pairs, labels)
 
     @classmethod
-    def of_files(cls, found: MaskFiles, most: int) -> MaskExamples:
-        """most: a picture whose longer side is above is made smaller, with its mask. Raises `PictureError`."""
+    def of_files(cls, found: MaskFiles, most: int, *, strict: bool = False) -> MaskExamples:
+        """most: a picture whose longer side is above is made smaller, with its mask. strict: see `reading`."""
 
         def read(index: int) -> tuple[Image.Image, Image.Image]:
             with loaded(found.files[index]) as pixels:
-                picture = Image.fromarray(pixels)
-                mask = Image.fromarray(found.mask(index))
-                shrink = most / max(picture.size)
-                if shrink < 1.0:
-                    size = max(1, round(picture.width * shrink)), max(1, round(picture.height * shrink))
-                    picture = picture.resize(size, Image.Resampling.BICUBIC)
-                    mask = mask.resize(size, Image.Resampling.NEAREST)
-                return picture, mask
+                picture = shrunk(pixels, most)
+            mask = Image.fromarray(found.mask(index))
+            if mask.size != picture.size:
+                mask = mask.resize(picture.size, Image.Resampling.NEAREST)
+            return picture, mask
 
-        with ThreadPoolExecutor(2) as pool:
-            return cls(list(pool.map(read, range(len(found.files)))), found.labels, found.files)
+        kept, pairs, skipped = read_each(found.files, read, strict=strict)
+        return cls(pairs, found.labels, tuple(found.files[index] for index in kept), skipped)
 
     def __len__(self) -> int:
         return len(self._pairs)

@@ -17,6 +17,9 @@ class Preset:
     """The chance that the last block's branch is dropped."""
     summary: str
     source: str
+    views: int = 0
+    """So many pictures are shown in all, in a number of epochs that follows from how many there are; 0: as `values`
+    say."""
 
 
 PRESETS: dict[str, Preset] = {
@@ -47,14 +50,17 @@ PRESETS: dict[str, Preset] = {
     ),
     "dense": Preset(
         {"epochs": 24, "batch": 16, "learning_rate": 5e-4, "layer_decay": 0.75, "weight_decay": 0.05,
-         "label_smoothing": 0.0, "ema": 0.99},
+         "label_smoothing": 0.0, "ema": 0.99, "mosaic": 0.5},
         stochastic_depth=0.1,
-        summary="a head that reads all tokens, on weights that can see already (--task segment with --from)",
+        views=12_000,
+        summary="a head that reads all tokens, on weights that can see already (masks, boxes, points with --from)",
         source="layer decay and drop path as BEiT fine-tunes, arXiv 2106.08254, appendix",
     ),
     "dense-scratch": Preset(
-        {"epochs": 60, "batch": 16, "learning_rate": 1e-3, "weight_decay": 0.05, "label_smoothing": 0.0, "ema": 0.99},
+        {"epochs": 60, "batch": 16, "learning_rate": 1e-3, "weight_decay": 0.05, "label_smoothing": 0.0, "ema": 0.99,
+         "mosaic": 0.5},
         stochastic_depth=0.0,
+        views=30_000,
         summary="the same with fresh weights",
         source="AdamW and cosine as DeiT, arXiv 2012.12877, table 9",
     ),

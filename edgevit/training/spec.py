@@ -20,6 +20,10 @@ DISTILLATIONS: dict[str, str] = {
 }
 
 
+PLAIN_SHARE = 0.2
+"""Of the steps: in the last of them no picture is put together (Ge et al. 2021, YOLOX, arXiv 2107.08430)."""
+
+
 @dataclass(frozen=True)
 class TrainSpec:
     """What a run does. Shares and rates are 0..1; a rate of 0 turns a thing off."""
@@ -54,6 +58,9 @@ class TrainSpec:
     """Largest factor of Keras's CutMix (Yun et al. 2019, arXiv 1905.04899)."""
     erasing: float = 0.0
     """The chance that a box of a picture becomes noise (Zhong et al. 2020, arXiv 1708.04896)."""
+    mosaic: float = 0.0
+    """Of detection: the chance that a picture is put together from four (Bochkovskiy et al. 2020, arXiv 2004.10934);
+    not in the last `PLAIN_SHARE` of the steps."""
     class_weights: bool = False
     """Weigh each class by the inverse of how many pictures it has."""
     freeze: bool = False
@@ -86,6 +93,6 @@ class TrainSpec:
         for name in ("weight_decay", "self_distillation", "mixup"):
             if getattr(self, name) < 0.0:
                 raise ConfigError(f"{name} must be 0 or more, not {getattr(self, name)}")
-        for name in ("cutmix", "distillation_weight"):
+        for name in ("cutmix", "distillation_weight", "mosaic"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ConfigError(f"{name} must lie in [0, 1], not {getattr(self, name)}")

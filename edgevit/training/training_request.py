@@ -30,6 +30,9 @@ CLASSIFIERS_ONLY = (
     "single_share",
 )  # fmt: skip
 """Options of `TrainSpec` by which nothing else learns."""
+DETECTORS_ONLY = ("mosaic",)
+LEAST_EPOCHS, MOST_EPOCHS = 8, 200
+"""Where the epochs follow from the number of pictures."""
 SYNTHETIC_LADDER = as_resolutions((48, 64, 80, 96, 112, 128))
 
 
@@ -117,6 +120,9 @@ class TrainingRequest:
                     raise ConfigError(f"{option} needs weights to start from: --from MODEL.keras")
         if self.task is not None and self.task not in ("classify", *FORMS):
             raise unknown_key("task to train", self.task, ("classify", *FORMS))
+        for name in DETECTORS_ONLY:
+            if self.options.get(name) and self.dense_task != "detect":
+                raise ConfigError(f"--{name} is for --task detect: leave it out")
         if self.dense_task:
             self._check_dense()
         elif self.ignored is not None:
@@ -152,11 +158,16 @@ class TrainingRequest:
             return "qat"
         return "scratch" if self.start is None else "fine-tune"
 
-    def spec(self) -> TrainSpec:
-        """The preset's values under the options'."""
-        values = dict(get_preset(self.preset_name()).values)
+    def spec(self, count: int | None = None) -> TrainSpec:
+        """The preset's values under the options'. count: of the pictures to train on, where that is known."""
+        preset = get_preset(self.preset_name())
+        values = dict(preset.values)
+        if preset.views and count:
+            values["epochs"] = min(MOST_EPOCHS, max(LEAST_EPOCHS, round(preset.views / count)))
         if self.dense_task:  # of a preset for classifiers, too
             values = {name: value for name, value in values.items() if name not in CLASSIFIERS_ONLY}
+        if self.dense_task != "detect":
+            values = {name: value for name, value in values.items() if name not in DETECTORS_ONLY}
         values["augmentation"] = "shift" if self.synthetic else "photo"
         if self.options.get("freeze"):
             # One linear layer: it takes a higher rate, and there is nothing below it to protect.
@@ -201,11 +212,9 @@ class TrainingRequest:
             config = config.with_(distilled=True)
         return config if base else config.with_(base_resolution=ladder[len(ladder) // 2])
 
-    def dense_config(self, base: ViTConfig | None, labels: tuple[str, ...]) -> ViTConfig:
+    def dense_config(self, base: ViTConfig | None, head: DenseHead) -> ViTConfig:
         """The same with one head that reads all tokens, and no classifier."""
-        config = self.config(base, 0, ())
-        width = max(32, config.width // 2)
-        return config.with_(dense_heads=(DenseHead(self.dense_task, len(labels), labels, width=width),))
+        return self.config(base, 0, ()).with_(dense_heads=(head,))
 
     def variant_config(self) -> ViTConfig:
         return variant_config(self.variant or ("vit-nano" if self.synthetic else "vit-tiny"))
@@ -213,8 +222,9 @@ class TrainingRequest:
     def resolutions(self, base: ViTConfig) -> tuple[Resolution, ...]:
         """The ladder. Raises `ResolutionError` for one that the patch does not divide."""
         default = SYNTHETIC_LADDER if self.synthetic else PHOTO_LADDER
+        known = () if self.dense_task and not base.dense_heads else base.ladder
         # With patches of 14: 126, 154, 196, 224. What somebody asked for is not touched.
-        ladder = self.ladder or base.ladder or as_resolutions(nearest_resolution(each, base.patch) for each in default)
+        ladder = self.ladder or known or as_resolutions(nearest_resolution(each, base.patch) for each in default)
         for resolution in ladder:
             check_resolution(resolution, base.patch)
         return ladder

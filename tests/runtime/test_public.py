@@ -19,8 +19,9 @@ def test_names():
 def test_model():
     public = {name for name in dir(Model) if not name.startswith("_")}
     assert public == {
-        "answer", "answer_many", "backend", "classify", "classify_many", "close", "features", "features_many", "label",
-        "labels", "outputs", "profile", "resolutions", "run", "segment", "segment_many", "self_test", "task", "tasks",
+        "answer", "answer_many", "backend", "classify", "classify_many", "close", "detect", "detect_many", "features",
+        "features_many", "label", "labels", "outputs", "profile", "resolutions", "run", "run_many", "run_signature",
+        "segment", "segment_many", "self_test", "task", "tasks",
     }  # fmt: skip
     assert list(inspect.signature(Model).parameters) == [
         "path", "threads", "backend", "weight_cache", "budget_ms", "trust", "max_pixels",

@@ -58,7 +58,7 @@ def evaluation_table(evaluation: Mapping[str, Any], names: Sequence[str] | None 
         row = [str(result["resolution"])]
         for model in (evaluation, *others):
             found = model["results"][index]
-            row += [f"{found[figure.key]:.2%}" for figure in figures]
+            row += [_share(found[figure.key]) for figure in figures]
             if model is not evaluation:
                 row.append(f"{found['agreement']:.2%}")
         table.add_row(*row)
@@ -73,6 +73,11 @@ def evaluation_table(evaluation: Mapping[str, Any], names: Sequence[str] | None 
         last += [""] * (len(figures) - 1 + (model is not evaluation))
     table.add_row(*last)
     return table
+
+
+def _share(value: float | None) -> str:
+    """Of boxes of a size, say, of which there are none, there is no figure."""
+    return "–" if value is None else f"{value:.2%}"
 
 
 def _figures(evaluation: Mapping[str, Any]) -> tuple[Figure, ...]:

@@ -53,7 +53,10 @@ def manifest_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
     """The rest of the manifest, a line a fact."""
     manifest = inspection["manifest"]
     for name, summary in inspection["tasks"].items():
-        first = next(each for each in manifest["signatures"] if each["task"] == name)
+        first = next((each for each in manifest["signatures"] if each["task"] == name), None)
+        if first is None:  # it is asked together with others alone
+            yield f"{name:14} {summary}"
+            continue
         outputs = ", ".join(f"{each['name']} {each['dtype']}" for each in first["outputs"])
         policy = parse_policy(first["preprocessing"]["policy"])
         taken = f"{first['input']['name']} {first['input']['dtype']} RGB"
@@ -63,7 +66,8 @@ def manifest_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
     yield f"default        {manifest['default_resolution']} px"
     source = manifest["model"].get("source")
     if source:
-        yield f"made from      {source['file']} (sha256 {source['sha256'][:12]}…)"
+        files = (f"{each['file']} (sha256 {each['sha256'][:12]}…)" for each in (source, *source.get("with", ())))
+        yield f"made from      {', '.join(files)}"
     for line in recipe_lines(manifest["custom_recipe"]) if manifest.get("custom_recipe") else ():
         yield f"recipe         {line}"
     if manifest.get("accuracy") and "classify" in manifest["tasks"]:

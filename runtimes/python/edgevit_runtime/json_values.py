@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["check_tree", "flag", "items", "number", "record", "shape", "text", "texts", "whole"]
+__all__ = ["check_tree", "flag", "items", "number", "record", "shape", "share", "text", "texts", "whole"]
 
 LARGEST = 2**53
 """Whole numbers up to this are exact as a float64, which is what JSON's numbers are elsewhere."""
@@ -48,6 +48,14 @@ def number(values: Mapping[str, Any], key: str) -> float:
         return float(value)
     except OverflowError:
         raise _wrong(key, "a number", value) from None
+
+
+def share(values: Mapping[str, Any], key: str) -> float:
+    """A number from 0 to 1."""
+    value = number(values, key)
+    if not 0.0 <= value <= 1.0:
+        raise _wrong(key, "a number from 0 to 1", value)
+    return value
 
 
 def text(values: Mapping[str, Any], key: str) -> str:

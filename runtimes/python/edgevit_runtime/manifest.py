@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from edgevit_runtime.json_text import parse_json
 from edgevit_runtime.json_values import check_tree, items, record, text, whole
 from edgevit_runtime.manifest_notes import check_notes
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
-from edgevit_runtime.signature import Signature, read_signature
+from edgevit_runtime.signature import Signature, parts_of, read_signature
 from edgevit_runtime.tasks import read_task
 from edgevit_runtime.tasks.task import Task
 from edgevit_runtime.verify.flatbuffer import DamagedError, Fields, Parser
@@ -25,8 +25,9 @@ from edgevit_runtime.verify.snapshot import Snapshot
 from edgevit_runtime.verify.tflite_schema import TABLES
 
 BUFFER_NAME = "EDGEVIT_MANIFEST"
-SCHEMA_VERSION = (2, 1)
-"""(major, minor): a reader refuses another major version and reads any minor one. 2.1 states what signatures cost."""
+SCHEMA_VERSION = (2, 2)
+"""(major, minor): a reader refuses another major version and reads any minor one. 2.1 states what signatures cost, 2.2
+has joint tasks."""
 
 # Only what leads to the manifest is followed: `verifier` looks at the rest before native code does.
 _HEAD: dict[str, Fields] = {
@@ -47,7 +48,7 @@ class Manifest:
     patch: int
     default_resolution: Resolution
     tasks: Mapping[str, Task]
-    """By name, in the file's order."""
+    """By name, in the file's order, joint ones too: `classify`, `segment`, `classify+segment`."""
     signatures: tuple[Signature, ...]
     """By task, and ascending by resolution."""
     raw: Mapping[str, Any]
@@ -55,7 +56,17 @@ class Manifest:
     @property
     def default_task(self) -> str:
         """`classify` where the artefact does that, otherwise its first task."""
-        return "classify" if "classify" in self.tasks else next(iter(self.tasks))
+        return "classify" if "classify" in self.tasks else self.single_tasks[0]
+
+    @property
+    def single_tasks(self) -> tuple[str, ...]:
+        """All but the joint ones."""
+        return tuple(name for name in self.tasks if len(parts_of(name)) == 1)
+
+    def joint_task(self, tasks: Sequence[str]) -> str | None:
+        """The one that answers all of these in one pass, and least besides; None where there is none."""
+        joint = [name for name in self.tasks if len(parts_of(name)) > 1 and set(tasks) <= set(parts_of(name))]
+        return min(joint, key=lambda name: len(parts_of(name)), default=None)
 
     @property
     def resolutions(self) -> tuple[Resolution, ...]:
@@ -64,15 +75,23 @@ class Manifest:
 
     def ladder(self, task: str) -> tuple[Resolution, ...]:
         """A task's resolutions, ascending."""
-        return tuple(signature.resolution for signature in self.signatures if signature.task == task)
+        return tuple(signature.resolution for signature in self._of(task))
+
+    def _of(self, task: str) -> Sequence[Signature]:
+        """A task's own signatures; of a file that has it within a joint task alone, those."""
+        own = [each for each in self.signatures if each.task == task]
+        return own or [each for each in self.signatures if task in each.tasks]
 
     def signature(self, resolution: ResolutionLike, task: str | None = None) -> Signature:
-        """The signature of a task (None: the default one) at a resolution. Raises `ResolutionError`, `EdgeViTError`."""
+        """The signature that answers a task (None: the default one) at a resolution.
+
+        Raises `ResolutionError`, `EdgeViTError`.
+        """
         task, wanted = task or self.default_task, as_resolution(resolution)
         if task not in self.tasks:
             raise EdgeViTError(f"the artefact has no task {task!r} (it holds {', '.join(self.tasks)})")
-        for signature in self.signatures:
-            if signature.resolution == wanted and signature.task == task:
+        for signature in self._of(task):
+            if signature.resolution == wanted:
                 return signature
         held = self.ladder(task)
         nearest = min(held, key=lambda each: abs(each.width - wanted.width) + abs(each.height - wanted.height))
@@ -177,7 +196,10 @@ def _read(raw: Mapping[str, Any], version: tuple[int, int]) -> Manifest:
         raise ValueError("two signatures of one name")
     order = {name: number for number, name in enumerate(tasks)}
     signatures.sort(key=lambda each: (order[each.task], each.resolution))
-    held = {name: [each for each in signatures if each.task == name] for name in order}
+    for signature in signatures:
+        if not order.keys() >= set(signature.tasks):
+            raise ValueError(f"{signature.name} joins tasks that are not there")
+    held = {name: [each.part(name) for each in signatures if name in (each.task, *each.tasks)] for name in order}
     if not held or not all(held.values()):
         raise ValueError("a task without signatures")
     check_notes(raw)

@@ -21,7 +21,9 @@ from edgevit_runtime.preprocess.pictures import MAX_PIXELS, Picture, loaded
 from edgevit_runtime.resolution import Resolution, ResolutionLike
 from edgevit_runtime.signature import Signature, Tensor
 from edgevit_runtime.tasks.classify import Classifies
+from edgevit_runtime.tasks.detect import Detects
 from edgevit_runtime.tasks.features import GivesFeatures
+from edgevit_runtime.tasks.joint import AnswersTogether
 from edgevit_runtime.tasks.segment import Segments
 from edgevit_runtime.tasks.task import Answer, TaskT
 from edgevit_runtime.verify.examination import examine
@@ -42,7 +44,7 @@ AHEAD = 4
 """So many pictures are decoded before `classify_many` needs them."""
 
 
-class Model(Classifies, GivesFeatures, Segments):
+class Model(Classifies, GivesFeatures, Segments, Detects, AnswersTogether):
     """Opens a `.tflite` artefact made by `edgevit convert`. Each task's methods are in its file under `tasks/`.
 
     Safe to share between threads: a lock lets one call at a time into the interpreter.
@@ -122,8 +124,8 @@ class Model(Classifies, GivesFeatures, Segments):
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """What it can be asked: `classify`, `features`, …"""
-        return tuple(self.manifest.tasks)
+        """What it can be asked: `classify`, `features`, …; `run` answers several in one pass."""
+        return self.manifest.single_tasks
 
     @property
     def resolutions(self) -> tuple[Resolution, ...]:
@@ -149,7 +151,7 @@ class Model(Classifies, GivesFeatures, Segments):
     def answer(self, task: str, picture: Picture, resolution: ResolutionLike | None = None) -> Answer:
         """One inference of a task, undecoded. What the tasks' own methods are made of."""
         signature = self._signature(task, resolution)
-        return self._answer(signature, self._prepared(signature, picture))
+        return self._answer(signature, self._prepared(signature, picture)).part(task)
 
     def answer_many(
         self,
@@ -183,7 +185,7 @@ class Model(Classifies, GivesFeatures, Segments):
                     except PictureError as error:
                         yield error
                         continue
-                    yield self._answer(signature, prepared)
+                    yield self._answer(signature, prepared).part(task)
             finally:  # whoever stops early does not wait for what was decoded ahead
                 for _, future in waiting:
                     future.cancel()
@@ -216,9 +218,12 @@ class Model(Classifies, GivesFeatures, Segments):
         """
         if image.ndim != 3:
             raise EdgeViTError(f"a prepared picture is uint8 [height, width, 3], not {list(image.shape)}")
-        return self.run(self.manifest.signature((image.shape[1], image.shape[0]), task), image)
+        task = task or self.manifest.default_task
+        signature = self.manifest.signature((image.shape[1], image.shape[0]), task)
+        found = self.run_signature(signature, image)
+        return {each.name: found[each.name] for each in signature.part(task).outputs}
 
-    def run(self, signature: Signature, image: Array) -> dict[str, Array]:
+    def run_signature(self, signature: Signature, image: Array) -> dict[str, Array]:
         """A signature's outputs for a prepared picture, uint8 [H, W, 3]; see `outputs`."""
         pixels = _as_input(signature, image)
         with self._lock:
@@ -254,7 +259,7 @@ class Model(Classifies, GivesFeatures, Segments):
         from edgevit_runtime.verify.self_test import check
 
         def outputs_of(image: Array) -> dict[str, Array]:
-            return self.run(signature, image)
+            return self.run_signature(signature, image)
 
         return check(signature.name, signature.self_test, signature.resolution, outputs_of, quick=quick)
 

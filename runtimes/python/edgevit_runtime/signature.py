@@ -1,9 +1,12 @@
-"""A signature of an artefact: one task at one resolution, with its input, its outputs, and how pictures are fitted."""
+"""A signature of an artefact: one task at one resolution, with its input, its outputs, and how pictures are fitted.
+
+A joint task, `classify+segment`, answers several tasks from one pass of the backbone; each output says whose it is.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from edgevit_runtime.json_values import items, number, record, shape, text, whole
@@ -12,15 +15,32 @@ from edgevit_runtime.resolution import Resolution, as_resolution
 from edgevit_runtime.verify.operand import LARGEST_SCALE, SMALLEST_SCALE
 from edgevit_runtime.verify.self_test import SelfTest, parse_self_test
 
+JOINED_BY = "+"
+"""What stands between the tasks in a joint task's name."""
+
+
+def joint_name(tasks: Iterable[str]) -> str:
+    """What the task is called that answers all of these at once: `classify+segment`."""
+    return JOINED_BY.join(tasks)
+
+
+def parts_of(task: str) -> tuple[str, ...]:
+    """The tasks that a task's name names: of a joint one several, otherwise itself alone."""
+    return tuple(task.split(JOINED_BY))
+
 
 class Tensor(NamedTuple):
-    """An input or output: its name, dtype, shape, and where it is quantized, real = scale * (q - zero_point)."""
+    """An input or output: its name, dtype, shape, and where it is quantized, real = scale * (q - zero_point).
+
+    task: of an output of a joint task, whose it is; otherwise None.
+    """
 
     name: str
     dtype: str
     shape: tuple[int, ...]
     scale: float = 0.0
     zero_point: int = 0
+    task: str | None = None
 
 
 class StatedCost(NamedTuple):
@@ -40,10 +60,11 @@ class Preprocessing(NamedTuple):
 
 
 class Signature(NamedTuple):
-    """One task at one resolution."""
+    """One task at one resolution, or several in one pass."""
 
     name: str
     task: str
+    """A key of the manifest's `tasks`."""
     resolution: Resolution
     tokens: int
     ops: int
@@ -57,6 +78,18 @@ class Signature(NamedTuple):
     outputs: tuple[Tensor, ...]
     preprocessing: Preprocessing
     self_test: SelfTest
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """What it answers: its task, or all that its joint task joins."""
+        return parts_of(self.task)
+
+    def part(self, task: str) -> Signature:
+        """Of a joint task what belongs to one of its tasks, as if that stood alone; otherwise itself."""
+        if task == self.task:
+            return self
+        outputs = tuple(each._replace(task=None) for each in self.outputs if each.task == task)
+        return self._replace(task=task, outputs=outputs)
 
     def output(self, name: str) -> Tensor:
         """The output of that name. Raises `ValueError` where there is none."""
@@ -101,7 +134,17 @@ def read_signature(raw: Mapping[str, Any], version: tuple[int, int]) -> Signatur
         raise ValueError(f"{signature.name} is {raw['width']} wide and {raw['height']} high")
     if not outputs or len({each.name for each in outputs}) < len(outputs):
         raise ValueError(f"{signature.name} has no outputs, or two of one name")
+    _check_parts(signature)
     return signature
+
+
+def _check_parts(signature: Signature) -> None:
+    """Of a joint task each output belongs to one of its tasks, and each of these has some; of others nobody asks."""
+    tasks, owners = signature.tasks, {each.task for each in signature.outputs}
+    if len(set(tasks)) < len(tasks) or "" in tasks:
+        raise ValueError(f"{signature.name} joins no tasks, or one twice")
+    if owners != (set(tasks) if len(tasks) > 1 else {None}):
+        raise ValueError(f"{signature.name} has outputs of {sorted(map(str, owners))}")
 
 
 def _cost(raw: Mapping[str, Any]) -> StatedCost:
@@ -125,7 +168,7 @@ def _input(raw: Mapping[str, Any], resolution: Resolution) -> Tensor:
 
 
 def _output(raw: Mapping[str, Any]) -> Tensor:
-    found = _tensor(raw)
+    found = _tensor(raw)._replace(task=text(raw, "task") if "task" in raw else None)
     lowest, highest = OUTPUTS.get(found.dtype, (1, 0))
     if not lowest <= found.zero_point <= highest or (found.scale > 0.0) is (found.dtype == "float32"):
         raise ValueError(f"an output of {found.dtype} with scale {found.scale:g} and zero point {found.zero_point}")

@@ -1,8 +1,11 @@
-"""An artefact with two tasks."""
+"""Artefacts of several tasks, and the command line that asks them."""
 
 import pytest
 
 from converters import convert
+from edgevit_runtime.cli import main
+from support.built_once import once
+from support.painted_artefact import write_painted
 
 
 @pytest.fixture(scope="session")
@@ -10,3 +13,22 @@ def features_artefact(tiny_model, tmp_path_factory):
     path = tmp_path_factory.mktemp("features") / "f.tflite"
     convert(tiny_model, path, recipe="float32", task="classify,features", resolutions=(32, "96x48"), attention=True)
     return path
+
+
+@pytest.fixture(scope="session")
+def painted_detector(workshop):
+    """Finds red and blue things, at two resolutions."""
+    return once(workshop / "detector.tflite", lambda path: write_painted(path, ["detect"], ["96x64", "100x68"]))
+
+
+@pytest.fixture
+def edgevit_run(capsys, monkeypatch):
+    monkeypatch.setattr(main, "silence_exit", lambda: None)
+
+    def call(*args):
+        with pytest.raises(SystemExit) as stop:
+            main.main([str(arg) for arg in args])
+        captured = capsys.readouterr()
+        return int(stop.value.code or 0), captured.out, captured.err
+
+    return call

@@ -32,16 +32,17 @@ def greedy(boxes, classes, most_overlap):
 
 
 def heads(classes=3, resolution=64, seed=0, likely=0.02):
-    """Random outputs of a head: (distances, logits)."""
+    """Random outputs of a head: (logarithms of distances, logits)."""
     random = np.random.default_rng(seed)
     cells = sum(grid.columns * grid.rows for grid in grids_of(resolution))
     logits = np.where(random.random((cells, classes)) < likely, 3.0, -9.0) + random.normal(0, 1, (cells, classes))
-    return random.uniform(0, 3, (cells, 4)).astype(np.float32), logits.astype(np.float32)
+    return np.log(random.uniform(0, 3, (cells, 4))).astype(np.float32), logits.astype(np.float32)
 
 
 def nothing(resolution=64, classes=2):
+    """No box anywhere; where there is one after all, its edges are one stride from its cell's centre."""
     cells = sum(grid.columns * grid.rows for grid in grids_of(resolution))
-    return np.ones((cells, 4), np.float32), np.full((cells, classes), -10.0, np.float32)
+    return np.zeros((cells, 4), np.float32), np.full((cells, classes), -10.0, np.float32)
 
 
 def test_grids():
@@ -60,10 +61,10 @@ def test_grids():
 )
 def test_where_boxes_lie(cell, expected):
     distances, logits = nothing()
-    distances[cell] = [1, 1, 1, 2]
+    distances[cell] = np.log([1, 1, 1, 2])
     logits[cell, 1] = 0.0
     found = decode_boxes(distances, logits, 64)
-    np.testing.assert_array_equal(found.boxes, [expected])
+    np.testing.assert_allclose(found.boxes, [expected], rtol=1e-6)
     assert found.scores.tolist() == [0.5]
     assert found.classes.tolist() == [1]
     assert (found.boxes.dtype, found.scores.dtype, found.classes.dtype) == (np.float32, np.float32, np.int64)
@@ -71,7 +72,7 @@ def test_where_boxes_lie(cell, expected):
 
 def test_rectangles_and_other_grids():
     grids = (StrideGrid(8, 12, 5),)  # of 90 x 40, with a column that stands out
-    distances, logits = np.ones((60, 4), np.float32), np.full((60, 1), -9.0, np.float32)
+    distances, logits = np.zeros((60, 4), np.float32), np.full((60, 1), -9.0, np.float32)
     logits[[11, 12]] = [[2.0], [1.0]]
     found = decode_boxes(distances, logits, "90x40", grids=grids)
     np.testing.assert_array_equal(found.boxes, [[84, 0, 90, 12], [0, 4, 12, 20]])
@@ -172,7 +173,7 @@ def test_whatever_the_numbers_boxes_are_inside(data, least_score):
 
 def test_all_cells_at_once_take_little_memory():
     """A damaged head that finds everything everywhere."""
-    distances, logits = np.ones((8400, 4), np.float32), np.full((8400, 80), 5.0, np.float32)
+    distances, logits = np.zeros((8400, 4), np.float32), np.full((8400, 80), 5.0, np.float32)
     tracemalloc.start()
     found = decode_boxes(distances, logits, 640)
     assert tracemalloc.get_traced_memory()[1] < 60e6

@@ -3,25 +3,10 @@
 import json
 
 import numpy as np
-import pytest
 from PIL import Image
 
-from edgevit_runtime.cli import main
 from edgevit_runtime.tasks.features import Features
 from support.sample_pictures import pictures_in, random_picture
-
-
-@pytest.fixture
-def edgevit_run(capsys, monkeypatch):
-    monkeypatch.setattr(main, "silence_exit", lambda: None)
-
-    def call(*args):
-        with pytest.raises(SystemExit) as stop:
-            main.main([str(arg) for arg in args])
-        captured = capsys.readouterr()
-        return int(stop.value.code or 0), captured.out, captured.err
-
-    return call
 
 
 def test_arrays_of_a_folder(features_artefact, tmp_path, edgevit_run):

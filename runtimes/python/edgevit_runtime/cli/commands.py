@@ -176,7 +176,7 @@ def inspect(options: argparse.Namespace) -> int:
         return 0
     print(f"{one_line(f'{options.model}: {manifest.variant}, {manifest.recipe}')}, {snapshot.size_bytes / 1e6:.2f} MB")
     for name, task in manifest.tasks.items():
-        first = next(each for each in manifest.signatures if each.task == name)
+        first = manifest.signature(manifest.ladder(name)[0], name)
         print(f"{name:14} {one_line(task.summary)}")
         print(f"{'':14} at {', '.join(map(str, manifest.ladder(name)))}; {first.preprocessing.policy}, uint8 RGB")
     print(f"default        {manifest.default_resolution} px")

@@ -17,7 +17,7 @@ from edgevit_runtime.cli import commands
 from edgevit_runtime.cli.option_words import no_such_option, reworded
 from edgevit_runtime.engines.quiet import silence_exit
 from edgevit_runtime.errors import EdgeViTError
-from edgevit_runtime.tasks import TASKS
+from edgevit_runtime.tasks import JOINT, TASKS
 from edgevit_runtime.tasks.task import Command
 from edgevit_runtime.version import __version__
 
@@ -171,7 +171,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     profile.add_argument("--ops", action="store_true", help="where the time goes, beyond --duration")
     profile.add_argument("--json", metavar="[FILE.json]", help="print JSON, or write it to a file")
     profile.add_argument("--overwrite", action="store_true", help="replace a file that is there already")
-    for module in TASKS.values():
+    for module in (*TASKS.values(), JOINT):
         for each in importlib.import_module(module).COMMANDS:
             each.add(command(each.name, partial(_run_of_task, each), each.help, examples=each.examples))
     for sub in (classify, watch, inspect, test):

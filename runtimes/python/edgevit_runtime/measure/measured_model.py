@@ -26,5 +26,5 @@ class MeasuredModel(Protocol):
     def backend(self) -> tuple[str, str]:
         """(name, version) of the interpreter."""
 
-    def run(self, signature: Signature, image: Array) -> object:
+    def run_signature(self, signature: Signature, image: Array) -> object:
         """One inference of a signature, of uint8 [H, W, 3]."""

@@ -127,7 +127,7 @@ def _seconds(plan: MeasurementPlan, points: int) -> float:
 
 def _inference(model: MeasuredModel, signature: Signature) -> Callable[[], object]:
     image = self_test.draw_picture(self_test.GENERATOR, 1, signature.resolution)
-    return lambda: model.run(signature, image)
+    return lambda: model.run_signature(signature, image)
 
 
 def _peaks(model: MeasuredModel, signatures: Sequence[Signature]) -> dict[Resolution, int]:

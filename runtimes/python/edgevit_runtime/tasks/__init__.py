@@ -7,15 +7,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgevit_runtime.errors import EdgeViTError
-from edgevit_runtime.signature import Signature
-from edgevit_runtime.tasks.task import Task, TryOut
+from edgevit_runtime.signature import Signature, parts_of
+from edgevit_runtime.tasks.task import Answer, Task, TryOut
 
 TASKS: dict[str, str] = {
     "classify": "edgevit_runtime.tasks.classify",
     "features": "edgevit_runtime.tasks.features",
     "segment": "edgevit_runtime.tasks.segment",
+    "detect": "edgevit_runtime.tasks.detect",
 }
-"""Task -> the module that reads it: `read`, `COMMANDS` for those of `edgevit-run`, and `TRY_OUT`."""
+"""Task -> the module that reads it: `read`, `decode`, `COMMANDS` for those of `edgevit-run`, and `TRY_OUT`."""
+JOINT = "edgevit_runtime.tasks.joint"
+"""The module of the tasks that join several of these: `read` and `COMMANDS`."""
 
 
 def read_task(name: str, entry: Mapping[str, Any], signatures: Sequence[Signature]) -> Task:
@@ -23,12 +26,18 @@ def read_task(name: str, entry: Mapping[str, Any], signatures: Sequence[Signatur
 
     Raises `EdgeViTError` for a task that this runtime does not know, `ValueError` and the like for a damaged entry.
     """
-    if name not in TASKS:
+    unknown = [each for each in parts_of(name) if each not in TASKS]
+    if unknown:
         raise EdgeViTError(
-            f"the task {name!r} is not known to this runtime (known: {', '.join(TASKS)}): upgrade edgevit-runtime"
+            f"the task {unknown[0]!r} is not known to this runtime (known: {', '.join(TASKS)}): upgrade edgevit-runtime"
         )
-    task: Task = importlib.import_module(TASKS[name]).read(entry, signatures)
+    task: Task = importlib.import_module(TASKS.get(name, JOINT)).read(entry, signatures)
     return task
+
+
+def decode(task: Task, answer: Answer) -> Any:
+    """An answer of a task as the task's own method would give it, with that method's defaults."""
+    return importlib.import_module(TASKS[task.name]).decode(task, answer)
 
 
 def try_out_of(name: str) -> TryOut:

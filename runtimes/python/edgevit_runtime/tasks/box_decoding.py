@@ -1,8 +1,8 @@
 """Boxes out of what an anchor-free detection head puts out.
 
 At every cell of a few grids (strides 8, 16 and 32) such a head says how far a box's four edges lie from the cell's
-centre, and for each class how sure it is (FCOS, https://arxiv.org/abs/1904.01355). Of boxes of one class that cover the
-same thing the best stays: greedy non-maximum suppression.
+centre, as logarithms, and for each class how sure it is (FCOS, https://arxiv.org/abs/1904.01355). Of boxes of one class
+that cover the same thing the best stays: greedy non-maximum suppression.
 
 Nothing of it trusts the numbers: whatever stands in them, boxes are finite and inside the input.
 """
@@ -55,7 +55,7 @@ def grids_of(resolution: ResolutionLike, strides: Sequence[int] = STRIDES) -> tu
 
 
 def decode_boxes(
-    distances: Array,
+    log_distances: Array,
     logits: Array,
     resolution: ResolutionLike,
     *,
@@ -67,8 +67,8 @@ def decode_boxes(
 ) -> Detections:
     """A head's raw outputs for one picture -> its boxes.
 
-    distances: float [cells, 4], how far left, top, right and bottom edges are from a cell's centre, in strides, not
-        negative; the cells of the first grid, then those of the next.
+    log_distances: float [cells, 4], natural logarithms of how far left, top, right and bottom edges are from a cell's
+        centre, in strides; the cells of the first grid, then those of the next.
     logits: float [cells, classes]; their sigmoid is the score.
     resolution: of the input, whose pixels the boxes are in; they end at its edges.
     grids: what the cells are; by default `grids_of(resolution)`.
@@ -80,10 +80,10 @@ def decode_boxes(
     """
     size = as_resolution(resolution)
     grids = grids_of(size) if grids is None else grids
-    distances, logits = np.asarray(distances, np.float32), np.asarray(logits, np.float32)
-    _check(distances, logits, grids, least_score, most_overlap, candidates, most)
+    log_distances, logits = np.asarray(log_distances, np.float32), np.asarray(logits, np.float32)
+    _check(log_distances, logits, grids, least_score, most_overlap, candidates, most)
     cells, classes, values = _best(logits, _logit(least_score), candidates)
-    boxes = _boxes(distances[cells], cells, grids, (size.width, size.height))
+    boxes = _boxes(log_distances[cells], cells, grids, (size.width, size.height))
     whole = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])  # what is not a number is no box
     boxes, classes, values = boxes[whole], classes[whole], values[whole]
     kept = best_of_overlapping(boxes, classes, most_overlap)[:most]
@@ -150,7 +150,7 @@ def _best(logits: Array, least: float, candidates: int) -> tuple[Array, Array, A
     return cells, classes, values[order]
 
 
-def _boxes(distances: Array, cells: Array, grids: Sequence[StrideGrid], size: tuple[int, int]) -> Array:
+def _boxes(log_distances: Array, cells: Array, grids: Sequence[StrideGrid], size: tuple[int, int]) -> Array:
     """float32 [n, 4] in pixels, cut at the input's edges; not a number where a distance is none."""
     ends = np.cumsum([grid.columns * grid.rows for grid in grids])
     of = np.searchsorted(ends, cells, side="right")
@@ -158,7 +158,8 @@ def _boxes(distances: Array, cells: Array, grids: Sequence[StrideGrid], size: tu
     rows, columns = np.divmod(cells - np.concatenate([[0], ends])[of], columns)
     centers = ((np.stack([columns, rows], axis=1) + 0.5) * stride[:, None]).astype(np.float32)
     # No edge is further than the whole input, so nothing overflows.
-    reach = np.minimum(np.maximum(distances, 0.0), float(max(size))) * stride[:, None].astype(np.float32)
+    furthest = np.float32(math.log(max(size)))
+    reach = np.exp(np.minimum(log_distances, furthest)) * stride[:, None].astype(np.float32)
     corners = np.concatenate([centers - reach[:, :2], centers + reach[:, 2:]], axis=1)
     inside: Array = np.clip(corners, np.float32(0.0), np.array([*size, *size], np.float32))
     return inside
@@ -171,7 +172,7 @@ def _logit(score: float) -> float:
 
 
 def _check(
-    distances: Array,
+    log_distances: Array,
     logits: Array,
     grids: Sequence[StrideGrid],
     least_score: float,
@@ -180,10 +181,10 @@ def _check(
     most: int,
 ) -> None:
     cells = sum(grid.columns * grid.rows for grid in grids)
-    fits = cells > 0 and distances.shape == (cells, 4) and logits.ndim == 2 and logits.shape[0] == cells
+    fits = cells > 0 and log_distances.shape == (cells, 4) and logits.ndim == 2 and logits.shape[0] == cells
     if not fits or not logits.shape[1]:
         raise EdgeViTError(
-            f"distances {list(distances.shape)} and logits {list(logits.shape)} are not those of {cells} cells: "
+            f"distances {list(log_distances.shape)} and logits {list(logits.shape)} are not those of {cells} cells: "
             f"[{cells}, 4] and [{cells}, classes]"
         )
     for name, share in (("least_score", least_score), ("most_overlap", most_overlap)):

@@ -17,6 +17,8 @@ from edgevit_runtime.tasks.task import Answer, Answering, Command, TryOut
 
 SCORES = ("softmax", "sigmoid", "regression")
 """What the scores are: probabilities that sum to 1, a probability for each label by itself, plain values."""
+TOP_K = 5
+"""So many of the best classes where nobody says how many."""
 COMMANDS: tuple[Command, ...] = ()
 """`edgevit-run classify` and `watch` are in `edgevit_runtime.cli`: the command line is built around them."""
 
@@ -127,7 +129,7 @@ class Classifies:
         return self.task(Classify).label(index)
 
     def classify(
-        self: Answering, picture: Picture, resolution: ResolutionLike | None = None, top_k: int = 5
+        self: Answering, picture: Picture, resolution: ResolutionLike | None = None, top_k: int = TOP_K
     ) -> Classification:
         """The best `top_k` classes (of values: all) of a path, a picture file's bytes, a Pillow picture or an array.
 
@@ -144,7 +146,7 @@ class Classifies:
         self: Answering,
         pictures: Iterable[Picture] | str,
         resolution: ResolutionLike | None = None,
-        top_k: int = 5,
+        top_k: int = TOP_K,
         *,
         decoders: int = 2,
     ) -> Iterator[Classification | PictureError]:
@@ -175,6 +177,11 @@ def _best(task: Classify, answer: Answer, top_k: int) -> Classification:
     return Classification(
         top, answer.signature.resolution, answer.latency_ms, answer.budget_met, task.scores, none_of_these
     )
+
+
+def decode(task: Classify, answer: Answer) -> Classification:
+    """As `Model.classify` gives it."""
+    return _best(task, answer, TOP_K)
 
 
 def _tell(answer: Mapping[str, Any]) -> str:

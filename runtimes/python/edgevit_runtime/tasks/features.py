@@ -119,6 +119,11 @@ class PictureFeatures:
             **{name: values.tolist() for name, values in self.arrays.items()},
         }
 
+    def outline(self) -> dict[str, Any]:
+        """What is printed of it: the arrays' shapes."""
+        shapes = {name: list(values.shape) for name, values in self.arrays.items()}
+        return {**self.resolution.to_fields(), "latency_ms": self.latency_ms, "shapes": shapes}
+
 
 class GivesFeatures:
     """`Model`'s methods for the task."""
@@ -155,6 +160,11 @@ def _features(answer: Answer) -> PictureFeatures:
         answer.picture_size,
         answer.signature.preprocessing.policy,
     )
+
+
+def decode(task: Features, answer: Answer) -> PictureFeatures:
+    """As `Model.features` gives it."""
+    return _features(answer)
 
 
 def _add_features(parser: argparse.ArgumentParser) -> None:
@@ -203,8 +213,7 @@ def _print_shapes(options: argparse.Namespace, open_model: Callable[..., Any]) -
             failed += 1
             found: dict[str, Any] = {"error": str(result)}
         else:
-            shapes = {output: list(values.shape) for output, values in result.arrays.items()}
-            found = {**result.resolution.to_fields(), "latency_ms": result.latency_ms, "shapes": shapes}
+            found = result.outline()
         print(json.dumps({"file": name, **found}), flush=True)
     return 1 if failed else 0
 

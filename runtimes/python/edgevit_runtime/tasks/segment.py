@@ -6,7 +6,6 @@ the picture's own pixels here (`mask_decoding`).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +20,7 @@ from edgevit_runtime.preprocess.pictures import Picture
 from edgevit_runtime.resolution import Resolution, ResolutionLike
 from edgevit_runtime.signature import Signature
 from edgevit_runtime.tasks.task import Answer, Answering, Command, TryOut
+from edgevit_runtime.terminal import one_line
 
 if TYPE_CHECKING:
     import argparse
@@ -80,6 +80,8 @@ class Segmentation:
     labels: tuple[str, ...]
     resolution: Resolution
     latency_ms: float
+    budget_met: bool | None = None
+    """With a budget, whether 19 of 20 inferences are within it."""
 
     @cached_property
     def regions(self) -> tuple[Region, ...]:
@@ -97,6 +99,7 @@ class Segmentation:
         return {
             **self.resolution.to_fields(),
             "latency_ms": self.latency_ms,
+            **({} if self.budget_met is None else {"budget_met": self.budget_met}),
             "regions": [each.to_dict() for each in self.regions],
         }
 
@@ -134,56 +137,49 @@ class Segments:
         )
 
 
+def decode(task: Segment, answer: Answer) -> Segmentation:
+    """As `Model.segment` gives it."""
+    return _segmentation(task, answer, confidence=False)
+
+
 def _segmentation(task: Segment, answer: Answer, *, confidence: bool) -> Segmentation:
     from edgevit_runtime.tasks.mask_decoding import decode_mask
 
     resolution = answer.signature.resolution
     fitting = fitting_of(answer.picture_size, resolution, answer.signature.preprocessing.policy)
     found = decode_mask(answer.outputs["class_logits"], fitting, confidence=confidence)
-    return Segmentation(found.classes, found.confidence, task.labels, resolution, answer.latency_ms)
+    return Segmentation(found.classes, found.confidence, task.labels, resolution, answer.latency_ms, answer.budget_met)
 
 
 def _add_segment(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("pictures", nargs="+", metavar="picture", help="files, folders, or - for standard input")
-    parser.add_argument("--draw", metavar="DIR", help="lay the classes over each picture, and write that into DIR")
-    parser.add_argument("--overwrite", action="store_true", help="replace drawings that are there already")
+    from edgevit_runtime.cli.answer_lines import add_picture_options
+
+    draw = "lay the classes over each picture, and write that into DIR"
+    add_picture_options(parser, draw=draw, as_json="an object for each picture, its masks in COCO's RLE")
     parser.add_argument("--confidence", action="store_true", help="say how sure it is of each class, too")
-    parser.add_argument("--resolution", help="which of the artefact's resolutions, such as 224 or 640x384")
-    parser.add_argument("--json", action="store_true", help="an object for each picture, its masks in COCO's RLE")
 
 
 def _run_segment(options: argparse.Namespace, open_model: Callable[..., Any]) -> int:
     """Prints the classes of each picture and how much of it each is, and draws them where asked to."""
-    from edgevit_runtime.cli.picture_sources import named_pictures
-    from edgevit_runtime.tasks.drawings import Drawings
-    from edgevit_runtime.terminal import complain, one_line
+    from edgevit_runtime.cli.answer_lines import answer_pictures
 
-    drawings = Drawings(options.draw, overwrite=options.overwrite) if options.draw else None
-    failed = 0
     with open_model(options) as model:
         task = model.task(Segment)
-        pictures = list(named_pictures(options.pictures))
-        if drawings is not None:
-            drawings.check([name for name, _ in pictures])
-        results = model.segment_many(
-            [source for _, source in pictures], options.resolution, confidence=options.confidence
-        )
-        for (name, source), result in zip(pictures, results):
-            if isinstance(result, PictureError):
-                failed += 1
-                if options.json:
-                    print(json.dumps({"file": name, "error": str(result)}), flush=True)
-                else:
-                    complain("edgevit-run", result)
-                continue
-            if options.json:
-                print(json.dumps({"file": name, **result.to_dict()}), flush=True)
-            else:
-                shares = ", ".join(f"{each.share:.1%} {one_line(each.label)}" for each in result.regions)
-                print(f"{one_line(name)}  ({result.resolution} px, {result.latency_ms:.1f} ms)  {shares}", flush=True)
-            if drawings is not None:
-                drawings.write(name, source, lambda picture, result=result: _drawn(picture, result, task))  # type: ignore[misc]
-    return 1 if failed else 0
+
+        def answers(pictures: Sequence[tuple[str, Picture]]) -> Iterable[Segmentation | PictureError]:
+            found: Iterable[Segmentation | PictureError] = model.segment_many(
+                [source for _, source in pictures], options.resolution, confidence=options.confidence
+            )
+            return found
+
+        return answer_pictures(options, answers, _lines, lambda picture, result: _drawn(picture, result, task))
+
+
+def _lines(name: str, result: Segmentation) -> list[str]:
+    from edgevit_runtime.cli.answer_lines import heading
+
+    shares = ", ".join(f"{each.share:.1%} {one_line(each.label)}" for each in result.regions)
+    return [f"{heading(name, result)}  {shares}"]
 
 
 def _drawn(picture: Any, result: Segmentation, task: Segment) -> Any:

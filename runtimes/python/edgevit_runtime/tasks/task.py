@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -41,14 +41,36 @@ class Answer(NamedTuple):
     latency_ms: float
     budget_met: bool | None = None
 
+    def part(self, task: str) -> Answer:
+        """Of a joint task what answers one of its tasks; otherwise itself."""
+        signature = self.signature.part(task)
+        return self._replace(
+            outputs={each.name: self.outputs[each.name] for each in signature.outputs}, signature=signature
+        )
+
 
 TaskT = TypeVar("TaskT", bound=Task)
+
+
+class TaskTable(Protocol):
+    """What tasks' methods need of a manifest."""
+
+    @property
+    def tasks(self) -> Mapping[str, Task]:
+        """By name, joint ones too."""
+
+    def joint_task(self, tasks: Sequence[str]) -> str | None:
+        """The one that answers all of these in one pass; None where there is none."""
 
 
 class Answering(Protocol):
     """What tasks' methods need of `Model`, which has them all."""
 
     path: str
+
+    @property
+    def manifest(self) -> TaskTable:
+        """What the artefact says of its tasks."""
 
     @property
     def tasks(self) -> tuple[str, ...]:

@@ -1,40 +1,45 @@
-"""How right a model's or an artefact's masks are at each resolution, alone or against others on the same pictures."""
+"""How right a model's or an artefact's masks, boxes or points are at each resolution, alone or against others."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from edgevit.data.masks import MaskSet, read_masks
+from edgevit.data.dense_set import DenseSet
 from edgevit.errors import ConfigError, DataError, PictureError
 from edgevit.picture_record import PictureRecord, picture_order
 from edgevit.predictors import Predictor
 from edgevit.skipped_pictures import reasons_of
-from edgevit.tasks import Segment
-from edgevit.tasks.segment import MaskTruth
-from edgevit_runtime.preprocess.fitting import fit, fitting_of
+from edgevit.tasks import Task
+from edgevit.tasks.task import Judge
+from edgevit.truths import TRUTHS, Showing, Shown
 from edgevit_runtime.preprocess.pictures import loaded
 from edgevit_runtime.resolution import Resolution
 
-__all__ = ["Masks", "common_ladder"]
+__all__ = ["DenseEvaluation", "common_ladder"]
 
 BATCH = 8
 """Pictures decoded and answered together."""
 
-Shown = tuple[NDArray[np.uint8], MaskTruth]
 
-
-class Masks:
-    """The models, and how pictures with masks are shown to them. The arguments are those of `evaluation.evaluate`."""
+class DenseEvaluation:
+    """The models, and how pictures are shown to them. The arguments are those of `evaluation.evaluate`."""
 
     def __init__(
-        self, predictors: Sequence[Predictor], policy: str, strict: bool, on_picture: Callable[[int, int], None]
+        self,
+        task: type[Task],
+        predictors: Sequence[Predictor],
+        policy: str,
+        strict: bool,
+        on_picture: Callable[[int, int], None],
+        options: Mapping[str, Any],
     ) -> None:
-        self._predictors, self._policy, self._strict, self._on_picture = predictors, policy, strict, on_picture
+        self._task, self._predictors, self._options = task, predictors, options
+        self._kind = TRUTHS[task.truths]
+        self._policy, self._strict, self._on_picture = policy, strict, on_picture
         self._skipped: dict[Path, PictureError] = {}
 
     def document(
@@ -44,48 +49,47 @@ class Masks:
         others: Sequence[str | Path],
         wanted: Sequence[Resolution],
         limit: int | None,
-        ignored: int | str | None,
     ) -> dict[str, Any]:
         """The `edgevit.evaluation/1` document. Raises what `evaluation.evaluate` raises."""
-        first = self._predictors[0]
-        labels = first.mask_labels
-        for each in self._predictors[1:]:
-            if each.mask_labels != labels:
-                raise ConfigError(f"{first.path} and {each.path} have masks of other classes, or in another order")
-        ladder = common_ladder(self._predictors, "segment", wanted)
-        pictures = read_masks(data, labels, ignored=ignored, who=str(first.path))
+        first, task = self._predictors[0], self._task
+        ladder = common_ladder(self._predictors, task.name, wanted)
+        labels = self._labels()
+        pictures = self._kind.read(data, labels, str(first.path), {**self._options, "margin": first.margin})
         if limit is not None and limit < len(pictures.files):
             pictures = pictures.pick(np.linspace(0, len(pictures.files) - 1, limit).round().astype(int).tolist())
         total = len(ladder) * len(pictures.files)
-        results, count = [], 0
+        judges, results, count = [], [], 0
         for number, resolution in enumerate(ladder):
-            rows, read = self._at(resolution, pictures, number * len(pictures.files), total)
-            results.append(rows)
-            count = len(read)
-        digest = self._recorded(results, pictures)
+            judge, count = self._at(resolution, pictures, number * len(pictures.files), total)
+            judges.append(judge)
+            results.append(judge.results())
+        digest = self._recorded(judges, results, pictures)
         by_model = [
             [{**resolution.to_fields(), **each[number]} for resolution, each in zip(ladder, results, strict=True)]
             for number in range(len(self._predictors))
         ]
+        best = max(range(len(ladder)), key=lambda index: results[index][0][task.metric])  # of equals the smallest
         described, reasons = [each.described() for each in self._predictors], reasons_of(self._skipped)
         document = {
             "schema": "edgevit.evaluation/1",
-            "task": Segment.name,
+            "task": task.name,
             "model": model,
             **described[0],
             "data": str(data),
             "judged_on": str(pictures.root),
-            "assumed": list(pictures.assumed),
+            "assumed": [*pictures.assumed, *(f"{pictures.root}: {each}" for each in pictures.problems)],
             "left_out": dict(pictures.left_out),
-            "labels": list(labels),
-            "classes": len(labels),
+            self._kind.named: list(labels),
+            **({"classes": len(labels)} if self._kind.named == "labels" else {}),
             "images": count,
             "skipped": len(self._skipped),
             "skipped_files": list(reasons),
             "skipped_reasons": reasons,
             "unread_classes": [],
             "resize": self._policy,
+            **judges[0].settings,
             **({"pictures_sha256": digest} if digest else {}),
+            **{name: {**ladder[best].to_fields(), **each} for name, each in judges[best].curves().items()},
             "results": by_model[0],
         }
         beside = [
@@ -98,61 +102,72 @@ class Masks:
             document["also_against"] = beside[1:]
         return document
 
-    def _at(
-        self, resolution: Resolution, pictures: MaskSet, begun: int, total: int
-    ) -> tuple[list[dict[str, Any]], list[int]]:
-        """Each model's result at a resolution, with what each picture contributed; and which could be read."""
-        judge = Segment.judge(len(self._predictors), {})
-        read: list[int] = []
+    def _labels(self) -> tuple[str, ...]:
+        """What all models call what they find. Raises `ConfigError` where they are not the same."""
+        first, name = self._predictors[0], self._task.name
+        labels = first.dense_labels.get(name, ())
+        for each in self._predictors[1:]:
+            if each.dense_labels.get(name, ()) != labels:
+                of = "classes" if self._kind.named == "labels" else "names"
+                raise ConfigError(
+                    f"{first.path} and {each.path} have {self._task.truths} of other {of}, or in another order"
+                )
+            if self._kind.named == "points" and each.margin != first.margin:
+                raise ConfigError(f"{first.path} and {each.path} look at crops with other margins around their boxes")
+        return labels
+
+    def _at(self, resolution: Resolution, pictures: DenseSet, begun: int, total: int) -> tuple[Judge, int]:
+        """What the models say at a resolution, and how many pictures could be read."""
+        judge = self._task.judge(len(self._predictors), {**self._options, self._kind.named: self._labels()})
+        read = 0
         batch: list[Shown] = []
 
         def judged() -> None:
             images = np.stack([image for image, _ in batch])
-            outputs = [each.outputs(Segment.name, images) for each in self._predictors]
+            outputs = [each.outputs(self._task.name, images) for each in self._predictors]
             judge.add(outputs, [truth for _, truth in batch])
             batch.clear()
 
         for index, shown in self._shown(pictures, resolution):
             if shown is not None:
-                read.append(index)
-                batch.append(shown)
-            if len(batch) == BATCH:
+                read += 1
+                batch += shown
+            if len(batch) >= BATCH:
                 judged()
             self._on_picture(begun + index + 1, total)
         if batch:
             judged()
         if not read:
             raise DataError(f"none of the {len(pictures.files)} pictures in {pictures.root} can be read")
-        rows = judge.results()
-        for row, contributions in zip(rows, judge.contributions(), strict=True):
-            row["_contributions"] = contributions
-        return rows, read
+        return judge, read
 
-    def _shown(self, pictures: MaskSet, resolution: Resolution) -> Iterator[tuple[int, Shown | None]]:
-        """Each picture as the models see it, with its mask; None for one that cannot be read."""
-        fill = self._predictors[0].fill
+    def _shown(self, pictures: DenseSet, resolution: Resolution) -> Iterator[tuple[int, list[Shown] | None]]:
+        """What the models see of each picture, and what is true of it; None for one that cannot be read."""
+        first = self._predictors[0]
+        showing = Showing(resolution, self._policy, first.fill, first.margin)
         for index, file in enumerate(pictures.files):
             try:
                 with loaded(file) as pixels:
-                    height, width = pixels.shape[:2]
-                    image = fit(pixels, resolution, self._policy, fill)
-                    fitting = fitting_of((width, height), resolution, self._policy)
-                yield index, (image, MaskTruth(pictures.mask(index), fitting))
+                    shown = self._kind.shown(pictures, index, pixels, showing)
+                yield index, shown
             except PictureError as error:
                 if self._strict:
                     raise
                 self._skipped[file] = error
                 yield index, None
 
-    def _recorded(self, results: Sequence[list[dict[str, Any]]], pictures: MaskSet) -> str | None:
+    def _recorded(
+        self, judges: Sequence[Judge], results: Sequence[list[dict[str, Any]]], pictures: DenseSet
+    ) -> str | None:
         """Writes what each picture contributed into the results; the digest of the pictures."""
-        found = [row.pop("_contributions") for rows in results for row in rows]
+        found = [judge.contributions() for judge in judges]
         shown = [file for file in pictures.files if file not in self._skipped]
-        if any(len(each) != len(shown) for each in found):
+        if any(len(each) != len(shown) for of_models in found for each in of_models):
             return None
         digest, order = picture_order(shown, ["" for _ in shown])
-        for row, contributions in zip((row for rows in results for row in rows), found, strict=True):
-            row["by_picture"] = PictureRecord.of(digest, contributions[order]).text
+        for rows, of_models in zip(results, found, strict=True):
+            for row, contributions in zip(rows, of_models, strict=True):
+                row["by_picture"] = PictureRecord.of(digest, contributions[order]).text
         return digest
 
 
