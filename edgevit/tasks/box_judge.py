@@ -23,8 +23,8 @@ __all__ = ["LEAST_SCORE", "MOST_OVERLAP", "BoxJudge", "BoxTruth", "found_boxes"]
 
 LEAST_SCORE, MOST_OVERLAP, MOST_BOXES = 0.01, 0.6, 300
 """AP looks at boxes that nobody would be shown, too: at what precision costs when more are to be found."""
-SHOWN_SCORE, SAME_OVERLAP = 0.25, 0.5
-"""A box that people are shown, and two of one thing."""
+SHOWN_SCORE, SAME_OVERLAP = 0.3, 0.5
+"""A box that people are shown (`edgevit.tasks.detect.LEAST_SCORE`), and two of one thing."""
 
 
 @dataclass(frozen=True)
@@ -46,25 +46,22 @@ class BoxJudge:
     `agreement`: of the first model's boxes with a score of `SHOWN_SCORE` or more, the share for which the other has
     one as sure, of the same class, with an intersection over union of `SAME_OVERLAP` or more; each for one only. 1
     where neither shows any.
+
+    options: `most_overlap`. Raises `ConfigError` for one that is none.
     """
 
     gallery: None = None
 
-    def __init__(self, models: int, most_overlap: float = MOST_OVERLAP) -> None:
-        if not 0.0 <= most_overlap <= 1.0:
-            raise ConfigError(f"most_overlap is a share from 0 to 1, not {most_overlap}")
-        self._most_overlap = most_overlap
+    def __init__(self, models: int, options: Mapping[str, Any]) -> None:
+        given = options.get("most_overlap")
+        self._most_overlap = MOST_OVERLAP if given is None else float(given)
+        if not 0.0 <= self._most_overlap <= 1.0:
+            raise ConfigError(f"most_overlap is a share from 0 to 1, not {given}")
         self._truths: list[BoxTruth] = []
         self._found: list[list[FoundBoxesOf]] = [[] for _ in range(models)]
         self._classes = 0
         self._matches: list[BoxMatches] = []
         self._contributions: list[NDArray[np.float64]] = []
-
-    @classmethod
-    def of(cls, models: int, options: Mapping[str, Any]) -> BoxJudge:
-        """options: `most_overlap`. Raises `ConfigError`."""
-        given = options.get("most_overlap")
-        return cls(models, MOST_OVERLAP if given is None else float(given))
 
     @property
     def settings(self) -> Mapping[str, Any]:

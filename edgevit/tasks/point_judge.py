@@ -37,19 +37,16 @@ class PointJudge:
 
     `agreement`: the share of the labelled points that the two place within `NEAR_SHARE` of their subject's longer side
     of each other.
+
+    options: `points`, what they are called.
     """
 
     gallery: None = None
 
-    def __init__(self, models: int, names: Sequence[str] = ()) -> None:
-        self._names = tuple(names)
+    def __init__(self, models: int, options: Mapping[str, Any]) -> None:
+        self._names = tuple(options.get("points") or ())
         self._truths: list[PointTruth] = []
         self._found: list[list[FoundPointsOf]] = [[] for _ in range(models)]
-
-    @classmethod
-    def of(cls, models: int, options: Mapping[str, Any]) -> PointJudge:
-        """options: `points`, what they are called."""
-        return cls(models, options.get("points") or ())
 
     @property
     def settings(self) -> Mapping[str, Any]:

@@ -44,7 +44,7 @@ def drawn(count, resolution="160x128", policy="letterbox", classes=3, seed=0):
 )
 def test_perfect_boxes_are_found_whatever_they_are_fitted_to(resolution, policy, patch):
     truths = drawn(6, resolution, policy)
-    judge = BoxJudge.of(1, {})
+    judge = BoxJudge(1, {})
     judge.add([batch([box_outputs(each, 3, patch=patch) for each in truths])], truths)
     (result,) = judge.results()
     assert result["ap"] == pytest.approx(1.0)
@@ -56,7 +56,7 @@ def test_perfect_boxes_are_found_whatever_they_are_fitted_to(resolution, policy,
 def test_what_a_crop_cuts_off_is_missed():
     """Of 300 x 100 the middle 100 x 100 is seen: the box at the left edge is not, of the other only a half is."""
     truths = [truth((300, 100), [[0, 10, 60, 90], [150, 0, 250, 100]], [0, 0], "128", "crop:1.0")]
-    judge = BoxJudge.of(1, {})
+    judge = BoxJudge(1, {})
     judge.add([batch([box_outputs(each, 1) for each in truths])], truths)
     (result,) = judge.results()
     assert result["ar100"] == pytest.approx(0.5 * 0.1)  # one of two, at an overlap of 0.5 alone
@@ -69,7 +69,7 @@ def test_boxes_in_the_borders_of_a_letterbox_are_none():
     outputs = box_outputs(first, 1)
     outputs["cell_logits"][:16] = 9.0  # the finest grid's uppermost row, in the border above
     outputs["log_distances"][:16] = np.log(0.4)
-    judge = BoxJudge.of(1, {})
+    judge = BoxJudge(1, {})
     judge.add([batch([outputs])], truths)
     assert judge.results()[0]["ap"] == pytest.approx(1.0)
 
@@ -84,7 +84,7 @@ def test_models_beside_each_other():
         return [box_outputs(each, 3, row, shift=shift) for each, row, shift in zip(truths, scores, shifts, strict=True)]
 
     models = [answers(0.1, 0), answers(0.7, 1)]
-    judge = BoxJudge.of(2, {})
+    judge = BoxJudge(2, {})
     for part in (slice(0, 10), slice(10, None)):
         judge.add([batch(each[part]) for each in models], truths[part])
     first, second = judge.results()
@@ -101,7 +101,7 @@ def test_models_beside_each_other():
 def test_a_model_agrees_with_itself():
     truths = drawn(5)
     outputs = batch([box_outputs(each, 3) for each in truths])
-    judge = BoxJudge.of(2, {})
+    judge = BoxJudge(2, {})
     judge.add([outputs, outputs], truths)
     first, second = judge.results()
     assert (second["agreement"], second["drop"], second["drop_low"], second["drop_high"]) == (1.0, 0.0, 0.0, 0.0)
@@ -109,13 +109,13 @@ def test_a_model_agrees_with_itself():
 
 
 def test_agreement_is_about_boxes_that_people_are_shown():
-    """Four boxes are shown (score 0.25 is a logit of -1.1); the other shows one of them, misses one, takes one for
+    """Four boxes are shown (a score of 0.3 is a logit of -0.85); the other shows one of them, misses one, takes one for
     another class, and has one at another place."""
     boxes = [[10, 10, 60, 60], [100, 10, 150, 60], [10, 100, 60, 150], [100, 100, 150, 150], [60, 60, 100, 100]]
     one = truth((160, 160), boxes, [0, 0, 0, 0, 0], "160")
     other = truth((160, 160), [boxes[0], boxes[1], boxes[2], [115, 115, 165, 165]], [0, 0, 1, 0], "160")
-    judge = BoxJudge.of(2, {})
-    first, second = box_outputs(one, 2, [3, 2, 1, -1, -2]), box_outputs(other, 2, [3, -2, 1, 1])
+    judge = BoxJudge(2, {})
+    first, second = box_outputs(one, 2, [3, 2, 1, -0.5, -2]), box_outputs(other, 2, [3, -2, 1, 1])
     judge.add([batch([first]), batch([second])], [one])
     result = judge.results()[1]
     assert result["agreement"] == pytest.approx(1 / 4)
@@ -143,7 +143,7 @@ def test_the_same_boxes_in_all_formats_give_equal_figures(tmp_path):
     found = []
     for folder in formats(tmp_path):
         pictures = kind.read(folder, scenes.NAMES, "m.keras", {})
-        judge = BoxJudge.of(1, {})
+        judge = BoxJudge(1, {})
         for index, file in sorted(enumerate(pictures.files), key=lambda each: each[1].name):
             with loaded(file) as pixels:
                 ((image, true),) = kind.shown(pictures, index, pixels, showing)
@@ -168,8 +168,8 @@ def test_a_folder_in_which_there_is_nothing_to_find_is_refused(tmp_path):
 
 def test_wrong_calls():
     with pytest.raises(ConfigError, match=r"most_overlap is a share from 0 to 1, not 1\.5"):
-        BoxJudge.of(1, {"most_overlap": 1.5})
+        BoxJudge(1, {"most_overlap": 1.5})
     (first,) = truths = drawn(1)
     outputs = {name: each[:-1] for name, each in box_outputs(first, 3).items()}
     with pytest.raises(EdgeViTError, match="cells"):
-        BoxJudge.of(1, {}).add([batch([outputs])], truths)
+        BoxJudge(1, {}).add([batch([outputs])], truths)

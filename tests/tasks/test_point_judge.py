@@ -97,7 +97,7 @@ def batch(truths, shifts=None):
 @pytest.mark.parametrize(("resolution", "policy"), [("96x64", "letterbox"), ("96x64", "squash"), ("96", "crop:1.0")])
 def test_peaks_go_back_to_the_pictures_own_pixels(resolution, policy):
     truths = drawn(8, resolution, policy)
-    judge = PointJudge.of(1, {})
+    judge = PointJudge(1, {})
     judge.add([batch(truths)], truths)
     (result,) = judge.results()
     assert result["pck"] >= (0.75 if policy == "crop:1.0" else 1.0)  # a crop hides points
@@ -108,7 +108,7 @@ def test_models_beside_each_other():
     truths = drawn(20)
     random = np.random.default_rng(0)
     shifts = [np.where(random.random((20, 1)) < wrong, 30.0, 0.0) * (1.0, 0.0) for wrong in (0.1, 0.6)]
-    judge = PointJudge.of(2, {})
+    judge = PointJudge(2, {})
     for part in (slice(0, 7), slice(7, None)):
         judge.add([batch(truths[part], each[part]) for each in shifts], truths[part])
     first, second = judge.results()
@@ -124,7 +124,7 @@ def test_models_beside_each_other():
 
 def test_a_model_agrees_with_itself():
     truths = drawn(4)
-    judge = PointJudge.of(2, {})
+    judge = PointJudge(2, {})
     judge.add([batch(truths), batch(truths)], truths)
     second = judge.results()[1]
     assert (second["agreement"], second["drop"], second["drop_low"], second["drop_high"]) == (1.0, 0.0, 0.0, 0.0)
@@ -187,7 +187,7 @@ def test_a_crop_for_each_subject_where_the_model_was_trained_on_crops(tmp_path):
     assert [each.picture for each in truths] == [0, 0, 1]
     # A crop is larger than its box, and smaller than the picture: cells of a heatmap are finer.
     assert all(each.fitting.scaled[0] / each.fitting.picture[0] > 64 / 120 for each in truths)
-    judge = PointJudge.of(1, {})
+    judge = PointJudge(1, {})
     judge.add([batch(truths)], truths)
     (result,) = judge.results()
     assert result["pck"] == 1.0
