@@ -48,6 +48,8 @@ class Segment(Task):
     name: ClassVar[str] = "segment"
     metric: ClassVar[str] = "miou"
     figures: ClassVar[tuple[Figure, ...]] = (Figure("miou", "mIoU"), Figure("pixel_accuracy", "pixels"))
+    class_figure: ClassVar[Figure | None] = Figure("iou_by_class", "IoU")
+    agreement: ClassVar[str] = "pixels of the same class"
     options: ClassVar[tuple[Option, ...]] = ()
     judging_options: ClassVar[tuple[Option, ...]] = (
         Option("ignored", "segment: the value or the class of masks that does not count.", ignored_value),
