@@ -70,6 +70,7 @@ def evaluate(
     strict: raise `PictureError` on a picture that cannot be read, instead of counting it as skipped.
     mistakes: how many of the first model's worst confusions, and of the pictures on which the second names another
         class, to keep under `mistakes`, with small copies of the pictures; at the resolution where the first is best.
+        Of a task whose answers are drawn: of the pictures on which it is worst, and on which the two differ most.
 
     Raises `ModelError` or `ArtefactError` for a model that cannot be read, `BackendError` where no interpreter runs an
     artefact, `ResolutionError` for a resolution that one of them does not have, `DataError` for a folder without usable
@@ -97,7 +98,8 @@ def evaluate(
         (judged,) = find_tasks([task])
         if judged.truths == "masks":
             masks = Masks(predictors, resize or first.policy, strict, on_picture)
-            return masks.document(Path(data), str(model), others, wanted, limit, options_of_tasks.get("ignored"))
+            ignored = options_of_tasks.get("ignored")
+            return masks.document(Path(data), str(model), others, wanted, limit, ignored, mistakes)
         names, assumed = tuple(labels or ()), list[str]()
         if judged.own_classes and first.threshold is not None and options_of_tasks.get("threshold") is None:
             options_of_tasks = {**options_of_tasks, "threshold": first.threshold}

@@ -15,7 +15,9 @@ from edgevit.picture_record import PictureRecord, picture_order
 from edgevit.predictors import Predictor
 from edgevit.skipped_pictures import reasons_of
 from edgevit.tasks import Segment
-from edgevit.tasks.segment import MaskTruth
+from edgevit.tasks.segment import MaskTruth, SegmentJudge
+from edgevit.tasks.task import Outputs
+from edgevit.worst_pictures import worst_pictures
 from edgevit_runtime.preprocess.fitting import fit, fitting_of
 from edgevit_runtime.preprocess.pictures import loaded
 from edgevit_runtime.resolution import Resolution
@@ -36,6 +38,8 @@ class Masks:
     ) -> None:
         self._predictors, self._policy, self._strict, self._on_picture = predictors, policy, strict, on_picture
         self._skipped: dict[Path, PictureError] = {}
+        self._judges: list[tuple[SegmentJudge, list[int]]] = []
+        """For each resolution, with the places of the pictures that it was shown."""
 
     def document(
         self,
@@ -45,6 +49,7 @@ class Masks:
         wanted: Sequence[Resolution],
         limit: int | None,
         ignored: int | str | None,
+        mistakes: int = 0,
     ) -> dict[str, Any]:
         """The `edgevit.evaluation/1` document. Raises what `evaluation.evaluate` raises."""
         first = self._predictors[0]
@@ -96,7 +101,28 @@ class Masks:
             document["against"] = beside[0]
         if beside[1:]:
             document["also_against"] = beside[1:]
+        if mistakes:
+            document["mistakes"] = self._mistakes(pictures, ladder, [rows[0]["miou"] for rows in results], mistakes)
         return document
+
+    def _mistakes(
+        self, pictures: MaskSet, ladder: Sequence[Resolution], metrics: Sequence[float], most: int
+    ) -> dict[str, Any]:
+        """At the resolution with the best metric; of equals the smallest."""
+        best = max(range(len(ladder)), key=lambda place: metrics[place])
+        judge, read = self._judges[best]
+
+        def answered(place: int) -> tuple[MaskTruth, list[Outputs]]:
+            ((_, shown),) = self._shown(pictures.pick([read[place]]), ladder[best])
+            if shown is None:  # gone since it was judged
+                raise self._skipped[pictures.files[read[place]]]
+            image, truth = shown
+            found = [each.outputs(Segment.name, image[None]) for each in self._predictors[:2]]
+            return truth, [{name: output[0] for name, output in each.items()} for each in found]
+
+        files = [pictures.files[index] for index in read]
+        heading, labels = Segment.figures[0].heading, self._predictors[0].mask_labels
+        return {**ladder[best].to_fields(), **worst_pictures(judge, heading, labels, files, answered, most)}
 
     def _at(
         self, resolution: Resolution, pictures: MaskSet, begun: int, total: int
@@ -123,6 +149,7 @@ class Masks:
             judged()
         if not read:
             raise DataError(f"none of the {len(pictures.files)} pictures in {pictures.root} can be read")
+        self._judges.append((judge, read))
         rows = judge.results()
         for row, contributions in zip(rows, judge.contributions(), strict=True):
             row["_contributions"] = contributions

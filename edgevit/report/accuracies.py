@@ -12,6 +12,7 @@ from edgevit.latency.profile import Profile
 from edgevit.picture_record import TOP1, Accuracy, Metric, PictureRecord, read_accuracy
 from edgevit.report.metric_names import metric_of
 from edgevit.report.mistakes_shown import Mistakes, read_mistakes
+from edgevit.report.worst_shown import WorstPictures, read_worst
 from edgevit.tasks import TASKS, Classify, Task
 from edgevit_runtime.resolution import Resolution
 
@@ -91,6 +92,7 @@ class Accuracies:
     series: tuple[Series, ...] = ()
     agreements: tuple[Agreement, ...] = ()
     mistakes: tuple[Mistakes, ...] = ()
+    worst: tuple[WorstPictures, ...] = ()
     task: type[Task] = Classify
     judged_by: tuple[str, ...] = ()
     """What the task's figures are, in sentences, where their headings do not say it."""
@@ -202,7 +204,9 @@ def read_accuracies(paths: Sequence[Path]) -> Accuracies:
         Agreement(series[key], series[other], agreement, drops) for key, other, agreement, drops in pairs
     )
     judged_by = dict.fromkeys(filter(None, (_judged_by(task, record) for record in records)))
-    return Accuracies(tuple(series.values()), agreements, read_mistakes(paths), task, tuple(judged_by), labels)
+    return Accuracies(
+        tuple(series.values()), agreements, read_mistakes(paths), read_worst(paths), task, tuple(judged_by), labels
+    )
 
 
 def _judged_by(task: type[Task], record: Record) -> str:
@@ -252,6 +256,7 @@ def _add(series: dict[_Key, Series], task: type[Task], whole: Record, part: Reco
         raise DocumentError(f"{path} holds no results for {key[0]}")
     digest = whole.text("pictures_sha256") if whole.has("pictures_sha256") else None
     metric, by_class = metric_of(task), task.class_figure
+    labels = whole.texts("labels") if by_class is not None and whole.has("labels") else ()
     for result in results:
         accuracy = read_accuracy(result, metric, images, digest)
         score = Score(
@@ -264,6 +269,8 @@ def _add(series: dict[_Key, Series], task: type[Task], whole: Record, part: Reco
         known = scores.setdefault(score.resolution, score)
         if known.record is None:
             scores[score.resolution] = score
+        if len(score.by_class) not in (0, len(labels)):
+            raise DocumentError(f"{result.where}: {len(score.by_class)} figures by class, and {len(labels)} labels")
         if (known.share, known.others) != (score.share, score.others) or (
             key in series and series[key].images != images
         ):

@@ -93,7 +93,7 @@ def test_evaluation_counts_masks_in_the_pictures_own_pixels(trained, artefact, p
         assert other["drop_low"] <= other["drop"] <= other["drop_high"]
     assert "mIoU" in out
     code, _, err = run("report", target, "-o", tmp_path / "r.html")
-    assert (code, "reports and plans show classify so far" in err) == (1, True)
+    assert (code, "a report needs a profile" in err) == (1, True)
 
 
 def test_the_runtime_names_a_class_for_each_pixel(artefact, panels, tmp_path, edgevit_run):

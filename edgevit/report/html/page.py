@@ -76,6 +76,7 @@ def render(profiles: Profile | Sequence[Profile], accuracies: Accuracies, *, tit
         by_class=by_class(together.profiles, accuracies),
         evaluated=[(accuracies.label(each, *together.profiles), each) for each in accuracies.series],
         mistakes=accuracies.mistakes,
+        worst=accuracies.worst,
         script=script_text(),
         script_hash=script_hash(),
         state=state(together, charts, plans, marked, budget_ms),
