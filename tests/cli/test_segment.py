@@ -70,7 +70,9 @@ def test_training_says_what_it_does(trained, panels):
     assert [row["label"] for row in document["iou_by_class"]["classes"]] == list(MASK_NAMES)
     assert document["images"] == {"train": 28, "val": 8}
     run = trained[0].with_suffix(".run")
-    assert {each.name for each in run.iterdir()} >= {"history.csv", "curves.png", "summary.json", "split.csv"}
+    assert {each.name for each in run.iterdir()} >= {
+        "history.csv", "curves.png", "classes.png", "summary.json", "split.csv",
+    }  # fmt: skip
     assert "miou_96x64" in (run / "history.csv").read_text()
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edgevit.picture_record import Accuracy
+from edgevit.report.class_figures import ClassFigures
 from edgevit.report.metric_names import METRICS
 from edgevit.report.text.command_lines import command_line
 from edgevit.report.text.formatting import accuracies, percent
@@ -140,14 +141,13 @@ def class_table(document: Mapping[str, Any]) -> Table:
     return table
 
 
-def iou_table(found: Mapping[str, Any]) -> Table:
-    """Each class's intersection over union, the worst first; the worst twenty of more."""
-    rows = sorted(found["classes"], key=lambda row: 2.0 if row["iou"] is None else row["iou"])
-    table = Table(title=f"by class, the worst first, at {found['resolution']} px", title_justify="left")
+def class_figures_table(found: ClassFigures) -> Table:
+    """The task's figure of each class, the worst first; the worst twenty of more."""
+    table = Table(title=f"by class, the worst first, at {found.resolution} px", title_justify="left")
     table.add_column("class", overflow="fold")
-    table.add_column("IoU", justify="right")
-    for row in rows[:MOST_CLASSES]:
-        table.add_row(Text(on_one_line(row["label"])), "–" if row["iou"] is None else percent(row["iou"], 1))
+    table.add_column(found.heading, justify="right")
+    for label, share in found.rows[:MOST_CLASSES]:
+        table.add_row(Text(on_one_line(label)), "–" if share is None else percent(share, 1))
     return table
 
 
@@ -181,13 +181,13 @@ def summary(document: Mapping[str, Any]) -> Group:
     parts += [Text(line) for line in (believable(document), still_improving(document)) if line]
     if "classes" in document:
         parts.append(class_table(document))
-    if "iou_by_class" in document:
-        parts.append(iou_table(document["iou_by_class"]))
+    if figures := ClassFigures.of(document):
+        parts.append(class_figures_table(figures))
     if "classes" in document and "confusion" in document:
         parts += map(Text, most_confused(document))
     if "run" in document:
-        confusion = "confusion.png, " if "confusion" in document else ""
-        parts.append(Text(f"in {document['run']}: history.csv, curves.png, {confusion}summary.json, split.csv"))
+        drawn = "confusion.png, " if "confusion" in document else "classes.png, " if figures else ""
+        parts.append(Text(f"in {document['run']}: history.csv, curves.png, {drawn}summary.json, split.csv"))
         parts += [Text(line) for line in [_state_left(Path(document["run"]))] if line]
     qat = document.get("spec", {}).get("qat")
     recipe = ("--recipe", qat) if qat else ()
