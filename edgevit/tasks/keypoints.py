@@ -59,7 +59,7 @@ class Keypoints(Task):
 
     @classmethod
     def judge(cls, models: int, options: Mapping[str, Any]) -> PointJudge:
-        return PointJudge.of(models, options)
+        return PointJudge(models, options)
 
     @classmethod
     def judged_by(cls, evaluation: Mapping[str, Any]) -> str:
