@@ -149,6 +149,11 @@ class ViTConfig:
         return (self.depth,) if head is None or head.form in OF_LAST_BLOCK else last_two
 
     @property
+    def cell_strides(self) -> tuple[int, ...]:
+        """The sides of a detect head's cells, in pixels, finest first: 8, 16 and 32 with patches of 16."""
+        return self.patch // 2, self.patch, 2 * self.patch
+
+    @property
     def head_width(self) -> int:
         return self.width // self.heads
 

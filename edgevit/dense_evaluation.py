@@ -14,8 +14,10 @@ from edgevit.picture_record import PictureRecord, picture_order
 from edgevit.predictors import Predictor
 from edgevit.skipped_pictures import reasons_of
 from edgevit.tasks import Task
-from edgevit.tasks.task import Judge
+from edgevit.tasks.pictured import PicturedJudge
+from edgevit.tasks.task import Judge, Outputs
 from edgevit.truths import TRUTHS, Showing, Shown
+from edgevit.worst_pictures import worst_pictures
 from edgevit_runtime.preprocess.pictures import loaded
 from edgevit_runtime.resolution import Resolution
 
@@ -51,6 +53,7 @@ class DenseEvaluation:
         others: Sequence[str | Path],
         wanted: Sequence[Resolution],
         limit: int | None,
+        mistakes: int = 0,
     ) -> dict[str, Any]:
         """The `edgevit.evaluation/1` document. Raises what `evaluation.evaluate` raises."""
         first, task = self._predictors[0], self._task
@@ -101,7 +104,28 @@ class DenseEvaluation:
             document["against"] = beside[0]
         if beside[1:]:
             document["also_against"] = beside[1:]
+        if mistakes:
+            document["mistakes"] = self._mistakes(pictures, ladder[best], *self._judges[best], mistakes)
         return document
+
+    def _mistakes(
+        self, pictures: DenseSet, resolution: Resolution, judge: Judge, read: Sequence[int], most: int
+    ) -> dict[str, Any]:
+        """read: the places of the pictures that `judge` was shown. Raises `ConfigError` for a task without drawings."""
+        if not isinstance(judge, PicturedJudge):
+            raise ConfigError(f"--mistakes draws what masks and classes show; {self._task.name} has no drawings yet")
+
+        def answered(place: int) -> tuple[Any, list[Outputs]]:
+            ((_, shown),) = self._shown(pictures.pick([read[place]]), resolution)
+            if shown is None:  # gone since it was judged
+                raise self._skipped[pictures.files[read[place]]]
+            ((image, truth),) = shown
+            found = [each.outputs(self._task.name, image[None]) for each in self._predictors[:2]]
+            return truth, [{name: output[0] for name, output in each.items()} for each in found]
+
+        files, heading = [pictures.files[index] for index in read], self._task.figures[0].heading
+        found = worst_pictures(judge, heading, self._labels(), files, answered, most)
+        return {**resolution.to_fields(), **found}
 
     def _labels(self) -> tuple[str, ...]:
         """What all models call what they find. Raises `ConfigError` where they are not the same."""

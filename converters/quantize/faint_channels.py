@@ -7,6 +7,7 @@ nothing that the layer's output could show.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,9 +33,11 @@ def with_larger_scales(quantized: bytes, flatbuffer: bytes) -> bytes:
     (subgraph,) = model.subgraphs
     changed = [_int4(model, subgraph, each) for each in subgraph.tensors if each.type == schema.TensorType.INT4]
     biases = _Biases(flatbuffer)
+    sharing: dict[int, list[Any]] = {}  # by their weight: a head computes a layer at several sizes of a map
     for operator in subgraph.operators:
         if op_name(model.operatorCodes[operator.opcodeIndex]) in LINEAR:
-            changed.append(_integer(model, subgraph, operator, biases))
+            sharing.setdefault(operator.inputs[1], []).append(operator)
+    changed += [_integer(model, subgraph, operators, biases) for operators in sharing.values()]
     return pack(model) if any(changed) else quantized
 
 
@@ -51,7 +54,8 @@ class _Biases:
                 data = model.buffers[tensor.buffer].data
                 if data is not None and tensor.type == schema.TensorType.FLOAT32:
                     self._found[tensor_name(tensor)] = np.frombuffer(bytes(data), np.float32)
-        return self._found[name]
+        # Of a bias that several ops add, the quantizer makes copies.
+        return self._found[name.partition("_duplicated")[0]]
 
 
 def _int4(model: Any, subgraph: Any, weight: Any) -> bool:
@@ -68,21 +72,14 @@ def _int4(model: Any, subgraph: Any, weight: Any) -> bool:
     return True
 
 
-def _integer(model: Any, subgraph: Any, operator: Any, biases: _Biases) -> bool:
-    """Channels of int8 weights, where what goes in and out is integer, too."""
-    inputs = [subgraph.tensors[index] for index in operator.inputs if index >= 0]
-    values, weight, output = inputs[0], inputs[1], subgraph.tensors[operator.outputs[0]]
-    if weight.type != schema.TensorType.INT8 or schema.TensorType.FLOAT32 in (values.type, output.type):
+def _integer(model: Any, subgraph: Any, operators: Sequence[Any], biases: _Biases) -> bool:
+    """Channels of the int8 weights that operators share, where what goes in and out is integer, too."""
+    weight = subgraph.tensors[operators[0].inputs[1]]
+    reading = [each for each in operators if _is_integer(subgraph, each)]
+    if weight.type != schema.TensorType.INT8 or not reading:
         return False
-    step = float(values.quantization.scale[0])
     scales = np.asarray(weight.quantization.scale, np.float64)
-    least = np.full_like(scales, LEAST_FACTOR * float(output.quantization.scale[0]) / step)
-    bias = inputs[2] if len(inputs) > 2 else None
-    exact = np.zeros_like(scales)
-    if bias is not None:
-        exact = biases[tensor_name(bias)].astype(np.float64)
-        if bias.type == schema.TensorType.INT32:
-            least = np.maximum(least, np.abs(exact) / (step * MOST_STEPS))
+    least = np.max([_least_scales(subgraph, each, scales, biases) for each in reading], axis=0)
     faint = scales < least
     if not faint.any():
         return False
@@ -93,10 +90,36 @@ def _integer(model: Any, subgraph: Any, operator: Any, biases: _Biases) -> bool:
     held = np.frombuffer(bytes(model.buffers[weight.buffer].data), np.int8).reshape(tuple(weight.shape))
     integers = np.round(held * np.reshape(scales / larger, shape)).astype(np.int8)
     _store(model, weight, integers, larger)
-    if bias is not None:
-        kind = np.int64 if bias.type == schema.TensorType.INT64 else np.int32
-        _store(model, bias, np.round(exact / (step * larger)).astype(kind), step * larger)
+    for operator in reading:
+        bias, step = _bias_of(subgraph, operator), _step(subgraph, operator.inputs[0])
+        if bias is not None:
+            kind = np.int64 if bias.type == schema.TensorType.INT64 else np.int32
+            exact = biases[tensor_name(bias)].astype(np.float64)
+            _store(model, bias, np.round(exact / (step * larger)).astype(kind), step * larger)
     return True
+
+
+def _is_integer(subgraph: Any, operator: Any) -> bool:
+    ends = subgraph.tensors[operator.inputs[0]].type, subgraph.tensors[operator.outputs[0]].type
+    return schema.TensorType.FLOAT32 not in ends
+
+
+def _least_scales(subgraph: Any, operator: Any, scales: NDArray[np.float64], biases: _Biases) -> NDArray[np.float64]:
+    """[channels]: what an operator asks of the scales of its weight."""
+    step, bias = _step(subgraph, operator.inputs[0]), _bias_of(subgraph, operator)
+    least = np.full_like(scales, LEAST_FACTOR * _step(subgraph, operator.outputs[0]) / step)
+    if bias is not None and bias.type == schema.TensorType.INT32:
+        least = np.maximum(least, np.abs(biases[tensor_name(bias)].astype(np.float64)) / (step * MOST_STEPS))
+    return least
+
+
+def _bias_of(subgraph: Any, operator: Any) -> Any:
+    inputs = [index for index in operator.inputs if index >= 0]
+    return subgraph.tensors[inputs[2]] if len(inputs) > 2 else None
+
+
+def _step(subgraph: Any, tensor: int) -> float:
+    return float(subgraph.tensors[tensor].quantization.scale[0])
 
 
 def _store(model: Any, tensor: Any, integers: NDArray[Any], scales: NDArray[np.float64]) -> None:

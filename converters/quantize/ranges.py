@@ -28,6 +28,8 @@ from edgevit.errors import ConversionError
 ROWS = 8
 """Sampled of each picture's tokens in front, and as many of its patches, head by head: what a ViT answers from are
 the few tokens in front, and among all they would count for nothing."""
+STEPPING = {"halved": (2, "SAME"), "doubled": (1, "VALID")}
+"""Convolutions, by the last word of their sites, that go otherwise than place by place with zeros around."""
 READ_BY_RSQRT = ("variance", "stabilised")
 RSQRT_HEADROOM = 1.1
 """Less than others have: its table begins with the range's end, and a row with still less variance may be clipped."""
@@ -116,7 +118,7 @@ class _Observer(BatchedArithmetic):
             seen = self.moments.setdefault(site, Moments())
             if len(layer.weight.shape) == 4:
                 size = layer.weight.shape[1]
-                step, padding = (size, "VALID") if word(site) == "patches" else (1, "SAME")
+                step, padding = (size, "VALID") if word(site) == "patches" else STEPPING.get(word(site), (1, "SAME"))
                 inputs_by_patch = tf.image.extract_patches(
                     inputs, [1, size, size, 1], [1, step, step, 1], [1] * 4, padding
                 )

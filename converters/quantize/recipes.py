@@ -16,14 +16,14 @@ STREAM = ("tokens", "attended")
 NORM = ("squares", "variance", "stabilised", "scale", "scaled", "normalised")
 """Sites by the last word of their names: the residual stream, and what a LayerNorm computes (`lowering`)."""
 
-DENSE_HEAD = ("projection", "near", "fine", "classes")
+DENSE_CONV = ("near", "fine", "halved", "level", "tower", "doubled")
+DENSE_LINEAR = ("projection", "classes", "log_distances", "cell_logits", "heatmaps")
+DENSE_HEAD = (*DENSE_CONV, *DENSE_LINEAR)
 """Linear layers of the heads that read all tokens."""
 
 LINEAR: Mapping[str, str] = {
-    **dict.fromkeys(("patches", "near", "fine"), "CONV_2D"),
-    **dict.fromkeys(
-        ("qkv", "queries", "output", "expand", "contract", "logits", "projection", "classes"), "FULLY_CONNECTED"
-    ),
+    **dict.fromkeys(("patches", *DENSE_CONV), "CONV_2D"),
+    **dict.fromkeys(("qkv", "queries", "output", "expand", "contract", "logits", *DENSE_LINEAR), "FULLY_CONNECTED"),
 }
 """Linear layers by the last word of the site they put out, and the op that each becomes."""
 
@@ -188,7 +188,7 @@ _STATIC_RULES = (
         "FULLY_CONNECTED",
         "int8",
         "int8-dynamic",
-        sites=("output", "expand", "contract", "projection", "classes"),
+        sites=("output", "expand", "contract", *DENSE_LINEAR),
         why="what they read or put out has no such freedom; row by row they lose less, at no cost",
     ),
     Rule("CONV_2D", "int8", "int8-dynamic", why="an int8 result would cost more than all of its weights"),
@@ -266,7 +266,7 @@ RECIPES: dict[str, Recipe] = {
                 "FULLY_CONNECTED",
                 "int8",
                 "int8-dynamic",
-                sites=("output", "logits", "projection", "classes"),
+                sites=("output", "logits", *DENSE_LINEAR),
                 why="a tenth of the weights: of all layers they lose most by 4 bits for what they save",
             ),
             Rule("CONV_2D", "int8", "int8-dynamic", why="few weights, and all that follows reads what they put out"),

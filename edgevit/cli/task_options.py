@@ -17,7 +17,9 @@ def options_of_tasks(options: Sequence[Option]) -> Callable[[Callable[..., Any]]
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         for option in reversed(options):
-            command = click.option(f"--{option.name}", is_flag=option.parse is None, help=option.help)(command)
+            command = click.option(
+                f"--{option.name.replace('_', '-')}", is_flag=option.parse is None, help=option.help
+            )(command)
         return command
 
     return decorate

@@ -13,16 +13,11 @@ from edgevit.dense_head import DenseHead
 from edgevit.model.segmentation_head import enlarged
 
 LEVELS = 3
-"""Maps of cells with half a patch's side, a patch's and two patches': strides 8, 16 and 32 of patches of 16."""
+"""Maps of cells, whose sides are `ViTConfig.cell_strides`."""
 TOWER = 2
 """The convolutions between a level's map and what is read from it."""
 RARE = 0.01
 """How sure a fresh head is of each class in a cell (the prior of Lin et al. 2017, arXiv 1708.02002, section 4.1)."""
-
-
-def strides_of(patch: int) -> tuple[int, ...]:
-    """The side of each level's cells, in pixels, finest first; `ViTConfig` refuses odd patches for it."""
-    return patch // 2, patch, 2 * patch
 
 
 @keras.saving.register_keras_serializable("edgevit")

@@ -27,7 +27,7 @@ class KeypointHead(keras.layers.Layer):
         self.tokens_width = tokens_width
         self.spec = spec if isinstance(spec, DenseHead) else DenseHead.from_dict(spec)
         self.projection = keras.layers.Dense(self.spec.width, name="projection")
-        self.doubled = [_doubling(self.spec.width, name) for name in ("doubled", "doubled_again")]
+        self.doubled = [_doubling(self.spec.width, name) for name in ("first_doubled", "second_doubled")]
         # Logits stay float32 under mixed precision, as a classifier's do.
         low = keras.initializers.Constant(LOW)
         self.points = keras.layers.Dense(self.spec.outputs, bias_initializer=low, dtype="float32", name="points")

@@ -8,14 +8,18 @@ from typing import Any
 
 from edgevit.errors import ConfigError, ConversionError, unknown_key
 from edgevit.tasks.classify import Classify
+from edgevit.tasks.detect import Detect
 from edgevit.tasks.features import Features
+from edgevit.tasks.keypoints import Keypoints
 from edgevit.tasks.segment import Segment
 from edgevit.tasks.task import Config, Option, Output, Reads, Task
 
 __all__ = [
     "TASKS",
     "Classify",
+    "Detect",
     "Features",
+    "Keypoints",
     "Option",
     "Output",
     "Reads",
@@ -36,6 +40,8 @@ TASKS: dict[str, type[Task]] = {
     "classify": Classify,  # Dosovitskiy et al. 2021, https://arxiv.org/abs/2010.11929, section 3.1
     "features": Features,  # Caron et al. 2021, https://arxiv.org/abs/2104.14294; Oquab et al. 2023, arXiv 2304.07193
     "segment": Segment,  # Strudel et al. 2021, https://arxiv.org/abs/2105.05633: a linear layer on all tokens
+    "detect": Detect,  # Tian et al. 2019, https://arxiv.org/abs/1904.01355; EdgeCrafter's neck, arXiv 2603.18739
+    "keypoints": Keypoints,  # Xu et al. 2022, https://arxiv.org/abs/2204.12484: ViTPose, its classic decoder
 }
 
 
@@ -50,9 +56,9 @@ def find_tasks(names: str | Sequence[str]) -> tuple[type[Task], ...]:
     return tuple(TASKS[name] for name in listed)
 
 
-def default_task(classes: int, segments: bool = False) -> str:
+def default_task(classes: int) -> str:
     """What a model with so many classes is asked where nobody says: one without a head has features alone."""
-    return "classify" if classes else "segment" if segments else "features"
+    return "classify" if classes else "features"
 
 
 def default_tasks(config: Config) -> tuple[str, ...]:

@@ -7,10 +7,11 @@ import tensorflow as tf
 from edgevit.dense_head import DenseHead
 from edgevit.errors import ConfigError
 from edgevit.model import build, load, named_weights, save, transfer
-from edgevit.model.detection_head import DetectionHead, strides_of
+from edgevit.model.detection_head import DetectionHead
 from edgevit_runtime.resolution import as_resolution
 from edgevit_runtime.tasks.box_decoding import grids_of
 
+STRIDES = (8, 16, 32)
 SIZES = ["64", "96x64", "80x112", "16"]
 
 
@@ -25,12 +26,13 @@ def pictures_of(size, count=2, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (count, place.height, place.width, 3)).astype(np.uint8)
 
 
-def cells_at(size, patch=16):
-    return sum(grid.columns * grid.rows for grid in grids_of(size, strides_of(patch)))
+def cells_at(size):
+    return sum(grid.columns * grid.rows for grid in grids_of(size, STRIDES))
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_it_has_the_cells_that_are_decoded(detector, size):
+    assert detector.config.cell_strides == STRIDES
     found = detector.dense("detect", pictures_of(size))
     assert {name: values.shape for name, values in found.items()} == {
         "log_distances": (2, cells_at(size), 4),
@@ -67,7 +69,7 @@ def test_a_cell_looks_at_where_it_lies():
     plane[0, 4, 6] = 1.0  # the last token: pixels 96 to 112 across, 64 to 80 down
     logits = np.asarray(head([plane])["cell_logits"])[0, :, 0]
     start = 0
-    for grid in grids_of("112x80", strides_of(16)):
+    for grid in grids_of("112x80", STRIDES):
         count = grid.columns * grid.rows
         row, column = divmod(int(logits[start : start + count].argmax()), grid.columns)
         assert 64 <= (row + 0.5) * grid.stride <= 80

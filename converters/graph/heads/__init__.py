@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from converters.graph.heads.classify import ClassifyHead
+from converters.graph.heads.detect import DetectHead
 from converters.graph.heads.features import FeaturesHead
 from converters.graph.heads.head import Head
+from converters.graph.heads.keypoints import KeypointsHead
 from converters.graph.heads.segment import SegmentHead
 from edgevit.config import ViTConfig
 from edgevit.tasks import Classify, Task
@@ -19,6 +21,8 @@ HEADS: dict[str, Callable[[Any], Head]] = {
     "classify": ClassifyHead,
     "features": FeaturesHead,
     "segment": SegmentHead,
+    "detect": DetectHead,
+    "keypoints": KeypointsHead,
 }
 
 

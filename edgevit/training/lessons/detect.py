@@ -9,7 +9,6 @@ from edgevit.config import ViTConfig
 from edgevit.data import panels
 from edgevit.data.boxes import BoxSet, box_training_sets
 from edgevit.dense_head import DenseHead
-from edgevit.model.detection_head import strides_of
 from edgevit.training.box_examples import BoxBatches, BoxExamples
 from edgevit.training.box_loss import detection_loss
 from edgevit.training.boxes_held_out import BoxesAnswered, BoxesHeldOut
@@ -43,7 +42,7 @@ class DetectLesson(DenseLesson):
         return f"{len(labelled.labels)} classes: {', '.join(labelled.labels)}"
 
     def objective(self, config: ViTConfig) -> Objective:
-        loss = partial(detection_loss, strides=strides_of(config.patch))
+        loss = partial(detection_loss, strides=config.cell_strides)
         return Objective("detect", loss, (None, None, 5), "float32")
 
     def batches(self, examples: Any, config: ViTConfig, spec: TrainSpec, **options: Any) -> BoxBatches:
@@ -52,7 +51,7 @@ class DetectLesson(DenseLesson):
     def validation(self, examples: Any, config: ViTConfig, *, strict: bool) -> BoxesHeldOut:
         head = config.dense_head("detect")
         assert head is not None
-        return BoxesHeldOut(examples, config.resize, config.fill, head.outputs, strides_of(config.patch))
+        return BoxesHeldOut(examples, config.resize, config.fill, head.outputs, config.cell_strides)
 
     def described(self, labelled: Any, resolution: Resolution, answered: BoxesAnswered) -> dict[str, Any]:
         """The best epoch's figures on the validation pictures."""

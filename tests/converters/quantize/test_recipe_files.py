@@ -102,8 +102,8 @@ def file_with(tmp_path, text, name="mine.toml"):
         ),
         (
             LEFT + 'sites = ["head"]',
-            "unknown site 'head'; what `edgevit sensitivity` calls that is 'logits', 'projection', 'near', 'fine', "
-            "'classes' here",
+            "unknown site 'head'; what `edgevit sensitivity` calls that is 'logits', 'near', 'fine', 'halved', "
+            "'level', 'tower', 'doubled', 'projection', 'classes', 'log_distances', 'cell_logits', 'heatmaps' here",
         ),
     ],
 )
