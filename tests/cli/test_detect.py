@@ -76,6 +76,24 @@ def test_evaluation_holds_both_against_the_boxes(trained, artefact, panels, run,
     assert "AP50" in out
 
 
+def test_a_run_is_judged_by_what_it_held_out(trained, artefact, panels, run, tmp_path):
+    folder = trained[0].with_suffix(".run")
+    for data in (folder, folder / "split.csv"):
+        code, out, err = run("evaluate", artefact, data, "--resolutions", "96x64", "--json", "-", "--quiet")
+        assert code == 0, err
+        document = json.loads(out)
+        assert document["images"] == 8
+        assert document["judged_on"] == str(panels)
+    code, _, err = run("evaluate", artefact, panels, "--part", "test")
+    assert code == 1
+    assert "no picture is of test: by folders of train and val, there is train and val" in err
+    code, out, err = run("evaluate", artefact, panels, "--part", "train", "--resolutions", "96x64", "--json", "-")
+    assert json.loads(out)["images"] == 28
+    code, _, err = run("evaluate", artefact, panels, "--part", "tset")
+    assert code == 1
+    assert "test" in err
+
+
 def test_boxes_are_those_that_the_model_finds(trained, artefact, panels):
     """int8 on the device beside Keras here: the surest boxes are the same."""
     from edgevit.model import load
