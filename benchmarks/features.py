@@ -91,7 +91,9 @@ def _short(value: float) -> float:
 
 def main() -> None:
     sizes = {
-        name: made(f"{name.replace(',', '-')}-int8-four", recipe="int8", task=name, resolutions=LADDER).stat().st_size
+        name: made(f"{name.replace(',', '-')}-int8-four", recipe="int8", task=name, resolutions=LADDER, joint=False)
+        .stat()
+        .st_size
         for name in ("classify", "classify,features")
     }
     flowers, knn = real_data() / "flowers", []

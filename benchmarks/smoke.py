@@ -79,6 +79,7 @@ TINY: dict[str, Mapping[str, Any]] = {
     "gpu": {"PICTURES": 2},
     "serve_fuzz": {"REQUESTS": 200, "HONEST_EVERY": 100},
     "self_test": {"LADDERS": {"deit-tiny": (96,)}},
+    "together": {"RESOLUTIONS": FEW, "ROUNDS": 2, "SECONDS": 0.02},
     "prediction": {"RECIPES": ("int8",), "MEASURED": ("vit-tiny", "vit-nano/8"), "SECONDS": 0.2},
 }
 WORDS: dict[str, Sequence[Sequence[str]]] = {

@@ -79,7 +79,7 @@ def test_evaluation_holds_both_against_the_boxes(trained, artefact, panels, run,
 def test_a_run_is_judged_by_what_it_held_out(trained, artefact, panels, run, tmp_path):
     folder = trained[0].with_suffix(".run")
     for data in (folder, folder / "split.csv"):
-        code, out, err = run("evaluate", artefact, data, "--resolutions", "96x64", "--json", "-", "--quiet")
+        code, out, err = run("evaluate", artefact, data, "--resolutions", "96x64", "--quiet", "--json")
         assert code == 0, err
         document = json.loads(out)
         assert document["images"] == 8
@@ -87,7 +87,7 @@ def test_a_run_is_judged_by_what_it_held_out(trained, artefact, panels, run, tmp
     code, _, err = run("evaluate", artefact, panels, "--part", "test")
     assert code == 1
     assert "no picture is of test: by folders of train and val, there is train and val" in err
-    code, out, err = run("evaluate", artefact, panels, "--part", "train", "--resolutions", "96x64", "--json", "-")
+    code, out, err = run("evaluate", artefact, panels, "--part", "train", "--resolutions", "96x64", "--json")
     assert json.loads(out)["images"] == 28
     code, _, err = run("evaluate", artefact, panels, "--part", "tset")
     assert code == 1
