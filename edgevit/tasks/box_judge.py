@@ -21,7 +21,7 @@ from edgevit_runtime.tasks.box_decoding import StrideGrid, decode_boxes, grids_o
 
 __all__ = ["LEAST_SCORE", "MOST_OVERLAP", "BoxJudge", "BoxTruth", "found_boxes"]
 
-LEAST_SCORE, MOST_OVERLAP, MOST_BOXES = 0.01, 0.6, 300
+LEAST_SCORE, MOST_OVERLAP, MOST_BOXES = 0.01, 0.6, 100
 """AP looks at boxes that nobody would be shown, too: at what precision costs when more are to be found."""
 SHOWN_SCORE, SAME_OVERLAP = 0.3, 0.5
 """A box that people are shown (`edgevit.tasks.detect.LEAST_SCORE`), and two of one thing."""

@@ -71,7 +71,7 @@ class Detect(Task):
 
     @classmethod
     def judge(cls, models: int, options: Mapping[str, Any]) -> BoxJudge:
-        return BoxJudge(models, options)
+        return BoxJudge.of(models, options)
 
     @classmethod
     def judged_by(cls, evaluation: Mapping[str, Any]) -> str:

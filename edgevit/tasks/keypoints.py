@@ -59,7 +59,7 @@ class Keypoints(Task):
 
     @classmethod
     def judge(cls, models: int, options: Mapping[str, Any]) -> PointJudge:
-        return PointJudge(models, options)
+        return PointJudge.of(models, options)
 
     @classmethod
     def judged_by(cls, evaluation: Mapping[str, Any]) -> str:
