@@ -59,6 +59,8 @@ class DenseEvaluation:
         first, task = self._predictors[0], self._task
         ladder = common_ladder(self._predictors, task.name, wanted)
         labels = self._labels()
+        if mistakes and first.margin is not None:
+            raise ConfigError(f"--mistakes draws whole pictures, and {first.path} looks at crops around boxes")
         pictures = self._kind.read(data, labels, str(first.path), {**self._options, "margin": first.margin})
         if limit is not None and limit < len(pictures.files):
             pictures = pictures.pick(np.linspace(0, len(pictures.files) - 1, limit).round().astype(int).tolist())
