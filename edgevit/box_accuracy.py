@@ -121,9 +121,16 @@ class BoxMatches:
             if value is not None:
                 by_class[number] = value
                 for picture in matches.shown_in:
-                    by_class[number, picture] = matches.ap_without(int(picture), self.recalls)
-        judged = ~np.isnan(by_class)
-        return np.asarray(np.where(judged, by_class, 0.0).sum(axis=0) / np.maximum(1, judged.sum(axis=0)))
+                    by_class[number, picture] = matches.ap_of(np.arange(self.pictures) != picture, self.recalls)
+        return np.nan_to_num(_mean_of_classes(by_class))
+
+    def of_each(self) -> NDArray[np.float64]:
+        """AP of each picture alone: [pictures]; NaN where there is nothing to find."""
+        by_class = np.full((len(self.of_classes), self.pictures), np.nan)
+        for number, matches in enumerate(self.of_classes):
+            for picture in np.flatnonzero(matches.to_find):
+                by_class[number, picture] = matches.ap_of(np.arange(self.pictures) == picture, self.recalls)
+        return _mean_of_classes(by_class)
 
     def _at(self, share: float) -> int:
         return int(np.abs(self.overlap_shares - share).argmin())
@@ -161,16 +168,19 @@ class _ClassMatches:
         """The pictures that can change its AP."""
         return np.union1d(self.pictures, np.flatnonzero(self.to_find))
 
-    def ap_without(self, picture: int, recalls: NDArray[np.float64]) -> float:
-        """As the tool counts it (COCOeval.accumulate), of all other pictures; NaN where they have nothing to find."""
-        to_find = int(self.to_find.sum() - self.to_find[picture])
+    def ap_of(self, chosen: NDArray[np.bool_], recalls: NDArray[np.float64]) -> float:
+        """As the tool counts it (COCOeval.accumulate), of some pictures; NaN where there is nothing to find in them.
+
+        chosen: bool [pictures].
+        """
+        to_find = int(self.to_find[chosen].sum())
         if not to_find:
             return np.nan
-        others = self.pictures != picture
+        there = chosen[self.pictures]
         # Precision is highest at right boxes, so a recall's best one is that of the n-th right box or a later one.
         nth = np.maximum(1, np.searchsorted(np.arange(to_find + 1) / to_find, recalls, side="left"))
         total = 0.0
-        for right, wrong in zip(self.right[:, others], self.wrong[:, others], strict=True):
+        for right, wrong in zip(self.right[:, there], self.wrong[:, there], strict=True):
             numbers = np.arange(1, int(right.sum()) + 1)
             precision = numbers / (numbers + np.cumsum(wrong)[right] + _ROOM)
             best = np.maximum.accumulate(precision[::-1])[::-1]
@@ -191,6 +201,13 @@ def _mean(values: NDArray[np.float64]) -> float | None:
     """Of those that are not -1; None where there are none."""
     known = values[values > -1]
     return float(known.mean()) if known.size else None
+
+
+def _mean_of_classes(by_class: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[classes, pictures] -> [pictures], of those that are numbers; NaN where none is."""
+    judged = ~np.isnan(by_class)
+    sums, counts = np.where(judged, by_class, 0.0).sum(axis=0), judged.sum(axis=0)
+    return np.asarray(np.divide(sums, counts, out=np.full(by_class.shape[1], np.nan), where=counts > 0))
 
 
 def _firsts(tool: Any, pictures: int) -> range:

@@ -61,6 +61,9 @@ class DenseEvaluation:
         task = self._task
         ladder = common_ladder(self._predictors, task.name, wanted)
         labels = self._labels()
+        first = self._predictors[0]
+        if mistakes and first.margin is not None:
+            raise ConfigError(f"--mistakes draws whole pictures, and {first.path} looks at crops around boxes")
         pictures = self._pictures(data, labels)
         if limit is not None and limit < len(pictures.files):
             pictures = pictures.pick(np.linspace(0, len(pictures.files) - 1, limit).round().astype(int).tolist())

@@ -43,7 +43,7 @@ class Predictor(Protocol):
     dense_labels: Mapping[str, tuple[str, ...]]
     """By dense task that it answers what its classes are called, or of keypoints its points."""
     margin: float | None
-    """Of keypoints: it looks at crops around boxes, wider by this share of their sides at each end; None: at all."""
+    """Of keypoints: it looks at crops around boxes that have grown by this share; None: at whole pictures."""
     policy: str
     fill: tuple[int, int, int]
     resolutions: tuple[Resolution, ...]

@@ -18,6 +18,7 @@ from edgevit.errors import DataError
 from edgevit.tasks.box_judge import BoxTruth
 from edgevit.tasks.point_judge import PointTruth
 from edgevit.tasks.segment import MaskTruth
+from edgevit_runtime.preprocess.box_crops import BoxAround, crop_around, fit_crop
 from edgevit_runtime.preprocess.fitting import Fitting, fit, fitting_of
 from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.wording import counted
@@ -36,8 +37,7 @@ class Showing:
     policy: str
     fill: tuple[int, int, int]
     margin: float | None = None
-    """Of keypoints: a crop around each subject's box, which is wider by this share of its sides at each end; None: the
-    whole picture."""
+    """Of keypoints: a crop around each subject's box, grown as `crop_around` says; None: the whole picture."""
 
     def whole(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Fitting]:
         """A picture [height, width, 3] -> [H, W, 3], and how it was fitted."""
@@ -109,36 +109,36 @@ def _points(data: Path, labels: Sequence[str], who: str, options: Mapping[str, A
 
 def _show_points(pictures: PointSet, index: int, pixels: NDArray[np.uint8], showing: Showing) -> list[Shown]:
     """A crop for each subject; without a margin the whole picture, which is judged by its largest subject."""
-    points, boxes, areas = pictures.points[index], pictures.boxes[index], pictures.areas[index]
-    height, width = pixels.shape[:2]
-    if showing.margin is None:
-        of, corners = [int(np.argmax(areas))], [(0, 0, width, height)]
-    else:
-        of = list(range(len(points)))
-        corners = [_grown(box, showing.margin, (width, height)) for box in boxes]
+    areas, size = pictures.areas[index], (pixels.shape[1], pixels.shape[0])
     found: list[Shown] = []
-    for subject, (left, top, right, bottom) in zip(of, corners, strict=True):
-        image, fitting = showing.whole(np.ascontiguousarray(pixels[top:bottom, left:right]))
+    for subject in range(len(areas)) if showing.margin is not None else [int(np.argmax(areas))]:
+        box = pictures.boxes[index][subject]
+        if showing.margin is None:
+            (image, fitting), corner = showing.whole(pixels), (0, 0)
+        else:
+            around = BoxAround(*_with_extent(box, size), showing.margin)
+            crop = crop_around(around, size, showing.resolution, showing.policy)
+            image, fitting, corner = fit_crop(pixels, crop, showing.policy, showing.fill), crop.fitting, crop.corner
         truth = PointTruth(
-            points=points[subject],
-            box=boxes[subject],
+            points=pictures.points[index][subject],
+            box=box,
             area=float(areas[subject]),
             fitting=fitting,
-            corner=(left, top),
+            corner=corner,
             picture=index,
-            picture_size=(width, height),
+            picture_size=size,
         )
         found.append((image, truth))
     return found
 
 
-def _grown(box: NDArray[np.float32], margin: float, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """The whole pixels that a box, grown at each end by a share of its sides, covers in its picture; at least one."""
-    corners, side = np.asarray(box, np.float64).reshape(2, 2), np.asarray(size)
-    more = margin * (corners[1] - corners[0])
-    first = np.clip(np.floor(corners[0] - more), 0, side - 1).astype(int)
-    last = np.clip(np.ceil(corners[1] + more), first + 1, side).astype(int)
-    return int(first[0]), int(first[1]), int(last[0]), int(last[1])
+def _with_extent(box: NDArray[np.float32], size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """A box, a pixel wide and high at least: one around points on a line has no area, and shows nothing."""
+    corners = np.asarray(box, np.float64).reshape(2, 2)
+    thin = corners[1] - corners[0] < 1.0
+    first = np.where(thin, np.clip(corners.mean(axis=0) - 0.5, 0.0, np.asarray(size) - 1.0), corners[0])
+    last = np.where(thin, first + 1.0, corners[1])
+    return float(first[0]), float(first[1]), float(last[0]), float(last[1])
 
 
 def _classes(labels: Sequence[str]) -> str:

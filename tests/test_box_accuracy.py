@@ -156,6 +156,17 @@ def test_leaving_a_picture_out_is_counting_without_it():
     assert len(set(quick.round(6))) > 10
 
 
+def test_a_picture_alone():
+    truths, found = scattered(seed=4)
+    quick = match_boxes(truths, found, 3).of_each()
+    for alone, true, answer in zip(quick, truths, found, strict=True):
+        if true[2].all():
+            assert np.isnan(alone)
+        else:
+            assert alone == pytest.approx(average_precision([true], [answer], 3)["ap"], abs=1e-12)
+    assert np.nanmin(quick) < np.nanmean(quick) < np.nanmax(quick)
+
+
 def test_curves_fall_from_recall_to_recall():
     curves = match_boxes(*scattered(), 4).precision_at_half()
     assert [each is None for each in curves] == [False, False, False, True]

@@ -1,18 +1,21 @@
 """Evaluation of boxes and points from folders on disk, of models that know what is there."""
 
+import base64
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from edgevit.dense_evaluation import DenseEvaluation
 from edgevit.errors import ConfigError, DataError, PictureError
 from edgevit.picture_record import PictureRecord
 from edgevit.tasks.box_judge import BoxJudge
 from edgevit.tasks.point_judge import PointJudge
-from edgevit.tasks.task import Task
+from edgevit.tasks.task import Figure, Task
 from edgevit.truths import TRUTHS, Showing
 from edgevit_runtime.preprocess.pictures import loaded
 from edgevit_runtime.resolution import as_resolutions
@@ -28,6 +31,7 @@ class Boxes(Task):
     name: ClassVar[str] = "detect"
     metric: ClassVar[str] = "ap"
     truths: ClassVar[str] = "boxes"
+    figures: ClassVar[tuple[Figure, ...]] = (Figure("ap", "AP"),)
 
     @classmethod
     def judge(cls, models, options):
@@ -40,6 +44,7 @@ class Points(Boxes):
     name: ClassVar[str] = "keypoints"
     metric: ClassVar[str] = "pck"
     truths: ClassVar[str] = "points"
+    figures: ClassVar[tuple[Figure, ...]] = (Figure("pck", "PCK"),)
 
     @classmethod
     def judge(cls, models, options):
@@ -79,12 +84,13 @@ class Knowing:
         return {"recipe": "float32"}
 
 
-def evaluated(task, predictors, data, limit=None, strict=False, **options):
+def evaluated(task, predictors, data, limit=None, strict=False, mistakes=0, **options):
     progress = []
     evaluation = DenseEvaluation(
         task, predictors, "letterbox", strict, lambda done, total: progress.append((done, total)), options
     )
-    document = evaluation.document(data, "first", [f"other{each}" for each in range(len(predictors) - 1)], (), limit)
+    others = [f"other{each}" for each in range(len(predictors) - 1)]
+    document = evaluation.document(data, "first", others, (), limit, mistakes)
     assert progress[-1][0] == progress[-1][1] == len(progress)
     return json.loads(json.dumps(document))
 
@@ -113,6 +119,28 @@ def test_boxes(boxes):
         record = PictureRecord(document["pictures_sha256"], 6, second["by_picture"])
         assert record.contributions.mean() == pytest.approx(second["ap"], abs=1e-3)
     assert (document["least_score"], document["most_overlap"]) == (0.01, 0.6)
+
+
+def picture_of(jpeg):
+    with Image.open(BytesIO(base64.b64decode(jpeg))) as picture:
+        return np.asarray(picture.convert("RGB")).astype(int)
+
+
+def test_the_worst_pictures_with_their_boxes(boxes):
+    document = evaluated(
+        Boxes, [Knowing(Boxes, boxes, scenes.NAMES), Knowing(Boxes, boxes, scenes.NAMES, 25.0)], boxes, mistakes=2
+    )
+    found = document["mistakes"]
+    assert (found["figure"], found["resolution"]) == ("AP", "96x64")
+    assert len(found["worst"]["pictures"]) == 2
+    for each in found["differing"]["pictures"]:
+        assert (each["first"], each["second"]) == (pytest.approx(1.0), pytest.approx(0.0, abs=0.6))
+        drawn = {name: picture_of(jpeg) for name, jpeg in each["jpeg"].items()}
+        assert set(drawn) == {"truth", "first", "second"}
+        assert drawn["truth"].shape[1::-1] == scenes.SIZES[int(Path(each["file"]).stem)]
+        # The first found what is there; the second has its boxes elsewhere.
+        near, far = (np.abs(drawn[name] - drawn["truth"]).mean() for name in ("first", "second"))
+        assert near < far
 
 
 def test_limit_takes_pictures_spread_over_the_set(boxes):
@@ -177,6 +205,22 @@ def test_points(points, margin):
         assert second["pck"] == second["agreement"] == 0.0
         assert second["drop"] == 1.0
         assert PictureRecord(document["pictures_sha256"], 6, first["by_picture"]).contributions.mean() == 1.0
+
+
+def test_the_worst_pictures_with_their_points(points):
+    names = ("tip", "centre")
+    predictors = [Knowing(Points, points, names), Knowing(Points, points, names, 20.0)]
+    found = evaluated(Points, predictors, points, mistakes=1)["mistakes"]
+    assert found["figure"] == "PCK"
+    (worst,), differing = found["worst"]["pictures"], found["differing"]
+    assert (worst["first"], worst["second"], worst["classes"]) == (1.0, 0.0, [0, 1])
+    assert (differing["count"], len(differing["pictures"])) == (6, 1)
+    drawn = {name: picture_of(jpeg) for name, jpeg in worst["jpeg"].items()}
+    near, far = (np.abs(drawn[name] - drawn["truth"]).mean() for name in ("first", "second"))
+    assert near < far / 2
+    on_crops = [Knowing(Points, points, names, margin=0.5)]
+    with pytest.raises(ConfigError, match=r"--mistakes draws whole pictures, and keypoints\.keras looks at crops"):
+        evaluated(Points, on_crops, points, mistakes=1)
 
 
 def test_models_with_other_margins_are_not_compared(points):

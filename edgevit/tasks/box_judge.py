@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +14,18 @@ from edgevit.accuracy import Answers
 from edgevit.box_accuracy import BoxMatches, FoundBoxesOf, match_boxes, overlaps
 from edgevit.errors import ConfigError
 from edgevit.statistics import paired_mean_interval
+from edgevit.tasks.pictured import Drawing
 from edgevit.tasks.task import Outputs
 from edgevit_runtime.preprocess.fitting import Fitting
 from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.tasks.box_decoding import StrideGrid, decode_boxes, grids_of
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 __all__ = ["LEAST_SCORE", "MOST_OVERLAP", "BoxJudge", "BoxTruth", "found_boxes"]
 
-LEAST_SCORE, MOST_OVERLAP, MOST_BOXES = 0.01, 0.6, 300
+LEAST_SCORE, MOST_OVERLAP, MOST_BOXES = 0.01, 0.6, 100
 """AP looks at boxes that nobody would be shown, too: at what precision costs when more are to be found."""
 SHOWN_SCORE, SAME_OVERLAP = 0.3, 0.5
 """A box that people are shown (`edgevit.tasks.detect.LEAST_SCORE`), and two of one thing."""
@@ -117,6 +121,19 @@ class BoxJudge:
     def answers(self) -> list[Answers] | None:
         return None
 
+    def picture_figures(self) -> list[NDArray[np.float64]]:
+        """AP over the classes that a picture has."""
+        return [matches.of_each() for matches in self._matched()]
+
+    def draw_truth(self, picture: Image, truth: BoxTruth, labels: Sequence[str]) -> Drawing:
+        """With the crowds, which are no mistakes."""
+        return _drawn(picture, (truth.boxes, np.ones(len(truth.boxes)), truth.classes), labels)
+
+    def draw_found(self, picture: Image, outputs: Outputs, truth: BoxTruth, labels: Sequence[str]) -> Drawing:
+        """What people are shown."""
+        log_distances, logits = outputs["log_distances"], outputs["cell_logits"]
+        return _drawn(picture, _shown(found_boxes(log_distances, logits, truth.fitting, self._most_overlap)), labels)
+
     def _matched(self) -> list[BoxMatches]:
         """Of each model, all pictures."""
         if not self._matches:
@@ -182,3 +199,15 @@ def _matched_pairs(first: FoundBoxesOf, other: FoundBoxesOf) -> int:
             shares[:, row.argmax()] = 0.0
             pairs += 1
     return pairs
+
+
+def _drawn(picture: Image, found: FoundBoxesOf, labels: Sequence[str]) -> Drawing:
+    from edgevit_runtime.tasks.findings import Box
+    from edgevit_runtime.tasks.overlay import draw_boxes
+
+    rows = zip(*(each.tolist() for each in found), strict=True)
+    boxes = [
+        Box(labels[index] if index < len(labels) else str(index), index, score, *corners)
+        for corners, score, index in rows
+    ]
+    return Drawing(draw_boxes(picture, boxes), frozenset(each.index for each in boxes))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,13 @@ from numpy.typing import NDArray
 from edgevit.accuracy import Answers
 from edgevit.point_accuracy import NEAR_SHARE, FoundPointsOf, SubjectTruth, point_accuracy, point_errors, sigmas_of
 from edgevit.statistics import paired_mean_interval
+from edgevit.tasks.pictured import Drawing
 from edgevit.tasks.task import Outputs
 from edgevit_runtime.preprocess.fitting import Fitting
 from edgevit_runtime.tasks.heatmap_peaks import find_peaks
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 __all__ = ["PointJudge", "PointTruth", "found_points"]
 
@@ -91,13 +95,8 @@ class PointJudge:
         """PCK is a ratio of two sums over pictures, and this is what each picture moves it by, about PCK itself: the
         linearisation of Efron 1982 (the infinitesimal jackknife). Of pictures with as many labelled points each it is
         the share of a picture's own points that are right."""
-        _, places = np.unique([each.picture for each in self._truths], return_inverse=True)
-        sides = np.array([[each.side] for each in self._truths])
         found = []
-        for answered in self._found:
-            errors = point_errors(self._truths, answered)
-            right = np.bincount(places, (errors <= NEAR_SHARE * sides).sum(axis=1))
-            judged = np.bincount(places, (~np.isnan(errors)).sum(axis=1))
+        for right, judged in self._counted():
             total = max(1.0, judged.sum())
             share = right.sum() / total
             found.append(np.asarray(share + len(right) * (right - share * judged) / total))
@@ -105,6 +104,32 @@ class PointJudge:
 
     def answers(self) -> list[Answers] | None:
         return None
+
+    def picture_figures(self) -> list[NDArray[np.float64]]:
+        """PCK of each picture's points."""
+        return [
+            np.divide(right, judged, out=np.full(len(right), np.nan), where=judged > 0)
+            for right, judged in self._counted()
+        ]
+
+    def draw_truth(self, picture: Image, truth: PointTruth, labels: Sequence[str]) -> Drawing:
+        return _drawn(picture, truth.points[:, :2], truth, labels)
+
+    def draw_found(self, picture: Image, outputs: Outputs, truth: PointTruth, labels: Sequence[str]) -> Drawing:
+        """The points that are labelled, too: about others nothing is known."""
+        points, _ = found_points(outputs["heatmaps"], truth.fitting, truth.corner)
+        return _drawn(picture, points, truth, labels)
+
+    def _counted(self) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+        """For each model of each picture how many points are right, and how many are judged: [pictures]."""
+        _, places = np.unique([each.picture for each in self._truths], return_inverse=True)
+        sides = np.array([[each.side] for each in self._truths])
+        found = []
+        for answered in self._found:
+            errors = point_errors(self._truths, answered)
+            near, judged = errors <= NEAR_SHARE * sides, ~np.isnan(errors)
+            found.append((np.bincount(places, near.sum(axis=1)), np.bincount(places, judged.sum(axis=1))))
+        return found
 
     def _agreement(self, number: int) -> float:
         near = judged = 0
@@ -118,3 +143,16 @@ def found_points(heatmaps: NDArray[Any], fitting: Fitting, corner: tuple[int, in
     """What a head put out for one crop, [rows, columns, points] -> where its points are in the picture."""
     peaks = find_peaks(heatmaps, fitting.resolution)
     return fitting.to_picture(peaks.points) + corner, peaks.scores
+
+
+def _drawn(picture: Image, points: NDArray[Any], truth: PointTruth, labels: Sequence[str]) -> Drawing:
+    from edgevit_runtime.tasks.findings import Keypoint
+    from edgevit_runtime.tasks.overlay import draw_points
+
+    names = [labels[each] if each < len(labels) else str(each) for each in range(len(points))]
+    shown = [
+        Keypoint(name, float(x), float(y), float(judged))
+        for name, (x, y), judged in zip(names, points, truth.labelled, strict=True)
+    ]
+    drawn = draw_points(picture, shown, names=False, least_score=0.5)
+    return Drawing(drawn, frozenset(np.flatnonzero(truth.labelled).tolist()))

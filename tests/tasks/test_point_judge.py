@@ -207,3 +207,17 @@ def test_the_largest_subject_where_it_was_trained_on_whole_pictures(tmp_path):
 def test_a_folder_without_a_labelled_point_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"no picture has a labelled point|keypoints"):
         TRUTHS["points"].read(folder(tmp_path / "gauges", [[], []]), ("tip", "centre"), "m", {})
+
+
+def test_points_on_a_line_make_a_crop_too(tmp_path):
+    """Their box has no width; a single point's neither width nor height, and here it is the picture's corner."""
+    lines = ["file,tip_x,tip_y,centre_x,centre_y", "0.png,60,20,60,70", "1.png,120,90,,"]
+    path = folder(tmp_path / "gauges", [[], []])
+    (path / "annotations.json").unlink()
+    (path / "points.csv").write_text("\n".join(lines))
+    pictures = TRUTHS["points"].read(path, ("tip", "centre"), "m", {"margin": 0.25})
+    truths = [truth for each in shown(pictures, 0.25) for _, truth in each]
+    assert len(truths) == 2
+    judge = PointJudge.of(1, {})
+    judge.add([batch(truths)], truths)
+    assert judge.results()[0]["pck"] == 1.0
