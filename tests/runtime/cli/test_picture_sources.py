@@ -104,7 +104,10 @@ def test_wrong_use(edgevit_run, tiny_tflite, tmp_path, arguments, message):
 def test_watching_for_what_the_artefact_does_not_do(edgevit_run, backbone_tflite, tmp_path, monkeypatch):
     monkeypatch.setattr(commands, "watched", lambda *_, **__: iter(()))  # no picture comes that it would fail at
     code, out, err = edgevit_run("watch", backbone_tflite, tmp_path)
-    lacks = "has no task classify (it has features): convert the model with --task features,classify"
+    lacks = (
+        "has no task classify or segment or detect or keypoints (it has features): "
+        "convert the model with --task features,classify"
+    )
     assert (code, out, err) == (1, "", f"edgevit-run: {backbone_tflite} {lacks}\n")
 
 

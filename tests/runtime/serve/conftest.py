@@ -1,10 +1,13 @@
 """A running server for each test that asks for one."""
 
 import http.client
+import io
 import json
 import threading
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from edgevit_runtime import Model
 from edgevit_runtime.serve.limits import Limits
@@ -14,13 +17,29 @@ from support.waiting import LIMIT_S
 NO_LIMIT = {"idle_seconds": LIMIT_S, "request_seconds": LIMIT_S, "answer_seconds": LIMIT_S, "linger_seconds": LIMIT_S}
 
 
+@pytest.fixture(scope="session")
+def scene():
+    """A picture file: a red cell of 8 pixels at (16, 8) and a blue one at (64, 40)."""
+    pixels = np.full((64, 96, 3), 110, np.uint8)
+    pixels[8:16, 16:24] = (255, 0, 0)
+    pixels[40:48, 64:72] = (0, 0, 255)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
 @pytest.fixture
-def serving(tiny_tflite):
+def serving(request):
     """Starts a server with limits, on a clock that stands still (`ask.at`); gives a function: (code, JSON or text)."""
     started = []
 
-    def start(allowed_hosts=(), budget_ms=None, **limits):
-        model = Model(tiny_tflite, weight_cache=False, max_pixels=1_000_000, budget_ms=budget_ms)
+    def start(allowed_hosts=(), budget_ms=None, artefact=None, **limits):
+        model = Model(
+            artefact or request.getfixturevalue("tiny_tflite"),
+            weight_cache=False,
+            max_pixels=1_000_000,
+            budget_ms=budget_ms,
+        )
         now = [0.0]
         server = PictureServer(("127.0.0.1", 0), model, Limits(**limits), allowed_hosts, clock=lambda: now[0])
         thread = threading.Thread(target=server.serve_forever)

@@ -28,37 +28,55 @@ def test_it_names_nothing_from_elsewhere(serving):
     assert code == 200
     assert not re.findall(r"""(?:src|href)="(?!data:,")|url\(|@import|https?://(?!127\.0\.0\.1)""", text)
     assert text.count("<script>") == text.count("<style>") == 1
-    policy = page_of(ask.model).headers["Content-Security-Policy"]
+    policy = page_of(ask.model, "classify").headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; ")
     assert "unsafe" not in policy
     assert SCRIPT in text
     assert STYLE in text
 
 
-@pytest.mark.web
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
-def test_a_picture_is_tried(serving, tmp_path):
-    ask = serving()
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
+
+
+def loaded_page(ask, folder, *options):
+    """The page as Chromium has it."""
+    command = [CHROMIUM, *FLAGS, f"--user-data-dir={folder / 'browser'}", *options, "--dump-dom"]
+    url = f"http://127.0.0.1:{ask.address[1]}/"
+    return subprocess.run([*command, url], capture_output=True, text=True, timeout=LIMIT_S, check=True).stdout
+
+
+def page_with(ask, folder, picture):
+    """The same after a user chose that picture, and has the answer."""
     service = ask.server._service
-    url = f"http://127.0.0.1:{ask.address[1]}"
-
-    def dom(*options):
-        command = [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path / 'browser'}", *options, "--dump-dom", f"{url}/"]
-        return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=True).stdout
-
-    still = dom()
-    assert 'class="ready"' in still  # the policy's digest is the script's
-    assert f"<span>{url}</span>/classify" in still
-    # What a user's click does; the addition is no part of the page, so that its policy has to go.
-    content = service._page.content + CHOOSE.format(base64.b64encode(file_of(1)).decode()).encode()
+    # What a click does; the addition is no part of the page, so that its policy has to go.
+    content = service._page.content + CHOOSE.format(base64.b64encode(picture).decode()).encode()
     service._page = dataclasses.replace(service._page, content=content, headers={"Content-Security-Policy": ""})
     seen = []
 
     def answered():
-        seen.append(dom("--virtual-time-budget=100000"))
+        seen.append(loaded_page(ask, folder, "--virtual-time-budget=100000"))
         return 'class="name"' in seen[-1]
 
     until(answered)
+    return seen[-1]
+
+
+@pytest.mark.web
+@needs_browser
+def test_a_picture_is_tried(serving, tmp_path):
+    ask = serving()
+    still = loaded_page(ask, tmp_path)
+    assert 'class="ready"' in still  # the policy's digest is the script's
+    assert f"<span>http://127.0.0.1:{ask.address[1]}</span>/classify" in still
+    shown = page_with(ask, tmp_path, file_of(1))
     top = ask.model.classify(file_of(1)).top
-    assert re.findall(r'class="name"><span>(.*?)</span>', seen[-1]) == [each.label for each in top]
-    assert f"<span>{100 * top[0].score:.1f} %</span>" in seen[-1]
+    assert re.findall(r'class="name"><span>(.*?)</span>', shown) == [each.label for each in top]
+    assert f"<span>{100 * top[0].score:.1f} %</span>" in shown
+
+
+@pytest.mark.web
+@needs_browser
+def test_boxes_are_listed_and_drawn(serving, painted, scene, tmp_path):
+    shown = page_with(serving(artefact=painted), tmp_path, scene)
+    assert re.findall(r'class="name"><span>(.*?)</span>', shown) == ["cherry", "plum"]
+    assert '<canvas width="96" height="64"></canvas>' in shown

@@ -322,5 +322,8 @@ def test_what_the_artefact_does_not_do_is_said_before_it_listens(backbone_tflite
     monkeypatch.setattr(main, "silence_exit", lambda: None)
     with pytest.raises(SystemExit) as stop:
         main.main(["serve", str(backbone_tflite), "--no-weight-cache", "--host", "256.1.1.1"])  # nothing listens there
-    lacks = "has no task classify (it has features): convert the model with --task features,classify"
+    lacks = (
+        "has no task classify or segment or detect or keypoints (it has features): "
+        "convert the model with --task features,classify"
+    )
     assert (stop.value.code, capsys.readouterr().err) == (1, f"edgevit-run: {backbone_tflite} {lacks}\n")

@@ -1,7 +1,7 @@
 """Which pictures of a watched folder were answered, also by earlier runs: each is answered once.
 
-Kept in the cache folder, one small file for each artefact and folder. Nothing depends on it but whether a picture is
-looked at again: what cannot be read, or holds anything odd, is as if it were not there.
+Kept in the cache folder, one small file for each artefact, task and folder. Nothing depends on it but whether a picture
+is looked at again: what cannot be read, or holds anything odd, is as if it were not there.
 """
 
 from __future__ import annotations
@@ -45,10 +45,11 @@ def state_of(path: str) -> PictureState | None:
     return PictureState(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
-def file_name(artefact_digest: bytes, folder: str) -> str:
-    """What the file in the cache folder is called."""
+def file_name(artefact_digest: bytes, folder: str, task: str = "classify") -> str:
+    """What the file in the cache folder is called: each task has its own."""
     place = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()
-    return f"{artefact_digest.hex()[:16]}-{place[:16]}.watched.json"
+    of = "" if task == "classify" else f"-{task}"
+    return f"{artefact_digest.hex()[:16]}-{place[:16]}{of}.watched.json"
 
 
 class AnsweredPictures:

@@ -7,11 +7,13 @@ import json
 import math
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from edgevit_runtime.cli.answer_lines import print_answer
 from edgevit_runtime.cli.answered_pictures import AnsweredPictures, file_name
 from edgevit_runtime.cli.asked_to_end import AskedToEnd
 from edgevit_runtime.cli.picture_sources import Named, camera, named_pictures
@@ -20,7 +22,9 @@ from edgevit_runtime.engines.interpreters import BACKENDS as BACKENDS
 from edgevit_runtime.errors import EdgeViTError, PictureError
 from edgevit_runtime.model import Model
 from edgevit_runtime.resolution import as_resolution
-from edgevit_runtime.tasks.classify import Classification, Classify, ClassScore
+from edgevit_runtime.tasks import answering
+from edgevit_runtime.tasks.classify import Classification, Classify, classification_lines
+from edgevit_runtime.tasks.task import OnePicture
 from edgevit_runtime.terminal import complain, one_line
 from edgevit_runtime.wording import counted
 
@@ -61,59 +65,55 @@ def watch(options: argparse.Namespace) -> int:
     if not os.path.isdir(folder):
         raise PictureError(f"cannot watch {folder}: no such folder")
 
-    def results(model: Model) -> Iterable[tuple[str, Any]]:
+    with AskedToEnd() as ended, open_model(options) as model:
+        name, one = _watched_task(model, options.task)
+        wishes = {} if options.top_k is None else {"top": options.top_k}
+        if wishes and name != "classify":
+            raise EdgeViTError(f"--top-k is for classify, and {options.model} is watched for {name}: leave it out")
+        if options.top_k is not None and options.top_k < 1:
+            raise EdgeViTError(f"top_k must be 1 or more, not {options.top_k}")
+        if options.resolution is not None:
+            model.manifest.signature(options.resolution, name)  # a wrong one would fail them all
         those = "pictures that are there or appear" if options.existing else "pictures that appear from now on"
-        complain("edgevit-run", f"{options.model} names {those} in {folder}; ^C ends it")
-        kept = None if options.no_weight_cache else file_name(model.digest, folder)
-        return watched(
+        does = "names" if name == "classify" else f"answers ({name})"
+        complain("edgevit-run", f"{options.model} {does} {those} in {folder}; ^C ends it")
+        kept = None if options.no_weight_cache else file_name(model.digest, folder, name)
+        results = watched(
             folder,
             options.every,
-            lambda picture: model.classify(picture, options.resolution, options.top_k),
+            lambda picture: one.answer(model, picture, options.resolution, wishes),
             AnsweredPictures(folder, kept, fresh=options.again),
             existing=options.existing,
             stopped=ended,
             tell=lambda line: complain("edgevit-run", line),
         )
-
-    with AskedToEnd() as ended:
-        _answer(options, results)
+        lines = partial(one.lines, model.manifest.tasks[name])
+        for path, result in results:
+            print_answer(path, result, lines, as_json=options.json)
     return 0
+
+
+def _watched_task(model: Model, wanted: str | None) -> tuple[str, OnePicture]:
+    """The task that watch asks: the one that is named, or the first of those that give an answer."""
+    tasks = answering(model.path, model.tasks)
+    name = wanted or next(iter(tasks))
+    if name not in tasks:
+        raise EdgeViTError(f"{model.path} has no task {name!r} to watch for (it has {', '.join(tasks)})")
+    return name, tasks[name]
 
 
 def _answer(options: argparse.Namespace, results: Callable[[Model], Iterable[tuple[str, Any]]]) -> int:
     """Prints an answer for each picture, of (name, what came of it) as `results` of a model gives them."""
     failed = 0
     with open_model(options) as model:
-        model.task(Classify)  # one that has none would be found out by the first picture, if ever there is one
+        task = model.task(Classify)  # one that has none would be found out by the first picture, if ever there is one
         if options.top_k < 1:
             raise EdgeViTError(f"top_k must be 1 or more, not {options.top_k}")
         if options.resolution is not None:
             model.manifest.signature(options.resolution, "classify")  # a wrong one would fail them all
         for name, result in results(model):
-            if isinstance(result, PictureError):
-                failed += 1
-                if options.json:
-                    print(json.dumps({"file": name, "error": str(result)}), flush=True)
-                else:
-                    complain("edgevit-run", result)
-            elif options.json:
-                print(json.dumps({"file": name, **result.to_dict()}), flush=True)
-            else:
-                late = "" if result.budget_met in (None, True) else ", over the budget"
-                print(f"{one_line(name)}  ({result.resolution} px, {result.latency_ms:.1f} ms{late})")
-                if result.none_of_these:
-                    print(f"  none of these: below the artefact's threshold of {model.task(Classify).threshold:.1%}")
-                for each in _shown(result):
-                    score = f"{each.score:8.4g}" if result.scores == "regression" else f"{each.score:6.1%}"
-                    print(f"  {score}  {one_line(each.label)}", flush=True)
+            failed += not print_answer(name, result, partial(classification_lines, task), as_json=options.json)
     return 1 if failed else 0
-
-
-def _shown(result: Classification) -> Sequence[ClassScore]:
-    """int8 scores are steps of 1/256: where all the rest are 0, those that come first by index mean nothing."""
-    if result.scores == "regression":
-        return result.top
-    return [each for each in result.top if each.score > 0.0] or result.top[:1]
 
 
 def _lazily(model: Model, pictures: Iterable[Named], options: argparse.Namespace) -> Iterable[tuple[str, Any]]:
@@ -149,9 +149,10 @@ def serve(options: argparse.Namespace) -> int:
         raise EdgeViTError(f"--port is a number from 0 to 65535, not {options.port}")
     with open_model(options, max_pixels=int(options.max_megapixels * 1e6)) as model:
         limits = Limits(body_bytes=int(options.max_mb * 1e6), queue=options.queue)
-        model.task(Classify)
+        tasks = answering(model.path, model.tasks)
         # The first inference packs weights, and measures the ladder for a budget: before anybody waits for it.
-        model.classify(np.full((64, 64, 3), 255, np.uint8))
+        for each in tasks.values():
+            each.answer(model, np.full((64, 64, 3), 255, np.uint8), None, {})
         try:
             server = PictureServer((options.host, options.port), model, limits, options.allow_host)
         except OSError as error:
@@ -159,7 +160,7 @@ def serve(options: argparse.Namespace) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: server.stop())
         at = f"http://{url_host(options.host)}:{server.server_address[1]}/"
-        complain("edgevit-run", f"{options.model} on {at}classify")
+        complain("edgevit-run", f"{options.model} on {', '.join(f'{at}{name}' for name in tasks)}")
         complain("edgevit-run", f"try a picture in a browser: {at}")
         server.serve_forever()
     return 0

@@ -26,7 +26,7 @@ OTHER_NAMES = {"info": "inspect", "predict": "classify", "benchmark": "profile"}
 """What other tools, or we before, call a command."""
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "classify": ("classify plants.tflite rose.jpg --budget-ms 30", "classify plants.tflite photos/ --json --top-k 3"),
-    "watch": ("watch plants.tflite incoming/ --json",),
+    "watch": ("watch plants.tflite incoming/ --json", "watch street.tflite incoming/ --task detect --json"),
     "serve": ("serve plants.tflite --port 8400 --budget-ms 50",),
     "inspect": ("inspect plants.tflite",),
     "self-test": ("self-test plants.tflite --threads 4",),
@@ -132,13 +132,15 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     classify.add_argument("--camera", type=int, metavar="N", help="take pictures with this camera")
     classify.add_argument("--every", type=float, default=1.0, help="seconds between a camera's pictures (default 1)")
     classify.add_argument("--count", type=int, help="so many pictures of a camera (default: no end)")
-    watch = command("watch", commands.watch, "Name the pictures that appear in a folder.", classifies=True)
+    watch = command("watch", commands.watch, "Answer about the pictures that appear in a folder.", classifies=True)
     watch.add_argument("folder", help="where pictures appear, or in folders below it")
+    watch.add_argument("--task", help="what it is asked (default: classify, or the first that gives an answer)")
     watch.add_argument("--every", type=float, default=0.5, help="seconds between two looks (default 0.5)")
     watch.add_argument(
-        "--existing", action="store_true", help="name those that are there already, too, each once: not after a restart"
+        "--existing", action="store_true", help="take those that are there already, too, each once: not after a restart"
     )
-    watch.add_argument("--again", action="store_true", help="forget what earlier runs named")
+    watch.set_defaults(top_k=None)  # other tasks than classify have no such option
+    watch.add_argument("--again", action="store_true", help="forget what earlier runs answered")
     serve = command("serve", commands.serve, "Answer over HTTP: POST a picture, get JSON.", classifies=False)
     serve.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1: this machine only)"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from edgevit_runtime.serve.response import RequestError
 
-PARTS, HEAD_BYTES = 32, 4_096
+PARTS, HEAD_BYTES, FIELD_BYTES = 32, 4_096, 1_000
 _BOUNDARY = re.compile(
     r""";[ \t]*boundary=(?:"([^"\\]{1,70})"|([0-9A-Za-z'()+_,./:=?-]{1,70}))[ \t]*(?:;|$)""", re.IGNORECASE
 )
@@ -41,8 +41,10 @@ def read_form(body: bytes, content_type: str) -> Form:
                 files.append(content)
         elif name in fields:
             raise RequestError(400, f"the form's field {name[:40]!r} is given twice")
+        elif len(content) > FIELD_BYTES:
+            raise RequestError(400, f"the form's field {name[:40]!r} is longer than {FIELD_BYTES} bytes")
         else:
-            fields[name] = content[:200].decode("utf-8", "replace")
+            fields[name] = content.decode("utf-8", "replace")
     if not files:
         raise RequestError(400, f"the form has no file: {HOW}")
     if len(files) > 1:

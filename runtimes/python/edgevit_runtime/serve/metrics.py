@@ -42,7 +42,7 @@ class Metrics:
             self._dropped += 1
 
     def inference(self, resolution: Resolution, latency_ms: float, waited_s: float) -> None:
-        """A picture was classified; before that, it waited for its turn."""
+        """A picture was answered; before that, it waited for its turn."""
         seconds = latency_ms / 1e3
         with self._lock:
             self._waited += waited_s
@@ -58,7 +58,7 @@ class Metrics:
                 "# HELP edgevit_requests_total Requests by status code; 0: the connection broke.",
                 "# TYPE edgevit_requests_total counter",
                 *(f'edgevit_requests_total{{code="{code}"}} {count}' for code, count in sorted(self._codes.items())),
-                "# HELP edgevit_pictures_total Pictures classified, by resolution.",
+                "# HELP edgevit_pictures_total Pictures answered, by resolution.",
                 "# TYPE edgevit_pictures_total counter",
                 *(
                     f'edgevit_pictures_total{{resolution="{resolution}"}} {count}'

@@ -42,7 +42,10 @@ select, button { font: inherit; color: inherit; padding: .45rem .8rem; border-ra
 button { border-color: var(--mark); background: var(--mark); color: var(--paper); font-weight: 600; cursor: pointer; }
 .answer { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 1.5rem; margin-top: 1.5rem; }
 .answer[hidden] { display: none; }
-.answer img { width: 100%; max-height: 24rem; object-fit: contain; border-radius: 8px; background: var(--card); }
+.answer figure { position: relative; margin: 0; }
+.answer img { display: block; width: 100%; max-height: 24rem; object-fit: contain; border-radius: 8px;
+  background: var(--card); }
+canvas { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; }
 ol { list-style: none; margin: 0; padding: 0; }
 li { margin: 0 0 .7rem; }
 .answer p { margin-top: 0; }
@@ -59,13 +62,14 @@ SCRIPT = """
 "use strict";
 const form = document.querySelector("form"), file = form.elements.file, resolution = form.elements.resolution;
 const drop = document.querySelector(".drop"), answer = document.querySelector(".answer");
-const image = answer.querySelector("img"), list = answer.querySelector("ol"), says = answer.querySelector("p");
+const image = answer.querySelector("img"), marks = answer.querySelector("canvas");
+const list = answer.querySelector("ol"), says = answer.querySelector("p");
 let turn = 0;
 
-function line(each, probabilities) {
+function line(label, score, probabilities) {
   const item = document.createElement("li"), name = document.createElement("div");
   name.className = "name";
-  for (const text of [each.label, probabilities ? (100 * each.score).toFixed(1) + " %" : each.score.toPrecision(4)]) {
+  for (const text of [label, probabilities ? (100 * score).toFixed(1) + " %" : score.toPrecision(4)]) {
     const span = document.createElement("span");
     span.textContent = text;
     name.append(span);
@@ -73,10 +77,36 @@ function line(each, probabilities) {
   item.append(name);
   if (probabilities) {
     const meter = document.createElement("meter");
-    meter.value = each.score;
+    meter.value = score;
     item.append(meter);
   }
   return item;
+}
+
+function lines(found) {
+  const all = found.top || found.boxes || found.points || found.regions;
+  const probabilities = form.dataset.scores !== "regression";
+  return all.map((each) => line(each.label || each.name, each.share || each.score, probabilities));
+}
+
+async function mark(found, mine) {
+  try { await image.decode(); } catch (problem) { return; }
+  if (mine !== turn) return;
+  const size = Math.max(image.naturalWidth, image.naturalHeight), scale = Math.min(1, 1600 / size);
+  marks.width = image.naturalWidth * scale;
+  marks.height = image.naturalHeight * scale;
+  const pen = marks.getContext("2d");
+  pen.scale(scale, scale);
+  pen.lineWidth = size / 200;
+  pen.strokeStyle = pen.fillStyle = "#ff2800";
+  for (const each of found.boxes || [])
+    pen.strokeRect(each.xmin, each.ymin, each.xmax - each.xmin, each.ymax - each.ymin);
+  for (const each of found.points || []) {
+    if (each.score < found.least_score) continue;
+    pen.beginPath();
+    pen.arc(each.x, each.y, size / 100, 0, 2 * Math.PI);
+    pen.fill();
+  }
 }
 
 async function ask() {
@@ -87,17 +117,19 @@ async function ask() {
   image.alt = picture.name;
   answer.hidden = false;
   list.replaceChildren();
+  marks.width = 0;
   says.className = "muted";
   says.textContent = "…";
   const query = resolution.value ? "?resolution=" + encodeURIComponent(resolution.value) : "";
   let text, bad = true;
   try {
-    const response = await fetch("/classify" + query, { method: "POST", body: picture,
+    const response = await fetch(form.getAttribute("action") + query, { method: "POST", body: picture,
       headers: { "Content-Type": "application/octet-stream" } });
     const found = await response.json();
     if (mine !== turn) return;
     if (response.ok) {
-      list.replaceChildren(...found.top.map((each) => line(each, form.dataset.scores !== "regression")));
+      list.replaceChildren(...lines(found));
+      mark(found, mine);
       text = found.resolution + " px, " + found.latency_ms.toFixed(1) + " ms";
       if (found.budget_met === false) text += ", over the budget";
       bad = false;
@@ -130,15 +162,16 @@ PAGE = Template(
 <style>$style</style>
 <h1>$name</h1>
 <p class="muted">$summary</p>
-<form method="post" action="/classify" enctype="multipart/form-data" data-scores="$scores">
+<form method="post" action="/$task" enctype="multipart/form-data" data-scores="$scores">
   <label class="drop"><span><strong>Choose a picture</strong>, take one, or drop one here</span>
     <input type="file" name="file" accept="image/*" required></label>
   <div class="choices"><label>Resolution <select name="resolution">$options</select></label>
-    <button>Classify</button></div>
+    <button>$button</button></div>
 </form>
-<section class="answer" aria-live="polite" hidden><img alt=""><div><p class="muted"></p><ol></ol></div></section>
+<section class="answer" aria-live="polite" hidden>
+  <figure><img alt=""><canvas></canvas></figure><div><p class="muted"></p><ol></ol></div></section>
 <h2>From the command line</h2>
-<pre>curl --data-binary @picture.jpg '<span>http://127.0.0.1:8400</span>/classify?top=3'</pre>
+<pre>curl --data-binary @picture.jpg '<span>http://127.0.0.1:8400</span>/$task$query'</pre>
 <p class="muted">The picture goes to this server and nowhere else, and is not kept.</p>
 <script>$script</script>
 </html>
@@ -146,17 +179,21 @@ PAGE = Template(
 )
 
 
-def page_of(model: Model) -> Response:
-    """The page for a model that classifies, made once."""
-    task, default = model.manifest.tasks["classify"], model.manifest.default_resolution
+def page_of(model: Model, name: str) -> Response:
+    """The page for the task of that name, made once."""
+    task, ladder = model.manifest.tasks[name], model.manifest.ladder(name)
+    default = model.manifest.default_resolution if model.manifest.default_resolution in ladder else ladder[-1]
     options = [] if model.budget_ms is None else ['<option value="">as fine as the budget allows</option>']
-    for each in model.manifest.ladder("classify"):
+    for each in ladder:
         chosen = " selected" if model.budget_ms is None and each == default else ""
         options.append(f'<option value="{each}"{chosen}>{each} px</option>')
     content = PAGE.substitute(
         name=escape(os.path.basename(model.path)),
         summary=escape(task.summary.replace("  ", ": ")),
         scores=escape(getattr(task, "scores", "softmax")),
+        task=name,
+        button=name.capitalize(),
+        query="?top=3" if name == "classify" else "",
         options="".join(options),
         style=STYLE,
         script=SCRIPT,

@@ -18,7 +18,6 @@ from edgevit_runtime.serve.limits import Limits
 from edgevit_runtime.serve.metrics import Metrics
 from edgevit_runtime.serve.service import PictureService
 from edgevit_runtime.serve.visitors import Visitors
-from edgevit_runtime.tasks.classify import Classify
 
 BACKLOG = 256
 DEFAULTS = Limits()
@@ -30,7 +29,7 @@ class PictureServer:
     address: (host, port); port 0 takes a free one.
     allowed_hosts: names that lead here besides this machine's own; see `visitors`. clock: of the limits, in seconds.
 
-    Raises `EdgeViTError` for a model that does not classify, before it listens; `OSError` where it cannot listen.
+    Raises `EdgeViTError` for a model that has no task to serve, before it listens; `OSError` where it cannot listen.
     """
 
     def __init__(
@@ -41,11 +40,10 @@ class PictureServer:
         allowed_hosts: Iterable[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        model.task(Classify)
         self.model, self.limits, self.metrics = model, limits, Metrics()
+        self._service = PictureService(model, limits, self.metrics, Visitors(address[0], allowed_hosts))
         listener = _listening(address)
         self.server_address: tuple[str, int] = listener.getsockname()[:2]
-        self._service = PictureService(model, limits, self.metrics, Visitors(address[0], allowed_hosts))
         self._loop = Loop(listener, self._service, limits, self.metrics, clock)
 
     def serve_forever(self) -> None:

@@ -1,6 +1,8 @@
 """What the server answers to what.
 
 POST /classify?resolution=160&top=3   a picture file, or a form with one -> what `edgevit-run classify --json` prints
+POST /detect?least_score=0.5          likewise, and so for each task of the artefact that gives an answer
+POST /                                the first of these
 GET  /                                a page to try a picture with
 GET  /healthz                         200 while it answers
 GET  /metrics                         Prometheus text format 0.0.4
@@ -13,7 +15,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from edgevit_runtime.errors import EdgeViTError, PictureError, ResolutionError
@@ -26,25 +28,26 @@ from edgevit_runtime.serve.picture_page import page_of
 from edgevit_runtime.serve.request import Request
 from edgevit_runtime.serve.response import RequestError, Response, as_json, error
 from edgevit_runtime.serve.visitors import Visitors
+from edgevit_runtime.tasks import answering
+from edgevit_runtime.tasks.task import Wish
 
 METHODS = {
     "/": ("GET", "HEAD", "POST"),
-    "/classify": ("POST",),
     "/healthz": ("GET", "HEAD"),
     "/metrics": ("GET", "HEAD"),
 }
-"""What each path takes; all take OPTIONS."""
+"""What each path takes besides those of the tasks; all take OPTIONS."""
 KNOWN = ("GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT")
 URLENCODED = "application/x-www-form-urlencoded"
 """What curl calls any body: with --data-binary it is the file, with -d it lacks bytes."""
-_FIELDS = ("resolution", "top")
+MOST_FIELDS = 10
 
 
 class _Wishes(NamedTuple):
-    """What the query, or a form's fields, ask for."""
+    """What the query, or a form's fields, ask for: a resolution, and what else the task can be told."""
 
     resolution: str | None
-    top: int
+    others: Mapping[str, Any]
 
 
 class _Job(NamedTuple):
@@ -55,11 +58,17 @@ class _Job(NamedTuple):
 
 
 class PictureService:
-    """Answers for one model, from `start()` to `close()`, which comes once no request is under way."""
+    """Answers for one model, from `start()` to `close()`, which comes once no request is under way.
+
+    Raises `EdgeViTError` where the model has no task to answer for.
+    """
 
     def __init__(self, model: Model, limits: Limits, metrics: Metrics, visitors: Visitors) -> None:
         self._model, self._limits, self._metrics, self._visitors = model, limits, metrics, visitors
-        self._page = page_of(model)
+        self._tasks = answering(model.path, model.tasks)
+        self._first = next(iter(self._tasks))
+        self._methods = {**METHODS, **{f"/{name}": ("POST",) for name in self._tasks}}
+        self._page = page_of(model, self._first)
         self._places = threading.BoundedSemaphore(limits.queue + 1)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         # Pictures that are decoded beside an inference slow it down: a budget would fall by the server's own doing.
@@ -80,13 +89,14 @@ class PictureService:
         """Raises `RequestError` for what need not be read any further."""
         self._visitors.check(request)
         method, path = request.method, request.path
-        allowed = METHODS.get(path)
+        allowed = self._methods.get(path)
         if method not in KNOWN:
             raise RequestError(501, f"{method[:40]} is no method that is known here")
         if method == "OPTIONS" and path == "*":
             allowed = ("GET", "HEAD", "POST")
         if allowed is None:
-            raise RequestError(404, f"no {path[:200]}: POST a picture to /classify, GET /, /healthz or /metrics")
+            tasks = " or ".join(f"/{name}" for name in self._tasks)
+            raise RequestError(404, f"no {path[:200]}: POST a picture to {tasks}, GET /, /healthz or /metrics")
         if method != "OPTIONS" and method not in allowed:
             raise RequestError(405, f"{path} takes {', '.join(allowed)}, not {method}", _allow(allowed))
         if method == "POST":
@@ -109,12 +119,12 @@ class PictureService:
             raise RequestError(415, f"{kind[:60]} is no picture: {HOW}")
         if kind.startswith("multipart/") and not is_form(kind):
             raise RequestError(415, f"of multipart bodies, form-data alone is read, not {kind[:60]}: {HOW}")
-        self._wishes(_pairs(request.query))
+        self._wishes(self._task(request), _pairs(request.query))
 
     def answer(self, request: Request, body: bytes, reply: Callable[[Response], None]) -> Response | None:
         """At once where nothing has to be computed; otherwise None, and a worker calls `reply`."""
         if request.method == "OPTIONS":
-            return Response(204, headers=_allow(METHODS.get(request.path, ("GET", "HEAD", "POST"))))
+            return Response(204, headers=_allow(self._methods.get(request.path, ("GET", "HEAD", "POST"))))
         if request.method == "POST":
             if not self._places.acquire(blocking=False):
                 return error(503, "busy: too many pictures wait", {"Retry-After": "1"})
@@ -133,7 +143,7 @@ class PictureService:
             if job is None:
                 return
             try:
-                response = self._classify(job)
+                response = self._answered(job)
             except RequestError as refusal:
                 response = refusal.response
             except (PictureError, ResolutionError) as problem:
@@ -148,46 +158,51 @@ class PictureService:
             job.reply(response)
             del job, response  # a picture is not kept until the next one comes
 
-    def _classify(self, job: _Job) -> Response:
+    def _task(self, request: Request) -> str:
+        """Which one a path that takes pictures is about."""
+        return request.path[1:] or self._first
+
+    def _answered(self, job: _Job) -> Response:
         waited_s = time.perf_counter() - job.came
         picture, pairs = job.body, _pairs(job.request.query)
         kind = job.request.fields.get("content-type", "")
         if is_form(kind):
             picture, fields = read_form(job.body, kind)
             pairs += [(name, value) for name, value in fields.items() if value]  # the page's form leaves one empty
-        wishes = self._wishes(pairs)
-        result = self._model.classify(picture, wishes.resolution, wishes.top)
+        task = self._task(job.request)
+        wishes = self._wishes(task, pairs)
+        result = self._tasks[task].answer(self._model, picture, wishes.resolution, wishes.others)
         self._metrics.inference(result.resolution, result.latency_ms, waited_s)
-        document = result.to_dict()
-        top = document.pop("top")
-        return as_json(200, {**document, "waited_ms": round(waited_s * 1e3, 3), "top": top})
+        return as_json(200, {**result.to_dict(), "waited_ms": round(waited_s * 1e3, 3)})
 
-    def _wishes(self, pairs: Iterable[tuple[str, str]]) -> _Wishes:
-        """Raises `RequestError` for what is not known, given twice, or no resolution of the artefact."""
+    def _wishes(self, task: str, pairs: Iterable[tuple[str, str]]) -> _Wishes:
+        """Raises `RequestError` for what is not known, given twice or none, or no resolution of the artefact."""
+        known = self._tasks[task].wishes(self._model.manifest.tasks[task])
         values: dict[str, str] = {}
         for name, value in pairs:
-            if name not in _FIELDS:
-                takes = "resolution=PIXELS (or WIDTHxHEIGHT) and top=COUNT"
-                raise RequestError(400, f"{name[:40]!r} is not known: the query takes {takes}")
+            if name not in ("resolution", *known):
+                raise RequestError(400, f"{name[:40]!r} is not known: the query takes {_taken(known)}")
             if name in values:
                 raise RequestError(400, f"{name} is given twice")
             values[name] = value
-        resolution, count = values.get("resolution"), values.get("top", "5")
-        if not (count.isascii() and count.isdecimal() and len(count) < 6):
-            raise RequestError(400, f"top is how many classes to show, a whole number, not {count[:40]!r}")
-        if int(count) < 1:
-            raise RequestError(400, f"top must be 1 or more, not {int(count)}")
-        if resolution is not None:
-            try:
-                self._model.manifest.signature(resolution[:40], "classify")
-            except ResolutionError as problem:
-                raise RequestError(400, str(problem)) from problem
-        return _Wishes(resolution, int(count))
+        resolution = values.pop("resolution", None)
+        try:
+            if resolution is not None:
+                self._model.manifest.signature(resolution[:40], task)
+            return _Wishes(resolution, {name: known[name].read(value) for name, value in values.items()})
+        except EdgeViTError as problem:
+            raise RequestError(400, str(problem)) from problem
+
+
+def _taken(wishes: Mapping[str, Wish]) -> str:
+    """What a query may hold, in words."""
+    each = ["resolution=PIXELS (or WIDTHxHEIGHT)", *(f"{name}={wish.shown}" for name, wish in wishes.items())]
+    return " and ".join([", ".join(each[:-1]), each[-1]] if each[1:] else each)
 
 
 def _pairs(query: str) -> list[tuple[str, str]]:
     try:
-        return parse_qsl(query, keep_blank_values=True, max_num_fields=len(_FIELDS) + 8)
+        return parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError:
         raise RequestError(400, "the query has too many fields") from None
 

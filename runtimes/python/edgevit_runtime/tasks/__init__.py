@@ -8,7 +8,7 @@ from typing import Any
 
 from edgevit_runtime.errors import EdgeViTError
 from edgevit_runtime.signature import Signature, parts_of
-from edgevit_runtime.tasks.task import Answer, Task, TryOut
+from edgevit_runtime.tasks.task import Answer, OnePicture, Task, TryOut
 
 TASKS: dict[str, str] = {
     "classify": "edgevit_runtime.tasks.classify",
@@ -17,7 +17,8 @@ TASKS: dict[str, str] = {
     "detect": "edgevit_runtime.tasks.detect",
     "keypoints": "edgevit_runtime.tasks.keypoints",
 }
-"""Task -> the module that reads it: `read`, `decode`, `COMMANDS` for those of `edgevit-run`, and `TRY_OUT`."""
+"""Task -> the module that reads it: `read`, `decode`, `COMMANDS` for those of `edgevit-run`, `TRY_OUT`, and `ONE_PICTURE`
+where `watch` and `serve` answer for it."""
 JOINT = "edgevit_runtime.tasks.joint"
 """The module of the tasks that join several of these: `read` and `COMMANDS`."""
 
@@ -39,6 +40,22 @@ def read_task(name: str, entry: Mapping[str, Any], signatures: Sequence[Signatur
 def decode(task: Task, answer: Answer) -> Any:
     """An answer of a task as the task's own method would give it, with that method's defaults."""
     return importlib.import_module(TASKS[task.name]).decode(task, answer)
+
+
+def answering(path: str, tasks: Sequence[str]) -> dict[str, OnePicture]:
+    """How those of an artefact's tasks answer that `watch` and `serve` can ask, the one that is meant first.
+
+    path: of the artefact. Raises `EdgeViTError` where there is none among them.
+    """
+    found = {name: getattr(importlib.import_module(TASKS[name]), "ONE_PICTURE", None) for name in TASKS}
+    known = {name: each for name, each in found.items() if each is not None}
+    held = sorted((name for name in tasks if name in known), key=lambda name: name != "classify")
+    if not held:
+        raise EdgeViTError(
+            f"{path} has no task {' or '.join(known)} (it has {', '.join(tasks)}): "
+            f"convert the model with --task {','.join([*tasks, next(iter(known))])}"
+        )
+    return {name: known[name] for name in held}
 
 
 def try_out_of(name: str) -> TryOut:

@@ -13,7 +13,8 @@ from edgevit_runtime.json_values import text, texts, whole
 from edgevit_runtime.preprocess.pictures import Picture
 from edgevit_runtime.resolution import Resolution, ResolutionLike
 from edgevit_runtime.signature import Signature
-from edgevit_runtime.tasks.task import Answer, Answering, Command, TryOut
+from edgevit_runtime.tasks.task import Answer, Answering, Command, OnePicture, TryOut, Wish
+from edgevit_runtime.terminal import one_line
 
 SCORES = ("softmax", "sigmoid", "regression")
 """What the scores are: probabilities that sum to 1, a probability for each label by itself, plain values."""
@@ -182,6 +183,41 @@ def _best(task: Classify, answer: Answer, top_k: int) -> Classification:
 def decode(task: Classify, answer: Answer) -> Classification:
     """As `Model.classify` gives it."""
     return _best(task, answer, TOP_K)
+
+
+def classification_lines(task: Classify, name: str, result: Classification) -> list[str]:
+    """The classes and their scores, a line each, below the picture's own."""
+    from edgevit_runtime.cli.answer_lines import heading
+
+    lines = [heading(name, result)]
+    if result.none_of_these:
+        lines.append(f"  none of these: below the artefact's threshold of {task.threshold:.1%}")
+    for each in _shown(result):
+        score = f"{each.score:8.4g}" if result.scores == "regression" else f"{each.score:6.1%}"
+        lines.append(f"  {score}  {one_line(each.label)}")
+    return lines
+
+
+def _shown(result: Classification) -> Sequence[ClassScore]:
+    """int8 scores are steps of 1/256: where all the rest are 0, those that come first by index mean nothing."""
+    if result.scores == "regression":
+        return result.top
+    return [each for each in result.top if each.score > 0.0] or result.top[:1]
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 6):
+        raise EdgeViTError(f"top is how many classes to show, a whole number, not {text[:40]!r}")
+    if int(text) < 1:
+        raise EdgeViTError(f"top must be 1 or more, not {int(text)}")
+    return int(text)
+
+
+ONE_PICTURE = OnePicture(
+    lambda model, picture, resolution, wishes: model.classify(picture, resolution, wishes.get("top", 5)),
+    classification_lines,
+    lambda _task: {"top": Wish("COUNT", _count)},
+)
 
 
 def _tell(answer: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from edgevit_runtime.errors import EdgeViTError, PictureError
@@ -17,7 +18,7 @@ from edgevit_runtime.preprocess.fitting import fitting_of
 from edgevit_runtime.preprocess.pictures import Picture
 from edgevit_runtime.resolution import Resolution, ResolutionLike
 from edgevit_runtime.signature import Signature
-from edgevit_runtime.tasks.task import Answer, Answering, Command, TryOut
+from edgevit_runtime.tasks.task import Answer, Answering, Command, OnePicture, TryOut, Wish
 from edgevit_runtime.terminal import one_line
 
 if TYPE_CHECKING:
@@ -206,13 +207,16 @@ def _run_detect(options: argparse.Namespace, open_model: Callable[..., Any]) -> 
             )
             return found
 
-        _Limits.of(model.task(Detect), **limits)
-        return answer_pictures(
-            options, answers, detection_lines, lambda picture, result: draw_boxes(picture, result.boxes)
-        )
+        task = model.task(Detect)
+        _Limits.of(task, **limits)
+
+        def drawn(picture: Any, result: Detection) -> Any:
+            return draw_boxes(picture, result.boxes)
+
+        return answer_pictures(options, answers, partial(_lines, task), drawn)
 
 
-def detection_lines(name: str, result: Detection) -> list[str]:
+def _lines(_task: Detect, name: str, result: Detection) -> list[str]:
     """`dog.jpg  (320 px, 12.3 ms)  2 dog 91% 80%, 1 cat 55%`"""
     from edgevit_runtime.cli.answer_lines import heading
 
@@ -240,6 +244,23 @@ COMMANDS: tuple[Command, ...] = (
         _run_detect,
         ("detect street.tflite photo.jpg --draw drawn/", "detect street.tflite photos/ --json > boxes.jsonl"),
     ),
+)
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0.0 <= value <= 1.0:
+        raise EdgeViTError(f"least_score and most_overlap are numbers from 0 to 1, not {text[:40]!r}")
+    return value
+
+
+ONE_PICTURE = OnePicture(
+    lambda model, picture, resolution, wishes: model.detect(picture, resolution, **wishes),
+    _lines,
+    lambda _task: {"least_score": Wish("SHARE", _share), "most_overlap": Wish("SHARE", _share)},
 )
 
 

@@ -11,16 +11,17 @@ import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Union
 
 from edgevit_runtime.errors import EdgeViTError, PictureError
 from edgevit_runtime.json_values import items, number, share, texts, whole
 from edgevit_runtime.preprocess.fitting import fitting_of
 from edgevit_runtime.preprocess.pictures import Picture, load_picture
-from edgevit_runtime.resolution import Resolution, ResolutionLike
+from edgevit_runtime.resolution import ResolutionLike
 from edgevit_runtime.signature import Signature
-from edgevit_runtime.tasks.task import Answer, Answering, Command, TryOut
-from edgevit_runtime.terminal import one_line
+from edgevit_runtime.tasks.located_points import BoxedSubject, LocatedPoints
+from edgevit_runtime.tasks.task import Answer, Answering, Command, OnePicture, TryOut, Wish
 from edgevit_runtime.wording import counted
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ BoxLike = Union["Box", Sequence[float]]
 """A `Box` that `detect` found, or xmin, ymin, xmax, ymax in the picture's own pixels."""
 MOST_MARGIN = 2.0
 """Beyond it a box is a small part of what the model sees."""
+MOST_ASKED = 20
+"""Boxes of one request to a server: each takes an inference, and others wait."""
 
 
 @dataclass(frozen=True)
@@ -81,57 +84,6 @@ def _pair(value: Any, points: int) -> tuple[int, int]:
         raise ValueError(f"skeleton holds pairs of points, not {ascii(value)[:60]}")
     one, other = (whole({"skeleton": each}, "skeleton", 0, points - 1) for each in value)
     return one, other
-
-
-@dataclass(frozen=True)
-class BoxedSubject:
-    """One box, as it was given, and the points that were found in it.
-
-    box: one that `detect` found, or (xmin, ymin, xmax, ymax).
-    """
-
-    box: Box | tuple[float, ...]
-    points: tuple[Keypoint, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """As `--json` prints it."""
-        box = self.box
-        told = dict(zip(("xmin", "ymin", "xmax", "ymax"), box)) if isinstance(box, tuple) else box.to_dict()
-        return {"box": told, "points": [each.to_dict() for each in self.points]}
-
-
-@dataclass(frozen=True)
-class LocatedPoints:
-    """Where the points of one picture are, in its own pixels: all of them, however sure the model is.
-
-    points: of what the picture shows; empty where boxes were given.
-    subjects: where boxes were given, each with its points, in their order; otherwise None.
-    least_score: what the artefact says: a point that scores less is not to be seen.
-    latency_ms: of all inferences of the picture together.
-    """
-
-    points: tuple[Keypoint, ...]
-    subjects: tuple[BoxedSubject, ...] | None
-    least_score: float
-    resolution: Resolution
-    latency_ms: float
-    budget_met: bool | None = None
-    """With a budget, whether 19 of 20 inferences are within it."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """As `edgevit-run keypoints --json` prints it."""
-        found: dict[str, Any]
-        if self.subjects is None:
-            found = {"points": [each.to_dict() for each in self.points]}
-        else:
-            found = {"subjects": [each.to_dict() for each in self.subjects]}
-        return {
-            **self.resolution.to_fields(),
-            "latency_ms": self.latency_ms,
-            **({} if self.budget_met is None else {"budget_met": self.budget_met}),
-            "least_score": self.least_score,
-            **found,
-        }
 
 
 class FindsKeypoints:
@@ -290,39 +242,15 @@ def _run_keypoints(options: argparse.Namespace, open_model: Callable[..., Any]) 
             )
             return found
 
-        return answer_pictures(options, answers, point_lines, lambda picture, result: _drawn(picture, result, task))
+        return answer_pictures(options, answers, partial(_lines, task), partial(_drawn, task))
 
 
-def point_lines(name: str, result: LocatedPoints) -> list[str]:
-    """`dog.jpg  (320 px, 12.3 ms)  tip (120, 80) 91%, centre (60, 44) 85%`; of boxes, a line for each below it."""
-    from edgevit_runtime.cli.answer_lines import heading
-
-    if result.subjects is None:
-        return [f"{heading(name, result)}  {_told(result.points, result.least_score)}"]
-    count = len(result.subjects)
-    lines = [f"{heading(name, result)}  {count or 'no'} {'box' if count == 1 else 'boxes'}"]
-    for subject in result.subjects:
-        box = subject.box
-        label = f"{box.label} {box.score:.0%}" if not isinstance(box, tuple) else "box"
-        lines.append(f"  {one_line(label)}: {_told(subject.points, result.least_score)}")
-    return lines
+def _lines(_task: Keypoints, name: str, result: LocatedPoints) -> list[str]:
+    return result.lines(name)
 
 
-def _told(points: Sequence[Keypoint], least_score: float) -> str:
-    seen = [each for each in points if each.score >= least_score]
-    return ", ".join(f"{one_line(each.name)} ({each.x:.0f}, {each.y:.0f}) {each.score:.0%}" for each in seen) or "none"
-
-
-def _drawn(picture: Any, result: LocatedPoints, task: Keypoints) -> Any:
-    from edgevit_runtime.tasks.overlay import draw_boxes, draw_points
-
-    drawn, subjects = picture, result.subjects or ()
-    drawn = draw_boxes(drawn, [each.box for each in subjects if not isinstance(each.box, tuple)])
-    for points in [result.points] if result.subjects is None else [each.points for each in subjects]:
-        drawn = draw_points(
-            drawn, points, names=len(subjects) < 2, skeleton=task.skeleton, least_score=result.least_score
-        )
-    return drawn
+def _drawn(task: Keypoints, picture: Any, result: LocatedPoints) -> Any:
+    return result.drawn(picture, task.skeleton)
 
 
 COMMANDS: tuple[Command, ...] = (
@@ -336,6 +264,26 @@ COMMANDS: tuple[Command, ...] = (
             "keypoints hands.tflite photos/ --boxes boxes.jsonl --json",
         ),
     ),
+)
+
+
+def _boxes(text: str) -> list[tuple[float, ...]]:
+    """`10,20,110,220,30,40,60,80`: two boxes."""
+    try:
+        numbers = [float(each) for each in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or len(numbers) % 4 or len(numbers) > 4 * MOST_ASKED:
+        raise EdgeViTError(
+            f"boxes are xmin,ymin,xmax,ymax of each, one behind the other, at most {MOST_ASKED}; not {text[:40]!r}"
+        )
+    return [tuple(numbers[start : start + 4]) for start in range(0, len(numbers), 4)]
+
+
+ONE_PICTURE = OnePicture(
+    lambda model, picture, resolution, wishes: model.keypoints(picture, resolution, **wishes),
+    _lines,
+    lambda task: {} if task.margin is None else {"boxes": Wish("XMIN,YMIN,XMAX,YMAX", _boxes)},
 )
 
 

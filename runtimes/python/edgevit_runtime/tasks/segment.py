@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgevit_runtime.errors import PictureError
+from edgevit_runtime.errors import EdgeViTError, PictureError
 from edgevit_runtime.json_values import texts, whole
 from edgevit_runtime.preprocess.fitting import fitting_of
 from edgevit_runtime.preprocess.pictures import Picture
 from edgevit_runtime.resolution import Resolution, ResolutionLike
 from edgevit_runtime.signature import Signature
-from edgevit_runtime.tasks.task import Answer, Answering, Command, TryOut
+from edgevit_runtime.tasks.task import Answer, Answering, Command, OnePicture, TryOut, Wish
 from edgevit_runtime.terminal import one_line
 
 if TYPE_CHECKING:
@@ -172,17 +172,19 @@ def _run_segment(options: argparse.Namespace, open_model: Callable[..., Any]) ->
             )
             return found
 
-        return answer_pictures(options, answers, _lines, lambda picture, result: _drawn(picture, result, task))
+        return answer_pictures(
+            options, answers, partial(_lines, task), lambda picture, result: _drawn(picture, result, task)
+        )
 
 
-def _lines(name: str, result: Segmentation) -> list[str]:
+def _lines(_task: Segment, name: str, result: Segmentation) -> list[str]:
     from edgevit_runtime.cli.answer_lines import heading
 
     shares = ", ".join(f"{each.share:.1%} {one_line(each.label)}" for each in result.regions)
     return [f"{heading(name, result)}  {shares}"]
 
 
-def _drawn(picture: Any, result: Segmentation, task: Segment) -> Any:
+def _drawn(task: Segment, picture: Any, result: Segmentation) -> Any:
     from edgevit_runtime.tasks.overlay import draw_classes
 
     return draw_classes(picture, result.class_map, task.labels, background_classes(task.labels))
@@ -201,6 +203,19 @@ COMMANDS: tuple[Command, ...] = (
         _run_segment,
         ("segment pets.tflite dog.jpg --draw drawn/", "segment pets.tflite photos/ --json > masks.jsonl"),
     ),
+)
+
+
+def _whether(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise EdgeViTError(f"confidence is 1 to be told, or 0, not {text[:40]!r}")
+    return text == "1"
+
+
+ONE_PICTURE = OnePicture(
+    lambda model, picture, resolution, wishes: model.segment(picture, resolution, **wishes),
+    _lines,
+    lambda _task: {"confidence": Wish("1", _whether)},
 )
 
 

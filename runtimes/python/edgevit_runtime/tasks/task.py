@@ -116,6 +116,30 @@ class Command(NamedTuple):
     examples: tuple[str, ...] = ()
 
 
+class Wish(NamedTuple):
+    """What a request may ask for besides a resolution.
+
+    shown: what its value is, in a few letters: COUNT. read: the value from its text; raises `EdgeViTError`.
+    """
+
+    shown: str
+    read: Callable[[str], Any]
+
+
+class OnePicture(NamedTuple):
+    """How a task answers about one picture that somebody hands in: what `edgevit-run watch` and `serve` ask.
+
+    answer: (model, picture, resolution, wishes by name) -> the result, which has `resolution`, `latency_ms`,
+        `budget_met` and `to_dict()`. Wishes that nobody has are missing.
+    lines: (the model's task, what the picture is called, its result) -> what people read of it.
+    wishes: the model's task -> what it can be told, by name.
+    """
+
+    answer: Callable[[Any, Picture, ResolutionLike | None, Mapping[str, Any]], Any]
+    lines: Callable[[Any, str, Any], list[str]]
+    wishes: Callable[[Any], Mapping[str, Wish]]
+
+
 class TryOut(NamedTuple):
     """How a task is tried with one picture, by whoever puts an artefact on a device: `edgevit-run COMMAND`.
 
