@@ -26,7 +26,7 @@ USUAL = {"segment": "conv", "detect": "pyramid", "keypoints": "transposed"}
 OF_LAST_BLOCK = ("linear",)
 """Forms that read the last block's tokens alone; all others those of the last two."""
 LARGEST_MARGIN = 4.0
-"""Of a box's own side: beyond it next to nothing of a crop is what it is about."""
+"""Of a box's longer side: beyond it next to nothing of a crop is what it is about."""
 
 LARGEST = {"outputs": 4096, "width": 4096}
 
@@ -50,8 +50,8 @@ class DenseHead:
     flips: tuple[int, ...] = ()
     """Of keypoints: which point each is in a mirror image, a left ear a right one; empty: each is itself."""
     margin: float | None = None
-    """Of keypoints: by how much of its sides a box was grown at each end before it was cut out for training; None:
-    whole pictures were shown."""
+    """Of keypoints: by how much of its longer side a box was grown on each side before it was cut out for training;
+    None: whole pictures were shown."""
 
     def __post_init__(self) -> None:
         if self.task not in FORMS:

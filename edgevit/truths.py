@@ -15,10 +15,11 @@ from edgevit.data.dense_set import DenseSet
 from edgevit.data.masks import MaskSet, read_masks
 from edgevit.data.points import PointSet, read_points
 from edgevit.errors import DataError
+from edgevit.subject_crops import subject_crop
 from edgevit.tasks.box_judge import BoxTruth
 from edgevit.tasks.point_judge import PointTruth
 from edgevit.tasks.segment import MaskTruth
-from edgevit_runtime.preprocess.box_crops import BoxAround, crop_around, fit_crop
+from edgevit_runtime.preprocess.box_crops import fit_crop
 from edgevit_runtime.preprocess.fitting import Fitting, fit, fitting_of
 from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.wording import counted
@@ -37,7 +38,7 @@ class Showing:
     policy: str
     fill: tuple[int, int, int]
     margin: float | None = None
-    """Of keypoints: a crop around each subject's box, grown as `crop_around` says; None: the whole picture."""
+    """Of keypoints: a crop around each subject's box, grown as `subject_crop` says; None: the whole picture."""
 
     def whole(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], Fitting]:
         """A picture [height, width, 3] -> [H, W, 3], and how it was fitted."""
@@ -113,32 +114,18 @@ def _show_points(pictures: PointSet, index: int, pixels: NDArray[np.uint8], show
     found: list[Shown] = []
     for subject in range(len(areas)) if showing.margin is not None else [int(np.argmax(areas))]:
         box = pictures.boxes[index][subject]
-        if showing.margin is None:
-            (image, fitting), corner = showing.whole(pixels), (0, 0)
-        else:
-            around = BoxAround(*_with_extent(box, size), showing.margin)
-            crop = crop_around(around, size, showing.resolution, showing.policy)
-            image, fitting, corner = fit_crop(pixels, crop, showing.policy, showing.fill), crop.fitting, crop.corner
+        crop = subject_crop(box, showing.margin, size, showing.resolution, showing.policy)
         truth = PointTruth(
             points=pictures.points[index][subject],
             box=box,
             area=float(areas[subject]),
-            fitting=fitting,
-            corner=corner,
+            fitting=crop.fitting,
+            corner=crop.corner,
             picture=index,
             picture_size=size,
         )
-        found.append((image, truth))
+        found.append((fit_crop(pixels, crop, showing.policy, showing.fill), truth))
     return found
-
-
-def _with_extent(box: NDArray[np.float32], size: tuple[int, int]) -> tuple[float, float, float, float]:
-    """A box, a pixel wide and high at least: one around points on a line has no area, and shows nothing."""
-    corners = np.asarray(box, np.float64).reshape(2, 2)
-    thin = corners[1] - corners[0] < 1.0
-    first = np.where(thin, np.clip(corners.mean(axis=0) - 0.5, 0.0, np.asarray(size) - 1.0), corners[0])
-    last = np.where(thin, first + 1.0, corners[1])
-    return float(first[0]), float(first[1]), float(last[0]), float(last[1])
 
 
 def _classes(labels: Sequence[str]) -> str:

@@ -12,13 +12,14 @@ ROOT = Path(__file__).resolve().parents[1]
 # What each part may import besides itself. Everything may use edgevit_runtime and these.
 BASE = {"accuracy", "config", "variants", "errors", "files", "documents", "text_files"}
 BASE |= {"activation_ranges", "dense_head", "mask_accuracy", "pixels", "foreign_config", "untrusted_files", "version"}
-BASE |= {"skipped_pictures", "box_accuracy", "point_accuracy"}
+BASE |= {"skipped_pictures", "box_accuracy", "point_accuracy", "subject_crops"}
 MAY_IMPORT = {
     "config": {"errors", "dense_head"},
     "dense_head": {"errors"},
     "mask_accuracy": set(),
     "box_accuracy": set(),
     "point_accuracy": set(),
+    "subject_crops": set(),
     "dense_evaluation": {"predictors", "tasks", "data", "picture_record", "truths", "worst_pictures", "run_pictures"},
     "truths": {"tasks", "data"},
     "worst_pictures": {"tasks"},
