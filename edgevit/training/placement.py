@@ -1,11 +1,11 @@
-"""How a training picture is varied together with what is marked in it: size, place, mirror image, light.
+"""How a training picture is varied together with what is marked in it: size, place, turn, mirror image, light.
 
 A picture keeps its shape, as `letterbox` keeps it, but for a little stretching: what is marked in it stays what it is.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
@@ -29,6 +29,8 @@ class Jitter:
     brightness: float
     """Pixels become (1 ± contrast) * pixel ± brightness, in grey levels."""
     source: str
+    turn_deg: float = 0.0
+    """It is turned by up to so much either way."""
 
 
 JITTERS: dict[str, Jitter] = {
@@ -52,7 +54,8 @@ def get_jitter(name: str) -> Jitter:
 class Placement:
     """Where a picture's corners come to lie in W x H pixels: (left, top) to (left + width, top + height).
 
-    What lies beyond is cut off; what nothing covers is the fill colour, and in a mask ignored.
+    Then it is turned about the middle of the W x H pixels, counter-clockwise, and mirrored. What lies beyond is cut
+    off; what nothing covers is the fill colour, and in a mask ignored.
     """
 
     left: int
@@ -62,6 +65,7 @@ class Placement:
     mirror: bool = False
     gain: float = 1.0
     offset: float = 0.0
+    turned_deg: float = 0.0
 
 
 def draw_placement(jitter: Jitter, random: Generator, size: tuple[int, int], resolution: Resolution) -> Placement:
@@ -77,7 +81,9 @@ def draw_placement(jitter: Jitter, random: Generator, size: tuple[int, int], res
     )
     mirror = bool(random.random() < 0.5) and jitter.mirror
     gain = random.uniform(1.0 - jitter.contrast, 1.0 + jitter.contrast)
-    return Placement(left, top, width, height, mirror, gain, random.uniform(-1.0, 1.0) * jitter.brightness)
+    offset = random.uniform(-1.0, 1.0) * jitter.brightness
+    turned = random.uniform(-jitter.turn_deg, jitter.turn_deg) if jitter.turn_deg else 0.0
+    return Placement(left, top, width, height, mirror, gain, offset, turned)
 
 
 def place(
@@ -95,7 +101,61 @@ def place_mask(mask: Image.Image, placed: Placement, resolution: Resolution, ign
     return np.asarray(_placed(mask, placed, resolution, Image.Resampling.NEAREST, ignored))
 
 
+def place_points(
+    points: NDArray[np.floating], size: tuple[int, int], placed: Placement, resolution: Resolution
+) -> NDArray[np.float64]:
+    """Points [..., 2], x and y, of a picture of `size` (width, height): where they come to lie."""
+    found = np.asarray(points, np.float64) * (placed.width, placed.height) / size + (placed.left, placed.top)
+    middle = np.array([resolution.width, resolution.height]) / 2
+    across, down = np.moveaxis(found - middle, -1, 0)
+    cosine, sine = _turn(placed)
+    found = np.stack([cosine * across + sine * down, cosine * down - sine * across], axis=-1) + middle
+    if placed.mirror:
+        found[..., 0] = resolution.width - found[..., 0]
+    return found
+
+
+def _turn(placed: Placement) -> tuple[float, float]:
+    """(cosine, sine)"""
+    angle = np.deg2rad(placed.turned_deg)
+    return float(np.cos(angle)), float(np.sin(angle))
+
+
 def _placed(
+    picture: Image.Image,
+    placed: Placement,
+    resolution: Resolution,
+    how: Image.Resampling,
+    ground: int | tuple[int, ...],
+) -> Image.Image:
+    if placed.turned_deg:
+        canvas = _turned(picture, placed, resolution, how, ground)
+    else:
+        canvas = _laid(picture, placed, resolution, how, ground)
+    return canvas.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if placed.mirror else canvas
+
+
+def _turned(
+    picture: Image.Image,
+    placed: Placement,
+    resolution: Resolution,
+    how: Image.Resampling,
+    ground: int | tuple[int, ...],
+) -> Image.Image:
+    """First on a larger canvas, which holds what comes in at the corners."""
+    cosine, sine = map(abs, _turn(placed))
+    width, height = resolution.width, resolution.height
+    more_x = max(0, int(np.ceil((width * cosine + height * sine - width) / 2)))
+    more_y = max(0, int(np.ceil((width * sine + height * cosine - height) / 2)))
+    wider = replace(placed, left=placed.left + more_x, top=placed.top + more_y)
+    canvas = _laid(picture, wider, Resolution(width + 2 * more_x, height + 2 * more_y), how, ground)
+    # It is as large as it will be already: two pixels each way are enough.
+    turning = Image.Resampling.NEAREST if how == Image.Resampling.NEAREST else Image.Resampling.BILINEAR
+    canvas = canvas.rotate(placed.turned_deg, turning, fillcolor=ground)
+    return canvas.crop((more_x, more_y, more_x + width, more_y + height))
+
+
+def _laid(
     picture: Image.Image,
     placed: Placement,
     resolution: Resolution,
@@ -106,6 +166,9 @@ def _placed(
     left, top = max(0, placed.left), max(0, placed.top)
     right = min(resolution.width, placed.left + placed.width)
     bottom = min(resolution.height, placed.top + placed.height)
+    canvas = Image.new(picture.mode, (resolution.width, resolution.height), ground)
+    if right <= left or bottom <= top:
+        return canvas
     across, down = picture.width / placed.width, picture.height / placed.height
     box = (
         (left - placed.left) * across,
@@ -113,6 +176,5 @@ def _placed(
         min(picture.width, (right - placed.left) * across),
         min(picture.height, (bottom - placed.top) * down),
     )
-    canvas = Image.new(picture.mode, (resolution.width, resolution.height), ground)
     canvas.paste(picture.resize((right - left, bottom - top), how, box=box), (left, top))
-    return canvas.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if placed.mirror else canvas
+    return canvas
