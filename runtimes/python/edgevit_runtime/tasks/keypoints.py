@@ -131,6 +131,11 @@ class FindsKeypoints:
         return (each if isinstance(each, PictureError) else _located(task, each) for each in answers)
 
 
+def decode(task: Keypoints, answer: Answer) -> LocatedPoints:
+    """As `Model.keypoints` gives it without boxes."""
+    return _located(task, answer)
+
+
 def _located(task: Keypoints, answer: Answer) -> LocatedPoints:
     points = _points(task, answer)
     return LocatedPoints(
