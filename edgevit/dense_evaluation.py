@@ -14,8 +14,10 @@ from edgevit.picture_record import PictureRecord, picture_order
 from edgevit.predictors import Predictor
 from edgevit.skipped_pictures import reasons_of
 from edgevit.tasks import Task
-from edgevit.tasks.task import Judge
+from edgevit.tasks.pictured import PicturedJudge
+from edgevit.tasks.task import Judge, Outputs
 from edgevit.truths import TRUTHS, Showing, Shown
+from edgevit.worst_pictures import worst_pictures
 from edgevit_runtime.preprocess.pictures import loaded
 from edgevit_runtime.resolution import Resolution
 
@@ -41,6 +43,8 @@ class DenseEvaluation:
         self._kind = TRUTHS[task.truths]
         self._policy, self._strict, self._on_picture = policy, strict, on_picture
         self._skipped: dict[Path, PictureError] = {}
+        self._judges: list[tuple[Judge, list[int]]] = []
+        """For each resolution, with the places of the pictures that it was shown."""
 
     def document(
         self,
@@ -49,6 +53,7 @@ class DenseEvaluation:
         others: Sequence[str | Path],
         wanted: Sequence[Resolution],
         limit: int | None,
+        mistakes: int = 0,
     ) -> dict[str, Any]:
         """The `edgevit.evaluation/1` document. Raises what `evaluation.evaluate` raises."""
         first, task = self._predictors[0], self._task
@@ -58,17 +63,16 @@ class DenseEvaluation:
         if limit is not None and limit < len(pictures.files):
             pictures = pictures.pick(np.linspace(0, len(pictures.files) - 1, limit).round().astype(int).tolist())
         total = len(ladder) * len(pictures.files)
-        judges, results, count = [], [], 0
         for number, resolution in enumerate(ladder):
-            judge, count = self._at(resolution, pictures, number * len(pictures.files), total)
-            judges.append(judge)
-            results.append(judge.results())
-        digest = self._recorded(judges, results, pictures)
+            self._judges.append(self._at(resolution, pictures, number * len(pictures.files), total))
+        results = [judge.results() for judge, _ in self._judges]
+        digest = self._recorded(results, pictures)
         by_model = [
             [{**resolution.to_fields(), **each[number]} for resolution, each in zip(ladder, results, strict=True)]
             for number in range(len(self._predictors))
         ]
         best = max(range(len(ladder)), key=lambda index: results[index][0][task.metric])  # of equals the smallest
+        shown_best, _ = self._judges[best]
         described, reasons = [each.described() for each in self._predictors], reasons_of(self._skipped)
         document = {
             "schema": "edgevit.evaluation/1",
@@ -81,15 +85,15 @@ class DenseEvaluation:
             "left_out": dict(pictures.left_out),
             self._kind.named: list(labels),
             **({"classes": len(labels)} if self._kind.named == "labels" else {}),
-            "images": count,
+            "images": len(self._judges[-1][1]),
             "skipped": len(self._skipped),
             "skipped_files": list(reasons),
             "skipped_reasons": reasons,
             "unread_classes": [],
             "resize": self._policy,
-            **judges[0].settings,
+            **shown_best.settings,
             **({"pictures_sha256": digest} if digest else {}),
-            **{name: {**ladder[best].to_fields(), **each} for name, each in judges[best].curves().items()},
+            **{name: {**ladder[best].to_fields(), **each} for name, each in shown_best.curves().items()},
             "results": by_model[0],
         }
         beside = [
@@ -100,7 +104,28 @@ class DenseEvaluation:
             document["against"] = beside[0]
         if beside[1:]:
             document["also_against"] = beside[1:]
+        if mistakes:
+            document["mistakes"] = self._mistakes(pictures, ladder[best], *self._judges[best], mistakes)
         return document
+
+    def _mistakes(
+        self, pictures: DenseSet, resolution: Resolution, judge: Judge, read: Sequence[int], most: int
+    ) -> dict[str, Any]:
+        """read: the places of the pictures that `judge` was shown. Raises `ConfigError` for a task without drawings."""
+        if not isinstance(judge, PicturedJudge):
+            raise ConfigError(f"--mistakes draws what masks and classes show; {self._task.name} has no drawings yet")
+
+        def answered(place: int) -> tuple[Any, list[Outputs]]:
+            ((_, shown),) = self._shown(pictures.pick([read[place]]), resolution)
+            if shown is None:  # gone since it was judged
+                raise self._skipped[pictures.files[read[place]]]
+            ((image, truth),) = shown
+            found = [each.outputs(self._task.name, image[None]) for each in self._predictors[:2]]
+            return truth, [{name: output[0] for name, output in each.items()} for each in found]
+
+        files, heading = [pictures.files[index] for index in read], self._task.figures[0].heading
+        found = worst_pictures(judge, heading, self._labels(), files, answered, most)
+        return {**resolution.to_fields(), **found}
 
     def _labels(self) -> tuple[str, ...]:
         """What all models call what they find. Raises `ConfigError` where they are not the same."""
@@ -116,10 +141,10 @@ class DenseEvaluation:
                 raise ConfigError(f"{first.path} and {each.path} look at crops with other margins around their boxes")
         return labels
 
-    def _at(self, resolution: Resolution, pictures: DenseSet, begun: int, total: int) -> tuple[Judge, int]:
-        """What the models say at a resolution, and how many pictures could be read."""
+    def _at(self, resolution: Resolution, pictures: DenseSet, begun: int, total: int) -> tuple[Judge, list[int]]:
+        """What the models say at a resolution, and which pictures could be read."""
         judge = self._task.judge(len(self._predictors), {**self._options, self._kind.named: self._labels()})
-        read = 0
+        read: list[int] = []
         batch: list[Shown] = []
 
         def judged() -> None:
@@ -130,7 +155,7 @@ class DenseEvaluation:
 
         for index, shown in self._shown(pictures, resolution):
             if shown is not None:
-                read += 1
+                read.append(index)
                 batch += shown
             if len(batch) >= BATCH:
                 judged()
@@ -156,11 +181,9 @@ class DenseEvaluation:
                 self._skipped[file] = error
                 yield index, None
 
-    def _recorded(
-        self, judges: Sequence[Judge], results: Sequence[list[dict[str, Any]]], pictures: DenseSet
-    ) -> str | None:
+    def _recorded(self, results: Sequence[list[dict[str, Any]]], pictures: DenseSet) -> str | None:
         """Writes what each picture contributed into the results; the digest of the pictures."""
-        found = [judge.contributions() for judge in judges]
+        found = [judge.contributions() for judge, _ in self._judges]
         shown = [file for file in pictures.files if file not in self._skipped]
         if any(len(each) != len(shown) for of_models in found for each in of_models):
             return None

@@ -142,13 +142,15 @@ class Record:
             raise self._wrong(key, "a list of texts")
         return tuple(value)
 
-    def numbers(self, key: str) -> tuple[float | None, ...]:
-        """A list of finite numbers, 0 or more, or null where one is not known."""
+    def numbers(self, key: str, *, most: float = math.inf) -> tuple[float | None, ...]:
+        """A list of finite numbers in 0..`most`, or null where one is not known."""
         value = self.values.get(key)
         if not isinstance(value, list):
             raise self._wrong(key, "a list of numbers")
         entries = Record({str(index): item for index, item in enumerate(value)}, f"{self.where}: {key}")
-        return tuple(None if item is None else entries.number(str(index)) for index, item in enumerate(value))
+        return tuple(
+            None if item is None else entries.number(str(index), most=most) for index, item in enumerate(value)
+        )
 
     def record(self, key: str) -> Record:
         value = self.values.get(key)

@@ -71,6 +71,7 @@ def evaluate(
     strict: raise `PictureError` on a picture that cannot be read, instead of counting it as skipped.
     mistakes: how many of the first model's worst confusions, and of the pictures on which the second names another
         class, to keep under `mistakes`, with small copies of the pictures; at the resolution where the first is best.
+        Of a task whose answers are drawn: of the pictures on which it is worst, and on which the two differ most.
 
     Raises `ModelError` or `ArtefactError` for a model that cannot be read, `BackendError` where no interpreter runs an
     artefact, `ResolutionError` for a resolution that one of them does not have, `DataError` for a folder without usable
@@ -100,7 +101,7 @@ def evaluate(
         if judged.truths in TRUTHS:
             policy = resize or first.policy
             found = DenseEvaluation(judged, predictors, policy, strict, on_picture, options_of_tasks)
-            return found.document(Path(data), str(model), others, wanted, limit)
+            return found.document(Path(data), str(model), others, wanted, limit, mistakes)
         names, assumed = tuple(labels or ()), list[str]()
         if judged.own_classes and first.threshold is not None and options_of_tasks.get("threshold") is None:
             options_of_tasks = {**options_of_tasks, "threshold": first.threshold}

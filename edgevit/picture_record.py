@@ -19,13 +19,33 @@ from numpy.typing import NDArray
 
 from edgevit.documents import Record
 from edgevit.errors import DocumentError
-from edgevit.statistics import paired_interval, paired_mean_interval, unpaired_interval
+from edgevit.statistics import interval, mean_margin, paired_interval, paired_mean_interval, unpaired_interval
 from edgevit_runtime.verify.integrity import file_sha256
 
-__all__ = ["Accuracy", "Difference", "PictureRecord", "picture_order", "read_accuracy"]
+__all__ = ["TOP1", "Accuracy", "Difference", "Metric", "PictureRecord", "picture_order", "read_accuracy"]
 
 BITS, FLOATS = "bits", "float16"
 """A bit a picture where it is right or wrong, packed from the highest of a byte on; or a number, little-endian."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a task is judged by: its key in documents, and how people write it."""
+
+    key: str
+    heading: str
+    counted: bool
+    """Whether it is the share of the pictures that are right, which has a binomial interval; otherwise it is a mean of
+    what each picture contributed, and has an interval only where that is known."""
+
+    @property
+    def title(self) -> str:
+        """`top-1 accuracy`, `mIoU`: for an axis."""
+        return f"{self.heading} accuracy" if self.counted else self.heading
+
+
+TOP1 = Metric("top1", "top-1", counted=True)
+"""Of documents that name no task: they are older than the others."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +91,15 @@ class Accuracy:
     share: float
     count: int | None = None
     record: PictureRecord | None = None
+    metric: Metric = TOP1
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The two ends of its 95 % interval, 0..1; None where nobody knows how far it may be off."""
+        return _ends(self)
 
     def less(self, other: Accuracy) -> Difference | None:
-        """What the other has less than this one; None where nobody knows on how many pictures they were counted."""
+        """What the other has less than this one; None where nobody knows how far that may be off."""
         return _difference(self, other)
 
 
@@ -97,11 +123,23 @@ class Difference:
 
 
 @lru_cache(maxsize=4096)
+def _ends(found: Accuracy) -> tuple[float, float] | None:
+    if found.count is None:
+        return None
+    if found.metric.counted:
+        return interval(found.share, found.count)
+    half = mean_margin(found.record.contributions.astype(np.float64)) if found.record else None
+    return None if half is None else (max(0.0, found.share - half), min(1.0, found.share + half))
+
+
+@lru_cache(maxsize=4096)
 def _difference(first: Accuracy, second: Accuracy) -> Difference | None:
     if first.count is None or second.count is None:
         return None
     value, ours, theirs = first.share - second.share, first.record, second.record
     if ours is None or theirs is None or (ours.pictures, ours.count) != (theirs.pictures, theirs.count):
+        if not first.metric.counted:
+            return None
         return Difference(value, *unpaired_interval(first.share, second.share, (first.count, second.count)), False)
     one, other = ours.contributions, theirs.contributions
     if one.dtype == other.dtype == np.bool_:
@@ -122,19 +160,19 @@ def picture_order(files: Sequence[Path], classes: Sequence[str]) -> tuple[str, l
     return sha256("\n".join(keys[index] for index in order).encode()).hexdigest(), order
 
 
-def read_accuracy(result: Record, key: str, images: int, pictures: str | None) -> Accuracy:
+def read_accuracy(result: Record, metric: Metric, images: int, pictures: str | None) -> Accuracy:
     """One row of an evaluation. pictures: the digest that stands in its document; older ones have none.
 
     Raises `DocumentError` for a record of other pictures than the row was counted on.
     """
-    share = result.number(key, most=1.0)
+    share = result.number(metric.key, most=1.0)
     if pictures is None or not result.has("by_picture"):
-        return Accuracy(share, images)
+        return Accuracy(share, images, None, metric)
     record = PictureRecord(pictures, images, result.text("by_picture"))
     try:
         mean = float(record.contributions.mean())
     except ValueError as error:
         raise DocumentError(f"{result.where}: by_picture: {error}") from error
     if abs(mean - share) > 1e-3:
-        raise DocumentError(f"{result.where}: by_picture comes to {mean:.4f}, and {key} is {share:.4f}")
-    return Accuracy(share, images, record)
+        raise DocumentError(f"{result.where}: by_picture comes to {mean:.4f}, and {metric.key} is {share:.4f}")
+    return Accuracy(share, images, record, metric)

@@ -10,7 +10,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Z_95", "centred", "interval", "margin", "paired_interval", "paired_mean_interval", "unpaired_interval"]
+__all__ = [
+    "Z_95",
+    "centred",
+    "interval",
+    "margin",
+    "mean_margin",
+    "paired_interval",
+    "paired_mean_interval",
+    "unpaired_interval",
+]
 
 Z_95 = 1.959964
 """Standard deviations to either side that hold 95 % of a normal distribution."""
@@ -69,6 +78,18 @@ def paired_mean_interval(differences: NDArray[np.float64]) -> tuple[float, float
 
     found = bootstrap((differences,), _mean, method="percentile", n_resamples=4000, batch=100, rng=0)
     return float(found.confidence_interval.low), float(found.confidence_interval.high)
+
+
+def mean_margin(values: NDArray[np.float64]) -> float | None:
+    """Half the width of the 95 % interval of a mean of values, [n], one a picture; None of fewer than two.
+
+    Student's t: of jackknife pseudo-values that is the interval of Tukey 1958.
+    """
+    if len(values) < 2:
+        return None
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / sqrt(len(values)))
 
 
 def _mean(values: Any, axis: int = -1) -> Any:

@@ -20,7 +20,7 @@ from edgevit.errors import (
     ResolutionError,
 )
 from edgevit.evaluation import evaluate
-from edgevit.picture_record import PictureRecord
+from edgevit.picture_record import Accuracy, PictureRecord
 from edgevit.predictors import ArtefactPredictor, open_predictor
 from edgevit.report.accuracies import read_accuracies
 from edgevit.report.text import formatting
@@ -274,7 +274,9 @@ def test_an_interval_that_is_not_centred_has_two_ends():
     low, high = interval(0.0, 4)
     assert (low, high) == (0.0, pytest.approx(1.959964**2 / (4 + 1.959964**2)))  # Wilson's, of no hit at all
     assert interval(1.0, 4) == pytest.approx((1.0 - high, 1.0))
-    assert [formatting.top1(*each) for each in ((0.825, 40), (0.0, 4), (1.0, 4), (0.82, 1300), (0.5, None))] == [
+    assert [
+        formatting.accuracy(Accuracy(*each)) for each in ((0.825, 40), (0.0, 4), (1.0, 4), (0.82, 1300), (0.5, None))
+    ] == [
         "82.5 % ± 12",
         "0.0 % (0.0–49.0 %)",
         "100.0 % (51.0–100.0 %)",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from edgevit.latency.cost import Cost
 from edgevit.latency.plan import Candidate, Plan
-from edgevit.picture_record import Accuracy, PictureRecord
-from edgevit.statistics import margin, paired_interval, paired_mean_interval, unpaired_interval
+from edgevit.picture_record import TOP1, Accuracy, Metric, PictureRecord
+from edgevit.statistics import margin, mean_margin, paired_interval, paired_mean_interval, unpaired_interval
 from edgevit_runtime.resolution import Resolution
 
 PICTURES, TRIALS = 500, 1500
@@ -128,3 +130,30 @@ def test_two_samples_as_newcombe_has_them() -> None:
     """Newcombe 1998, table II, example (a), method 10: 56/70 less 48/80."""
     assert unpaired_interval(56 / 70, 48 / 80, (70, 80)) == pytest.approx((0.0524, 0.3339), abs=5e-5)
     assert unpaired_interval(1.0, 0.0, (10, 10))[1] == 1.0
+
+
+def test_a_mean_that_counts_no_pictures_has_its_own_interval():
+    """Not the binomial one, which would be far too wide for a mean of shares that hardly differ."""
+    random = np.random.default_rng(4)
+    miou = Metric("miou", "mIoU", counted=False)
+    values = random.normal(0.6, 0.05, 50)
+    found = Accuracy(float(values.mean()), 50, PictureRecord.of("x", values), miou)
+    low, high = found.interval
+    half = 2.0096 * values.std(ddof=1) / 50**0.5  # Student's t of 49 degrees of freedom
+    assert (low, high) == pytest.approx((found.share - half, found.share + half), abs=1e-4)
+    assert high - low < 0.04
+    assert (miou.title, TOP1.title) == ("mIoU", "top-1 accuracy")
+    alone = replace(found, record=None)
+    assert alone.interval is None
+    assert alone.less(found) is None  # nobody knows how far apart
+    assert replace(alone, metric=TOP1).interval is not None
+    assert Accuracy(0.5, 1, PictureRecord.of("x", np.array([0.5])), miou).interval is None
+
+
+def test_the_interval_of_a_mean_holds():
+    random, held = np.random.default_rng(0), 0
+    for _ in range(1000):
+        values = random.beta(2.0, 1.0, 40)  # of mean 2/3
+        half = mean_margin(values)
+        held += abs(values.mean() - 2.0 / 3.0) <= half
+    assert 0.92 <= held / 1000 <= 0.97

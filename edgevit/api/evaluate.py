@@ -58,8 +58,8 @@ def evaluate(
     labels: class names in the model's order, or a file with them, for a model that has none of its own.
     threads: of an artefact's interpreter. limit: use only so many pictures, spread over the set.
     strict: raise `PictureError` at a picture that cannot be read, instead of counting it as skipped.
-    mistakes: keep so many of the worst confusions and of the pictures on which the first two models differ, with small
-        copies of the pictures, which the report shows.
+    mistakes: keep so many of the worst confusions (of masks: the worst pictures) and of the pictures on which the first
+        two models differ, with small copies of the pictures, which the report shows.
     on_picture: told (pictures done, pictures in all), over all resolutions.
     options_of_tasks: `gallery` (features: known pictures to look for neighbours in; otherwise all others of `data`),
         `neighbours` (features: how many of them vote; otherwise 20).

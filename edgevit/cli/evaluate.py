@@ -54,7 +54,7 @@ from edgevit.tasks import TASKS, judging_options
     "--mistakes",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Show the N worst confusions and N pictures on which two models differ; --json keeps small copies of them.",
+    help="Show N worst confusions or pictures, and N on which two models differ; --json keeps small copies of them.",
 )
 @json_option
 @quiet_option

@@ -15,8 +15,7 @@ from edgevit.errors import BudgetError, ProfileError
 from edgevit.latency.cost import Cost
 from edgevit.latency.recommendation import Choice, recommend
 from edgevit.latency.reliability import SURE, Reliability
-from edgevit.picture_record import Accuracy
-from edgevit.statistics import margin
+from edgevit.picture_record import TOP1, Accuracy, Metric
 from edgevit_runtime.resolution import Resolution
 
 __all__ = ["SCHEMA", "SEVERAL", "Candidate", "Plan", "plans_document"]
@@ -46,7 +45,7 @@ class Candidate:
     """What the slow runs take (`late_name`), or the upper end of the prediction's range."""
     predicted: bool
     accuracy: Accuracy | None = None
-    """Top-1, and on which pictures it was counted."""
+    """The task's metric, and on which pictures it was counted."""
     size_bytes: int | None = None
     """Of the artefact's file; None where it is not known, as of one that is only predicted."""
     extrapolated: bool = False
@@ -57,13 +56,8 @@ class Candidate:
     """What speaks against its latency, or against what that is predicted from."""
 
     @property
-    def top1(self) -> float | None:
-        """Fraction 0..1."""
-        return None if self.accuracy is None else self.accuracy.share
-
-    @property
     def images(self) -> int | None:
-        """How many pictures the top-1 was counted on."""
+        """How many pictures the accuracy was counted on."""
         return None if self.accuracy is None else self.accuracy.count
 
     @property
@@ -72,13 +66,14 @@ class Candidate:
 
     @property
     def worth(self) -> float:
-        """What is to be had for the latency: top-1, or MACs where nothing was evaluated."""
+        """What is to be had for the latency: the accuracy, or MACs where nothing was evaluated."""
         return self.size if self.accuracy is None else self.accuracy.share
 
     @property
-    def margin(self) -> float:
-        """How far the top-1 may be off by chance, to either side (95 %); 0 where nothing was evaluated."""
-        return 0.0 if self.top1 is None or self.images is None else margin(self.top1, self.images)
+    def margin(self) -> float | None:
+        """Half the width of the accuracy's 95 % interval; None where nobody knows how far it may be off."""
+        ends = self.accuracy.interval if self.accuracy else None
+        return None if ends is None else (ends[1] - ends[0]) / 2.0
 
     @property
     def needs_ms(self) -> float:
@@ -89,6 +84,7 @@ class Candidate:
         return self.needs_ms <= budget_ms
 
     def to_dict(self) -> dict[str, Any]:
+        metric = self.accuracy.metric if self.accuracy else TOP1
         return {
             "label": self.label,
             "model": self.model,
@@ -103,8 +99,8 @@ class Candidate:
             "late_ms": self.late_ms,
             "late": "upper end" if self.predicted else self.late_name,
             "predicted": self.predicted,
-            "top1": self.top1,
-            "top1_margin": self.margin if self.images is not None else None,
+            metric.key: self.accuracy.share if self.accuracy else None,
+            f"{metric.key}_margin": self.margin,
             "size_bytes": self.size_bytes,
             "extrapolated": self.extrapolated,
             **self.trust.to_dict(),
@@ -127,8 +123,10 @@ class Plan:
     def __post_init__(self) -> None:
         if not self.candidates:
             raise ProfileError("nothing to choose from: no profiled resolution was evaluated")
-        if len({candidate.top1 is None for candidate in self.candidates}) > 1:
-            raise ProfileError("candidates with a top-1 cannot be held against candidates without")
+        if len({candidate.accuracy is None for candidate in self.candidates}) > 1:
+            raise ProfileError("candidates with an accuracy cannot be held against candidates without")
+        if len({candidate.accuracy.metric for candidate in self.candidates if candidate.accuracy}) > 1:
+            raise ProfileError("candidates of one task cannot be held against candidates of another")
         if len({candidate.device for candidate in self.candidates}) > 1:
             raise ProfileError("candidates on one device cannot be held against candidates on another")
 
@@ -144,7 +142,13 @@ class Plan:
 
     @property
     def evaluated(self) -> bool:
-        return self.candidates[0].top1 is not None
+        return self.candidates[0].accuracy is not None
+
+    @property
+    def metric(self) -> Metric | None:
+        """What its accuracies are; None where nothing was evaluated."""
+        found = self.candidates[0].accuracy
+        return found.metric if found else None
 
     @cached_property
     def front(self) -> tuple[Candidate, ...]:
@@ -199,7 +203,7 @@ class Plan:
         return {
             "schema": SCHEMA,
             "budget_ms": self.budget_ms,
-            "by": "top1" if self.evaluated else "macs",
+            "by": self.metric.key if self.metric else "macs",
             "chosen": self.chosen.to_dict() if self.chosen else None,
             "most_accurate": self.choice.best.to_dict() if self.choice and self.choice.best else None,
             **(self.choice.to_dict() if self.choice else {}),

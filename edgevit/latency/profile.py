@@ -39,6 +39,8 @@ class Profile:
     """How many the interpreter was given."""
     points: tuple[Point, ...]
     variant: str | None = None
+    task: str | None = None
+    """Whose signatures were timed; None in documents of older versions."""
     load_ms: float | None = None
     size_bytes: int | None = None
     """The artefact's file."""
@@ -140,6 +142,7 @@ class Profile:
             "variant": self.variant,
             "patch": self.patch,
             "recipe": self.recipe,
+            "task": self.task,
             "threads": self.threads,
             "cpus": self.cpus,
             **self._measured(),

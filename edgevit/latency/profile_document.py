@@ -55,6 +55,7 @@ def _read(record: Record) -> Profile:
         threads=record.whole("threads", least=1),
         points=tuple(Point.from_record(point) for point in record.records("points")),
         variant=record.text("variant") if record.has("variant") else None,
+        task=record.text("task") if record.has("task") else None,
         load_ms=record.number("load_ms") if record.has("load_ms") else None,
         size_bytes=record.whole("size_bytes", least=1) if record.has("size_bytes") else None,
         sha256=record.text("sha256") if record.has("sha256") else None,

@@ -7,30 +7,35 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from edgevit.documents import Record, read_document
-from edgevit.errors import DocumentError
+from edgevit.errors import DocumentError, unknown_key
 from edgevit.latency.profile import Profile
-from edgevit.picture_record import Accuracy, PictureRecord, read_accuracy
+from edgevit.picture_record import TOP1, Accuracy, Metric, PictureRecord, read_accuracy
+from edgevit.report.metric_names import metric_of
 from edgevit.report.mistakes_shown import Mistakes, read_mistakes
+from edgevit.report.worst_shown import WorstPictures, read_worst
+from edgevit.tasks import TASKS, Classify, Task
 from edgevit_runtime.resolution import Resolution
 
 __all__ = ["SCHEMA", "Accuracies", "Agreement", "Score", "Series", "read_accuracies"]
 
 SCHEMA = "edgevit.evaluation/1"
-SHOWN = "classify"
-"""The task whose accuracy reports and plans can show."""
 _Key = tuple[str, str, str | None, str | None]
 """Model, data, recipe and digest: one series each; a path alone may have been another file before."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """Accuracy at one resolution; fractions 0..1."""
+    """How good a model is at one resolution; fractions 0..1."""
 
     resolution: Resolution
-    top1: float
-    top5: float | None
+    share: float
+    """The task's metric."""
+    others: tuple[float | None, ...] = ()
+    """The task's further figures, in the order of `Task.figures`; None for one that the document lacks."""
     record: PictureRecord | None = None
-    """What each picture contributed to the top-1; older documents have none."""
+    """What each picture contributed to the metric; older documents have none."""
+    by_class: tuple[float | None, ...] = ()
+    """The task's `class_figure`, in the order of `Accuracies.labels`; None: a class that no picture had."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +52,10 @@ class Series:
     recipe: str | None = None
     sha256: str | None = None
     """Of the artefact's file, in hexadecimal; None of a Keras model and in evaluations of older versions."""
+    metric: Metric = TOP1
 
-    def top1(self, resolution: Resolution) -> float | None:
-        return next((score.top1 for score in self.scores if score.resolution == resolution), None)
+    def score(self, resolution: Resolution) -> Score | None:
+        return next((score for score in self.scores if score.resolution == resolution), None)
 
     @property
     def pictures(self) -> str | None:
@@ -57,14 +63,19 @@ class Series:
         return next((score.record.pictures for score in self.scores if score.record), None)
 
     def accuracy(self, resolution: Resolution) -> Accuracy | None:
-        """The top-1 with what it was counted on."""
-        found = next((score for score in self.scores if score.resolution == resolution), None)
-        return None if found is None else Accuracy(found.top1, self.images, found.record)
+        """The task's metric with what it was counted on."""
+        found = self.score(resolution)
+        return None if found is None else Accuracy(found.share, self.images, found.record, self.metric)
+
+    @property
+    def accuracies(self) -> tuple[Accuracy, ...]:
+        """Of each score."""
+        return tuple(Accuracy(each.share, self.images, each.record, self.metric) for each in self.scores)
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How often the best classes of two models agree on the same pictures."""
+    """How far the answers of two models agree on the same pictures."""
 
     model: Series
     against: Series
@@ -76,17 +87,30 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Accuracies:
-    """All that the evaluations say."""
+    """All that the evaluations say, which are of one task."""
 
     series: tuple[Series, ...] = ()
     agreements: tuple[Agreement, ...] = ()
     mistakes: tuple[Mistakes, ...] = ()
+    worst: tuple[WorstPictures, ...] = ()
+    task: type[Task] = Classify
+    judged_by: tuple[str, ...] = ()
+    """What the task's figures are, in sentences, where their headings do not say it."""
+    labels: tuple[str, ...] = ()
+    """What the classes are called of which results have a figure each; empty where they have none."""
+
+    @property
+    def metric(self) -> Metric:
+        return metric_of(self.task)
 
     def of(self, profile: Profile) -> Series | None:
         """The profiled artefact's series, the first given of several.
 
         By the file's digest; where either document is older and has none, by path, or else file name, and recipe.
+        None where another task of it was profiled: that takes another time.
         """
+        if self._of_another_task(profile):
+            return None
         if profile.sha256 is not None:
             for each in self.series:
                 if each.sha256 == profile.sha256:
@@ -99,6 +123,11 @@ class Accuracies:
         """Why no evaluation is taken for the artefact's accuracy; None where one is, or where there are none at all."""
         if not self.series or self.of(profile) is not None:
             return None
+        if self._of_another_task(profile):
+            return (
+                f"{PurePath(profile.model).name} was profiled for {profile.task}, and the evaluations are of "
+                f"{self.task.name}: edgevit profile --task {self.task.name}"
+            )
         named = self._named(profile)
         if not named:
             others = ", ".join(dict.fromkeys(PurePath(each.model).name for each in self.series))
@@ -106,6 +135,10 @@ class Accuracies:
         reasons = [_differing(profile, each) for each in named]
         reason = next((each for each in reasons if each), "was evaluated several times, and nothing says which it is")
         return f"{PurePath(profile.model).name} {reason}"
+
+    def _of_another_task(self, profile: Profile) -> bool:
+        """Older profiles do not say of which task they are."""
+        return profile.task not in (None, self.task.name)
 
     def _named(self, profile: Profile) -> list[Series]:
         """Everything that was evaluated under the artefact's file name."""
@@ -139,21 +172,23 @@ def _differing(profile: Profile, series: Series) -> str | None:
 def read_accuracies(paths: Sequence[Path]) -> Accuracies:
     """Reads evaluations; the same model on the same data in several of them becomes one series.
 
-    Raises `DocumentError` for a file that is no evaluation, and where two of them contradict each other.
+    Raises `DocumentError` for a file that is no evaluation, where two of them contradict each other, and where they
+    are of several tasks.
     """
+    records = [read_document(path, SCHEMA) for path in paths]
+    task = _common_task(paths, records)
+    labels = _common_labels(task, paths, records)
     series: dict[_Key, Series] = {}
     pairs: list[tuple[_Key, _Key, tuple[tuple[Resolution, float], ...], tuple[tuple[Resolution, float, float], ...]]]
     pairs = []
-    for path in paths:
-        record = read_document(path, SCHEMA)
-        task = record.text("task") if record.has("task") else SHOWN
-        if task != SHOWN:
-            raise DocumentError(f"{path} judges {task}: reports and plans show {SHOWN} so far")
-        key = _add(series, record, record, path)
+    for path, record in zip(paths, records, strict=True):
+        key = _add(series, task, record, record, path)
         others = [record.record("against")] if record.has("against") else []
         for other in others + (record.records("also_against") if record.has("also_against") else []):
             agreement = tuple(
-                (each.resolution(), each.number("agreement", most=1.0)) for each in other.records("results")
+                (each.resolution(), each.number("agreement", most=1.0))
+                for each in other.records("results")
+                if each.has("agreement")
             )
             drops = [
                 (
@@ -164,14 +199,52 @@ def read_accuracies(paths: Sequence[Path]) -> Accuracies:
                 for each in other.records("results")
                 if each.has("drop")
             ]
-            pairs.append((key, _add(series, record, other, path), tuple(sorted(agreement)), tuple(sorted(drops))))
+            pairs.append((key, _add(series, task, record, other, path), tuple(sorted(agreement)), tuple(sorted(drops))))
     agreements = tuple(
         Agreement(series[key], series[other], agreement, drops) for key, other, agreement, drops in pairs
     )
-    return Accuracies(tuple(series.values()), agreements, read_mistakes(paths))
+    judged_by = dict.fromkeys(filter(None, (_judged_by(task, record) for record in records)))
+    return Accuracies(
+        tuple(series.values()), agreements, read_mistakes(paths), read_worst(paths), task, tuple(judged_by), labels
+    )
 
 
-def _add(series: dict[_Key, Series], whole: Record, part: Record, path: Path) -> _Key:
+def _judged_by(task: type[Task], record: Record) -> str:
+    try:
+        return task.judged_by(record.values)
+    except KeyError as missing:
+        raise DocumentError(f"{record.where}: {missing} is missing") from missing
+
+
+def _common_task(paths: Sequence[Path], records: Sequence[Record]) -> type[Task]:
+    """The one task of all evaluations; those that name none are older than all other tasks."""
+    found: dict[str, Path] = {}
+    for path, record in zip(paths, records, strict=True):
+        name = record.text("task") if record.has("task") else Classify.name
+        if name not in TASKS:
+            raise DocumentError(f"{path}: {unknown_key('task', name, TASKS)}")
+        found.setdefault(name, path)
+    if len(found) > 1:
+        told = ", ".join(f"{path} is of {name}" for name, path in found.items())
+        raise DocumentError(f"{told}: a report or a plan is of one task, so give it the evaluations of one")
+    return TASKS[next(iter(found), Classify.name)]
+
+
+def _common_labels(task: type[Task], paths: Sequence[Path], records: Sequence[Record]) -> tuple[str, ...]:
+    """What the classes are called, where results have a figure for each. Raises `DocumentError` for two answers."""
+    if task.class_figure is None:
+        return ()
+    found: dict[tuple[str, ...], Path] = {}
+    for path, record in zip(paths, records, strict=True):
+        if record.has("labels"):
+            found.setdefault(tuple(record.texts("labels")), path)
+    if len(found) > 1:
+        first, second = (str(path) for path in list(found.values())[:2])
+        raise DocumentError(f"{first} and {second} are of other classes: a report or a plan is of one set of them")
+    return next(iter(found), ())
+
+
+def _add(series: dict[_Key, Series], task: type[Task], whole: Record, part: Record, path: Path) -> _Key:
     """Puts one model's results into `series`, beside those it has; returns the key."""
     recipe = part.text("recipe") if part.has("recipe") else None
     sha256 = part.text("sha256") if part.has("sha256") else None
@@ -182,23 +255,30 @@ def _add(series: dict[_Key, Series], whole: Record, part: Record, path: Path) ->
     if not results:
         raise DocumentError(f"{path} holds no results for {key[0]}")
     digest = whole.text("pictures_sha256") if whole.has("pictures_sha256") else None
+    metric, by_class = metric_of(task), task.class_figure
+    labels = whole.texts("labels") if by_class is not None and whole.has("labels") else ()
     for result in results:
-        accuracy = read_accuracy(result, "top1", images, digest)
+        accuracy = read_accuracy(result, metric, images, digest)
         score = Score(
             result.resolution(),
             accuracy.share,
-            result.number("top5", most=1.0) if result.has("top5") else None,
+            tuple(result.number(each.key, most=1.0) if result.has(each.key) else None for each in task.figures[1:]),
             accuracy.record,
+            result.numbers(by_class.key, most=1.0) if by_class is not None and result.has(by_class.key) else (),
         )
         known = scores.setdefault(score.resolution, score)
         if known.record is None:
             scores[score.resolution] = score
-        if (known.top1, known.top5) != (score.top1, score.top5) or (key in series and series[key].images != images):
+        if len(score.by_class) not in (0, len(labels)):
+            raise DocumentError(f"{result.where}: {len(score.by_class)} figures by class, and {len(labels)} labels")
+        if (known.share, known.others) != (score.share, score.others) or (
+            key in series and series[key].images != images
+        ):
             where = f"{key[0]} at {score.resolution} on {key[1]}"
             raise DocumentError(f"{path} and another evaluation differ about {where}: give only one of them")
     ordered = tuple(scores[resolution] for resolution in sorted(scores))
     variant = (
         f"{part.text('variant').partition('/')[0]}/{part.whole('patch', least=1)}" if part.has("variant") else None
     )
-    series[key] = Series(*key[:2], images, skipped, ordered, variant, recipe, sha256)
+    series[key] = Series(*key[:2], images, skipped, ordered, variant, recipe, sha256, metric)
     return key

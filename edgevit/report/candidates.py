@@ -72,7 +72,7 @@ def _found(
             used.add(series)
         found += profiled(label, profile, series)
         if series is not None and (
-            lacking := [each for each in profile.points if series.top1(each.resolution) is None]
+            lacking := [each for each in profile.points if series.score(each.resolution) is None]
         ):
             notes.append(
                 f"{label} at {', '.join(str(each.resolution) for each in lacking)}, where it was not evaluated"
@@ -100,7 +100,7 @@ def _labels(profiles: Sequence[Profile]) -> list[str]:
 
 
 def _check_same_pictures(accuracies: Accuracies) -> None:
-    """Top-1 on other pictures is another figure. By their digest; older evaluations by folder and number."""
+    """A figure on other pictures is another figure. By their digest; older evaluations by folder and number."""
     digests = {each.pictures for each in accuracies.series}
     if len(digests) == 1 and None not in digests:
         return
@@ -112,7 +112,7 @@ def _check_same_pictures(accuracies: Accuracies) -> None:
 
 
 def profiled(label: str, profile: Profile, series: Series | None) -> list[Candidate]:
-    """The measured points with their top-1; and evaluated resolutions that were not measured, by the curve."""
+    """The measured points with their accuracy; and evaluated resolutions that were not measured, by the curve."""
     of_all = Candidate(
         label=label,
         model=profile.model,
@@ -141,7 +141,7 @@ def profiled(label: str, profile: Profile, series: Series | None) -> list[Candid
             trust=point.trust,
         )
         for point in profile.points
-        if series is None or series.top1(point.resolution) is not None
+        if series is None or series.score(point.resolution) is not None
     ]
     if series is None or profile.curve is None:
         return made

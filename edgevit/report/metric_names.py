@@ -1,7 +1,17 @@
-"""What tasks are judged by, as people write it."""
+"""What tasks are judged by, as documents and people write it."""
 
 from __future__ import annotations
 
-__all__ = ["METRICS"]
+from edgevit.picture_record import Metric
+from edgevit.tasks import TASKS, Task
 
-METRICS = {"top1": "top-1", "miou": "mIoU", "ap": "AP", "pck": "PCK"}
+__all__ = ["METRICS", "metric_of"]
+
+
+def metric_of(task: type[Task]) -> Metric:
+    """The task's metric under the heading that tables give it."""
+    return Metric(task.metric, task.figures[0].heading, task.counts_pictures)
+
+
+METRICS = {task.metric: metric_of(task) for task in TASKS.values()}
+"""By the key that documents have."""

@@ -24,6 +24,14 @@ class Thumbnail:
     jpeg: str
     words: str = ""
 
+    @classmethod
+    def of(cls, file: str, record: Record, key: str, words: str) -> Thumbnail:
+        """The copy under `key`. Raises `DocumentError` for what is none."""
+        jpeg = record.text(key)
+        if not _BASE64.fullmatch(jpeg):
+            raise DocumentError(f"{record.where}: {key} must be a picture as base64")
+        return cls(file, jpeg, words)
+
 
 @dataclass(frozen=True)
 class Mistakes:
@@ -38,9 +46,12 @@ class Mistakes:
 
 
 def read_mistakes(paths: Sequence[Path]) -> tuple[Mistakes, ...]:
-    """Those of the evaluations among the files. Raises `DocumentError` for ones that cannot be shown."""
+    """Those of the evaluations among the files that name classes (`worst_shown` has the others).
+
+    Raises `DocumentError` for ones that cannot be shown.
+    """
     documents = [read_json(path) for path in paths]
-    return tuple(_read(each) for each in documents if each.has("mistakes"))
+    return tuple(_read(each) for each in documents if each.has("mistakes") and not each.record("mistakes").has("worst"))
 
 
 def _read(document: Record) -> Mistakes:
@@ -67,7 +78,4 @@ def _confusion(each: Record) -> str:
 
 
 def _picture(record: Record, words: str = "") -> Thumbnail:
-    jpeg = record.text("jpeg")
-    if not _BASE64.fullmatch(jpeg):
-        raise DocumentError(f"{record.where}: jpeg must be a picture as base64")
-    return Thumbnail(record.text("file"), jpeg, words)
+    return Thumbnail.of(record.text("file"), record, "jpeg", words)

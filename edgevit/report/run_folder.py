@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from edgevit.files import write_bytes, write_text
+from edgevit.report.charts.classes_chart import classes_png
 from edgevit.report.charts.training_charts import confusion_png, curves_png
+from edgevit.report.class_figures import ClassFigures
 from edgevit.report.text.training_history import history_csv
 
 __all__ = ["RunFolder"]
@@ -25,9 +27,12 @@ class RunFolder:
         write_text(self.path / "history.csv", history_csv(epochs))
 
     def finish(self, document: Mapping[str, Any]) -> None:
-        """Writes what stays: history.csv, summary.json, curves.png, and confusion.png where classes were counted."""
+        """Writes what stays: history.csv, summary.json, curves.png; confusion.png where classes were counted, and
+        classes.png where each has a figure of its own."""
         self.history(document["epochs"])
         write_text(self.path / "summary.json", json.dumps(document, indent=2) + "\n")
         write_bytes(self.path / "curves.png", curves_png(document))
         if "confusion" in document:
             write_bytes(self.path / "confusion.png", confusion_png(document))
+        if figures := ClassFigures.of(document):
+            write_bytes(self.path / "classes.png", classes_png(document, figures))

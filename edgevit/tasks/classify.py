@@ -58,6 +58,8 @@ class Classify(Task):
     name: ClassVar[str] = "classify"
     metric: ClassVar[str] = "top1"
     figures: ClassVar[tuple[Figure, ...]] = (Figure("top1", "top-1"), Figure("top5", "top-5"))
+    counts_pictures: ClassVar[bool] = True
+    agreement: ClassVar[str] = "same best class"
     options: ClassVar[tuple[Option, ...]] = (
         Option("logits", "classify: put the logits out too, beside the scores."),
         Option("threshold", "classify: below this best score, 0 to 1, it is none of the classes.", parse_threshold),

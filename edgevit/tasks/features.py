@@ -62,6 +62,8 @@ class Features(Task):
     name: ClassVar[str] = "features"
     metric: ClassVar[str] = "knn_top1"
     figures: ClassVar[tuple[Figure, ...]] = (Figure("knn_top1", "k-NN top-1"),)
+    counts_pictures: ClassVar[bool] = True
+    agreement: ClassVar[str] = "same vote"
     options: ClassVar[tuple[Option, ...]] = (
         Option("layers", "features: tokens after these blocks, too, counted from 1, such as 4,8,12.", parse_layers),
         Option("unnormed", "features: tokens as the residual stream has them, without the last norm."),

@@ -19,11 +19,15 @@ from edgevit.config import ViTConfig
 from edgevit.errors import ConfigError
 from edgevit.mask_accuracy import IGNORED, class_ious, confusion, mean_iou, summed
 from edgevit.statistics import paired_mean_interval
+from edgevit.tasks.pictured import Drawing
 from edgevit.tasks.task import Config, Figure, Option, Output, Outputs, Reads, Task
 from edgevit_runtime.preprocess.fitting import Fitting
 from edgevit_runtime.tasks.mask_decoding import decode_mask
+from edgevit_runtime.tasks.segment import background_classes
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from edgevit.model import ViT
 
 __all__ = ["IGNORED", "MaskTruth", "Segment", "SegmentJudge"]
@@ -48,6 +52,8 @@ class Segment(Task):
     name: ClassVar[str] = "segment"
     metric: ClassVar[str] = "miou"
     figures: ClassVar[tuple[Figure, ...]] = (Figure("miou", "mIoU"), Figure("pixel_accuracy", "pixels"))
+    class_figure: ClassVar[Figure | None] = Figure("iou_by_class", "IoU")
+    agreement: ClassVar[str] = "pixels of the same class"
     options: ClassVar[tuple[Option, ...]] = ()
     judging_options: ClassVar[tuple[Option, ...]] = (
         Option("ignored", "segment: the value or the class of masks that does not count.", ignored_value),
@@ -166,6 +172,25 @@ class SegmentJudge:
 
     def answers(self) -> list[Answers] | None:
         return None
+
+    def picture_figures(self) -> list[NDArray[np.float64]]:
+        """mIoU over the classes that a picture has, or that were found in it."""
+        return [np.array([mean_iou(each) if each.any() else np.nan for each in matrices]) for matrices in self.matrices]
+
+    def draw_truth(self, picture: Image, truth: MaskTruth, labels: Sequence[str]) -> Drawing:
+        return _drawn(picture, truth.mask, labels)
+
+    def draw_found(self, picture: Image, outputs: Outputs, truth: MaskTruth, labels: Sequence[str]) -> Drawing:
+        return _drawn(picture, decode_mask(outputs["class_logits"], truth.fitting).classes, labels)
+
+
+def _drawn(picture: Image, classes: NDArray[np.uint8], labels: Sequence[str]) -> Drawing:
+    """Classes [H, W] as colours over a picture, without their names: a small copy has no room for those."""
+    from edgevit_runtime.tasks.overlay import draw_classes
+
+    hidden = background_classes(labels)
+    seen = {int(each) for each in np.unique(classes)} - {IGNORED, *hidden}
+    return Drawing(draw_classes(picture, classes, hidden=hidden), frozenset(seen))
 
 
 def _accuracy(matrix: NDArray[np.int64]) -> float:

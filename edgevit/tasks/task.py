@@ -116,6 +116,12 @@ class Task(Protocol):
     and `plan` go by. Where it is a share of the pictures, `<metric>_margin` beside it is half its 95 % interval."""
     figures: ClassVar[tuple[Figure, ...]]
     """What a table of an evaluation shows, `metric` first."""
+    counts_pictures: ClassVar[bool] = False
+    """Whether the metric is the share of the pictures that are right."""
+    class_figure: ClassVar[Figure | None] = None
+    """What results say of each class, in the order of the document's `labels`; None: nothing."""
+    agreement: ClassVar[str] = "agreement"
+    """A heading for how far another model's answers are the first one's."""
     options: ClassVar[tuple[Option, ...]]
     """Of `edgevit convert`."""
     judging_options: ClassVar[tuple[Option, ...]]

@@ -18,7 +18,7 @@ from edgevit_runtime.wording import counted
 
 SUMMARY = "summary.json"
 """The run's folder has it as soon as the run is finished."""
-LEFT = (SUMMARY, FILE, "history.csv", "curves.png", "confusion.png")
+LEFT = (SUMMARY, FILE, "history.csv", "curves.png", "confusion.png", "classes.png")
 
 
 def earlier_state(request: TrainingRequest, *, arrays: bool = True) -> State | None:

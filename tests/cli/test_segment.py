@@ -70,7 +70,9 @@ def test_training_says_what_it_does(trained, panels):
     assert [row["label"] for row in document["iou_by_class"]["classes"]] == list(MASK_NAMES)
     assert document["images"] == {"train": 28, "val": 8}
     run = trained[0].with_suffix(".run")
-    assert {each.name for each in run.iterdir()} >= {"history.csv", "curves.png", "summary.json", "split.csv"}
+    assert {each.name for each in run.iterdir()} >= {
+        "history.csv", "curves.png", "classes.png", "summary.json", "split.csv",
+    }  # fmt: skip
     assert "miou_96x64" in (run / "history.csv").read_text()
 
 
@@ -93,7 +95,7 @@ def test_evaluation_counts_masks_in_the_pictures_own_pixels(trained, artefact, p
         assert other["drop_low"] <= other["drop"] <= other["drop_high"]
     assert "mIoU" in out
     code, _, err = run("report", target, "-o", tmp_path / "r.html")
-    assert (code, "reports and plans show classify so far" in err) == (1, True)
+    assert (code, "a report needs a profile" in err) == (1, True)
 
 
 def test_the_runtime_names_a_class_for_each_pixel(artefact, panels, tmp_path, edgevit_run):

@@ -458,7 +458,7 @@ def test_evaluations_of_different_pictures_are_not_mixed() -> None:
     from edgevit.report.accuracies import Accuracies, Score, Series
     from edgevit.report.candidates import make_plans
 
-    series = tuple(Series("x", data, 10, 0, (Score(Resolution(96), 0.5, None),)) for data in ("a/val", "b/test"))
+    series = tuple(Series("x", data, 10, 0, (Score(Resolution(96), 0.5),)) for data in ("a/val", "b/test"))
     with pytest.raises(ConfigError, match="evaluate all on one set"):
         make_plans((), Accuracies(series), None)
 

@@ -140,9 +140,7 @@ def test_what_fails_says_that_it_is_doubtful(run: Run, busy: Profile, file: Path
 
 
 def test_the_reports_headlines(busy: Profile) -> None:
-    series = Series(
-        "out/deit_tiny.tflite", "val", 500, 0, tuple(Score(Resolution(each), 0.5, None) for each in (224, 288))
-    )
+    series = Series("out/deit_tiny.tflite", "val", 500, 0, tuple(Score(Resolution(each), 0.5) for each in (224, 288)))
     other = replace(busy, recipe="float32", points=busy.points[:5], curve=None)
     page = render([busy.within(30.0), other.within(30.0)], Accuracies((series,)))
     (card, _) = page.split('<section class="headline')[1].split("</section>", 1)

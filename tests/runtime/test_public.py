@@ -20,7 +20,8 @@ def test_model():
     public = {name for name in dir(Model) if not name.startswith("_")}
     assert public == {
         "answer", "answer_many", "backend", "classify", "classify_many", "close", "detect", "detect_many", "features",
-        "features_many", "label", "labels", "outputs", "profile", "resolutions", "run", "run_many", "run_signature",
+        "features_many", "keypoints", "keypoints_many", "label", "labels", "outputs", "profile", "resolutions", "run",
+        "run_many", "run_signature",
         "segment", "segment_many", "self_test", "task", "tasks",
     }  # fmt: skip
     assert list(inspect.signature(Model).parameters) == [

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from edgevit.dense_head import DenseHead
 from edgevit.errors import ConfigError
-from edgevit.model import build, named_weights
+from edgevit.model import build, merge_heads, named_weights
+from edgevit.model.weights import is_head
 from edgevit.training import TrainSpec
 from edgevit.training.batches import TrainingBatch
 from edgevit.training.learner import Learner
@@ -72,6 +74,28 @@ def test_frozen_only_the_head_moves(config):
     made.step(batch())
     moved = {name for name, each in weights(made).items() if not np.array_equal(before[name], each)}
     assert moved == {"head/linear/kernel", "head/linear/bias"}
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_heads_that_learn_on_one_frozen_backbone_share_it(config):
+    """Bit for bit, positions and the last norm too, so that `convert` takes them together."""
+    classifier = learner(config, freeze=True, ema=0.9)
+    start = {name: np.array(each) for name, each in named_weights(classifier.model).items()}
+    segmenter = build(config.with_(classes=0, labels=(), dense_heads=(DenseHead("segment", 3, width=16),)), seed=5)
+    for name, each in named_weights(segmenter).items():
+        if not is_head(name):
+            each.assign(start[name])
+    spec = TrainSpec(learning_rate=1e-2, freeze=True, precision="mixed_bfloat16", weight_decay=0.1)
+    dense = Learner(segmenter, spec, 10, task="segment")
+    classifier.step(batch())
+    shown = batch(32)
+    dense.step(TrainingBatch(shown.images, np.zeros((8, 32, 32), np.uint8), shown.resolution))
+    classifier.keep()
+    dense.keep()
+    merged = merge_heads({"a": classifier.model, "b": segmenter})
+    moved = {name for name, each in named_weights(merged).items() if not np.array_equal(start.get(name), each)}
+    assert moved
+    assert all(map(is_head, moved))
 
 
 @pytest.mark.usefixtures("eagerly")

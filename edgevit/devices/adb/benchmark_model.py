@@ -79,6 +79,7 @@ def measure(
             "variant": manifest.variant,
             "patch": manifest.patch,
             "recipe": manifest.recipe,
+            "task": manifest.default_task,
             "threads": threads,
             "load_ms": load_ms[0],
             "points": points,

@@ -15,7 +15,7 @@ from edgevit.latency.point import Point
 from edgevit.latency.profile import Profile
 from edgevit.latency.recommendation import Choice
 from edgevit.report.accuracies import Accuracies
-from edgevit.report.charts.accuracy_axis import bars, span_accuracies
+from edgevit.report.charts.accuracy_axis import bars, span_accuracies, title
 from edgevit.report.charts.canvas import ROLES, WIDE, drawable, frame, legend, state_role, style
 from edgevit.report.charts.plan_chart import draw_plan
 from edgevit.report.charts.resolution_axis import across, axis_title, name_resolutions, named_ticks
@@ -48,7 +48,10 @@ def accuracy_figure(
     width: float = WIDE,
     choice: Choice[Candidate] | None = None,
 ) -> Figure:
-    """Top-1 over resolution with its 95 % intervals, a line for each model; choice: what to take, of one profile."""
+    """The task's metric over resolution with its 95 % intervals, a line for each model.
+
+    choice: what to take, where it is of one profile.
+    """
     from matplotlib.figure import Figure
 
     with style():
@@ -68,8 +71,8 @@ def combined_figure(profile: Profile, accuracies: Accuracies, plan: Plan | None 
     choice = plan.choice if plan else None
     with style():
         figure = Figure(figsize=((1.72 if panels == 2 else 1.0) * WIDE, _HEIGHT + 0.35), layout="constrained")
-        title = fill(drawable(sentences.subject(profile)), 140 if panels == 2 else 78)
-        figure.suptitle(title, x=0.012, ha="left", color=ROLES["ink"], fontsize=10.5, weight="bold")
+        heading = fill(drawable(sentences.subject(profile)), 140 if panels == 2 else 78)
+        figure.suptitle(heading, x=0.012, ha="left", color=ROLES["ink"], fontsize=10.5, weight="bold")
         grid = figure.add_gridspec(1, panels, width_ratios=(1.25, 1.0)[:panels], wspace=0.06)
         _draw_curve(figure.add_subplot(grid[0]), profile, choice)
         if panels == 2 and plan is not None and plan.evaluated:
@@ -221,7 +224,8 @@ def _draw_accuracy(
     axes: Axes, profiles: Sequence[Profile], accuracies: Accuracies, choice: Choice[Candidate] | None
 ) -> None:
     scores = [score for series in accuracies.series for score in series.scores]
-    frame(axes, axis_title(score.resolution for score in scores), "top-1 accuracy, % (bars: 95 % interval)")
+    shown = [each for series in accuracies.series for each in series.accuracies]
+    frame(axes, axis_title(score.resolution for score in scores), title(accuracies.metric, shown))
     artefact = accuracies.of(profiles[0])
     others = 0
     # The artefact last and solid, the others hollow and larger: where two agree, both are seen.
@@ -230,11 +234,10 @@ def _draw_accuracy(
         if series != artefact:
             (role, marker, line), size, inside = _OTHERS[others % len(_OTHERS)], 8.0, "paper"
             others += 1
-        shares = [score.top1 for score in series.scores]
         axes.errorbar(
             [across(score.resolution) for score in series.scores],
-            [100.0 * share for share in shares],
-            yerr=bars(shares, series.images) if series == artefact or artefact is None else None,
+            [100.0 * score.share for score in series.scores],
+            yerr=bars(series.accuracies) if series == artefact or artefact is None else None,
             marker=marker,
             linestyle=line,
             color=ROLES[role],
@@ -245,7 +248,7 @@ def _draw_accuracy(
             capsize=2.5,
             label=drawable(accuracies.label(series, *profiles)),
         )
-    span_accuracies(axes, [(score.top1, series.images) for series in accuracies.series for score in series.scores])
+    span_accuracies(axes, shown)
     name_resolutions(axes, (score.resolution for score in scores))
     point = taken_point(profiles[0], choice) if choice else None
     if choice and point:

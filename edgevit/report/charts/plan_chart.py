@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import product
 from math import isinf
 from typing import TYPE_CHECKING
 
-from edgevit.latency.plan import Plan
-from edgevit.report.charts.accuracy_axis import bars, span_accuracies
+from edgevit.latency.plan import Candidate, Plan
+from edgevit.picture_record import Accuracy
+from edgevit.report.charts.accuracy_axis import bars, span_accuracies, title
 from edgevit.report.charts.canvas import ROLES, SERIES, WIDE, drawable, frame, legend, state_role, style
 from edgevit.report.text import marks
 
@@ -19,7 +21,7 @@ __all__ = ["draw_plan", "plan_figure"]
 
 
 def plan_figure(plan: Plan, width: float = WIDE) -> Figure:
-    """Top-1 with its 95 % interval (or MACs) over latency, logarithmic, `width` inches wide.
+    """The metric with its 95 % interval (or MACs) over latency, logarithmic, `width` inches wide.
 
     Each model's resolutions from median to p95, the front as steps, the budget, and what to take within it.
     What is marked is hollow, and so is what was predicted, with the range that it is believed in.
@@ -36,15 +38,15 @@ def draw_plan(axes: Axes, plan: Plan) -> None:
     """The same onto axes that are there."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    scale = 100.0 if plan.evaluated else 1e-6
+    scale, found = 100.0 if plan.evaluated else 1e-6, _accuracies(plan.candidates)
     frame(
         axes,
         "latency, ms (logarithmic; bars: to p95)",
-        "top-1 accuracy, % (bars: 95 % interval)" if plan.evaluated else "MMACs (logarithmic)",
+        title(found[0].metric, found) if found else "MMACs (logarithmic)",
     )
     axes.set_xscale("log")
     if plan.evaluated:
-        span_accuracies(axes, [(each.worth, each.images) for each in plan.candidates])
+        span_accuracies(axes, found)
     else:
         axes.set_yscale("log")
     series = list(dict.fromkeys((each.label, each.recipe) for each in plan.candidates))
@@ -85,7 +87,7 @@ def draw_plan(axes: Axes, plan: Plan) -> None:
                 [each.latency_ms for each in points],
                 [scale * each.worth for each in points],
                 xerr=(late if predicted else [0.0] * len(late), late),
-                yerr=bars([each.worth for each in points], points[0].images) if plan.evaluated else None,
+                yerr=bars(_accuracies(points)) if plan.evaluated else None,
                 fmt=marker,
                 color=ROLES[role],
                 markersize=6.5,
@@ -133,6 +135,10 @@ def draw_plan(axes: Axes, plan: Plan) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.margins(x=0.08, y=0.12)
     legend(axes, "best")
+
+
+def _accuracies(candidates: Iterable[Candidate]) -> list[Accuracy]:
+    return [each.accuracy for each in candidates if each.accuracy is not None]
 
 
 def _name_front(axes: Axes, plan: Plan, scale: float) -> None:

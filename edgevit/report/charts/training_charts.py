@@ -41,9 +41,9 @@ def confusion_png(document: Mapping[str, Any]) -> bytes:
 
 
 def curves_figure(document: Mapping[str, Any]) -> Figure:
-    """Loss, learning rate and validation top-1 by epoch, one under the other, the kept epoch marked in each.
+    """Loss, learning rate and the metric on validation pictures by epoch, one under the other, the kept epoch marked.
 
-    Top-1 has a line for each resolution. Runs that recorded no learning rate have no panel for it.
+    The metric has a line for each resolution. Runs that recorded no learning rate have no panel for it.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -98,7 +98,7 @@ def _draw_accuracy(axes: Axes, epochs: Sequence[Mapping[str, Any]]) -> None:
     from matplotlib import colormaps
 
     metric = epochs[0].get("metric", "top1")
-    frame(axes, "epoch", f"validation {METRICS[metric]}, %")
+    frame(axes, "epoch", f"validation {METRICS[metric].heading}, %")
     resolutions = as_resolutions(resolution for epoch in epochs for resolution in epoch[metric])
     ramp = colormaps["plasma"](np.linspace(0.0, 0.85, len(resolutions)))  # has no green: that is the kept epoch's
     for resolution, colour in zip(resolutions, ramp, strict=True):

@@ -90,13 +90,13 @@ def _doubt(each: Candidate) -> list[str]:
 
 
 def profile_row(plan: Plan, choice: Choice[Candidate] | None) -> ProfileRow:
-    """What to take of one profile alone: resolution, median, p95 and top-1."""
+    """What to take of one profile alone: resolution, median, p95 and accuracy."""
     taken = choice.taken if choice else None
     if taken is None:
         return ProfileRow("missed" if choice else "", "", ("none" if choice else "–", "–", "–", "–"))
-    top1 = "unknown" if taken.accuracy is None else formatting.top1(taken.accuracy.share, taken.accuracy.count)
+    found = "unknown" if taken.accuracy is None else formatting.accuracy(taken.accuracy)
     assert choice is not None
-    cells = (str(taken.resolution), formatting.ms(taken.latency_ms), formatting.ms(taken.late_ms), top1)
+    cells = (str(taken.resolution), formatting.ms(taken.latency_ms), formatting.ms(taken.late_ms), found)
     return ProfileRow(choice.state, str(taken.resolution), cells)
 
 

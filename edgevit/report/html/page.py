@@ -14,13 +14,14 @@ from edgevit.latency.comparison import Comparison, apart, device_names
 from edgevit.latency.plan import Candidate, Plan
 from edgevit.latency.profile import Profile
 from edgevit.latency.recommendation import Choice
-from edgevit.report.accuracies import Accuracies, Agreement
+from edgevit.report.accuracies import Accuracies
 from edgevit.report.candidates import make_plans, profiled
 from edgevit.report.charts.canvas import DARK, ROLES
 from edgevit.report.charts.curve_charts import accuracy_figure
 from edgevit.report.charts.overlay_charts import latency_overlay, memory_figure
 from edgevit.report.charts.plan_chart import plan_figure
 from edgevit.report.charts.responsive_chart import picture
+from edgevit.report.html.accuracy_tables import by_class, comparison
 from edgevit.report.html.headline import device_headline, profile_row
 from edgevit.report.html.interactive import script_hash, script_text, state
 from edgevit.report.html.profile_section import section
@@ -40,7 +41,7 @@ def render(profiles: Profile | Sequence[Profile], accuracies: Accuracies, *, tit
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(_source)
     )
-    environment.filters.update(ms=formatting.ms, percent=formatting.percent, counted=counted)
+    environment.filters.update(ms=formatting.ms, percent=formatting.percent, counted=counted, capitalised=_capitalised)
     first, several = together.profiles[0], len(together.profiles) > 1
     budget_ms = _budget(together.profiles)
     own, plans = _plans(together, accuracies)
@@ -69,9 +70,13 @@ def render(profiles: Profile | Sequence[Profile], accuracies: Accuracies, *, tit
         memory=_memory(first) if not several else None,
         memory_svg=_memory_svg(together) if several else None,
         accuracy_svg=_accuracy_svg(together.profiles, accuracies, choice) if accuracies.series else None,
-        comparisons=[_comparison(each, together.profiles, accuracies) for each in accuracies.agreements],
+        metric=accuracies.metric,
+        judged_by=accuracies.judged_by,
+        comparisons=[comparison(each, together.profiles, accuracies) for each in accuracies.agreements],
+        by_class=by_class(together.profiles, accuracies),
         evaluated=[(accuracies.label(each, *together.profiles), each) for each in accuracies.series],
         mistakes=accuracies.mistakes,
+        worst=accuracies.worst,
         script=script_text(),
         script_hash=script_hash(),
         state=state(together, charts, plans, marked, budget_ms),
@@ -132,9 +137,9 @@ def _card(plan: Plan, several: bool) -> dict[str, Any]:
     within = "" if plan.budget_ms is None else f"{plan.budget_ms:g} ms"
     name = f"plan{_number(plan)}"
     drawn = None
-    if plan.evaluated:
+    if plan.metric:
         draw = partial(plan_figure, plan)
-        drawn = picture(draw, name=name, description=f"Top-1 accuracy over latency{plan.where}", across=True)
+        drawn = picture(draw, name=name, description=f"{plan.metric.title} over latency{plan.where}", across=True)
     return {
         "plan": plan,
         "headline": device_headline(plan, plan.choice, within),
@@ -147,6 +152,11 @@ def _card(plan: Plan, several: bool) -> dict[str, Any]:
 
 def _number(plan: Plan) -> str:
     return "" if not plan.several else "-" + "".join(each if each.isalnum() else "-" for each in plan.device)
+
+
+def _capitalised(title: str) -> str:
+    """`Top-1 accuracy`; `mIoU` stays as it is written."""
+    return title if title[:2].isalpha() and title[1].isupper() else title[:1].upper() + title[1:]
 
 
 def _source(name: str) -> str:
@@ -239,27 +249,6 @@ def _memory_svg(together: Comparison) -> str | None:
 
 
 def _accuracy_svg(profiles: Sequence[Profile], accuracies: Accuracies, choice: Choice[Candidate] | None) -> str:
-    described = "Top-1 accuracy over resolution"
+    described = f"{accuracies.metric.title} over resolution"
     draw = partial(accuracy_figure, profiles, accuracies, choice=choice)
     return picture(draw, name="accuracy", description=described).svg
-
-
-def _comparison(each: Agreement, profiles: Sequence[Profile], accuracies: Accuracies) -> dict[str, Any]:
-    """Two models side by side: what the second loses in points, top-1 of each, and how often they agree."""
-    agreement, ends = dict(each.by_resolution), {resolution: (low, high) for resolution, low, high in each.drops}
-    rows = []
-    for score in each.model.scores:
-        other = each.against.top1(score.resolution)
-        if other is not None:
-            points = formatting.lost(score.top1 - other, ends.get(score.resolution))
-            agrees = agreement.get(score.resolution)
-            share = "–" if agrees is None else formatting.percent(agrees, 1)
-            theirs, own = formatting.top1(other, each.against.images), formatting.top1(score.top1, each.model.images)
-            rows.append((score.resolution, points, theirs, own, share))
-    return {
-        "model": accuracies.label(each.model, *profiles),
-        "against": accuracies.label(each.against, *profiles),
-        "series": each.model,
-        "interval": bool(ends),
-        "rows": rows,
-    }

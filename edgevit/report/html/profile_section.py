@@ -107,7 +107,7 @@ def _columns(profile: Profile, accuracies: Accuracies) -> list[str]:
     """What is looked for first stands first: a phone shows the beginning of a row."""
     columns = ["resolution", "median ms", f"{marks.spread(profile.points)} ms"]
     columns += ["p95 ms"] if _has_p95(profile) else []
-    columns += ["top-1"] if accuracies.of(profile) else []
+    columns += [accuracies.metric.heading] if accuracies.of(profile) else []
     columns += ["peak MB", "tokens"]
     if profile.curve:
         columns += ["fitted ms", "left-out error", "N² share", "what the time is"]
@@ -138,8 +138,8 @@ def _cells(point: Point, profile: Profile, series: Series | None) -> tuple[str |
     if _has_p95(profile):
         cells += ["–" if point.p95_ms is None else formatting.ms(point.p95_ms)]
     if series:
-        top1 = series.top1(point.resolution)
-        cells += ["–" if top1 is None else formatting.top1(top1, series.images)]
+        accuracy = series.accuracy(point.resolution)
+        cells += ["–" if accuracy is None else formatting.accuracy(accuracy)]
     cells += [formatting.mega(point.peak_rss_bytes) if point.peak_rss_bytes else "–", str(point.tokens)]
     if curve := profile.curve:
         error = curve.left_out_error(point.resolution)

@@ -47,7 +47,8 @@ def latency(each: Takeable, *, marked: bool = True, extrapolated: bool = False) 
 
 def worth(each: Takeable) -> str:
     """`top-1 82.1 % ± 2.1`; nothing where it was not evaluated."""
-    return "" if each.accuracy is None else f"top-1 {formatting.top1(each.accuracy.share, each.accuracy.count)}"
+    found = each.accuracy
+    return "" if found is None else f"{found.metric.heading} {formatting.accuracy(found)}"
 
 
 def more_pictures(choice: Choice[Some], name: Callable[[Some], str]) -> str:

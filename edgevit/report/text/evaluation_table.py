@@ -157,6 +157,9 @@ def mistake_lines(evaluation: Mapping[str, Any]) -> Iterator[str]:
     if not found:
         return
     names, where = _names(evaluation), f"at {found['resolution']}"
+    if "worst" in found:
+        yield from _worst_lines(found, names, where)
+        return
     if not found["confusions"]:
         yield f"{names[0]} is right on every picture {where}"
     for each in found["confusions"]:
@@ -167,6 +170,17 @@ def mistake_lines(evaluation: Mapping[str, Any]) -> Iterator[str]:
         yield f"{names[0]} and {names[1]} name different classes of {counted(differing['count'], 'picture')} {where}"
         for each in differing["pictures"]:
             yield f"  {each['file']} ({each['label']}): {each['first']}, {each['second']}"
+
+
+def _worst_lines(found: Mapping[str, Any], names: Sequence[str], where: str) -> Iterator[str]:
+    """The pictures that are worst, and those on which two models differ most, with the figure of each model."""
+    yield f"{found['figure']} of the pictures on which {names[0]} does worst {where}:"
+    for each in found["worst"]["pictures"]:
+        yield f"  {each['file']}: {each['first']:.1%}"
+    if found.get("differing", {}).get("pictures"):
+        yield f"where {names[0]} and {names[1]} differ most {where}:"
+        for each in found["differing"]["pictures"]:
+            yield f"  {each['file']}: {each['first']:.1%}, {each['second']:.1%}"
 
 
 def evaluation_notes(evaluation: Mapping[str, Any]) -> Iterator[str]:
@@ -182,10 +196,13 @@ def evaluation_notes(evaluation: Mapping[str, Any]) -> Iterator[str]:
         parts = ", ".join(map(_answered, evaluation["results"]))
         yield f"none of the classes below a score of {threshold:.3g}: at {parts}"
     if _has_drops(evaluation):
-        yield (
-            "points lost: a gain is negative; the interval is paired, by the pictures on which only one of the two is "
-            "right: two models on the same pictures are told apart better than each ± says"
+        by = (
+            "by the pictures on which only one of the two is right: two models on the same pictures are told apart "
+            "better than each ± says"
+            if _counts_pictures(evaluation)
+            else "by what each picture adds to either"
         )
+        yield f"points lost: a gain is negative; the interval is paired, {by}"
     if evaluation["skipped"]:
         reasons = evaluation.get("skipped_reasons", {})
         named = {file: reasons.get(file, "") for file in evaluation["skipped_files"]}

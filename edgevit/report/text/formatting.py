@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from edgevit.statistics import centred, interval, margin
+from edgevit.picture_record import Accuracy
 from edgevit_runtime.wording import counted
 
 __all__ = [
+    "accuracies",
+    "accuracy",
     "lost",
     "mega",
     "ms",
     "not_told",
     "percent",
     "size",
-    "top1",
-    "top1s",
 ]
 
 
@@ -31,26 +31,33 @@ def percent(fraction: float, digits: int = 0) -> str:
     return f"{100 * fraction:.{digits}f} %"
 
 
-def top1(share: float, count: int | None, *, ends: bool = False) -> str:
-    """A top-1 of `count` pictures and its 95 % interval: `82.5 % ± 12` in points, or the two ends where that is not
-    centred, `0.0 % (0.0–49.0 %)`.
+def accuracy(found: Accuracy, *, ends: bool = False) -> str:
+    """A metric and its 95 % interval: `82.5 % ± 12` in points, or the two ends where that is not centred,
+    `0.0 % (0.0–49.0 %)`; alone where nobody knows how far it may be off.
 
     ends: the two ends in any case, beside others that have them.
     """
-    if count is None:
-        return percent(share, 1)
-    if ends or not centred(share, count):
-        low, high = interval(share, count)
-        return f"{percent(share, 1)} ({100 * low:.1f}–{percent(high, 1)})"
-    points = 100 * margin(share, count)
-    return f"{percent(share, 1)} ± {points:.{0 if points >= 9.95 else 1}f}"
+    if found.interval is None:
+        return percent(found.share, 1)
+    low, high = found.interval
+    if ends or not _centred(found):
+        return f"{percent(found.share, 1)} ({100 * low:.1f}–{percent(high, 1)})"
+    points = 50 * (high - low)
+    return f"{percent(found.share, 1)} ± {points:.{0 if points >= 9.95 else 1}f}"
 
 
-def top1s(shares: Iterable[float], count: int | None) -> list[str]:
+def accuracies(found: Sequence[Accuracy]) -> list[str]:
     """Several, that are read beside each other: all in one form, with the two ends where one of them needs those."""
-    shares = list(shares)
-    ends = count is not None and not all(centred(share, count) for share in shares)
-    return [top1(share, count, ends=ends) for share in shares]
+    ends = not all(map(_centred, found))
+    return [accuracy(each, ends=ends) for each in found]
+
+
+def _centred(found: Accuracy) -> bool:
+    """Whether half the interval's width to either side stays within 0..1, so that `±` says what the ends say."""
+    if found.interval is None:
+        return True
+    low, high = found.interval
+    return (high - low) / 2.0 <= min(found.share, 1.0 - found.share)
 
 
 def not_told(count: int) -> str:
@@ -59,7 +66,7 @@ def not_told(count: int) -> str:
 
 
 def lost(drop: float, ends: tuple[float, float] | None = None) -> str:
-    """Points of top-1 lost, a gain negative, with the ends of their 95 % interval: `0.31 (-0.16 to 0.77)`."""
+    """Points of a metric lost, a gain negative, with the ends of their 95 % interval: `0.31 (-0.16 to 0.77)`."""
     points = [f"{round(100 * each, 2) + 0.0:.2f}" for each in (drop, *(ends or ()))]  # + 0.0: no -0.00
     return f"{points[0]} ({points[1]} to {points[2]})" if ends else points[0]
 

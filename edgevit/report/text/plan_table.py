@@ -20,7 +20,7 @@ __all__ = ["namer", "plan_view", "take"]
 
 def plan_view(plans: Sequence[Plan]) -> RenderableType:
     """Each device's front and what its sentence names, the chosen one bold; below, what was chosen and left out."""
-    several, evaluated = len(plans) > 1, plans[0].evaluated
+    several, metric = len(plans) > 1, plans[0].metric
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     if several:
         table.add_column("device")
@@ -28,7 +28,7 @@ def plan_view(plans: Sequence[Plan]) -> RenderableType:
     table.add_column("recipe", no_wrap=True)
     sized = any(each.size_bytes for plan in plans for each in plan.shown)
     shown = [each for plan in plans for each in plan.shown]
-    numbers = ["res.", "N", "ms", _late_names(shown), "top-1" if evaluated else "MMACs"] + ["MB"] * sized
+    numbers = ["res.", "N", "ms", _late_names(shown), metric.heading if metric else "MMACs"] + ["MB"] * sized
     for header in numbers:
         table.add_column(header, justify="right", no_wrap=True)
     table.add_column("")
@@ -52,7 +52,7 @@ def plan_view(plans: Sequence[Plan]) -> RenderableType:
 
 def _cells(each: Candidate, sized: bool) -> list[str]:
     """All but device and model; `sized`: with the file's MB."""
-    worth = formatting.mega(each.worth) if each.top1 is None else formatting.top1(each.top1, each.images)
+    worth = formatting.mega(each.worth) if each.accuracy is None else formatting.accuracy(each.accuracy)
     cells = [each.recipe, str(each.resolution), str(each.tokens)]
     cells += [marks.marked(each.latency_ms, each.trust), formatting.ms(each.late_ms), worth]
     cells += [formatting.size(each.size_bytes)] * sized

@@ -11,9 +11,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from edgevit.picture_record import Accuracy
+from edgevit.report.class_figures import ClassFigures
 from edgevit.report.metric_names import METRICS
 from edgevit.report.text.command_lines import command_line
-from edgevit.report.text.formatting import percent, top1s
+from edgevit.report.text.formatting import accuracies, percent
 from edgevit.statistics import Z_95, margin
 from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.wording import counted
@@ -45,10 +47,10 @@ class EpochLike(Protocol):
 def epoch_line(epoch: EpochLike, total: int) -> str:
     """`epoch 3/30  loss 1.234  450 images/s  val 64: 71.2 % ± 2.1  128: 88.0 % ± 1.5`, with 95 % intervals."""
     values = _figures(epoch.metric, epoch.judged.values(), epoch.count)
-    accuracies = "  ".join(f"{resolution}: {value}" for resolution, value in zip(epoch.judged, values, strict=True))
-    judged = "val" if epoch.metric == "top1" else f"val {METRICS[epoch.metric]}"
+    told = "  ".join(f"{resolution}: {value}" for resolution, value in zip(epoch.judged, values, strict=True))
+    judged = "val" if epoch.metric == "top1" else f"val {METRICS[epoch.metric].heading}"
     speed = f"{epoch.images_per_s:.0f} images/s" if epoch.images_per_s >= 10 else f"{epoch.images_per_s:.1f} images/s"
-    return f"epoch {epoch.number}/{total}  loss {epoch.loss:.3f}  {speed}  {judged} {accuracies}"
+    return f"epoch {epoch.number}/{total}  loss {epoch.loss:.3f}  {speed}  {judged} {told}"
 
 
 def training_table(document: Mapping[str, Any]) -> Table:
@@ -56,11 +58,11 @@ def training_table(document: Mapping[str, Any]) -> Table:
     metric = document.get("metric", "top1")
     table = Table(title="validation, the weights that were kept", title_justify="left")
     table.add_column("resolution", justify="right")
-    table.add_column(f"val {METRICS[metric]}", justify="right")
+    table.add_column(f"val {METRICS[metric].heading}", justify="right")
     values = _figures(metric, [each[metric] for each in document["results"]], document["images"]["val"])
     for each, value in zip(document["results"], values, strict=True):
         table.add_row(str(each["resolution"]), value)
-    if metric != "top1":
+    if not METRICS[metric].counted:
         table.caption = f"of {counted(document['images']['val'], 'picture')}"
         return table
     table.caption = f"with the 95 % interval of {counted(document['images']['val'], 'picture')}"
@@ -69,7 +71,7 @@ def training_table(document: Mapping[str, Any]) -> Table:
 
 def _figures(metric: str, values: Iterable[float], count: int | None) -> list[str]:
     """The metric at several resolutions; a share of pictures has its interval, in one form for all."""
-    return top1s(values, count) if metric == "top1" else [percent(each, 1) for each in values]
+    return accuracies([Accuracy(each, count, metric=METRICS[metric]) for each in values])
 
 
 def believable(document: Mapping[str, Any]) -> str | None:
@@ -98,9 +100,8 @@ def still_improving(document: Mapping[str, Any]) -> str | None:
     if len(means) < 2:
         return None
     last, before = float(np.mean(means[-part:])), float(np.mean(means[-2 * part : -part]))
-    if metric != "top1" and last - before <= IMPROVED:
-        return None
-    if metric == "top1" and last - before <= margin(before, document["images"]["val"]) / Z_95:
+    counted_pictures = METRICS[metric].counted
+    if last - before <= (margin(before, document["images"]["val"]) / Z_95 if counted_pictures else IMPROVED):
         return None
     return f"still improving: more epochs may help (the same command with --resume --epochs {2 * len(epochs)})"
 
@@ -140,14 +141,13 @@ def class_table(document: Mapping[str, Any]) -> Table:
     return table
 
 
-def iou_table(found: Mapping[str, Any]) -> Table:
-    """Each class's intersection over union, the worst first; the worst twenty of more."""
-    rows = sorted(found["classes"], key=lambda row: 2.0 if row["iou"] is None else row["iou"])
-    table = Table(title=f"by class, the worst first, at {found['resolution']} px", title_justify="left")
+def class_figures_table(found: ClassFigures) -> Table:
+    """The task's figure of each class, the worst first; the worst twenty of more."""
+    table = Table(title=f"by class, the worst first, at {found.resolution} px", title_justify="left")
     table.add_column("class", overflow="fold")
-    table.add_column("IoU", justify="right")
-    for row in rows[:MOST_CLASSES]:
-        table.add_row(Text(on_one_line(row["label"])), "–" if row["iou"] is None else percent(row["iou"], 1))
+    table.add_column(found.heading, justify="right")
+    for label, share in found.rows[:MOST_CLASSES]:
+        table.add_row(Text(on_one_line(label)), "–" if share is None else percent(share, 1))
     return table
 
 
@@ -181,13 +181,13 @@ def summary(document: Mapping[str, Any]) -> Group:
     parts += [Text(line) for line in (believable(document), still_improving(document)) if line]
     if "classes" in document:
         parts.append(class_table(document))
-    if "iou_by_class" in document:
-        parts.append(iou_table(document["iou_by_class"]))
+    if figures := ClassFigures.of(document):
+        parts.append(class_figures_table(figures))
     if "classes" in document and "confusion" in document:
         parts += map(Text, most_confused(document))
     if "run" in document:
-        confusion = "confusion.png, " if "confusion" in document else ""
-        parts.append(Text(f"in {document['run']}: history.csv, curves.png, {confusion}summary.json, split.csv"))
+        drawn = "confusion.png, " if "confusion" in document else "classes.png, " if figures else ""
+        parts.append(Text(f"in {document['run']}: history.csv, curves.png, {drawn}summary.json, split.csv"))
         parts += [Text(line) for line in [_state_left(Path(document["run"]))] if line]
     qat = document.get("spec", {}).get("qat")
     recipe = ("--recipe", qat) if qat else ()

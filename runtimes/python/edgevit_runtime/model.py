@@ -24,6 +24,7 @@ from edgevit_runtime.tasks.classify import Classifies
 from edgevit_runtime.tasks.detect import Detects
 from edgevit_runtime.tasks.features import GivesFeatures
 from edgevit_runtime.tasks.joint import AnswersTogether
+from edgevit_runtime.tasks.keypoints import FindsKeypoints
 from edgevit_runtime.tasks.segment import Segments
 from edgevit_runtime.tasks.task import Answer, TaskT
 from edgevit_runtime.verify.examination import examine
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from edgevit_runtime.adaptive_resolution import Budget
+    from edgevit_runtime.preprocess.box_crops import BoxAround, BoxCrop
     from edgevit_runtime.verify.self_test import SelfTestResult, SignatureCheck
 
 # A process's first answer should not wait: what only some calls need is imported by them, and most specs are named
@@ -44,7 +46,7 @@ AHEAD = 4
 """So many pictures are decoded before `classify_many` needs them."""
 
 
-class Model(Classifies, GivesFeatures, Segments, Detects, AnswersTogether):
+class Model(Classifies, GivesFeatures, Segments, Detects, FindsKeypoints, AnswersTogether):
     """Opens a `.tflite` artefact made by `edgevit convert`. Each task's methods are in its file under `tasks/`.
 
     Safe to share between threads: a lock lets one call at a time into the interpreter.
@@ -148,10 +150,15 @@ class Model(Classifies, GivesFeatures, Segments, Detects, AnswersTogether):
             f"convert the model with --task {','.join([*self.tasks, name])}"
         )
 
-    def answer(self, task: str, picture: Picture, resolution: ResolutionLike | None = None) -> Answer:
-        """One inference of a task, undecoded. What the tasks' own methods are made of."""
+    def answer(
+        self, task: str, picture: Picture, resolution: ResolutionLike | None = None, *, box: BoxAround | None = None
+    ) -> Answer:
+        """One inference of a task, undecoded. What the tasks' own methods are made of.
+
+        box: look at this part of the picture alone.
+        """
         signature = self._signature(task, resolution)
-        return self._answer(signature, self._prepared(signature, picture)).part(task)
+        return self._answer(signature, self._prepared(signature, picture, box)).part(task)
 
     def answer_many(
         self,
@@ -190,11 +197,16 @@ class Model(Classifies, GivesFeatures, Segments, Detects, AnswersTogether):
                 for _, future in waiting:
                     future.cancel()
 
-    def _prepared(self, signature: Signature, picture: Picture) -> _Prepared:
+    def _prepared(self, signature: Signature, picture: Picture, box: BoxAround | None = None) -> _Prepared:
         policy, fill = signature.preprocessing
         with loaded(picture, self.max_pixels) as pixels:
-            height, width = pixels.shape[:2]
-            return _Prepared(fit(pixels, signature.resolution, policy, fill), (width, height))
+            size = pixels.shape[1], pixels.shape[0]
+            if box is None:
+                return _Prepared(fit(pixels, signature.resolution, policy, fill), size)
+            from edgevit_runtime.preprocess.box_crops import crop_around, fit_crop
+
+            crop = crop_around(box, size, signature.resolution, policy)
+            return _Prepared(fit_crop(pixels, crop, policy, fill), size, crop)
 
     def _answer(self, signature: Signature, prepared: _Prepared) -> Answer:
         pixels = _as_input(signature, prepared.pixels)
@@ -209,7 +221,7 @@ class Model(Classifies, GivesFeatures, Segments, Detects, AnswersTogether):
                 if not first:  # the first run of a resolution packs and allocates
                     budget.record(signature.resolution, latency_ms)
                 met = budget.met
-        return Answer(outputs, signature, prepared.picture_size, latency_ms, met)
+        return Answer(outputs, signature, prepared.picture_size, latency_ms, met, prepared.crop)
 
     def outputs(self, image: Array, task: str | None = None) -> dict[str, Array]:
         """A prepared picture, uint8 [H, W, 3] with W x H on the ladder -> every output of a task (None: the default).
@@ -343,10 +355,14 @@ class Model(Classifies, GivesFeatures, Segments, Detects, AnswersTogether):
 
 
 class _Prepared(NamedTuple):
-    """A picture fitted to a signature, uint8 [H, W, 3], and how large it was before: (width, height)."""
+    """A picture, or a box of it, fitted to a signature, uint8 [H, W, 3].
+
+    picture_size: how large the picture was before: (width, height). crop: where the box lies, if it was one.
+    """
 
     pixels: Array
     picture_size: tuple[int, int]
+    crop: BoxCrop | None = None
 
 
 def _listed(pictures: Iterable[Picture] | str) -> Iterable[Picture]:

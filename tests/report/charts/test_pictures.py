@@ -18,6 +18,7 @@ from PIL import Image
 
 from edgevit.latency.comparison import Comparison
 from edgevit.latency.profile import Profile
+from edgevit.picture_record import Accuracy
 from edgevit.report.accuracies import Accuracies, Score, Series
 from edgevit.report.candidates import make_plans
 from edgevit.report.charts.accuracy_axis import span_accuracies
@@ -35,7 +36,7 @@ Measured = Callable[[dict[int, float]], Profile]
 @pytest.fixture
 def accuracies(deit_tiny_ms: dict[int, float]) -> Accuracies:
     def series(model: str, less: float) -> Series:
-        scores = tuple(Score(Resolution(r), min(0.8, 0.4 + r / 1000) - less, None) for r in deit_tiny_ms)
+        scores = tuple(Score(Resolution(r), min(0.8, 0.4 + r / 1000) - less) for r in deit_tiny_ms)
         return Series(model, "pictures", 100, 0, scores)
 
     return Accuracies((series("out/deit_tiny.tflite", 0.01), series("deit_tiny.keras", 0.0)))
@@ -105,7 +106,7 @@ def test_an_axis_of_accuracies_does_not_magnify_chance(
 ) -> None:
     """No error bar takes more than a fifth of it, if 100 % are enough for that, and all of them are inside."""
     axes = Figure().add_subplot()
-    span_accuracies(axes, [(share, images) for share in shares])
+    span_accuracies(axes, [Accuracy(share, images) for share in shares])
     low, high = axes.get_ylim()
     for share in shares:
         below, above = interval(share, images) if images else (share, share)
@@ -120,7 +121,7 @@ def test_accuracies_have_error_bars(measured: Measured, deit_tiny_ms: dict[int, 
     (plan,) = make_plans([profile], accuracies, 30.0)
     for axes in (plan_figure(plan).axes[0], accuracy_figure((profile,), accuracies).axes[0]):
         ends = [tuple(path.vertices[:, 1]) for bar in axes.collections for path in bar.get_paths()]
-        share = accuracies.series[0].scores[0].top1
+        share = accuracies.series[0].scores[0].share
         low, high = interval(share, 100)
         assert any(np.allclose(each, (100 * low, 100 * high)) for each in ends)
 
@@ -140,7 +141,7 @@ def test_a_dollar_in_a_name_is_no_formula(measured: Measured, deit_tiny_ms: dict
 def test_what_the_font_lacks_is_left_out_of_names(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
     """matplotlib would draw boxes, and warn: into what a command prints."""
     profile = replace(measured(deit_tiny_ms), model="out/植物 rose\n🌼.tflite")
-    scores = tuple(Score(Resolution(each), 0.5, None) for each in deit_tiny_ms)
+    scores = tuple(Score(Resolution(each), 0.5) for each in deit_tiny_ms)
     accuracies = Accuracies((Series("out/日本 oak.keras", "pictures", 100, 0, scores),))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -157,7 +158,7 @@ def test_roles_are_the_same_by_day_and_night_and_apart() -> None:
 
 
 def mixed_accuracies() -> Accuracies:
-    scores = tuple(Score(as_resolution(each), 0.6 + 0.002 * ms, None) for each, ms in MIXED_MS.items())
+    scores = tuple(Score(as_resolution(each), 0.6 + 0.002 * ms) for each, ms in MIXED_MS.items())
     return Accuracies((Series("out/deit_tiny.tflite", "pictures", 100, 0, tuple(sorted(scores, key=by_size))),))
 
 

@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 
 from edgevit.report.charts.canvas import ROLES, style
+from edgevit.report.charts.classes_chart import classes_figure
 from edgevit.report.charts.training_charts import confusion_figure, confusion_png, curves_figure, curves_png
+from edgevit.report.class_figures import ClassFigures
 
 
 def run_of(epochs=12, resolutions=(96, 160, 224), single=0, best=None):
@@ -240,3 +242,21 @@ def test_classes_that_nothing_is_and_nothing_names():
     texts = [each.get_text() for each in drawn(figure)]
     assert "m.keras at 64 px: top-1 0.0% of 0 pictures" in texts
     assert [each.get_text() for each in names(figure.axes[0].xaxis)] == ["0", "1"]
+
+
+def test_classes_with_a_figure_each_are_bars():
+    """The worst on top; a class that no picture has says so, at the bottom."""
+    rows = [{"label": "sky", "iou": 0.9}, {"label": "bird", "iou": 0.25}, {"label": "kite", "iou": None}]
+    document = {"task": "segment", "model": "m.keras", "iou_by_class": {"resolution": "64x48", "classes": rows}}
+    found = ClassFigures.of(document)
+    axes = classes_figure(document, found).axes[0]
+    assert [each.get_text() for each in axes.get_yticklabels()] == ["bird", "sky", "kite"]
+    assert [bar.get_width() for bar in axes.patches] == pytest.approx([25.0, 90.0, 0.0])
+    assert [each.get_text() for each in axes.texts] == ["25.0 %", "90.0 %", "in no picture"]
+    low, high = axes.get_ylim()
+    assert low > high  # the first row is the upper one
+    many = [{"label": f"c{each}", "iou": each / 100} for each in range(100)]
+    document["iou_by_class"]["classes"] = many
+    found = ClassFigures.of(document)
+    assert len(classes_figure(document, found).axes[0].patches) == 60
+    assert ClassFigures.of({"model": "m.keras"}) is None

@@ -56,7 +56,7 @@ def page(tmp_path: Path, measured: Callable[[dict[int, float]], Profile], deit_t
         sustained=Sustained(Resolution(224), 1, 60.0, 4000, 12.0, 18.0, 0.33, 20.0, trace),
     )
     fast = replace(measured({each: 0.5 * ms for each, ms in deit_tiny_ms.items()}), device={"model": "A faster one"})
-    scores = tuple(Score(Resolution(each), min(0.8, each / 400), None) for each in deit_tiny_ms)
+    scores = tuple(Score(Resolution(each), min(0.8, each / 400)) for each in deit_tiny_ms)
     accuracies = Accuracies((Series("out/deit_tiny.tflite", "val", 500, 0, scores),))
     path = tmp_path / "report.html"
     path.write_text(render([slow.within(30.0), fast.within(30.0)], accuracies), encoding="utf-8")
@@ -115,7 +115,7 @@ def test_the_slider_says_what_python_says(
     """At every place of it: what to take, how sure that is, and why."""
     fast = [replace(each, stable=each.resolution.width != 160) for each in measured(deit_tiny_ms).points]
     profile = replace(measured(deit_tiny_ms), points=tuple(fast))
-    scores = tuple(Score(Resolution(each), min(0.8, each / 300), None) for each in deit_tiny_ms)
+    scores = tuple(Score(Resolution(each), min(0.8, each / 300)) for each in deit_tiny_ms)
     accuracies = Accuracies((Series("out/deit_tiny.tflite", "val", 300, 0, scores),))
     (plan,) = make_plans([profile], accuracies, 30.0)
     text = render(profile.within(30.0), accuracies)

@@ -28,10 +28,8 @@ FLOAT = {96: 0.40, 128: 0.54, 160: 0.73, 192: 0.789, 224: 0.823, 256: 0.822, 288
 
 
 def accuracies(model: str = "out/deit_tiny.tflite") -> Accuracies:
-    whole = Series(
-        "deit_tiny.keras", "val", 1300, 2, tuple(Score(Resolution(r), top1, None) for r, top1 in FLOAT.items())
-    )
-    int8 = Series(model, "val", 1300, 2, tuple(Score(Resolution(r), top1 - 0.002, None) for r, top1 in FLOAT.items()))
+    whole = Series("deit_tiny.keras", "val", 1300, 2, tuple(Score(Resolution(r), top1) for r, top1 in FLOAT.items()))
+    int8 = Series(model, "val", 1300, 2, tuple(Score(Resolution(r), top1 - 0.002) for r, top1 in FLOAT.items()))
     agreement = tuple((resolution, 0.987) for resolution in FLOAT)
     return Accuracies((int8, whole), (Agreement(int8, whole, agreement),))
 
@@ -199,7 +197,7 @@ def test_another_artefacts_accuracy_is_not_taken_for_this_ones(
 def test_a_faster_resolution_that_pictures_do_not_tell_apart(
     measured: Measured, deit_tiny_ms: dict[int, float]
 ) -> None:
-    scores = (Score(Resolution(160), 0.08, None), Score(Resolution(192), 0.03, None), Score(Resolution(224), 0.1, None))
+    scores = (Score(Resolution(160), 0.08), Score(Resolution(192), 0.03), Score(Resolution(224), 0.1))
     few = Accuracies((Series("out/deit_tiny.tflite", "val", 20, 0, scores),))
     text = Text(render(measured(deit_tiny_ms).within(13.0), few)).text
     assert "160 is what to take within 13 ms 5.20 ms median, p90 5.72 ms; top-1 8.0 % (2.8–30.1 %) on 20" in text
@@ -215,7 +213,7 @@ def test_one_picture_is_no_pictures(measured: Measured, deit_tiny_ms: dict[int, 
                 "val",
                 1,
                 0,
-                (Score(Resolution(160), 1.0, None), Score(Resolution(224), 1.0, None)),
+                (Score(Resolution(160), 1.0), Score(Resolution(224), 1.0)),
             ),
         )
     )
@@ -359,7 +357,7 @@ def test_rectangles_in_a_report(measured: Callable[[Mapping[Any, float]], Profil
     """Table, headline, accuracy and the slider's state say WxH; of as many tokens the faster is recommended."""
     profile = measured(MIXED_MS).within(13.5).predicting(["512x160"])
     top1 = {"320x192": 0.71, "192x320": 0.74, 224: 0.7}
-    scores = tuple(Score(as_resolution(each), share, None) for each, share in top1.items())
+    scores = tuple(Score(as_resolution(each), share) for each, share in top1.items())
     whole = render(profile, Accuracies((Series("out/deit_tiny.tflite", "val", 1300, 0, scores),)))
     page = Text(whole)
     needed = "more pictures are needed to tell it from 192x320 (top-1 74.0 % ± 2.4)"

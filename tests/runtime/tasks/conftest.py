@@ -21,6 +21,21 @@ def painted_detector(workshop):
     return once(workshop / "detector.tflite", lambda path: write_painted(path, ["detect"], ["96x64", "100x68"]))
 
 
+@pytest.fixture(scope="session")
+def painted_pointer(workshop):
+    """Points at the reddest and the bluest place of a picture."""
+    return once(workshop / "pointer.tflite", lambda path: write_painted(path, ["keypoints"], ["96x64"]))
+
+
+@pytest.fixture(scope="session")
+def painted_box_pointer(workshop):
+    """The same for boxes, which it grows by a quarter."""
+    return once(
+        workshop / "box_pointer.tflite",
+        lambda path: write_painted(path, ["keypoints"], [64], details={"margin": 0.25}),
+    )
+
+
 @pytest.fixture
 def edgevit_run(capsys, monkeypatch):
     monkeypatch.setattr(main, "silence_exit", lambda: None)

@@ -109,11 +109,15 @@ def fit(
 
     fill: the colour around the picture under letterbox.
     """
-    parsed, resolution, colour = parse_policy(policy), as_resolution(resolution), check_fill(fill)
-    fitting = _fitting((pixels.shape[1], pixels.shape[0]), resolution, parsed)
+    return laid_out(pixels, fitting_of((pixels.shape[1], pixels.shape[0]), resolution, policy), policy, fill)
+
+
+def laid_out(pixels: Pixels, fitting: Fitting, policy: str, fill: Sequence[int]) -> Pixels:
+    """An RGB picture, uint8 [height, width, 3], where `fitting` says that it lies: uint8 [H, W, 3]. See `fit`."""
+    interpolation, colour, resolution = parse_policy(policy).interpolation, check_fill(fill), fitting.resolution
     left, top, right, bottom = fitting.content
     box = left - fitting.left, top - fitting.top, right - fitting.left, bottom - fitting.top
-    content = _resized(pixels, fitting.scaled, box, parsed.interpolation)
+    content = _resized(pixels, fitting.scaled, box, interpolation)
     if content.shape[:2] == (resolution.height, resolution.width):
         return content
     prepared = np.empty((resolution.height, resolution.width, 3), np.uint8)

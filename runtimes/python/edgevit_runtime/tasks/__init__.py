@@ -15,6 +15,7 @@ TASKS: dict[str, str] = {
     "features": "edgevit_runtime.tasks.features",
     "segment": "edgevit_runtime.tasks.segment",
     "detect": "edgevit_runtime.tasks.detect",
+    "keypoints": "edgevit_runtime.tasks.keypoints",
 }
 """Task -> the module that reads it: `read`, `decode`, `COMMANDS` for those of `edgevit-run`, and `TRY_OUT`."""
 JOINT = "edgevit_runtime.tasks.joint"

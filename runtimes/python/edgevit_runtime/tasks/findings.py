@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from edgevit_runtime.errors import EdgeViTError
+from edgevit_runtime.preprocess.box_crops import BoxCrop
 from edgevit_runtime.preprocess.fitting import Fitting
 from edgevit_runtime.tasks.box_decoding import Detections
 from edgevit_runtime.tasks.heatmap_peaks import Peaks
@@ -94,10 +95,10 @@ def boxes_in_picture(detections: Detections, fitting: Fitting, label: Callable[[
     )
 
 
-def points_in_picture(peaks: Peaks, fitting: Fitting, names: Sequence[str]) -> tuple[Keypoint, ...]:
+def points_in_picture(peaks: Peaks, fitting: Fitting | BoxCrop, names: Sequence[str]) -> tuple[Keypoint, ...]:
     """Peaks of the input as points of the picture, moved to its edge where they lie beyond it.
 
-    fitting: where the picture lies in the input. names: one for each point.
+    fitting: where the picture, or a part of it, lies in the input. names: one for each point.
     """
     if len(names) != len(peaks.scores):
         raise EdgeViTError(f"{len(names)} names for {len(peaks.scores)} points")

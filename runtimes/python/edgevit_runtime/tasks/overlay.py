@@ -99,8 +99,18 @@ def draw_classes(picture: Image, classes: Array, labels: Sequence[str] = (), hid
     return drawn
 
 
-def draw_points(picture: Image, points: Sequence[Keypoint], *, names: bool = True) -> Image:
-    """A copy of an RGB picture with a dot at each point, the surest on top, and its name beside it if wanted."""
+def draw_points(
+    picture: Image,
+    points: Sequence[Keypoint],
+    *,
+    names: bool = True,
+    skeleton: Iterable[tuple[int, int]] = (),
+    least_score: float = 0.0,
+) -> Image:
+    """A copy of an RGB picture with a dot at each point, the surest on top, and its name beside it if wanted.
+
+    skeleton: lines between points, by their indices. least_score: points that score less are left out.
+    """
     from PIL import ImageDraw
 
     drawn = picture.convert("RGB")
@@ -111,8 +121,13 @@ def draw_points(picture: Image, points: Sequence[Keypoint], *, names: bool = Tru
     placed = [
         (min(max(point.x, 0.0), drawn.width - 1.0), min(max(point.y, 0.0), drawn.height - 1.0), index)
         for index, point in sorted(enumerate(points), key=lambda each: each[1].score)
-        if math.isfinite(point.x) and math.isfinite(point.y)
+        if math.isfinite(point.x) and math.isfinite(point.y) and point.score >= least_score
     ]
+    there = {index: (x, y) for x, y, index in placed}
+    bones = [(there[one], there[other], other) for one, other in skeleton if one in there and other in there]
+    for start, end, index in bones:  # under the dots; a dark edge shows on a ground of the line's colour
+        for wide, colour in ((radius + 2 * ring, DARK), (radius, class_colour(index))):
+            draw.line((start, end), fill=colour, width=wide)
     for x, y, index in placed if names else ():
         width = plate_width(drawn, points[index].name, letters)
         right = x + reach + 1

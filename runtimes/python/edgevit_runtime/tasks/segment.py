@@ -185,8 +185,12 @@ def _lines(name: str, result: Segmentation) -> list[str]:
 def _drawn(picture: Any, result: Segmentation, task: Segment) -> Any:
     from edgevit_runtime.tasks.overlay import draw_classes
 
-    hidden = [index for index, label in enumerate(task.labels) if label.lower() in ("background", "_background_")]
-    return draw_classes(picture, result.class_map, task.labels, hidden)
+    return draw_classes(picture, result.class_map, task.labels, background_classes(task.labels))
+
+
+def background_classes(labels: Iterable[str]) -> list[int]:
+    """Those that drawings leave as they are."""
+    return [index for index, label in enumerate(labels) if label.lower() in ("background", "_background_")]
 
 
 COMMANDS: tuple[Command, ...] = (

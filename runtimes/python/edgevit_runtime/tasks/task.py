@@ -15,6 +15,8 @@ from edgevit_runtime.signature import Signature
 if TYPE_CHECKING:
     import argparse
 
+    from edgevit_runtime.preprocess.box_crops import BoxAround, BoxCrop
+
 
 class Task(Protocol):
     """One task of an artefact, as its manifest describes it."""
@@ -32,6 +34,7 @@ class Answer(NamedTuple):
     """One inference: every output by name as float32, without its batch axis, and what it took.
 
     picture_size: (width, height) of the picture that was asked about, before it was fitted.
+    crop: where a box was asked about, where that lies in what was prepared; otherwise None.
     budget_met: with a budget, whether 19 of 20 inferences are within it; otherwise None.
     """
 
@@ -40,6 +43,7 @@ class Answer(NamedTuple):
     picture_size: tuple[int, int]
     latency_ms: float
     budget_met: bool | None = None
+    crop: BoxCrop | None = None
 
     def part(self, task: str) -> Answer:
         """Of a joint task what answers one of its tasks; otherwise itself."""
@@ -67,6 +71,7 @@ class Answering(Protocol):
     """What tasks' methods need of `Model`, which has them all."""
 
     path: str
+    max_pixels: int
 
     @property
     def manifest(self) -> TaskTable:
@@ -79,8 +84,13 @@ class Answering(Protocol):
     def task(self, kind: type[TaskT]) -> TaskT:
         """The artefact's task of that kind. Raises `EdgeViTError` where it has none."""
 
-    def answer(self, task: str, picture: Picture, resolution: ResolutionLike | None = None) -> Answer:
-        """One inference of a task, undecoded."""
+    def answer(
+        self, task: str, picture: Picture, resolution: ResolutionLike | None = None, *, box: BoxAround | None = None
+    ) -> Answer:
+        """One inference of a task, undecoded. box: look at this part of the picture alone."""
+
+    def _signature(self, task: str, resolution: ResolutionLike | None) -> Signature:
+        """The one that `answer` would take."""
 
     def answer_many(
         self,

@@ -1,0 +1,186 @@
+"""Evaluation of boxes and points from folders on disk, of models that know what is there."""
+
+import json
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from edgevit.dense_evaluation import DenseEvaluation
+from edgevit.errors import ConfigError, DataError, PictureError
+from edgevit.picture_record import PictureRecord
+from edgevit.tasks.box_judge import BoxJudge
+from edgevit.tasks.point_judge import PointJudge
+from edgevit.tasks.task import Task
+from edgevit.truths import TRUTHS, Showing
+from edgevit_runtime.preprocess.pictures import loaded
+from edgevit_runtime.resolution import as_resolutions
+from support import labelled_scenes as scenes
+from support.dense_outputs import box_outputs, heatmaps
+
+LADDER = as_resolutions(["96x64", "160x128"])
+
+
+class Boxes(Task):
+    """As much of `detect` as is judged."""
+
+    name: ClassVar[str] = "detect"
+    metric: ClassVar[str] = "ap"
+    truths: ClassVar[str] = "boxes"
+
+    @classmethod
+    def judge(cls, models, options):
+        return BoxJudge.of(models, options)
+
+
+class Points(Boxes):
+    """As much of `keypoints`."""
+
+    name: ClassVar[str] = "keypoints"
+    metric: ClassVar[str] = "pck"
+    truths: ClassVar[str] = "points"
+
+    @classmethod
+    def judge(cls, models, options):
+        return PointJudge.of(models, options)
+
+
+class Knowing:
+    """A predictor that has seen the labelled pictures, and finds what is there, off by `shift` pixels."""
+
+    is_artefact, policy, fill, resolutions = False, "letterbox", (90, 90, 90), LADDER
+
+    def __init__(self, task, data, labels, shift=0.0, margin=None):
+        self.path, self.dense_labels, self.margin = Path(f"{task.name}.keras"), {task.name: labels}, margin
+        self._known = {}
+        kind = TRUTHS[task.truths]
+        pictures = kind.read(data, labels, "it", {"margin": margin})
+        for resolution in LADDER:
+            for index, file in enumerate(pictures.files):
+                showing = Showing(resolution, self.policy, self.fill, margin)
+                with loaded(file) as pixels:
+                    for image, truth in kind.shown(pictures, index, pixels, showing):
+                        if task.truths == "boxes":
+                            self._known[image.tobytes()] = box_outputs(truth, len(labels), shift=shift)
+                        else:
+                            rows, columns = resolution.height // 4, resolution.width // 4
+                            maps = heatmaps(truth, rows, columns, shift=(shift, 0.0))
+                            self._known[image.tobytes()] = {"heatmaps": maps}
+
+    def check(self, task, resolution):
+        assert resolution in LADDER
+
+    def outputs(self, task, images):
+        found = [self._known[image.tobytes()] for image in images]
+        return {name: np.stack([each[name] for each in found]) for name in found[0]}
+
+    def described(self):
+        return {"recipe": "float32"}
+
+
+def evaluated(task, predictors, data, limit=None, strict=False, **options):
+    progress = []
+    evaluation = DenseEvaluation(
+        task, predictors, "letterbox", strict, lambda done, total: progress.append((done, total)), options
+    )
+    document = evaluation.document(data, "first", [f"other{each}" for each in range(len(predictors) - 1)], (), limit)
+    assert progress[-1][0] == progress[-1][1] == len(progress)
+    return json.loads(json.dumps(document))
+
+
+@pytest.fixture
+def boxes(tmp_path):
+    scenes.draw(tmp_path / "boxes" / "images")
+    scenes.as_coco(tmp_path / "boxes")
+    return tmp_path / "boxes"
+
+
+def test_boxes(boxes):
+    document = evaluated(Boxes, [Knowing(Boxes, boxes, scenes.NAMES), Knowing(Boxes, boxes, scenes.NAMES, 7.0)], boxes)
+    assert (document["task"], document["images"], document["classes"]) == ("detect", 6, 3)
+    assert document["labels"] == list(scenes.NAMES)
+    assert [each["resolution"] for each in document["results"]] == ["96x64", "160x128"]
+    curves = document["precision_recall"]
+    assert curves["resolution"] == "96x64"  # of equals the smallest
+    assert [each and len(each) for each in curves["precision_by_class"]] == [101, 101, None]  # red foxes are crowds
+    for first, second in zip(document["results"], document["against"]["results"], strict=True):
+        assert first["ap"] == pytest.approx(1.0)
+        assert first["ap_by_class"] == [pytest.approx(1.0), pytest.approx(1.0), None]
+        assert second["ap"] < 0.9
+        assert second["drop_low"] <= second["drop"] <= second["drop_high"]
+        assert second["drop"] == pytest.approx(first["ap"] - second["ap"])
+        record = PictureRecord(document["pictures_sha256"], 6, second["by_picture"])
+        assert record.contributions.mean() == pytest.approx(second["ap"], abs=1e-3)
+    assert (document["least_score"], document["most_overlap"]) == (0.01, 0.6)
+
+
+def test_limit_takes_pictures_spread_over_the_set(boxes):
+    document = evaluated(Boxes, [Knowing(Boxes, boxes, scenes.NAMES)], boxes, limit=2)
+    assert document["images"] == 2
+    assert document["results"][0]["ap"] == pytest.approx(1.0)
+
+
+def test_what_cannot_be_read_is_counted(boxes):
+    knowing = Knowing(Boxes, boxes, scenes.NAMES)
+    broken = boxes / "images" / "0.jpg"
+    broken.write_bytes(broken.read_bytes()[:700])  # its size can be read, its pixels cannot
+    document = evaluated(Boxes, [knowing], boxes)
+    assert (document["images"], document["skipped"]) == (5, 1)
+    assert document["skipped_files"] == [str(broken)]
+    assert document["results"][0]["ap"] == pytest.approx(1.0)
+    with pytest.raises(PictureError, match=r"0\.jpg"):
+        evaluated(Boxes, [knowing], boxes, strict=True)
+
+
+def test_models_of_other_classes_are_not_compared(boxes):
+    first, other = Knowing(Boxes, boxes, scenes.NAMES), Knowing(Boxes, boxes, scenes.NAMES)
+    other.dense_labels = {"detect": scenes.NAMES[::-1]}
+    with pytest.raises(ConfigError, match="have boxes of other classes, or in another order"):
+        evaluated(Boxes, [first, other], boxes)
+
+
+def test_labels_that_are_dropped_are_told(boxes):
+    document = evaluated(Boxes, [Knowing(Boxes, boxes, ("cat", "dog"))], boxes)
+    assert any("unknown class" in each for each in document["assumed"])
+    assert any("has no class red fox" in each for each in document["assumed"])
+
+
+def test_boxes_that_nobody_could_find_are_refused(boxes):
+    with pytest.raises(DataError, match="could find: red fox"):
+        Knowing(Boxes, boxes, ("red fox",))
+
+
+@pytest.fixture
+def points(tmp_path):
+    folder = tmp_path / "points"
+    scenes.draw(folder / "images")
+    lines = ["file,point,x,y"]
+    for index, (width, height) in enumerate(scenes.SIZES):
+        lines += [f"{index}.jpg,tip,{width * 0.3},{height * 0.25}", f"{index}.jpg,centre,{width * 0.6},{height * 0.7}"]
+    (folder / "points.csv").write_text("\n".join(lines))
+    return folder
+
+
+@pytest.mark.parametrize("margin", [None, 0.5])
+def test_points(points, margin):
+    names = ("tip", "centre")
+    predictors = [Knowing(Points, points, names, margin=margin), Knowing(Points, points, names, 8.0, margin)]
+    document = evaluated(Points, predictors, points)
+    assert (document["task"], document["images"], document["points"]) == ("keypoints", 6, list(names))
+    assert "labels" not in document
+    assert "classes" not in document
+    for first, second in zip(document["results"], document["against"]["results"], strict=True):
+        assert first["pck"] == 1.0
+        assert first["pck_by_point"] == [1.0, 1.0]
+        assert first["median_error"] < 0.01
+        assert second["pck"] == second["agreement"] == 0.0
+        assert second["drop"] == 1.0
+        assert PictureRecord(document["pictures_sha256"], 6, first["by_picture"]).contributions.mean() == 1.0
+
+
+def test_models_with_other_margins_are_not_compared(points):
+    names = ("tip", "centre")
+    predictors = [Knowing(Points, points, names, margin=each) for each in (0.5, None)]
+    with pytest.raises(ConfigError, match="crops with other margins"):
+        evaluated(Points, predictors, points)
