@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ from edgevit.data.dense_set import DenseSet
 from edgevit.errors import ConfigError, DataError, PictureError
 from edgevit.picture_record import PictureRecord, picture_order
 from edgevit.predictors import Predictor
+from edgevit.run_pictures import run_pictures
 from edgevit.skipped_pictures import reasons_of
 from edgevit.tasks import Task
 from edgevit.tasks.pictured import PicturedJudge
 from edgevit.tasks.task import Judge, Outputs
-from edgevit.truths import TRUTHS, Showing, Shown
+from edgevit.truths import EVERYTHING, TRUTHS, Showing, Shown
 from edgevit.worst_pictures import worst_pictures
 from edgevit_runtime.preprocess.pictures import loaded
 from edgevit_runtime.resolution import Resolution
@@ -56,10 +58,10 @@ class DenseEvaluation:
         mistakes: int = 0,
     ) -> dict[str, Any]:
         """The `edgevit.evaluation/1` document. Raises what `evaluation.evaluate` raises."""
-        first, task = self._predictors[0], self._task
+        task = self._task
         ladder = common_ladder(self._predictors, task.name, wanted)
         labels = self._labels()
-        pictures = self._kind.read(data, labels, str(first.path), {**self._options, "margin": first.margin})
+        pictures = self._pictures(data, labels)
         if limit is not None and limit < len(pictures.files):
             pictures = pictures.pick(np.linspace(0, len(pictures.files) - 1, limit).round().astype(int).tolist())
         total = len(ladder) * len(pictures.files)
@@ -107,6 +109,20 @@ class DenseEvaluation:
         if mistakes:
             document["mistakes"] = self._mistakes(pictures, ladder[best], *self._judges[best], mistakes)
         return document
+
+    def _pictures(self, data: Path, labels: tuple[str, ...]) -> DenseSet:
+        """Those of a folder, or those that a training run held out. Raises `DataError`."""
+        first = self._predictors[0]
+        options = {**self._options, "margin": first.margin}
+        run = run_pictures(data)
+        if run is None:
+            return self._kind.read(data, labels, str(first.path), options)
+        pictures = self._kind.read(run.data, labels, str(first.path), {**options, "part": EVERYTHING})
+        kept = [index for index, file in enumerate(pictures.files) if file.resolve() in run.files]
+        if not kept:
+            raise DataError(f"{data}: none of the {len(run.files)} pictures that validated is in {run.data} any more")
+        said = f"{data}: judged by the {len(kept)} pictures of {run.data} that validated"
+        return replace(pictures.pick(kept), assumed=(said, *pictures.assumed))
 
     def _mistakes(
         self, pictures: DenseSet, resolution: Resolution, judge: Judge, read: Sequence[int], most: int

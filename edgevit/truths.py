@@ -59,8 +59,17 @@ class TruthKind:
     """What documents call the names of what is found."""
 
 
+EVERYTHING = "all"
+"""In the place of a part: all pictures of a folder, whatever it says which is of which."""
+
+
+def _part(options: Mapping[str, Any]) -> str | None:
+    part = options.get("part") or "val"
+    return None if part == EVERYTHING else str(part)
+
+
 def _masks(data: Path, labels: Sequence[str], who: str, options: Mapping[str, Any]) -> DenseSet:
-    return read_masks(data, labels, ignored=options.get("ignored"), who=who)
+    return read_masks(data, labels, ignored=options.get("ignored"), part=_part(options), who=who)
 
 
 def _show_masks(pictures: MaskSet, index: int, pixels: NDArray[np.uint8], showing: Showing) -> list[Shown]:
@@ -69,7 +78,7 @@ def _show_masks(pictures: MaskSet, index: int, pixels: NDArray[np.uint8], showin
 
 
 def _boxes(data: Path, labels: Sequence[str], who: str, options: Mapping[str, Any]) -> DenseSet:
-    pictures = read_boxes(data, labels, who=who)
+    pictures = read_boxes(data, labels, part=_part(options), who=who)
     if not sum(int((~each).sum()) for each in pictures.crowd):
         raise DataError(f"{pictures.root}: no picture has a box that {who} could find: {_classes(labels)}")
     return pictures
@@ -82,7 +91,7 @@ def _show_boxes(pictures: BoxSet, index: int, pixels: NDArray[np.uint8], showing
 
 def _points(data: Path, labels: Sequence[str], who: str, options: Mapping[str, Any]) -> DenseSet:
     """Without pictures that show no subject: there is nothing to judge."""
-    pictures = read_points(data, labels, who=who)
+    pictures = read_points(data, labels, part=_part(options), who=who)
     showing = [index for index, each in enumerate(pictures.points) if len(each)]
     if not showing:
         raise DataError(f"{pictures.root}: no picture has a labelled point")

@@ -26,7 +26,6 @@ __all__ = ["VOC_MASKS", "PictureParts", "find_parts", "part_of_word", "table_par
 
 VOC_BOXES, VOC_MASKS = "ImageSets/Main", "ImageSets/Segmentation"
 """Where Pascal VOC has the lists of each of its tasks; all others lie beside the labels."""
-_NEAREST = {"train": ("train", "val", "test"), "val": ("val", "test", "train"), "test": ("test", "val", "train")}
 _ONE = "keep one of the two"
 
 
@@ -41,14 +40,21 @@ class PictureParts:
     """What says so."""
 
     def taken(self, wanted: str | None) -> tuple[list[int], tuple[str, ...]]:
-        """The indices of the wanted part, or of the nearest to it that there is, and what is to be said of it.
+        """The indices of the wanted part, and what is to be said of it.
 
-        All, where nothing is wanted or nothing says which is which.
+        All, where nothing is wanted, or `val` is and nothing says which is which; in the place of `val`, where there is
+        none, `test`, or else `train`. Raises `DataError` where there is no other part that is wanted.
         """
         everything = list(range(len(self.files)))
-        if wanted is None or not any(self.parts):
+        if wanted is None or (wanted == "val" and not any(self.parts)):
             return everything, ()
-        part = next(each for each in _NEAREST[wanted] if each in self.parts)
+        if wanted != "val" and wanted not in self.parts:
+            there = " and ".join(part for part in PARTS if part in self.parts)
+            raise DataError(
+                f"{self.root}: no picture is of {wanted}: "
+                + (f"by {self.source}, there is {there}" if there else "nothing says which picture is of which part")
+            )
+        part = next(each for each in (wanted, "test", "train") if each in self.parts)
         found = self._of(part)
         return found, (f"{self.root}: {self.source}: taken is {part}, {len(found)} of {len(everything)} pictures",)
 

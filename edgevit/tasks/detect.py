@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from edgevit.config import ViTConfig
 from edgevit.errors import ConfigError
 from edgevit.tasks.box_judge import BoxJudge
+from edgevit.tasks.part import PART
 from edgevit.tasks.shares import checked_share, share_parser
 from edgevit.tasks.task import Config, Figure, Option, Output, Reads, Task
 
@@ -60,6 +61,7 @@ class Detect(Task):
         ),
     )
     judging_options: ClassVar[tuple[Option, ...]] = (
+        PART,
         Option(
             "most_overlap",
             "detect: of two boxes of a class that overlap by more, 0 to 1, one counts [default: 0.6].",

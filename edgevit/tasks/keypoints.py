@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edgevit.config import ViTConfig
 from edgevit.errors import ConfigError
+from edgevit.tasks.part import PART
 from edgevit.tasks.point_judge import PointJudge
 from edgevit.tasks.shares import checked_share, share_parser
 from edgevit.tasks.task import Config, Figure, Option, Output, Reads, Task
@@ -53,7 +54,7 @@ class Keypoints(Task):
             share_parser("least_score"),
         ),
     )
-    judging_options: ClassVar[tuple[Option, ...]] = ()
+    judging_options: ClassVar[tuple[Option, ...]] = (PART,)
     own_classes: ClassVar[bool] = True
     truths: ClassVar[str] = "points"
 

@@ -19,6 +19,7 @@ from edgevit.config import ViTConfig
 from edgevit.errors import ConfigError
 from edgevit.mask_accuracy import IGNORED, class_ious, confusion, mean_iou, summed
 from edgevit.statistics import paired_mean_interval
+from edgevit.tasks.part import PART
 from edgevit.tasks.pictured import Drawing
 from edgevit.tasks.task import Config, Figure, Option, Output, Outputs, Reads, Task
 from edgevit_runtime.preprocess.fitting import Fitting
@@ -56,6 +57,7 @@ class Segment(Task):
     agreement: ClassVar[str] = "pixels of the same class"
     options: ClassVar[tuple[Option, ...]] = ()
     judging_options: ClassVar[tuple[Option, ...]] = (
+        PART,
         Option("ignored", "segment: the value or the class of masks that does not count.", ignored_value),
     )
     own_classes: ClassVar[bool] = True

@@ -212,6 +212,8 @@ def _state_left(folder: Path) -> str | None:
 def _validation(document: Mapping[str, Any]) -> str:
     """What to evaluate on: val/ where there is one, else what was held out; pictures that trained would flatter."""
     val = Path(document["data"]) / "val"
+    if document.get("task", "classify") != "classify" and "run" in document:
+        return str(Path(document["run"]))
     held_out = Path(document["run"], "split.csv") if "run" in document else "PICTURES_IT_NEVER_SAW"
     return str(val if val.is_dir() else held_out)
 
