@@ -36,7 +36,8 @@ class DetectLesson(DenseLesson):
         return BoxExamples.of_arrays(scenes.images, scenes.boxes, scenes.classes, panels.CLASSES)
 
     def head(self, labelled: Any, width: int) -> DenseHead:
-        return DenseHead("detect", len(labelled.labels), labelled.labels, width=width)
+        # Its towers run over four times as many cells as there are tokens: wider ones would rival the backbone.
+        return DenseHead("detect", len(labelled.labels), labelled.labels, width=max(32, width * 2 // 3))
 
     def about(self, labelled: Any) -> str:
         return f"{len(labelled.labels)} classes: {', '.join(labelled.labels)}"
