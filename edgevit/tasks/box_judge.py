@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,16 @@ from edgevit.accuracy import Answers
 from edgevit.box_accuracy import BoxMatches, FoundBoxesOf, match_boxes, overlaps
 from edgevit.errors import ConfigError
 from edgevit.statistics import paired_mean_interval
+from edgevit.tasks.pictured import Drawing
 from edgevit.tasks.task import Outputs
 from edgevit_runtime.preprocess.fitting import Fitting
 from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.tasks.box_decoding import StrideGrid, decode_boxes, grids_of
+from edgevit_runtime.tasks.findings import Box
+from edgevit_runtime.tasks.overlay import draw_boxes
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 __all__ = ["LEAST_SCORE", "MOST_OVERLAP", "BoxJudge", "BoxTruth", "found_boxes"]
 
@@ -117,6 +123,30 @@ class BoxJudge:
     def answers(self) -> list[Answers] | None:
         return None
 
+    def picture_figures(self) -> list[NDArray[np.float64]]:
+        """AP of each picture alone; NaN where there is nothing to find."""
+        return [
+            np.array([self._alone(truth, each) for truth, each in zip(self._truths, found, strict=True)])
+            for found in self._found
+        ]
+
+    def _alone(self, truth: BoxTruth, found: FoundBoxesOf) -> float:
+        if truth.crowd.all():
+            return float("nan")
+        true = truth.boxes, truth.classes, truth.crowd
+        return float(match_boxes([true], [found], self._classes, sizes=False).figures()["ap"])
+
+    def draw_truth(self, picture: Image, truths: Sequence[BoxTruth], labels: Sequence[str]) -> Drawing:
+        true = truths[0]
+        return _drawn(picture, (true.boxes[~true.crowd], np.ones(int((~true.crowd).sum())), true.classes[~true.crowd]))
+
+    def draw_found(
+        self, picture: Image, outputs: Sequence[Outputs], truths: Sequence[BoxTruth], labels: Sequence[str]
+    ) -> Drawing:
+        """Those that people are shown."""
+        distances, logits = outputs[0]["log_distances"], outputs[0]["cell_logits"]
+        return _drawn(picture, _shown(found_boxes(distances, logits, truths[0].fitting, self._most_overlap)))
+
     def _matched(self) -> list[BoxMatches]:
         """Of each model, all pictures."""
         if not self._matches:
@@ -150,6 +180,14 @@ def found_boxes(
     boxes = fitting.boxes_to_picture(found.boxes)
     inside = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)  # not what was seen in a letterbox's borders
     return boxes[inside], found.scores[inside], found.classes[inside]
+
+
+def _drawn(picture: Image, found: FoundBoxesOf) -> Drawing:
+    """Without words: a small copy has no room for those."""
+    boxes = [
+        Box("", int(index), float(score), *map(float, corners)) for corners, score, index in zip(*found, strict=True)
+    ]
+    return Drawing(draw_boxes(picture, boxes, names=False), frozenset(each.index for each in boxes))
 
 
 def _grids(resolution: Resolution, cells: int) -> tuple[StrideGrid, ...]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,15 @@ from numpy.typing import NDArray
 from edgevit.accuracy import Answers
 from edgevit.point_accuracy import NEAR_SHARE, FoundPointsOf, SubjectTruth, point_accuracy, point_errors, sigmas_of
 from edgevit.statistics import paired_mean_interval
+from edgevit.tasks.pictured import Drawing
 from edgevit.tasks.task import Outputs
 from edgevit_runtime.preprocess.fitting import Fitting
+from edgevit_runtime.tasks.findings import Keypoint
 from edgevit_runtime.tasks.heatmap_peaks import find_peaks
+from edgevit_runtime.tasks.overlay import draw_points
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 __all__ = ["PointJudge", "PointTruth", "found_points"]
 
@@ -91,20 +97,43 @@ class PointJudge:
         """PCK is a ratio of two sums over pictures, and this is what each picture moves it by, about PCK itself: the
         linearisation of Efron 1982 (the infinitesimal jackknife). Of pictures with as many labelled points each it is
         the share of a picture's own points that are right."""
-        _, places = np.unique([each.picture for each in self._truths], return_inverse=True)
-        sides = np.array([[each.side] for each in self._truths])
         found = []
-        for answered in self._found:
-            errors = point_errors(self._truths, answered)
-            right = np.bincount(places, (errors <= NEAR_SHARE * sides).sum(axis=1))
-            judged = np.bincount(places, (~np.isnan(errors)).sum(axis=1))
+        for right, judged in self._right_and_judged():
             total = max(1.0, judged.sum())
             share = right.sum() / total
             found.append(np.asarray(share + len(right) * (right - share * judged) / total))
         return found
 
+    def _right_and_judged(self) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+        """For each model how many points of each picture are near enough, and how many are labelled."""
+        _, places = np.unique([each.picture for each in self._truths], return_inverse=True)
+        sides = np.array([[each.side] for each in self._truths])
+        for answered in self._found:
+            errors = point_errors(self._truths, answered)
+            right = np.bincount(places, (errors <= NEAR_SHARE * sides).sum(axis=1))
+            yield right, np.bincount(places, (~np.isnan(errors)).sum(axis=1))
+
     def answers(self) -> list[Answers] | None:
         return None
+
+    def picture_figures(self) -> list[NDArray[np.float64]]:
+        """PCK of each picture's own points; NaN where none is labelled."""
+        found = []
+        for right, judged in self._right_and_judged():
+            found.append(np.divide(right, judged, out=np.full(len(judged), np.nan), where=judged > 0))
+        return found
+
+    def draw_truth(self, picture: Image, truths: Sequence[PointTruth], labels: Sequence[str]) -> Drawing:
+        return _drawn(picture, truths, [each.points[:, :2] for each in truths])
+
+    def draw_found(
+        self, picture: Image, outputs: Sequence[Outputs], truths: Sequence[PointTruth], labels: Sequence[str]
+    ) -> Drawing:
+        """Those that are judged: of one that is not labelled nobody knows where it is."""
+        pairs = zip(outputs, truths, strict=True)
+        return _drawn(
+            picture, truths, [found_points(each["heatmaps"], truth.fitting, truth.corner)[0] for each, truth in pairs]
+        )
 
     def _agreement(self, number: int) -> float:
         near = judged = 0
@@ -112,6 +141,16 @@ class PointJudge:
             apart = np.linalg.norm(first - other, axis=-1)[truth.labelled]
             near, judged = near + int((apart <= NEAR_SHARE * truth.side).sum()), judged + len(apart)
         return near / max(1, judged)
+
+
+def _drawn(picture: Image, truths: Sequence[PointTruth], points: Sequence[NDArray[Any]]) -> Drawing:
+    """The labelled points of each subject, [points, 2], without words: a small copy has no room for those."""
+    seen: set[int] = set()
+    for truth, places in zip(truths, points, strict=True):
+        shown = np.where(truth.labelled[:, None], places, np.nan)  # what is nowhere is not drawn
+        picture = draw_points(picture, [Keypoint("", float(x), float(y), 1.0) for x, y in shown], names=False)
+        seen |= set(np.flatnonzero(truth.labelled).tolist())
+    return Drawing(picture, frozenset(seen))
 
 
 def found_points(heatmaps: NDArray[Any], fitting: Fitting, corner: tuple[int, int] = (0, 0)) -> FoundPointsOf:
