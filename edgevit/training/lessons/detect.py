@@ -56,4 +56,9 @@ class DetectLesson(DenseLesson):
 
     def described(self, labelled: Any, resolution: Resolution, answered: BoxesAnswered) -> dict[str, Any]:
         """The best epoch's figures on the validation pictures."""
-        return {"detection": {**resolution.to_fields(), "labels": list(labelled.labels), **answered.figures}}
+        by_class = zip(labelled.labels, answered.figures["ap_by_class"], strict=True)
+        classes = [{"label": label, "ap": share} for label, share in by_class]
+        return {
+            "detection": {**resolution.to_fields(), "labels": list(labelled.labels), **answered.figures},
+            "ap_by_class": {**resolution.to_fields(), "classes": classes},
+        }
