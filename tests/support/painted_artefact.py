@@ -80,8 +80,8 @@ def write_painted(
             rungs.append(Rung(signature, _flatbuffer(graph, resolution), tuple(sorted(outputs))))
             single = pack(merge([rungs[-1]]))
             audited = audit(single, recipe, signature, most=None)
-            tested = self_test_entry(single, audited, recipe.name, output=outputs[-1], reading="raw")
-            entries.append(signature_entry(config, task, resolution, audited, tested))  # type: ignore[arg-type]
+            tested = self_test_entry(single, audited, recipe.name, [(outputs[-1], "raw")])
+            entries.append(signature_entry(config, [task], resolution, audited, tested))  # type: ignore[arg-type]
     text = manifest_bytes(config, recipe, described, entries, calibration=None, source=None)  # type: ignore[arg-type]
     write(path, merge(rungs), text, None)
 

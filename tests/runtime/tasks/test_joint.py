@@ -145,3 +145,14 @@ def test_the_schema_knows_it(paths):
     raw = dict(read_manifest(paths / "joint.tflite").raw)
     validator.validate(raw)
     assert not validator.is_valid(changed(raw, DAMAGED["no list"]))
+
+
+def test_boxes_and_points_are_among_them(painted):
+    """Whatever has no joint task is asked one by one, and answers as it does alone."""
+    pixels = np.full((64, 96, 3), 110, np.uint8)
+    pixels[8:16, 16:24] = (255, 0, 0)
+    with Model(painted, weight_cache=False) as model:
+        found = model.run(pixels)
+        assert found.passes == 3
+        assert found.detect.boxes == model.detect(pixels).boxes != ()
+        assert found.keypoints.points == model.keypoints(pixels).points

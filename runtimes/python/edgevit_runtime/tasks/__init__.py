@@ -17,8 +17,8 @@ TASKS: dict[str, str] = {
     "detect": "edgevit_runtime.tasks.detect",
     "keypoints": "edgevit_runtime.tasks.keypoints",
 }
-"""Task -> the module that reads it: `read`, `decode`, `COMMANDS` for those of `edgevit-run`, `TRY_OUT`, and `ONE_PICTURE`
-where `watch` and `serve` answer for it."""
+"""Task -> the module that reads it: `read`, `decode`, `COMMANDS` for those of `edgevit-run`, `TRY_OUT`, and
+`ONE_PICTURE` where `watch` and `serve` answer for it."""
 JOINT = "edgevit_runtime.tasks.joint"
 """The module of the tasks that join several of these: `read` and `COMMANDS`."""
 

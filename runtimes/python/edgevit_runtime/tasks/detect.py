@@ -177,6 +177,11 @@ class _Limits:
         return Detection(boxes, resolution, answer.latency_ms, answer.budget_met)
 
 
+def decode(task: Detect, answer: Answer) -> Detection:
+    """As `Model.detect` gives it."""
+    return _Limits.of(task, None, None).detection(answer)
+
+
 def _add_detect(parser: argparse.ArgumentParser) -> None:
     from edgevit_runtime.cli.answer_lines import add_picture_options
 

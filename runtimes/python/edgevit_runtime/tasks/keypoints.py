@@ -27,6 +27,8 @@ from edgevit_runtime.wording import counted
 if TYPE_CHECKING:
     import argparse
 
+    from PIL.Image import Image
+
     from edgevit_runtime.tasks.findings import Box, Keypoint
 
 BoxLike = Union["Box", Sequence[float]]
@@ -106,7 +108,7 @@ class FindsKeypoints:
         """
         task = self.task(Keypoints)
         if boxes is None:
-            return _located(task, self.answer("keypoints", picture, resolution))
+            return decode(task, self.answer("keypoints", picture, resolution))
         return _of_boxes(self, task, picture, resolution, list(boxes))
 
     def keypoints_many(
@@ -128,10 +130,11 @@ class FindsKeypoints:
                 raise EdgeViTError("boxes are given picture by picture: give the pictures as a list, not a folder")
             return _each_with_boxes(self, task, pictures, resolution, boxes)
         answers = self.answer_many("keypoints", pictures, resolution, decoders=decoders)
-        return (each if isinstance(each, PictureError) else _located(task, each) for each in answers)
+        return (each if isinstance(each, PictureError) else decode(task, each) for each in answers)
 
 
-def _located(task: Keypoints, answer: Answer) -> LocatedPoints:
+def decode(task: Keypoints, answer: Answer) -> LocatedPoints:
+    """As `Model.keypoints` gives it, without boxes."""
     points = _points(task, answer)
     return LocatedPoints(
         points, None, task.least_score, answer.signature.resolution, answer.latency_ms, answer.budget_met
@@ -249,7 +252,7 @@ def _lines(_task: Keypoints, name: str, result: LocatedPoints) -> list[str]:
     return result.lines(name)
 
 
-def _drawn(task: Keypoints, picture: Any, result: LocatedPoints) -> Any:
+def _drawn(task: Keypoints, picture: Image, result: LocatedPoints) -> Image:
     return result.drawn(picture, task.skeleton)
 
 

@@ -25,6 +25,8 @@ from edgevit_runtime.terminal import one_line
 if TYPE_CHECKING:
     import argparse
 
+    from PIL.Image import Image
+
     from edgevit_runtime.tasks.findings import Region
 
 Array = np.ndarray[Any, Any]
@@ -172,9 +174,7 @@ def _run_segment(options: argparse.Namespace, open_model: Callable[..., Any]) ->
             )
             return found
 
-        return answer_pictures(
-            options, answers, partial(_lines, task), lambda picture, result: _drawn(picture, result, task)
-        )
+        return answer_pictures(options, answers, partial(_lines, task), partial(_drawn, task))
 
 
 def _lines(_task: Segment, name: str, result: Segmentation) -> list[str]:
@@ -184,7 +184,7 @@ def _lines(_task: Segment, name: str, result: Segmentation) -> list[str]:
     return [f"{heading(name, result)}  {shares}"]
 
 
-def _drawn(task: Segment, picture: Any, result: Segmentation) -> Any:
+def _drawn(task: Segment, picture: Image, result: Segmentation) -> Image:
     from edgevit_runtime.tasks.overlay import draw_classes
 
     return draw_classes(picture, result.class_map, task.labels, background_classes(task.labels))
