@@ -82,9 +82,9 @@ def train(
     plants.keras.
 
     data: a folder of class folders (or one with train/ and val/ in it, or with labels.csv), or the word `synthetic`;
-        for segment, a folder with images/ and masks/.
-    task: `classify`, or `segment` for a class at each place; None: by the folder. ignored: the value or the class of
-        masks that does not count.
+        for segment, a folder with images/ and masks/; for detect or keypoints, one with boxes or points.
+    task: `classify`, `segment` for a class at each place, `detect` for boxes, or `keypoints`; None: by the folder.
+        ignored: the value or the class of masks that does not count.
     from_: a `.keras` model to start from (`--from`; the word alone is Python's). variant: without it, which shape.
     resolutions: the ladder, all of which batches are drawn at: [128, "320x192"] or "128,320x192".
     preset: fine-tune, scratch or small-data; None: fine-tune with from_, else scratch. It decides what follows where

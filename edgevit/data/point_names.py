@@ -22,7 +22,7 @@ def flip_line(names: Sequence[str], order: Sequence[int]) -> str:
     """What was made of the names, in words."""
     pairs = [f"{names[index]}/{names[other]}" for index, other in enumerate(order) if index < other]
     if not pairs:
-        return "no point is called left or right: mirrored, each stays what it is"
+        return "no point is called left or right: no picture is mirrored"
     more = f", … ({len(pairs) - 4} more)" if len(pairs) > 4 else ""
     return f"by their names, mirrored points change places: {', '.join(pairs[:4])}{more}"
 

@@ -35,7 +35,7 @@ class TrainingBatch:
     """images uint8 [batch, H, W, 3], their targets, and the resolution that the model is to see.
 
     targets: of a classifier the classes, int32 [batch]; of `segment` masks, uint8 [batch, H, W]; of `detect` boxes,
-        float32 [batch, most, 5] (`box_examples`).
+        float32 [batch, most, 5] (`box_examples`); of `keypoints` points, float32 [batch, points, 3] (`point_examples`).
 
     `size`, W x H, is that resolution, or the ladder's top where something else (a teacher) looks at the same pictures.
     """

@@ -15,7 +15,6 @@ from edgevit.training.earlier_run import SUMMARY, check_same, clear, earlier_sta
 from edgevit.training.lessons import DENSE_LESSONS, DenseLesson
 from edgevit.training.listener import Listener
 from edgevit.training.loop import Epoch, Resumption, TrainResult, start_model, train
-from edgevit.training.picture_ladder import picture_ladder
 from edgevit.training.run_files import make_folder, record_split
 from edgevit.training.spec import TrainSpec
 from edgevit.training.taken_over import begun_with, digest_of
@@ -48,10 +47,10 @@ def run_dense(request: TrainingRequest, listener: Listener) -> dict[str, Any]:
         fingerprint = ""
     else:
         listed = lesson.listed(request, seed)
-        request = _with_ladder(request, base, listed[0], listener)
+        request = _with_ladder(lesson, request, base, listed[0], listener)
         longest = _longest(request.resolutions(base or request.variant_config()))
         fingerprint = _digest(lesson, *listed)
-    count = request.drawn if request.synthetic else len(listed[0].files)
+    count = request.drawn if request.synthetic else lesson.count(listed[0])
     spec = request.spec(count)
     if state is not None:
         spec = lengthened(spec, request, state)
@@ -63,7 +62,8 @@ def run_dense(request: TrainingRequest, listener: Listener) -> dict[str, Any]:
             check_same(request.folder, state, asked)
         train_set, val_set = _read(lesson, request, *listed, longest, listener)
     listener.note(
-        f"{counted(len(train_set), 'picture')} to train on, {len(val_set)} to validate, {lesson.about(listed[0])}"
+        f"{counted(len(train_set), lesson.unit(listed[0]))} to train on, {len(val_set)} to validate, "
+        + lesson.about(listed[0])
         + (" (synthetic panels)" if request.synthetic else "")
     )
     for remark in request.remarks(len(train_set)):
@@ -100,7 +100,8 @@ def run_dense(request: TrainingRequest, listener: Listener) -> dict[str, Any]:
         on_note=listener.note,
         on_preparing=listener.preparing,
     )
-    document = _document(request, model, spec, (len(train_set), len(val_set)), result)
+    pictures = len(train_set.files) or len(train_set), len(val_set.files) or len(val_set)
+    document = _document(request, model, spec, pictures, result)
     if result.best_answers:
         shown = max(result.best_answers)
         document |= lesson.described(listed[0], shown, result.best_answers[shown])
@@ -112,13 +113,13 @@ def _longest(ladder: tuple[Resolution, ...]) -> int:
 
 
 def _with_ladder(
-    request: TrainingRequest, base: ViTConfig | None, listed: DenseSet, listener: Listener
+    lesson: DenseLesson, request: TrainingRequest, base: ViTConfig | None, listed: DenseSet, listener: Listener
 ) -> TrainingRequest:
     """Where nobody names resolutions, those that suit the pictures."""
     if request.ladder or (base is not None and base.dense_heads and base.ladder):
         return request
-    ladder = picture_ladder(listed.files, (base or request.variant_config()).patch)
-    listener.note(f"resolutions {', '.join(map(str, ladder))}, by the pictures' shape (--resolutions)")
+    ladder = lesson.ladder(listed, (base or request.variant_config()).patch)
+    listener.note(f"resolutions {', '.join(map(str, ladder))}, by the {lesson.unit(listed)}s' shape (--resolutions)")
     return replace(request, ladder=ladder)
 
 

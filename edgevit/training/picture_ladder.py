@@ -20,7 +20,13 @@ ALIKE = 1.2
 
 def picture_ladder(files: Sequence[Path], patch: int) -> tuple[Resolution, ...]:
     """Two resolutions, square unless (nearly) all pictures are of another shape: a camera's 640 x 360 stays wide."""
-    shape = _shape(files[:: -(-len(files) // LOOKED_AT)])
+    sizes = map(upright_size, files[:: -(-len(files) // LOOKED_AT)])
+    return ladder_of([each for each in sizes if each is not None], patch)
+
+
+def ladder_of(sizes: Sequence[tuple[float, float]], patch: int) -> tuple[Resolution, ...]:
+    """For pictures, or parts of pictures, of these widths and heights; their shape alone counts."""
+    shape = _shape([float(np.log(width / height)) for width, height in sizes])
     found = []
     for longer in LONGER_SIDES:
         width, height = (longer, longer / shape) if shape >= 1.0 else (longer * shape, longer)
@@ -28,17 +34,18 @@ def picture_ladder(files: Sequence[Path], patch: int) -> tuple[Resolution, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _shape(files: Sequence[Path]) -> float:
-    """Width over height, of upright pictures; 1 where they differ, or cannot be read."""
-    logs = []
-    for file in files:
-        try:
-            with Image.open(file) as picture:
-                width, height = picture.size
-                turned = picture.getexif().get(ORIENTATION, 1) >= TURNED
-        except Exception:  # damaged: whoever reads it says so
-            continue
-        logs.append(np.log(height / width if turned else width / height))
+def upright_size(file: Path) -> tuple[int, int] | None:
+    """(width, height) of a picture, turned as EXIF says; None for one that is damaged: whoever reads it says so."""
+    try:
+        with Image.open(file) as picture:
+            width, height = picture.size
+            return (height, width) if picture.getexif().get(ORIENTATION, 1) >= TURNED else (width, height)
+    except Exception:
+        return None
+
+
+def _shape(logs: Sequence[float]) -> float:
+    """Width over height, by its logarithms; 1 where they differ, or there are none."""
     if not logs:
         return 1.0
     middle = float(np.median(logs))

@@ -12,6 +12,7 @@ from edgevit.model import ViT
 from edgevit.training.batches import MixedBatches
 from edgevit.training.dense_step import Objective
 from edgevit.training.learner import Learner
+from edgevit.training.picture_ladder import picture_ladder
 from edgevit.training.spec import TrainSpec
 from edgevit.training.training_request import TrainingRequest
 from edgevit_runtime.resolution import Resolution
@@ -58,6 +59,18 @@ class DenseLesson(Lesson, Protocol):
 
     def fingerprint(self, found: DenseSet) -> bytes:
         """What tells its labels from others: a run is resumed only with the same."""
+
+    def count(self, found: Any) -> int:
+        """How many examples `listed` gave."""
+        return len(found.files)
+
+    def unit(self, labelled: Any) -> str:
+        """What one of them is."""
+        return "picture"
+
+    def ladder(self, found: Any, patch: int) -> tuple[Resolution, ...]:
+        """For what `listed` gave, where nobody names resolutions."""
+        return picture_ladder(found.files, patch)
 
     def examples(self, found: Any, most: int, *, strict: bool) -> Any:
         """The pictures of `listed`, in memory; none is kept with a side longer than `most`."""
