@@ -84,7 +84,7 @@ def convert(
     validation: labelled pictures; the manifest then says how right the artefact and the float model are on them.
     joint: of several tasks, whether there is also a signature at each resolution that answers all of them in one pass.
     selection: how the recipe was chosen on them (`mixed_precision.select`); the manifest says for which drop.
-    task_options: those of the tasks (`edgevit.tasks`): logits; layers, unnormed, attention.
+    task_options: those of the tasks (`edgevit.tasks`): logits; layers, unnormed, attention; least_score, most_overlap.
 
     Raises `ModelError`, `ConfigError`, `ResolutionError`, `DataError`, `ConversionError` or its child `AuditError`.
     """

@@ -61,9 +61,6 @@ class DenseEvaluation:
         task = self._task
         ladder = common_ladder(self._predictors, task.name, wanted)
         labels = self._labels()
-        first = self._predictors[0]
-        if mistakes and first.margin is not None:
-            raise ConfigError(f"--mistakes draws whole pictures, and {first.path} looks at crops around boxes")
         pictures = self._pictures(data, labels)
         if limit is not None and limit < len(pictures.files):
             pictures = pictures.pick(np.linspace(0, len(pictures.files) - 1, limit).round().astype(int).tolist())
@@ -132,15 +129,17 @@ class DenseEvaluation:
     ) -> dict[str, Any]:
         """read: the places of the pictures that `judge` was shown. Raises `ConfigError` for a task without drawings."""
         if not isinstance(judge, PicturedJudge):
-            raise ConfigError(f"--mistakes draws what masks and classes show; {self._task.name} has no drawings yet")
+            raise ConfigError(f"--mistakes draws what is found; {self._task.name} has no drawings yet")
 
-        def answered(place: int) -> tuple[Any, list[Outputs]]:
+        def answered(place: int) -> tuple[list[Any], list[list[Outputs]]]:
             ((_, shown),) = self._shown(pictures.pick([read[place]]), resolution)
             if shown is None:  # gone since it was judged
                 raise self._skipped[pictures.files[read[place]]]
-            ((image, truth),) = shown
-            found = [each.outputs(self._task.name, image[None]) for each in self._predictors[:2]]
-            return truth, [{name: output[0] for name, output in each.items()} for each in found]
+            found: list[list[Outputs]] = []
+            for each in self._predictors[:2]:
+                outputs = [each.outputs(self._task.name, image[None]) for image, _ in shown]
+                found.append([{name: values[0] for name, values in one.items()} for one in outputs])
+            return [truth for _, truth in shown], found
 
         files, heading = [pictures.files[index] for index in read], self._task.figures[0].heading
         found = worst_pictures(judge, heading, self._labels(), files, answered, most)

@@ -24,8 +24,8 @@ __all__ = ["LONGEST_SIDE_PX", "worst_pictures"]
 LONGEST_SIDE_PX = 192
 """Of a small copy, which has the picture's aspect; a smaller picture keeps its size."""
 
-AnswersAt = Callable[[int], tuple[Any, Sequence[Mapping[str, NDArray[Any]]]]]
-"""The place of a picture -> what is true of it, and what each model puts out: by name, without a batch's axis."""
+AnswersAt = Callable[[int], tuple[Sequence[Any], Sequence[Sequence[Mapping[str, NDArray[Any]]]]]]
+"""The place of a picture -> what is true of it, and what each model puts out: as `PicturedJudge` is given them."""
 
 
 def worst_pictures(
@@ -43,11 +43,11 @@ def worst_pictures(
 
     def picture(place: int) -> dict[str, Any]:
         if place not in shown:
-            truth, found = answered(place)
+            truths, found = answered(place)
             pixels = Image.fromarray(load_picture(files[place]))
-            drawn = {"truth": judge.draw_truth(pixels, truth, labels)}
+            drawn = {"truth": judge.draw_truth(pixels, truths, labels)}
             for name, each in zip(_NAMES, found[: len(figures)], strict=False):
-                drawn[name] = judge.draw_found(pixels, each, truth, labels)
+                drawn[name] = judge.draw_found(pixels, each, truths, labels)
             shown[place] = {
                 "file": str(files[place]),
                 **{name: float(each[place]) for name, each in zip(_NAMES, figures, strict=False)},
@@ -74,5 +74,5 @@ def _small(drawing: Drawing) -> str:
     """JPEG, as base64."""
     copy, data = drawing.picture.copy(), io.BytesIO()
     copy.thumbnail((LONGEST_SIDE_PX, LONGEST_SIDE_PX))
-    copy.save(data, "jpeg", quality=85)
+    copy.save(data, "jpeg", quality=85, subsampling=0)  # thin lines keep their colours
     return base64.b64encode(data.getvalue()).decode()

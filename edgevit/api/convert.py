@@ -95,7 +95,7 @@ def convert(
     save_recipe: the `.toml` file for what max_drop chose; while it searches, for what is good enough so far.
     overwrite: replace files that are at `output` and `save_recipe` already.
     options_of_tasks: `logits` (classify: put them out, too); `layers` such as (4, 8), `unnormed`, `attention`
-        (features).
+        (features); `least_score` (detect, keypoints), `most_overlap` (detect): shares, 0 to 1.
     on_step: told (what, steps done, steps in all). on_trial: told each mix that max_drop tried: its name, its figures
         as in `selection["trials"]`, whether it is good enough. on_note: told what might be done better, line by line.
 

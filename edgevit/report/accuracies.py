@@ -97,7 +97,7 @@ class Accuracies:
     judged_by: tuple[str, ...] = ()
     """What the task's figures are, in sentences, where their headings do not say it."""
     labels: tuple[str, ...] = ()
-    """What the classes are called of which results have a figure each; empty where they have none."""
+    """What the classes (or points) are called of which results have a figure each; empty where they have none."""
 
     @property
     def metric(self) -> Metric:
@@ -236,11 +236,11 @@ def _common_labels(task: type[Task], paths: Sequence[Path], records: Sequence[Re
         return ()
     found: dict[tuple[str, ...], Path] = {}
     for path, record in zip(paths, records, strict=True):
-        if record.has("labels"):
-            found.setdefault(tuple(record.texts("labels")), path)
+        if record.has(task.class_figure.names):
+            found.setdefault(record.texts(task.class_figure.names), path)
     if len(found) > 1:
         first, second = (str(path) for path in list(found.values())[:2])
-        raise DocumentError(f"{first} and {second} are of other classes: a report or a plan is of one set of them")
+        raise DocumentError(f"{first} and {second} have other {task.class_figure.names}: give those of one set alone")
     return next(iter(found), ())
 
 
@@ -256,7 +256,7 @@ def _add(series: dict[_Key, Series], task: type[Task], whole: Record, part: Reco
         raise DocumentError(f"{path} holds no results for {key[0]}")
     digest = whole.text("pictures_sha256") if whole.has("pictures_sha256") else None
     metric, by_class = metric_of(task), task.class_figure
-    labels = whole.texts("labels") if by_class is not None and whole.has("labels") else ()
+    labels = whole.texts(by_class.names) if by_class is not None and whole.has(by_class.names) else ()
     for result in results:
         accuracy = read_accuracy(result, metric, images, digest)
         score = Score(
@@ -270,7 +270,7 @@ def _add(series: dict[_Key, Series], task: type[Task], whole: Record, part: Reco
         if known.record is None:
             scores[score.resolution] = score
         if len(score.by_class) not in (0, len(labels)):
-            raise DocumentError(f"{result.where}: {len(score.by_class)} figures by class, and {len(labels)} labels")
+            raise DocumentError(f"{result.where}: {len(score.by_class)} figures, one each for {len(labels)} names")
         if (known.share, known.others) != (score.share, score.others) or (
             key in series and series[key].images != images
         ):

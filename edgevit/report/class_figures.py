@@ -27,7 +27,7 @@ class ClassFigures:
         figure = TASKS[document.get("task", "classify")].class_figure
         if figure is None or figure.key not in document:
             return None
-        found, key = document[figure.key], figure.key.removesuffix("_by_class")
+        found, key = document[figure.key], figure.key.partition("_by_")[0]
         rows = [(row["label"], row[key]) for row in found["classes"]]
         ordered = sorted(rows, key=lambda row: 2.0 if row[1] is None else row[1])
         return cls(figure.heading, found["resolution"], tuple(ordered))

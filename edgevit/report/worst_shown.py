@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 from edgevit.documents import Record, read_json
 from edgevit.report.mistakes_shown import Thumbnail
 from edgevit.report.text.formatting import percent
+from edgevit.tasks import TASKS
 from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.tasks.overlay import class_colour
 
@@ -78,7 +79,8 @@ def _drawn(record: Record, names: dict[str, str], figure: str) -> DrawnPicture:
 
 def _key(document: Record, pictures: Iterable[Record]) -> list[tuple[str, str]]:
     """The names and colours of the classes that any of the pictures shows."""
-    labels = document.texts("labels") if document.has("labels") else ()
+    figure = TASKS[document.text("task")].class_figure
+    labels = document.texts(figure.names) if figure is not None and document.has(figure.names) else ()
     found = {each for picture in pictures for each in picture.numbers("classes", most=_MOST_CLASSES)}
     shown = sorted(int(each) for each in found if each is not None)
     return [(labels[each] if each < len(labels) else str(each), f"rgb{class_colour(each)}") for each in shown]

@@ -19,13 +19,15 @@ from edgevit.tasks.task import Outputs
 from edgevit_runtime.preprocess.fitting import Fitting
 from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.tasks.box_decoding import StrideGrid, decode_boxes, grids_of
+from edgevit_runtime.tasks.findings import Box
+from edgevit_runtime.tasks.overlay import draw_boxes
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 __all__ = ["LEAST_SCORE", "MOST_OVERLAP", "BoxJudge", "BoxTruth", "found_boxes"]
 
-LEAST_SCORE, MOST_OVERLAP, MOST_BOXES = 0.01, 0.6, 100
+LEAST_SCORE, MOST_OVERLAP, MOST_BOXES = 0.01, 0.6, 300
 """AP looks at boxes that nobody would be shown, too: at what precision costs when more are to be found."""
 SHOWN_SCORE, SAME_OVERLAP = 0.3, 0.5
 """A box that people are shown (`edgevit.tasks.detect.LEAST_SCORE`), and two of one thing."""
@@ -122,17 +124,19 @@ class BoxJudge:
         return None
 
     def picture_figures(self) -> list[NDArray[np.float64]]:
-        """AP over the classes that a picture has."""
+        """AP over the classes that a picture has; NaN where there is nothing to find."""
         return [matches.of_each() for matches in self._matched()]
 
-    def draw_truth(self, picture: Image, truth: BoxTruth, labels: Sequence[str]) -> Drawing:
-        """With the crowds, which are no mistakes."""
-        return _drawn(picture, (truth.boxes, np.ones(len(truth.boxes)), truth.classes), labels)
+    def draw_truth(self, picture: Image, truths: Sequence[BoxTruth], labels: Sequence[str]) -> Drawing:
+        true = truths[0]
+        return _drawn(picture, (true.boxes[~true.crowd], np.ones(int((~true.crowd).sum())), true.classes[~true.crowd]))
 
-    def draw_found(self, picture: Image, outputs: Outputs, truth: BoxTruth, labels: Sequence[str]) -> Drawing:
-        """What people are shown."""
-        log_distances, logits = outputs["log_distances"], outputs["cell_logits"]
-        return _drawn(picture, _shown(found_boxes(log_distances, logits, truth.fitting, self._most_overlap)), labels)
+    def draw_found(
+        self, picture: Image, outputs: Sequence[Outputs], truths: Sequence[BoxTruth], labels: Sequence[str]
+    ) -> Drawing:
+        """Those that people are shown."""
+        distances, logits = outputs[0]["log_distances"], outputs[0]["cell_logits"]
+        return _drawn(picture, _shown(found_boxes(distances, logits, truths[0].fitting, self._most_overlap)))
 
     def _matched(self) -> list[BoxMatches]:
         """Of each model, all pictures."""
@@ -169,6 +173,14 @@ def found_boxes(
     return boxes[inside], found.scores[inside], found.classes[inside]
 
 
+def _drawn(picture: Image, found: FoundBoxesOf) -> Drawing:
+    """Without words: a small copy has no room for those."""
+    boxes = [
+        Box("", int(index), float(score), *map(float, corners)) for corners, score, index in zip(*found, strict=True)
+    ]
+    return Drawing(draw_boxes(picture, boxes, names=False), frozenset(each.index for each in boxes))
+
+
 def _grids(resolution: Resolution, cells: int) -> tuple[StrideGrid, ...]:
     """Cells have half a patch's side, a patch's and two patches'; of which patch, their number says.
 
@@ -199,15 +211,3 @@ def _matched_pairs(first: FoundBoxesOf, other: FoundBoxesOf) -> int:
             shares[:, row.argmax()] = 0.0
             pairs += 1
     return pairs
-
-
-def _drawn(picture: Image, found: FoundBoxesOf, labels: Sequence[str]) -> Drawing:
-    from edgevit_runtime.tasks.findings import Box
-    from edgevit_runtime.tasks.overlay import draw_boxes
-
-    rows = zip(*(each.tolist() for each in found), strict=True)
-    boxes = [
-        Box(labels[index] if index < len(labels) else str(index), index, score, *corners)
-        for corners, score, index in rows
-    ]
-    return Drawing(draw_boxes(picture, boxes), frozenset(each.index for each in boxes))

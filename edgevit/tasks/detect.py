@@ -19,7 +19,7 @@ from edgevit.errors import ConfigError
 from edgevit.tasks.box_judge import BoxJudge
 from edgevit.tasks.part import PART
 from edgevit.tasks.shares import checked_share, share_parser
-from edgevit.tasks.task import Config, Figure, Option, Output, Reads, Task
+from edgevit.tasks.task import ClassFigure, Config, Figure, Option, Output, Reads, Task
 
 if TYPE_CHECKING:
     from edgevit.model import ViT
@@ -48,6 +48,8 @@ class Detect(Task):
     name: ClassVar[str] = "detect"
     metric: ClassVar[str] = "ap"
     figures: ClassVar[tuple[Figure, ...]] = (Figure("ap", "AP"), Figure("ap50", "AP50"))
+    class_figure: ClassVar[ClassFigure | None] = ClassFigure("ap_by_class", "AP")
+    agreement: ClassVar[str] = "boxes that both find"
     options: ClassVar[tuple[Option, ...]] = (
         Option(
             "least_score",
@@ -114,7 +116,7 @@ class Detect(Task):
 
     @property
     def self_test(self) -> tuple[str, str]:
-        return "cell_logits", "centred"
+        return "log_distances", "raw"  # it sees as much as the logits do, with half the copies
 
     def entry(self) -> dict[str, Any]:
         return {

@@ -19,7 +19,7 @@ from edgevit.errors import ConfigError
 from edgevit.tasks.part import PART
 from edgevit.tasks.point_judge import PointJudge
 from edgevit.tasks.shares import checked_share, share_parser
-from edgevit.tasks.task import Config, Figure, Option, Output, Reads, Task
+from edgevit.tasks.task import ClassFigure, Config, Figure, Option, Output, Reads, Task
 
 if TYPE_CHECKING:
     from edgevit.model import ViT
@@ -47,6 +47,8 @@ class Keypoints(Task):
     name: ClassVar[str] = "keypoints"
     metric: ClassVar[str] = "pck"
     figures: ClassVar[tuple[Figure, ...]] = (Figure("pck", "PCK"), Figure("oks_ap", "OKS AP"))
+    class_figure: ClassVar[ClassFigure | None] = ClassFigure("pck_by_point", "PCK", "points", "point")
+    agreement: ClassVar[str] = "points in the same place"
     options: ClassVar[tuple[Option, ...]] = (
         Option(
             "least_score",

@@ -25,16 +25,24 @@ class Drawing:
 
 @runtime_checkable
 class PicturedJudge(Protocol):
-    """A `Judge` whose pictures can be shown: `edgevit evaluate --mistakes` asks it for them."""
+    """A `Judge` whose pictures can be shown: `edgevit evaluate --mistakes` asks it for them.
+
+    A model may be asked several times about a picture, once for each subject in it. So what is true of one, and what a
+    model puts out for it, come in sequences of as many, of which most tasks have one.
+    """
 
     def picture_figures(self) -> list[NDArray[np.float64]]:
         """For each model the task's metric of each picture alone, 0..1, in the order of `add`; NaN where nothing in a
         picture is judged."""
 
-    def draw_truth(self, picture: Image, truth: Any, labels: Sequence[str]) -> Drawing:
-        """What is true of a picture over a copy of it, RGB in its own size. truth: as `add` was given it."""
+    def draw_truth(self, picture: Image, truths: Sequence[Any], labels: Sequence[str]) -> Drawing:
+        """What is true of a picture over a copy of it, RGB in its own size. truths: as `add` was given them."""
 
     def draw_found(
-        self, picture: Image, outputs: Mapping[str, NDArray[Any]], truth: Any, labels: Sequence[str]
+        self,
+        picture: Image,
+        outputs: Sequence[Mapping[str, NDArray[Any]]],
+        truths: Sequence[Any],
+        labels: Sequence[str],
     ) -> Drawing:
-        """What a model found, likewise. outputs: of this picture alone, by name, without a batch's axis."""
+        """What a model found, likewise. outputs: of this picture alone, each by name without a batch's axis."""

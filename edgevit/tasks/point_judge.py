@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,9 @@ from edgevit.statistics import paired_mean_interval
 from edgevit.tasks.pictured import Drawing
 from edgevit.tasks.task import Outputs
 from edgevit_runtime.preprocess.fitting import Fitting
+from edgevit_runtime.tasks.findings import Keypoint
 from edgevit_runtime.tasks.heatmap_peaks import find_peaks
+from edgevit_runtime.tasks.overlay import draw_points
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -96,40 +98,42 @@ class PointJudge:
         linearisation of Efron 1982 (the infinitesimal jackknife). Of pictures with as many labelled points each it is
         the share of a picture's own points that are right."""
         found = []
-        for right, judged in self._counted():
+        for right, judged in self._right_and_judged():
             total = max(1.0, judged.sum())
             share = right.sum() / total
             found.append(np.asarray(share + len(right) * (right - share * judged) / total))
         return found
 
+    def _right_and_judged(self) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+        """For each model how many points of each picture are near enough, and how many are labelled."""
+        _, places = np.unique([each.picture for each in self._truths], return_inverse=True)
+        sides = np.array([[each.side] for each in self._truths])
+        for answered in self._found:
+            errors = point_errors(self._truths, answered)
+            right = np.bincount(places, (errors <= NEAR_SHARE * sides).sum(axis=1))
+            yield right, np.bincount(places, (~np.isnan(errors)).sum(axis=1))
+
     def answers(self) -> list[Answers] | None:
         return None
 
     def picture_figures(self) -> list[NDArray[np.float64]]:
-        """PCK of each picture's points."""
-        return [
-            np.divide(right, judged, out=np.full(len(right), np.nan), where=judged > 0)
-            for right, judged in self._counted()
-        ]
-
-    def draw_truth(self, picture: Image, truth: PointTruth, labels: Sequence[str]) -> Drawing:
-        return _drawn(picture, truth.points[:, :2], truth, labels)
-
-    def draw_found(self, picture: Image, outputs: Outputs, truth: PointTruth, labels: Sequence[str]) -> Drawing:
-        """The points that are labelled, too: about others nothing is known."""
-        points, _ = found_points(outputs["heatmaps"], truth.fitting, truth.corner)
-        return _drawn(picture, points, truth, labels)
-
-    def _counted(self) -> list[tuple[NDArray[Any], NDArray[Any]]]:
-        """For each model of each picture how many points are right, and how many are judged: [pictures]."""
-        _, places = np.unique([each.picture for each in self._truths], return_inverse=True)
-        sides = np.array([[each.side] for each in self._truths])
+        """PCK of each picture's own points; NaN where none is labelled."""
         found = []
-        for answered in self._found:
-            errors = point_errors(self._truths, answered)
-            near, judged = errors <= NEAR_SHARE * sides, ~np.isnan(errors)
-            found.append((np.bincount(places, near.sum(axis=1)), np.bincount(places, judged.sum(axis=1))))
+        for right, judged in self._right_and_judged():
+            found.append(np.divide(right, judged, out=np.full(len(judged), np.nan), where=judged > 0))
         return found
+
+    def draw_truth(self, picture: Image, truths: Sequence[PointTruth], labels: Sequence[str]) -> Drawing:
+        return _drawn(picture, truths, [each.points[:, :2] for each in truths])
+
+    def draw_found(
+        self, picture: Image, outputs: Sequence[Outputs], truths: Sequence[PointTruth], labels: Sequence[str]
+    ) -> Drawing:
+        """Those that are judged: of one that is not labelled nobody knows where it is."""
+        pairs = zip(outputs, truths, strict=True)
+        return _drawn(
+            picture, truths, [found_points(each["heatmaps"], truth.fitting, truth.corner)[0] for each, truth in pairs]
+        )
 
     def _agreement(self, number: int) -> float:
         near = judged = 0
@@ -139,20 +143,17 @@ class PointJudge:
         return near / max(1, judged)
 
 
+def _drawn(picture: Image, truths: Sequence[PointTruth], points: Sequence[NDArray[Any]]) -> Drawing:
+    """The labelled points of each subject, [points, 2], without words: a small copy has no room for those."""
+    seen: set[int] = set()
+    for truth, places in zip(truths, points, strict=True):
+        shown = np.where(truth.labelled[:, None], places, np.nan)  # what is nowhere is not drawn
+        picture = draw_points(picture, [Keypoint("", float(x), float(y), 1.0) for x, y in shown], names=False)
+        seen |= set(np.flatnonzero(truth.labelled).tolist())
+    return Drawing(picture, frozenset(seen))
+
+
 def found_points(heatmaps: NDArray[Any], fitting: Fitting, corner: tuple[int, int] = (0, 0)) -> FoundPointsOf:
     """What a head put out for one crop, [rows, columns, points] -> where its points are in the picture."""
     peaks = find_peaks(heatmaps, fitting.resolution)
     return fitting.to_picture(peaks.points) + corner, peaks.scores
-
-
-def _drawn(picture: Image, points: NDArray[Any], truth: PointTruth, labels: Sequence[str]) -> Drawing:
-    from edgevit_runtime.tasks.findings import Keypoint
-    from edgevit_runtime.tasks.overlay import draw_points
-
-    names = [labels[each] if each < len(labels) else str(each) for each in range(len(points))]
-    shown = [
-        Keypoint(name, float(x), float(y), float(judged))
-        for name, (x, y), judged in zip(names, points, truth.labelled, strict=True)
-    ]
-    drawn = draw_points(picture, shown, names=False, least_score=0.5)
-    return Drawing(drawn, frozenset(np.flatnonzero(truth.labelled).tolist()))

@@ -21,7 +21,7 @@ from edgevit.mask_accuracy import IGNORED, class_ious, confusion, mean_iou, summ
 from edgevit.statistics import paired_mean_interval
 from edgevit.tasks.part import PART
 from edgevit.tasks.pictured import Drawing
-from edgevit.tasks.task import Config, Figure, Option, Output, Outputs, Reads, Task
+from edgevit.tasks.task import ClassFigure, Config, Figure, Option, Output, Outputs, Reads, Task
 from edgevit_runtime.preprocess.fitting import Fitting
 from edgevit_runtime.tasks.mask_decoding import decode_mask
 from edgevit_runtime.tasks.segment import background_classes
@@ -53,7 +53,7 @@ class Segment(Task):
     name: ClassVar[str] = "segment"
     metric: ClassVar[str] = "miou"
     figures: ClassVar[tuple[Figure, ...]] = (Figure("miou", "mIoU"), Figure("pixel_accuracy", "pixels"))
-    class_figure: ClassVar[Figure | None] = Figure("iou_by_class", "IoU")
+    class_figure: ClassVar[ClassFigure | None] = ClassFigure("iou_by_class", "IoU")
     agreement: ClassVar[str] = "pixels of the same class"
     options: ClassVar[tuple[Option, ...]] = ()
     judging_options: ClassVar[tuple[Option, ...]] = (
@@ -179,11 +179,13 @@ class SegmentJudge:
         """mIoU over the classes that a picture has, or that were found in it."""
         return [np.array([mean_iou(each) if each.any() else np.nan for each in matrices]) for matrices in self.matrices]
 
-    def draw_truth(self, picture: Image, truth: MaskTruth, labels: Sequence[str]) -> Drawing:
-        return _drawn(picture, truth.mask, labels)
+    def draw_truth(self, picture: Image, truths: Sequence[MaskTruth], labels: Sequence[str]) -> Drawing:
+        return _drawn(picture, truths[0].mask, labels)
 
-    def draw_found(self, picture: Image, outputs: Outputs, truth: MaskTruth, labels: Sequence[str]) -> Drawing:
-        return _drawn(picture, decode_mask(outputs["class_logits"], truth.fitting).classes, labels)
+    def draw_found(
+        self, picture: Image, outputs: Sequence[Outputs], truths: Sequence[MaskTruth], labels: Sequence[str]
+    ) -> Drawing:
+        return _drawn(picture, decode_mask(outputs[0]["class_logits"], truths[0].fitting).classes, labels)
 
 
 def _drawn(picture: Image, classes: NDArray[np.uint8], labels: Sequence[str]) -> Drawing:

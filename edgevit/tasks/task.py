@@ -53,6 +53,15 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class ClassFigure(Figure):
+    """A figure of each class, or of each point, in the order of the document's names for them."""
+
+    names: str = "labels"
+    """The document's key for the names."""
+    noun: str = "class"
+
+
+@dataclass(frozen=True)
 class Option:
     """An option of a command that belongs to a task, such as `--layers 4,8,12`; in Python it goes by `name`."""
 
@@ -118,8 +127,8 @@ class Task(Protocol):
     """What a table of an evaluation shows, `metric` first."""
     counts_pictures: ClassVar[bool] = False
     """Whether the metric is the share of the pictures that are right."""
-    class_figure: ClassVar[Figure | None] = None
-    """What results say of each class, in the order of the document's `labels`; None: nothing."""
+    class_figure: ClassVar[ClassFigure | None] = None
+    """What results say of each class; None: nothing."""
     agreement: ClassVar[str] = "agreement"
     """A heading for how far another model's answers are the first one's."""
     options: ClassVar[tuple[Option, ...]]

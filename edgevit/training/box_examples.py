@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ LEAST_SEEN, LEAST_SIDE_PX = 0.3, 2.0
 """A box of which a placement leaves less does not count: nobody could say what it is."""
 SPLIT = (0.3, 0.7)
 """Between which shares of its sides a picture that is put together is divided."""
+MOSAIC_SCALE = (0.4, 1.2)
+"""How large pictures are in it, where 1 just fits into the whole: a part shows some of them cut off."""
 
 
 @dataclass(frozen=True)
@@ -169,9 +171,13 @@ class BoxBatches(MixedBatches):
             row[: len(boxes)] = boxes
         return np.stack(images), targets
 
-    def _shown(self, wanted: int, random: Generator, size: Resolution) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    def _shown(
+        self, wanted: int, random: Generator, size: Resolution, whole: Resolution | None = None
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """whole: what it is put together for, as a part of it."""
         picture = self._boxes.picture(wanted)
-        placed = draw_placement(self._jitter, random, picture.size, size)
+        jitter = self._jitter if whole is None else replace(self._jitter, scale=MOSAIC_SCALE)
+        placed = draw_placement(jitter, random, picture.size, size, whole)
         image = place(picture, placed, size, self._fill)
         return image, place_boxes(self._boxes.marked(wanted), picture.size, placed, size)
 
@@ -189,7 +195,7 @@ class BoxBatches(MixedBatches):
         ]
         whole, found = np.empty((size.height, size.width, 3), np.uint8), []
         for index, (left, top, right, bottom) in zip(places, parts, strict=True):
-            image, boxes = self._shown(index, random, Resolution(right - left, bottom - top))
+            image, boxes = self._shown(index, random, Resolution(right - left, bottom - top), size)
             whole[top:bottom, left:right] = image
             boxes[:, :4] += (left, top, left, top)
             found.append(boxes)

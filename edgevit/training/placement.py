@@ -64,9 +64,16 @@ class Placement:
     offset: float = 0.0
 
 
-def draw_placement(jitter: Jitter, random: Generator, size: tuple[int, int], resolution: Resolution) -> Placement:
-    """size: (width, height) of the picture."""
-    fitting = min(resolution.width / size[0], resolution.height / size[1])
+def draw_placement(
+    jitter: Jitter,
+    random: Generator,
+    size: tuple[int, int],
+    resolution: Resolution,
+    fit_to: Resolution | None = None,
+) -> Placement:
+    """size: (width, height) of the picture. fit_to: what a scale of 1 fits into, where that is not the resolution."""
+    fitted = fit_to or resolution
+    fitting = min(fitted.width / size[0], fitted.height / size[1])
     scale = fitting * np.exp(random.uniform(*np.log(jitter.scale)))
     stretch = np.exp(0.5 * random.uniform(-jitter.stretch, jitter.stretch))
     width, height = max(1, round(size[0] * scale * stretch)), max(1, round(size[1] * scale / stretch))

@@ -11,7 +11,9 @@ from converters.artefact.ladder import Rung, merge
 from converters.graph.gpu_constants import faulty_constants, for_gpus
 from converters.graph.packing import pack
 from converters.quantize.recipes import RECIPES, get_recipe
+from edgevit.dense_head import DenseHead
 from edgevit.errors import AuditError
+from edgevit.model import build
 from edgevit_runtime import Model
 from edgevit_runtime.preprocess.fitting import prepare
 from support.gpu_accelerator import SOFTWARE_VULKAN, RefusedError, answers
@@ -79,6 +81,18 @@ def test_features(tiny_model, tmp_path):
     found = answers(path, {"features_64": given}, tmp_path)["features_64"]
     for name, values in on_the_cpu(path, given).items():
         np.testing.assert_allclose(found[name], values, atol=1e-3, err_msg=name)  # numbers up to 22
+
+
+@needs_vulkan
+@pytest.mark.parametrize("task", ["segment", "detect", "keypoints"])
+def test_heads_of_all_tokens(tiny_config, task, tmp_path):
+    head = DenseHead(task, 3, width=16)
+    config = tiny_config.with_(classes=0, labels=(), depth=2, ladder=(), dense_heads=(head,))
+    path, given = tmp_path / "x.tflite", pictures(64)
+    convert(build(config, seed=1), path, recipe="float32", resolutions=(64,))
+    found = answers(path, {f"{task}_64": given}, tmp_path)[f"{task}_64"]
+    for name, values in on_the_cpu(path, given).items():
+        np.testing.assert_allclose(found[name].reshape(values.shape), values, atol=1e-3, err_msg=name)
 
 
 @needs_vulkan

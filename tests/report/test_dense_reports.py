@@ -16,7 +16,7 @@ from edgevit.config import ViTConfig
 from edgevit.data.panels import MASK_NAMES, write_panel_folder
 from edgevit.dense_head import DenseHead
 from edgevit.tasks import TASKS, Segment
-from edgevit.tasks.task import Figure
+from edgevit.tasks.task import ClassFigure, Figure
 from edgevit_runtime import Model
 from edgevit_runtime.resolution import as_resolution
 from edgevit_runtime.tasks.overlay import class_colour
@@ -179,7 +179,7 @@ def test_a_copy_that_is_no_picture_is_refused(judged, profile, run, tmp_path):
 class _Found(Segment):
     name, metric = "found", "ap"
     figures = (Figure("ap", "AP"), Figure("ap50", "AP50"))
-    class_figure = Figure("ap_by_class", "AP")
+    class_figure = ClassFigure("ap_by_class", "AP")
     agreement = "boxes that both find"
 
     @classmethod

@@ -81,6 +81,7 @@ def by_class(profiles: Sequence[Profile], accuracies: Accuracies) -> dict[str, A
     order = sorted(range(len(labels)), key=lambda index: _worst_first(shown[0][1][index]))
     return {
         "heading": figure.heading,
+        "noun": figure.noun,
         "resolution": best.resolution,
         "columns": [name for name, _ in shown],
         "rows": [(labels[index], [_percent(each[index]) for _, each in shown]) for index in order[:MOST_CLASSES]],

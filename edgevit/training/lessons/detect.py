@@ -36,7 +36,8 @@ class DetectLesson(DenseLesson):
         return BoxExamples.of_arrays(scenes.images, scenes.boxes, scenes.classes, panels.CLASSES)
 
     def head(self, labelled: Any, width: int) -> DenseHead:
-        return DenseHead("detect", len(labelled.labels), labelled.labels, width=width)
+        # Its towers run over four times as many cells as there are tokens: wider ones would rival the backbone.
+        return DenseHead("detect", len(labelled.labels), labelled.labels, width=max(32, width * 2 // 3))
 
     def about(self, labelled: Any) -> str:
         return f"{len(labelled.labels)} classes: {', '.join(labelled.labels)}"
@@ -55,4 +56,9 @@ class DetectLesson(DenseLesson):
 
     def described(self, labelled: Any, resolution: Resolution, answered: BoxesAnswered) -> dict[str, Any]:
         """The best epoch's figures on the validation pictures."""
-        return {"detection": {**resolution.to_fields(), "labels": list(labelled.labels), **answered.figures}}
+        by_class = zip(labelled.labels, answered.figures["ap_by_class"], strict=True)
+        classes = [{"label": label, "ap": share} for label, share in by_class]
+        return {
+            "detection": {**resolution.to_fields(), "labels": list(labelled.labels), **answered.figures},
+            "ap_by_class": {**resolution.to_fields(), "classes": classes},
+        }

@@ -41,8 +41,8 @@ def class_colour(index: int) -> Colour:
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
-def draw_boxes(picture: Image, boxes: Sequence[Box]) -> Image:
-    """A copy of an RGB picture with boxes, their labels and scores; the best lies on top."""
+def draw_boxes(picture: Image, boxes: Sequence[Box], *, names: bool = True) -> Image:
+    """A copy of an RGB picture with boxes, and their labels and scores if wanted; the best lies on top."""
     from PIL import ImageDraw
 
     drawn = picture.convert("RGB")
@@ -60,7 +60,7 @@ def draw_boxes(picture: Image, boxes: Sequence[Box]) -> Image:
         _frame(draw, corners, line, colour)
         place = left, top - letters if top >= letters else top + line
         plates.append((f"{box.label} {box.score:.0%}".lstrip(), place, colour))
-    for text, place, colour in plates:  # when all lines are drawn: none goes through a word
+    for text, place, colour in plates if names else ():  # when all lines are drawn: none goes through a word
         draw_plate(drawn, text, place, letters, colour)
     return drawn
 
