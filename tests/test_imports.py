@@ -12,7 +12,12 @@ ROOT = Path(__file__).resolve().parents[1]
 # What each part may import besides itself. Everything may use edgevit_runtime and these.
 BASE = {"accuracy", "config", "variants", "errors", "files", "documents", "text_files"}
 BASE |= {"activation_ranges", "dense_head", "mask_accuracy", "pixels", "foreign_config", "untrusted_files", "version"}
+<<<<<<< HEAD
 BASE |= {"skipped_pictures", "box_accuracy", "point_accuracy"}
+=======
+BASE |= {"merged_config"}
+BASE |= {"skipped_pictures", "merged_config"}
+>>>>>>> heads
 MAY_IMPORT = {
     "config": {"errors", "dense_head"},
     "dense_head": {"errors"},
@@ -28,6 +33,7 @@ MAY_IMPORT = {
     "errors": set(),
     "activation_ranges": {"errors"},
     "foreign_config": {"config", "errors"},
+    "merged_config": {"config", "dense_head", "errors"},
     "pixels": {"config", "errors"},
     "files": {"errors"},
     "documents": {"errors", "text_files"},
