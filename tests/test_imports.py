@@ -12,12 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # What each part may import besides itself. Everything may use edgevit_runtime and these.
 BASE = {"accuracy", "config", "variants", "errors", "files", "documents", "text_files"}
 BASE |= {"activation_ranges", "dense_head", "mask_accuracy", "pixels", "foreign_config", "untrusted_files", "version"}
-<<<<<<< HEAD
-BASE |= {"skipped_pictures", "box_accuracy", "point_accuracy"}
-=======
-BASE |= {"merged_config"}
-BASE |= {"skipped_pictures", "merged_config"}
->>>>>>> heads
+BASE |= {"skipped_pictures", "box_accuracy", "point_accuracy", "merged_config"}
 MAY_IMPORT = {
     "config": {"errors", "dense_head"},
     "dense_head": {"errors"},
