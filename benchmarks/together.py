@@ -36,7 +36,7 @@ PICTURE = (480, 640)
 CLASSES = 3
 
 Call = Callable[[], object]
-FILES = {
+FILES: dict[str, dict[str, Any]] = {
     "both": {},
     "both without a joint task": {"joint": False},
     "classify": {"task": "classify"},

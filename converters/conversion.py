@@ -130,7 +130,7 @@ def convert(
     steps = len(ladder) * len(passes) + 1
     if ranges.files:
         on_step("calibration", 0, steps)
-        seen = selection.seen if selection else None
+        seen = selection.seen if selection and [each.name for each in tasks] == ["classify"] else None  # of no other
         prepared = (seen or calibrate(config, arrays, chosen, ladder, ranges.files, heads)).prepared(chosen)
     else:
         prepared = without_pictures(config, arrays, chosen, ladder[0], ranges.learned, heads)

@@ -148,7 +148,8 @@ def choose_ranges(
     # Where some task reads all tokens, no pass that pictures were shown had the last block's queries apart: a task that
     # reads those in front alone takes the range of them all, and so answers alone as it does together with the others.
     attention = f"block{len(folded.blocks) - 1}/attention"
-    samples = {f"{attention}/queries": samples[f"{attention}/qkv"], **samples}
+    if f"{attention}/qkv" in samples:
+        samples = {f"{attention}/queries": samples[f"{attention}/qkv"], **samples}
     ranges = {}
     for site, sample in samples.items():
         kinds = roundings(site, recipe)

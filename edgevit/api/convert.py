@@ -46,7 +46,7 @@ __all__ = ["convert"]
 
 @in_known_words
 def convert(
-    model: OneOrMore,
+    model: str | Path | Sequence[str | Path],
     output: str | Path,
     *,
     task: str | Sequence[str] | None = None,

@@ -1,4 +1,4 @@
-"""`edgevit synthetic`: the drawn data set as files."""
+"""`edgevit synthetic`: the drawn data sets as files."""
 
 from __future__ import annotations
 
@@ -8,28 +8,38 @@ import click
 
 from edgevit.cli.console import console_for, quiet_option
 from edgevit.cli.grouped_command import GroupedCommand
+from edgevit_runtime.resolution import as_resolution
 from edgevit_runtime.wording import counted
 
 
 @click.command(
     "synthetic",
     cls=GroupedCommand,
-    examples=("synthetic pictures/ --pictures 200",),
+    examples=(
+        "synthetic pictures/ --pictures 200",
+        "synthetic panels/ --scene panels --pictures 400 --size 160x96",
+    ),
 )
 @click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--scene", default="dials", show_default=True, help="dials, panels or gauges.")
 @click.option("--pictures", type=click.IntRange(min=10), default=1000, show_default=True)
-@click.option("--size", type=click.IntRange(min=16), default=128, show_default=True, help="Pixels on a side.")
+@click.option("--size", default="128", show_default=True, help="Pixels on a side, or such as 160x96.")
 @click.option("--seed", type=click.IntRange(min=0), default=1000, show_default=True, help="Not one of training's.")
 @quiet_option
-def command(folder: Path, pictures: int, size: int, seed: int, quiet: bool) -> None:
-    """Draw synthetic dial gauges seen by a bad camera into class folders below FOLDER.
+def command(folder: Path, scene: str, pictures: int, size: str, seed: int, quiet: bool) -> None:
+    """Draw labelled pictures, seen by a bad camera, into FOLDER.
 
-    The needle's angle is the class. They are for trying the tools out and say nothing about pictures of the world.
-    `edgevit train synthetic --seed S` trains on the seed 2S and validates on 2S + 1; others draw what it has not seen.
+    dials: a dial gauge each, in class folders; the needle's angle is the class. panels: gauges, switches, lamps and
+    buttons, with masks, boxes and the gauges' points (segment, detect). gauges: one large gauge each, with the same
+    labels (keypoints).
+
+    They are for trying the tools out and say nothing about pictures of the world. `edgevit train synthetic --seed S`
+    trains on the seed 2S and validates on 2S + 1; others draw what it has not seen.
     """
-    from edgevit.data.dials import LABELS, write_dial_folder
+    from edgevit.data.synthetic_scenes import get_scene
 
-    write_dial_folder(folder, pictures, size, seed)
+    drawn, resolution = get_scene(scene), as_resolution(size)
+    drawn.write(folder, pictures, resolution, seed)
     console_for(None, quiet).print(
-        f"{folder}: {counted(pictures, 'synthetic picture')} of {size} px in {len(LABELS)} classes"
+        f"{folder}: {counted(pictures, 'synthetic picture')} of {resolution} px: {drawn.summary}"
     )

@@ -131,9 +131,17 @@ def one_gauge_set(count: int, resolution: ResolutionLike, seed: int) -> PanelSce
 
 
 def write_panel_folder(
-    folder: Path, count: int, resolution: ResolutionLike, seed: int, *, held_out: int | None = None
+    folder: Path,
+    count: int,
+    resolution: ResolutionLike,
+    seed: int,
+    *,
+    held_out: int | None = None,
+    one_gauge: bool = False,
 ) -> None:
-    """The same pictures as `panel_set`, as files. Raises `DataError` if the folder is not new.
+    """The same pictures as `panel_set`, or with `one_gauge` `one_gauge_set`, as files.
+
+    Raises `DataError` if the folder is not new.
 
     In the folder: images/*.png; masks/*.png of the same names, 8-bit index pictures whose values are the lines of
     classes.txt, counted from 0; and annotations.json, boxes and the gauges' points in COCO's format
@@ -159,7 +167,7 @@ def write_panel_folder(
         mask.save(parts[index] / "masks" / name)
         return _annotations(picture)
 
-    annotations = _each(random_panel, count, size, seed, write)
+    annotations = _each(random_gauge_panel if one_gauge else random_panel, count, size, seed, write)
     for part in dict.fromkeys(parts):
         own = [index for index in range(count) if parts[index] == part]
         document = _coco([(_file_name(seed, index), annotations[index]) for index in own], size)

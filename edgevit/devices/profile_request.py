@@ -8,6 +8,7 @@ from edgevit.errors import ConfigError
 from edgevit_runtime.measure.conditions import COOL_DOWN_SECONDS
 from edgevit_runtime.measure.profile import SECONDS
 from edgevit_runtime.resolution import ResolutionLike, as_resolution
+from edgevit_runtime.signature import parts_of
 
 __all__ = ["ProfileRequest", "parse_threads"]
 
@@ -46,7 +47,8 @@ class ProfileRequest:
             object.__setattr__(self, "sustained_at", as_resolution(self.sustained_at))
         if any(value < 1 for value in self.threads):
             raise ConfigError(f"threads must be 1 or more, not {', '.join(map(str, self.threads))}")
-        if self.task is not None and not self.task.isalnum():  # it goes through a shell
+        # It goes through a shell.
+        if self.task is not None and not all(each.isalnum() for each in parts_of(self.task)):
             raise ConfigError(f"a task is a word such as classify or features, not {self.task!r}")
         if not self.threads:
             raise ConfigError("threads: name at least one number of threads, such as 1 or 1,2,4")

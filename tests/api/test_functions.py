@@ -74,6 +74,7 @@ def test_convert(tiny_keras, tmp_path):
     assert document["schema"] == "edgevit.inspection/1"
     assert [each["name"] for each in document["signatures"]] == [
         "classify_32", "classify_64x48", "features_32", "features_64x48",
+        "classify+features_32", "classify+features_64x48",
     ]  # fmt: skip
     outputs = {each["name"] for each in document["manifest"]["signatures"][-1]["outputs"]}
     assert {"class_token_1", "patch_tokens_2", "attention"} <= outputs

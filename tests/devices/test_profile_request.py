@@ -69,3 +69,10 @@ def test_numbers_as_typed() -> None:
 def test_numbers_mistyped(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         parse_threads(text)
+
+
+def test_a_joint_task_is_words_with_a_plus_between():
+    assert ProfileRequest(task="classify+segment").task == "classify+segment"
+    for task in ("classify+", "+", "classify segment", "a;b", ""):
+        with pytest.raises(ConfigError, match="a task is a word"):
+            ProfileRequest(task=task)

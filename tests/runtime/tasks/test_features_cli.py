@@ -105,4 +105,4 @@ def test_info_tells_both_tasks(features_artefact, edgevit_run):
     assert "classify       4 classes  ash, birch, cedar, elm" in out
     assert "features       tokens of 32 numbers, normed, and the class token's attention" in out
     code, out, _ = edgevit_run("info", features_artefact, "--json")
-    assert set(json.loads(out)["tasks"]) == {"classify", "features"}
+    assert set(json.loads(out)["tasks"]) == {"classify", "features", "classify+features"}
