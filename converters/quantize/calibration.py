@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgevit.data.folder_shapes import find_split
 from edgevit.data.label_tables import SPLIT_FILE, read_split
+from edgevit.data.mask_pairs import find_mask_folders
 from edgevit.data.same_pictures import count_seen, digest
+from edgevit.data.split_tables import split_part
 from edgevit.errors import DataError, EdgeViTError, PictureError
 from edgevit_runtime.preprocess.fitting import prepare
 from edgevit_runtime.preprocess.picture_folders import left_out_line, no_pictures, pictures_below
@@ -27,7 +29,7 @@ DEFAULT_COUNT = 64
 def listed_pictures(folder: Path) -> list[Path]:
     """All that are there to calibrate with; none is opened. Raises `DataError` as `calibration_files`."""
     if table := _split_table(folder):
-        return list(read_split(table, (), part="train").files)
+        return list(_of_part(table, "train"))
     if folder.is_file():
         raise DataError(f"{folder} is a file, and a folder of pictures or a training run's {SPLIT_FILE} is needed")
     if not folder.is_dir():
@@ -43,7 +45,7 @@ def calibration_files(folder: Path, count: int = DEFAULT_COUNT) -> tuple[Path, .
     """`count` pictures spread evenly over all that can be read below `folder`, or all where there are fewer.
 
     Of a folder with train/ and val/ or the like, those in train/, and of a training run's `split.csv`, or its folder,
-    those that trained: what calibrates should not judge.
+    those that trained: what calibrates should not judge. Masks beside pictures are no pictures.
     Raises `DataError` for a missing folder or one without pictures.
     """
     files = listed_pictures(folder)
@@ -94,7 +96,7 @@ def calibration_notes(
             f"those that trained: --calibration {held_out}",
         )
         with suppress(EdgeViTError):
-            validation = read_split(held_out, ()).files if held_out.is_file() else ()
+            validation = _of_part(held_out, "val") if held_out.is_file() else ()
     if seen := count_seen(digests, validation):
         yield (
             f"calibrated on {counted(seen, 'picture')} of {where}: accuracy there says a little too much; calibrate on "
@@ -108,7 +110,19 @@ def _split_table(given: Path) -> Path | None:
     return table if table.is_file() else None
 
 
+def _of_part(table: Path, part: Literal["train", "val"]) -> tuple[Path, ...]:
+    """Of a classifier's run or of another one."""
+    found = split_part(table, part)
+    return read_split(table, (), part=part).files if found is None else found
+
+
 def _to_calibrate_with(folder: Path) -> Path:
+    taken = _part_that_trains(folder)
+    masked = find_mask_folders(taken)
+    return _part_that_trains(masked[0][0]) if masked else taken
+
+
+def _part_that_trains(folder: Path) -> Path:
     split = find_split(folder)
     return folder if split is None else split.part("train")
 

@@ -5,6 +5,7 @@ import pytest
 from converters.quantize.calibration import calibration_entry, calibration_files, calibration_notes, folder_notes
 from edgevit.data.label_tables import SPLIT_HEADER
 from edgevit.errors import DataError
+from edgevit.training.run_files import record_split
 from edgevit_runtime.preprocess import picture_folders
 from support.sample_pictures import pictures_in, random_picture
 
@@ -69,6 +70,48 @@ def test_a_runs_split_calibrates_with_what_trained(photos, tmp_path):
     table.write_text("\n".join([",".join(SPLIT_HEADER), *rows[6:]]))
     with pytest.raises(DataError, match=r"split\.csv lists no training pictures"):
         calibration_files(table)
+
+
+def test_a_run_without_classes_calibrates_with_what_trained(photos, tmp_path):
+    """Of segment, detect and keypoints: its split.csv names pictures and parts alone."""
+    trained, held_out = sorted((photos / "Train" / "ash").glob("*.png")), sorted((photos / "valid" / "ash").iterdir())
+    table = tmp_path / "m.run" / "split.csv"
+    table.parent.mkdir()
+    record_split(table.parent, {"train": trained, "val": held_out})
+    for given in (table, table.parent):
+        assert calibration_files(given) == tuple(trained)
+    digests = calibration_entry(photos / "valid", held_out)["digests"]
+    *_, last = calibration_notes(photos / "valid", digests, tmp_path / "m.keras")
+    assert last.endswith(f"calibrate on those that trained: --calibration {table}")
+    held_out[0].unlink()
+    trained[0].unlink()
+    with pytest.raises(DataError, match=r"split\.csv names .*0\.png, which is not there"):
+        calibration_files(table)
+    record_split(table.parent, {"val": held_out})
+    with pytest.raises(DataError, match=r"split\.csv lists no pictures of the part train"):
+        calibration_files(table)
+
+
+def test_masks_are_no_pictures_to_calibrate_with(photos, tmp_path):
+    """Wherever the parts are told: by folders above them or below, or by the set's own split.csv."""
+    for above, below in (("train", ""), ("", "train")):
+        root = tmp_path / f"pets-{above}-{below}"
+        for kind in ("images", "masks"):
+            place = root / above / kind / below
+            place.mkdir(parents=True)
+            random_picture(3).save(place / "0.png")
+            other = root / above.replace("train", "val") / kind / below.replace("train", "val")
+            other.mkdir(parents=True)
+            random_picture(4).save(other / "1.png")
+        assert calibration_files(root) == (root / above / "images" / below / "0.png",)
+    root = tmp_path / "listed"
+    for kind in ("images", "masks"):
+        (root / kind).mkdir(parents=True)
+        for index in range(2):
+            random_picture(index).save(root / kind / f"{index}.png")
+    assert len(calibration_files(root)) == 2
+    (root / "split.csv").write_text("file,split\n0.png,val\n1.png,train\n")
+    assert calibration_files(root) == (root / "images" / "1.png",)
 
 
 def test_refusals(photos, tmp_path):
