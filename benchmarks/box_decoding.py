@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from edgevit_runtime.resolution import ResolutionLike, as_resolution
 from edgevit_runtime.tasks.box_decoding import Detections, decode_boxes, grids_of
 from record import write
 
@@ -26,24 +27,26 @@ WARM_UP = 20
 Array = np.ndarray[Any, Any]
 
 
-def centers() -> tuple[Array, Array]:
+def centers(resolution: ResolutionLike) -> tuple[Array, Array]:
     """([cells, 2] in pixels, [cells] the stride of each)."""
     places, strides = [], []
-    for grid in grids_of(RESOLUTION):
+    for grid in grids_of(resolution):
         y, x = np.divmod(np.arange(grid.rows * grid.columns), grid.columns)
         places.append((np.stack([x, y], axis=1) + 0.5) * grid.stride)
         strides.append(np.full(len(x), grid.stride))
     return np.concatenate(places), np.concatenate(strides)
 
 
-def drawn(things: int) -> tuple[Array, Array]:
+def drawn(things: int, resolution: ResolutionLike, classes: int) -> tuple[Array, Array]:
     """(logarithms of distances, logits) of a picture with so many things."""
     draw = np.random.default_rng(things)
-    places, strides = centers()
-    logits = draw.normal(-9.0, 1.0, (len(places), CLASSES)).astype(np.float32)
+    size = as_resolution(resolution)
+    places, strides = centers(size)
+    logits = draw.normal(-9.0, 1.0, (len(places), classes)).astype(np.float32)
     distances = draw.uniform(0.5, 4.0, (len(places), 4)).astype(np.float32)
-    for center in draw.uniform(60, RESOLUTION - 60, (things, 2)):
-        half, index = draw.uniform(20, 120, 2), draw.integers(CLASSES)
+    edge = min(60.0, size.width / 4, size.height / 4)
+    for center in draw.uniform(edge, (size.width - edge, size.height - edge), (things, 2)):
+        half, index = draw.uniform(20, 120, 2), draw.integers(classes)
         cells = np.argsort(np.abs(places - center).max(axis=1))[:12]
         edges = np.concatenate([places[cells] - (center - half), (center + half) - places[cells]], axis=1)
         wobbling = edges * draw.uniform(0.9, 1.1, edges.shape)
@@ -54,13 +57,13 @@ def drawn(things: int) -> tuple[Array, Array]:
 
 def crowd() -> tuple[Array, Array]:
     """One class at every cell."""
-    distances, logits = drawn(1)
+    distances, logits = drawn(1, RESOLUTION, CLASSES)
     logits[:, 0] = np.random.default_rng(0).uniform(0.0, 3.0, len(logits))
     return distances, logits
 
 
 def main() -> None:
-    heads = {**{name: drawn(things) for name, things in THINGS.items()}, "crowd": crowd()}
+    heads = {**{name: drawn(things, RESOLUTION, CLASSES) for name, things in THINGS.items()}, "crowd": crowd()}
     times: dict[str, list[float]] = {name: [] for name in heads}
     found: dict[str, Detections] = {}
     order = random.Random(0)
@@ -72,7 +75,7 @@ def main() -> None:
                 times[name].append((time.perf_counter() - start) * 1e3)
     figures = {
         "resolution": RESOLUTION,
-        "cells": len(centers()[0]),
+        "cells": len(centers(RESOLUTION)[0]),
         "classes": CLASSES,
         "rounds": ROUNDS,
         "cases": [

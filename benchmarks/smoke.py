@@ -80,12 +80,24 @@ TINY: dict[str, Mapping[str, Any]] = {
     "serve_fuzz": {"REQUESTS": 200, "HONEST_EVERY": 100},
     "self_test": {"LADDERS": {"deit-tiny": (96,)}},
     "together": {"RESOLUTIONS": FEW, "ROUNDS": 2, "SECONDS": 0.02},
+    "dense_latency": {
+        **{"VARIANT": "vit-nano", "RECIPES": ("int8",), "RESOLUTIONS": (96, "128x96")},
+        **{"together.ROUNDS": 2, "together.SECONDS": 0.02},
+    },
+    "pets": {"JUDGED": (64, "96x64"), "CURVE": (64, 80, 96, 112, 128), "SECONDS": 0.3},
+    "blood_cells": {},
+    "keypoints": {"VARIANTS": ("vit-nano",), "PICTURES": 12, "SIZE": 64, "CALIBRATION": 10},
     "prediction": {"RECIPES": ("int8",), "MEASURED": ("vit-tiny", "vit-nano/8"), "SECONDS": 0.2},
 }
+TRAINED = ("--epochs", "1", "--batch", "4", "--resolutions", "64")
+"""For `edgevit train`."""
 WORDS: dict[str, Sequence[Sequence[str]]] = {
     "ladder": (("int8",),),
     "max_drop": ((), ("--time",)),
     "self_test": (("--recipes", "int8"),),
+    "pets": (TRAINED,),
+    "blood_cells": (TRAINED, ("--scratch", "--variant", "vit-nano", *TRAINED)),
+    "keypoints": ((*TRAINED, "--pictures", "20"),),
 }
 """Of its command line: those of each run, one after the other; none where it is not named here."""
 NEEDS: dict[str, tuple[str, str]] = {
@@ -95,6 +107,7 @@ NEEDS: dict[str, tuple[str, str]] = {
 """Programs or files that not every machine has, and the Debian package they come with."""
 NOT_RUN: dict[str, str] = {
     "ablation": "trains for hours; tests/training runs its parts",
+    "arm_dense": "needs qemu-user, LLVM 19 and tools/arm64-root.sh; tests/test_benchmarks.py runs its parts",
     "checkpoints": "needs PyTorch, KerasHub and timm; tests/checkpoints/test_references.py has what they say",
     "demo": "reads what `make demo` made",
     "devices": "needs an ssh server",
@@ -129,6 +142,7 @@ def stand_in(folder: Path, model: Any) -> None:
     for split, count in (("train", 12), ("val", 2)):
         for kind in ("daisy", "rose"):
             draw(folder / "flowers" / split / kind, [f"{split}-{kind}-{number}.jpg" for number in range(count)])
+    draw_dense(folder)
     logits = answered(model, folder / "imagenet_val", files)
     labels = logits.argmax(axis=1)
     rows = "".join(f"{name},{label}\n" for name, label in zip(files, labels, strict=True))
@@ -143,6 +157,34 @@ def draw(folder: Path, names: Sequence[str]) -> None:
         random = np.random.default_rng(list(name.encode()))
         pixels = random.integers(0, 256, (8, 8, 3), np.uint8)
         Image.fromarray(pixels).resize((256, 240)).save(folder / name, "JPEG")
+
+
+def draw_dense(folder: Path) -> None:
+    """Panels in the place of pets and of blood cells: what lies on them is the animal, and a cell each."""
+    from edgevit.data.panels import CLASSES as THINGS
+    from edgevit.data.panels import panel_set
+
+    scenes = panel_set(12, 96, 0)
+    names = [f"{number}.jpg" for number in range(len(scenes.images))]
+    parts = ["val" if number % 3 == 0 else "train" for number in range(len(names))]
+    pets, cells = folder / "pets_segmentation", folder / "blood_cells"
+    for place in (pets / "images", pets / "masks", cells / "images"):
+        place.mkdir(parents=True)
+    masks = np.where(scenes.masks > 0, 1, 2).astype(np.uint8)
+    masks[:, :4] = 3  # not classified
+    for name, image, mask in zip(names, scenes.images, masks, strict=True):
+        for place in (pets, cells):
+            Image.fromarray(image).save(place / "images" / name)
+        Image.fromarray(mask).save((pets / "masks" / name).with_suffix(".png"))
+    split = [f"{name},{part}" for name, part in zip(names, parts, strict=True)]
+    (pets / "split.csv").write_text("\n".join(["file,split", *split]) + "\n", encoding="utf-8")
+    rows = [
+        f"{name},{'test' if number % 4 == 1 else part},{','.join(f'{edge:.2f}' for edge in box)},{THINGS[index]}"
+        for number, (name, part) in enumerate(zip(names, parts, strict=True))
+        for box, index in zip(scenes.boxes[number], scenes.classes[number], strict=True)
+    ]
+    head = "file,split,xmin,ymin,xmax,ymax,class"
+    (cells / "boxes.csv").write_text("\n".join([head, *rows]) + "\n", encoding="utf-8")
 
 
 def answered(model: Any, folder: Path, files: Sequence[str]) -> Any:
