@@ -222,7 +222,6 @@ def test_the_worst_pictures_with_their_points(points):
     assert evaluated(Points, on_crops, points, mistakes=1)["mistakes"]["worst"]["pictures"][0]["first"] == 1.0
 
 
-
 def test_models_with_other_margins_are_not_compared(points):
     names = ("tip", "centre")
     predictors = [Knowing(Points, points, names, margin=each) for each in (0.5, None)]
