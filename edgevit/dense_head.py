@@ -25,7 +25,7 @@ USUAL = {"segment": "conv", "detect": "pyramid", "keypoints": "transposed"}
 """By task, the form where nobody names one."""
 OF_LAST_BLOCK = ("linear",)
 """Forms that read the last block's tokens alone; all others those of the last two."""
-LARGEST_MARGIN = 4.0
+LARGEST_MARGIN = 2.0
 """Of a box's longer side: beyond it next to nothing of a crop is what it is about."""
 
 LARGEST = {"outputs": 4096, "width": 4096}

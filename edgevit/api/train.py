@@ -41,6 +41,7 @@ def train(
     batch: int | None = None,
     learning_rate: float | None = None,
     layer_decay: float | None = None,
+    backbone_rate: float | None = None,
     weight_decay: float | None = None,
     label_smoothing: float | None = None,
     ema: float | None = None,

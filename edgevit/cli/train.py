@@ -23,6 +23,7 @@ SPEC_OPTIONS: tuple[tuple[str, Any, str], ...] = (
     ("batch", click.IntRange(min=1), "Pictures in a batch."),
     ("learning-rate", float, "Its peak, for the head."),
     ("layer-decay", float, "Each layer's share of the rate of the one above it."),
+    ("backbone-rate", float, "The backbone's share of the learning rate."),
     ("weight-decay", click.FloatRange(min=0), "Decoupled, on matrices only."),
     ("label-smoothing", float, "0 to 1."),
     ("ema", float, "Momentum of the weights' average; the average is what is kept. 0: off."),

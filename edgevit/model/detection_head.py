@@ -16,6 +16,9 @@ LEVELS = 3
 """Maps of cells, whose sides are `ViTConfig.cell_strides`."""
 TOWER = 2
 """The convolutions between a level's map and what is read from it."""
+FIRST_REACH = 2.0
+"""How far a fresh head says that edges are, in cells: a box of four cells' width, as RetinaNet's anchors have. Which
+level learns a box begins with whose first guess fits it: a smaller one would give all to the coarse levels."""
 RARE = 0.01
 """How sure a fresh head is of each class in a cell (the prior of Lin et al. 2017, arXiv 1708.02002, section 4.1)."""
 
@@ -48,7 +51,8 @@ class DetectionHead(keras.layers.Layer):
         # What it puts out stays float32 under mixed precision, as a classifier's logits do.
         prior = keras.initializers.Constant(math.log(RARE / (1.0 - RARE)))
         self.cells = keras.layers.Dense(self.spec.outputs, bias_initializer=prior, dtype="float32", name="cells")
-        self.edges = keras.layers.Dense(4, dtype="float32", name="edges")
+        reach = keras.initializers.Constant(math.log(FIRST_REACH))
+        self.edges = keras.layers.Dense(4, bias_initializer=reach, dtype="float32", name="edges")
 
     def build(self, input_shape: Any) -> None:
         self.projection.build((None, None, None, self.tokens_width))

@@ -18,18 +18,21 @@ RANGE_SCALE = 50.0
 (Jain et al. 2019, https://arxiv.org/abs/1903.08066, section 5.2: 1e-2 beside 1e-6)."""
 
 
-def layer_scale(name: str, depth: int, decay: float) -> float:
-    """The share of the learning rate that a weight gets: 1 for the head, `decay` less for each layer below it.
+def layer_scale(name: str, depth: int, decay: float, backbone_rate: float = 1.0) -> float:
+    """The share of the learning rate that a weight gets: 1 for the head, `decay` less for each layer below it, and of
+    that `backbone_rate` for all that is no head.
 
     The patches and positions count as layer 0, block i as layer i + 1, the last norm and heads as the top.
     """
     if name.startswith(RANGES):
         return RANGE_SCALE
+    if is_head(name):
+        return 1.0
     if name.startswith("block"):
         layer = int(name.split("/")[0].removeprefix("block")) + 1
     else:
-        layer = depth + 1 if name.startswith("norm") or is_head(name) else 0
-    return float(decay ** (depth + 1 - layer))
+        layer = depth + 1 if name.startswith("norm") else 0
+    return float(backbone_rate * decay ** (depth + 1 - layer))
 
 
 class LayerwiseAdamW(keras.optimizers.Adam):
@@ -95,7 +98,10 @@ def make_optimizer(
     optimizer = LayerwiseAdamW(
         schedule(spec.learning_rate, total_steps, spec.warmup_share),
         global_clipnorm=spec.clip_norm,
-        scales={each.path: layer_scale(name, config.depth, spec.layer_decay) for name, each in weights.items()},
+        scales={
+            each.path: layer_scale(name, config.depth, spec.layer_decay, spec.backbone_rate)
+            for name, each in weights.items()
+        },
         # As in DeiT and MAE: decay pulls matrices towards zero, not biases, norms, positions or the class token.
         decays={each.path: spec.weight_decay for name, each in weights.items() if name.endswith("kernel")},
     )

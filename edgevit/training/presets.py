@@ -49,8 +49,8 @@ PRESETS: dict[str, Preset] = {
         source="DeiT, arXiv 2012.12877, table 9; TrivialAugment in the place of RandAugment",
     ),
     "dense": Preset(
-        {"epochs": 24, "batch": 16, "learning_rate": 5e-4, "layer_decay": 0.75, "weight_decay": 0.05,
-         "label_smoothing": 0.0, "ema": 0.99, "mosaic": 0.5},
+        {"epochs": 24, "batch": 8, "learning_rate": 1e-3, "layer_decay": 0.75, "backbone_rate": 0.3,
+         "weight_decay": 0.05, "label_smoothing": 0.0, "ema": 0.995, "mosaic": 0.5},
         stochastic_depth=0.1,
         views=12_000,
         summary="a head that reads all tokens, on weights that can see already (masks, boxes, points with --from)",

@@ -34,6 +34,8 @@ class TrainSpec:
     """The peak, for the head; `layer_decay` lowers it towards the patches."""
     layer_decay: float = 1.0
     """Each layer's learning rate is this much of the one above it (Clark et al. 2020, arXiv 2003.10555; BEiT)."""
+    backbone_rate: float = 1.0
+    """All but the heads learn at this share of the rate: a fresh head on weights that can see already has far to go."""
     weight_decay: float = 0.05
     warmup_share: float = 0.1
     """The share of all steps in which the learning rate rises."""
@@ -83,8 +85,9 @@ class TrainSpec:
             raise ConfigError(f"epochs and batch must be 1 or more, not {self.epochs} and {self.batch}")
         if self.learning_rate <= 0.0:
             raise ConfigError(f"the learning rate must be above 0, not {self.learning_rate}")
-        if not 0.0 < self.layer_decay <= 1.0:
-            raise ConfigError(f"layer_decay must lie in (0, 1], not {self.layer_decay}")
+        for name in ("layer_decay", "backbone_rate"):
+            if not 0.0 < getattr(self, name) <= 1.0:
+                raise ConfigError(f"{name} must lie in (0, 1], not {getattr(self, name)}")
         if self.temperature <= 0.0:
             raise ConfigError(f"the temperature must be above 0, not {self.temperature}")
         for name in ("single_share", "label_smoothing", "ema", "warmup_share", "erasing"):

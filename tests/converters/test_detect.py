@@ -18,6 +18,7 @@ from edgevit.errors import ConfigError
 from edgevit.model import build, named_weights
 from edgevit.tasks import Detect
 from edgevit_runtime import Model, read_manifest
+from support.every_recipe import EVERY_RECIPE
 from support.sample_pictures import pictures_in
 
 LABELS = ("cat", "dog", "hen")
@@ -43,7 +44,7 @@ NEAR["int8-full"] = 0.15
 """How far outputs may be from the model's, as a share of their spread."""
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", EVERY_RECIPE)
 def test_every_recipe(detector, recipe, tmp_path):
     path, wanted = tmp_path / "m.tflite", RECIPES[recipe]
     pictures = pictures_in(tmp_path / "pictures", 2) if wanted.needs_calibration else None

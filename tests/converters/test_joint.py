@@ -12,6 +12,7 @@ from converters.quantize.recipes import RECIPES
 from edgevit.model import save
 from edgevit.tasks import TASKS, Features, default_tasks
 from edgevit_runtime import Model, read_manifest
+from support.every_recipe import EVERY_RECIPE
 from support.sample_pictures import pictures_in
 from support.two_heads import SEGMENT, over, pair, randomized, two_headed
 
@@ -26,7 +27,7 @@ def photos(tmp_path_factory):
     return pictures_in(tmp_path_factory.mktemp("joint") / "photos", 4)
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", EVERY_RECIPE)
 def test_every_recipe(model, recipe, tmp_path, photos):
     path, wanted = tmp_path / "m.tflite", RECIPES[recipe]
     convert(model, path, recipe=recipe, resolutions=(32,), calibration=photos if wanted.needs_calibration else None)

@@ -17,6 +17,7 @@ from edgevit.errors import ConfigError
 from edgevit.model import build, named_weights
 from edgevit.tasks import Keypoints
 from edgevit_runtime import Model, read_manifest
+from support.every_recipe import EVERY_RECIPE
 from support.sample_pictures import pictures_in
 
 POINTS = ("centre", "tip")
@@ -52,7 +53,7 @@ NEAR["int8-full"] = 0.15
 """How far logits may be from the model's, as a share of their spread."""
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", EVERY_RECIPE)
 def test_every_recipe(pointer, recipe, tmp_path):
     path, wanted = tmp_path / "m.tflite", RECIPES[recipe]
     pictures = pictures_in(tmp_path / "pictures", 2) if wanted.needs_calibration else None

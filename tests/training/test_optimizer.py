@@ -78,6 +78,8 @@ def test_lower_layers_move_less(model):
     for name in weights:
         expected = 0.5 if name.startswith("block0/") else 0.25 if name.startswith(("patches", "positions")) else 1.0
         assert layer_scale(name, 1, 0.5) == expected, name
+        slower = 1.0 if name.startswith("head") else 0.3
+        assert layer_scale(name, 1, 0.5, backbone_rate=0.3) == pytest.approx(slower * expected), name
         if np.prod(weights[name].shape) > 1000:
             assert moved[name] / top == pytest.approx(expected, rel=0.3), name
 
