@@ -47,7 +47,7 @@ SPEC_FLAGS: tuple[tuple[str, str], ...] = (
 
 PRESET_HELP = (
     "One of fine-tune, scratch, small-data, dense, dense-scratch, qat [default: qat with --qat, fine-tune with --from, "
-    "else scratch; for segment dense with --from, else dense-scratch]."
+    "else scratch; for masks, boxes and points dense with --from, else dense-scratch]."
 )
 
 
@@ -74,7 +74,7 @@ def spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("data")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .keras file to write.")
 @click.option("--from", "from_", type=click.Path(path_type=Path), help="Start from this .keras model.")
-@click.option("--task", help="classify, or segment: a class for each place [default: what the folder is labelled for].")
+@click.option("--task", help="classify, segment, detect or keypoints [default: what the folder is labelled for].")
 @click.option("--ignored", metavar="VALUE", help="segment: the value or the class of masks that does not count.")
 @click.option("--variant", help=f"Without --from: {', '.join(VARIANTS)}; /8, /14 or /32 for other patches.")
 @click.option("--resolutions", help="The ladder, such as 128,160,192,224: batches are drawn at all of them.")
@@ -113,8 +113,8 @@ def command(
     """Train a ViT on DATA so that one set of weights is good at every resolution of the ladder.
 
     DATA is a folder of class folders (or one with train/ and val/ in it, or with labels.csv), or the word `synthetic`:
-    drawn dial gauges, to try things out. For --task segment it is a folder with images/ and masks/, or again
-    `synthetic`: drawn control panels.
+    drawn dial gauges, to try things out. With masks, boxes or points it is a folder as docs/dense_data.md has it, or
+    again `synthetic`: drawn control panels.
 
     A preset decides all that is not given; what each sets is in docs/training.md. History, curves, confusion matrix
     and the state to resume from go to a folder beside the model: plants.run for plants.keras.
