@@ -24,7 +24,6 @@ MAY_IMPORT = {
     "truths": {"tasks", "data"},
     "worst_pictures": {"tasks"},
     "run_pictures": set(),
-    "merged_config": {"config", "dense_head", "errors"},
     "variants": {"config", "errors"},
     "errors": set(),
     "activation_ranges": {"errors"},
