@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "errors": set(),
     "activation_ranges": {"errors"},
     "foreign_config": {"config", "errors"},
+    "merged_config": {"config", "dense_head", "errors"},
     "pixels": {"config", "errors"},
     "files": {"errors"},
     "documents": {"errors", "text_files"},
