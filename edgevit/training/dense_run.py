@@ -119,7 +119,7 @@ def _with_ladder(
     if request.ladder or (base is not None and base.dense_heads and base.ladder):
         return request
     ladder = lesson.ladder(listed, (base or request.variant_config()).patch)
-    listener.note(f"resolutions {', '.join(map(str, ladder))}, by the {lesson.unit(listed)}s' shape (--resolutions)")
+    listener.note(f"resolutions {', '.join(map(str, ladder))}, as the {lesson.unit(listed)}s suggest (--resolutions)")
     return replace(request, ladder=ladder)
 
 

@@ -4,34 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from edgevit.config import nearest_resolution
 from edgevit_runtime.resolution import Resolution
 
-LONGER_SIDES = (224, 320)
-"""In pixels, where pictures are not smaller themselves: what a device can afford, and what small things need."""
+LONGER_SIDES: tuple[tuple[int, ...], ...] = ((224, 320), (320, 448), (448, 640))
+"""In pixels, a pair for each ladder: the first is what a device can afford; the others are for small things."""
+LEAST_THING_PX = 16.0
+"""So large a thing should be at a ladder's top: a patch, of most models."""
 LOOKED_AT = 200
 ALIKE = 1.2
 """Pictures are of one shape where nine of ten are within this factor of it; a shape within it of 1 is square."""
 
 
-def picture_ladder(files: Sequence[Path], patch: int) -> tuple[Resolution, ...]:
-    """Two resolutions, square unless (nearly) all pictures are of another shape: a camera's 640 x 360 stays wide."""
-    sizes = map(upright_size, files[:: -(-len(files) // LOOKED_AT)])
-    return ladder_of([each for each in sizes if each is not None], patch)
+def picture_ladder(
+    files: Sequence[Path], patch: int, things: Sequence[NDArray[np.float32]] | None = None
+) -> tuple[Resolution, ...]:
+    """Two resolutions, square unless (nearly) all pictures are of another shape: a camera's 640 x 360 stays wide.
+
+    things: of each picture boxes [n, 4] in its pixels; where they are small, the resolutions are higher.
+    """
+    step = -(-len(files) // LOOKED_AT)
+    sizes = [upright_size(file) for file in files[::step]]
+    shares = [
+        np.sqrt(np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0.0), axis=1)) / max(size)
+        for boxes, size in zip((things or [])[::step], sizes, strict=False)
+        if size is not None
+    ]
+    known = [each for each in sizes if each is not None]
+    return ladder_of(known, patch, _small(np.concatenate(shares)) if shares else 1.0)
 
 
-def ladder_of(sizes: Sequence[tuple[float, float]], patch: int) -> tuple[Resolution, ...]:
-    """For pictures, or parts of pictures, of these widths and heights; their shape alone counts."""
+def ladder_of(sizes: Sequence[tuple[float, float]], patch: int, thing_share: float = 1.0) -> tuple[Resolution, ...]:
+    """For pictures, or parts of pictures, of these widths and heights; their shape alone counts.
+
+    thing_share: how large what is to be found is, as a share of a picture's longer side.
+    """
     shape = _shape([float(np.log(width / height)) for width, height in sizes])
+    enough = [sides for sides in LONGER_SIDES if sides[-1] * thing_share >= LEAST_THING_PX]
     found = []
-    for longer in LONGER_SIDES:
+    for longer in enough[0] if enough else LONGER_SIDES[-1]:
         width, height = (longer, longer / shape) if shape >= 1.0 else (longer * shape, longer)
         found.append(nearest_resolution(Resolution(round(width), round(height)), patch))
     return tuple(dict.fromkeys(found))
+
+
+def _small(shares: NDArray[Any]) -> float:
+    """Nine of ten things are as large; 1 where there are none."""
+    return float(np.quantile(shares, 0.1)) if shares.size else 1.0
 
 
 def upright_size(file: Path) -> tuple[int, int] | None:

@@ -14,6 +14,7 @@ from edgevit.training.box_loss import detection_loss
 from edgevit.training.boxes_held_out import BoxesAnswered, BoxesHeldOut
 from edgevit.training.dense_step import Objective
 from edgevit.training.lessons.lesson import DenseLesson
+from edgevit.training.picture_ladder import picture_ladder
 from edgevit.training.spec import TrainSpec
 from edgevit.training.training_request import TrainingRequest
 from edgevit_runtime.resolution import Resolution
@@ -27,6 +28,9 @@ class DetectLesson(DenseLesson):
 
     def fingerprint(self, found: Any) -> bytes:
         return b"".join(each.tobytes() for part in (found.boxes, found.classes, found.crowd) for each in part)
+
+    def ladder(self, found: BoxSet, patch: int) -> tuple[Resolution, ...]:
+        return picture_ladder(found.files, patch, found.boxes)
 
     def examples(self, found: BoxSet, most: int, *, strict: bool) -> BoxExamples:
         return BoxExamples.of_files(found, most, strict=strict)
