@@ -41,7 +41,13 @@ def presets() -> Iterator[str]:
             return "on"
         return f"{value:g}" if value else "–"
 
-    rows = [[f"`{key}`", *(shown(PRESETS[name].values.get(key, defaults[key])) for name in names)] for key in keys]
+    def cell(name: str, key: str) -> str:
+        preset = PRESETS[name]
+        if key == "epochs" and preset.views:
+            return f"{preset.views:,} / pictures"
+        return shown(preset.values.get(key, defaults[key]))
+
+    rows = [[f"`{key}`", *(cell(name, key) for name in names)] for key in keys]
     rows.append(["`stochastic_depth`", *(shown(PRESETS[name].stochastic_depth) for name in names)])
     yield from table(["", *(f"`{name}`" for name in names)], rows)
     yield ""

@@ -26,6 +26,7 @@ def inspect(path: str | Path) -> dict[str, Any]:
         "recipe": manifest.recipe,
         "variant": manifest.variant,
         "tasks": {name: task.summary for name, task in manifest.tasks.items()},
+        "limits": {name: task.limits for name, task in manifest.tasks.items() if hasattr(task, "limits")},
         "default_resolution": manifest.default_resolution.to_json(),
         "accuracy": manifest.raw.get("accuracy"),
         "signatures": [

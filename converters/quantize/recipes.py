@@ -17,7 +17,7 @@ NORM = ("squares", "variance", "stabilised", "scale", "scaled", "normalised")
 """Sites by the last word of their names: the residual stream, and what a LayerNorm computes (`lowering`)."""
 
 DENSE_CONV = ("near", "fine", "halved", "level", "tower", "doubled")
-DENSE_LINEAR = ("projection", "classes", "log_distances", "cell_logits", "heatmaps")
+DENSE_LINEAR = ("quarters", "projection", "classes", "log_distances", "cell_logits", "heatmaps")
 DENSE_HEAD = (*DENSE_CONV, *DENSE_LINEAR)
 """Linear layers of the heads that read all tokens."""
 

@@ -48,7 +48,7 @@ SPEC_FLAGS: tuple[tuple[str, str], ...] = (
 
 PRESET_HELP = (
     "One of fine-tune, scratch, small-data, dense, dense-scratch, qat [default: qat with --qat, fine-tune with --from, "
-    "else scratch; for other tasks than classify dense with --from, else dense-scratch]."
+    "else scratch; for masks, boxes and points dense with --from, else dense-scratch]."
 )
 
 
@@ -114,8 +114,8 @@ def command(
     """Train a ViT on DATA so that one set of weights is good at every resolution of the ladder.
 
     DATA is a folder of class folders (or one with train/ and val/ in it, or with labels.csv), or the word `synthetic`:
-    drawn dial gauges, to try things out. For --task segment it is a folder with images/ and masks/, for detect and
-    keypoints one with boxes or points (docs/dense_data.md), or again `synthetic`: drawn control panels.
+    drawn dial gauges, to try things out. With masks, boxes or points it is a folder as docs/dense_data.md has it, or
+    again `synthetic`: drawn control panels.
 
     A preset decides all that is not given; what each sets is in docs/training.md. History, curves, confusion matrix
     and the state to resume from go to a folder beside the model: plants.run for plants.keras.

@@ -13,9 +13,9 @@ from edgevit.devices.artefact_store import StoredArtefact, plain
 from edgevit.devices.installation import InstalledRuntime
 from edgevit.devices.installed_service import InstalledService
 from edgevit.devices.registry import home
-from edgevit.errors import ConfigError, DeviceError
-from edgevit_runtime import read_manifest
-from edgevit_runtime.tasks import try_out_of
+from edgevit.errors import ConfigError, DeviceError, EdgeViTError
+from edgevit_runtime import Manifest, read_manifest
+from edgevit_runtime.tasks import answering, try_out_of
 from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
 from edgevit_runtime.wording import counted
 
@@ -121,9 +121,9 @@ def deploy(
     manifest = read_manifest(artefact)
     try_out = try_out_of(manifest.default_task)
     there = home(name, online=online)
+    served = ""
     if service_port is not None:
-        if "classify" not in manifest.tasks:
-            raise ConfigError(f"--service serves the task classify, and {artefact} has {', '.join(manifest.tasks)}")
+        served = _served_first(artefact, manifest)
         there.check_service(plain(artefact.name), service_port, overwrite=overwrite)
     installed = there.install(artefact)
     with tempfile.TemporaryDirectory() as folder:
@@ -132,10 +132,18 @@ def deploy(
         first = {**there.answer(installed, try_out, picture), "file": "drawn"}
     model = there.shelf.publish(installed.place)
     by_stdin, command = there.commands(model, try_out)
-    service = None if service_port is None else there.serve(model, service_port)
+    service = None if service_port is None else there.serve(model, service_port, served)
     return Deployment(
         there.describe(), artefact, installed, first, try_out.tell(first), model, command, by_stdin, service
     )
+
+
+def _served_first(artefact: Path, manifest: Manifest) -> str:
+    """The task that a server of the artefact answers for at `/`. Raises `ConfigError` where it has none to serve."""
+    try:
+        return next(iter(answering(str(artefact), tuple(manifest.tasks))))
+    except EdgeViTError as error:
+        raise ConfigError(f"--service: {error}") from error
 
 
 def contents(name: str) -> Contents:

@@ -77,8 +77,11 @@ class Installation(Protocol):
     def check_service(self, name: str, port: int, *, overwrite: bool) -> None:
         """Whether the artefact of that name can be served there; known before anything is sent."""
 
-    def serve(self, model: str, port: int) -> InstalledService:
-        """Serves the artefact at `model` there from now on, on that port of the device itself."""
+    def serve(self, model: str, port: int, task: str) -> InstalledService:
+        """Serves the artefact at `model` there from now on, on that port of the device itself.
+
+        task: the one whose address the user is told.
+        """
 
     def runtime(self) -> str | None:
         """What `edgevit-run --version` says there; None where there is none that runs."""

@@ -83,7 +83,7 @@ def shape_of(profile: Profile, heads: int | None = None) -> ViTConfig:
         heads -= 1
     config = config.with_(heads=heads, variant=profile.variant or "custom")
     if any(cost(config, point.resolution) != point.macs for point in profile.points):
-        raise _foreign(profile.model)
+        raise _foreign(profile)
     return config
 
 
@@ -104,7 +104,7 @@ def _solved(profile: Profile) -> ViTConfig:
     per_token = (high.macs.linear_macs - low.macs.linear_macs) / (high.tokens - low.tokens)
     embedding = 3 * patch**2 * width
     if whole < 1:
-        raise _foreign(profile.model)
+        raise _foreign(profile)
     mlp = round(((per_token - embedding - 2 * width**2) / whole - 4 * width**2) / (2 * width))
     once = (low.macs.linear_macs - per_token * low.tokens) / rows + embedding - 2 * width**2 - 2 * width * mlp
     try:
@@ -119,8 +119,15 @@ def _solved(profile: Profile) -> ViTConfig:
             distilled=rows == 2,
         )
     except EdgeViTError as error:
-        raise _foreign(profile.model) from error
+        raise _foreign(profile) from error
 
 
-def _foreign(what: str) -> ProfileError:
-    return ProfileError(f"the MACs of {what} are not those of a ViT of edgevit's: nothing can be predicted from it")
+def _foreign(profile: Profile) -> ProfileError:
+    if profile.task not in (None, "classify"):
+        return ProfileError(
+            f"{profile.model} was profiled for {profile.task}, and latencies are predicted of classifiers alone: "
+            "profile one with --task classify"
+        )
+    return ProfileError(
+        f"the MACs of {profile.model} are not those of a ViT of edgevit's: nothing can be predicted from it"
+    )

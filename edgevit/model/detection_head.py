@@ -10,7 +10,6 @@ import keras
 from keras import ops
 
 from edgevit.dense_head import DenseHead
-from edgevit.model.segmentation_head import enlarged
 
 LEVELS = 3
 """Maps of cells, whose sides are `ViTConfig.cell_strides`."""
@@ -32,10 +31,12 @@ class DetectionHead(keras.layers.Layer):
     `edgevit_runtime.tasks.box_decoding.grids_of` counts them. log_distances: the natural logarithm of how far a box's
     left, top, right and bottom edge are from the cell's middle, in cells. cell_logits: before a sigmoid.
 
-    The neck is that of ECDet (arXiv 2603.18739): the mean of the last blocks' tokens, a linear layer, and that map at
-    three sizes. Behind a 3x3 convolution of its own each level goes through the same two towers, as in FCOS
-    (arXiv 1904.01355). The halved map is made by a 2x2 convolution with steps of 2, whose cells lie as they must at odd
-    sizes, too: the last one stands out over the edge, and what is out there is zero.
+    The neck reads the mean of the last blocks' tokens, as ECDet's does (arXiv 2603.18739), and makes three maps of it,
+    as ViTDet's simple pyramid does (arXiv 2203.16527, section 3): a linear layer to the four quarters of each patch
+    (a 2x2 transposed convolution), one to the patch, and of that a 2x2 convolution with steps of 2, whose cells lie as
+    they must at odd sizes, too: the last one stands out over the edge, and what is out there is zero. Quarters that
+    were resized bilinearly would not know which of the four they are. Behind a 3x3 convolution of its own each level
+    goes through the same two towers, as in FCOS (arXiv 1904.01355).
     """
 
     def __init__(self, tokens_width: int, spec: DenseHead | dict[str, Any], **kwargs: Any) -> None:
@@ -43,6 +44,7 @@ class DetectionHead(keras.layers.Layer):
         self.tokens_width = tokens_width
         self.spec = spec if isinstance(spec, DenseHead) else DenseHead.from_dict(spec)
         width = self.spec.width
+        self.quarters = keras.layers.Dense(4 * width, name="quarters")
         self.projection = keras.layers.Dense(width, name="projection")
         self.halved = keras.layers.Conv2D(width, 2, strides=2, padding="same", name="halved")
         self.levels = [_convolution(width, f"level{index}") for index in range(LEVELS)]
@@ -55,14 +57,16 @@ class DetectionHead(keras.layers.Layer):
         self.edges = keras.layers.Dense(4, bias_initializer=reach, dtype="float32", name="edges")
 
     def build(self, input_shape: Any) -> None:
-        self.projection.build((None, None, None, self.tokens_width))
+        for layer in (self.quarters, self.projection):
+            layer.build((None, None, None, self.tokens_width))
         for layer in (self.halved, *self.levels, *self.class_tower, *self.edge_tower, self.cells, self.edges):
             layer.build((None, None, None, self.spec.width))
         self.built = True
 
     def call(self, planes: Sequence[Any]) -> dict[str, Any]:
-        plane = self.projection(sum(planes) / len(planes))
-        sizes = (enlarged(plane, 2), plane, self.halved(plane))
+        mean = sum(planes) / len(planes)
+        plane = self.projection(mean)
+        sizes = (side_by_side(self.quarters(mean)), plane, self.halved(plane))
         levels = [level(each) for level, each in zip(self.levels, sizes, strict=True)]
         return {
             "log_distances": self.edges(self._read(levels, self.edge_tower)),
@@ -80,6 +84,13 @@ class DetectionHead(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "tokens_width": self.tokens_width, "spec": self.spec.to_dict()}
+
+
+def side_by_side(plane: Any) -> Any:
+    """[batch, rows, columns, 4 n] -> [batch, 2 rows, 2 columns, n]: of each place the upper two, then the lower two."""
+    batch, rows, columns, width = ops.shape(plane)
+    plane = ops.transpose(ops.reshape(plane, (batch * rows, columns, 2, width // 2)), (0, 2, 1, 3))
+    return ops.reshape(plane, (batch, 2 * rows, 2 * columns, width // 4))
 
 
 def _convolution(width: int, name: str) -> keras.layers.Layer:

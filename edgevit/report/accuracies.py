@@ -12,6 +12,7 @@ from edgevit.latency.profile import Profile
 from edgevit.picture_record import TOP1, Accuracy, Metric, PictureRecord, read_accuracy
 from edgevit.report.metric_names import metric_of
 from edgevit.report.mistakes_shown import Mistakes, read_mistakes
+from edgevit.report.precision_curves import PrecisionCurves, read_precision_curves
 from edgevit.report.worst_shown import WorstPictures, read_worst
 from edgevit.tasks import TASKS, Classify, Task
 from edgevit_runtime.resolution import Resolution
@@ -98,6 +99,7 @@ class Accuracies:
     """What the task's figures are, in sentences, where their headings do not say it."""
     labels: tuple[str, ...] = ()
     """What the classes (or points) are called of which results have a figure each; empty where they have none."""
+    precision: tuple[PrecisionCurves, ...] = ()
 
     @property
     def metric(self) -> Metric:
@@ -205,7 +207,14 @@ def read_accuracies(paths: Sequence[Path]) -> Accuracies:
     )
     judged_by = dict.fromkeys(filter(None, (_judged_by(task, record) for record in records)))
     return Accuracies(
-        tuple(series.values()), agreements, read_mistakes(paths), read_worst(paths), task, tuple(judged_by), labels
+        tuple(series.values()),
+        agreements,
+        read_mistakes(paths),
+        read_worst(paths),
+        task,
+        tuple(judged_by),
+        labels,
+        read_precision_curves(paths),
     )
 
 

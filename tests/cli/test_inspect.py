@@ -3,8 +3,10 @@
 import json
 
 from edgevit.activation_ranges import ActivationRanges
+from edgevit.dense_head import DenseHead
 from edgevit.model import build, save
 from support.cnn import tiny_cnn
+from support.painted_artefact import write_painted
 from support.sample_pictures import LABELS, LADDER
 
 
@@ -36,6 +38,26 @@ def test_what_fine_tuning_learned(run, tiny_config, tmp_path):
     assert "no ladder: `edgevit convert --resolutions` names one" in out
     document = json.loads(run("inspect", tmp_path / "x.keras", "--json")[1])
     assert document["calibration"] == {"recipe": "int8-static", "ranges": 2}
+
+
+def test_heads_that_read_all_tokens(run, tiny_config, tmp_path):
+    heads = (
+        DenseHead("detect", 1, ("cell",)),
+        DenseHead("keypoints", 2, ("tip", "centre"), margin=0.25),
+        DenseHead("segment", 3, form="linear"),
+    )
+    save(build(tiny_config.with_(classes=0, labels=(), dense_heads=heads)), tmp_path / "x.keras")
+    out = run("inspect", tmp_path / "x.keras")[1]
+    assert "detect         1 class (pyramid)  cell\n" in out
+    assert "keypoints      2 points of each box, grown by 25% (transposed)  tip, centre\n" in out
+    assert "segment        3 classes (linear)  none\n" in out
+
+
+def test_an_artefact_says_what_counts(run, tmp_path):
+    write_painted(tmp_path / "x.tflite", ["detect", "keypoints"], [64])
+    out = run("inspect", tmp_path / "x.tflite")[1]
+    assert "  counted      boxes from a score of 0.3 on, that overlap by 0.6 at most\n" in out
+    assert "  counted      points from a score of 0.2 on are there\n" in out
 
 
 def test_files_that_are_no_models_of_ours(run, tiny_keras, tmp_path):

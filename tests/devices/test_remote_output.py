@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from edgevit.devices.artefact_store import ArtefactStore, plain
@@ -18,6 +19,7 @@ from edgevit.devices.remote_output import MOST_BYTES, captured, plain_text, shor
 from edgevit.errors import DeviceError, EdgeViTError
 from edgevit.latency.profile_document import assemble
 from edgevit_runtime.tasks import TASKS, try_out_of
+from edgevit_runtime.tasks.run_lengths import encode
 from support.waiting import LIMIT_S
 
 ESC = "\x1b"
@@ -141,6 +143,83 @@ def test_good_answers():
     assert read["top"] == [TOP]
     assert read_self_test(json.dumps(SELF_TEST), "the answer") == SELF_TEST
     assert read_version("edgevit-run 0.1.0\n") == "edgevit-run 0.1.0"
+
+
+BOX = {"label": "ash", "index": 1, "score": 0.5, "xmin": 0.0, "ymin": 3.5, "xmax": 20, "ymax": 64.0}
+POINT = {"name": "tip", "x": 12.5, "y": 64.0, "score": 0.0}
+MASK = encode(np.eye(64, dtype=bool)).to_dict()
+REGION = {"label": "ash", "index": 1, "share": 1 / 64, "mask": MASK}
+FOUND = {
+    "classify": ("top", TOP),
+    "detect": ("boxes", BOX),
+    "keypoints": ("points", POINT),
+    "segment": ("regions", REGION),
+}
+
+
+@pytest.mark.parametrize("task", FOUND)
+def test_what_is_found_in_a_picture(task):
+    key, entry = FOUND[task]
+    answer = {**ANSWER, key: [entry, entry]}
+    assert read_answer(json.dumps(answer), "the answer", try_out_of(task)) == answer
+    with pytest.raises(DeviceError, match=f"the answer: {key} holds 1001 entries, more than 1000"):
+        read_answer(json.dumps({**ANSWER, key: 1001 * [entry]}), "the answer", try_out_of(task))
+    for name in entry:
+        less = {other: value for other, value in entry.items() if other != name}
+        with pytest.raises(DeviceError, match=rf"the answer: {key}\[0\]: {name} is missing"):
+            read_answer(json.dumps({**ANSWER, key: [less]}), "the answer", try_out_of(task))
+
+
+def test_a_mask_of_noise():
+    """Its runs are longer than any name may be."""
+    noise = np.random.default_rng(0).random((64, 64)) < 0.5
+    answer = {**ANSWER, "regions": [{**REGION, "mask": encode(noise).to_dict()}]}
+    assert len(answer["regions"][0]["mask"]["counts"]) > 2000
+    assert read_answer(json.dumps(answer), "the answer", try_out_of("segment")) == answer
+
+
+@pytest.mark.parametrize(
+    ("task", "changed", "told"),
+    [
+        ("classify", {"score": 1e31}, "score must be a number from -1e+30 to 1e+30"),
+        ("detect", {"score": 1.5}, "score must be a number from 0 to 1, not 1.5"),
+        ("detect", {"xmin": 21}, "xmax must be a number from 21 to 8.9e+07, not 20"),
+        ("detect", {"ymax": 1e300}, "ymax must be a number from 3.5 to 8.9e+07, not 1e+300"),
+        ("detect", {"index": 0.5}, "index must be a whole number"),
+        ("detect", {"label": "x" * 3000}, "holds a text of 3000 characters"),
+        ("keypoints", {"x": -1}, "x must be a number from 0 to 8.9e+07, not -1"),
+        ("keypoints", {"y": "12"}, "y must be a number, not '12'"),
+        ("keypoints", {"name": ["tip"]}, "name must be a text"),
+        ("segment", {"share": 2}, "share must be a number from 0 to 1, not 2"),
+        ("segment", {"score": -1}, "score must be a number from 0 to 1, not -1"),
+        ("segment", {"mask": "1f"}, "mask must be an object"),
+        ("segment", {"mask": {**MASK, "size": [1]}}, "mask: the size of a mask is [height, width]"),
+        ("segment", {"mask": {**MASK, "size": [64, 65]}}, "mask: the runs of a mask do not come to its 64 x 65 pixels"),
+        (
+            "segment",
+            {"mask": {**MASK, "size": [8000, 8000]}},
+            "mask has more pixels than any artefact looks at (size [8000.0, 8000.0])",
+        ),
+        ("segment", {"mask": {**MASK, "counts": "~"}}, "mask: the runs of a mask end early, or hold what is no run"),
+        ("segment", {"mask": {**MASK, "counts": "0" * 2**21}}, "holds a text of 2097152 characters"),
+    ],
+)
+def test_what_cannot_be_in_a_picture(task, changed, told):
+    key, entry = FOUND[task]
+    with pytest.raises(DeviceError) as error:
+        read_answer(json.dumps({**ANSWER, key: [{**entry, **changed}]}), "the answer of ssh://liar", try_out_of(task))
+    assert told in str(error.value)
+    assert len(str(error.value)) < 300
+
+
+@pytest.mark.parametrize("sizes", [[1, 2, "3"], [2, 2, None], [1e300, 2, 2], [1, 2, 3, 4, 5], {}])
+def test_shapes_that_no_array_has(sizes):
+    with pytest.raises(DeviceError, match="the answer: shapes"):
+        read_answer(
+            json.dumps({**ANSWER, "shapes": {"patch_tokens": [4, 4, 192], "more": sizes}}),
+            "the answer",
+            try_out_of("features"),
+        )
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -252,6 +252,13 @@ class TestPlanCommand:
         assert code == 1
         assert err.startswith("edgevit: the MACs of mobilenet.tflite are not those of a ViT of edgevit's")
 
+    def test_a_head_for_boxes_predicts_nothing(self, run: Run, folder: Path) -> None:
+        detector = cnn_profile({96: 1.0, 128: 1.7, 160: 2.6, 192: 3.7, 224: 5.0})
+        (folder / "boxes.json").write_text(json.dumps({**detector.to_dict(), "task": "detect"}))
+        code, _, err = run("predict", folder / "boxes.json", "--variant", "vit-nano")
+        assert code == 1
+        assert "mobilenet.tflite was profiled for detect, and latencies are predicted of classifiers alone" in err
+
     def test_each_device_has_its_own_choice(self, run: Run, folder: Path) -> None:
         """Two devices with the same processor: one four times as fast as the other."""
         fast = json.loads((folder / "pi.json").read_text())

@@ -15,6 +15,7 @@ from edgevit.cli.main import main
 from edgevit.config import ViTConfig
 from edgevit.data.panels import MASK_NAMES, write_panel_folder
 from edgevit.dense_head import DenseHead
+from edgevit.report.worst_shown import read_worst
 from edgevit.tasks import TASKS, Segment
 from edgevit.tasks.task import ClassFigure, Figure
 from edgevit_runtime import Model
@@ -203,3 +204,13 @@ def test_a_task_of_the_registry_needs_nothing_else(judged, profile, run, tmp_pat
     assert "mIoU" not in page
     code, out, _ = run("plan", profile, tmp_path / "e.json", "--budget-ms", 5, "--json")
     assert (code, json.loads(out)["by"], "ap" in json.loads(out)["chosen"]) == (0, "ap", True)
+
+
+def test_the_key_names_points(tmp_path):
+    """A drawing of points has a colour for each, and its evaluation calls them `points`."""
+    picture = {"file": "a.png", "jpeg": {"truth": "AAAA", "first": "AAAA"}, "first": 0.5, "classes": [1]}
+    mistakes = {"resolution": 64, "width": 64, "height": 64, "figure": "PCK", "worst": {"pictures": [picture]}}
+    document = {"task": "keypoints", "model": "m.keras", "points": ["tip", "centre"], "mistakes": mistakes}
+    (tmp_path / "e.json").write_text(json.dumps(document))
+    (found,) = read_worst([tmp_path / "e.json"])
+    assert found.key == (("centre", f"rgb{class_colour(1)}"),)

@@ -1,17 +1,35 @@
 """What others may build on: names that do not change without a new major version."""
 
 import inspect
+import subprocess
+import sys
 from dataclasses import fields
+from functools import cached_property
 
 import edgevit_runtime
-from edgevit_runtime import Classification, ClassScore, Model, PictureFeatures
+from edgevit_runtime import (
+    Box,
+    BoxedSubject,
+    Classification,
+    ClassScore,
+    Detection,
+    JointResult,
+    Keypoint,
+    LocatedPoints,
+    Model,
+    PictureFeatures,
+    Region,
+    RunLengths,
+    Segmentation,
+)
 
 
 def test_names():
     assert sorted(edgevit_runtime.__all__) == [
-        "ArtefactError", "BackendError", "ClassScore", "Classification", "EdgeViTError", "Manifest", "Model",
-        "PictureError", "PictureFeatures", "Resolution", "ResolutionError", "SelfTestResult", "SignatureCheck",
-        "__version__", "read_manifest",
+        "ArtefactError", "BackendError", "Box", "BoxedSubject", "ClassScore", "Classification", "Detection",
+        "EdgeViTError", "JointResult", "Keypoint", "LocatedPoints", "Manifest", "Model", "PictureError",
+        "PictureFeatures", "Region", "Resolution", "ResolutionError", "RunLengths", "Segmentation", "SelfTestResult",
+        "SignatureCheck", "__version__", "read_manifest",
     ]  # fmt: skip
     assert all(hasattr(edgevit_runtime, name) for name in edgevit_runtime.__all__)
 
@@ -41,6 +59,26 @@ def test_results():
     assert [each.name for each in fields(PictureFeatures)] == [
         "arrays", "grid", "resolution", "latency_ms", "picture_size", "policy",
     ]  # fmt: skip
+    assert [each.name for each in fields(Detection)] == ["boxes", "resolution", "latency_ms", "budget_met"]
+    assert [each.name for each in fields(Box)] == ["label", "index", "score", "xmin", "ymin", "xmax", "ymax"]
+    assert [each.name for each in fields(LocatedPoints)] == [
+        "points", "subjects", "least_score", "resolution", "latency_ms", "budget_met",
+    ]  # fmt: skip
+    assert [each.name for each in fields(BoxedSubject)] == ["box", "points"]
+    assert [each.name for each in fields(Keypoint)] == ["name", "x", "y", "score"]
+    assert [each.name for each in fields(Segmentation)] == [
+        "class_map", "confidence", "labels", "resolution", "latency_ms", "budget_met",
+    ]  # fmt: skip
+    assert isinstance(Segmentation.regions, cached_property)
+    assert [each.name for each in fields(Region)] == ["label", "index", "share", "mask", "score"]
+    assert [each.name for each in fields(RunLengths)] == ["size", "counts"]
+    assert [each.name for each in fields(JointResult)] == ["by_task", "resolution", "latency_ms", "passes"]
+
+
+def test_only_what_is_asked_for_is_loaded():
+    """The errors alone cost no numpy."""
+    code = "import edgevit_runtime, sys; edgevit_runtime.PictureError; print('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
 
 
 def test_everything_public_is_explained():

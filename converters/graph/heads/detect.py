@@ -16,7 +16,7 @@ import tensorflow as tf
 from converters.graph.arithmetic import Arithmetic
 from converters.graph.folding import Folding
 from converters.graph.heads.head import Head, HeadWeights, Tokens
-from converters.graph.heads.planes import Planes, enlarged, first_layer
+from converters.graph.heads.planes import Planes, first_layer
 from edgevit.config import ViTConfig
 from edgevit.model.detection_head import LEVELS, TOWER
 from edgevit.tasks import Detect, Reads
@@ -35,6 +35,7 @@ class DetectHead(Head):
 
     def fold(self, folding: Folding) -> HeadWeights:
         layers = {
+            "detect/quarters": first_layer(folding, "detect", "quarters"),
             "detect/projection": first_layer(folding, "detect", "projection"),
             "detect/halved": folding.convolution("detect_head/halved"),
         }
@@ -48,8 +49,10 @@ class DetectHead(Head):
 
     def compute(self, do: Arithmetic, config: ViTConfig, weights: HeadWeights, tokens: Tokens) -> dict[str, Any]:
         planes = Planes("detect", do, config, weights)
-        plane = planes.plane("projection", tokens)
-        double = do.compute("detect/enlarged", enlarged, plane, 2)
+        read = planes.read(tokens)
+        quarters = planes.plane("quarters", tokens, read)
+        double = do.view("detect/quarters", side_by_side, quarters, planes.lead)
+        plane = planes.plane("projection", tokens, read)
         half = do.linear("detect/halved", halved, plane, weights.layers["detect/halved"])
         levels = [planes.convolved(f"{index}/level", each) for index, each in enumerate((double, plane, half))]
         return {
@@ -67,6 +70,13 @@ class DetectHead(Head):
                 plane = planes.convolved(f"{tower}/{index}/tower", plane)
             read.append(plane)
         return planes.do.view(planes.site(f"{tower}/{TOWER - 1}/tower"), joined, read, planes.lead)
+
+
+def side_by_side(plane: Any, lead: tuple[int, ...]) -> Any:
+    """[b, R, C, 4 n] -> [b, 2 R, 2 C, n]. In two dimensions at a time, for no tensor to have more than four."""
+    _, rows, columns, width = plane.shape
+    plane = tf.transpose(tf.reshape(plane, [-1, columns, 2, width // 2]), [0, 2, 1, 3])
+    return tf.reshape(plane, [*lead, 2 * rows, 2 * columns, width // 4])
 
 
 def halved(plane: Any, weight: Any) -> Any:

@@ -34,9 +34,9 @@ class Planes:
             read = plane if read is None else self.do.compute(f"{self.task}/summed", tf.add, read, plane)
         return read
 
-    def plane(self, name: str, tokens: Tokens) -> Any:
-        """The linear layer that reads the tokens, as a plane: [b, rows, columns, n]."""
-        found = self.linear(name, self.read(tokens))
+    def plane(self, name: str, tokens: Tokens, read: Any = None) -> Any:
+        """The linear layer that reads the tokens, as a plane: [b, rows, columns, n]. read: what `read` gave."""
+        found = self.linear(name, self.read(tokens) if read is None else read)
         shape = [*self.lead, *tokens.grid, found.shape[-1]]
         return self.do.view(f"{self.task}/{name}", tf.reshape, found, shape)
 

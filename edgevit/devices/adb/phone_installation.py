@@ -187,7 +187,7 @@ class PhoneInstallation:
         """See `Installation`: Android starts no services of `adb shell`."""
         raise ConfigError(f"--service is for ssh://, not for {self.device.name}")
 
-    def serve(self, model: str, port: int) -> InstalledService:
+    def serve(self, model: str, port: int, task: str) -> InstalledService:
         """See `check_service`."""
         raise ConfigError(f"--service is for ssh://, not for {self.device.name}")
 

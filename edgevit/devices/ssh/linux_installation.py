@@ -184,9 +184,9 @@ class LinuxInstallation:
         """See `Installation`."""
         self.service.check(f"{self.top}/edgevit-run", self.shelf.link(name), port, overwrite=overwrite)
 
-    def serve(self, model: str, port: int) -> InstalledService:
+    def serve(self, model: str, port: int, task: str) -> InstalledService:
         """See `Installation`."""
-        return self.service.install(f"{self.top}/edgevit-run", model, port, self.fit[0].place)
+        return self.service.install(f"{self.top}/edgevit-run", model, port, task, self.fit[0].place)
 
     def runtime(self) -> str | None:
         """See `Installation`."""

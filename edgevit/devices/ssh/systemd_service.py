@@ -23,7 +23,7 @@ _STARTS_S = 60
 _TEXT = """\
 # By `edgevit deploy --service`; `edgevit deploy --uninstall` takes it away.
 [Unit]
-Description=edgevit: names what pictures show
+Description=edgevit: says what pictures show
 
 [Service]
 ExecStart={run} serve {model} --port {port}
@@ -89,10 +89,11 @@ class SystemdService:
                 "remove it there"
             )
 
-    def install(self, run: str, model: str, port: int, python: str) -> InstalledService:
+    def install(self, run: str, model: str, port: int, task: str, python: str) -> InstalledService:
         """Writes it, starts it, waits until it answers. One that does not is taken away again.
 
-        run, model: `edgevit-run` and the artefact there. python: one there, to ask the service with.
+        run, model: `edgevit-run` and the artefact there. task: the one whose address the user is told.
+        python: one there, to ask the service with.
         """
         try:
             self._sh(_WRITE, stdin=_unit_text(run, model, port).encode(), told=f"write {self.unit}")
@@ -109,7 +110,7 @@ class SystemdService:
         words = self._sh(_LINGER).stdout.split()
         lingers, user = words[:1] == ["yes"], words[-1] if words else "USER"
         hint = "" if lingers else f"sudo loginctl enable-linger {user}"
-        return InstalledService(self.unit, f"http://127.0.0.1:{port}/classify", lingers, hint)
+        return InstalledService(self.unit, f"http://127.0.0.1:{port}/{task}", lingers, hint)
 
     def remove(self) -> None:
         """Stops it and takes it away, where there is one."""

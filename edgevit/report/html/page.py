@@ -20,11 +20,13 @@ from edgevit.report.charts.canvas import DARK, ROLES
 from edgevit.report.charts.curve_charts import accuracy_figure
 from edgevit.report.charts.overlay_charts import latency_overlay, memory_figure
 from edgevit.report.charts.plan_chart import plan_figure
+from edgevit.report.charts.precision_chart import MOST_CURVES, precision_figure
 from edgevit.report.charts.responsive_chart import picture
 from edgevit.report.html.accuracy_tables import by_class, comparison
 from edgevit.report.html.headline import device_headline, profile_row
 from edgevit.report.html.interactive import script_hash, script_text, state
 from edgevit.report.html.profile_section import section
+from edgevit.report.precision_curves import PrecisionCurves
 from edgevit.report.text import formatting, marks, sentences
 from edgevit.report.text.comparison_table import ratio
 from edgevit_runtime.wording import counted
@@ -74,6 +76,7 @@ def render(profiles: Profile | Sequence[Profile], accuracies: Accuracies, *, tit
         judged_by=accuracies.judged_by,
         comparisons=[comparison(each, together.profiles, accuracies) for each in accuracies.agreements],
         by_class=by_class(together.profiles, accuracies),
+        precision=[_precision(number, each) for number, each in enumerate(accuracies.precision) if each.classes],
         evaluated=[(accuracies.label(each, *together.profiles), each) for each in accuracies.series],
         mistakes=accuracies.mistakes,
         worst=accuracies.worst,
@@ -252,3 +255,9 @@ def _accuracy_svg(profiles: Sequence[Profile], accuracies: Accuracies, choice: C
     described = f"{accuracies.metric.title} over resolution"
     draw = partial(accuracy_figure, profiles, accuracies, choice=choice)
     return picture(draw, name="accuracy", description=described).svg
+
+
+def _precision(number: int, found: PrecisionCurves) -> dict[str, Any]:
+    described = f"Precision over recall of {found.model} at {found.resolution}"
+    svg = picture(partial(precision_figure, found), name=f"precision{number}", description=described).svg
+    return {"found": found, "svg": svg, "left_out": max(0, len(found.classes) - MOST_CURVES)}

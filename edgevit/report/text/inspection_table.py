@@ -63,6 +63,8 @@ def manifest_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
         yield f"{name:14} {summary}"
         yield f"  input        {taken}, {first['preprocessing']['policy'].partition(',')[0]}, {policy.interpolation}"
         yield f"  outputs      {outputs}"
+        if name in inspection["limits"]:
+            yield f"  counted      {inspection['limits'][name]}"
     yield f"default        {manifest['default_resolution']} px"
     source = manifest["model"].get("source")
     if source:
@@ -97,7 +99,7 @@ def model_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
     if config["classes"] or not dense:
         yield f"classes        {config['classes'] or 'none: a backbone without a head'}"
     for head in dense:
-        yield f"{head['task']:<15}{head['outputs']} classes ({head['form']})  {_labels(head['labels'])}"
+        yield f"{head['task']:<15}{_outputs(head)} ({head['form']})  {_labels(head['labels'])}"
     if config["classes"]:
         yield f"labels         {_labels(config['labels'])}"
     yield f"pixels         RGB, 0 to 255, to (pixel / 255 - mean) / std inside: mean {mean}, std {std}"
@@ -108,6 +110,14 @@ def model_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
     learned = f"{learned['ranges']} ranges learned for {learned['recipe']}" if learned else "none learned"
     yield f"calibration    {learned}"
     yield f"sha256         {inspection['sha256']}"
+
+
+def _outputs(head: Mapping[str, Any]) -> str:
+    """What a head that reads all tokens looks for."""
+    if head["task"] != "keypoints":
+        return f"{head['outputs']} class{'' if head['outputs'] == 1 else 'es'}"
+    margin = head.get("margin")
+    return counted(head["outputs"], "point") + ("" if margin is None else f" of each box, grown by {margin:.0%}")
 
 
 def _labels(labels: Sequence[str]) -> str:

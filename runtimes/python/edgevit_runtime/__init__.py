@@ -18,21 +18,36 @@ if TYPE_CHECKING:
     from edgevit_runtime.model import Model
     from edgevit_runtime.resolution import Resolution
     from edgevit_runtime.tasks.classify import Classification, ClassScore
+    from edgevit_runtime.tasks.detect import Detection
     from edgevit_runtime.tasks.features import PictureFeatures
+    from edgevit_runtime.tasks.findings import Box, Keypoint, Region
+    from edgevit_runtime.tasks.joint import JointResult
+    from edgevit_runtime.tasks.located_points import BoxedSubject, LocatedPoints
+    from edgevit_runtime.tasks.run_lengths import RunLengths
+    from edgevit_runtime.tasks.segment import Segmentation
     from edgevit_runtime.verify.self_test import SelfTestResult, SignatureCheck
 
 __all__ = [
     "ArtefactError",
     "BackendError",
+    "Box",
+    "BoxedSubject",
     "ClassScore",
     "Classification",
+    "Detection",
     "EdgeViTError",
+    "JointResult",
+    "Keypoint",
+    "LocatedPoints",
     "Manifest",
     "Model",
     "PictureError",
     "PictureFeatures",
+    "Region",
     "Resolution",
     "ResolutionError",
+    "RunLengths",
+    "Segmentation",
     "SelfTestResult",
     "SignatureCheck",
     "__version__",
@@ -41,12 +56,21 @@ __all__ = [
 
 # Loaded when first used, so that whoever needs only the errors (`edgevit --help`) does not pay for numpy.
 _HOMES = {
+    "Box": "tasks.findings",
+    "BoxedSubject": "tasks.located_points",
     "ClassScore": "tasks.classify",
     "Classification": "tasks.classify",
+    "Detection": "tasks.detect",
+    "JointResult": "tasks.joint",
+    "Keypoint": "tasks.findings",
+    "LocatedPoints": "tasks.located_points",
     "Manifest": "manifest",
     "Model": "model",
     "PictureFeatures": "tasks.features",
+    "Region": "tasks.findings",
     "Resolution": "resolution",
+    "RunLengths": "tasks.run_lengths",
+    "Segmentation": "tasks.segment",
     "SelfTestResult": "verify.self_test",
     "SignatureCheck": "verify.self_test",
     "read_manifest": "manifest",

@@ -30,6 +30,7 @@ from edgevit.devices.ssh.ssh_device import SshDevice, ssh_device
 from edgevit.devices.wheels import Target
 from edgevit.errors import ConfigError, DeviceError
 from edgevit_runtime.tasks import try_out_of
+from support.painted_artefact import write_painted
 from support.sample_pictures import random_picture
 from support.waiting import LIMIT_S, free_port, until
 
@@ -504,16 +505,25 @@ def served(make_server, tmp_path):
         os.kill(int((tmp_path / "process").read_text()), signal.SIGTERM)
 
 
+@pytest.fixture
+def detector(tmp_path):
+    """An artefact that does not classify."""
+    write_painted(tmp_path / "detector.tflite", ["detect"], [64])
+    return tmp_path / "detector.tflite"
+
+
 @pytest.mark.slow
-def test_service(served, run):
+@pytest.mark.parametrize("task", ["classify", "detect"])
+def test_service(served, run, request, task):
     """Over the real ssh, with the real server behind it. Not seen here: systemd itself."""
     (pi, systemctl), port = served, free_port()
+    artefact = GOLDEN if task == "classify" else request.getfixturevalue("detector")
     unit = pi.home / ".config" / "systemd" / "user" / "edgevit.service"
-    words = ("deploy", GOLDEN, pi.name, "--service", "--port", port)
+    words = ("deploy", artefact, pi.name, "--service", "--port", port)
     code, out, err = run(*words, "--json")
     assert code == 0, err
     service = json.loads(out)["service"]
-    assert (service["unit"], service["url"]) == (str(unit), f"http://127.0.0.1:{port}/classify")
+    assert (service["unit"], service["url"]) == (str(unit), f"http://127.0.0.1:{port}/{task}")
     assert service["hint"].startswith("sudo loginctl enable-linger ")
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
         assert answer.status == 200
@@ -545,7 +555,7 @@ def test_no_service(deployed, run, backbone_tflite, tmp_path):
     code, out, err = run("deploy", GOLDEN, pi.name, "--service")
     assert (code, out) == (1, "")
     assert "--service needs systemd's user manager, and has none there: Failed to connect to bus" in err
-    assert "--service serves the task classify" in run("deploy", backbone_tflite, pi.name, "--service")[2]
+    assert "has no task classify or segment or" in run("deploy", backbone_tflite, pi.name, "--service")[2]
     assert "--port is that of --service" in run("deploy", GOLDEN, pi.name, "--port", 80)[2]
     assert sorted(pi.home.rglob("*")) == before
 

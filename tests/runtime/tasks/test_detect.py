@@ -179,4 +179,6 @@ def test_wrong_limits_come_before_any_picture(edgevit_run, painted_detector, fol
 
 
 def test_inspect_names_it(edgevit_run, painted_detector):
-    assert "detect         boxes of 2 classes  cherry, plum" in edgevit_run("inspect", painted_detector)[1]
+    said = edgevit_run("inspect", painted_detector)[1]
+    assert "detect         boxes of 2 classes  cherry, plum" in said
+    assert "               boxes from a score of 0.3 on, that overlap by 0.6 at most\n" in said

@@ -180,6 +180,8 @@ def inspect(options: argparse.Namespace) -> int:
         first = manifest.signature(manifest.ladder(name)[0], name)
         print(f"{name:14} {one_line(task.summary)}")
         print(f"{'':14} at {', '.join(map(str, manifest.ladder(name)))}; {first.preprocessing.policy}, uint8 RGB")
+        if limits := getattr(task, "limits", ""):
+            print(f"{'':14} {limits}")
     print(f"default        {manifest.default_resolution} px")
     for line in _accuracy_lines(manifest.raw.get("accuracy")):
         print(f"accuracy       {one_line(line)}")

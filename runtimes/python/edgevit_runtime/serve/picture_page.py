@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
+from collections.abc import Sequence
 from html import escape
 from string import Template
+from typing import Any
 
 from edgevit_runtime.model import Model
+from edgevit_runtime.serve.page_script import SCRIPT
 from edgevit_runtime.serve.response import Response
 
 STYLE = """
@@ -35,12 +39,13 @@ form { display: grid; gap: 1rem; grid-template-columns: minmax(0, 1fr); }
 .drop strong { color: var(--mark); }
 input[type=file] { max-width: 100%; font: inherit; }
 .ready input[type=file] { position: absolute; inset: 0; width: 100%; height: 100%; opacity: 0; cursor: pointer; }
-.ready button { display: none; }
+.ready button, form:not(.ready) .task { display: none; }
 .choices { display: flex; flex-wrap: wrap; gap: .8rem 1.5rem; align-items: center; }
 select, button { font: inherit; color: inherit; padding: .45rem .8rem; border-radius: 8px;
   border: 1px solid var(--rule); background: var(--paper); }
 button { border-color: var(--mark); background: var(--mark); color: var(--paper); font-weight: 600; cursor: pointer; }
-.answer { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 1.5rem; margin-top: 1.5rem; }
+.answer { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 1.5rem; margin-top: 1.5rem;
+  align-items: start; }
 .answer[hidden] { display: none; }
 .answer figure { position: relative; margin: 0; }
 .answer img { display: block; width: 100%; max-height: 24rem; object-fit: contain; border-radius: 8px;
@@ -48,6 +53,7 @@ button { border-color: var(--mark); background: var(--mark); color: var(--paper)
 canvas { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; }
 ol { list-style: none; margin: 0; padding: 0; }
 li { margin: 0 0 .7rem; }
+li.marked { border-left: .4rem solid; padding-left: .7rem; border-radius: 4px; }
 .answer p { margin-top: 0; }
 .name { display: flex; justify-content: space-between; gap: 1rem; font-variant-numeric: tabular-nums; }
 .name span:first-child { overflow-wrap: anywhere; }
@@ -56,100 +62,6 @@ meter { display: block; width: 100%; height: .8rem; }
 .bad { color: var(--bad); font-weight: 600; overflow-wrap: anywhere; }
 pre { overflow-x: auto; padding: .8rem 1rem; border-radius: 8px; background: var(--card); font-size: .9rem; }
 @media (max-width: 40rem) { .answer { grid-template-columns: 1fr; } }
-"""
-
-SCRIPT = """
-"use strict";
-const form = document.querySelector("form"), file = form.elements.file, resolution = form.elements.resolution;
-const drop = document.querySelector(".drop"), answer = document.querySelector(".answer");
-const image = answer.querySelector("img"), marks = answer.querySelector("canvas");
-const list = answer.querySelector("ol"), says = answer.querySelector("p");
-let turn = 0;
-
-function line(label, score, probabilities) {
-  const item = document.createElement("li"), name = document.createElement("div");
-  name.className = "name";
-  for (const text of [label, probabilities ? (100 * score).toFixed(1) + " %" : score.toPrecision(4)]) {
-    const span = document.createElement("span");
-    span.textContent = text;
-    name.append(span);
-  }
-  item.append(name);
-  if (probabilities) {
-    const meter = document.createElement("meter");
-    meter.value = score;
-    item.append(meter);
-  }
-  return item;
-}
-
-function lines(found) {
-  const all = found.top || found.boxes || found.points || found.regions;
-  const probabilities = form.dataset.scores !== "regression";
-  return all.map((each) => line(each.label || each.name, each.share || each.score, probabilities));
-}
-
-async function mark(found, mine) {
-  try { await image.decode(); } catch (problem) { return; }
-  if (mine !== turn) return;
-  const size = Math.max(image.naturalWidth, image.naturalHeight), scale = Math.min(1, 1600 / size);
-  marks.width = image.naturalWidth * scale;
-  marks.height = image.naturalHeight * scale;
-  const pen = marks.getContext("2d");
-  pen.scale(scale, scale);
-  pen.lineWidth = size / 200;
-  pen.strokeStyle = pen.fillStyle = "#ff2800";
-  for (const each of found.boxes || [])
-    pen.strokeRect(each.xmin, each.ymin, each.xmax - each.xmin, each.ymax - each.ymin);
-  for (const each of found.points || []) {
-    if (each.score < found.least_score) continue;
-    pen.beginPath();
-    pen.arc(each.x, each.y, size / 100, 0, 2 * Math.PI);
-    pen.fill();
-  }
-}
-
-async function ask() {
-  const picture = file.files[0], mine = ++turn;
-  if (!picture) return;
-  URL.revokeObjectURL(image.src);
-  image.src = URL.createObjectURL(picture);
-  image.alt = picture.name;
-  answer.hidden = false;
-  list.replaceChildren();
-  marks.width = 0;
-  says.className = "muted";
-  says.textContent = "…";
-  const query = resolution.value ? "?resolution=" + encodeURIComponent(resolution.value) : "";
-  let text, bad = true;
-  try {
-    const response = await fetch(form.getAttribute("action") + query, { method: "POST", body: picture,
-      headers: { "Content-Type": "application/octet-stream" } });
-    const found = await response.json();
-    if (mine !== turn) return;
-    if (response.ok) {
-      list.replaceChildren(...lines(found));
-      mark(found, mine);
-      text = found.resolution + " px, " + found.latency_ms.toFixed(1) + " ms";
-      if (found.budget_met === false) text += ", over the budget";
-      bad = false;
-    } else text = found.error;
-  } catch (problem) { text = "No answer: does the server still run?"; }
-  if (mine !== turn) return;
-  says.textContent = text;
-  says.className = bad ? "bad" : "muted";
-}
-
-document.querySelector("pre span").textContent = location.origin;
-form.className = "ready";
-form.addEventListener("submit", (event) => { event.preventDefault(); ask(); });
-form.addEventListener("change", ask);
-for (const kind of ["dragover", "dragleave", "drop"])
-  drop.addEventListener(kind, (event) => {
-    event.preventDefault();
-    drop.classList.toggle("over", kind === "dragover");
-    if (kind === "drop" && event.dataTransfer.files.length) { file.files = event.dataTransfer.files; ask(); }
-  });
 """
 
 PAGE = Template(
@@ -162,11 +74,12 @@ PAGE = Template(
 <style>$style</style>
 <h1>$name</h1>
 <p class="muted">$summary</p>
-<form method="post" action="/$task" enctype="multipart/form-data" data-scores="$scores">
+<form method="post" action="/$task" enctype="multipart/form-data" data-tasks="$tasks">
   <label class="drop"><span><strong>Choose a picture</strong>, take one, or drop one here</span>
     <input type="file" name="file" accept="image/*" required></label>
-  <div class="choices"><label>Resolution <select name="resolution">$options</select></label>
-    <button>$button</button></div>
+  <div class="choices"><label class="task"$alone>Task <select autocomplete="off">$names</select></label>
+    <label>Resolution <select name="resolution" autocomplete="off">$options</select></label>
+    $buttons</div>
 </form>
 <section class="answer" aria-live="polite" hidden>
   <figure><img alt=""><canvas></canvas></figure><div><p class="muted"></p><ol></ol></div></section>
@@ -179,21 +92,24 @@ PAGE = Template(
 )
 
 
-def page_of(model: Model, name: str) -> Response:
-    """The page for the task of that name, made once."""
-    task, ladder = model.manifest.tasks[name], model.manifest.ladder(name)
-    default = model.manifest.default_resolution if model.manifest.default_resolution in ladder else ladder[-1]
-    options = [] if model.budget_ms is None else ['<option value="">as fine as the budget allows</option>']
-    for each in ladder:
-        chosen = " selected" if model.budget_ms is None and each == default else ""
-        options.append(f'<option value="{each}"{chosen}>{each} px</option>')
+def page_of(model: Model, tasks: Sequence[str]) -> Response:
+    """The page for these tasks, of which the first is shown first; made once."""
+    shown, first = {name: _shown(model, name) for name in tasks}, tasks[0]
+    options = (
+        f'<option value="{value}"{" selected" if chosen else ""}>{text}</option>'
+        for value, text, chosen in shown[first]["resolutions"]
+    )
+    buttons = [f"<button>{first.capitalize()}</button>"]
+    buttons += [f'<button formaction="/{name}">{name.capitalize()}</button>' for name in tasks[1:]]
     content = PAGE.substitute(
         name=escape(os.path.basename(model.path)),
-        summary=escape(task.summary.replace("  ", ": ")),
-        scores=escape(getattr(task, "scores", "softmax")),
-        task=name,
-        button=name.capitalize(),
-        query="?top=3" if name == "classify" else "",
+        summary=escape(shown[first]["summary"]),
+        task=first,
+        tasks=escape(json.dumps(shown)),
+        alone=" hidden" if len(tasks) == 1 else "",
+        names="".join(f"<option>{name}</option>" for name in tasks),
+        buttons="".join(buttons),
+        query=shown[first]["query"],
         options="".join(options),
         style=STYLE,
         script=SCRIPT,
@@ -204,6 +120,22 @@ def page_of(model: Model, name: str) -> Response:
     )
     headers = {"Content-Security-Policy": policy, "Referrer-Policy": "same-origin"}
     return Response(200, content.encode(), "text/html; charset=utf-8", headers)
+
+
+def _shown(model: Model, name: str) -> dict[str, Any]:
+    """What the page says of one task; of each resolution its value, its text, and whether it is chosen at first."""
+    task, ladder = model.manifest.tasks[name], model.manifest.ladder(name)
+    default = model.manifest.default_resolution if model.manifest.default_resolution in ladder else ladder[-1]
+    free = model.budget_ms is None
+    return {
+        "summary": task.summary.replace("  ", ": "),
+        "scores": getattr(task, "scores", "softmax"),
+        "query": "?top=3" if name == "classify" else "",
+        "resolutions": [
+            *([] if free else [("", "as fine as the budget allows", True)]),
+            *((str(each), f"{each} px", free and each == default) for each in ladder),
+        ],
+    }
 
 
 def _digest(text: str) -> str:

@@ -68,7 +68,7 @@ class PictureService:
         self._tasks = answering(model.path, model.tasks)
         self._first = next(iter(self._tasks))
         self._methods = {**METHODS, **{f"/{name}": ("POST",) for name in self._tasks}}
-        self._page = page_of(model, self._first)
+        self._page = page_of(model, tuple(self._tasks))
         self._places = threading.BoundedSemaphore(limits.queue + 1)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         # Pictures that are decoded beside an inference slow it down: a budget would fall by the server's own doing.

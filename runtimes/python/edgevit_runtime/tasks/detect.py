@@ -51,6 +51,11 @@ class Detect:
         shown = ", ".join(self.labels[:8]) + (", …" if len(self.labels) > 8 else "")
         return f"boxes of {self.classes} {'class' if self.classes == 1 else 'classes'}  {shown}".rstrip()
 
+    @property
+    def limits(self) -> str:
+        """What counts, unless other limits are asked for: a line for `inspect`."""
+        return f"boxes from a score of {self.least_score:g} on, that overlap by {self.most_overlap:g} at most"
+
     def label(self, index: int) -> str:
         """The class's name, or its index as text."""
         return self.labels[index] if self.labels else str(index)

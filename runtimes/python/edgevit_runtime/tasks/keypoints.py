@@ -60,6 +60,11 @@ class Keypoints:
         of = "" if self.margin is None else f" of each box, grown by {self.margin:.0%}"
         return f"{counted(len(self.points), 'point')}{of}  {shown}"
 
+    @property
+    def limits(self) -> str:
+        """What counts: a line for `inspect`."""
+        return f"points from a score of {self.least_score:g} on are there"
+
 
 def read(entry: Mapping[str, Any], signatures: Sequence[Signature]) -> Keypoints:
     """The manifest's entry. Raises `ValueError`, `KeyError` or `TypeError` where it is damaged."""
