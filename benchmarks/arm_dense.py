@@ -1,6 +1,6 @@
 """What the dense heads cost on a Raspberry Pi 5's processor, by counts: DeiT-Tiny's shape and vit-micro in `int8`.
 
-    tools/arm64-root.sh ROOT && python benchmarks/arm_dense.py ROOT       about 40 minutes, one core
+    tools/arm64-root.sh ROOT && python benchmarks/arm_dense.py ROOT       about 25 minutes, one core
     python benchmarks/arm_dense.py ROOT --models vit-micro --resolutions 224 --tasks segment
     python benchmarks/arm_dense.py ROOT --other "MoveNet Lightning at 192=movenet.tflite"
 

@@ -1,7 +1,7 @@
 """Finding blood cells: DeiT-Tiny trained to detect on 205 pictures of BCCD, with no options, judged by its 72 of test.
 
-    python benchmarks/blood_cells.py                     about 50 minutes on 2 cores, 40 of them training
-    python benchmarks/blood_cells.py --scratch           the same without `--from`: about 90 minutes
+    python benchmarks/blood_cells.py                     about 35 minutes on 2 cores, 30 of them training
+    python benchmarks/blood_cells.py --scratch           the same without `--from`: about an hour
     python benchmarks/blood_cells.py --model cells.keras a model that is trained already, with cells.run beside it
     python benchmarks/blood_cells.py --epochs 30         other words for `edgevit train`
 

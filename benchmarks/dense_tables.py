@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from training_tables import BUSY, processor, result, table
@@ -158,12 +158,12 @@ def dense_latency() -> Iterator[str]:
             f"`{each['recipe']}` {each['resolution']}",
             f"{each['backbone']['inference_ms']:.2f}",
             *(f"{each['tasks'][task][what]:.2f}" for task in tasks for what in ("head_ms", "decoding_ms")),
-            ", ".join(sorted({str(one["partitions"]) for one in each["tasks"].values()})),
+            *(_all_of(each["tasks"].values(), what) for what in ("partitions", "ops_outside")),
         ]
         for each in figures["rows"]
     ]
     heads = [f"`{task}` {what}" for task in tasks for what in ("head", "decoding")]
-    yield from table(["ms", "backbone", *heads, "partitions"], rows)
+    yield from table(["ms", "backbone", *heads, "partitions", "ops outside"], rows)
     yield ""
     drawn = figures["decoded"]
     yield (
@@ -191,6 +191,11 @@ def arm_dense() -> Iterator[str]:
         f"`{figures['recipe']}`, one thread, without decoding: instructions counted in an emulated "
         f"{figures['processor']}, cycles by {figures['pipeline']}, all reads from the first cache; {figures['date']}."
     )
+
+
+def _all_of(tasks: Iterable[Mapping[str, Any]], what: str) -> str:
+    """One number where it is that of all."""
+    return ", ".join(map(str, dict.fromkeys(each[what] for each in tasks)))
 
 
 def _side_by_side(rows: Rows) -> Iterator[tuple[Mapping[str, Any], ...]]:

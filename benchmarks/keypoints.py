@@ -1,6 +1,6 @@
 """Reading gauges: a small ViT trained on drawn panels to find a needle's tip and centre, judged by others.
 
-    python benchmarks/keypoints.py                        vit-nano and vit-micro, about 40 minutes on 2 cores
+    python benchmarks/keypoints.py                        vit-nano and vit-micro, about 25 minutes on 2 cores
     python benchmarks/keypoints.py --only vit-nano        one of them; the other's figures stay as they are
     python benchmarks/keypoints.py --epochs 20            other words for `edgevit train`
 

@@ -1,6 +1,6 @@
 """What animals are and what is not: DeiT-Tiny trained to segment 480 photos of pets, judged by 120 others.
 
-    python benchmarks/pets.py                                   about 45 minutes on 2 cores, 25 of them training
+    python benchmarks/pets.py                                   about 40 minutes on 2 cores, 25 of them training
     python benchmarks/pets.py --resolutions 224,384             other words for `edgevit train`
     python benchmarks/pets.py --model pets.keras                a model that is trained already, with pets.run beside it
     python benchmarks/pets.py --no-latency                      on a machine that is busy; a later run adds it
