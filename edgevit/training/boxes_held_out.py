@@ -62,4 +62,4 @@ class BoxesHeldOut:
                 )
                 truths.append((marked.boxes, marked.classes, marked.crowd))
                 found.append((fitting.boxes_to_picture(boxes.boxes), boxes.scores, boxes.classes))
-        return BoxesAnswered(average_precision(truths, found, self._classes), len(self._examples))
+        return BoxesAnswered(average_precision(truths, found, self._classes, sizes=False), len(self._examples))
