@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edgevit.data.dense_set import DenseSet
+from edgevit.dense_pictures import judged_pictures, shown_pictures
 from edgevit.errors import ConfigError, DataError, PictureError
 from edgevit.picture_record import PictureRecord, picture_order
 from edgevit.predictors import Predictor
-from edgevit.run_pictures import run_pictures
 from edgevit.skipped_pictures import reasons_of
 from edgevit.tasks import Task
 from edgevit.tasks.pictured import PicturedJudge
 from edgevit.tasks.task import Judge, Outputs
-from edgevit.truths import EVERYTHING, TRUTHS, Showing, Shown
+from edgevit.truths import TRUTHS, Showing, Shown
 from edgevit.worst_pictures import worst_pictures
-from edgevit_runtime.preprocess.pictures import loaded
 from edgevit_runtime.resolution import Resolution
 
 __all__ = ["DenseEvaluation", "common_ladder"]
@@ -111,18 +109,8 @@ class DenseEvaluation:
         return document
 
     def _pictures(self, data: Path, labels: tuple[str, ...]) -> DenseSet:
-        """Those of a folder, or those that a training run held out. Raises `DataError`."""
         first = self._predictors[0]
-        options = {**self._options, "margin": first.margin}
-        run = run_pictures(data)
-        if run is None:
-            return self._kind.read(data, labels, str(first.path), options)
-        pictures = self._kind.read(run.data, labels, str(first.path), {**options, "part": EVERYTHING})
-        kept = [index for index, file in enumerate(pictures.files) if file.resolve() in run.files]
-        if not kept:
-            raise DataError(f"{data}: none of the {len(run.files)} pictures that validated is in {run.data} any more")
-        said = f"{data}: judged by the {len(kept)} pictures of {run.data} that validated"
-        return replace(pictures.pick(kept), assumed=(said, *pictures.assumed))
+        return judged_pictures(self._task, data, labels, str(first.path), {**self._options, "margin": first.margin})
 
     def _mistakes(
         self, pictures: DenseSet, resolution: Resolution, judge: Judge, read: Sequence[int], most: int
@@ -185,19 +173,14 @@ class DenseEvaluation:
         return judge, read
 
     def _shown(self, pictures: DenseSet, resolution: Resolution) -> Iterator[tuple[int, list[Shown] | None]]:
-        """What the models see of each picture, and what is true of it; None for one that cannot be read."""
         first = self._predictors[0]
         showing = Showing(resolution, self._policy, first.fill, first.margin)
-        for index, file in enumerate(pictures.files):
-            try:
-                with loaded(file) as pixels:
-                    shown = self._kind.shown(pictures, index, pixels, showing)
-                yield index, shown
-            except PictureError as error:
-                if self._strict:
-                    raise
-                self._skipped[file] = error
-                yield index, None
+        return shown_pictures(self._task, pictures, showing, self._unread)
+
+    def _unread(self, file: Path, error: PictureError) -> None:
+        if self._strict:
+            raise error
+        self._skipped[file] = error
 
     def _recorded(self, results: Sequence[list[dict[str, Any]]], pictures: DenseSet) -> str | None:
         """Writes what each picture contributed into the results; the digest of the pictures."""

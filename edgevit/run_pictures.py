@@ -21,6 +21,8 @@ class RunPictures:
     data: Path
     files: frozenset[Path]
     """Resolved."""
+    task: str = "classify"
+    """What the run trained for."""
 
 
 def run_pictures(path: Path) -> RunPictures | None:
@@ -33,10 +35,10 @@ def run_pictures(path: Path) -> RunPictures | None:
         document = json.loads(summary.read_text(encoding="utf-8"))
         with split.open(newline="", encoding="utf-8") as lines:
             rows = list(csv.DictReader(lines))
-        data = Path(str(document["data"]))
+        data, task = Path(str(document["data"])), str(document.get("task", "classify"))
         held_out = frozenset(Path(row["file"]).resolve() for row in rows if row["split"] == "val")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder} is not the whole folder of a training run: {split.name}, {summary.name}") from error
     if not data.exists():
         raise DataError(f"{folder} was trained on {data}, which is not there; run this where the training ran")
-    return RunPictures(data, held_out)
+    return RunPictures(data, held_out, task)

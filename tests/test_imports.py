@@ -20,8 +20,10 @@ MAY_IMPORT = {
     "box_accuracy": set(),
     "point_accuracy": set(),
     "subject_crops": set(),
-    "dense_evaluation": {"predictors", "tasks", "data", "picture_record", "truths", "worst_pictures", "run_pictures"},
+    "dense_evaluation": {"predictors", "tasks", "data", "picture_record", "truths", "worst_pictures"}
+    | {"dense_pictures"},
     "truths": {"tasks", "data"},
+    "dense_pictures": {"tasks", "data", "truths", "run_pictures"},
     "worst_pictures": {"tasks"},
     "run_pictures": set(),
     "variants": {"config", "errors"},
@@ -46,7 +48,8 @@ MAY_IMPORT = {
     "training": {"model", "data", "checkpoints"},
     "tasks": {"model", "statistics"},
     "predictors": {"model", "tasks"},
-    "converters": {"tasks", "model", "data", "checkpoints", "latency", "statistics"},
+    "converters": {"tasks", "model", "data", "checkpoints", "latency", "statistics", "truths", "dense_pictures"}
+    | {"run_pictures"},
     "model_inspection": set(),
     "statistics": set(),
     "picture_record": {"statistics"},
