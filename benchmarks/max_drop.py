@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 
 from converters import convert
+from converters.search.class_validation import ClassValidation
+from converters.search.drop import Drop
 from converters.search.mixed_precision import find_losses, find_parts, select_among
 from converters.search.recipe_variants import BlockPart, Variants
-from converters.search.validation import Drop, Validation
 from deit_tiny import artefact, keras_model
 from edgevit.accuracy import Answers
+from edgevit.tasks.classify import compared
 from edgevit_runtime import Model
 from edgevit_runtime.measure.timing import measure
 from edgevit_runtime.resolution import Resolution
@@ -40,6 +42,9 @@ class Half:
         self.variants, self.first = variants, first
         self.validation = self
         self.name = f"half {first}"
+        whole = variants.validation
+        self.task, self.figures, self.metric, self.drop = whole.task, whole.figures, whole.metric, whole.drop
+        self.count = -(-(whole.count - first) // 2)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.variants, name)
@@ -82,7 +87,7 @@ def choose() -> None:
     from edgevit.model import load
 
     data, model = real_data(), load(keras_model())
-    validation = Validation(model, data / "imagenet_val", resize="squash", on_picture=say)
+    validation = ClassValidation(model, data / "imagenet_val", resize="squash", on_picture=say)
     given: dict[str, Any] = {"resolutions": (RESOLUTION,), "calibration": data / "imagenet_calibration"}
     first: Kept | None = None  # what both kinds of islands have in common
     losses: dict[BlockPart, float] | None = None
@@ -100,7 +105,7 @@ def choose() -> None:
         print(chosen.to_dict()["trials"], chosen.chosen, flush=True)
         path = BUILD / f"deit_tiny-max-drop-{islands}.tflite"
         convert(model, path, recipe=chosen.recipe, selection=chosen, source=keras_model(), **given)
-        row = {**chosen.to_dict(), "base_accuracy": entry(Drop.between(exact, plain), plain.top1)}
+        row = {**chosen.to_dict(), "base_accuracy": entry(between(exact, plain), plain.top1)}
         rows[islands] = row
         KEPT.write_text(json.dumps({"rows": [*rows.values()]}))
         if "--whole" not in sys.argv:
@@ -108,9 +113,13 @@ def choose() -> None:
             KEPT.write_text(json.dumps({"rows": [*rows.values()]}))
 
 
+def between(exact: Answers, answers: Answers) -> Drop:
+    return Drop.of(compared(exact, answers))
+
+
 def lost(exact: Answers, answers: Answers) -> float:
     """Points of top-1."""
-    return 100.0 * Drop.between(exact, answers).top1
+    return between(exact, answers).points
 
 
 def halves(exact: Answers, answers: Answers) -> list[tuple[Answers, Answers]]:
@@ -124,8 +133,8 @@ def crossed(variants: Variants, parts: Any, start: int) -> dict[str, Any]:
     other = there.answers(pick.recipe)
     return {
         "parts": pick.chosen.parts,
-        "chosen_on": entry(pick.chosen.drop, pick.chosen.top1),
-        "measured_on": entry(Drop.between(there.exact(RESOLUTION), other), other.top1),
+        "chosen_on": entry(pick.chosen.drop, pick.chosen.share),
+        "measured_on": entry(between(there.exact(RESOLUTION), other), other.top1),
     }
 
 

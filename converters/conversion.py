@@ -34,7 +34,7 @@ from converters.search.validation import Validation
 from edgevit.config import ViTConfig, check_resolution
 from edgevit.errors import ConversionError
 from edgevit.model import ForeignModel, ViT, load_any
-from edgevit.tasks import Task, check_validation, choose_tasks
+from edgevit.tasks import Task, choose_tasks
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolutions
 from edgevit_runtime.signature import joint_name
 
@@ -81,7 +81,8 @@ def convert(
     source: the `.keras` file that the model came from, or several, named in the manifest with their hashes; None:
         `model`, if a path.
     sign: an Ed25519 private key in PEM; devices that trust its public half run only what it signed.
-    validation: labelled pictures; the manifest then says how right the artefact and the float model are on them.
+    validation: pictures labelled for one of the tasks (`open_validation`); the manifest then says how good the artefact
+        and the float model are on them.
     joint: of several tasks, whether there is also a signature at each resolution that answers all of them in one pass.
     selection: how the recipe was chosen on them (`mixed_precision.select`); the manifest says for which drop.
     task_options: those of the tasks (`edgevit.tasks`): logits; layers, unnormed, attention; least_score, most_overlap.
@@ -115,8 +116,8 @@ def convert(
     chosen, path = find_recipe(recipe), Path(path)
     config = with_choices(model.config, labels, resize)
     tasks = for_recipe(chosen, choose_tasks(config, task, task_options))
-    if validation is not None:
-        check_validation(each.name for each in tasks)
+    if validation is not None and validation.task.name not in {each.name for each in tasks}:
+        raise ConversionError(f"the validation pictures judge {validation.task.name}, which is not in the artefact")
     check_depth(chosen, config.depth)
     ladder = find_ladder(config, wanted)
     ranges = find_ranges(model.calibration, chosen, calibration)
@@ -130,7 +131,8 @@ def convert(
     steps = len(ladder) * len(passes) + 1
     if ranges.files:
         on_step("calibration", 0, steps)
-        seen = selection.seen if selection and [each.name for each in tasks] == ["classify"] else None  # of no other
+        names = [each.name for each in tasks]
+        seen = selection.seen if selection and names == [selection.task] else None  # which is of no other
         prepared = (seen or calibrate(config, arrays, chosen, ladder, ranges.files, heads)).prepared(chosen)
     else:
         prepared = without_pictures(config, arrays, chosen, ladder[0], ranges.learned, heads)
@@ -144,7 +146,7 @@ def convert(
         rung = lowered.quantized(prepared, plain)
         rungs.append(Rung(name, rung.flatbuffer, lowered.outputs))
         entries.append(signature_entry(config, lowered.tasks, resolution, rung.audited, rung.self_test(lowered.tasks)))
-        if validation is not None and name.startswith("classify_"):
+        if validation is not None and name.startswith(f"{validation.task.name}_"):
             on_step(f"{name} on {validation.name}", done, steps)
             ours = validation.answers(name, rung.single, rung.audited)
             accuracies.append(validation.entry(resolution, ours))

@@ -143,7 +143,7 @@ def part_manifest(manifest: Manifest, signatures: Sequence[Signature]) -> bytes:
     accuracy = manifest.raw.get("accuracy")
     if accuracy is not None:
         results = [each for each in accuracy["results"] if as_resolution(each["resolution"]) in held]
-        accuracy = {**accuracy, "results": results} if "classify" in tasks else None
+        accuracy = {**accuracy, "results": results} if accuracy.get("task", "classify") in tasks else None
     default = manifest.default_resolution
     return _to_bytes(
         {

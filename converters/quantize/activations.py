@@ -31,9 +31,6 @@ FIXED = {"image": PIXELS, "pixels": PIXELS, "weights": SHARES, "scores": SHARES}
 
 VALUES = "logits"
 """The site that a head's linear layer puts out; of a regression the scores themselves."""
-LINEAR_INPUTS = {"pixels", "normalised", "mixed", "gelu"}
-"""What they read, by the last word."""
-
 READERS: dict[str, tuple[str, ...]] = {
     "pixels": ("patches",),
     "norm1/normalised": ("qkv", "queries"),

@@ -22,8 +22,9 @@ import tensorflow as tf
 
 from converters.graph.arithmetic import Arithmetic, Linear
 from converters.graph.folded import fold
+from converters.graph.heads import looked_at
 from converters.graph.lowering import graph
-from converters.quantize.activations import FIXED, LINEAR_INPUTS, activation, check_sites, roundings, weight, word
+from converters.quantize.activations import FIXED, activation, check_sites, roundings, weight, word
 from converters.quantize.fake_rounding import (
     BITS,
     LEVELS,
@@ -52,28 +53,28 @@ NEAREST = 1e-9
 """The least distance of a range's end from zero: a logarithm cannot say zero itself."""
 
 
-def simulating(recipe: str) -> Callable[[ViT], Simulation]:
+def simulating(recipe: str, task: str = "classify") -> Callable[[ViT], Simulation]:
     """What makes a model's `Simulation` for a recipe, by its name or file. Raises `ConfigError` for an unknown one."""
     found = find_recipe(recipe)
-    return lambda model: Simulation(model, found)
+    return lambda model: Simulation(model, found, task)
 
 
 class Simulation:
-    """The model as an artefact of `recipe` will compute it: pictures -> logits.
+    """The model as an artefact of `recipe` will compute it: pictures -> logits, or what the head of `task` gives.
 
     `calibrate` it, train `model.trainable_variables` and `variables` through it, then put `calibration()` into
     `model.calibration` for `convert` to find. A model that brings ranges for the recipe starts from those.
     """
 
-    def __init__(self, model: ViT, recipe: str | Recipe) -> None:
-        self.model, self.recipe = model, find_recipe(recipe)
+    def __init__(self, model: ViT, recipe: str | Recipe, task: str = "classify") -> None:
+        self.model, self.recipe, self.task = model, find_recipe(recipe), task
         name = self.recipe.name
         check_depth(self.recipe, model.config.depth)
         if not self.recipe.uses_calibration:
             raise ConfigError(f"{name} has nothing to fine-tune for: choose int8, int8-static, int8-full or int4")
         if any(rule.op == "BATCH_MATMUL" for rule in self.recipe.rules):  # which rounds a part of `qkv` only
             raise ConfigError(f"{name} has no form to fine-tune in: fine-tune for int8, then convert to {name}")
-        self.sites = _learned_sites(model, self.recipe)
+        self.sites = _learned_sites(model, self.recipe, task)
         self.variables: list[Any] = []
         """One of [sites, 2]: log2 of how far the ends, low and high, lie from zero.
 
@@ -98,7 +99,7 @@ class Simulation:
         ends: dict[str, list[Any]] = {site: [] for site in self.sites}
         for images in batches:
             seen = _Observed()
-            batch_logits(self.model, tf.convert_to_tensor(images), seen)
+            batch_outputs(self.model, tf.convert_to_tensor(images), seen, self.task)
             for site, values in ends.items():
                 values.append(seen.ends[site])
         if not any(ends.values()):
@@ -107,8 +108,11 @@ class Simulation:
         self._begin({site: _roomy(each) if self._wide(site) else _typical(each) for site, each in found.items()})
 
     def __call__(self, images: Any, training: bool = False) -> Any:
-        """[b, R, R, 3] in 0..255 -> logits [b, classes]; the same in training as after it."""
-        return batch_logits(self.model, images, self._arithmetic())
+        """[b, H, W, 3] in 0..255 -> logits [b, classes]; the same in training as after it.
+
+        Of a dense task what the model itself gives (`ViT.dense`), one array [b, ...] or several by name.
+        """
+        return batch_outputs(self.model, images, self._arithmetic(), self.task)
 
     def calibration(self) -> ActivationRanges:
         """The ranges as they now stand."""
@@ -183,7 +187,6 @@ class RoundedArithmetic(BatchedArithmetic):
         self.ranges = {
             site: (tf.cast(low, tf.float32), tf.cast(high, tf.float32)) for site, (low, high) in ranges.items()
         }
-        self.read = ""  # the latest site that linear layers read: the next one's input
         self.weights = "int8"  # what those of the linear layer at hand become
 
     def weight(self, values: Any) -> Any:
@@ -217,27 +220,42 @@ class RoundedArithmetic(BatchedArithmetic):
             inputs = round_rows(inputs)
         if how != "int8-static":
             return super().linear(site, product, inputs, layer, rows)
-        low, high = self._range(self.read)
+        low, high = self._range(inputs.edgevit_site)
         step = tf.reshape(weight_scale(layer.weight), [-1]) * (high - low) / LEVELS
         return super().linear(site, product, inputs, Linear(layer.weight, round_bias(layer.bias, step)), rows)
 
+    def view(self, site: str, op: Callable[..., Any], *operands: Any, **options: Any) -> Any:
+        return _marked(site, super().view(site, op, *operands, **options))
+
     def result(self, site: str, values: Any) -> Any:
-        if word(site) in LINEAR_INPUTS:
-            self.read = site
         for kind in roundings(site, self.recipe):
             values = round_static(values, *self._range(site), BITS[kind])
-        return values
+        return _marked(site, values)
 
     def _range(self, site: str) -> tuple[Any, Any]:
         return FIXED[word(site)] if word(site) in FIXED else self.ranges[site]
 
 
+def _marked(site: str, values: Any) -> Any:
+    """Values that know which site they come from, for the layer that reads them: heads have branches."""
+    for each in tf.nest.flatten(values):
+        each.edgevit_site = site
+    return values
+
+
 @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]  # no branch depends on a tensor: saves time
-def batch_logits(model: ViT, images: Any, arithmetic: BatchedArithmetic) -> Any:
-    """[b, R, R, 3] -> [b, classes], by way of the lowered graph."""
+def batch_outputs(model: ViT, images: Any, arithmetic: BatchedArithmetic, task: str = "classify") -> Any:
+    """[b, H, W, 3] -> what the model itself gives, by way of the lowered graph.
+
+    A classifier's logits [b, classes], a segmentation's [b, rows, columns, classes], all else [b, ...] by name.
+    """
     arrays = {name: tf.convert_to_tensor(variable) for name, variable in named_weights(model).items()}
-    folded = fold(model.config, arrays, Resolution(images.shape[2], images.shape[1]), tf.float32)
-    return graph(model.config, folded, do=arithmetic)(images)["logits"][:, 0]
+    heads = looked_at(model.config, task)
+    folded = fold(model.config, arrays, Resolution(images.shape[2], images.shape[1]), tf.float32, heads=heads)
+    outputs = graph(model.config, folded, heads, do=arithmetic)(images)
+    if task == "classify":
+        return outputs["logits"][:, 0]
+    return outputs["class_logits"] if task == "segment" else outputs
 
 
 def _typical(ends: Any) -> tuple[float, float]:
@@ -251,9 +269,9 @@ def _roomy(ends: Any) -> tuple[float, float]:
     return -bound, bound
 
 
-def _learned_sites(model: ViT, recipe: Recipe) -> list[str]:
+def _learned_sites(model: ViT, recipe: Recipe, task: str) -> list[str]:
     """The sites whose ranges the recipe has to know, in the graph's order: traced, not run."""
     seen, base = _Observed(), model.config.base_resolution
-    trace = tf.function(lambda images: batch_logits(model, images, seen), autograph=False)
+    trace = tf.function(lambda images: batch_outputs(model, images, seen, task), autograph=False)
     trace.get_concrete_function(tf.TensorSpec([1, base.height, base.width, 3], tf.uint8))
     return [site for site in seen.ends if roundings(site, recipe) and word(site) not in FIXED]

@@ -59,6 +59,8 @@ def quantize(
                 raise ConversionError(f"the recipe {recipe.name} needs pictures to calibrate with: --calibration DIR")
             exact = ranges_of(flatbuffer) if _is_integer("tokens", recipe) else {}
             ranges = tensor_ranges(flatbuffer, recipe, calibration, exact)
+            if not ranges:  # all that had one was taken out by later rules: the quantizer asks for some nevertheless
+                ranges[INPUT_NAME] = {"min": np.full((1,) * 4, PIXELS[0]), "max": np.full((1,) * 4, PIXELS[1])}
             _widen(ranges, list(ranges), _SPAN)
             _widen(ranges, _inputs_of(flatbuffer, "SOFTMAX"), _SOFTMAX_SPAN)
         quantized = widened(bytes(engine.quantize(ranges).quantized_model), flatbuffer)

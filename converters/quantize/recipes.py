@@ -20,6 +20,8 @@ DENSE_CONV = ("near", "fine", "halved", "level", "tower", "doubled")
 DENSE_LINEAR = ("quarters", "projection", "classes", "log_distances", "cell_logits", "heatmaps")
 DENSE_HEAD = (*DENSE_CONV, *DENSE_LINEAR)
 """Linear layers of the heads that read all tokens."""
+DENSE_PLAIN = ("summed", "enlarged", "class_logits")
+"""What else these heads compute."""
 
 LINEAR: Mapping[str, str] = {
     **dict.fromkeys(("patches", *DENSE_CONV), "CONV_2D"),
@@ -40,6 +42,9 @@ OPS: Mapping[str, str] = {
 }
 """Sites by the last word of their names, and the op that makes each."""
 
+NOT_IN_INT16 = ("enlarged", "class_logits", "projection", "doubled")
+"""Sites whose numbers RESIZE_BILINEAR makes or PAD moves: the runtime takes those ops in int8 and float32 alone."""
+
 OP_CLASSES: Mapping[str, tuple[str, ...]] = {
     "qkv": ("qkv", "queries"),
     "attention": ("products", "mixed"),
@@ -49,14 +54,14 @@ OP_CLASSES: Mapping[str, tuple[str, ...]] = {
     "gelu": ("gelu",),
     "contract": ("contract",),
     "patches": ("patches",),
-    "head": ("logits", *DENSE_HEAD),
+    "head": ("logits", *DENSE_HEAD, *DENSE_PLAIN),
     "norm": tuple(each for each in NORM if each != "normalised"),
     "normalised": ("normalised",),
     "stream": STREAM,
 }
 """What `sensitivity` looks at together, by the sites that the ops put out; a linear layer's weights go with it."""
 
-HEADS_ONLY = ("logits", "scores", *DENSE_HEAD, "summed", "enlarged", "class_logits")
+HEADS_ONLY = ("logits", "scores", *DENSE_HEAD, *DENSE_PLAIN)
 BEFORE_AND_BEHIND = ("patches", "tokens", *NORM, *HEADS_ONLY)
 IN_BLOCKS = tuple(site for site in OPS if site not in ("patches", *HEADS_ONLY))
 """Which of them there are outside of the encoder's blocks, and which in each (`queries` in the last alone)."""

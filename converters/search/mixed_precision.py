@@ -1,6 +1,6 @@
-"""Accuracy-aware conversion: of the fastest recipe as much stays in int8 as a permitted drop of top-1 allows.
+"""Accuracy-aware conversion: of the fastest recipe as much stays in int8 as a permitted drop of the metric allows.
 
-The model's parts are classes of ops in single blocks. Two numbers say which to take out first: what the logits lose
+The model's parts are classes of ops in single blocks. Two numbers say which to take out first: what the outputs lose
 by rounding that part alone (`sensitivity`), and the latency that an inference gains by taking it out, measured on this
 machine, class by class. Then the number of parts is searched for with artefacts on the validation pictures.
 """
@@ -9,19 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from converters.artefact.file_writer import OnStep
 from converters.graph.folded import fold
+from converters.graph.heads import looked_at
 from converters.quantize.activations import activation, block_of
 from converters.quantize.calibration import calibration_images
 from converters.quantize.recipes import LINEAR, OUTSIDE, Recipe
+from converters.search.output_losses import loss_of, losses
 from converters.search.recipe_variants import PARTS, BlockPart, Variants
 from converters.search.selection import Part, Selection, Trial
 from converters.search.sensitivity import group_losses
-from converters.search.validation import Drop, Validation
+from converters.search.validation import Validation
 from edgevit.errors import ConfigError, ConversionError
 from edgevit.model import ViT
 from edgevit_runtime.resolution import ResolutionLike
@@ -38,21 +41,22 @@ OnTrial = Callable[[Recipe, Trial, bool], None]
 """Told each mix as it was measured, and whether it keeps within the drop."""
 
 
-def find_parts(
-    variants: Variants, on_step: OnStep, losses: Mapping[BlockPart, float] | None = None
-) -> tuple[Part, ...]:
+def find_parts(variants: Variants, on_step: OnStep, known: Mapping[BlockPart, float] | None = None) -> tuple[Part, ...]:
     """All parts of the base that are in int8, most loss for the latency first: as they are taken out.
 
-    losses: what each part loses alone, where that is known.
+    known: what each part loses alone, where that was found already.
     """
-    losses = losses or find_losses(variants, on_step)
-    costs, base_ms = _costs(variants, [*losses], on_step)
-    parts = [Part(block, kind, loss, costs[kind]) for (block, kind), loss in losses.items()]
+    known = known or find_losses(variants, on_step)
+    costs, base_ms = _costs(variants, [*known], on_step)
+    parts = [Part(block, kind, loss, costs[kind]) for (block, kind), loss in known.items()]
     return tuple(sorted(parts, key=lambda each: -each.loss / max(each.cost_ms, FREE * base_ms)))
 
 
 def find_losses(variants: Variants, on_step: OnStep) -> dict[BlockPart, float]:
-    """KL divergence by part, where that part alone is rounded. Raises `ConfigError` where nothing is in int8."""
+    """What the outputs lose by part, where that part alone is rounded (`output_losses`).
+
+    Raises `ConfigError` where nothing is in int8.
+    """
     prepared, config = variants.prepared(variants.base), variants.config
     files = [file for file in variants.files if file not in variants.validation.skipped]
     places = (OUTSIDE, *range(config.depth))
@@ -61,25 +65,29 @@ def find_losses(variants: Variants, on_step: OnStep) -> dict[BlockPart, float]:
     }
     if not kinds:
         raise ConfigError(f"{variants.base.name} computes nothing in int8 to take out: leave --max-drop out")
-    folded = prepared.with_equalized(fold(config, variants.arrays, variants.resolution))
+    task = variants.validation.task.name
+    heads = looked_at(config, task)
+    folded = prepared.with_equalized(fold(config, variants.arrays, variants.resolution, heads=heads))
     every = np.linspace(0, len(files) - 1, min(LOOKED_AT, len(files))).round().astype(int)
     images = np.concatenate(
         list(calibration_images([files[index] for index in every], variants.resolution, config.resize, config.fill))
     )
-    alone, _ = group_losses(
+    lost = group_losses(
         config,
         folded,
         variants.base,
         prepared,
+        heads,
         images,
         kinds,
         lambda done, total: on_step("what each part loses", done, total),
+        partial(losses, task),
     )
     found = {}
-    for (block, kind), losses in alone.items():
+    for (block, kind), each in lost.alone.items():
         place = block_of(f"{block}/") if block else OUTSIDE
         if _in_int8(variants.base, place, kind):
-            found[place, kind] = losses["kl"]
+            found[place, kind] = each[loss_of(task).key]
     return found
 
 
@@ -114,9 +122,10 @@ def select(
     on_step: OnStep = lambda _what, _done, _total: None,
     on_trial: OnTrial = lambda _recipe, _trial, _kept: None,
 ) -> Selection:
-    """The recipe that keeps as much in int8 as it can without losing more top-1 on `validation` than permitted.
+    """The recipe that keeps as much in int8 as it can without losing more on `validation` than permitted.
 
-    Judged at the ladder's default resolution. max_drop_points: 0.3 lets 80.1 % become 79.8 %.
+    Judged by the metric of the task that its pictures are labelled for, at the ladder's default resolution.
+    max_drop_points: 0.3 lets a top-1 of 80.1 % become 79.8 %.
     recipe: what to start from, None takes the fastest; islands: `float32` or `int16`, None takes int16 where the recipe
         takes integers in; resolutions, resize, calibration: as for `convert`.
 
@@ -146,7 +155,7 @@ def select_among(
 ) -> Selection:
     """The same among variants that may have been asked before, and parts that may be known."""
     validation, resolution = variants.validation, variants.resolution
-    exact = validation.exact(resolution)
+    exact, metric = validation.exact(resolution), validation.task.metric
     trials: dict[int, Trial] = {}
     order: tuple[Part, ...] = ()
 
@@ -157,8 +166,8 @@ def select_among(
         known = count in trials
         if not known:
             ours = variants.answers(recipe(count))
-            trials[count] = Trial(count, ours.top1, Drop.between(exact, ours))
-        failed = trials[count].drop.top1 * 100.0 > max_drop_points + 1e-9
+            trials[count] = Trial(count, metric, validation.metric(ours), validation.drop(exact, ours))
+        failed = trials[count].drop.points > max_drop_points + 1e-9
         if not known:
             on_trial(recipe(count), trials[count], not failed)
         return failed
@@ -166,14 +175,14 @@ def select_among(
     chosen = 0
     if fails(0):
         order = parts or find_parts(variants, on_step)
-        chosen = _fewest(fails, order, max_drop_points / 100.0 / trials[0].drop.top1)
+        chosen = _fewest(fails, order, max_drop_points / trials[0].drop.points)
     if fails(chosen):
-        best = min(trials.values(), key=lambda each: each.drop.top1)
+        best = min(trials.values(), key=lambda each: each.drop.lost)
         hint = "or --islands float32" if variants.islands == "int16" else "or another recipe"
         raise ConversionError(
             f"no mix of {variants.base.name} and {variants.islands} stays within {max_drop_points:g} points of float's "
-            f"{exact.top1:.2%} on {validation.name}: the best of {len(trials)}, with {best.parts} of {len(order)} "
-            f"parts taken out, drops {best.drop.top1 * 100:.2f} points; try a larger --max-drop, {hint}"
+            f"{validation.metric(exact):.2%} on {validation.name}: the best of {len(trials)}, with {best.parts} of "
+            f"{len(order)} parts taken out, drops {best.drop.points:.2f} points; try a larger --max-drop, {hint}"
         )
     latencies = variants.latencies_ms([variants.build(each) for each in dict.fromkeys((variants.base, recipe(chosen)))])
     return Selection(
@@ -185,11 +194,12 @@ def select_among(
         parts=tuple(replace(each, taken_out=index < chosen) for index, each in enumerate(order)),
         trials=tuple(trials[count] for count in sorted(trials)),
         chosen=trials[chosen],
-        float_top1=exact.top1,
+        task=validation.task.name,
+        float_share=validation.metric(exact),
         before_ms=latencies[0],
         after_ms=latencies[-1],
         set=validation.name,
-        pictures=len(exact.votes),
+        pictures=validation.count,
         seen=variants.seen,
     )
 

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from converters.artefact.audit import Runner
 from converters.artefact.file_writer import OnStep
 from converters.artefact.manifest_writer import default_resolution, with_choices
 from converters.conversion import Lowered, Quantized, find_ladder, for_recipe
 from converters.graph.folded import model_arrays
-from converters.graph.heads import heads_of
+from converters.graph.heads import heads_of, looked_at
 from converters.quantize.post_training import CalibrationStatistics, PreparedLayers, calibrate
 from converters.quantize.range_source import find_ranges
 from converters.quantize.recipe_files import check_depth, find_recipe, with_rules
-from converters.quantize.recipes import ANY, NORM, OP_CLASSES, OUTSIDE, RECIPES, STREAM, Recipe, Rule, sites_in
+from converters.quantize.recipes import (
+    ANY,
+    NORM,
+    NOT_IN_INT16,
+    OP_CLASSES,
+    OUTSIDE,
+    RECIPES,
+    STREAM,
+    Recipe,
+    Rule,
+    sites_in,
+)
 from converters.search.validation import Validation
-from edgevit.accuracy import Answers
 from edgevit.activation_ranges import ActivationRanges
 from edgevit.errors import ConfigError, unknown_key
 from edgevit.model import ViT
@@ -91,9 +102,10 @@ class Variants:
         self.learned, self.seen = ranges.learned, seen
         if ranges.files and seen is None:
             on_step("looking at the calibration's pictures", 0, 1)
-            self.seen = calibrate(self.config, self.arrays, self.base, ladder, ranges.files)
-        self.files = ranges.files or validation.pictures.files
-        self._answers: dict[tuple[Rule, ...], Answers] = {}
+            heads = looked_at(self.config, validation.task.name)
+            self.seen = calibrate(self.config, self.arrays, self.base, ladder, ranges.files, heads)
+        self.files = ranges.files or validation.files
+        self._answers: dict[tuple[Rule, ...], Any] = {}
 
     def prepared(self, recipe: Recipe) -> PreparedLayers:
         if self.seen is not None:
@@ -101,12 +113,12 @@ class Variants:
         return PreparedLayers(calibration=self.learned and ActivationRanges(recipe.name, self.learned.ranges))
 
     def build(self, recipe: Recipe) -> Quantized:
-        heads = heads_of(for_recipe(recipe, choose_tasks(self.config, "classify", {})))
+        heads = heads_of(for_recipe(recipe, choose_tasks(self.config, self.validation.task.name, {})))
         lowered = Lowered(self.config, self.arrays, recipe, heads, self.resolution)
         return lowered.quantized(self.prepared(recipe))
 
-    def answers(self, recipe: Recipe) -> Answers:
-        """On the validation pictures."""
+    def answers(self, recipe: Recipe) -> Any:
+        """On the validation pictures, as their `Validation` has them."""
         if recipe.rules not in self._answers:
             built = self.build(recipe)
             found = self.validation.answers(recipe.name, built.single, built.audited)
@@ -117,7 +129,7 @@ class Variants:
         """Medians, one thread, interleaved."""
         image = draw_picture(GENERATOR, 1, self.resolution)
         runners = [Runner(each.single, each.audited) for each in built]
-        calls = {index: (lambda runner=runner: runner.scores(image)) for index, runner in enumerate(runners)}
+        calls = {index: (lambda runner=runner: runner.outputs(image)) for index, runner in enumerate(runners)}
         return [each.median_ms for each in measure(calls, seconds=SECONDS).values()]
 
     def mixed(self, groups: Sequence[BlockPart]) -> Recipe:
@@ -130,6 +142,8 @@ class Variants:
                 numbers = sorted(block for block in blocks if isinstance(block, int))
                 ends = [block for block in blocks if block == OUTSIDE]
                 there = tuple(site for site in sites if any(site in sites_in(each) for each in blocks))
+                if how == "int16-static":
+                    there = tuple(site for site in there if site not in NOT_IN_INT16)
                 rules.append(Rule(ANY, weight, how, there, "loses most for its latency", (*numbers, *ends)))
         if not rules:
             return self.base

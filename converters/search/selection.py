@@ -7,7 +7,7 @@ from typing import Any
 
 from converters.quantize.post_training import CalibrationStatistics
 from converters.quantize.recipes import Recipe
-from converters.search.validation import Drop
+from converters.search.drop import Drop
 from edgevit_runtime.resolution import Resolution
 
 
@@ -18,7 +18,8 @@ class Part:
     block: int | str
     kind: str
     loss: float
-    """KL divergence of the scores where this part alone is rounded."""
+    """Where this part alone is rounded: of scores the KL divergence, of what other heads put out its noise
+    (`converters.search.output_losses`)."""
     cost_ms: float
     """What taking it out adds to the latency; negative where that makes it faster."""
     taken_out: bool = False
@@ -29,11 +30,14 @@ class Trial:
     """An artefact with the first `parts` of the order taken out, on the validation pictures."""
 
     parts: int
-    top1: float
+    metric: str
+    """The key of the figure that the task goes by."""
+    share: float
+    """That figure."""
     drop: Drop
 
     def to_dict(self) -> dict[str, Any]:
-        return {"parts": self.parts, "top1": self.top1, **self.drop.to_dict()}
+        return {"parts": self.parts, self.metric: self.share, **self.drop.to_dict()}
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,9 @@ class Selection:
     """In the order in which they are taken out."""
     trials: tuple[Trial, ...]
     chosen: Trial
-    float_top1: float
+    task: str
+    float_share: float
+    """What the float model has, by the task's metric."""
     before_ms: float
     after_ms: float
     set: str
@@ -61,12 +67,14 @@ class Selection:
 
     def to_dict(self) -> dict[str, Any]:
         """The `edgevit.selection/1` document; drops in fractions (0.003 is 0.3 points)."""
-        plain = {"max_drop_points", "islands", "float_top1", "before_ms", "after_ms", "set", "pictures"}
+        plain = {"max_drop_points", "islands", "task", "before_ms", "after_ms", "set", "pictures"}
         return {
             "schema": "edgevit.selection/1",
             "recipe": self.recipe.name,
             "base": self.base.name,
             **{key: value for key, value in vars(self).items() if key in plain},
+            "metric": self.chosen.metric,
+            f"float_{self.chosen.metric}": self.float_share,
             "resolution": self.resolution.to_json(),
             "chosen": self.chosen.to_dict(),
             "trials": [each.to_dict() for each in self.trials],

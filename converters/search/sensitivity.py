@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-from scipy.special import log_softmax
 
 from converters.graph.arithmetic import Linear
 from converters.graph.folded import Folded, fold, model_arrays
+from converters.graph.heads import looked_at
+from converters.graph.heads.head import Head
 from converters.graph.lowering import graph
-from converters.quantize.activations import LINEAR_INPUTS, activation, block_of, roundings, word
-from converters.quantize.calibration import calibration_files, calibration_images, folder_notes
+from converters.quantize.activations import activation, block_of, roundings, word
+from converters.quantize.calibration import calibration_files, folder_notes
 from converters.quantize.fake_quantization import BatchedArithmetic, RoundedArithmetic
 from converters.quantize.gptq import linear_layers
 from converters.quantize.post_training import PreparedLayers, calibrate
 from converters.quantize.recipe_files import check_depth, check_rounds_activations, find_recipe
-from converters.quantize.recipes import ANY, OP_CLASSES, OUTSIDE, Recipe, Rule, sites_in
+from converters.quantize.recipes import ANY, NOT_IN_INT16, OP_CLASSES, OUTSIDE, Recipe, Rule, sites_in
+from converters.search.looked_at_pictures import look_at
+from converters.search.output_losses import NamedOutputs, loss_of, losses
 from edgevit.config import ViTConfig, check_resolution
 from edgevit.model import ViT
+from edgevit.tasks import TASKS, analysed_task
 from edgevit_runtime.preprocess.policy import parse_policy
 from edgevit_runtime.resolution import ResolutionLike, as_resolution
 
@@ -38,21 +43,27 @@ def sensitivity(
     model: ViT,
     data: str | Path,
     *,
+    task: str | None = None,
     recipe: str | Path | Recipe = "int8-full",
     resolution: ResolutionLike | None = None,
     resize: str | None = None,
     count: int = 32,
     on_row: OnRow = lambda _done, _total: None,
 ) -> dict[str, Any]:
-    """The `edgevit.sensitivity/1` document: KL divergence, signal to noise of logits, agreement, by block and class.
+    """The `edgevit.sensitivity/1` document: what the outputs lose, by block and class of ops.
 
-    Each entry holds what the logits lose against float where that group alone is rounded as `recipe` rounds it; of
-    the document's `whole`, where everything is. data: a folder of pictures, labelled or not; `count` of them are
-    looked at, and calibrate too. resolution: None takes the one that the model was trained at.
+    Each entry holds what they lose against float where that group alone is rounded as `recipe` rounds it; of the
+    document's `whole`, where everything is: `losses` says what. data: a folder of pictures, labelled or not; `count` of
+    them are looked at, and calibrate too. Where they have masks, boxes or points for the task, its metric is told, too.
 
-    Raises `ConfigError` for a recipe that rounds no activations, `ResolutionError`, `DataError`.
+    task: whose head; None: `classify`, or else the first that the model has a head for. resolution: None takes the one
+    that the model was trained at.
+
+    Raises `ConfigError` for a recipe that rounds no activations or a task that the model has no head for,
+    `ResolutionError`, `DataError`.
     """
     chosen, config = find_recipe(recipe), model.config
+    task = analysed_task(config, task)
     check_depth(chosen, config.depth)
     check_rounds_activations(chosen)
     if resize is not None:
@@ -61,23 +72,32 @@ def sensitivity(
     resolution = as_resolution(resolution or config.base_resolution)
     check_resolution(resolution, config.patch)
     files = calibration_files(Path(data), count)
-    images = np.concatenate(list(calibration_images(files, resolution, config.resize, config.fill)))
-    arrays = model_arrays(model)
+    pictures = look_at(config, task, Path(data), files, resolution)
+    arrays, heads = model_arrays(model), looked_at(config, task)
     prepared = PreparedLayers()
     if chosen.needs_calibration:
-        prepared = calibrate(config, arrays, chosen, (resolution,), files).prepared(chosen)
-    folded = prepared.with_equalized(fold(config, arrays, resolution))
-    alone, whole = group_losses(config, folded, chosen, prepared, images, CLASSES, on_row)
+        prepared = calibrate(config, arrays, chosen, (resolution,), files, heads).prepared(chosen)
+    folded = prepared.with_equalized(fold(config, arrays, resolution, heads=heads))
+
+    def compare(exact: NamedOutputs, rounded: NamedOutputs) -> dict[str, Any]:
+        judged = pictures.judge(exact, rounded) if pictures.judge else {}
+        return {**losses(task, exact, rounded), **judged}
+
+    found = group_losses(config, folded, chosen, prepared, heads, pictures.images, CLASSES, on_row, compare)
     return {
         "schema": "edgevit.sensitivity/1",
+        "task": task,
+        "metric": TASKS[task].metric,
+        "loss": loss_of(task).key,
         "recipe": chosen.name,
         "data": str(data),
-        "assumed": list(folder_notes(data)),
-        "images": len(images),
+        "assumed": [*folder_notes(data), *pictures.assumed],
+        "images": len(files),
         "resolution": resolution.to_json(),
         "resize": config.resize,
-        "whole": whole,
-        "entries": [{"block": group[0], "class": group[1], **losses} for group, losses in alone.items()],
+        "whole": found.whole,
+        "entries": [{"block": group[0], "class": group[1], **lost} for group, lost in found.alone.items()],
+        "head_sites": list(found.head_sites),
     }
 
 
@@ -86,11 +106,15 @@ def island(document: Mapping[str, Any], recipe: Recipe) -> Rule:
 
     Into int16 where the recipe has integers alone and has not done so yet; into float32 otherwise.
     """
-    worst = max(document["entries"], key=lambda entry: entry["kl"])
+    loss = document.get("loss", "kl")
+    worst = max(document["entries"], key=lambda entry: entry[loss])
     block = block_of(f"{worst['block']}/") if worst["block"] else OUTSIDE
     sites = tuple(site for site in OP_CLASSES[worst["class"]] if site in sites_in(block))
+    if worst["class"] == "head":  # of all heads that there are the one at hand
+        sites = tuple(site for site in sites if site in document.get("head_sites", sites))
     hows = {activation(f"{worst['block']}/{site}", recipe) for site in sites}
     if recipe.integer_io and "int16-static" not in hows:
+        sites = tuple(site for site in sites if site not in NOT_IN_INT16)
         return Rule(ANY, "int8", "int16-static", sites, blocks=(block,))
     return Rule(ANY, "float32", sites=sites, blocks=(block,))
 
@@ -100,30 +124,45 @@ OpGroup = tuple[str, str]
 Classes = Mapping[str, tuple[str, ...]]
 
 
+@dataclass(frozen=True)
+class GroupLosses:
+    alone: dict[OpGroup, dict[str, Any]]
+    """Where each group alone is rounded."""
+    whole: dict[str, Any]
+    """Where all are."""
+    head_sites: tuple[str, ...]
+    """Of the class `head` the sites that there are, by the last word of their names."""
+
+
 def group_losses(
     config: ViTConfig,
     folded: Folded,
     recipe: Recipe,
     prepared: PreparedLayers,
+    heads: Sequence[Head],
     images: NDArray[np.uint8],
     classes: Classes,
     on_row: OnRow,
-) -> tuple[dict[OpGroup, dict[str, float]], dict[str, float]]:
-    """What logits lose by each group alone, and by all of them. images: [n, R, R, 3]; folded: for R."""
+    compare: Callable[[NamedOutputs, NamedOutputs], dict[str, Any]],
+) -> GroupLosses:
+    """What `compare` says of the outputs, the float model's and rounded ones.
+
+    images: [n, H, W, 3]; folded: for that resolution, with `heads`.
+    """
     partial = _Partly(recipe, prepared, classes)
 
-    def logits(groups: Collection[OpGroup]) -> NDArray[Any]:
+    def outputs(groups: Collection[OpGroup]) -> NamedOutputs:
         partial.groups = groups
-        run = graph(config, folded, do=partial)
-        starts = range(0, len(images), BATCH)
-        return np.concatenate([run(tf.constant(images[at : at + BATCH]))["logits"][:, 0].numpy() for at in starts])
+        run = graph(config, folded, heads, do=partial)
+        parts = [run(tf.constant(images[at : at + BATCH])) for at in range(0, len(images), BATCH)]
+        return {name: np.concatenate([np.asarray(part[name]) for part in parts]) for name in parts[0]}
 
-    exact = logits(())
+    exact = outputs(())
     groups, alone = list(partial.seen), {}
     for done, group in enumerate(groups):
         on_row(done, len(groups) + 1)
-        alone[group] = _losses(exact, logits({group}))
-    return alone, _losses(exact, logits(groups))
+        alone[group] = compare(exact, outputs({group}))
+    return GroupLosses(alone, compare(exact, outputs(groups)), tuple(partial.head_sites))
 
 
 def group_of(site: str, classes: Classes = CLASSES) -> OpGroup | None:
@@ -142,6 +181,7 @@ class _Partly(RoundedArithmetic):
         self.classes = classes
         self.groups: Collection[OpGroup] = ()
         self.seen: dict[OpGroup, None] = {}  # all that the recipe rounds, in the graph's order
+        self.head_sites: dict[str, None] = {}
 
     def constant(self, values: Any, *, own_range: bool = False) -> Any:
         return values  # a table in 16 bits, or one that is wide and even: not what a recipe loses by
@@ -160,8 +200,6 @@ class _Partly(RoundedArithmetic):
         return BatchedArithmetic.linear(self, site, product, inputs, layer, rows)
 
     def result(self, site: str, values: Any) -> Any:
-        if word(site) in LINEAR_INPUTS:
-            self.read = site
         return super().result(site, values) if self._note(site, bool(roundings(site, self.recipe))) else values
 
     def _note(self, site: str, rounded: bool) -> bool:
@@ -170,15 +208,6 @@ class _Partly(RoundedArithmetic):
         if group is None or not rounded:
             return False
         self.seen[group] = None
+        if group[1] == "head":
+            self.head_sites[word(site)] = None
         return group in self.groups
-
-
-def _losses(exact: NDArray[Any], rounded: NDArray[Any]) -> dict[str, float]:
-    """Of logits [n, classes] against those of the float model."""
-    noise = float(np.square(rounded - exact).sum())
-    theirs, ours = log_softmax(exact, axis=1), log_softmax(rounded, axis=1)
-    return {
-        "kl": float((np.exp(theirs) * (theirs - ours)).sum(axis=1).mean()),
-        "logits_db": 10.0 * float(np.log10(max(np.square(exact).sum(), 1e-30) / max(noise, 1e-30))),
-        "agreement": float((exact.argmax(axis=1) == rounded.argmax(axis=1)).mean()),
-    }

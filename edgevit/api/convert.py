@@ -35,7 +35,7 @@ from edgevit.foreign_config import Told
 from edgevit.latency.curve import LEAST_RESOLUTIONS
 from edgevit.pixels import parse_pixels
 from edgevit.quiet_keras import load_keras
-from edgevit.tasks import check_validation, default_tasks, find_tasks, parsed, task_options
+from edgevit.tasks import default_tasks, find_tasks, judged_by_labels, parsed, task_options
 
 if TYPE_CHECKING:
     from converters.quantize.recipes import Recipe
@@ -89,7 +89,9 @@ def convert(
     joint: of several tasks, also put in what answers all of them from one pass (`edgevit-run all`, `Model.run`).
     sign: an Ed25519 private key in PEM: devices with its public half trust the artefact.
     validation: labelled pictures, as for `edgevit.evaluate`: the manifest then says how right artefact and model are.
-    max_drop: points of top-1 on `validation` that may be lost at most: 0.5 is half a percent. What it takes to stay
+        Of several tasks the one is judged that the pictures are labelled for.
+    max_drop: points of its metric (top-1, mIoU, AP, PCK) on `validation` that may be lost at most: 0.5 is half a
+        percent. What it takes to stay
         within leaves int8, and becomes `islands`: float32 or int16 (None: int16 for int8-full). The document then has
         the `edgevit.selection/1` document under `selection`.
     save_recipe: the `.toml` file for what max_drop chose; while it searches, for what is good enough so far.
@@ -106,7 +108,7 @@ def convert(
     _check_together(validation, max_drop, islands, save_recipe)
     asked = None if task is None else [each.name for each in find_tasks(task)]
     if asked is not None and validation is not None:
-        check_validation(asked)
+        judged_by_labels(asked)
     output, kept_in = Path(output), Path(save_recipe) if save_recipe is not None else None
     check_target(output, sign, overwrite=overwrite)  # once more than the conversion does, before Keras is loaded
     chosen = find_recipe(recipe or "int8")
@@ -127,7 +129,7 @@ def convert(
         listed_pictures(Path(calibration))
     if validation is not None:
         if known is not None:
-            check_validation(asked or default_tasks(known.config))
+            judged_by_labels(asked or default_tasks(known.config))
         check_labelled_folder(validation)
     if known is not None:
         check_labels(known, names)
@@ -148,12 +150,12 @@ def convert(
     for line in () if isinstance(loaded, ViT) else loaded.notes:
         on_note(line)
     if validation is not None:
-        from converters.search.validation import Validation
+        from converters.search.validation_choice import open_validation
 
         if not isinstance(loaded, ViT):
             raise ConversionError(JUDGES_OURS)
-        check_validation(asked or default_tasks(loaded.config))
-        judged = Validation(loaded, validation, labels=names, resize=resize, on_picture=on_step)
+        answered = asked or default_tasks(loaded.config)
+        judged = open_validation(loaded, validation, answered, labels=names, resize=resize, on_picture=on_step)
     if judged is not None and max_drop is not None and isinstance(loaded, ViT):
         from converters.search.mixed_precision import select
 
@@ -198,7 +200,7 @@ def convert(
         inspection["selection"] = selection.to_dict()
         if kept_in is not None:
             write_recipe(chosen, kept_in)
-    for line in judged.pictures.notes() if judged else ():
+    for line in judged.notes() if judged else ():
         on_note(line)
     if names is not None and (line := repeated(names)):
         on_note(line)
@@ -212,7 +214,7 @@ def convert(
     if calibration is not None:
         from converters.quantize.calibration import calibration_notes
 
-        entry, held_out = inspection["manifest"]["calibration"], judged.pictures.files if judged else ()
+        entry, held_out = inspection["manifest"]["calibration"], judged.files if judged else ()
         for line in calibration_notes(calibration, entry["digests"], models[0], held_out):
             on_note(line)
     learned = loaded.calibration if isinstance(loaded, ViT) else None

@@ -13,6 +13,7 @@ from edgevit.api.arguments import in_known_words
 from edgevit.api.early_checks import check_ladder, check_policy, known_model
 from edgevit.files import check_output, write_bytes
 from edgevit.quiet_keras import load_keras
+from edgevit.tasks import analysed_task
 from edgevit_runtime.resolution import ResolutionLike, as_resolution
 
 __all__ = ["sensitivity"]
@@ -23,6 +24,7 @@ def sensitivity(
     model: str | Path,
     data: str | Path,
     *,
+    task: str | None = None,
     recipe: str | Path = "int8-full",
     resolution: ResolutionLike | None = None,
     resize: str | None = None,
@@ -33,7 +35,9 @@ def sensitivity(
 ) -> dict[str, Any]:
     """The `edgevit.sensitivity/1` document: what rounding each class of ops of each block alone costs.
 
-    data: a folder of pictures; no labels needed, they calibrate, too. limit: how many of them to use.
+    data: a folder of pictures; no labels needed, they calibrate, too. limit: how many of them to use. Labels for a task
+        that reads all tokens (masks, boxes, points) tell its metric, too.
+    task: whose outputs; None: `classify`, or else what the model has a head for.
     recipe: int8, int8-static, int8-full, int4, or a `.toml` file. resolution: None: the one it was trained at.
     resize: the preprocessing policy; None: the model's own. png: where the table is drawn, too.
     overwrite: replace a file that is there already.
@@ -49,13 +53,17 @@ def sensitivity(
     check_ladder(known, () if wanted is None else (wanted,))
     check_policy(resize)
     check_rounds_activations(chosen)
+    if known is not None:
+        analysed_task(known.config, task)
     listed_pictures(Path(data))
     load_keras()
     from converters.search.sensitivity import island
     from converters.search.sensitivity import sensitivity as measured
     from edgevit.model import load
 
-    document = measured(load(model), data, recipe=recipe, resolution=wanted, resize=resize, count=limit, on_row=on_row)
+    document = measured(
+        load(model), data, task=task, recipe=recipe, resolution=wanted, resize=resize, count=limit, on_row=on_row
+    )
     if png is not None:
         from edgevit.report.charts.canvas import png as draw
         from edgevit.report.charts.sensitivity_chart import sensitivity_figure

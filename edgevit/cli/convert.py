@@ -76,7 +76,8 @@ from edgevit_runtime.tasks import try_out_of
     "--max-drop",
     type=click.FloatRange(min=0.0, max=100.0),
     metavar="POINTS",
-    help="Take out of int8 what it takes to lose at most that much top-1 on --validation: 0.5 is half a percent.",
+    help="Take out of int8 what it takes to lose at most that much top-1 (mIoU, AP, PCK) on --validation: 0.5 is "
+    "half a percent.",
 )
 @click.option("--islands", help="What --max-drop makes of it: float32, or int16 [default: int16 for int8-full].")
 @click.option(

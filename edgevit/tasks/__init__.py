@@ -25,12 +25,13 @@ __all__ = [
     "Reads",
     "Segment",
     "Task",
+    "analysed_task",
     "check_options",
-    "check_validation",
     "choose_tasks",
     "default_task",
     "default_tasks",
     "find_tasks",
+    "judged_by_labels",
     "judging_options",
     "parsed",
     "task_options",
@@ -108,10 +109,28 @@ def check_options(options: Mapping[str, Any], asked: Sequence[str], *, judging: 
             raise ConfigError(f"{name} is for the task {tasks}, which is not asked for: --task {known[name][0]}")
 
 
-def check_validation(tasks: Iterable[str]) -> None:
-    """Raises `ConversionError` where `convert --validation` has nothing to judge among these."""
-    if "classify" not in tasks:
-        raise ConversionError("--validation judges a classifier, and the artefact would hold none: add classify")
+def analysed_task(config: Config, task: str | None) -> str:
+    """The task whose outputs are looked at. Raises `ConfigError`."""
+    able = [name for name in default_tasks(config) if TASKS[name].own_classes]
+    if not able:
+        raise ConfigError("this model is a backbone without a head: there are no answers that a recipe could lose")
+    if task is not None and task not in able:
+        raise unknown_key("task of this model", task, able)
+    return task or able[0]
+
+
+def judged_by_labels(tasks: Iterable[str]) -> tuple[str, ...]:
+    """Those that pictures with the model's own labels judge: what `convert --validation` can go by.
+
+    Raises `ConversionError` where there is none among these.
+    """
+    able = tuple(name for name in tasks if name in TASKS and TASKS[name].own_classes)
+    if not able:
+        raise ConversionError(
+            "--validation judges what a head answers, and the artefact would hold no head's answers: add classify, or "
+            "another task that the model has a head for"
+        )
+    return able
 
 
 def choose_tasks(config: Config, task: str | Sequence[str] | None, options: Mapping[str, Any]) -> tuple[Task, ...]:

@@ -139,7 +139,7 @@ def test_convert_within_a_drop(tiny_keras, class_folder, tmp_path):
         ({"resolution": [96]}, ConfigError, r"unknown option 'resolution'; did you mean 'resolutions'\? .*, layers, "),
         ({"tasks": "features"}, ConfigError, "unknown option 'tasks'; did you mean 'task'"),
         ({"gallery": "g"}, ConfigError, "unknown option 'gallery'"),
-        ({"task": "features", "validation": "none"}, ConversionError, "--validation judges a classifier"),
+        ({"task": "features", "validation": "none"}, ConversionError, "--validation judges what a head answers"),
         ({"task": "feature", "validation": "none"}, ConfigError, "unknown task 'feature'; did you mean 'features'"),
     ],
 )
@@ -154,7 +154,7 @@ def test_nobody_validates_what_has_no_head(tiny_config, class_folder, tmp_path):
     from edgevit.model import build, save
 
     save(build(replace(tiny_config, classes=0, labels=()), seed=1), tmp_path / "backbone.keras")
-    with pytest.raises(ConversionError, match="--validation judges a classifier, and the artefact would hold none"):
+    with pytest.raises(ConversionError, match="--validation judges what a head answers, and the artefact"):
         edgevit.convert(tmp_path / "backbone.keras", tmp_path / "x.tflite", validation=tmp_path / "none")
 
 

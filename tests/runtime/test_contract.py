@@ -66,6 +66,7 @@ def set_at(raw, path, value):
         (("signatures", 0, "self_test", "copies"), "1"),
         (("tasks", "classify", "labels"), [1, 2, 3, 4]),
         (("accuracy",), {"set": "x", "pictures": 0, "results": []}),
+        (("accuracy",), {"set": "x", "pictures": 1, "metric": 1, "results": []}),
         (("calibration",), {"folder": 1, "pictures": 2}),
         (("versions",), {"edgevit": 1}),
         (("custom_recipe",), {"rules": [{}]}),

@@ -13,9 +13,9 @@ from converters.graph.heads.head import Head
 from converters.graph.heads.keypoints import KeypointsHead
 from converters.graph.heads.segment import SegmentHead
 from edgevit.config import ViTConfig
-from edgevit.tasks import Classify, Task
+from edgevit.tasks import TASKS, Classify, Task
 
-__all__ = ["HEADS", "classifying", "heads_of"]
+__all__ = ["HEADS", "classifying", "heads_of", "looked_at"]
 
 HEADS: dict[str, Callable[[Any], Head]] = {
     "classify": ClassifyHead,
@@ -34,3 +34,8 @@ def heads_of(tasks: Sequence[Task]) -> tuple[Head, ...]:
 def classifying(config: ViTConfig) -> tuple[Head, ...]:
     """The classifier's head with its logits: what training, calibration and sensitivity look at."""
     return heads_of([replace(Classify.of(config, {}), logits=True)])
+
+
+def looked_at(config: ViTConfig, task: str) -> tuple[Head, ...]:
+    """The same of any task that a model has a head for."""
+    return classifying(config) if task == "classify" else heads_of([TASKS[task].of(config, {})])

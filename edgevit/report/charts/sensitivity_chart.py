@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgevit.report.charts.canvas import ROLES, style
-from edgevit.report.text.sensitivity_table import OUTSIDE, loss_grid
+from edgevit.report.text.sensitivity_table import OUTSIDE, loss_grid, loss_key
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["sensitivity_figure"]
 
+LABELS = {"kl": "KL divergence from float", "noise": "noise, by float's variance"}
+"""By the document's loss."""
+
 
 def sensitivity_figure(document: Mapping[str, Any]) -> Figure:
-    """KL divergences as a map, the darker the more: on a logarithmic scale."""
+    """Losses as a map, the darker the more: on a logarithmic scale."""
     from matplotlib.colors import LinearSegmentedColormap, LogNorm
     from matplotlib.figure import Figure
 
@@ -34,7 +37,7 @@ def sensitivity_figure(document: Mapping[str, Any]) -> Figure:
         axes.tick_params(length=0)
         for side in axes.spines.values():
             side.set_visible(False)
-        bar = figure.colorbar(image, ax=axes, label="KL divergence from float", pad=0.02, format="{x:g}")
+        bar = figure.colorbar(image, ax=axes, label=LABELS[loss_key(document)], pad=0.02, format="{x:g}")
         bar.outline.set_visible(False)
         axes.set_title(
             f"What {document['recipe']} loses, each group rounded alone", loc="left", color=ROLES["ink"], fontsize=10.5

@@ -72,8 +72,8 @@ def manifest_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
         yield f"made from      {', '.join(files)}"
     for line in recipe_lines(manifest["custom_recipe"]) if manifest.get("custom_recipe") else ():
         yield f"recipe         {line}"
-    if manifest.get("accuracy") and "classify" in manifest["tasks"]:
-        for line in accuracy_lines(manifest["accuracy"], manifest["tasks"]["classify"]["classes"]):
+    if manifest.get("accuracy"):
+        for line in accuracy_lines(manifest["accuracy"], manifest["tasks"]):
             yield f"accuracy       {line}"
     calibration = manifest.get("calibration")
     if calibration and "folder" in calibration:

@@ -7,8 +7,10 @@ from typing import Any
 
 from rich.table import Table
 
+from edgevit.report.metric_names import METRICS
 from edgevit.report.text import formatting
 from edgevit.report.text.recipe_tables import block_words
+from edgevit.tasks import TASKS
 from edgevit_runtime.wording import counted
 
 _CLOCK = ", one thread of this machine while it converted (`edgevit profile` for a figure to rely on)"
@@ -55,7 +57,7 @@ def trial_line(name: str, trial: Mapping[str, Any], *, kept: bool) -> str:
 def result_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
     """What a conversion came to: its accuracy where it was measured, and the choice where there was one."""
     if inspection["accuracy"]:
-        yield from accuracy_lines(inspection["accuracy"], inspection["manifest"]["tasks"]["classify"]["classes"])
+        yield from accuracy_lines(inspection["accuracy"], inspection["manifest"]["tasks"])
     if "selection" in inspection:
         yield from _selection_lines(inspection["selection"])
 
@@ -79,19 +81,21 @@ def _selection_lines(document: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def accuracy_lines(accuracy: Mapping[str, Any], classes: int = 1000) -> Iterator[str]:
-    """A manifest's `accuracy`, a line for each resolution; of five `classes` or fewer, one of five is always right."""
+def accuracy_lines(accuracy: Mapping[str, Any], tasks: Mapping[str, Any]) -> Iterator[str]:
+    """A manifest's `accuracy`, a line for each resolution. tasks: the manifest's own."""
     head = f"{counted(accuracy['pictures'], 'picture')} of {accuracy['set']}"
+    metric = METRICS[accuracy.get("metric", "top1")]
+    others = _other_figures(accuracy.get("task", "classify"), tasks)
     for each in accuracy["results"]:
-        top5 = f"top-5 {each['top5']:.2%}, " if classes > 5 else ""
+        more = "".join(f"{heading} {each[key]:.2%}, " for key, heading in others if each.get(key) is not None)
         yield (
-            f"{each['resolution']} px: top-1 {each['top1']:.2%}, float {each['float']['top1']:.2%}, "
+            f"{each['resolution']} px: {metric.heading} {each[metric.key]:.2%}, float {each['float'][metric.key]:.2%}, "
             f"drop {_drop_words(each)}, "
-            f"{top5}agreement {each['agreement']:.2%} ({head})"
+            f"{more}agreement {each['agreement']:.2%} ({head})"
         )
     asked = accuracy.get("max_drop")
     if asked:
-        one = 100 / accuracy["pictures"]
+        one = 100 / accuracy["pictures"] if metric.counted else 0.0
         if 0 < asked["points"] < one:
             yield (
                 f"{counted(accuracy['pictures'], 'picture')} cannot tell {points_words(asked['points'])}: "
@@ -120,3 +124,9 @@ def accuracy_lines(accuracy: Mapping[str, Any], classes: int = 1000) -> Iterator
 def _drop_words(result: Mapping[str, Any]) -> str:
     """A drop with the ends of its 95 % interval, as `edgevit evaluate --against` has them."""
     return f"{formatting.lost(result['drop'], (result['drop_low'], result['drop_high']))} points"
+
+
+def _other_figures(task: str, tasks: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(key, heading) of what is told besides the metric; of five classes or fewer, one of five is always right."""
+    figures = [(each.key, each.heading) for each in TASKS[task].figures[1:]]
+    return [] if task == "classify" and tasks["classify"]["classes"] <= 5 else figures

@@ -51,11 +51,14 @@ def _check_recipe(custom: Mapping[str, Any]) -> None:
 def _check_accuracy(accuracy: Mapping[str, Any]) -> None:
     text(accuracy, "set")
     whole(accuracy, "pictures", 1)
+    metric = text(accuracy, "metric") if "metric" in accuracy else "top1"
+    if "task" in accuracy:
+        text(accuracy, "task")
     for each in items(accuracy, "results"):
         as_resolution(_object(each, "results").get("resolution"))  # type: ignore[arg-type]
-        for key in ("top1", "top5", "agreement", "drop", "drop_low", "drop_high"):
+        for key in (metric, "agreement", "drop", "drop_low", "drop_high"):
             number(each, key)
-        number(record(each, "float"), "top1")
+        number(record(each, "float"), metric)
     if (asked := accuracy.get("max_drop")) is not None:
         number(_object(asked, "max_drop"), "points")
         as_resolution(asked.get("resolution"))  # which `extract` may have left out

@@ -14,7 +14,7 @@ from converters.artefact.ladder import take
 from converters.graph.folded import fold, model_arrays
 from converters.graph.packing import pack
 from converters.quantize.activations import FIXED, roundings, site_of, weight, word
-from converters.quantize.fake_quantization import BatchedArithmetic, RoundedArithmetic, Simulation, batch_logits
+from converters.quantize.fake_quantization import BatchedArithmetic, RoundedArithmetic, Simulation, batch_outputs
 from converters.quantize.fake_rounding import BLOCK, round_constant, round_weight
 from converters.quantize.recipes import get_recipe
 from edgevit.activation_ranges import ActivationRanges
@@ -69,7 +69,7 @@ def test_without_rounding_it_is_the_keras_model(tiny_model, size, distilled):
     images = pictures(size, 5)
     expected = np.asarray(model(images))
     assert np.abs(expected).max() > 0.5
-    np.testing.assert_allclose(batch_logits(model, images, BatchedArithmetic()), expected, atol=1e-4)
+    np.testing.assert_allclose(batch_outputs(model, images, BatchedArithmetic()), expected, atol=1e-4)
 
 
 INTEGERS = {schema.TensorType.INT8: np.int8, schema.TensorType.INT16: np.int16}
@@ -270,7 +270,7 @@ def test_each_op_computes_what_the_simulation_does(tuned, kernels):
     for image in pictures(64, 6):
         made = made_by_the_artefact(path, image, simulation.sites, getattr(OpResolverType, kernels))
         followed = Followed(simulation, made)
-        batch_logits(model, image[None], followed)
+        batch_outputs(model, image[None], followed)
         for each, steps in followed.off.items():
             off[each] += [one.ravel() for one in steps]
     assert set(off) == {word(site) for site in simulation.sites} | {"weights", "scores"}

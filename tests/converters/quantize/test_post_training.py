@@ -11,7 +11,7 @@ from converters.graph.arithmetic import Linear
 from converters.graph.folded import fold, model_arrays
 from converters.graph.lowering import graph
 from converters.quantize.equalization import BEHIND_NORMS, equalize
-from converters.quantize.fake_quantization import BatchedArithmetic, RoundedArithmetic, batch_logits
+from converters.quantize.fake_quantization import BatchedArithmetic, RoundedArithmetic, batch_outputs
 from converters.quantize.fake_rounding import round_weight
 from converters.quantize.gptq import gptq
 from converters.quantize.post_training import calibrate
@@ -74,7 +74,7 @@ def test_equalizing_is_exact(outliers, factors):
         images = pictures(size, 4, seed=50)
         other = dataclasses.replace(fold(config, model_arrays(outliers), size), blocks=equal.blocks)
         logits = graph(config, other, do=BatchedArithmetic())(images)["logits"][:, 0]
-        np.testing.assert_allclose(logits, batch_logits(outliers, images, BatchedArithmetic()), atol=2e-3)
+        np.testing.assert_allclose(logits, batch_outputs(outliers, images, BatchedArithmetic()), atol=2e-3)
 
 
 def test_equalized_channels_are_of_a_width(outliers):
@@ -148,7 +148,7 @@ def losses(model, recipe, prepared, size=64):
     folded = fold(config, model_arrays(model), size)
     samples = observed(model, folded, size).samples
     ends = {site: (min(each.low, 0.0), max(each.high, 1e-9)) for site, each in samples.items()}
-    exact = batch_logits(model, images, BatchedArithmetic())
+    exact = batch_outputs(model, images, BatchedArithmetic())
 
     def loss(folded, ranges):
         logits = graph(config, folded, do=RoundedArithmetic(recipe, ranges))(images)["logits"][:, 0]
@@ -190,7 +190,7 @@ def test_the_artefact_computes_what_was_prepared(tiny_model, tmp_path):
 def test_pictures_bring_int4_nearer_to_float(outliers, tmp_path):
     folder = pictures_in(tmp_path / "pictures", 16)
     images = pictures(64, 32, seed=200)
-    exact = tf.nn.softmax(batch_logits(outliers, images, BatchedArithmetic())).numpy()
+    exact = tf.nn.softmax(batch_outputs(outliers, images, BatchedArithmetic())).numpy()
     errors = []
     for calibration in (None, folder):
         convert(outliers, tmp_path / "x.tflite", recipe="int4", resolutions=[64], calibration=calibration)

@@ -104,7 +104,7 @@ def file_with(tmp_path, text, name="mine.toml"):
             LEFT + 'sites = ["head"]',
             "unknown site 'head'; what `edgevit sensitivity` calls that is 'logits', 'near', 'fine', 'halved', "
             "'level', 'tower', 'doubled', 'quarters', 'projection', 'classes', 'log_distances', 'cell_logits', "
-            "'heatmaps' here",
+            "'heatmaps', 'summed', 'enlarged', 'class_logits' here",
         ),
     ],
 )

@@ -10,14 +10,16 @@ from PIL import Image
 
 from converters import convert
 from converters.quantize.recipes import OUTSIDE
+from converters.search.class_validation import ClassValidation
+from converters.search.drop import Drop
 from converters.search.mixed_precision import _fewest, select
 from converters.search.selection import Part
-from converters.search.validation import Drop, Validation
 from edgevit.accuracy import Answers
 from edgevit.errors import ConfigError, ConversionError, DataError
 from edgevit.evaluation import evaluate
 from edgevit.model import save
 from edgevit.statistics import paired_interval
+from edgevit.tasks.classify import compared
 from edgevit_runtime import read_manifest
 from support.sample_pictures import pictures_in, random_picture
 
@@ -42,14 +44,14 @@ def folder(spoilt, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def selection(spoilt, folder):
-    return select(spoilt, Validation(spoilt, folder), 3.0, recipe="int8", resolutions=(64,))
+    return select(spoilt, ClassValidation(spoilt, folder), 3.0, recipe="int8", resolutions=(64,))
 
 
 def test_what_was_spoilt_is_taken_out_and_nothing_else(selection):
-    assert selection.float_top1 == pytest.approx(0.875)
-    assert selection.trials[0].drop.top1 > 0.1  # int8 as it is
+    assert selection.float_share == pytest.approx(0.875)
+    assert selection.trials[0].drop.lost > 0.1  # int8 as it is
     assert [(part.block, part.kind) for part in selection.parts if part.taken_out] == [(1, "contract")]
-    assert selection.chosen.drop.top1 <= 0.03
+    assert selection.chosen.drop.lost <= 0.03
     assert selection.recipe.base == "int8"
     assert selection.recipe.for_cpu
     (rule,) = selection.recipe.rules[len(selection.base.rules) :]
@@ -99,7 +101,7 @@ def test_the_command(spoilt, folder, tmp_path, run):
 def test_the_runtime_shows_it(tiny_model, folder, tmp_path, capsys):
     from edgevit_runtime.cli.main import main
 
-    validation = Validation(tiny_model, folder)
+    validation = ClassValidation(tiny_model, folder)
     convert(tiny_model, tmp_path / "x.tflite", recipe="float32", resolutions=[32], validation=validation)
     accuracy = read_manifest(tmp_path / "x.tflite").raw["accuracy"]
     (result,) = accuracy["results"]
@@ -152,22 +154,22 @@ def test_labels_of_another_model(tiny_model, tmp_path):
     Image.fromarray(image).save(tmp_path / "0.png")
     (tmp_path / "labels.csv").write_text(f"file,class_index\n0.png,{(vote + 1) % 4}\n")
     with pytest.raises(DataError, match=r"the float model at 64 px is right on none of the 1 pictures .* this model's"):
-        Validation(tiny_model, tmp_path).exact(64)
+        ClassValidation(tiny_model, tmp_path).exact(64)
     (tmp_path / "labels.csv").write_text("file,class_index\n0.png,4\n")
     with pytest.raises(
         DataError, match="has a picture of class 4, and the classes of the model are numbered from 0 to 3"
     ):
-        Validation(tiny_model, tmp_path)
+        ClassValidation(tiny_model, tmp_path)
 
 
 def test_nothing_to_take_out(tiny_model, folder):
-    validation = Validation(tiny_model, folder)
+    validation = ClassValidation(tiny_model, folder)
     found = select(tiny_model, validation, 0.0, recipe="float32", resolutions=(32,))
-    assert (found.recipe.name, found.parts, found.chosen.drop.top1) == ("float32", (), 0.0)
+    assert (found.recipe.name, found.parts, found.chosen.drop.lost) == ("float32", (), 0.0)
 
 
 def test_the_fastest_that_is_possible(tiny_model, folder, tmp_path):
-    validation = Validation(tiny_model, folder)
+    validation = ClassValidation(tiny_model, folder)
     assert select(tiny_model, validation, 100.0, resolutions=(32,)).base.name == "int8"
     calibration = pictures_in(tmp_path / "pictures", 4)
     found = select(tiny_model, validation, 100.0, resolutions=(32,), calibration=calibration)
@@ -194,8 +196,8 @@ def test_the_search_finds_about_the_fewest_with_few_tries(needed, share):
 def test_a_drop_and_its_error():
     exact = Answers(np.zeros(10, int), np.array([1] * 8 + [0] * 2, bool), np.ones(10, bool))
     ours = Answers(np.r_[np.ones(3, int), np.zeros(7, int)], np.array([0] * 2 + [1] * 7 + [0], bool), np.ones(10, bool))
-    drop = Drop.between(exact, ours)
-    assert drop.top1 == pytest.approx(0.1)
+    drop = Drop.of(compared(exact, ours))
+    assert drop.lost == pytest.approx(0.1)
     assert drop.agreement == pytest.approx(0.7)
     # Three pictures of ten changed, two for the worse: sqrt((3/10 - 0.1²) / 10), with half a picture more in each cell.
     assert (drop.low, drop.high) == paired_interval(2, 1, 10)

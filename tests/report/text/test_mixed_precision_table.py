@@ -26,6 +26,9 @@ def accuracy(pictures, changed=(0, 0), points=None):
     return {"set": "val", "pictures": pictures, "results": [result], "max_drop": asked}
 
 
+TASKS = {"classify": {"classes": 1000}}
+
+
 @pytest.mark.parametrize(
     ("pictures", "changed", "says"),
     [
@@ -37,20 +40,20 @@ def accuracy(pictures, changed=(0, 0), points=None):
     ],
 )
 def test_a_drop_has_the_interval_that_evaluate_gives_it(pictures, changed, says):
-    (line,) = accuracy_lines(accuracy(pictures, changed))
+    (line,) = accuracy_lines(accuracy(pictures, changed), TASKS)
     assert f"drop {says} points, top-5" in line
-    (line,) = accuracy_lines(accuracy(pictures, changed), classes=5)
+    (line,) = accuracy_lines(accuracy(pictures, changed), {"classify": {"classes": 5}})
     assert f"drop {says} points, agreement" in line  # of five classes, one of the first five is always right
 
 
 def test_what_the_pictures_do_not_decide():
     """200 pictures, six of which changed sides, three to each: within half a point, or 2.6 above it."""
     said = "200 pictures do not tell that drop from a larger one: by chance it may be 2.57 points at 64 px"
-    _, line = accuracy_lines(accuracy(200, (3, 3), 0.5))
+    _, line = accuracy_lines(accuracy(200, (3, 3), 0.5), TASKS)
     assert line.startswith(said)
     assert line.endswith("where 0.5 points are permitted")
-    assert len(list(accuracy_lines(accuracy(200, (0, 6), 0.5)))) == 1  # it gained more than chance explains
-    assert len(list(accuracy_lines(accuracy(200, (3, 3))))) == 1  # nothing was asked for
+    assert len(list(accuracy_lines(accuracy(200, (0, 6), 0.5), TASKS))) == 1  # it gained more than chance explains
+    assert len(list(accuracy_lines(accuracy(200, (3, 3)), TASKS))) == 1  # nothing was asked for
 
 
 def test_each_mix_has_a_line():
@@ -73,8 +76,23 @@ def test_each_mix_has_a_line():
     ],
 )
 def test_a_drop_below_one_picture_cannot_be_told(pictures, points, said):
-    _, *more = accuracy_lines(accuracy(pictures, points=points))
+    _, *more = accuracy_lines(accuracy(pictures, points=points), TASKS)
     assert more == ([said] if said else [])
+
+
+def test_another_tasks_figures_have_its_words():
+    """And no picture is worth so many points: mIoU counts none."""
+    result = {
+        "resolution": 64, "miou": 0.6, "pixel_accuracy": 0.9, "float": {"miou": 0.61, "pixel_accuracy": 0.91},
+        "drop": 0.01, "drop_low": -0.002, "drop_high": 0.023, "agreement": 0.98,
+    }  # fmt: skip
+    said = {"task": "segment", "metric": "miou", "set": "val", "pictures": 40, "results": [result]}
+    first, second = accuracy_lines({**said, "max_drop": {"points": 1.5, "resolution": 64}}, {"segment": {}})
+    assert first == (
+        "64 px: mIoU 60.00%, float 61.00%, drop 1.00 (-0.20 to 2.30) points, pixels 90.00%, agreement 98.00% "
+        "(40 pictures of val)"
+    )
+    assert second.startswith("40 pictures do not tell that drop from a larger one: by chance it may be 2.30 points")
 
 
 def test_one_point_is_singular():

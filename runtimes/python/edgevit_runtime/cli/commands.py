@@ -28,6 +28,9 @@ from edgevit_runtime.tasks.task import OnePicture
 from edgevit_runtime.terminal import complain, one_line
 from edgevit_runtime.wording import counted
 
+METRIC_HEADINGS = {"top1": "top-1", "miou": "mIoU", "ap": "AP", "pck": "PCK"}
+"""How people write what tasks are judged by."""
+
 
 def open_model(options: argparse.Namespace, **more: Any) -> Model:
     """The artefact that the options name, opened as they say."""
@@ -193,9 +196,11 @@ def _accuracy_lines(accuracy: Any) -> Iterator[str]:
     """What the converter measured, where it did: nobody reads it but people, so that nothing else is an error."""
     try:
         where = f"{counted(int(accuracy['pictures']), 'picture')} of {accuracy['set']}"
+        metric = str(accuracy.get("metric", "top1"))
         for each in accuracy["results"]:
-            exact, ours = float(each["float"]["top1"]), float(each["top1"])
-            yield f"{as_resolution(each['resolution'])} px: top-1 {ours:.2%} (float {exact:.2%}), {where}"
+            exact, ours = float(each["float"][metric]), float(each[metric])
+            heading = METRIC_HEADINGS.get(metric, metric)
+            yield f"{as_resolution(each['resolution'])} px: {heading} {ours:.2%} (float {exact:.2%}), {where}"
     except (KeyError, TypeError, ValueError, OverflowError, EdgeViTError):
         return
 
