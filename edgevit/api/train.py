@@ -161,7 +161,7 @@ def train(
         if request.dense_task:
             from edgevit.training.dense_run import run_dense
 
-            document = run_dense(request, recording)
+            document = run_dense(request, recording, fake_quantization=simulating)
         else:
             document = run(request, recording, fake_quantization=simulating)
         folder.finish(document)

@@ -15,6 +15,7 @@ from edgevit.training.earlier_run import SUMMARY, check_same, clear, earlier_sta
 from edgevit.training.lessons import DENSE_LESSONS, DenseLesson
 from edgevit.training.listener import Listener
 from edgevit.training.loop import Epoch, Resumption, TrainResult, start_model, train
+from edgevit.training.run import FakeQuantization, simulation
 from edgevit.training.run_files import make_folder, record_split
 from edgevit.training.spec import TrainSpec
 from edgevit.training.taken_over import begun_with, digest_of
@@ -28,12 +29,17 @@ ROOM = 1.8
 VALIDATING_ROOM = 1.25
 
 
-def run_dense(request: TrainingRequest, listener: Listener) -> dict[str, Any]:
+def run_dense(
+    request: TrainingRequest, listener: Listener, *, fake_quantization: FakeQuantization | None = None
+) -> dict[str, Any]:
     """Trains as requested and returns the `edgevit.training/1` document.
+
+    fake_quantization: as of `edgevit.training.run.run`.
 
     Everything that can be wrong in the request is found before the pictures are read.
     """
     request.check()
+    simulate = simulation(request, fake_quantization)
     state = earlier_state(request)
     lesson = DENSE_LESSONS[request.dense_task]
     start = None if request.start is None else load(request.start)
@@ -93,6 +99,7 @@ def run_dense(request: TrainingRequest, listener: Listener) -> dict[str, Any]:
         spec,
         request.output,
         task=request.dense_task,
+        simulate=simulate,
         resumption=Resumption(request.folder, asked, state, begun_with(request, skipped)),
         strict=request.strict,
         on_step=listener.step,
@@ -137,7 +144,7 @@ def _asked(
         **{name: list(value) if isinstance(value, tuple) else value for name, value in config.to_dict().items()},
         "start": digest_of(request.start),
         "teacher": None,
-        "qat": None,
+        "qat": request.qat,
         "pictures": count,
         "files": fingerprint,
     }
@@ -183,6 +190,7 @@ def _document(
             **vars(spec),
             "stochastic_depth": model.config.stochastic_depth,
             "start": str(request.start) if request.start else None,
+            "qat": request.qat,
         },
         "seconds": round(result.seconds, 1),
         "best_epoch": result.best.number,

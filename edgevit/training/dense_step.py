@@ -1,4 +1,7 @@
-"""What one batch does to the weights where a head reads all tokens: two graphs, traced once for all resolutions."""
+"""What one batch does to the weights where a head reads all tokens: two graphs, traced once for all resolutions.
+
+Of a fake-quantized model the first is traced for each resolution anew: it has to know the grid.
+"""
 
 from __future__ import annotations
 
@@ -47,11 +50,8 @@ class DenseStep:
     kept_bytes: Callable[[Resolution], float]
 
     def __post_init__(self) -> None:
-        pictures = tf.TensorSpec((None, None, None, 3), "uint8")
-        targets = tf.TensorSpec(self.objective.shape, self.objective.dtype)
-        matrices = tf.TensorSpec((None, None)), tf.TensorSpec((None, None))
         gradients = [tf.TensorSpec(each.shape, each.dtype) for each in self.learning.values()]
-        self._differentiate = graph(self._slopes, [pictures, targets, matrices])
+        self._differentiating: dict[Resolution | None, Any] = {}
         self._update = graph(self._descend, [gradients])
 
     def __call__(self, batch: TrainingBatch) -> float:
@@ -60,9 +60,21 @@ class DenseStep:
         matrices = self.forward.matrices(batch.resolution)
         zeros = [] if len(parts) == 1 else [tf.zeros(each.shape, each.dtype) for each in self.learning.values()]
         tensors = tf.constant(batch.images), tf.constant(batch.targets)
-        loss, gradients = learn_in(parts, lambda *given: self._differentiate(*given, matrices), tensors, zeros)
+        differentiate = self._differentiate(batch.resolution)
+        loss, gradients = learn_in(parts, lambda *given: differentiate(*given, matrices), tensors, zeros)
         self._update(gradients)
         return float(loss)
+
+    def _differentiate(self, resolution: Resolution) -> Any:
+        """The graph of `_slopes` for pictures of a resolution, or of any."""
+        key = None if self.forward.any_grid else resolution
+        if key not in self._differentiating:
+            sides = (None, None) if key is None else (key.height, key.width)
+            pictures = tf.TensorSpec((None, *sides, 3), "uint8")
+            targets = tf.TensorSpec(self.objective.shape, self.objective.dtype)
+            matrices = tf.TensorSpec((None, None)), tf.TensorSpec((None, None))
+            self._differentiating[key] = graph(self._slopes, [pictures, targets, matrices])
+        return self._differentiating[key]
 
     def _slopes(self, images: Any, targets: Any, matrices: Any) -> tuple[Any, Any]:
         """The loss, and its gradients by `learning`."""
@@ -71,7 +83,9 @@ class DenseStep:
             shape = tf.shape(images)
             loss = self.objective.loss(targets, found, (shape[1], shape[2]))
             scaled = self.optimizer.scale_loss(loss)
-        return loss, tape.gradient(scaled, [each.value for each in self.learning.values()])
+        slopes = tape.gradient(scaled, [each.value for each in self.learning.values()])
+        # A simulated head picks parts of a kernel, whose gradient then names these parts alone.
+        return loss, [tf.convert_to_tensor(each) for each in slopes]
 
     def _descend(self, gradients: Any) -> None:
         descend(self.optimizer, gradients, self.learning, self.average, self.spec.ema)

@@ -108,7 +108,8 @@ class SimulatedForward:
         return [ops.cast(self._simulation(images, training=training), "float32")]
 
     def dense_logits(self, task: str, images: Any, matrices: Any, *, training: bool) -> Any:
-        raise NotImplementedError(task)  # refused before: `TrainingRequest.check`
+        found = self._simulation(images, training=training)
+        return tf.nest.map_structure(lambda each: ops.cast(each, "float32"), found)
 
 
 def graph(function: Any, signature: Any = None, jit: bool | None = None) -> Any:

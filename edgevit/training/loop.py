@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from edgevit.config import ViTConfig
-from edgevit.errors import PictureError, TrainingError
+from edgevit.errors import TrainingError
 from edgevit.model import ViT, build, save, transfer
 from edgevit.training.held_out import Answered
 from edgevit.training.lessons import LESSONS, Judged, Lesson
@@ -24,7 +23,6 @@ from edgevit.training.state import State
 from edgevit.training.step import TeacherLike
 from edgevit_runtime.resolution import Resolution, as_resolution
 
-CALIBRATION_BATCH, CALIBRATION_BATCHES = 8, 16
 SAVE_EVERY_S = 60.0
 SAVING_SHARE = 20.0
 """At most a twentieth of the time goes into saving states."""
@@ -251,7 +249,9 @@ class _Run:
         found = self.resumption.state if self.resumption else None
         if found is None:
             if self.simulated:
-                self.learner.calibrate(self._calibration_pictures())
+                config = self.model.config.with_(ladder=self.ladder)
+                shown = self.lesson.calibrating(self.train_set, config, self.spec, strict=self.strict)
+                self.learner.calibrate(shown)
             self._save()  # from here on, `--resume` knows what was asked for
             return
         arrays = dict(found.arrays)
@@ -264,17 +264,6 @@ class _Run:
         self.state = found
         if found.best is not None and not self.path.is_file():
             raise TrainingError(f"{self.path}, the best weights of the unfinished run, is gone; --restart begins anew")
-
-    def _calibration_pictures(self) -> Iterator[NDArray[np.uint8]]:
-        """Training pictures as they will be judged, not varied: some at each resolution."""
-        for resolution in self.ladder:
-            skip = None if self.strict else _ignore
-            config = self.model.config
-            prepared = self.train_set.prepared(resolution, config.resize, CALIBRATION_BATCH, config.fill, skip)
-            # Sets are ordered by class: every n-th batch sees them all.
-            count = -(-len(self.train_set.classes) // CALIBRATION_BATCH)
-            step = max(1, count // CALIBRATION_BATCHES)
-            yield from (images for images, _ in islice(prepared, 0, step * CALIBRATION_BATCHES, step))
 
     def _save(self) -> None:
         if self.resumption is None:
@@ -341,7 +330,3 @@ class _Run:
         if self.spec.precision != "float32":
             advice += " or --precision float32"
         return f"the loss is {loss} after {self.state.step} steps; {advice} ({kept})"
-
-
-def _ignore(_index: int, _error: PictureError) -> None:
-    """A picture among many that only tell ranges."""

@@ -37,8 +37,9 @@ SHRINK_FOR = 0.875
 """Pictures are kept at the ladder's largest sides over this: what a crop policy needs, and room for random crops."""
 
 
-FakeQuantization = Callable[[str], Callable[[ViT], Any]]
-"""A recipe's name or file -> what makes a model's fake-quantized form: `converters.quantize.fake_quantization`."""
+FakeQuantization = Callable[[str, str], Callable[[ViT], Any]]
+"""A recipe's name or file, and a task -> what makes a model's fake-quantized form for it:
+`converters.quantize.fake_quantization`."""
 
 
 def run(
@@ -53,7 +54,7 @@ def run(
     """
     request.check()
     state = earlier_state(request)
-    spec, simulate = request.spec(), _simulation(request, fake_quantization)
+    spec, simulate = request.spec(), simulation(request, fake_quantization)
     if state is not None:
         spec = lengthened(spec, request, state)
     if request.teacher is not None:
@@ -126,13 +127,13 @@ def run(
     return {**document, "teacher": taught} if taught else document
 
 
-def _simulation(request: TrainingRequest, fake_quantization: FakeQuantization | None) -> Callable[[ViT], Any] | None:
+def simulation(request: TrainingRequest, fake_quantization: FakeQuantization | None) -> Callable[[ViT], Any] | None:
     """What makes a model's fake-quantized form. Raises `ConfigError` for a recipe that has none."""
     if request.qat is None:
         return None
     if fake_quantization is None:
         raise ConfigError(f"to train for the recipe {request.qat}, `run` needs its fake_quantization")
-    return fake_quantization(request.qat)
+    return fake_quantization(request.qat, request.dense_task or "classify")
 
 
 def _asked(

@@ -138,7 +138,6 @@ class TrainingRequest:
         """Raises `ConfigError` for what only a classifier learns by."""
         for given, option in (
             (self.teacher, "--teacher"),
-            (self.qat, "--qat"),
             (self.distillation_token, "--distillation-token"),
         ):
             if given:
@@ -152,10 +151,10 @@ class TrainingRequest:
     def preset_name(self) -> str:
         if self.preset is not None:
             return self.preset
-        if self.dense_task:
-            return "dense-scratch" if self.start is None else "dense"
         if self.qat is not None:
             return "qat"
+        if self.dense_task:
+            return "dense-scratch" if self.start is None else "dense"
         return "scratch" if self.start is None else "fine-tune"
 
     def spec(self, count: int | None = None) -> TrainSpec:

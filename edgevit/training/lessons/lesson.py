@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
 from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edgevit.config import ViTConfig
 from edgevit.data.dense_set import DenseSet
@@ -17,7 +23,10 @@ from edgevit.training.spec import TrainSpec
 from edgevit.training.training_request import TrainingRequest
 from edgevit_runtime.resolution import Resolution
 
-__all__ = ["DenseLesson", "HeldOutLike", "Judged", "Lesson"]
+__all__ = ["CALIBRATION_BATCH", "CALIBRATION_BATCHES", "DenseLesson", "HeldOutLike", "Judged", "Lesson"]
+
+CALIBRATION_BATCH, CALIBRATION_BATCHES = 8, 16
+"""Pictures a batch, and batches at each resolution."""
 
 
 class Judged(Protocol):
@@ -49,6 +58,12 @@ class Lesson(Protocol):
 
     def learner(self, model: ViT, spec: TrainSpec, total_steps: int, examples: Any, **options: Any) -> Learner:
         """options: those of `Learner`."""
+
+    def calibrating(
+        self, examples: Any, config: ViTConfig, spec: TrainSpec, *, strict: bool
+    ) -> Iterator[NDArray[np.uint8]]:
+        """Training pictures that are not varied, some at each resolution of the ladder, [batch, H, W, 3]: from them
+        quantization-aware training has the ranges that it begins with."""
 
 
 class DenseLesson(Lesson, Protocol):
@@ -95,3 +110,13 @@ class DenseLesson(Lesson, Protocol):
         return Learner(
             model, spec, total_steps, objective=self.objective(model.config), **{**options, "strategy": None}
         )
+
+    def calibrating(
+        self, examples: Any, config: ViTConfig, spec: TrainSpec, *, strict: bool
+    ) -> Iterator[NDArray[np.uint8]]:
+        # Every round of batches holds each resolution once.
+        batch = min(CALIBRATION_BATCH, len(examples))
+        count = min(CALIBRATION_BATCHES, -(-len(examples) // batch)) * len(config.ladder)
+        plain = replace(spec, augmentation="none", mosaic=0.0, single_share=0.0, batch=batch, epochs=count)
+        batches = self.batches(examples, config, plain, tall=False, strict=strict, single=None)
+        return (each.images for each in islice(batches.from_step(0), count))
