@@ -29,3 +29,20 @@ def test_a_batch_of_more_than_all(count, smaller, steps):
         f"{smaller} it has {steps}"
     )
     assert request(start=Path("deit.keras"), options={"batch": count}).remarks(count) == ()
+
+
+@pytest.mark.parametrize(
+    ("task", "start", "count", "epochs"),
+    [
+        ("segment", True, 480, 25),
+        ("detect", True, 480, 50),
+        ("keypoints", False, 1000, 30),
+        ("segment", True, 12, 200),
+        ("detect", False, 100_000, 8),
+    ],
+)
+def test_dense_epochs_follow_from_how_many_pictures_there_are(task, start, count, epochs):
+    request = TrainingRequest("pictures", Path("m.keras"), task=task, start=Path("s.keras") if start else None)
+    assert request.spec(count).epochs == epochs
+    asked = TrainingRequest("pictures", Path("m.keras"), task=task, options={"epochs": 3})
+    assert asked.spec(count).epochs == 3
