@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,10 @@ from edgevit.config import ViTConfig
 from support.built_once import once
 from support.sample_pictures import LABELS, LADDER, pictures_in, random_picture
 from support.scheduling import pytest_addoption, pytest_collection_modifyitems, pytest_configure  # noqa: F401
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # A job in the background of a shell begins so, and whoever is asked to end by ^C would never hear of it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

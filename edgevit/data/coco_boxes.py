@@ -6,7 +6,7 @@ import reprlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgevit.data.coco_json import CocoDocument, coco_files, coco_numbers, read_documents
+from edgevit.data.coco_json import CocoDocument, coco_files, coco_numbers, names_of, read_documents
 from edgevit.data.found_boxes import BoxRow, FoundBoxes, PictureBoxes
 from edgevit.data.picture_index import PictureIndex
 from edgevit.errors import DataError
@@ -44,7 +44,7 @@ def read_coco_boxes(paths: Sequence[Path], index: PictureIndex) -> FoundBoxes:
                 )
                 found.pictures.append(entry)
     found.names = _in_order(names)
-    found.says_parts = "the names of " + " and ".join(document.path.name for document, _, _ in documents)
+    found.says_parts = "the names of " + names_of([document.path for document, _, _ in documents])
     return found
 
 

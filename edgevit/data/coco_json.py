@@ -22,6 +22,7 @@ __all__ = [
     "MissingPicturesError",
     "coco_files",
     "coco_numbers",
+    "names_of",
     "pictures_of",
     "read_coco",
     "read_documents",
@@ -187,3 +188,10 @@ def coco_numbers(document: CocoDocument, number: int, key: str, wanted: str) -> 
     ):
         raise document.wrong("annotations", number, key, wanted, values)
     return [float(each) for each in values]
+
+
+def names_of(paths: Sequence[Path]) -> str:
+    """`train.json and val.json`; with their folders where they are called alike."""
+    names = [path.name for path in paths]
+    alike = len(set(names)) < len(names)
+    return " and ".join(f"{path.parent.name}/{path.name}" if alike else path.name for path in paths)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edgevit.data.coco_json import CocoDocument, coco_files, coco_numbers, read_documents
+from edgevit.data.coco_json import CocoDocument, coco_files, coco_numbers, names_of, read_documents
 from edgevit.data.found_points import HIDDEN, UNLABELLED, VISIBLE, FoundPoints, PicturePoints, Subject
 from edgevit.data.picture_index import PictureIndex
 from edgevit.errors import DataError
@@ -40,7 +40,7 @@ def read_coco_points(paths: Sequence[Path], index: PictureIndex) -> FoundPoints:
                 source = str(document.path)
                 entry = PicturePoints(picture.file, source, subjects[key], picture.stated, part, "annotations[%d]")
                 found.pictures.append(entry)
-    found.says_parts = "the names of " + " and ".join(document.path.name for document, _, _ in documents)
+    found.says_parts = "the names of " + names_of([document.path for document, _, _ in documents])
     return found
 
 

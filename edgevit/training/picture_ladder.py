@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from edgevit.config import nearest_resolution
+from edgevit.data.picture_frame import read_frame
+from edgevit.errors import PictureError
 from edgevit_runtime.resolution import Resolution
 
 LONGER_SIDES: tuple[tuple[int, ...], ...] = ((224, 320), (320, 448), (448, 640))
@@ -62,10 +63,8 @@ def _small(shares: NDArray[Any]) -> float:
 def upright_size(file: Path) -> tuple[int, int] | None:
     """(width, height) of a picture, turned as EXIF says; None for one that is damaged: whoever reads it says so."""
     try:
-        with Image.open(file) as picture:
-            width, height = picture.size
-            return (height, width) if picture.getexif().get(ORIENTATION, 1) >= TURNED else (width, height)
-    except Exception:
+        return read_frame(file).upright
+    except PictureError:
         return None
 
 
@@ -76,7 +75,3 @@ def _shape(logs: Sequence[float]) -> float:
     middle = float(np.median(logs))
     together = float(np.mean(np.abs(np.array(logs) - middle) <= np.log(ALIKE)))
     return float(np.exp(middle)) if together >= 0.9 and abs(middle) > np.log(ALIKE) else 1.0
-
-
-ORIENTATION, TURNED = 274, 5
-"""EXIF's tag, and the values from which on width and height are exchanged."""

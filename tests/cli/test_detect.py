@@ -86,7 +86,9 @@ def test_a_run_is_judged_by_what_it_held_out(trained, artefact, panels, run, tmp
         assert document["judged_on"] == str(panels)
     code, _, err = run("evaluate", artefact, panels, "--part", "test")
     assert code == 1
-    assert "no picture is of test: by folders of train and val, there is train and val" in err
+    assert (
+        "no picture is of test: by the names of train/annotations.json and val/annotations.json, there is train" in err
+    )
     code, out, err = run("evaluate", artefact, panels, "--part", "train", "--resolutions", "96x64", "--json")
     assert json.loads(out)["images"] == 28
     code, _, err = run("evaluate", artefact, panels, "--part", "tset")

@@ -10,6 +10,7 @@ from edgevit.model.weights import is_head
 from edgevit.training import TrainSpec
 from edgevit.training.batches import TrainingBatch
 from edgevit.training.learner import Learner
+from edgevit.training.lessons import DENSE_LESSONS
 from edgevit.training.step import _resize
 from edgevit_runtime.resolution import Resolution, as_resolution
 
@@ -86,7 +87,7 @@ def test_heads_that_learn_on_one_frozen_backbone_share_it(config):
         if not is_head(name):
             each.assign(start[name])
     spec = TrainSpec(learning_rate=1e-2, freeze=True, precision="mixed_bfloat16", weight_decay=0.1)
-    dense = Learner(segmenter, spec, 10, task="segment")
+    dense = DENSE_LESSONS["segment"].learner(segmenter, spec, 10, None)
     classifier.step(batch())
     shown = batch(32)
     dense.step(TrainingBatch(shown.images, np.zeros((8, 32, 32), np.uint8), shown.resolution))

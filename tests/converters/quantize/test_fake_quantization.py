@@ -14,7 +14,13 @@ from converters.artefact.ladder import take
 from converters.graph.folded import fold, model_arrays
 from converters.graph.packing import pack
 from converters.quantize.activations import FIXED, roundings, site_of, weight, word
-from converters.quantize.fake_quantization import BatchedArithmetic, RoundedArithmetic, Simulation, batch_outputs
+from converters.quantize.fake_quantization import (
+    BatchedArithmetic,
+    RoundedArithmetic,
+    Simulation,
+    _marked,
+    batch_outputs,
+)
 from converters.quantize.fake_rounding import BLOCK, round_constant, round_weight
 from converters.quantize.recipes import get_recipe
 from edgevit.activation_ranges import ActivationRanges
@@ -238,7 +244,7 @@ class Followed(RoundedArithmetic):
         actual = (scale * (integers.astype(np.float64) - zero_point)).reshape(expected.shape).astype(np.float32)
         low, high = self._range(site)
         self.off[word(site)].append(np.abs(np.asarray(expected) - actual) / float((high - low) / 255.0))
-        return tf.constant(actual)
+        return _marked(site, tf.constant(actual))
 
 
 def made_by_the_artefact(path, image, sites, kernels):
