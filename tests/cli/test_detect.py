@@ -115,6 +115,7 @@ def test_boxes_are_those_that_the_model_finds(trained, artefact, panels):
         assert first.score == pytest.approx(expected.scores[0], abs=0.02)
 
 
+@pytest.mark.long
 def test_a_resumed_run_is_the_same_run(panels, run, tmp_path):
     words = ["train", panels, "-o", tmp_path / "m.keras", "--task", "detect", *SHAPE]
     code, _, err = run(*words, "--epochs", 1)
@@ -148,11 +149,10 @@ def test_an_unreadable_picture_is_left_out(run, tmp_path):
     broken = sorted((tmp_path / "panels" / "train" / "images").iterdir())[0]
     broken.write_bytes(broken.read_bytes()[:400])  # its head says how large it is
     words = ["train", tmp_path / "panels", "-o", tmp_path / "m.keras", "--variant", "vit-nano", "--epochs", 1]
-    for task in ("detect", "segment"):
-        code, out, err = run(*words, "--resolutions", "64x48", "--task", task, "--overwrite")
-        assert code == 0, err
-        assert "skipped 1 picture that cannot be read" in out.replace("\n", " ")
-        assert "7 pictures to train on" in out
+    code, out, err = run(*words, "--resolutions", "64x48", "--task", "segment", "--overwrite")
+    assert code == 0, err
+    assert "skipped 1 picture that cannot be read" in out.replace("\n", " ")
+    assert "7 pictures to train on" in out
     code, _, err = run(*words, "--resolutions", "64x48", "--task", "detect", "--overwrite", "--strict")
     assert code == 1
     assert broken.name in err

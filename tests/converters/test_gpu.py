@@ -97,6 +97,7 @@ def test_heads_of_all_tokens(tiny_config, task, tmp_path):
 
 @needs_vulkan
 @pytest.mark.realdata
+@pytest.mark.long
 def test_real_weights(deit_artefact, real_data, tmp_path):
     path = deit_artefact("int8", (224,))
     files = sorted((real_data / "imagenet_val").glob("*.JPEG"))[:6]

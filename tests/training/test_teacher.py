@@ -25,7 +25,7 @@ def foreign(tmp_path, *, activation=None, size=None, classes=4):
     return model, tmp_path / "foreign.keras"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_cnn_learns_is_saved_and_opened(train_quarters, val_quarters, tmp_path):
     model = build_cnn("MobileNetV3Small", 4, "none", seed=0)
     steps = []

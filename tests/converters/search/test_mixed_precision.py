@@ -115,6 +115,7 @@ def test_the_runtime_shows_it(tiny_model, folder, tmp_path, capsys):
     assert shown in capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_a_demand_that_cannot_be_met(spoilt, folder, tmp_path, run):
     """int16 islands leave the weights in int8, which is what the model suffers from."""
     save(spoilt, tmp_path / "m.keras")
