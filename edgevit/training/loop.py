@@ -38,6 +38,7 @@ class Epoch:
     images_per_s: float
     seconds: float
     judged: Mapping[Resolution, float]
+    """Empty where it was not validated: see `Lesson.validations`."""
     count: int | None = None
     """How many pictures validated; None in the state of an older edgevit."""
     metric: str = "top1"
@@ -275,16 +276,28 @@ class _Run:
         self.saved_at = time.perf_counter()
         self.save_seconds = self.saved_at - begun
 
+    def _ask(self) -> dict[Resolution, Judged]:
+        """What the weights give on the validation pictures; nothing in epochs that are not validated."""
+        number, every = (
+            len(self.state.epochs) + 1,
+            -(-self.spec.epochs // (self.lesson.validations or self.spec.epochs)),
+        )
+        if number % every and number < self.spec.epochs:
+            return {}
+        # While one resolution is trained, the others would only tell how far it is from them.
+        ladder = self.ladder if self._mixed else (self.model.config.base_resolution,)
+        self.learner.keep()
+        return {resolution: self.validation.ask(self.learner.logits, resolution) for resolution in ladder}
+
+    @property
+    def _mixed(self) -> bool:
+        """The whole ladder is in training by now."""
+        return self.state.step > self.batches.single or self.state.step == self.batches.total
+
     def _end_epoch(self, speed: float) -> Epoch:
         """Validates what the epoch left and keeps it if it is the best so far."""
-        state, batches = self.state, self.batches
-        # While one resolution is trained, the others would only tell how far it is from them.
-        mixed = state.step > batches.single or state.step == batches.total
-        self.learner.keep()
-        answers = {
-            resolution: self.validation.ask(self.learner.logits, resolution)
-            for resolution in (self.ladder if mixed else (self.model.config.base_resolution,))
-        }
+        state = self.state
+        answers = self._ask()
         epoch = Epoch(
             number=len(state.epochs) + 1,
             loss=float(np.mean(state.losses)),
@@ -292,12 +305,12 @@ class _Run:
             images_per_s=speed,
             seconds=state.epoch_seconds,
             judged={resolution: each.metric for resolution, each in answers.items()},
-            count=min(each.count for each in answers.values()),
+            count=min((each.count for each in answers.values()), default=None),
             metric=self.lesson.metric,
         )
         state.epochs.append(epoch.to_dict())
         best = None if state.best is None else Epoch.from_dict(state.epochs[state.best - 1])
-        if mixed and (best is None or epoch.mean > best.mean):
+        if answers and self._mixed and (best is None or epoch.mean > best.mean):
             self.learner.keep_ranges()
             state.temperature = self._believable(list(answers.values()))
             save(self.model, self.path)

@@ -10,6 +10,7 @@ from edgevit.config import ViTConfig
 from edgevit.errors import ConfigError, TrainingError
 from edgevit.model import build, load, named_weights, save
 from edgevit.training import ArrayExamples, Epoch, TrainSpec, start_model, train
+from edgevit.training.lessons.classify import ClassifyLesson
 from edgevit_runtime.resolution import Resolution
 
 CONFIG = ViTConfig(
@@ -70,6 +71,26 @@ def test_same_seed_same_weights(tmp_path):
     first, second = (named_weights(load(tmp_path / f"{name}.keras")) for name in "ab")
     for name, variable in first.items():
         np.testing.assert_array_equal(variable, second[name], err_msg=name)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_long_runs_of_few_pictures_validate_now_and_then(tmp_path, monkeypatch):
+    """So often as the lesson says, and at the end; what is kept was validated."""
+    monkeypatch.setattr(ClassifyLesson, "validations", 3)
+    spec = TrainSpec(epochs=5, batch=8, augmentation="none")
+    seen = []
+    result = train(
+        build(CONFIG.with_(depth=1), seed=1),
+        halves(8, 1),
+        halves(8, 2),
+        spec,
+        tmp_path / "m.keras",
+        on_epoch=seen.append,
+    )
+    assert [sorted(epoch.judged) for epoch in seen] == [[], [16, 32], [], [16, 32], [16, 32]]
+    assert result.best.number in (2, 4, 5)
+    again = [Epoch.from_dict(json.loads(json.dumps(epoch.to_dict()))) for epoch in seen]
+    assert [(each.judged, each.count) for each in again] == [(each.judged, each.count) for each in seen]
 
 
 @pytest.mark.usefixtures("eagerly")

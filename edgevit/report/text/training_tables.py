@@ -45,12 +45,18 @@ class EpochLike(Protocol):
 
 
 def epoch_line(epoch: EpochLike, total: int) -> str:
-    """`epoch 3/30  loss 1.234  450 images/s  val 64: 71.2 % ± 2.1  128: 88.0 % ± 1.5`, with 95 % intervals."""
+    """`epoch 3/30  loss 1.234  450 images/s  val 64: 71.2 % ± 2.1  128: 88.0 % ± 1.5`, with 95 % intervals.
+
+    Without what follows the speed where the epoch was not validated.
+    """
+    speed = f"{epoch.images_per_s:.0f} images/s" if epoch.images_per_s >= 10 else f"{epoch.images_per_s:.1f} images/s"
+    done = f"epoch {epoch.number}/{total}  loss {epoch.loss:.3f}  {speed}"
+    if not epoch.judged:
+        return done
     values = _figures(epoch.metric, epoch.judged.values(), epoch.count)
     told = "  ".join(f"{resolution}: {value}" for resolution, value in zip(epoch.judged, values, strict=True))
     judged = "val" if epoch.metric == "top1" else f"val {METRICS[epoch.metric].heading}"
-    speed = f"{epoch.images_per_s:.0f} images/s" if epoch.images_per_s >= 10 else f"{epoch.images_per_s:.1f} images/s"
-    return f"epoch {epoch.number}/{total}  loss {epoch.loss:.3f}  {speed}  {judged} {told}"
+    return f"{done}  {judged} {told}"
 
 
 def training_table(document: Mapping[str, Any]) -> Table:

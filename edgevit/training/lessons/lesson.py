@@ -50,6 +50,8 @@ class HeldOutLike(Protocol):
 class Lesson(Protocol):
     metric: ClassVar[str]
     """As documents call it."""
+    validations: ClassVar[int | None] = None
+    """A run of more epochs validates only after each second, third, ... and the last; None: after all."""
 
     def batches(self, examples: Any, config: ViTConfig, spec: TrainSpec, **options: Any) -> MixedBatches:
         """options: those of `MixedBatches`."""
@@ -68,6 +70,9 @@ class Lesson(Protocol):
 
 class DenseLesson(Lesson, Protocol):
     """Of a head that reads all tokens: besides, what its pictures are and what head is made for them."""
+
+    # Of few pictures there are many epochs, and to judge the boxes of one takes a third as long as to learn from them.
+    validations: ClassVar[int | None] = 40
 
     def listed(self, request: TrainingRequest, seed: int) -> tuple[DenseSet, DenseSet]:
         """(train, val): the labels of a folder, before its pictures are read. Raises `DataError`."""

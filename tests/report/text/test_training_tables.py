@@ -205,6 +205,11 @@ def test_an_epoch_has_its_interval():
     assert epoch_line(epoch, 8) == "epoch 2/8  loss 1.250  3.2 images/s  val 64: 90.0 % ± 3.0"
 
 
+def test_an_epoch_that_was_not_validated_tells_its_loss():
+    epoch = SimpleNamespace(number=2, loss=1.25, images_per_s=12.1, metric="ap", judged={}, count=None)
+    assert epoch_line(epoch, 80) == "epoch 2/80  loss 1.250  12 images/s"
+
+
 def test_an_epoch_has_its_intervals_in_one_form():
     """One that is not centred has two ends, and so have those beside it."""
     epoch = SimpleNamespace(
