@@ -143,10 +143,19 @@ class ViTConfig:
         return next((each for each in self.dense_heads if each.task == task), None)
 
     def blocks_read(self, task: str) -> tuple[int, ...]:
-        """After which blocks, counted from 1, the head for a dense task reads the tokens."""
+        """After which blocks, counted from 1, the head for a dense task reads the tokens, whose mean it takes."""
         head = self.dense_head(task)
         last_two = (self.depth - 1, self.depth) if self.depth > 1 else (self.depth,)
         return (self.depth,) if head is None or head.form in OF_LAST_BLOCK else last_two
+
+    @property
+    def detail_block(self) -> int:
+        """After which block a detect head reads where in a patch things are: later ones are about what they are."""
+        return max(1, self.depth // 4)
+
+    def planes_read(self, task: str) -> tuple[int, ...]:
+        """The same with the detect head's `detail_block` in front."""
+        return (self.detail_block, *self.blocks_read(task)) if task == "detect" else self.blocks_read(task)
 
     @property
     def cell_strides(self) -> tuple[int, ...]:

@@ -17,10 +17,10 @@ NORM = ("squares", "variance", "stabilised", "scale", "scaled", "normalised")
 """Sites by the last word of their names: the residual stream, and what a LayerNorm computes (`lowering`)."""
 
 DENSE_CONV = ("near", "fine", "halved", "level", "tower", "doubled")
-DENSE_LINEAR = ("quarters", "projection", "classes", "log_distances", "cell_logits", "heatmaps")
+DENSE_LINEAR = ("quarters", "details", "projection", "classes", "log_distances", "cell_logits", "heatmaps")
 DENSE_HEAD = (*DENSE_CONV, *DENSE_LINEAR)
 """Linear layers of the heads that read all tokens."""
-DENSE_PLAIN = ("summed", "enlarged", "class_logits")
+DENSE_PLAIN = ("summed", "detailed", "enlarged", "class_logits")
 """What else these heads compute."""
 
 LINEAR: Mapping[str, str] = {
@@ -33,7 +33,7 @@ OPS: Mapping[str, str] = {
     **LINEAR,
     **dict.fromkeys(("products", "mixed"), "BATCH_MATMUL"),
     **dict.fromkeys(("weights", "scores"), "SOFTMAX"),
-    **dict.fromkeys((*STREAM, "stabilised", "summed"), "ADD"),
+    **dict.fromkeys((*STREAM, "stabilised", "summed", "detailed"), "ADD"),
     **dict.fromkeys(("enlarged", "class_logits"), "RESIZE_BILINEAR"),
     "variance": "MEAN",
     **dict.fromkeys(("squares", "scaled", "normalised"), "MUL"),

@@ -24,8 +24,8 @@ RARE = 0.01
 
 @keras.saving.register_keras_serializable("edgevit")
 class DetectionHead(keras.layers.Layer):
-    """Planes of tokens behind the last norm, each [batch, rows, columns, width] -> `log_distances` [batch, cells, 4]
-    and `cell_logits` [batch, cells, classes].
+    """Planes of tokens behind the last norm, those after `ViTConfig.detail_block` first, each
+    [batch, rows, columns, width] -> `log_distances` [batch, cells, 4] and `cell_logits` [batch, cells, classes].
 
     Cells are those of the finest level row by row, then those of the next, as
     `edgevit_runtime.tasks.box_decoding.grids_of` counts them. log_distances: the natural logarithm of how far a box's
@@ -35,8 +35,9 @@ class DetectionHead(keras.layers.Layer):
     as ViTDet's simple pyramid does (arXiv 2203.16527, section 3): a linear layer to the four quarters of each patch
     (a 2x2 transposed convolution), one to the patch, and of that a 2x2 convolution with steps of 2, whose cells lie as
     they must at odd sizes, too: the last one stands out over the edge, and what is out there is zero. Quarters that
-    were resized bilinearly would not know which of the four they are. Behind a 3x3 convolution of its own each level
-    goes through the same two towers, as in FCOS (arXiv 1904.01355).
+    were resized bilinearly would not know which of the four they are; and what is where in a patch the tokens of an
+    early block still say, which are read for the quarters alone. Behind a 3x3 convolution of its own each level goes
+    through the same two towers, as in FCOS (arXiv 1904.01355).
     """
 
     def __init__(self, tokens_width: int, spec: DenseHead | dict[str, Any], **kwargs: Any) -> None:
@@ -45,6 +46,7 @@ class DetectionHead(keras.layers.Layer):
         self.spec = spec if isinstance(spec, DenseHead) else DenseHead.from_dict(spec)
         width = self.spec.width
         self.quarters = keras.layers.Dense(4 * width, name="quarters")
+        self.details = keras.layers.Dense(4 * width, name="details")
         self.projection = keras.layers.Dense(width, name="projection")
         self.halved = keras.layers.Conv2D(width, 2, strides=2, padding="same", name="halved")
         self.levels = [_convolution(width, f"level{index}") for index in range(LEVELS)]
@@ -57,16 +59,17 @@ class DetectionHead(keras.layers.Layer):
         self.edges = keras.layers.Dense(4, bias_initializer=reach, dtype="float32", name="edges")
 
     def build(self, input_shape: Any) -> None:
-        for layer in (self.quarters, self.projection):
+        for layer in (self.quarters, self.details, self.projection):
             layer.build((None, None, None, self.tokens_width))
         for layer in (self.halved, *self.levels, *self.class_tower, *self.edge_tower, self.cells, self.edges):
             layer.build((None, None, None, self.spec.width))
         self.built = True
 
     def call(self, planes: Sequence[Any]) -> dict[str, Any]:
-        mean = sum(planes) / len(planes)
+        early, *late = planes
+        mean = sum(late) / len(late)
         plane = self.projection(mean)
-        sizes = (side_by_side(self.quarters(mean)), plane, self.halved(plane))
+        sizes = (side_by_side(self.quarters(mean) + self.details(early)), plane, self.halved(plane))
         levels = [level(each) for level, each in zip(self.levels, sizes, strict=True)]
         return {
             "log_distances": self.edges(self._read(levels, self.edge_tower)),

@@ -123,7 +123,7 @@ class ViT(keras.Model):
         shape = (-1, *grid, self.config.width)
         planes = [
             ops.reshape(self.norm(after[number])[:, self.config.prefix :], shape)
-            for number in self.config.blocks_read(task)
+            for number in self.config.planes_read(task)
         ]
         return self.dense_heads[task](planes)
 

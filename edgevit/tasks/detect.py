@@ -1,7 +1,7 @@
 """detect: which things a picture shows, and a box around each.
 
-It reads all tokens of the last two blocks (`edgevit.model.detection_head`), and says at each cell of three grids how
-far a box's edges are and how sure it is of each class; boxes are decoded outside of the graph
+It reads all tokens of the last two blocks and of an early one (`edgevit.model.detection_head`), and says at each cell
+of three grids how far a box's edges are and how sure it is of each class; boxes are decoded outside of the graph
 (`edgevit_runtime.tasks.box_decoding`). Judged by average precision (AP), as COCO does, in the pictures' own pixels.
 """
 
@@ -91,7 +91,7 @@ class Detect(Task):
             head.labels,
             config.cell_strides,
             config.depth,
-            config.blocks_read("detect"),
+            config.planes_read("detect"),
             checked_share("least_score", options.get("least_score"), LEAST_SCORE),
             checked_share("most_overlap", options.get("most_overlap"), MOST_OVERLAP),
         )

@@ -45,10 +45,12 @@ def test_one_graph_serves_all_sizes(detector):
     """As training traces it: neither batch nor grid is known."""
     head = detector.dense_heads["detect"]
     traced = tf.function(lambda planes: head(planes), autograph=False).get_concrete_function(
-        [tf.TensorSpec((None, None, None, 32))] * 2
+        [tf.TensorSpec((None, None, None, 32))] * 3
     )
     for rows, columns in ((4, 4), (5, 7), (1, 1)):
-        planes = [np.random.default_rng(seed).normal(size=(2, rows, columns, 32)).astype("float32") for seed in (0, 1)]
+        planes = [
+            np.random.default_rng(seed).normal(size=(2, rows, columns, 32)).astype("float32") for seed in (0, 1, 2)
+        ]
         found, expected = traced([tf.constant(each) for each in planes]), head(planes)
         for name, values in expected.items():
             np.testing.assert_allclose(found[name], values, atol=1e-5)
@@ -67,7 +69,7 @@ def test_a_cell_looks_at_where_it_lies():
         variable.assign(kernel)
     plane = np.zeros((1, 5, 7, 1), np.float32)
     plane[0, 4, 6] = 1.0  # the last token: pixels 96 to 112 across, 64 to 80 down
-    logits = np.asarray(head([plane])["cell_logits"])[0, :, 0]
+    logits = np.asarray(head([plane, plane])["cell_logits"])[0, :, 0]
     start = 0
     for grid in grids_of("112x80", STRIDES):
         count = grid.columns * grid.rows

@@ -36,6 +36,7 @@ class DetectHead(Head):
     def fold(self, folding: Folding) -> HeadWeights:
         layers = {
             "detect/quarters": first_layer(folding, "detect", "quarters"),
+            "detect/details": folding.after_norm("norm", "detect_head/details"),
             "detect/projection": first_layer(folding, "detect", "projection"),
             "detect/halved": folding.convolution("detect_head/halved"),
         }
@@ -50,8 +51,10 @@ class DetectHead(Head):
     def compute(self, do: Arithmetic, config: ViTConfig, weights: HeadWeights, tokens: Tokens) -> dict[str, Any]:
         planes = Planes("detect", do, config, weights)
         read = planes.read(tokens)
-        quarters = planes.plane("quarters", tokens, read)
-        double = do.view("detect/quarters", side_by_side, quarters, planes.lead)
+        quarters = planes.linear("quarters", read)
+        details = planes.linear("details", planes.read(tokens, config.detail_block))
+        detailed = planes.laid("detailed", do.compute("detect/detailed", tf.add, quarters, details), tokens)
+        double = do.view("detect/detailed", side_by_side, detailed, planes.lead)
         plane = planes.plane("projection", tokens, read)
         half = do.linear("detect/halved", halved, plane, weights.layers["detect/halved"])
         levels = [planes.convolved(f"{index}/level", each) for index, each in enumerate((double, plane, half))]

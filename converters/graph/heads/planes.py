@@ -23,10 +23,11 @@ class Planes:
     config: ViTConfig
     weights: HeadWeights
 
-    def read(self, tokens: Tokens) -> Any:
-        """The patch tokens of the blocks that the head reads, behind the last norm and summed: [..., N, width]."""
+    def read(self, tokens: Tokens, *blocks: int) -> Any:
+        """The patch tokens after blocks, or those that the head takes the mean of, behind the last norm and summed:
+        [..., N, width]."""
         read = None
-        for layer in self.config.blocks_read(self.task):
+        for layer in blocks or self.config.blocks_read(self.task):
             last = layer == self.config.depth
             stream, site = (tokens.last, "norm") if last else (tokens.after[layer], f"norm_{layer}")
             plane = normalise(self.do, site, stream, self.config)
@@ -36,9 +37,11 @@ class Planes:
 
     def plane(self, name: str, tokens: Tokens, read: Any = None) -> Any:
         """The linear layer that reads the tokens, as a plane: [b, rows, columns, n]. read: what `read` gave."""
-        found = self.linear(name, self.read(tokens) if read is None else read)
-        shape = [*self.lead, *tokens.grid, found.shape[-1]]
-        return self.do.view(f"{self.task}/{name}", tf.reshape, found, shape)
+        return self.laid(name, self.linear(name, self.read(tokens) if read is None else read), tokens)
+
+    def laid(self, name: str, found: Any, tokens: Tokens) -> Any:
+        """What was found for each patch, [..., N, n], as a plane."""
+        return self.do.view(f"{self.task}/{name}", tf.reshape, found, [*self.lead, *tokens.grid, found.shape[-1]])
 
     def linear(self, name: str, values: Any) -> Any:
         """[..., in] -> [..., n]."""
