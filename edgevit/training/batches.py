@@ -38,6 +38,7 @@ class TrainingBatch:
         float32 [batch, most, 5] (`box_examples`); of `keypoints` points, float32 [batch, points, 3] (`point_examples`).
 
     `size`, W x H, is that resolution, or the ladder's top where something else (a teacher) looks at the same pictures.
+    Boxes and points are in the pixels of the resolution, masks of the size.
     """
 
     images: NDArray[np.uint8]
@@ -101,7 +102,7 @@ class MixedBatches(keras.utils.PyDataset):
         random = self._random(VIEW, number)
         wanted = order[step * self.batch : (step + 1) * self.batch]
         images, targets = self._made(number, [int(each) for each in wanted], random, size)
-        return TrainingBatch(images, targets, resolution)
+        return TrainingBatch(images, self._as_seen(targets, size, resolution), resolution)
 
     def _made(
         self, number: int, wanted: Sequence[int], random: Generator, size: Resolution
@@ -109,6 +110,10 @@ class MixedBatches(keras.utils.PyDataset):
         """Images and targets of batch `number`, of the pictures `wanted`."""
         images, targets = zip(*(self._shown(each, random, size) for each in wanted), strict=True)
         return np.stack(images), np.stack(targets)
+
+    def _as_seen(self, targets: NDArray[Any], size: Resolution, resolution: Resolution) -> NDArray[Any]:
+        """The targets of pictures of a size, once they are resized to the resolution."""
+        return targets
 
     def _shown(self, wanted: int, random: Generator, size: Resolution) -> tuple[NDArray[np.uint8], Any]:
         """A picture varied as `random` says, uint8 [H, W, 3], and its target."""

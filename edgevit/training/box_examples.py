@@ -171,6 +171,10 @@ class BoxBatches(MixedBatches):
             row[: len(boxes)] = boxes
         return np.stack(images), targets
 
+    def _as_seen(self, targets: NDArray[Any], size: Resolution, resolution: Resolution) -> NDArray[Any]:
+        share = resolution.width / size.width, resolution.height / size.height
+        return targets * np.array([*share, *share, 1.0], np.float32)
+
     def _shown(
         self, wanted: int, random: Generator, size: Resolution, whole: Resolution | None = None
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:

@@ -1,4 +1,4 @@
-"""What one batch does to the weights where a head reads all tokens: two graphs, traced once for all resolutions.
+"""What one batch does to the weights where a head reads all tokens: graphs that are traced once for all resolutions.
 
 Of a fake-quantized model the first is traced for each resolution anew: it has to know the grid.
 """
@@ -13,9 +13,11 @@ import tensorflow as tf
 
 from edgevit.training.batches import TrainingBatch
 from edgevit.training.forward import Forward, graph
+from edgevit.training.losses import token_distance
 from edgevit.training.memory import learn_in, parts_of
 from edgevit.training.optimizer import descend
 from edgevit.training.spec import TrainSpec
+from edgevit.training.step import resize
 from edgevit_runtime.resolution import Resolution
 
 
@@ -53,15 +55,25 @@ class DenseStep:
         gradients = [tf.TensorSpec(each.shape, each.dtype) for each in self.learning.values()]
         self._differentiating: dict[Resolution | None, Any] = {}
         self._update = graph(self._descend, [gradients])
+        matrices = tf.TensorSpec((None, None)), tf.TensorSpec((None, None))
+        self._answer = graph(self._tokens, [tf.TensorSpec((None, None, None, 3)), matrices])
 
     def __call__(self, batch: TrainingBatch) -> float:
         """One step on a batch; the loss."""
-        parts = parts_of(len(batch.images), self.kept_bytes(batch.resolution))
-        matrices = self.forward.matrices(batch.resolution)
+        resolution, pixels = batch.resolution, tf.cast(batch.images, tf.float32)
+        own, weight = tf.zeros((len(batch.images), 1, 1, 1)), 0.0
+        if batch.size != resolution:
+            own, weight = self._answer(pixels, self.forward.matrices(batch.size)), self.spec.self_distillation
+            pixels = resize(pixels, (resolution.height, resolution.width))
+        matrices, differentiate = self.forward.matrices(resolution), self._differentiate(resolution)
+
+        def learn(*learned: Any) -> tuple[Any, Any]:
+            found: tuple[Any, Any] = differentiate(*learned, tf.constant(weight), matrices)
+            return found
+
+        parts = parts_of(len(batch.images), self.kept_bytes(resolution))
         zeros = [] if len(parts) == 1 else [tf.zeros(each.shape, each.dtype) for each in self.learning.values()]
-        tensors = tf.constant(batch.images), tf.constant(batch.targets)
-        differentiate = self._differentiate(batch.resolution)
-        loss, gradients = learn_in(parts, lambda *given: differentiate(*given, matrices), tensors, zeros)
+        loss, gradients = learn_in(parts, learn, (pixels, tf.constant(batch.targets), own), zeros)
         self._update(gradients)
         return float(loss)
 
@@ -70,22 +82,33 @@ class DenseStep:
         key = None if self.forward.any_grid else resolution
         if key not in self._differentiating:
             sides = (None, None) if key is None else (key.height, key.width)
-            pictures = tf.TensorSpec((None, *sides, 3), "uint8")
-            targets = tf.TensorSpec(self.objective.shape, self.objective.dtype)
+            learned = (
+                tf.TensorSpec((None, *sides, 3)),
+                tf.TensorSpec(self.objective.shape, self.objective.dtype),
+                tf.TensorSpec((None, None, None, None)),
+            )
             matrices = tf.TensorSpec((None, None)), tf.TensorSpec((None, None))
-            self._differentiating[key] = graph(self._slopes, [pictures, targets, matrices])
+            self._differentiating[key] = graph(self._slopes, [*learned, tf.TensorSpec(()), matrices])
         return self._differentiating[key]
 
-    def _slopes(self, images: Any, targets: Any, matrices: Any) -> tuple[Any, Any]:
-        """The loss, and its gradients by `learning`."""
+    def _slopes(self, pixels: Any, targets: Any, own: Any, weight: Any, matrices: Any) -> tuple[Any, Any]:
+        """The loss, and its gradients by `learning`. own: its tokens of larger pictures; weight: of these."""
+        task, shape = self.objective.task, tf.shape(pixels)
         with tf.GradientTape() as tape:
-            found = self.forward.dense_logits(self.objective.task, tf.cast(images, tf.float32), matrices, training=True)
-            shape = tf.shape(images)
-            loss = self.objective.loss(targets, found, (shape[1], shape[2]))
+            if self.spec.self_distillation:
+                found, tokens = self.forward.dense(task, pixels, matrices, training=True)
+                loss = weight * token_distance(own, tokens)
+            else:
+                found, loss = self.forward.dense_logits(task, pixels, matrices, training=True), 0.0
+            loss += self.objective.loss(targets, found, (shape[1], shape[2]))
             scaled = self.optimizer.scale_loss(loss)
         slopes = tape.gradient(scaled, [each.value for each in self.learning.values()])
         # A simulated head picks parts of a kernel, whose gradient then names these parts alone.
         return loss, [tf.convert_to_tensor(each) for each in slopes]
+
+    def _tokens(self, pixels: Any, matrices: Any) -> Any:
+        """What the model itself makes of larger pictures: [batch, rows, columns, width]."""
+        return self.forward.dense(self.objective.task, pixels, matrices, training=False)[1]
 
     def _descend(self, gradients: Any) -> None:
         descend(self.optimizer, gradients, self.learning, self.average, self.spec.ema)

@@ -65,11 +65,16 @@ class SharedForward:
 
     def dense_logits(self, task: str, images: Any, matrices: Any, *, training: bool) -> Any:
         """[batch, H, W, 3] of any size -> what the head of a dense task gives, in float32."""
-        after = self._after(images, matrices, training=training)
-        patch = self._model.config.patch
-        grid = ops.shape(images)[1] // patch, ops.shape(images)[2] // patch
+        return self.dense(task, images, matrices, training=training)[0]
+
+    def dense(self, task: str, images: Any, matrices: Any, *, training: bool) -> tuple[Any, Any]:
+        """The same, and the last block's patch tokens behind the norm: float32 [batch, rows, columns, width]."""
+        after, config = self._after(images, matrices, training=training), self._model.config
+        grid = ops.shape(images)[1] // config.patch, ops.shape(images)[2] // config.patch
         found = self._model.dense_logits(task, dict(enumerate(after, 1)), grid)
-        return tf.nest.map_structure(lambda each: ops.cast(each, "float32"), found)
+        tokens = ops.reshape(self._model.norm(after[-1])[:, config.prefix :], (-1, *grid, config.width))
+        found, tokens = tf.nest.map_structure(lambda each: ops.cast(each, "float32"), (found, tokens))
+        return found, tokens
 
     def _after(self, images: Any, matrices: Any, *, training: bool) -> list[Any]:
         """The tokens after each block, [batch, N, width]."""

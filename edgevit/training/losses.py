@@ -1,4 +1,4 @@
-"""What training minimises: cross-entropy with the labels, and divergences from a teacher and from the model itself."""
+"""What training minimises: cross-entropy with the labels, and the distance from a teacher and from the model itself."""
 
 from __future__ import annotations
 
@@ -62,6 +62,16 @@ def distillation(teacher_logits: Any, logits: Any, spec: TrainSpec) -> Any:
         return divergence(teacher_logits, logits, spec.temperature)
     named = ops.one_hot(ops.argmax(teacher_logits, axis=-1), logits.shape[-1])
     return cross_entropy(named, logits)
+
+
+def token_distance(wanted: Any, tokens: Any) -> Any:
+    """1 less the cosine, the mean over all places: planes of tokens [batch, rows, columns, width].
+
+    The first may have another grid: it is brought to the second's bilinearly, by the middles of patches.
+    """
+    wanted = tf.image.resize(wanted, tf.shape(tokens)[1:3], method="bilinear", antialias=True)
+    alike = tf.reduce_sum(tf.math.l2_normalize(wanted, -1) * tf.math.l2_normalize(tokens, -1), axis=-1)
+    return 1.0 - tf.reduce_mean(alike)
 
 
 def place_cross_entropy(masks: Any, logits: Any) -> Any:

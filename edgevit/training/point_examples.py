@@ -172,6 +172,10 @@ class PointBatches(MixedBatches):
         self._points, self._fill = examples, fill
         self._jitter = point_jitter(self._spec.augmentation, examples.flips)
 
+    def _as_seen(self, targets: NDArray[Any], size: Resolution, resolution: Resolution) -> NDArray[Any]:
+        share = resolution.width / size.width, resolution.height / size.height
+        return targets * np.array([*share, 1.0], np.float32)
+
     def _shown(self, wanted: int, random: Generator, size: Resolution) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         example = self._points[wanted]
         truth = example.truth

@@ -157,9 +157,9 @@ class Step:
         told = tf.zeros_like(targets)
         if self.teacher is not None:
             shown = self.teacher.resolution or size
-            theirs = pixels if shown is None or shown == size else _resize(pixels, (shown.height, shown.width))
+            theirs = pixels if shown is None or shown == size else resize(pixels, (shown.height, shown.width))
             told = self.teacher.logits(theirs)
-        return (pixels if seen is None else _resize(pixels, seen)), targets, told, pixels
+        return (pixels if seen is None else resize(pixels, seen)), targets, told, pixels
 
     def _answer(self, pixels: Any, matrices: Any) -> Any:
         """What the model itself says of pictures [batch, H, W, 3]."""
@@ -207,6 +207,6 @@ def mean(logits: Any) -> Any:
     return sum(logits) / len(logits)
 
 
-def _resize(pixels: Any, size: Any) -> Any:
+def resize(pixels: Any, size: Any) -> Any:
     """Pictures [batch, H, W, 3] -> of another size (height, width), bicubic, antialiased."""
     return tf.image.resize(pixels, size, method="bicubic", antialias=True)

@@ -26,8 +26,7 @@ VAL_SHARE = 0.1
 FEW = 2000
 """Below so many pictures a ViT learns little from nothing (docs/training.md: what each part buys)."""
 CLASSIFIERS_ONLY = (
-    "mixup", "cutmix", "erasing", "trivial_augment", "class_weights", "self_distillation", "label_smoothing",
-    "single_share",
+    "mixup", "cutmix", "erasing", "trivial_augment", "class_weights", "label_smoothing", "single_share",
 )  # fmt: skip
 """Options of `TrainSpec` by which nothing else learns."""
 DETECTORS_ONLY = ("mosaic",)
@@ -142,6 +141,10 @@ class TrainingRequest:
         ):
             if given:
                 raise ConfigError(f"{option} is for classifiers so far: leave it out with --task {self.dense_task}")
+        if self.qat and self.options.get("self_distillation"):
+            raise ConfigError(
+                "--self-distillation compares tokens, which a graph under --qat does not give: leave it out"
+            )
         for name in CLASSIFIERS_ONLY:
             if self.options.get(name):
                 raise ConfigError(
@@ -169,6 +172,8 @@ class TrainingRequest:
         if self.dense_task != "detect":
             values = {name: value for name, value in values.items() if name not in DETECTORS_ONLY}
         values["augmentation"] = "shift" if self.synthetic else "photo"
+        if self.dense_task and self.qat:
+            values["self_distillation"] = 0.0
         if self.options.get("freeze"):
             # One linear layer: it takes a higher rate, and there is nothing below it to protect.
             values |= {"layer_decay": 1.0, "learning_rate": 3e-3, "self_distillation": 0.0}

@@ -142,6 +142,10 @@ REFUSED = {
     "--mixup": (("--mixup", 0.5), "--mixup is for classifiers: leave it out with --task segment"),
     "--teacher": (("--teacher", "mobilenet"), "--teacher is for classifiers so far"),
     "--qat": (("--qat", "int8"), "needs weights to start from"),
+    "--self-distillation": (
+        ("--from", "x.keras", "--qat", "int8-static", "--self-distillation", 1),
+        "--self-distillation compares tokens, which a graph under --qat does not give",
+    ),
     "--task": (("--task", "segmnt"), "unknown task to train 'segmnt'"),
     "--ignored": (("--task", "classify", "--ignored", 3), "--ignored is a value of masks"),
 }

@@ -75,6 +75,18 @@ def test_batches_hold_all_boxes():
     np.testing.assert_array_equal(again.targets, batch.targets)
 
 
+def test_boxes_of_tall_pictures_are_those_of_what_the_model_sees():
+    """The picture is made at the ladder's top and resized by the step."""
+    ladder = (SIZE, Resolution(192, 160))
+    spec = TrainSpec(epochs=4, batch=2, augmentation="none", mosaic=0.0)
+    batches = BoxBatches(examples(), ladder, SIZE, spec, tall=True, fill=FILL)
+    batch = next(each for each in map(batches.__getitem__, range(len(batches))) if each.resolution == SIZE)
+    assert batch.size == ladder[1]
+    for image, ((*corners, _),) in zip(batch.images, batch.targets, strict=True):
+        share = np.array([192 / SIZE.width, 160 / SIZE.height] * 2)
+        np.testing.assert_allclose(corners * share, red_box(image), atol=1.01)
+
+
 def test_a_mosaic_shows_the_boxes_of_four():
     spec = TrainSpec(epochs=10, batch=4, augmentation="none", mosaic=1.0)
     batches = BoxBatches(examples(), (SIZE,), SIZE, spec, tall=False, fill=FILL)

@@ -11,7 +11,7 @@ from edgevit.training import TrainSpec
 from edgevit.training.batches import TrainingBatch
 from edgevit.training.learner import Learner
 from edgevit.training.lessons import DENSE_LESSONS
-from edgevit.training.step import _resize
+from edgevit.training.step import resize
 from edgevit_runtime.resolution import Resolution, as_resolution
 
 
@@ -143,7 +143,7 @@ def test_self_distillation_pulls_small_towards_tall(config):
             made.step(batch(32, size=48, seed=number % 2))
         made.keep()
         tall = batch(48, seed=0).images
-        small = np.asarray(_resize(tall.astype(np.float32), (32, 32)))
+        small = np.asarray(resize(tall.astype(np.float32), (32, 32)))
         return float(divergence(made.model(tall, training=False), made.model(small, training=False)))
 
     assert gap(20.0) < 0.5 * gap(0.0)

@@ -99,6 +99,21 @@ def test_targets_lie_on_their_marks(tmp_path, augmentation, seed):
     np.testing.assert_array_equal(again.targets, batches[1].targets)
 
 
+def test_points_of_tall_pictures_are_those_of_what_the_model_sees(tmp_path):
+    """The picture is made at the ladder's top and resized by the step."""
+    train, _ = sets(folder(tmp_path / "set"))
+    spec = TrainSpec(epochs=2, batch=2, augmentation="none")
+    batches = PointBatches(PointExamples.of_files(train, 400), LADDER, LADDER[0], spec, tall=True, fill=FILL)
+    batch = next(each for each in map(batches.__getitem__, range(len(batches))) if each.resolution == LADDER[0])
+    assert batch.size == LADDER[1]
+    for image, points in zip(batch.images, batch.targets, strict=True):
+        sure = points[:, 2] > 0
+        assert sure.any()
+        share = np.array([64 / 48, 48 / 48])
+        wanted = [name for name, known in zip(COLOURS, sure, strict=True) if known]
+        assert colours_near(image, points[sure, :2] * share) == wanted
+
+
 def test_mirrored_points_change_places(tmp_path):
     train, _ = sets(folder(tmp_path / "set"))
     assert train.flips == (1, 0, 2)
