@@ -88,10 +88,10 @@ def blood_cells() -> Iterator[str]:
 
 
 def _after(epochs: Sequence[Mapping[str, Any]], shares: Sequence[float]) -> list[str]:
-    """AP after so much of a run, the mean over its resolutions, and which epoch that was."""
-    told = []
+    """AP after so much of a run, the mean over its resolutions, and which epoch that was: one that was validated."""
+    told, validated = [], [each for each in epochs if each["ap"]]
     for share in shares:
-        each = epochs[max(1, round(share * len(epochs))) - 1]
+        each = validated[max(1, round(share * len(validated))) - 1]
         judged = list(each["ap"].values())
         told.append(f"{sum(judged) / len(judged):.1%} ({each['epoch']})")
     return told

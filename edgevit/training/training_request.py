@@ -33,6 +33,8 @@ DETECTORS_ONLY = ("mosaic",)
 LEAST_EPOCHS, MOST_EPOCHS = 8, 200
 """Where the epochs follow from the number of pictures."""
 SYNTHETIC_LADDER = as_resolutions((48, 64, 80, 96, 112, 128))
+DENSE_SYNTHETIC_LADDER = as_resolutions((96, 128))
+"""Of a panel: its smallest things have some pixels left."""
 
 
 @dataclass(frozen=True)
@@ -226,7 +228,8 @@ class TrainingRequest:
 
     def resolutions(self, base: ViTConfig) -> tuple[Resolution, ...]:
         """The ladder. Raises `ResolutionError` for one that the patch does not divide."""
-        default = SYNTHETIC_LADDER if self.synthetic else PHOTO_LADDER
+        drawn = DENSE_SYNTHETIC_LADDER if self.dense_task else SYNTHETIC_LADDER
+        default = drawn if self.synthetic else PHOTO_LADDER
         known = () if self.dense_task and not base.dense_heads else base.ladder
         # With patches of 14: 126, 154, 196, 224. What somebody asked for is not touched.
         ladder = self.ladder or known or as_resolutions(nearest_resolution(each, base.patch) for each in default)

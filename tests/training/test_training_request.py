@@ -31,6 +31,12 @@ def test_a_batch_of_more_than_all(count, smaller, steps):
     assert request(start=Path("deit.keras"), options={"batch": count}).remarks(count) == ()
 
 
+def test_drawn_panels_are_large_enough_for_what_is_on_them():
+    for task, sides in (("classify", (48, 64, 80, 96, 112, 128)), ("detect", (96, 128)), ("keypoints", (96, 128))):
+        asked = TrainingRequest("synthetic", Path("m.keras"), task=task)
+        assert asked.resolutions(asked.variant_config()) == sides
+
+
 @pytest.mark.parametrize(
     ("task", "start", "count", "epochs"),
     [
