@@ -18,7 +18,6 @@ from converters.quantize.fake_quantization import (
     BatchedArithmetic,
     RoundedArithmetic,
     Simulation,
-    _marked,
     batch_outputs,
 )
 from converters.quantize.fake_rounding import BLOCK, round_constant, round_weight
@@ -244,7 +243,7 @@ class Followed(RoundedArithmetic):
         actual = (scale * (integers.astype(np.float64) - zero_point)).reshape(expected.shape).astype(np.float32)
         low, high = self._range(site)
         self.off[word(site)].append(np.abs(np.asarray(expected) - actual) / float((high - low) / 255.0))
-        return _marked(site, tf.constant(actual))
+        return self.noted(site, tf.constant(actual))
 
 
 def made_by_the_artefact(path, image, sites, kernels):
