@@ -247,11 +247,18 @@ def deit(real_data):
 def deit_artefact(deit, real_data, workshop) -> Callable[..., Path]:
     """An artefact of it, made when first asked for."""
     from converters import convert
+    from converters.quantize.calibration import calibration_files
     from converters.quantize.recipes import get_recipe
+
+    def some_pictures(folder: Path) -> None:
+        folder.mkdir()
+        for each in calibration_files(real_data / "imagenet_calibration", 16):
+            (folder / each.name).symlink_to(each)
 
     def call(recipe: str, resolutions: tuple[int, ...], logits: bool = False) -> Path:
         def converted(path: Path) -> None:
-            calibration = real_data / "imagenet_calibration" if get_recipe(recipe).needs_calibration else None
+            needs = get_recipe(recipe).needs_calibration
+            calibration = once(workshop / "imagenet-calibration", some_pictures) if needs else None
             convert(deit, path, recipe=recipe, resolutions=resolutions, calibration=calibration, logits=logits)
 
         span = "-".join(map(str, resolutions))

@@ -188,6 +188,9 @@ class RoundedArithmetic(BatchedArithmetic):
             site: (tf.cast(low, tf.float32), tf.cast(high, tf.float32)) for site, (low, high) in ranges.items()
         }
         self.weights = "int8"  # what those of the linear layer at hand become
+        self.made_at: dict[Any, str] = {}
+        """The site of each tensor so far, by its `ref()`: a layer's bias is rounded by the range of what it reads, and
+        heads have branches."""
 
     def weight(self, values: Any) -> Any:
         return values if self.weights == "float32" else round_weight(values, self.weights)
@@ -220,27 +223,25 @@ class RoundedArithmetic(BatchedArithmetic):
             inputs = round_rows(inputs)
         if how != "int8-static":
             return super().linear(site, product, inputs, layer, rows)
-        low, high = self._range(inputs.edgevit_site)
+        low, high = self._range(self.made_at[inputs.ref()])
         step = tf.reshape(weight_scale(layer.weight), [-1]) * (high - low) / LEVELS
         return super().linear(site, product, inputs, Linear(layer.weight, round_bias(layer.bias, step)), rows)
 
     def view(self, site: str, op: Callable[..., Any], *operands: Any, **options: Any) -> Any:
-        return _marked(site, super().view(site, op, *operands, **options))
+        return self.noted(site, super().view(site, op, *operands, **options))
 
     def result(self, site: str, values: Any) -> Any:
         for kind in roundings(site, self.recipe):
             values = round_static(values, *self._range(site), BITS[kind])
-        return _marked(site, values)
+        return self.noted(site, values)
+
+    def noted(self, site: str, values: Any) -> Any:
+        """`values`, one tensor or several, which from now on are known to come from that site."""
+        self.made_at |= {each.ref(): site for each in tf.nest.flatten(values)}
+        return values
 
     def _range(self, site: str) -> tuple[Any, Any]:
         return FIXED[word(site)] if word(site) in FIXED else self.ranges[site]
-
-
-def _marked(site: str, values: Any) -> Any:
-    """Values that know which site they come from, for the layer that reads them: heads have branches."""
-    for each in tf.nest.flatten(values):
-        each.edgevit_site = site
-    return values
 
 
 @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]  # no branch depends on a tensor: saves time

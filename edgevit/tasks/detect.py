@@ -9,20 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edgevit.config import ViTConfig
-from edgevit.errors import ConfigError
 from edgevit.tasks.box_judge import BoxJudge
+from edgevit.tasks.dense_task import DenseTask
 from edgevit.tasks.part import PART
 from edgevit.tasks.shares import checked_share, share_parser
-from edgevit.tasks.task import ClassFigure, Config, Figure, Option, Output, Reads, Task
-
-if TYPE_CHECKING:
-    from edgevit.model import ViT
+from edgevit.tasks.task import ClassFigure, Config, Figure, Option, Output
 
 __all__ = ["LEAST_SCORE", "MOST_OVERLAP", "Detect"]
 
@@ -32,16 +25,13 @@ by more (intersection over union) the better stays."""
 
 
 @dataclass(frozen=True)
-class Detect(Task):
+class Detect(DenseTask):
     """See the module."""
 
     classes: int
     labels: tuple[str, ...]
     strides: tuple[int, ...]
     """The side of each grid's cells, in pixels."""
-    depth: int
-    blocks: tuple[int, ...]
-    """After which blocks, counted from 1, tokens are read."""
     least_score: float = LEAST_SCORE
     most_overlap: float = MOST_OVERLAP
 
@@ -70,7 +60,6 @@ class Detect(Task):
             share_parser("most_overlap"),
         ),
     )
-    own_classes: ClassVar[bool] = True
     truths: ClassVar[str] = "boxes"
 
     @classmethod
@@ -83,25 +72,16 @@ class Detect(Task):
 
     @classmethod
     def of(cls, config: Config, options: Mapping[str, Any]) -> Detect:
-        head = config.dense_head("detect") if isinstance(config, ViTConfig) else None
-        if head is None or not isinstance(config, ViTConfig):
-            raise ConfigError("this model has no detect head: train one onto it (`edgevit train DIR --task detect`)")
+        model, head = cls.trained(config)
         return cls(
+            model.depth,
+            model.planes_read(cls.name),
             head.outputs,
             head.labels,
-            config.cell_strides,
-            config.depth,
-            config.planes_read("detect"),
+            model.cell_strides,
             checked_share("least_score", options.get("least_score"), LEAST_SCORE),
             checked_share("most_overlap", options.get("most_overlap"), MOST_OVERLAP),
         )
-
-    def in_integers(self) -> Detect:
-        return self
-
-    @property
-    def reads(self) -> Reads:
-        return Reads(patches=True, blocks=tuple(each for each in self.blocks if each != self.depth))
 
     @property
     def outputs(self) -> tuple[Output, ...]:
@@ -126,7 +106,3 @@ class Detect(Task):
             "least_score": self.least_score,
             "most_overlap": self.most_overlap,
         }
-
-    def expected(self, model: ViT, images: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
-        found = model.dense("detect", images, training=False)
-        return {name: np.asarray(values) for name, values in found.items()}

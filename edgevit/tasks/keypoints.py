@@ -9,20 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edgevit.config import ViTConfig
-from edgevit.errors import ConfigError
+from edgevit.tasks.dense_task import DenseTask
 from edgevit.tasks.part import PART
 from edgevit.tasks.point_judge import PointJudge
 from edgevit.tasks.shares import checked_share, share_parser
-from edgevit.tasks.task import ClassFigure, Config, Figure, Option, Output, Reads, Task
-
-if TYPE_CHECKING:
-    from edgevit.model import ViT
+from edgevit.tasks.task import ClassFigure, Config, Figure, Option, Output
 
 __all__ = ["LEAST_POINT_SCORE", "Keypoints"]
 
@@ -31,14 +24,11 @@ LEAST_POINT_SCORE = 0.2
 
 
 @dataclass(frozen=True)
-class Keypoints(Task):
+class Keypoints(DenseTask):
     """See the module."""
 
     points: tuple[str, ...]
     """Their names in order."""
-    depth: int
-    blocks: tuple[int, ...]
-    """After which blocks, counted from 1, tokens are read."""
     skeleton: tuple[tuple[int, int], ...] = ()
     margin: float | None = None
     """As `edgevit.dense_head.DenseHead` has it: how a box is grown before it is cut out for the model to look at."""
@@ -57,7 +47,6 @@ class Keypoints(Task):
         ),
     )
     judging_options: ClassVar[tuple[Option, ...]] = (PART,)
-    own_classes: ClassVar[bool] = True
     truths: ClassVar[str] = "points"
 
     @classmethod
@@ -70,26 +59,15 @@ class Keypoints(Task):
 
     @classmethod
     def of(cls, config: Config, options: Mapping[str, Any]) -> Keypoints:
-        head = config.dense_head("keypoints") if isinstance(config, ViTConfig) else None
-        if head is None or not isinstance(config, ViTConfig):
-            raise ConfigError(
-                "this model has no keypoints head: train one onto it (`edgevit train DIR --task keypoints`)"
-            )
+        model, head = cls.trained(config)
         return cls(
+            model.depth,
+            model.blocks_read(cls.name),
             head.labels or tuple(f"point {index}" for index in range(head.outputs)),
-            config.depth,
-            config.blocks_read("keypoints"),
             head.skeleton,
             head.margin,
             checked_share("least_score", options.get("least_score"), LEAST_POINT_SCORE),
         )
-
-    def in_integers(self) -> Keypoints:
-        return self
-
-    @property
-    def reads(self) -> Reads:
-        return Reads(patches=True, blocks=tuple(each for each in self.blocks if each != self.depth))
 
     @property
     def outputs(self) -> tuple[Output, ...]:
@@ -105,7 +83,3 @@ class Keypoints(Task):
         more = {} if self.margin is None else {"margin": self.margin}
         skeleton = [list(pair) for pair in self.skeleton]
         return {"points": list(self.points), "skeleton": skeleton, "least_score": self.least_score, **more}
-
-    def expected(self, model: ViT, images: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
-        found = model.dense("keypoints", images, training=False)
-        return {name: np.asarray(values) for name, values in found.items()}

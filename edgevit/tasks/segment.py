@@ -15,13 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgevit.accuracy import Answers
-from edgevit.config import ViTConfig
-from edgevit.errors import ConfigError
 from edgevit.mask_accuracy import IGNORED, class_ious, confusion, mean_iou, summed
 from edgevit.statistics import paired_mean_interval
+from edgevit.tasks.dense_task import DenseTask
 from edgevit.tasks.part import PART
 from edgevit.tasks.pictured import Drawing
-from edgevit.tasks.task import ClassFigure, Config, Figure, Option, Output, Outputs, Reads, Task
+from edgevit.tasks.task import ClassFigure, Config, Figure, Option, Output, Outputs
 from edgevit_runtime.preprocess.fitting import Fitting
 from edgevit_runtime.tasks.mask_decoding import decode_mask
 from edgevit_runtime.tasks.segment import background_classes
@@ -40,15 +39,12 @@ def ignored_value(text: str) -> int | str:
 
 
 @dataclass(frozen=True)
-class Segment(Task):
+class Segment(DenseTask):
     """See the module."""
 
     classes: int
     labels: tuple[str, ...]
     form: str
-    depth: int
-    blocks: tuple[int, ...]
-    """After which blocks, counted from 1, tokens are read."""
 
     name: ClassVar[str] = "segment"
     metric: ClassVar[str] = "miou"
@@ -60,7 +56,6 @@ class Segment(Task):
         PART,
         Option("ignored", "segment: the value or the class of masks that does not count.", ignored_value),
     )
-    own_classes: ClassVar[bool] = True
     truths: ClassVar[str] = "masks"
 
     @classmethod
@@ -73,17 +68,8 @@ class Segment(Task):
 
     @classmethod
     def of(cls, config: Config, options: Mapping[str, Any]) -> Segment:
-        head = config.dense_head("segment") if isinstance(config, ViTConfig) else None
-        if head is None or not isinstance(config, ViTConfig):
-            raise ConfigError("this model has no segment head: train one onto it (`edgevit train DIR --task segment`)")
-        return cls(head.outputs, head.labels, head.form, config.depth, config.blocks_read("segment"))
-
-    def in_integers(self) -> Segment:
-        return self
-
-    @property
-    def reads(self) -> Reads:
-        return Reads(patches=True, blocks=tuple(each for each in self.blocks if each != self.depth))
+        model, head = cls.trained(config)
+        return cls(model.depth, model.blocks_read(cls.name), head.outputs, head.labels, head.form)
 
     @property
     def outputs(self) -> tuple[Output, ...]:

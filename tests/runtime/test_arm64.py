@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from converters.artefact.extraction import extract
 from converters.quantize.recipes import RECIPES
 from edgevit_runtime import Model
 from support import one_by_one
@@ -50,15 +51,29 @@ def picture(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def answer(arm64, artefact, picture):
+def alone(artefact, tmp_path_factory):
+    """One resolution of a recipe's artefact: a run of it takes ten times as long here as elsewhere."""
+    folder = tmp_path_factory.mktemp("alone")
+
+    @cache
+    def call(recipe):
+        extract(artefact(recipe), folder / f"{recipe}.tflite", 64)
+        return folder / f"{recipe}.tflite"
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def answer(arm64, artefact, alone, picture):
     """What an `edgevit-run` of this file's tests answers on a processor: all of them run in one process for each."""
 
     @cache
     def answers(cpu):
-        lines = {f"self-test {recipe}": ["self-test", artefact(recipe), "--json"] for recipe in RECIPES}
+        lines = {f"self-test {recipe}": ["self-test", alone(recipe), "--json"] for recipe in RECIPES}
+        lines["ladder"] = ["self-test", artefact("int8"), "--json"]
         lines |= {f"classify {recipe}": ["classify", artefact(recipe), picture, "--json"] for recipe in TOLERANCES}
         for backend in (backend for each, backend in BACKENDS[::-1] if each == cpu):  # one that may crash is the last
-            lines[f"backend {backend}"] = ["self-test", artefact("int8"), "--backend", backend]
+            lines[f"backend {backend}"] = ["self-test", alone("int8"), "--backend", backend]
         lines = {name: [str(word) for word in words] for name, words in lines.items()}
         done = arm64(cpu, one_by_one.__file__, stdin=json.dumps(lines))
         return done, {each.pop("name"): SimpleNamespace(**each) for each in map(json.loads, done.stdout.splitlines())}
@@ -80,6 +95,15 @@ def test_self_test(answer, cpu, recipe):
     report = json.loads(done.stdout)
     assert report["passed"]
     assert report["backend"] == "native"
+    assert [each["name"] for each in report["signatures"]] == ["classify_64"]
+
+
+@pytest.mark.parametrize("cpu", CPUS)
+def test_a_whole_ladder(answer, cpu):
+    done = answer(cpu, "ladder")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["passed"]
     assert len(report["signatures"]) == 5
 
 
@@ -95,9 +119,9 @@ def test_classify_as_here(answer, artefact, picture, cpu):
         assert there == pytest.approx(here, abs=tolerance)
 
 
-def test_backends(arm64, answer, artefact):
+def test_backends(arm64, answer, alone):
     """LiteRT 2.3's Python CompiledModel ends the process on a Cortex-A72: it is refused there, with the reason."""
-    done = arm64("cortex-a72", "-m", "edgevit_runtime", "self-test", artefact("int8"), "--backend", "compiled")
+    done = arm64("cortex-a72", "-m", "edgevit_runtime", "self-test", alone("int8"), "--backend", "compiled")
     assert done.returncode == 1
     assert "its GPU library ends the process on processors without LSE atomics" in done.stderr
     for cpu, backend in BACKENDS:

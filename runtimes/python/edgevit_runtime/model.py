@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import threading
 import time
-import warnings
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from edgevit_runtime.engines import cache
 from edgevit_runtime.engines.interpreters import Array, check_int4, open_backend
 from edgevit_runtime.errors import ArtefactError, BackendError, EdgeViTError, PictureError
-from edgevit_runtime.preprocess.fitting import fit
-from edgevit_runtime.preprocess.pictures import MAX_PIXELS, Picture, loaded
+from edgevit_runtime.prepared_pictures import Prepared, listed, prepare, prepare_many
+from edgevit_runtime.preprocess.pictures import MAX_PIXELS, Picture
 from edgevit_runtime.resolution import Resolution, ResolutionLike
-from edgevit_runtime.signature import Signature, Tensor
+from edgevit_runtime.signature import Signature
+from edgevit_runtime.signature_values import as_input, as_real
 from edgevit_runtime.tasks.classify import Classifies
 from edgevit_runtime.tasks.detect import Detects
 from edgevit_runtime.tasks.features import GivesFeatures
@@ -31,10 +29,8 @@ from edgevit_runtime.verify.examination import examine
 from edgevit_runtime.verify.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
-    from edgevit_runtime.adaptive_resolution import Budget
-    from edgevit_runtime.preprocess.box_crops import BoxAround, BoxCrop
+    from edgevit_runtime.preprocess.box_crops import BoxAround
+    from edgevit_runtime.task_budgets import TaskBudgets
     from edgevit_runtime.verify.self_test import SelfTestResult, SignatureCheck
 
 # A process's first answer should not wait: what only some calls need is imported by them, and most specs are named
@@ -42,8 +38,6 @@ if TYPE_CHECKING:
 
 BUDGET_SECONDS = 1.0
 """What measuring the ladder for a budget may take, once for a device."""
-AHEAD = 4
-"""So many pictures are decoded before `classify_many` needs them."""
 
 
 class Model(Classifies, GivesFeatures, Segments, Detects, FindsKeypoints, AnswersTogether):
@@ -99,9 +93,13 @@ class Model(Classifies, GivesFeatures, Segments, Detects, FindsKeypoints, Answer
             self.snapshot.close()
             raise
         self.load_ms = (time.perf_counter() - start) * 1e3
-        self._remember = weight_cache
-        self._lock, self._measuring = threading.Lock(), threading.Lock()
-        self._budgets: dict[str, Budget] = {}
+        self._lock = threading.Lock()
+        self._budgets: TaskBudgets | None = None
+        if budget_ms is not None:
+            from edgevit_runtime.task_budgets import TaskBudgets
+
+            key = cache.device_key(self.digest, *self.backend, threads)
+            self._budgets = TaskBudgets(budget_ms, key, self.manifest.ladder, remember=weight_cache)
         self._ran: set[str] = set()
         self._closed = False
         if not self._backend.proven:
@@ -158,7 +156,7 @@ class Model(Classifies, GivesFeatures, Segments, Detects, FindsKeypoints, Answer
         box: look at this part of the picture alone.
         """
         signature = self._signature(task, resolution)
-        return self._answer(signature, self._prepared(signature, picture, box)).part(task)
+        return self._answer(signature, prepare(signature, picture, self.max_pixels, box)).part(task)
 
     def answer_many(
         self,
@@ -170,53 +168,25 @@ class Model(Classifies, GivesFeatures, Segments, Detects, FindsKeypoints, Answer
     ) -> Iterator[Answer | PictureError]:
         """`answer` for each picture, in order, while others decode the next ones; see `classify_many`."""
         self._signature(task, resolution)  # a wrong one raises now, not once for each picture
-        return self._answers(task, iter(_listed(pictures)), resolution, decoders)
+        return self._answers(task, iter(listed(pictures)), resolution, decoders)
 
     def _answers(
         self, task: str, source: Iterator[Picture], resolution: ResolutionLike | None, decoders: int
     ) -> Iterator[Answer | PictureError]:
-        from concurrent.futures import ThreadPoolExecutor
+        chosen = partial(self._signature, task, resolution)
+        with closing(prepare_many(chosen, source, self.max_pixels, decoders)) as pictures:
+            for signature, each in pictures:
+                yield each if isinstance(each, PictureError) else self._answer(signature, each).part(task)
 
-        waiting: deque[tuple[Signature, Future[_Prepared]]] = deque()
-        with ThreadPoolExecutor(decoders) as pool:
-            try:
-                while True:
-                    for picture in itertools.islice(source, decoders + AHEAD - len(waiting)):
-                        signature = self._signature(task, resolution)
-                        waiting.append((signature, pool.submit(self._prepared, signature, picture)))
-                    if not waiting:
-                        return
-                    signature, future = waiting.popleft()
-                    try:
-                        prepared = future.result()
-                    except PictureError as error:
-                        yield error
-                        continue
-                    yield self._answer(signature, prepared).part(task)
-            finally:  # whoever stops early does not wait for what was decoded ahead
-                for _, future in waiting:
-                    future.cancel()
-
-    def _prepared(self, signature: Signature, picture: Picture, box: BoxAround | None = None) -> _Prepared:
-        policy, fill = signature.preprocessing
-        with loaded(picture, self.max_pixels) as pixels:
-            size = pixels.shape[1], pixels.shape[0]
-            if box is None:
-                return _Prepared(fit(pixels, signature.resolution, policy, fill), size)
-            from edgevit_runtime.preprocess.box_crops import crop_around, fit_crop
-
-            crop = crop_around(box, size, signature.resolution, policy)
-            return _Prepared(fit_crop(pixels, crop, policy, fill), size, crop)
-
-    def _answer(self, signature: Signature, prepared: _Prepared) -> Answer:
-        pixels = _as_input(signature, prepared.pixels)
+    def _answer(self, signature: Signature, prepared: Prepared) -> Answer:
+        pixels = as_input(signature, prepared.pixels)
         with self._lock:
             begun = time.perf_counter()  # waiting for others is no latency: a budget would fall for nothing
             first = signature.name not in self._ran
             outputs = self._run(signature, pixels)
             latency_ms = (time.perf_counter() - begun) * 1e3
             met = None
-            budget = self._budgets.get(signature.task)
+            budget = self._budgets.known(signature.task) if self._budgets else None
             if budget is not None:
                 if not first:  # the first run of a resolution packs and allocates
                     budget.record(signature.resolution, latency_ms)
@@ -237,7 +207,7 @@ class Model(Classifies, GivesFeatures, Segments, Detects, FindsKeypoints, Answer
 
     def run_signature(self, signature: Signature, image: Array) -> dict[str, Array]:
         """A signature's outputs for a prepared picture, uint8 [H, W, 3]; see `outputs`."""
-        pixels = _as_input(signature, image)
+        pixels = as_input(signature, image)
         with self._lock:
             return self._run(signature, pixels)
 
@@ -259,7 +229,7 @@ class Model(Classifies, GivesFeatures, Segments, Detects, FindsKeypoints, Answer
                 f"{name} {version} cannot run {self.path} at {signature.resolution} px: {reason}{hint}"
             ) from error
         self._ran.add(signature.name)
-        return {tensor.name: _real(raw[tensor.name], tensor)[0] for tensor in signature.outputs}
+        return {tensor.name: as_real(raw[tensor.name], tensor)[0] for tensor in signature.outputs}
 
     def self_test(self) -> SelfTestResult:
         """Replays the artefact's own test on every resolution, through this interpreter."""
@@ -308,98 +278,22 @@ class Model(Classifies, GivesFeatures, Segments, Detects, FindsKeypoints, Answer
         return measure([self], MeasurementPlan(resolutions, seconds, ops=ops, task=task), on_progress)
 
     def _signature(self, task: str, resolution: ResolutionLike | None) -> Signature:
-        if resolution is None and self.budget_ms is not None:
-            resolution = self._within_budget(task).resolution
+        if resolution is None and self._budgets is not None:
+            resolution = self._budgets.of(task, self._measure_ladder).resolution
         if resolution is None:
             ladder, default = self.manifest.ladder(task), self.manifest.default_resolution
             resolution = default if default in ladder or not ladder else ladder[-1]
         return self.manifest.signature(resolution, task)
 
-    def _within_budget(self, task: str) -> Budget:
-        """The budget's state for a task; measures its ladder the first time that this device sees the artefact."""
-        from edgevit_runtime.adaptive_resolution import Budget, latencies_to_json
-
-        with self._measuring:
-            if task not in self._budgets:
-                name = f"{cache.device_key(self.digest, *self.backend, self.threads)}.{task}.latency.json"
-                kept = self._kept_latencies(task, name)
-                if not kept:
-                    kept = self._measure_ladder(task)
-                    if self._remember:
-                        cache.write(name, latencies_to_json(kept).encode())
-                assert self.budget_ms is not None
-                self._budgets[task] = Budget(self.budget_ms, kept)
-            return self._budgets[task]
-
-    def _kept_latencies(self, task: str, name: str) -> dict[Resolution, float]:
-        """What was measured before, or nothing where the file is not there or not right."""
-        from edgevit_runtime.adaptive_resolution import latencies_from_json
-
-        try:
-            kept = latencies_from_json(cache.read(name) or b"")
-        except ValueError:
-            return {}
-        return kept if self._remember and set(kept) <= set(self.manifest.ladder(task)) else {}
-
     def _measure_ladder(self, task: str) -> dict[Resolution, float]:
+        """The median of each resolution of a task, in ms."""
         from edgevit_runtime.measure import timing
         from edgevit_runtime.verify import self_test
 
         calls = {}
         for resolution in self.manifest.ladder(task):
             signature = self.manifest.signature(resolution, task)
-            pixels = _as_input(signature, self_test.draw_picture(self_test.GENERATOR, 1, resolution))
+            pixels = as_input(signature, self_test.draw_picture(self_test.GENERATOR, 1, resolution))
             calls[resolution] = lambda signature=signature, pixels=pixels: self._run(signature, pixels)
         with self._lock:  # what is remembered for this device must not hold other callers' turns
             return timing.medians_ms(calls, seconds=BUDGET_SECONDS)
-
-
-class _Prepared(NamedTuple):
-    """A picture, or a box of it, fitted to a signature, uint8 [H, W, 3].
-
-    picture_size: how large the picture was before: (width, height). crop: where the box lies, if it was one.
-    """
-
-    pixels: Array
-    picture_size: tuple[int, int]
-    crop: BoxCrop | None = None
-
-
-def _listed(pictures: Iterable[Picture] | str) -> Iterable[Picture]:
-    """The pictures themselves; of a folder those in it and below, in order of their names.
-
-    Warns of pictures there that cannot be read here.
-    """
-    if isinstance(pictures, (str, os.PathLike)):
-        if not os.path.isdir(pictures):
-            raise PictureError(
-                f"many pictures are a list or a folder; {os.fspath(pictures)} is neither: put it in a list"
-            )
-        from edgevit_runtime.preprocess.picture_folders import left_out_line, no_pictures, pictures_below
-
-        found = pictures_below(pictures)
-        if not found.files:
-            raise no_pictures(pictures, found.left_out)
-        if found.left_out:
-            warnings.warn(f"{os.fspath(pictures)}: {left_out_line(found.left_out)}", stacklevel=3)
-        return found.files
-    if isinstance(pictures, (bytes, np.ndarray)) or not isinstance(pictures, Iterable):
-        raise PictureError(f"many pictures are a list or a folder, not one {type(pictures).__name__}: put it in a list")
-    return pictures
-
-
-def _as_input(signature: Signature, image: Array) -> Array:
-    """A prepared picture, uint8 [H, W, 3], as the signature takes it: [1, H, W, 3]."""
-    if image.dtype != np.uint8 or image.shape != signature.input.shape[1:]:
-        wanted = list(signature.input.shape[1:])
-        raise EdgeViTError(f"a prepared picture is uint8 {wanted}, not {image.dtype} {list(image.shape)}")
-    # int8 input: the same pixels, shifted by the zero point of -128.
-    pixels = image if signature.input.dtype == "uint8" else (image ^ 0x80).view(np.int8)
-    return np.ascontiguousarray(pixels)[None]
-
-
-def _real(values: Array, tensor: Tensor) -> Array:
-    """Quantized outputs as real numbers; float ones as they are."""
-    if tensor.scale == 0.0:
-        return values.astype(np.float32, copy=False)
-    return ((values.astype(np.float32) - tensor.zero_point) * tensor.scale).astype(np.float32)

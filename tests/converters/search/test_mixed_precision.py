@@ -26,6 +26,14 @@ from support.sample_pictures import pictures_in, random_picture
 PICTURES = 48
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _timed_in_a_moment():
+    """What is spoilt loses so much that no latency matters."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("converters.search.recipe_variants.SECONDS", 0.05)
+        yield
+
+
 @pytest.fixture(scope="module")
 def folder(spoilt, tmp_path_factory):
     """Pictures labelled as the float model names them at 64 px, but for every eighth: 87.5 % top-1."""
