@@ -16,6 +16,7 @@ import tensorflow as tf
 from keras import ops
 from numpy.typing import NDArray
 
+from edgevit.errors import ConfigError
 from edgevit.model import ViT
 from edgevit_runtime.resolution import Resolution
 
@@ -36,6 +37,9 @@ class Forward(Protocol):
 
     def dense_logits(self, task: str, images: Any, matrices: Any, *, training: bool) -> Any:
         """[batch, H, W, 3] -> what the head of a dense task gives, float32: an array, or several by name."""
+
+    def dense(self, task: str, images: Any, matrices: Any, *, training: bool) -> tuple[Any, Any]:
+        """The same, and the last block's patch tokens behind the norm: float32 [batch, rows, columns, width]."""
 
 
 class SharedForward:
@@ -115,6 +119,9 @@ class SimulatedForward:
     def dense_logits(self, task: str, images: Any, matrices: Any, *, training: bool) -> Any:
         found = self._simulation(images, training=training)
         return tf.nest.map_structure(lambda each: ops.cast(each, "float32"), found)
+
+    def dense(self, task: str, images: Any, matrices: Any, *, training: bool) -> tuple[Any, Any]:
+        raise ConfigError("a fake-quantized graph gives what its head does, and no tokens")
 
 
 def graph(function: Any, signature: Any = None, jit: bool | None = None) -> Any:
