@@ -73,7 +73,7 @@ PRESETS: dict[str, Preset] = {
 }  # fmt: skip
 
 
-VIEW_FACTORS: dict[str, float] = {"detect": 2.0}
+VIEW_FACTORS: dict[str, float] = {"detect": 1.4}
 """Tasks that are shown so many times as many pictures: which cell is to learn a box is found out as it learns."""
 
 

@@ -46,21 +46,36 @@ def test_damaged_pictures_do_not_count(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("side", "expected"), [(60, ["224", "320"]), (40, ["320", "448"]), (30, ["448", "640"]), (4, ["448", "640"])]
+    ("side", "expected"),
+    [(75, ["224", "320"]), (60, ["256", "384"]), (45, ["320", "512"]), (30, ["448", "640"]), (4, ["448", "640"])],
 )
 def test_small_things_need_more(tmp_path, side, expected):
-    """Of pictures of 1000 px: a thing of 60 has 19 px at 320; one of 40 has 18 at 448."""
+    """Of pictures of 1000 px: a thing of 60 has 23 px at 384, and 19 at 320."""
     files = pictures(tmp_path, *[(1000, 1000)] * 4)
     boxes = [np.array([(10, 10, 10 + side, 10 + side)] * 5, np.float32)] * 4
-    assert [str(each) for each in picture_ladder(files, 16, boxes)] == expected
+    classes = [np.zeros(5, np.int32)] * 4
+    assert [str(each) for each in picture_ladder(files, 16, boxes, classes)] == expected
+    # With patches of half the size half as large things are as many patches long.
+    assert [str(each) for each in picture_ladder(files, 8, [each / 2 for each in boxes], classes)] == expected
+
+
+def test_a_class_of_small_things_decides(tmp_path):
+    """However many larger things of others there are; but not a class of next to none."""
+    files = pictures(tmp_path, *[(1000, 1000)] * 4)
+    boxes = [np.array([(0, 0, 60, 60)] * 2 + [(10, 10, 210, 210)] * 18, np.float32)] * 4
+    classes = [np.array([1] * 2 + [0] * 18, np.int32)] * 4
+    assert [str(each) for each in picture_ladder(files, 16, boxes, classes)] == ["256", "384"]
+    few = [np.array([0] * 19 + [1 if index == 0 else 0], np.int32)[::-1] for index in range(4)]
+    assert [str(each) for each in picture_ladder(files, 16, boxes, few)] == ["224", "320"]
 
 
 def test_a_few_small_things_change_nothing(tmp_path):
     files = pictures(tmp_path, *[(1000, 1000)] * 4)
     boxes = [np.array([(0, 0, 4, 4)] + [(10, 10, 210, 210)] * 19, np.float32)] * 4
-    assert [str(each) for each in picture_ladder(files, 16, boxes)] == ["224", "320"]
+    classes = [np.zeros(20, np.int32)] * 4
+    assert [str(each) for each in picture_ladder(files, 16, boxes, classes)] == ["224", "320"]
     nothing = [np.zeros((0, 4), np.float32)] * 4
-    assert [str(each) for each in picture_ladder(files, 16, nothing)] == ["224", "320"]
+    assert [str(each) for each in picture_ladder(files, 16, nothing, [np.zeros(0, np.int32)] * 4)] == ["224", "320"]
 
 
 def test_other_patches(tmp_path):

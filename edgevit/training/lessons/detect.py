@@ -30,7 +30,7 @@ class DetectLesson(DenseLesson):
         return b"".join(each.tobytes() for part in (found.boxes, found.classes, found.crowd) for each in part)
 
     def ladder(self, found: BoxSet, patch: int) -> tuple[Resolution, ...]:
-        return picture_ladder(found.files, patch, found.boxes)
+        return picture_ladder(found.files, patch, found.boxes, found.classes)
 
     def examples(self, found: BoxSet, most: int, *, strict: bool) -> BoxExamples:
         return BoxExamples.of_files(found, most, strict=strict)
