@@ -35,7 +35,7 @@ def called(*words):
 def trained(panels, tmp_path_factory):
     """A few steps, at two resolutions; what it says, and its document."""
     path = tmp_path_factory.mktemp("detect") / "m.keras"
-    words = ["train", panels, "-o", path, "--task", "detect", *SHAPE, "--epochs", "2"]
+    words = ["train", panels, "-o", path, "--task", "detect", *SHAPE, "--epochs", "3"]
     said = called(*words, "--json", path.with_suffix(".json"))
     return path, said, json.loads(path.with_suffix(".json").read_text())
 
@@ -58,7 +58,7 @@ def test_training_says_what_it_does(trained):
     assert len(document["detection"]["ap_by_class"]) == len(CLASSES)
     assert document["images"] == {"train": 28, "val": 8}
     losses = [each["loss"] for each in document["epochs"]]
-    assert losses[1] < losses[0]
+    assert losses[-1] < losses[0]
     assert "ap_96x64" in (trained[0].with_suffix(".run") / "history.csv").read_text()
 
 
