@@ -36,7 +36,7 @@ HELD_OUT, HELD_OUT_SIZE, HELD_OUT_SEED = 200, 256, 2000
 """To judge by, and the first `SHOWN` of them to look at."""
 SHOWN = 6
 TRAINED, LADDER = "96,128,160", "96,112,128,144,160"
-EPOCHS = {"keypoints": 16, "segment": 6, "detect": 12}
+EPOCHS = {"keypoints": 16, "segment": 6, "detect": 10}
 MOST_OVERLAP = 0.3
 """Of two boxes: gauges do not lie behind one another here."""
 SECONDS = 1.0
