@@ -10,7 +10,7 @@ export TF_CPP_MIN_LOG_LEVEL := 3
 # setuptools warns of packages that lie in the folder where Python is started; here these are the packages themselves.
 KNOWN_WARNING := ignore:Editable installation
 
-.PHONY: help setup demo test check-long lint type bench clean
+.PHONY: help setup demo demo-dense test check-long lint type bench clean
 .DEFAULT_GOAL := help
 
 help: ## Show what there is to make
@@ -38,6 +38,9 @@ demo: setup ## Train a small ViT, convert it to an int8 ladder, measure it, writ
 	$(BIN)/edgevit profile $(DEMO)/dials.tflite --budget-ms 1 --json $(DEMO)/profile.json
 	$(BIN)/edgevit report $(DEMO)/profile.json $(DEMO)/evaluation.json -o $(DEMO)/report.html --png $(DEMO)/curve.png
 
+demo-dense: setup ## Train a ViT for points, masks and boxes, put them into one file, write demo-dense/index.html
+	$(BIN)/python benchmarks/demo_dense.py $(DEMO)-dense
+
 PYTEST = $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder --durations=30
 
 test: setup ## Run all tests but the long ones (JOBS=2 at a time)
@@ -58,4 +61,4 @@ bench: setup ## Measure what the docs claim; writes benchmarks/results/*.json (n
 	for name in parity recipes ladder curve startup; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) $(DEMO) build *.egg-info runtimes/python/*.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(DEMO) $(DEMO)-dense build *.egg-info runtimes/python/*.egg-info .pytest_cache .mypy_cache .ruff_cache

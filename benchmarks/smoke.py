@@ -84,6 +84,10 @@ TINY: dict[str, Mapping[str, Any]] = {
         **{"VARIANT": "vit-nano", "RECIPES": ("int8",), "RESOLUTIONS": (96, "128x96")},
         **{"together.ROUNDS": 2, "together.SECONDS": 0.02},
     },
+    "demo_dense": {
+        **{"PICTURES": 20, "SIZE": 64, "HELD_OUT": 10, "HELD_OUT_SIZE": 64, "SHOWN": 1, "SECONDS": 0.05},
+        **{"TRAINED": "64", "LADDER": "64,96", "EPOCHS": {"keypoints": 1, "segment": 1, "detect": 1}},
+    },
     "pets": {"JUDGED": (64, "96x64"), "CURVE": (64, 80, 96, 112, 128), "SECONDS": 0.3},
     "blood_cells": {},
     "keypoints": {"VARIANTS": ("vit-nano",), "PICTURES": 12, "SIZE": 64, "CALIBRATION": 10},

@@ -1,9 +1,10 @@
-"""The tables of docs/tasks.md: features beside the Keras model's tokens, k nearest neighbours, and rectangles."""
+"""The tables of docs/tasks.md: features beside the Keras model's tokens, k nearest neighbours, rectangles, the demo."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from demo_dense import FIGURES, PROFILED
 from training_tables import processor, result, table
 
 
@@ -70,4 +71,25 @@ def rectangles() -> Iterator[str]:
     )
 
 
-SECTIONS = {"features": features, "rectangles": rectangles}
+def demo_dense() -> Iterator[str]:
+    figures = result("demo_dense")
+    rows = [
+        [
+            str(row["resolution"]),
+            str(row["tokens"]),
+            *(f"{row['int8'][key]:.1%} ({row['float'][key]:.1%})" for key in FIGURES),
+            *(f"{row['ms'][name]:.2f}" for name in PROFILED),
+        ]
+        for row in figures["rows"]
+    ]
+    tasks = [f"`{name}`, ms" for name in PROFILED if name != "all"]
+    yield from table(["resolution", "tokens N", *FIGURES.values(), *tasks, "all from one pass, ms"], rows)
+    yield ""
+    yield (
+        f"One file of {figures['size_bytes'] / 1e6:.2f} MB, `int8` (in brackets: float), {figures['pictures']} drawn "
+        f"pictures that training never saw; {figures['threads']} thread of an {processor(figures)}, {figures['date']}. "
+        f"All of it took {figures['taken']['processor_seconds'] / 60:.1f} minutes of processor time."
+    )
+
+
+SECTIONS = {"demo-dense": demo_dense, "features": features, "rectangles": rectangles}

@@ -1,6 +1,7 @@
 """The benchmarks' own promises that hold without the real data."""
 
 import importlib
+import shlex
 import shutil
 import subprocess
 import sys
@@ -8,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from edgevit.cli.main import _group
+from edgevit_runtime.cli import main as on_device
+
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 smoke = importlib.import_module("smoke")
 arm_counting = importlib.import_module("arm_counting")
 dense_runs = importlib.import_module("dense_runs")
+demo_dense = importlib.import_module("demo_dense")
 sys.path.remove(str(BENCHMARKS))
 
 
@@ -82,6 +87,16 @@ def test_instructions_and_cycles_of_blocks():
 def test_commands_are_told_without_this_machines_folders():
     words = ["edgevit", "convert", "/b/pets.keras", "--calibration", "/b/pets.run/split.csv", "--overwrite"]
     assert dense_runs.as_typed(words) == "edgevit convert pets.keras --calibration pets.run/split.csv"
+
+
+def test_each_step_of_the_dense_demo_can_be_typed():
+    typed = [shlex.split(step) for step in demo_dense.steps()]
+    for program, name, *words in typed:
+        if program == "edgevit-run":
+            on_device._parse([name, *words])
+        else:
+            _group.get_command(None, name).make_context(name, words)
+    assert {name for _, name, *_ in typed} >= {"train", "convert", "evaluate", "report", "detect", "all"}
 
 
 def scripts():
