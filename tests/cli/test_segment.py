@@ -114,8 +114,8 @@ def test_the_runtime_names_a_class_for_each_pixel(artefact, panels, tmp_path, ed
     assert code == 1
     lines = [json.loads(line) for line in out.splitlines()]
     assert [set(line) for line in lines] == [
-        {"file", "resolution", "width", "height", "latency_ms", "regions"},
-        {"file", "resolution", "width", "height", "latency_ms", "regions"},
+        {"file", "resolution", "width", "height", "picture_width", "picture_height", "latency_ms", "regions"},
+        {"file", "resolution", "width", "height", "picture_width", "picture_height", "latency_ms", "regions"},
         {"file", "error"},
     ]
     region = lines[0]["regions"][0]

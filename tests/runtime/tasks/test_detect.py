@@ -156,7 +156,7 @@ def test_json_and_drawings(edgevit_run, painted_detector, folder, tmp_path):
     code, out, err = edgevit_run(*words, "--draw", tmp_path / "drawn", "--least-score", 0.5)
     lines = [json.loads(line) for line in out.splitlines()]
     assert (code, err) == (1, "")
-    answered = {"file", "resolution", "width", "height", "latency_ms", "boxes"}
+    answered = {"file", "resolution", "width", "height", "picture_width", "picture_height", "latency_ms", "boxes"}
     assert [set(line) for line in lines] == [answered, answered, {"file", "error"}]
     assert lines[0]["boxes"][0] == {
         "label": "cherry", "index": 0, "score": pytest.approx(0.94, abs=0.001),

@@ -89,7 +89,8 @@ def test_the_command(paths, edgevit_run):
     lines = [json.loads(line) for line in out.splitlines()]
     assert code == 1
     assert set(lines[0]) == {
-        "file", "resolution", "width", "height", "latency_ms", "passes", "classify", "segment",
+        "file", "resolution", "width", "height", "picture_width", "picture_height", "latency_ms", "passes", "classify",
+        "segment",
     }  # fmt: skip
     assert {"top", "latency_ms"} <= set(lines[0]["classify"])
     assert {"label", "index", "share", "mask"} == set(lines[0]["segment"]["regions"][0])
@@ -156,3 +157,11 @@ def test_boxes_and_points_are_among_them(painted):
         assert found.passes == 3
         assert found.detect.boxes == model.detect(pixels).boxes != ()
         assert found.keypoints.points == model.keypoints(pixels).points
+
+
+def test_each_part_says_what_its_pixels_are(painted):
+    """Of a picture that is not as large as the resolution: twice as wide, three times as high."""
+    with Model(painted, weight_cache=False) as model:
+        document = model.run(np.full((192, 192, 3), 110, np.uint8), "96x64").to_dict()
+        for part in (document, *(document[task] for task in model.tasks)):
+            assert [part[name] for name in ("width", "height", "picture_width", "picture_height")] == [96, 64, 192, 192]

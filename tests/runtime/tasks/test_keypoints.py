@@ -181,7 +181,10 @@ def test_json_and_drawings(edgevit_run, painted_pointer, folder, tmp_path):
     code, out, err = edgevit_run(*words)
     lines = [json.loads(line) for line in out.splitlines()]
     assert (code, err) == (1, "")
-    answered = {"file", "resolution", "width", "height", "latency_ms", "least_score", "points"}
+    answered = {
+        "file", "resolution", "width", "height", "picture_width", "picture_height", "latency_ms", "least_score",
+        "points",
+    }  # fmt: skip
     assert [set(line) for line in lines] == [answered, answered, {"file", "error"}]
     assert set(lines[0]["points"][0]) == {"name", "x", "y", "score"}
     drawn = np.asarray(Image.open(tmp_path / "drawn" / "a.png"))

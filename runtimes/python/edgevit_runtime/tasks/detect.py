@@ -18,7 +18,7 @@ from edgevit_runtime.preprocess.fitting import fitting_of
 from edgevit_runtime.preprocess.pictures import Picture
 from edgevit_runtime.resolution import Resolution, ResolutionLike
 from edgevit_runtime.signature import Signature
-from edgevit_runtime.tasks.task import Answer, Answering, Command, OnePicture, TryOut, Wish
+from edgevit_runtime.tasks.task import Answer, Answering, Command, OnePicture, TryOut, Wish, size_fields
 from edgevit_runtime.terminal import one_line
 
 if TYPE_CHECKING:
@@ -95,13 +95,15 @@ class Detection:
     boxes: tuple[Box, ...]
     resolution: Resolution
     latency_ms: float
+    picture_size: tuple[int, int]
+    """(width, height) of the picture, in whose pixels the boxes are."""
     budget_met: bool | None = None
     """With a budget, whether 19 of 20 inferences are within it."""
 
     def to_dict(self) -> dict[str, Any]:
         """As `edgevit-run detect --json` prints it."""
         return {
-            **self.resolution.to_fields(),
+            **size_fields(self.resolution, self.picture_size),
             "latency_ms": self.latency_ms,
             **({} if self.budget_met is None else {"budget_met": self.budget_met}),
             "boxes": [each.to_dict() for each in self.boxes],
@@ -179,7 +181,7 @@ class _Limits:
         )
         fitting = fitting_of(answer.picture_size, resolution, answer.signature.preprocessing.policy)
         boxes = boxes_in_picture(found, fitting, self.task.label)
-        return Detection(boxes, resolution, answer.latency_ms, answer.budget_met)
+        return Detection(boxes, resolution, answer.latency_ms, answer.picture_size, answer.budget_met)
 
 
 def decode(task: Detect, answer: Answer) -> Detection:

@@ -18,7 +18,7 @@ from edgevit_runtime.preprocess.pictures import Picture
 from edgevit_runtime.resolution import Resolution, ResolutionLike
 from edgevit_runtime.signature import Signature, joint_name
 from edgevit_runtime.tasks import decode, try_out_of
-from edgevit_runtime.tasks.task import Answer, Answering, Command
+from edgevit_runtime.tasks.task import Answer, Answering, Command, size_fields
 
 if TYPE_CHECKING:
     import argparse
@@ -56,12 +56,14 @@ class JointResult:
     by_task: the same by name. A part's `latency_ms` is that of the pass that it came from.
     latency_ms: of all passes together, without preprocessing and decoding; passes: how many it took, one where the
         artefact has a joint task for these.
+    picture_size: (width, height) of the picture.
     """
 
     by_task: Mapping[str, Any]
     resolution: Resolution
     latency_ms: float
     passes: int
+    picture_size: tuple[int, int]
 
     def __getattr__(self, name: str) -> Any:
         found = self.__dict__.get("by_task", {})
@@ -79,7 +81,8 @@ class JointResult:
         return self._document(parts)
 
     def _document(self, parts: Mapping[str, Any]) -> dict[str, Any]:
-        return {**self.resolution.to_fields(), "latency_ms": self.latency_ms, "passes": self.passes, **parts}
+        sizes = size_fields(self.resolution, self.picture_size)
+        return {**sizes, "latency_ms": self.latency_ms, "passes": self.passes, **parts}
 
 
 class AnswersTogether:
@@ -144,6 +147,7 @@ def _joined(model: Answering, asked: Sequence[str], answers: Sequence[Answer]) -
         answers[0].signature.resolution,
         sum(answer.latency_ms for answer in answers),
         len(answers),
+        answers[0].picture_size,
     )
 
 

@@ -142,7 +142,13 @@ def decode(task: Keypoints, answer: Answer) -> LocatedPoints:
     """As `Model.keypoints` gives it, without boxes."""
     points = _points(task, answer)
     return LocatedPoints(
-        points, None, task.least_score, answer.signature.resolution, answer.latency_ms, answer.budget_met
+        points,
+        None,
+        task.least_score,
+        answer.signature.resolution,
+        answer.latency_ms,
+        answer.picture_size,
+        answer.budget_met,
     )
 
 
@@ -173,6 +179,7 @@ def _of_boxes(
         task.least_score,
         taken,
         sum((each.latency_ms for each in answers), 0.0),
+        (pixels.shape[1], pixels.shape[0]),
         answers[-1].budget_met if answers else None,
     )
 

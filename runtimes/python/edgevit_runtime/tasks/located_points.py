@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgevit_runtime.resolution import Resolution
+from edgevit_runtime.tasks.task import size_fields
 from edgevit_runtime.terminal import one_line
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class LocatedPoints:
     subjects: where boxes were given, each with its points, in their order; otherwise None.
     least_score: what the artefact says: a point that scores less is not to be seen.
     latency_ms: of all inferences of the picture together.
+    picture_size: (width, height) of the picture.
     """
 
     points: tuple[Keypoint, ...]
@@ -47,6 +49,7 @@ class LocatedPoints:
     least_score: float
     resolution: Resolution
     latency_ms: float
+    picture_size: tuple[int, int]
     budget_met: bool | None = None
     """With a budget, whether 19 of 20 inferences are within it."""
 
@@ -58,7 +61,7 @@ class LocatedPoints:
         else:
             found = {"subjects": [each.to_dict() for each in self.subjects]}
         return {
-            **self.resolution.to_fields(),
+            **size_fields(self.resolution, self.picture_size),
             "latency_ms": self.latency_ms,
             **({} if self.budget_met is None else {"budget_met": self.budget_met}),
             "least_score": self.least_score,

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgevit_runtime.errors import PictureError
 from edgevit_runtime.preprocess.pictures import Picture
-from edgevit_runtime.resolution import ResolutionLike
+from edgevit_runtime.resolution import Resolution, ResolutionLike
 from edgevit_runtime.signature import Signature
 
 if TYPE_CHECKING:
@@ -51,6 +51,12 @@ class Answer(NamedTuple):
         return self._replace(
             outputs={each.name: self.outputs[each.name] for each in signature.outputs}, signature=signature
         )
+
+
+def size_fields(resolution: Resolution, picture_size: tuple[int, int]) -> dict[str, Any]:
+    """How results print sizes as JSON: `width` and `height` are what the model saw, the others the picture's own."""
+    width, height = picture_size
+    return {**resolution.to_fields(), "picture_width": width, "picture_height": height}
 
 
 TaskT = TypeVar("TaskT", bound=Task)
