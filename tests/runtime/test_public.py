@@ -60,7 +60,7 @@ def test_results():
         "arrays", "grid", "resolution", "latency_ms", "picture_size", "policy",
     ]  # fmt: skip
     assert [each.name for each in fields(Detection)] == [
-        "boxes", "resolution", "latency_ms", "picture_size", "budget_met",
+        "boxes", "resolution", "latency_ms", "picture_size", "least_score", "budget_met", "surest",
     ]  # fmt: skip
     assert [each.name for each in fields(Box)] == ["label", "index", "score", "xmin", "ymin", "xmax", "ymax"]
     assert [each.name for each in fields(LocatedPoints)] == [

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.tasks.task import size_fields
 from edgevit_runtime.terminal import one_line
+from edgevit_runtime.wording import surest
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -39,7 +40,7 @@ class LocatedPoints:
 
     points: of what the picture shows; empty where boxes were given.
     subjects: where boxes were given, each with its points, in their order; otherwise None.
-    least_score: what the artefact says: a point that scores less is not to be seen.
+    least_score: a point that scores less is not to be seen.
     latency_ms: of all inferences of the picture together.
     picture_size: (width, height) of the picture.
     """
@@ -98,4 +99,7 @@ class LocatedPoints:
 
 def _told(points: Sequence[Keypoint], least_score: float) -> str:
     seen = [each for each in points if each.score >= least_score]
-    return ", ".join(f"{one_line(each.name)} ({each.x:.0f}, {each.y:.0f}) {each.score:.0%}" for each in seen) or "none"
+    if not seen:
+        best = max(points, key=lambda each: each.score)
+        return f"none ({surest(one_line(best.name), best.score, least_score)})"
+    return ", ".join(f"{one_line(each.name)} ({each.x:.0f}, {each.y:.0f}) {each.score:.0%}" for each in seen)

@@ -208,7 +208,7 @@ def background_classes(labels: Iterable[str]) -> list[int]:
 COMMANDS: tuple[Command, ...] = (
     Command(
         "segment",
-        "which class each pixel of a picture shows",
+        "Find the class of each pixel of pictures.",
         _add_segment,
         _run_segment,
         ("segment pets.tflite dog.jpg --draw drawn/", "segment pets.tflite photos/ --json > masks.jsonl"),
@@ -226,6 +226,7 @@ ONE_PICTURE = OnePicture(
     lambda model, picture, resolution, wishes: model.segment(picture, resolution, **wishes),
     _lines,
     lambda _task: {"confidence": Wish("1", _whether)},
+    _drawn,
 )
 
 
