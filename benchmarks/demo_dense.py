@@ -65,13 +65,13 @@ FIGURES = {key: name for head in HEADS for key, name in head.figures.items()}
 
 
 def pictures_shown() -> list[str]:
-    return [f"panel-{HELD_OUT_SEED}-{number:05d}.png" for number in range(SHOWN)]
+    return [f"panel-{HELD_OUT_SEED}-{number:05d}" for number in range(SHOWN)]
 
 
 def steps() -> list[str]:
     """What a user would type in the demo's folder."""
     models = " ".join(head.model for head in HEADS)
-    shown = " ".join(f"held-out/images/{name}" for name in pictures_shown())
+    shown = " ".join(f"held-out/images/{name}.png" for name in pictures_shown())
     return [
         f"edgevit synthetic gauges --scene gauges --pictures {PICTURES} --size {SIZE} --seed {SEED}",
         *(
@@ -96,7 +96,7 @@ def steps() -> list[str]:
             f"--title 'gauges.tflite: {head.task}'"
             for head in HEADS
         ),
-        *(f"edgevit-run {head.task} gauges.tflite {shown} --draw drawn/{head.task}" for head in HEADS),
+        *(f"edgevit-run {head.task} gauges.tflite {shown} --draw drawn" for head in HEADS),
         f"edgevit-run all gauges.tflite {shown}",
     ]
 
@@ -182,11 +182,10 @@ def page(folder: Path, taken: dict[str, Any]) -> str:
 
 def side_by_side(folder: Path, names: Sequence[str]) -> Image.Image:
     """A row a picture: as it is, and as each task draws it."""
-    folders = ["held-out/images", *(f"drawn/{head.task}" for head in HEADS)]
-    whole = Image.new("RGB", (HELD_OUT_SIZE * len(folders), HELD_OUT_SIZE * len(names)))
+    whole = Image.new("RGB", (HELD_OUT_SIZE * (1 + len(HEADS)), HELD_OUT_SIZE * len(names)))
     for row, name in enumerate(names):
-        for column, each in enumerate(folders):
-            with Image.open(folder / each / name) as picture:
+        for column, each in enumerate((f"held-out/images/{name}", *(f"drawn/{name}.{head.task}" for head in HEADS))):
+            with Image.open(folder / f"{each}.png") as picture:
                 whole.paste(picture, (HELD_OUT_SIZE * column, HELD_OUT_SIZE * row))
     return whole
 

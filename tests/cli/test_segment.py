@@ -114,16 +114,18 @@ def test_the_runtime_names_a_class_for_each_pixel(artefact, panels, tmp_path, ed
     assert code == 1
     lines = [json.loads(line) for line in out.splitlines()]
     assert [set(line) for line in lines] == [
-        {"file", "resolution", "width", "height", "latency_ms", "regions"},
-        {"file", "resolution", "width", "height", "latency_ms", "regions"},
+        {"file", "resolution", "width", "height", "picture_width", "picture_height", "latency_ms", "regions"},
+        {"file", "resolution", "width", "height", "picture_width", "picture_height", "latency_ms", "regions"},
         {"file", "error"},
     ]
     region = lines[0]["regions"][0]
     assert set(region) == {"label", "index", "share", "mask"}
     mask = decode(RunLengths(tuple(region["mask"]["size"]), region["mask"]["counts"]))
     assert mask.mean() == pytest.approx(region["share"])
-    assert sorted(each.name for each in (tmp_path / "drawn").iterdir()) == [each.name for each in pictures]
-    assert Image.open(tmp_path / "drawn" / pictures[0].name).size == size
+    assert sorted(each.name for each in (tmp_path / "drawn").iterdir()) == [
+        f"{each.stem}.segment.png" for each in pictures
+    ]
+    assert Image.open(tmp_path / "drawn" / f"{pictures[0].stem}.segment.png").size == size
     code, out, err = edgevit_run(*words)  # nothing that is there is replaced unasked
     assert (code, out) == (1, "")
     assert "--overwrite" in err

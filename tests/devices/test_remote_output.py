@@ -130,7 +130,7 @@ def test_a_shelf_shows_what_is_ours_alone():
     assert (found.name, found.digest, found.size_bytes, found.deployed) == ("a.tflite", digest, 12, True)
 
 
-ANSWER = {"resolution": 64, "width": 64, "height": 64, "latency_ms": 1.0}
+ANSWER = {"resolution": 64, "width": 64, "height": 64, "latency_ms": 1.0, "least_score": 0.3}
 TOP = {"index": 1, "label": "ash", "score": 0.5}
 SELF_TEST = {
     "schema": "edgevit.self-test/2", "passed": True, "backend": "ai-edge-litert", "version": "2.1.3",
@@ -168,6 +168,16 @@ def test_what_is_found_in_a_picture(task):
         less = {other: value for other, value in entry.items() if other != name}
         with pytest.raises(DeviceError, match=rf"the answer: {key}\[0\]: {name} is missing"):
             read_answer(json.dumps({**ANSWER, key: [less]}), "the answer", try_out_of(task))
+
+
+def test_what_is_said_where_nothing_is_found():
+    """The surest that is no box, whatever the other machine calls its score."""
+    for score in (0.25, 10**400, -1):
+        answer = {**ANSWER, "boxes": [], "surest": {**BOX, "score": score}}
+        assert read_answer(json.dumps(answer), "the answer", try_out_of("detect"))["surest"]["label"] == "ash"
+    for wrong in ({"label": "ash"}, "ash", {**BOX, "score": "1"}):
+        with pytest.raises(DeviceError, match="the answer is not what edgevit-run detect prints"):
+            read_answer(json.dumps({**ANSWER, "boxes": [], "surest": wrong}), "the answer", try_out_of("detect"))
 
 
 def test_a_mask_of_noise():

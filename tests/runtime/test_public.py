@@ -59,20 +59,24 @@ def test_results():
     assert [each.name for each in fields(PictureFeatures)] == [
         "arrays", "grid", "resolution", "latency_ms", "picture_size", "policy",
     ]  # fmt: skip
-    assert [each.name for each in fields(Detection)] == ["boxes", "resolution", "latency_ms", "budget_met"]
+    assert [each.name for each in fields(Detection)] == [
+        "boxes", "resolution", "latency_ms", "picture_size", "least_score", "budget_met", "surest",
+    ]  # fmt: skip
     assert [each.name for each in fields(Box)] == ["label", "index", "score", "xmin", "ymin", "xmax", "ymax"]
     assert [each.name for each in fields(LocatedPoints)] == [
-        "points", "subjects", "least_score", "resolution", "latency_ms", "budget_met",
+        "points", "subjects", "least_score", "resolution", "latency_ms", "picture_size", "budget_met",
     ]  # fmt: skip
     assert [each.name for each in fields(BoxedSubject)] == ["box", "points"]
     assert [each.name for each in fields(Keypoint)] == ["name", "x", "y", "score"]
     assert [each.name for each in fields(Segmentation)] == [
-        "class_map", "confidence", "labels", "resolution", "latency_ms", "budget_met",
+        "class_map", "confidence", "labels", "resolution", "latency_ms", "picture_size", "budget_met",
     ]  # fmt: skip
     assert isinstance(Segmentation.regions, cached_property)
     assert [each.name for each in fields(Region)] == ["label", "index", "share", "mask", "score"]
     assert [each.name for each in fields(RunLengths)] == ["size", "counts"]
-    assert [each.name for each in fields(JointResult)] == ["by_task", "resolution", "latency_ms", "passes"]
+    assert [each.name for each in fields(JointResult)] == [
+        "by_task", "resolution", "latency_ms", "passes", "picture_size",
+    ]  # fmt: skip
 
 
 def test_only_what_is_asked_for_is_loaded():

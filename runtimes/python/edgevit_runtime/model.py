@@ -24,7 +24,7 @@ from edgevit_runtime.tasks.features import GivesFeatures
 from edgevit_runtime.tasks.joint import AnswersTogether
 from edgevit_runtime.tasks.keypoints import FindsKeypoints
 from edgevit_runtime.tasks.segment import Segments
-from edgevit_runtime.tasks.task import Answer, TaskT
+from edgevit_runtime.tasks.task import Answer, TaskT, how_to_add
 from edgevit_runtime.verify.examination import examine
 from edgevit_runtime.verify.snapshot import Snapshot
 
@@ -144,8 +144,7 @@ class Model(Classifies, GivesFeatures, Segments, Detects, FindsKeypoints, Answer
                 return each
         name = getattr(kind, "name", kind.__name__)
         raise EdgeViTError(
-            f"{self.path} has no task {name} (it has {', '.join(self.tasks)}): "
-            f"convert the model with --task {','.join([*self.tasks, name])}"
+            f"{self.path} has no task {name} (it has {', '.join(self.tasks)}): {how_to_add(name, self.tasks)}"
         )
 
     def answer(

@@ -106,9 +106,10 @@ def test_watching_for_what_the_artefact_does_not_do(edgevit_run, backbone_tflite
     code, out, err = edgevit_run("watch", backbone_tflite, tmp_path)
     lacks = (
         "has no task classify or segment or detect or keypoints (it has features): "
-        "convert the model with --task features,classify"
+        "convert the model with --task features,classify where it has that head; where not, "
     )
-    assert (code, out, err) == (1, "", f"edgevit-run: {backbone_tflite} {lacks}\n")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith(f"edgevit-run: {backbone_tflite} {lacks}")
 
 
 def test_a_camera_that_is_not_there(monkeypatch):

@@ -129,6 +129,13 @@ def test_profile(edgevit_run, tiny_tflite):
     assert json.loads(out)["size_bytes"] == tiny_tflite.stat().st_size
     code, out, _ = edgevit_run("profile", tiny_tflite, "--resolutions", "32", "--seconds", 0.1)
     assert "median ms" in out
+    assert out.startswith("classify on ")
+
+
+def test_each_command_is_told_in_a_sentence():
+    told = {name: parser.description for name, parser in main._parsers()[1].items()}
+    assert {"classify", "detect", "all", "watch"} <= set(told)
+    assert [name for name, line in told.items() if not (line[0].isupper() and line.endswith("."))] == []
 
 
 def test_profile_writes_a_file(edgevit_run, tiny_tflite, tmp_path):

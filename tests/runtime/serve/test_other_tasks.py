@@ -39,6 +39,7 @@ def test_each_task_answers_as_the_model_does(serving, painted, scene):
         "/": model.detect(scene),
         "/detect?resolution=64x48&least_score=0.01": model.detect(scene, "64x48", least_score=0.01),
         "/keypoints": model.keypoints(scene),
+        "/keypoints?least_score=0.5": model.keypoints(scene, least_score=0.5),
         "/segment?confidence=1": model.segment(scene, confidence=True),
         "/segment?resolution=64x48": model.segment(scene, "64x48"),
     }.items():
@@ -46,7 +47,7 @@ def test_each_task_answers_as_the_model_does(serving, painted, scene):
         assert code == 200, answer
         assert without_times(answer) == expected(result), query
         assert answer["waited_ms"] >= 0.0
-    assert ask.metric("edgevit_pictures_total") == 6
+    assert ask.metric("edgevit_pictures_total") == 7
 
 
 def test_boxes_of_a_request(serving, box_pointer, scene):
@@ -70,8 +71,8 @@ def test_boxes_of_a_request(serving, box_pointer, scene):
         ("/detect?top=3", 400, "the query takes resolution=PIXELS (or WIDTHxHEIGHT), least_score=SHARE and most_ov"),
         ("/segment?top=3", 400, "the query takes resolution=PIXELS (or WIDTHxHEIGHT) and confidence=1"),
         ("/keypoints?boxes=0,0,9,9", 400, "'boxes' is not known: the query takes resolution=PIXELS (or WIDTHxHEIGHT)"),
-        ("/detect?least_score=2", 400, "least_score and most_overlap are numbers from 0 to 1, not '2'"),
-        ("/detect?most_overlap=nan", 400, "are numbers from 0 to 1, not 'nan'"),
+        ("/detect?least_score=2", 400, "least_score is a number from 0 to 1, not '2'"),
+        ("/detect?most_overlap=nan", 400, "most_overlap is a number from 0 to 1, not 'nan'"),
         ("/segment?confidence=yes", 400, "confidence is 1 to be told, or 0, not 'yes'"),
         ("/detect?resolution=224", 400, "the artefact has no resolution 224"),
     ],

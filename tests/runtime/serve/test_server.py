@@ -324,6 +324,7 @@ def test_what_the_artefact_does_not_do_is_said_before_it_listens(backbone_tflite
         main.main(["serve", str(backbone_tflite), "--no-weight-cache", "--host", "256.1.1.1"])  # nothing listens there
     lacks = (
         "has no task classify or segment or detect or keypoints (it has features): "
-        "convert the model with --task features,classify"
+        "convert the model with --task features,classify where it has that head; where not, `edgevit train DATA --task "
+        "classify --from MODEL.keras --freeze` makes one for it, and `edgevit convert` takes both models"
     )
     assert (stop.value.code, capsys.readouterr().err) == (1, f"edgevit-run: {backbone_tflite} {lacks}\n")

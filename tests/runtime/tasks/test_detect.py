@@ -80,6 +80,13 @@ def test_limits_are_the_artefacts_or_ones_own(detector):
             detector.detect_many([street()], **limits)  # before anything is decoded
 
 
+def test_where_nothing_is_sure_enough_the_surest_is_told(detector):
+    found = detector.detect(street(), "96x64", least_score=0.95)
+    assert (found.boxes, found.surest.label, found.least_score) == ((), "cherry", 0.95)
+    assert found.surest == detector.detect(street(), "96x64").boxes[0]
+    assert detector.detect(street(), "96x64").surest is None
+
+
 def test_many(detector, tmp_path):
     Image.fromarray(street()).save(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"no picture")
@@ -91,7 +98,10 @@ def test_many(detector, tmp_path):
 def test_other_tasks_and_resolutions_are_refused(detector, tiny_tflite):
     with pytest.raises(ResolutionError, match="no resolution 96 "):
         detector.detect(street(), 96)
-    with pytest.raises(EdgeViTError, match=r"has no task classify .it has detect.: convert the model with --task"):
+    with pytest.raises(
+        EdgeViTError,
+        match=r"has no task classify .it has detect.: convert the model with --task detect,classify where it has",
+    ):
         detector.classify(street())
     with Model(tiny_tflite, weight_cache=False) as model, pytest.raises(EdgeViTError, match="has no task detect"):
         model.detect(street())
@@ -148,7 +158,7 @@ def test_lines_for_people(edgevit_run, painted_detector, folder):
     assert code == 0
     assert first.startswith(f"{folder / 'a.png'}  (96x64 px, ")
     assert first.endswith(" ms)  1 cherry 94%, 1 plum 94%")
-    assert second.endswith(" ms)  nothing")
+    assert second.endswith(" ms)  nothing (the surest: cherry 0.00, below a least score of 0.3)")
 
 
 def test_json_and_drawings(edgevit_run, painted_detector, folder, tmp_path):
@@ -156,15 +166,18 @@ def test_json_and_drawings(edgevit_run, painted_detector, folder, tmp_path):
     code, out, err = edgevit_run(*words, "--draw", tmp_path / "drawn", "--least-score", 0.5)
     lines = [json.loads(line) for line in out.splitlines()]
     assert (code, err) == (1, "")
-    answered = {"file", "resolution", "width", "height", "latency_ms", "boxes"}
-    assert [set(line) for line in lines] == [answered, answered, {"file", "error"}]
+    answered = {
+        "file", "resolution", "width", "height", "picture_width", "picture_height", "latency_ms", "least_score",
+        "boxes",
+    }  # fmt: skip
+    assert [set(line) for line in lines] == [answered, {*answered, "surest"}, {"file", "error"}]
     assert lines[0]["boxes"][0] == {
         "label": "cherry", "index": 0, "score": pytest.approx(0.94, abs=0.001),
         "xmin": pytest.approx(12, abs=1e-4), "ymin": pytest.approx(4, abs=1e-4),
         "xmax": pytest.approx(28, abs=1e-4), "ymax": pytest.approx(20, abs=1e-4),
     }  # fmt: skip
-    assert lines[1]["boxes"] == []
-    drawn = np.asarray(Image.open(tmp_path / "drawn" / "a.png"))
+    assert (lines[1]["boxes"], lines[1]["least_score"]) == ([], 0.5)
+    drawn = np.asarray(Image.open(tmp_path / "drawn" / "a.detect.png"))
     assert drawn.shape == (64, 96, 3)
     assert tuple(drawn[19, 20]) == class_colour(0)  # the lower edge of the red thing's box
     code, out, err = edgevit_run(*words, "--draw", tmp_path / "drawn")

@@ -33,7 +33,9 @@ def test_shapes_instead_of_arrays(features_artefact, tmp_path, edgevit_run, monk
     found, missing = map(json.loads, out.splitlines())
     assert (code, err) == (1, "")
     assert missing == {"file": "none.png", "error": "no such picture: none.png"}
-    assert set(found) == {"file", "resolution", "width", "height", "latency_ms", "shapes"}
+    assert set(found) == {
+        "file", "resolution", "width", "height", "picture_width", "picture_height", "latency_ms", "shapes",
+    }  # fmt: skip
     assert (found["file"], found["resolution"]) == (str(folder / "0.png"), "96x48")
     assert found["shapes"] == {
         "attention": [2, 3, 6], "class_token": [32], "patch_mean": [32], "patch_tokens": [3, 6, 32]

@@ -2,15 +2,18 @@
 
 import copy
 import json
+import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from converters import convert
 from edgevit_runtime import ArtefactError, EdgeViTError, Model, PictureError
 from edgevit_runtime.cli import main as device
 from edgevit_runtime.manifest import parse_manifest, read_manifest
 from edgevit_runtime.tasks import TASKS
+from edgevit_runtime.tasks.overlay import class_colour
 from support.sample_pictures import pictures_in
 from support.two_heads import two_headed
 
@@ -66,8 +69,9 @@ def test_some_of_the_tasks(paths):
         assert list(model.run(picture(paths), tasks="segment, classify").by_task) == ["segment", "classify"]
         alone = model.run(picture(paths), tasks=["segment"])
         assert (list(alone.by_task), alone.passes) == (["segment"], 1)
-        with pytest.raises(AttributeError, match="no answer of a task 'classify'"):
+        with pytest.raises(EdgeViTError, match=r"no answer of a task 'classify' .there is segment.: the artefact has"):
             _ = alone.classify
+        assert (hasattr(alone, "classify"), hasattr(copy.copy(alone), "segment")) == (False, True)
         for wrong, message in (
             ("detect", "has no task 'detect'"),
             ("classify+segment", "has no task"),
@@ -89,7 +93,8 @@ def test_the_command(paths, edgevit_run):
     lines = [json.loads(line) for line in out.splitlines()]
     assert code == 1
     assert set(lines[0]) == {
-        "file", "resolution", "width", "height", "latency_ms", "passes", "classify", "segment",
+        "file", "resolution", "width", "height", "picture_width", "picture_height", "latency_ms", "passes", "classify",
+        "segment",
     }  # fmt: skip
     assert {"top", "latency_ms"} <= set(lines[0]["classify"])
     assert {"label", "index", "share", "mask"} == set(lines[0]["segment"]["regions"][0])
@@ -156,3 +161,53 @@ def test_boxes_and_points_are_among_them(painted):
         assert found.passes == 3
         assert found.detect.boxes == model.detect(pixels).boxes != ()
         assert found.keypoints.points == model.keypoints(pixels).points
+
+
+def test_each_part_says_what_its_pixels_are(painted):
+    """Of a picture that is not as large as the resolution: twice as wide, three times as high."""
+    with Model(painted, weight_cache=False) as model:
+        document = model.run(np.full((192, 192, 3), 110, np.uint8), "96x64").to_dict()
+        for part in (document, *(document[task] for task in model.tasks)):
+            assert [part[name] for name in ("width", "height", "picture_width", "picture_height")] == [96, 64, 192, 192]
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A red thing in a folder below, and another picture of the same name, all grey."""
+    pixels = np.full((64, 96, 3), 110, np.uint8)
+    for name in ("below/a.png", "a.png"):
+        (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(tmp_path / "photos" / name)
+        pixels[8:16, 16:24] = (255, 0, 0)
+    return tmp_path / "photos"
+
+
+def test_only_what_is_there_is_told(painted, photos, edgevit_run):
+    """As by the tasks' own commands: a point that is not to be seen is none."""
+    code, out, _ = edgevit_run("all", painted, photos / "below", "--tasks", "detect,keypoints", "--resolution", "96x64")
+    _, boxes, points = out.splitlines()
+    assert code == 0
+    assert boxes.startswith("  detect     holds 0 boxes (the surest: 'cherry' 0.00, below a least score of 0.3) (")
+    assert re.match(
+        r"  keypoints  has no point \(the surest: (tip|centre) 0\.11, below a least score of 0\.2\) \(", points
+    )
+
+
+def test_drawings_of_all_and_of_each_lie_in_one_folder(painted, photos, tmp_path, edgevit_run):
+    drawn, size = tmp_path / "drawn", ("--resolution", "96x64")
+    for command in ("all", "detect", "segment"):
+        assert edgevit_run(command, painted, photos, "--draw", drawn, *size)[0] == 0
+    assert sorted(str(each.relative_to(drawn)) for each in drawn.rglob("*.png")) == [
+        "a.all.png", "a.detect.png", "a.segment.png", "below/a.all.png", "below/a.detect.png", "below/a.segment.png",
+    ]  # fmt: skip
+    pixels = {name: np.asarray(Image.open(drawn / f"a.{name}.png")) for name in ("all", "detect", "segment")}
+    assert tuple(pixels["all"][19, 20]) == class_colour(0)  # the lower edge of the box, over the classes
+    assert (pixels["all"][62, 2] == pixels["segment"][62, 2]).all()
+    code, _, err = edgevit_run("all", painted, photos / "a.png", photos / "below" / "a.png", "--draw", tmp_path / "two")
+    assert (code, "ask about them in two calls, each with a --draw folder of its own" in err) == (1, True)
+
+
+def test_what_is_not_drawn(paths, tmp_path, edgevit_run):
+    words = ("all", paths / "joint.tflite", picture(paths), "--tasks", "classify", "--draw", tmp_path / "drawn")
+    code, out, err = edgevit_run(*words)
+    assert (code, out, err) == (1, "", "edgevit-run: there is nothing to draw of classify: leave --draw out\n")

@@ -1,6 +1,7 @@
 """keypoints, from the file to the command line: the reddest place of a picture is the tip, the bluest the centre."""
 
 import json
+import re
 
 import jsonschema
 import numpy as np
@@ -57,6 +58,14 @@ def test_what_the_model_is_not_sure_of_is_told_all_the_same(pointer):
     grey = pointer.keypoints(np.full((64, 96, 3), 110, np.uint8))
     assert len(grey.points) == 2
     assert all(each.score < grey.least_score for each in grey.points)
+
+
+def test_the_limit_is_the_artefacts_or_ones_own(pointer, box_pointer):
+    assert pointer.keypoints(dial(), least_score=0.05).least_score == 0.05
+    assert [each.least_score for each in pointer.keypoints_many([dial()], least_score=0.9)] == [0.9]
+    assert box_pointer.keypoints(two_dials(), boxes=[FIRST], least_score=0.9).least_score == 0.9
+    with pytest.raises(EdgeViTError, match=r"least_score is a number from 0 to 1, not 1\.5"):
+        pointer.keypoints_many([dial()], least_score=1.5)
 
 
 def two_dials():
@@ -173,7 +182,11 @@ def test_lines_for_people(edgevit_run, painted_pointer, folder):
     assert code == 0
     assert first.startswith(f"{folder / 'a.png'}  (96x64 px, ")
     assert first.endswith(" ms)  tip (30, 22) 100%, centre (70, 50) 100%")
-    assert second.endswith(" ms)  none")
+    assert re.search(r" ms\)  none \(the surest: (tip|centre) 0\.11, below a least score of 0\.2\)$", second)
+    code, out, _ = edgevit_run("keypoints", painted_pointer, folder / "b.png", "--least-score", 0.1)
+    assert (code, out.count(" 12%")) == (0, 2)
+    code, out, err = edgevit_run("keypoints", painted_pointer, folder, "--least-score", 2)
+    assert (code, out, err) == (1, "", "edgevit-run: least_score is a number from 0 to 1, not 2.0\n")
 
 
 def test_json_and_drawings(edgevit_run, painted_pointer, folder, tmp_path):
@@ -181,13 +194,16 @@ def test_json_and_drawings(edgevit_run, painted_pointer, folder, tmp_path):
     code, out, err = edgevit_run(*words)
     lines = [json.loads(line) for line in out.splitlines()]
     assert (code, err) == (1, "")
-    answered = {"file", "resolution", "width", "height", "latency_ms", "least_score", "points"}
+    answered = {
+        "file", "resolution", "width", "height", "picture_width", "picture_height", "latency_ms", "least_score",
+        "points",
+    }  # fmt: skip
     assert [set(line) for line in lines] == [answered, answered, {"file", "error"}]
     assert set(lines[0]["points"][0]) == {"name", "x", "y", "score"}
-    drawn = np.asarray(Image.open(tmp_path / "drawn" / "a.png"))
+    drawn = np.asarray(Image.open(tmp_path / "drawn" / "a.keypoints.png"))
     assert tuple(drawn[22, 30]) == class_colour(0)
     assert tuple(drawn[36, 50]) == class_colour(1)  # half way along the bone
-    assert (np.asarray(Image.open(tmp_path / "drawn" / "b.png")) == 110).all()  # nothing that it is sure of
+    assert (np.asarray(Image.open(tmp_path / "drawn" / "b.keypoints.png")) == 110).all()  # nothing that it is sure of
 
 
 @pytest.fixture
@@ -217,7 +233,7 @@ def test_one_thing_a_box(edgevit_run, painted_box_pointer, gauges):
     assert [len(each["subjects"]) for each in (first, second)] == [2, 0]
     assert first["subjects"][1]["box"] == SECOND.to_dict()
     assert set(third) == {"file", "error"}
-    drawn = np.asarray(Image.open(gauges / "drawn" / "a.png"))
+    drawn = np.asarray(Image.open(gauges / "drawn" / "a.keypoints.png"))
     assert (drawn != two_dials()).any()
 
 

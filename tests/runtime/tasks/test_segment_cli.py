@@ -32,6 +32,6 @@ def test_json_and_drawings(edgevit_run, painted, folder, tmp_path):
     assert missing == {"file": str(tmp_path / "none.png"), "error": f"no such picture: {tmp_path / 'none.png'}"}
     assert [each["label"] for each in found["regions"]] == ["blue", "red"]
     assert all(set(each) == {"label", "index", "share", "score", "mask"} for each in found["regions"])
-    drawn = np.asarray(Image.open(tmp_path / "drawn" / "a.png"))
+    drawn = np.asarray(Image.open(tmp_path / "drawn" / "a.segment.png"))
     assert drawn.shape == (64, 96, 3)
     assert tuple(drawn[60, 2]) != (255, 0, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,7 +18,14 @@ if TYPE_CHECKING:
     from edgevit_runtime.resolution import Resolution
 
 
-class PictureAnswer(Protocol):
+class Printed(Protocol):
+    """What is printed as JSON has this, or `outline()` where that is all that is printed of it."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `--json` prints it."""
+
+
+class PictureAnswer(Printed, Protocol):
     """What the results of all tasks have."""
 
     @property
@@ -28,9 +36,6 @@ class PictureAnswer(Protocol):
 
     @property
     def budget_met(self) -> bool | None: ...
-
-    def to_dict(self) -> dict[str, Any]:
-        """As `--json` prints it."""
 
 
 Lines = Callable[[str, Any], "list[str]"]
@@ -43,7 +48,7 @@ def heading(name: str, result: PictureAnswer) -> str:
     return f"{one_line(name)}  ({result.resolution} px, {result.latency_ms:.1f} ms{late})"
 
 
-def print_answer(name: str, result: PictureAnswer | PictureError, lines: Lines, *, as_json: bool) -> bool:
+def print_answer(name: str, result: Printed | PictureError, lines: Lines, *, as_json: bool) -> bool:
     """Prints what came of a picture; False where that is an error."""
     if isinstance(result, PictureError):
         if as_json:
@@ -52,7 +57,8 @@ def print_answer(name: str, result: PictureAnswer | PictureError, lines: Lines, 
             complain("edgevit-run", result)
         return False
     if as_json:
-        print(json.dumps({"file": name, **result.to_dict()}), flush=True)
+        document = getattr(result, "outline", result.to_dict)()
+        print(json.dumps({"file": name, **document}), flush=True)
     else:
         print("\n".join(lines(name, result)), flush=True)
     return True
@@ -69,7 +75,7 @@ def add_picture_options(parser: argparse.ArgumentParser, *, draw: str, as_json: 
 
 def answer_pictures(
     options: argparse.Namespace,
-    answers: Callable[[Sequence[Named]], Iterable[PictureAnswer | PictureError]],
+    answers: Callable[[Sequence[Named]], Iterable[Printed | PictureError]],
     lines: Lines,
     drawn: Callable[[Any, Any], Any],
 ) -> int:
@@ -77,7 +83,10 @@ def answer_pictures(
 
     answers: what comes of the pictures, in their order. drawn: (Pillow's picture, result) -> another picture.
     """
-    drawings = Drawings(options.draw, overwrite=options.overwrite) if options.draw else None
+    drawings = None
+    if options.draw:
+        folders = [each for each in options.pictures if os.path.isdir(each)]
+        drawings = Drawings(options.draw, options.command, folders, overwrite=options.overwrite)
     pictures = list(named_pictures(options.pictures))
     if drawings is not None:
         drawings.check([name for name, _ in pictures])

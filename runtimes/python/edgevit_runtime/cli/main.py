@@ -110,7 +110,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
             epilog="\n".join(["examples:", *(f"  edgevit-run {line}" for line in EXAMPLES.get(name, examples))]),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        sub.set_defaults(run=run)
+        sub.set_defaults(run=run, command=name)
         _without_colour(sub)
         sub.add_argument("model", help="the artefact (.tflite)")
         sub.add_argument("--trust", metavar="PUB", help="run only what this Ed25519 public key (PEM) signed")

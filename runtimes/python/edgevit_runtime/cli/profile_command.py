@@ -98,7 +98,7 @@ def _progress(share: float) -> None:
 def _print(document: dict[str, Any]) -> None:
     device = document["device"]
     clusters = [each for each in device["clusters"] if "max_mhz" in each]
-    print(f"{device['model']}, {device['backend']} {device['version']}")
+    print(f"{document['task']} on {device['model']}, {device['backend']} {device['version']}")
     for each in clusters:
         print(f"cpu {each['cpus']}: up to {each['max_mhz']:.0f} MHz, {each.get('governor', 'no governor')}")
     for series in [document, *document.get("series", [])]:

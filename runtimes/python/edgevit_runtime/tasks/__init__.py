@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from edgevit_runtime.errors import EdgeViTError
 from edgevit_runtime.signature import Signature, parts_of
-from edgevit_runtime.tasks.task import Answer, OnePicture, Task, TryOut
+from edgevit_runtime.tasks.task import Answer, OnePicture, Task, TryOut, how_to_add
 
 TASKS: dict[str, str] = {
     "classify": "edgevit_runtime.tasks.classify",
@@ -53,9 +53,17 @@ def answering(path: str, tasks: Sequence[str]) -> dict[str, OnePicture]:
     if not held:
         raise EdgeViTError(
             f"{path} has no task {' or '.join(known)} (it has {', '.join(tasks)}): "
-            f"convert the model with --task {','.join([*tasks, next(iter(known))])}"
+            f"{how_to_add(next(iter(known)), tasks)}"
         )
     return {name: known[name] for name in held}
+
+
+def drawings_of(tasks: Sequence[str]) -> dict[str, Callable[[Any, Any, Any], Any]]:
+    """What draws those tasks' results (`OnePicture.drawn`), in the order in which one goes over the other."""
+    found = {
+        name: getattr(importlib.import_module(TASKS[name]), "ONE_PICTURE", None) for name in TASKS if name in tasks
+    }
+    return {name: each.drawn for name, each in found.items() if each is not None and each.drawn is not None}
 
 
 def try_out_of(name: str) -> TryOut:

@@ -12,20 +12,34 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from edgevit_runtime.errors import EdgeViTError, PictureError
+from edgevit_runtime.errors import PictureError
 from edgevit_runtime.json_values import items, share, texts, whole
 from edgevit_runtime.preprocess.fitting import fitting_of
 from edgevit_runtime.preprocess.pictures import Picture
 from edgevit_runtime.resolution import Resolution, ResolutionLike
 from edgevit_runtime.signature import Signature
-from edgevit_runtime.tasks.task import Answer, Answering, Command, OnePicture, TryOut, Wish
+from edgevit_runtime.tasks.task import (
+    Answer,
+    Answering,
+    Command,
+    OnePicture,
+    TryOut,
+    check_share,
+    share_wish,
+    size_fields,
+)
 from edgevit_runtime.terminal import one_line
+from edgevit_runtime.wording import surest
 
 if TYPE_CHECKING:
     import argparse
 
+    from PIL.Image import Image
+
     from edgevit_runtime.tasks.findings import Box
 
+CANDIDATES_FOR_SUREST = 100
+"""So many are looked at for the surest that is no box: some of them lie on a letterbox's ground."""
 SCORES_SHOWN = 5
 """Of each class, on a line for people."""
 
@@ -95,16 +109,24 @@ class Detection:
     boxes: tuple[Box, ...]
     resolution: Resolution
     latency_ms: float
+    picture_size: tuple[int, int]
+    """(width, height) of the picture, in whose pixels the boxes are."""
+    least_score: float
+    """What scored less is no box."""
     budget_met: bool | None = None
     """With a budget, whether 19 of 20 inferences are within it."""
+    surest: Box | None = None
+    """Where there are no boxes, what came nearest to one."""
 
     def to_dict(self) -> dict[str, Any]:
         """As `edgevit-run detect --json` prints it."""
         return {
-            **self.resolution.to_fields(),
+            **size_fields(self.resolution, self.picture_size),
             "latency_ms": self.latency_ms,
             **({} if self.budget_met is None else {"budget_met": self.budget_met}),
+            "least_score": self.least_score,
             "boxes": [each.to_dict() for each in self.boxes],
+            **({} if self.surest is None else {"surest": self.surest.to_dict()}),
         }
 
 
@@ -155,9 +177,8 @@ class _Limits:
 
     @classmethod
     def of(cls, task: Detect, least_score: float | None, most_overlap: float | None) -> _Limits:
-        for name, value in (("least_score", least_score), ("most_overlap", most_overlap)):
-            if value is not None and not 0.0 <= value <= 1.0:
-                raise EdgeViTError(f"{name} is a number from 0 to 1, not {value}")
+        check_share("least_score", least_score)
+        check_share("most_overlap", most_overlap)
         return cls(
             task,
             task.least_score if least_score is None else least_score,
@@ -165,21 +186,28 @@ class _Limits:
         )
 
     def detection(self, answer: Answer) -> Detection:
+        boxes = self._boxes(answer, least_score=self.least_score, most_overlap=self.most_overlap)
+        nearest = () if boxes else self._boxes(answer, least_score=0.0, candidates=CANDIDATES_FOR_SUREST)
+        return Detection(
+            boxes,
+            answer.signature.resolution,
+            answer.latency_ms,
+            answer.picture_size,
+            self.least_score,
+            answer.budget_met,
+            nearest[0] if nearest else None,
+        )
+
+    def _boxes(self, answer: Answer, **limits: Any) -> tuple[Box, ...]:
+        """limits: those of `decode_boxes`."""
         from edgevit_runtime.tasks.box_decoding import decode_boxes, grids_of
         from edgevit_runtime.tasks.findings import boxes_in_picture
 
         resolution = answer.signature.resolution
-        found = decode_boxes(
-            answer.outputs["log_distances"],
-            answer.outputs["cell_logits"],
-            resolution,
-            grids=grids_of(resolution, self.task.strides),
-            least_score=self.least_score,
-            most_overlap=self.most_overlap,
-        )
+        distances, logits = answer.outputs["log_distances"], answer.outputs["cell_logits"]
+        found = decode_boxes(distances, logits, resolution, grids=grids_of(resolution, self.task.strides), **limits)
         fitting = fitting_of(answer.picture_size, resolution, answer.signature.preprocessing.policy)
-        boxes = boxes_in_picture(found, fitting, self.task.label)
-        return Detection(boxes, resolution, answer.latency_ms, answer.budget_met)
+        return boxes_in_picture(found, fitting, self.task.label)
 
 
 def decode(task: Detect, answer: Answer) -> Detection:
@@ -206,7 +234,6 @@ def _add_detect(parser: argparse.ArgumentParser) -> None:
 def _run_detect(options: argparse.Namespace, open_model: Callable[..., Any]) -> int:
     """Prints what was found in each picture, and draws it where asked to."""
     from edgevit_runtime.cli.answer_lines import answer_pictures
-    from edgevit_runtime.tasks.overlay import draw_boxes
 
     with open_model(options) as model:
         limits = {"least_score": options.least_score, "most_overlap": options.most_overlap}
@@ -219,18 +246,25 @@ def _run_detect(options: argparse.Namespace, open_model: Callable[..., Any]) -> 
 
         task = model.task(Detect)
         _Limits.of(task, **limits)
-
-        def drawn(picture: Any, result: Detection) -> Any:
-            return draw_boxes(picture, result.boxes)
-
-        return answer_pictures(options, answers, partial(_lines, task), drawn)
+        return answer_pictures(options, answers, partial(_lines, task), partial(_drawn, task))
 
 
 def _lines(_task: Detect, name: str, result: Detection) -> list[str]:
     """`dog.jpg  (320 px, 12.3 ms)  2 dog 91% 80%, 1 cat 55%`"""
     from edgevit_runtime.cli.answer_lines import heading
 
-    return [f"{heading(name, result)}  {_told(result.boxes) or 'nothing'}"]
+    return [f"{heading(name, result)}  {_told(result.boxes) or _nothing(result)}"]
+
+
+def _nothing(result: Detection) -> str:
+    best = result.surest
+    return "nothing" if best is None else f"nothing ({surest(one_line(best.label), best.score, result.least_score)})"
+
+
+def _drawn(_task: Detect, picture: Image, result: Detection) -> Image:
+    from edgevit_runtime.tasks.overlay import draw_boxes
+
+    return draw_boxes(picture, result.boxes)
 
 
 def _told(boxes: Sequence[Box]) -> str:
@@ -257,26 +291,20 @@ COMMANDS: tuple[Command, ...] = (
 )
 
 
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0.0 <= value <= 1.0:
-        raise EdgeViTError(f"least_score and most_overlap are numbers from 0 to 1, not {text[:40]!r}")
-    return value
-
-
 ONE_PICTURE = OnePicture(
     lambda model, picture, resolution, wishes: model.detect(picture, resolution, **wishes),
     _lines,
-    lambda _task: {"least_score": Wish("SHARE", _share), "most_overlap": Wish("SHARE", _share)},
+    lambda _task: {name: share_wish(name) for name in ("least_score", "most_overlap")},
+    _drawn,
 )
 
 
 def _tell(answer: Mapping[str, Any]) -> str:
     boxes = answer["boxes"]
     best = f", at best {boxes[0]['label']!r} ({boxes[0]['score']:.0%})" if boxes else ""
+    if "surest" in answer:
+        nearest = answer["surest"]
+        best = f" ({surest(repr(nearest['label']), nearest['score'], answer['least_score'])})"
     return f"holds {len(boxes)} {'box' if len(boxes) == 1 else 'boxes'}{best} ({answer['latency_ms']:.1f} ms)"
 
 

@@ -24,7 +24,7 @@ from edgevit_runtime.json_values import flag, items, whole
 from edgevit_runtime.preprocess.pictures import Picture
 from edgevit_runtime.resolution import Resolution, ResolutionLike
 from edgevit_runtime.signature import Signature
-from edgevit_runtime.tasks.task import Answer, Answering, Command, TryOut
+from edgevit_runtime.tasks.task import Answer, Answering, Command, TryOut, size_fields
 from edgevit_runtime.terminal import complain, one_line
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class PictureFeatures:
     def to_dict(self) -> dict[str, Any]:
         """As JSON: arrays as nested lists."""
         return {
-            **self.resolution.to_fields(),
+            **size_fields(self.resolution, self.picture_size),
             "latency_ms": self.latency_ms,
             "grid": list(self.grid),
             **{name: values.tolist() for name, values in self.arrays.items()},
@@ -122,7 +122,8 @@ class PictureFeatures:
     def outline(self) -> dict[str, Any]:
         """What is printed of it: the arrays' shapes."""
         shapes = {name: list(values.shape) for name, values in self.arrays.items()}
-        return {**self.resolution.to_fields(), "latency_ms": self.latency_ms, "shapes": shapes}
+        sizes = size_fields(self.resolution, self.picture_size)
+        return {**sizes, "latency_ms": self.latency_ms, "shapes": shapes}
 
 
 class GivesFeatures:

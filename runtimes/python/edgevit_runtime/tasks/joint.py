@@ -7,7 +7,6 @@ own as if it had been asked alone (`decode` of its file). An artefact without on
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,8 +16,8 @@ from edgevit_runtime.json_values import texts
 from edgevit_runtime.preprocess.pictures import Picture
 from edgevit_runtime.resolution import Resolution, ResolutionLike
 from edgevit_runtime.signature import Signature, joint_name
-from edgevit_runtime.tasks import decode, try_out_of
-from edgevit_runtime.tasks.task import Answer, Answering, Command
+from edgevit_runtime.tasks import decode, drawings_of, try_out_of
+from edgevit_runtime.tasks.task import Answer, Answering, Command, size_fields
 
 if TYPE_CHECKING:
     import argparse
@@ -49,6 +48,10 @@ def read(entry: Mapping[str, Any], signatures: Sequence[Signature]) -> Joint:
     return task
 
 
+class NotAskedError(EdgeViTError, AttributeError):
+    """What a task says was wanted of a result that does not have it; to Python, an attribute that is not there."""
+
+
 @dataclass(frozen=True)
 class JointResult:
     """What several tasks say of one picture, each as its own method gives it: `result.classify`, `result.segment`.
@@ -56,18 +59,25 @@ class JointResult:
     by_task: the same by name. A part's `latency_ms` is that of the pass that it came from.
     latency_ms: of all passes together, without preprocessing and decoding; passes: how many it took, one where the
         artefact has a joint task for these.
+    picture_size: (width, height) of the picture.
     """
 
     by_task: Mapping[str, Any]
     resolution: Resolution
     latency_ms: float
     passes: int
+    picture_size: tuple[int, int]
 
     def __getattr__(self, name: str) -> Any:
         found = self.__dict__.get("by_task", {})
-        if name not in found:
-            raise AttributeError(f"no answer of a task {name!r} (there is {', '.join(found)})")
-        return found[name]
+        if name in found:
+            return found[name]
+        if name.startswith("_"):  # Python's own questions
+            raise AttributeError(name)
+        raise NotAskedError(
+            f"no answer of a task {name!r} (there is {', '.join(found)}): the artefact has none such, or `tasks` left "
+            "it out"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON: each task's part under its name."""
@@ -79,7 +89,8 @@ class JointResult:
         return self._document(parts)
 
     def _document(self, parts: Mapping[str, Any]) -> dict[str, Any]:
-        return {**self.resolution.to_fields(), "latency_ms": self.latency_ms, "passes": self.passes, **parts}
+        sizes = size_fields(self.resolution, self.picture_size)
+        return {**sizes, "latency_ms": self.latency_ms, "passes": self.passes, **parts}
 
 
 class AnswersTogether:
@@ -144,6 +155,7 @@ def _joined(model: Answering, asked: Sequence[str], answers: Sequence[Answer]) -
         answers[0].signature.resolution,
         sum(answer.latency_ms for answer in answers),
         len(answers),
+        answers[0].picture_size,
     )
 
 
@@ -159,37 +171,46 @@ def _joined_or_error(
 
 
 def _add_all(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("pictures", nargs="+", metavar="picture", help="files, folders, or - for standard input")
+    from edgevit_runtime.cli.answer_lines import add_picture_options
+
+    draw = "draw all that was found over each picture, and write that into DIR"
+    add_picture_options(parser, draw=draw, as_json="an object for each picture, each task's part by its name")
     parser.add_argument("--tasks", help="some of the artefact's tasks, such as classify,segment (default: all)")
-    parser.add_argument("--resolution", help="which of the artefact's resolutions, such as 224 or 640x384")
-    parser.add_argument("--json", action="store_true", help="an object for each picture, each task's part by its name")
 
 
 def _run_all(options: argparse.Namespace, open_model: Callable[..., Any]) -> int:
-    """Prints what each task says of each picture, a line a task."""
-    from edgevit_runtime.cli.picture_sources import named_pictures
-    from edgevit_runtime.terminal import complain, one_line
+    """Prints what each task says of each picture, a line a task, and draws it where asked to."""
+    from edgevit_runtime.cli.answer_lines import answer_pictures
 
-    failed = 0
     with open_model(options) as model:
-        pictures = list(named_pictures(options.pictures))
-        results = model.run_many([source for _, source in pictures], options.resolution, options.tasks)
-        for (name, _), result in zip(pictures, results):
-            if isinstance(result, PictureError):
-                failed += 1
-                if options.json:
-                    print(json.dumps({"file": name, "error": str(result)}), flush=True)
-                else:
-                    complain("edgevit-run", result)
-            elif options.json:
-                print(json.dumps({"file": name, **result.outline()}), flush=True)
-            else:
-                passes = "one pass" if result.passes == 1 else f"{result.passes} passes"
-                print(f"{one_line(name)}  ({result.resolution} px, {result.latency_ms:.1f} ms, {passes})")
-                outline = result.outline()
-                for task in result.by_task:
-                    print(f"  {task:10} {one_line(try_out_of(task).tell(outline[task]))}", flush=True)
-    return 1 if failed else 0
+        asked, _ = _planned(model, options.tasks)
+        drawings = drawings_of(asked)
+        if options.draw and not drawings:
+            raise EdgeViTError(f"there is nothing to draw of {' and '.join(asked)}: leave --draw out")
+
+        def answers(pictures: Sequence[tuple[str, Picture]]) -> Iterable[JointResult | PictureError]:
+            found: Iterable[JointResult | PictureError] = model.run_many(
+                [source for _, source in pictures], options.resolution, options.tasks
+            )
+            return found
+
+        def drawn(picture: Any, result: JointResult) -> Any:
+            for task, draw in drawings.items():
+                picture = draw(model.manifest.tasks[task], picture, result.by_task[task])
+            return picture
+
+        return answer_pictures(options, answers, _lines, drawn)
+
+
+def _lines(name: str, result: JointResult) -> list[str]:
+    from edgevit_runtime.terminal import one_line
+
+    passes = "one pass" if result.passes == 1 else f"{result.passes} passes"
+    outline = result.outline()
+    return [
+        f"{one_line(name)}  ({result.resolution} px, {result.latency_ms:.1f} ms, {passes})",
+        *(f"  {task:10} {one_line(try_out_of(task).tell(outline[task]))}" for task in result.by_task),
+    ]
 
 
 COMMANDS: tuple[Command, ...] = (
@@ -198,6 +219,6 @@ COMMANDS: tuple[Command, ...] = (
         "What every task of the artefact says of pictures, from one pass where it can.",
         _add_all,
         _run_all,
-        ("all both.tflite dog.jpg", "all both.tflite photos/ --tasks classify,segment --json"),
+        ("all both.tflite dog.jpg --draw drawn/", "all both.tflite photos/ --tasks classify,segment --json"),
     ),
 )

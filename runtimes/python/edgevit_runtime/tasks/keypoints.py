@@ -10,9 +10,9 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
 from edgevit_runtime.errors import EdgeViTError, PictureError
 from edgevit_runtime.json_values import items, number, share, texts, whole
@@ -20,23 +20,20 @@ from edgevit_runtime.preprocess.fitting import fitting_of
 from edgevit_runtime.preprocess.pictures import Picture, load_picture
 from edgevit_runtime.resolution import ResolutionLike
 from edgevit_runtime.signature import Signature
+from edgevit_runtime.tasks.asked_boxes import BoxLike, as_given, corners_of, read_boxes
 from edgevit_runtime.tasks.located_points import BoxedSubject, LocatedPoints
-from edgevit_runtime.tasks.task import Answer, Answering, Command, OnePicture, TryOut, Wish
-from edgevit_runtime.wording import counted
+from edgevit_runtime.tasks.task import Answer, Answering, Command, OnePicture, TryOut, Wish, check_share, share_wish
+from edgevit_runtime.wording import counted, surest
 
 if TYPE_CHECKING:
     import argparse
 
     from PIL.Image import Image
 
-    from edgevit_runtime.tasks.findings import Box, Keypoint
+    from edgevit_runtime.tasks.findings import Keypoint
 
-BoxLike = Union["Box", Sequence[float]]
-"""A `Box` that `detect` found, or xmin, ymin, xmax, ymax in the picture's own pixels."""
 MOST_MARGIN = 2.0
 """Beyond it a box is a small part of what the model sees."""
-MOST_ASKED = 20
-"""Boxes of one request to a server: each takes an inference, and others wait."""
 
 
 @dataclass(frozen=True)
@@ -102,16 +99,19 @@ class FindsKeypoints:
         resolution: ResolutionLike | None = None,
         *,
         boxes: Iterable[BoxLike] | None = None,
+        least_score: float | None = None,
     ) -> LocatedPoints:
         """Where the points of what a picture shows are; the picture is given as for `classify`.
 
         boxes: look at each of these instead, for a model that was trained so: those of `detect`, or xmin, ymin, xmax,
             ymax in the picture's own pixels.
+        least_score: a point that scores less, from 0 to 1, is not to be seen; None: as the artefact says. The result
+            has all points, whatever they score.
 
         Raises `PictureError` for an unreadable picture or a box beyond it, `ResolutionError` for a resolution that is
         not on the ladder, `EdgeViTError` where the artefact has no such task, or does not look at boxes.
         """
-        task = self.task(Keypoints)
+        task = _asked(self.task(Keypoints), least_score)
         if boxes is None:
             return decode(task, self.answer("keypoints", picture, resolution))
         return _of_boxes(self, task, picture, resolution, list(boxes))
@@ -122,13 +122,14 @@ class FindsKeypoints:
         resolution: ResolutionLike | None = None,
         *,
         boxes: Iterable[Iterable[BoxLike]] | None = None,
+        least_score: float | None = None,
         decoders: int = 2,
     ) -> Iterator[LocatedPoints | PictureError]:
         """`keypoints` for each picture of a list or a folder, in order; an unreadable one gives its `PictureError`.
 
         boxes: those of the first picture, of the second, ...; pictures are then a list, and answered one by one.
         """
-        task = self.task(Keypoints)
+        task = _asked(self.task(Keypoints), least_score)
         if boxes is not None:
             _margin(task)
             if isinstance(pictures, (str, os.PathLike)):
@@ -138,11 +139,23 @@ class FindsKeypoints:
         return (each if isinstance(each, PictureError) else decode(task, each) for each in answers)
 
 
+def _asked(task: Keypoints, least_score: float | None) -> Keypoints:
+    """The task with the limit that was asked for."""
+    check_share("least_score", least_score)
+    return task if least_score is None else replace(task, least_score=least_score)
+
+
 def decode(task: Keypoints, answer: Answer) -> LocatedPoints:
     """As `Model.keypoints` gives it, without boxes."""
     points = _points(task, answer)
     return LocatedPoints(
-        points, None, task.least_score, answer.signature.resolution, answer.latency_ms, answer.budget_met
+        points,
+        None,
+        task.least_score,
+        answer.signature.resolution,
+        answer.latency_ms,
+        answer.picture_size,
+        answer.budget_met,
     )
 
 
@@ -162,10 +175,10 @@ def _of_boxes(
     from edgevit_runtime.preprocess.box_crops import BoxAround
 
     margin = _margin(task)
-    given = [_as_given(each) for each in boxes]
+    given = [as_given(each) for each in boxes]
     pixels = load_picture(picture, model.max_pixels)
     taken = model._signature("keypoints", resolution).resolution  # one for all boxes, also with a budget
-    around = [BoxAround(*_corners(each), margin=margin) for each in given]
+    around = [BoxAround(*corners_of(each), margin=margin) for each in given]
     answers = [model.answer("keypoints", pixels, taken, box=each) for each in around]
     return LocatedPoints(
         (),
@@ -173,6 +186,7 @@ def _of_boxes(
         task.least_score,
         taken,
         sum((each.latency_ms for each in answers), 0.0),
+        (pixels.shape[1], pixels.shape[0]),
         answers[-1].budget_met if answers else None,
     )
 
@@ -201,30 +215,17 @@ def _margin(task: Keypoints) -> float:
     return task.margin
 
 
-def _as_given(box: BoxLike) -> Box | tuple[float, ...]:
-    from edgevit_runtime.tasks.findings import Box
-
-    if isinstance(box, Box):
-        return box
-    try:
-        corners = tuple(map(float, box))
-    except (TypeError, ValueError):
-        corners = ()
-    if len(corners) != 4:
-        raise EdgeViTError(f"a box is xmin, ymin, xmax, ymax, or one that detect found, not {ascii(box)[:60]}")
-    return corners
-
-
-def _corners(box: Box | tuple[float, ...]) -> tuple[float, float, float, float]:
-    xmin, ymin, xmax, ymax = box if isinstance(box, tuple) else (box.xmin, box.ymin, box.xmax, box.ymax)
-    return xmin, ymin, xmax, ymax
-
-
 def _add_keypoints(parser: argparse.ArgumentParser) -> None:
     from edgevit_runtime.cli.answer_lines import add_picture_options
 
     draw = "draw the points over each picture, and write that into DIR"
     add_picture_options(parser, draw=draw, as_json="an object for each picture, its points in its own pixels")
+    parser.add_argument(
+        "--least-score",
+        type=float,
+        metavar="SHARE",
+        help="a point that scores less is not to be seen (default: the artefact's)",
+    )
     parser.add_argument(
         "--boxes",
         metavar="FILE.jsonl",
@@ -240,13 +241,14 @@ def _run_keypoints(options: argparse.Namespace, open_model: Callable[..., Any]) 
     by_name = None if options.boxes is None else read_box_lines(options.boxes)
     with open_model(options) as model:
         task = model.task(Keypoints)
+        check_share("least_score", options.least_score)
         if by_name is not None:
             _margin(task)
 
         def answers(pictures: Sequence[tuple[str, Picture]]) -> Iterable[LocatedPoints | PictureError]:
             boxes = None if by_name is None else [by_name.of(name) for name, _ in pictures]
             found: Iterable[LocatedPoints | PictureError] = model.keypoints_many(
-                [source for _, source in pictures], options.resolution, boxes=boxes
+                [source for _, source in pictures], options.resolution, boxes=boxes, least_score=options.least_score
             )
             return found
 
@@ -275,28 +277,24 @@ COMMANDS: tuple[Command, ...] = (
 )
 
 
-def _boxes(text: str) -> list[tuple[float, ...]]:
-    """`10,20,110,220,30,40,60,80`: two boxes."""
-    try:
-        numbers = [float(each) for each in text.split(",")]
-    except ValueError:
-        numbers = []
-    if not numbers or len(numbers) % 4 or len(numbers) > 4 * MOST_ASKED:
-        raise EdgeViTError(
-            f"boxes are xmin,ymin,xmax,ymax of each, one behind the other, at most {MOST_ASKED}; not {text[:40]!r}"
-        )
-    return [tuple(numbers[start : start + 4]) for start in range(0, len(numbers), 4)]
-
-
 ONE_PICTURE = OnePicture(
     lambda model, picture, resolution, wishes: model.keypoints(picture, resolution, **wishes),
     _lines,
-    lambda task: {} if task.margin is None else {"boxes": Wish("XMIN,YMIN,XMAX,YMAX", _boxes)},
+    lambda task: {
+        "least_score": share_wish("least_score"),
+        **({} if task.margin is None else {"boxes": Wish("XMIN,YMIN,XMAX,YMAX", read_boxes)}),
+    },
+    _drawn,
 )
 
 
 def _tell(answer: Mapping[str, Any]) -> str:
-    points = ", ".join(f"{each['name']} at ({each['x']:.0f}, {each['y']:.0f})" for each in answer["points"][:3])
+    least, found = answer["least_score"], answer["points"]
+    seen = [each for each in found if each["score"] >= least]
+    points = ", ".join(f"{each['name']} at ({each['x']:.0f}, {each['y']:.0f})" for each in seen[:3])
+    if not seen:
+        best = max(found, key=lambda each: each["score"])
+        points = f"no point ({surest(best['name'], best['score'], least)})"
     return f"has {points} ({answer['latency_ms']:.1f} ms)"
 
 

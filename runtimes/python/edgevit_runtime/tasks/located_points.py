@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgevit_runtime.resolution import Resolution
+from edgevit_runtime.tasks.task import size_fields
 from edgevit_runtime.terminal import one_line
+from edgevit_runtime.wording import surest
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -38,8 +40,9 @@ class LocatedPoints:
 
     points: of what the picture shows; empty where boxes were given.
     subjects: where boxes were given, each with its points, in their order; otherwise None.
-    least_score: what the artefact says: a point that scores less is not to be seen.
+    least_score: a point that scores less is not to be seen.
     latency_ms: of all inferences of the picture together.
+    picture_size: (width, height) of the picture.
     """
 
     points: tuple[Keypoint, ...]
@@ -47,6 +50,7 @@ class LocatedPoints:
     least_score: float
     resolution: Resolution
     latency_ms: float
+    picture_size: tuple[int, int]
     budget_met: bool | None = None
     """With a budget, whether 19 of 20 inferences are within it."""
 
@@ -58,7 +62,7 @@ class LocatedPoints:
         else:
             found = {"subjects": [each.to_dict() for each in self.subjects]}
         return {
-            **self.resolution.to_fields(),
+            **size_fields(self.resolution, self.picture_size),
             "latency_ms": self.latency_ms,
             **({} if self.budget_met is None else {"budget_met": self.budget_met}),
             "least_score": self.least_score,
@@ -95,4 +99,7 @@ class LocatedPoints:
 
 def _told(points: Sequence[Keypoint], least_score: float) -> str:
     seen = [each for each in points if each.score >= least_score]
-    return ", ".join(f"{one_line(each.name)} ({each.x:.0f}, {each.y:.0f}) {each.score:.0%}" for each in seen) or "none"
+    if not seen:
+        best = max(points, key=lambda each: each.score)
+        return f"none ({surest(one_line(best.name), best.score, least_score)})"
+    return ", ".join(f"{one_line(each.name)} ({each.x:.0f}, {each.y:.0f}) {each.score:.0%}" for each in seen)

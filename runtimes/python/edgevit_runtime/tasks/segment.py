@@ -19,7 +19,7 @@ from edgevit_runtime.preprocess.fitting import fitting_of
 from edgevit_runtime.preprocess.pictures import Picture
 from edgevit_runtime.resolution import Resolution, ResolutionLike
 from edgevit_runtime.signature import Signature
-from edgevit_runtime.tasks.task import Answer, Answering, Command, OnePicture, TryOut, Wish
+from edgevit_runtime.tasks.task import Answer, Answering, Command, OnePicture, TryOut, Wish, size_fields
 from edgevit_runtime.terminal import one_line
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ class Segmentation:
     labels: tuple[str, ...]
     resolution: Resolution
     latency_ms: float
+    picture_size: tuple[int, int]
+    """(width, height) of the picture."""
     budget_met: bool | None = None
     """With a budget, whether 19 of 20 inferences are within it."""
 
@@ -99,7 +101,7 @@ class Segmentation:
     def to_dict(self) -> dict[str, Any]:
         """As `edgevit-run segment --json` prints it; masks are COCO's run lengths, of the picture's own pixels."""
         return {
-            **self.resolution.to_fields(),
+            **size_fields(self.resolution, self.picture_size),
             "latency_ms": self.latency_ms,
             **({} if self.budget_met is None else {"budget_met": self.budget_met}),
             "regions": [each.to_dict() for each in self.regions],
@@ -150,7 +152,15 @@ def _segmentation(task: Segment, answer: Answer, *, confidence: bool) -> Segment
     resolution = answer.signature.resolution
     fitting = fitting_of(answer.picture_size, resolution, answer.signature.preprocessing.policy)
     found = decode_mask(answer.outputs["class_logits"], fitting, confidence=confidence)
-    return Segmentation(found.classes, found.confidence, task.labels, resolution, answer.latency_ms, answer.budget_met)
+    return Segmentation(
+        found.classes,
+        found.confidence,
+        task.labels,
+        resolution,
+        answer.latency_ms,
+        answer.picture_size,
+        answer.budget_met,
+    )
 
 
 def _add_segment(parser: argparse.ArgumentParser) -> None:
@@ -198,7 +208,7 @@ def background_classes(labels: Iterable[str]) -> list[int]:
 COMMANDS: tuple[Command, ...] = (
     Command(
         "segment",
-        "which class each pixel of a picture shows",
+        "Find the class of each pixel of pictures.",
         _add_segment,
         _run_segment,
         ("segment pets.tflite dog.jpg --draw drawn/", "segment pets.tflite photos/ --json > masks.jsonl"),
@@ -216,6 +226,7 @@ ONE_PICTURE = OnePicture(
     lambda model, picture, resolution, wishes: model.segment(picture, resolution, **wishes),
     _lines,
     lambda _task: {"confidence": Wish("1", _whether)},
+    _drawn,
 )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from edgevit_runtime.errors import PictureError
+from edgevit_runtime.errors import EdgeViTError, PictureError
 from edgevit_runtime.preprocess.pictures import Picture
-from edgevit_runtime.resolution import ResolutionLike
+from edgevit_runtime.resolution import Resolution, ResolutionLike
 from edgevit_runtime.signature import Signature
 
 if TYPE_CHECKING:
@@ -51,6 +52,12 @@ class Answer(NamedTuple):
         return self._replace(
             outputs={each.name: self.outputs[each.name] for each in signature.outputs}, signature=signature
         )
+
+
+def size_fields(resolution: Resolution, picture_size: tuple[int, int]) -> dict[str, Any]:
+    """How results print sizes as JSON: `width` and `height` are what the model saw, the others the picture's own."""
+    width, height = picture_size
+    return {**resolution.to_fields(), "picture_width": width, "picture_height": height}
 
 
 TaskT = TypeVar("TaskT", bound=Task)
@@ -103,6 +110,17 @@ class Answering(Protocol):
         """`answer` for each picture, in order."""
 
 
+def how_to_add(name: str, held: Sequence[str]) -> str:
+    """What to do for an artefact with the tasks `held` to have one more."""
+    convert = f"convert the model with --task {','.join([*held, name])}"
+    if name == "features":  # every ViT has tokens
+        return convert
+    return (
+        f"{convert} where it has that head; where not, `edgevit train DATA --task {name} --from MODEL.keras --freeze` "
+        "makes one for it, and `edgevit convert` takes both models"
+    )
+
+
 class Command(NamedTuple):
     """A command of `edgevit-run` that belongs to a task. `add` declares its options; `run` gives the exit code.
 
@@ -126,6 +144,27 @@ class Wish(NamedTuple):
     read: Callable[[str], Any]
 
 
+def check_share(name: str, value: float | None) -> None:
+    """Raises `EdgeViTError` for what is no number from 0 to 1; None is none that was asked for."""
+    if value is not None and not 0.0 <= value <= 1.0:
+        raise EdgeViTError(f"{name} is a number from 0 to 1, not {value}")
+
+
+def share_wish(name: str) -> Wish:
+    """A number from 0 to 1, `least_score` say."""
+    return Wish("SHARE", partial(_read_share, name))
+
+
+def _read_share(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0.0 <= value <= 1.0:
+        raise EdgeViTError(f"{name} is a number from 0 to 1, not {text[:40]!r}")
+    return value
+
+
 class OnePicture(NamedTuple):
     """How a task answers about one picture that somebody hands in: what `edgevit-run watch` and `serve` ask.
 
@@ -133,11 +172,14 @@ class OnePicture(NamedTuple):
         `budget_met` and `to_dict()`. Wishes that nobody has are missing.
     lines: (the model's task, what the picture is called, its result) -> what people read of it.
     wishes: the model's task -> what it can be told, by name.
+    drawn: (the model's task, Pillow's picture, the result) -> a copy with the result drawn over it; None where a
+        drawing would show nothing.
     """
 
     answer: Callable[[Any, Picture, ResolutionLike | None, Mapping[str, Any]], Any]
     lines: Callable[[Any, str, Any], list[str]]
     wishes: Callable[[Any], Mapping[str, Wish]]
+    drawn: Callable[[Any, Any, Any], Any] | None = None
 
 
 class TryOut(NamedTuple):
