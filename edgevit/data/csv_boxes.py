@@ -15,7 +15,7 @@ from edgevit.data.picture_index import PictureIndex, files_near
 from edgevit.data.picture_parts import part_of_word, table_parts
 from edgevit.errors import DataError
 
-__all__ = ["find_csv_boxes", "read_csv_boxes"]
+__all__ = ["CORNERS", "find_csv_boxes", "has_boxes", "read_csv_boxes"]
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 CLASS_COLUMNS = ("class", "label", "name", "category")
@@ -24,10 +24,12 @@ _SIZE = ("width", "height")
 
 def find_csv_boxes(index: PictureIndex) -> tuple[Path, ...]:
     """The tables of boxes in a folder and in those right below it."""
-    tables = files_near(index.root, ".csv")
-    return tuple(
-        path for path in tables if set(CORNERS) <= set(header := read_header(path)) and _one(header, FILE_COLUMNS)
-    )
+    return tuple(path for path in files_near(index.root, ".csv") if has_boxes(read_header(path)))
+
+
+def has_boxes(header: Sequence[str]) -> bool:
+    """Whether these are the columns of a table of boxes."""
+    return set(CORNERS) <= set(header) and bool(set(header) & set(FILE_COLUMNS))
 
 
 def read_csv_boxes(paths: Sequence[Path], index: PictureIndex) -> FoundBoxes:
@@ -105,7 +107,3 @@ def _check_pixels(path: Path, boxes: dict[Path, list[BoxRow]]) -> None:
     rows = [row for each in boxes.values() for row in each]
     if rows and all(0 <= number <= 1 for row in rows for number in row[:4]):
         raise DataError(f"{path}: all numbers lie between 0 and 1, as shares do: boxes in CSV files are in pixels")
-
-
-def _one(header: Sequence[str], names: Sequence[str]) -> bool:
-    return any(name in header for name in names)
