@@ -13,6 +13,7 @@ from edgevit.dense_pictures import judged_pictures, shown_pictures
 from edgevit.errors import ConfigError, DataError, PictureError
 from edgevit.picture_record import PictureRecord, picture_order
 from edgevit.predictors import Predictor
+from edgevit.run_pictures import trained_notes
 from edgevit.skipped_pictures import reasons_of
 from edgevit.tasks import Task
 from edgevit.tasks.pictured import PicturedJudge
@@ -81,7 +82,11 @@ class DenseEvaluation:
             **described[0],
             "data": str(data),
             "judged_on": str(pictures.root),
-            "assumed": [*pictures.assumed, *(f"{pictures.root}: {each}" for each in pictures.problems)],
+            "assumed": [
+                *pictures.assumed,
+                *(f"{pictures.root}: {each}" for each in pictures.problems),
+                *trained_notes([each.path for each in self._predictors], pictures.files),
+            ],
             "left_out": dict(pictures.left_out),
             self._kind.named: list(labels),
             **({"classes": len(labels)} if self._kind.named == "labels" else {}),

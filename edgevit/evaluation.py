@@ -16,9 +16,11 @@ from edgevit.data.same_pictures import count_seen
 from edgevit.dense_evaluation import DenseEvaluation, common_ladder
 from edgevit.errors import ConfigError, DataError, PictureError
 from edgevit.foreign_config import Told
+from edgevit.judged_task import judged_task
 from edgevit.mistakes import mistakes as find_mistakes
 from edgevit.picture_record import PictureRecord, picture_order
 from edgevit.predictors import Predictor, ReorderedPredictor, open_predictor, told_by_artefacts
+from edgevit.run_pictures import trained_notes
 from edgevit.skipped_pictures import reasons_of
 from edgevit.tasks import Task, check_options, default_task, find_tasks
 from edgevit.tasks.task import Judge
@@ -56,8 +58,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """The `edgevit.evaluation/1` document: how good it is at a task, at each resolution, in fractions, 0 to 1.
 
-    task: `classify`: `top1` and `top5`. `features`: `knn_top1`, by k nearest neighbours. None: `classify`, or for a
-        model without a head `features`.
+    task: `classify`: `top1` and `top5`. `features`: `knn_top1`, by k nearest neighbours. None: what the
+        model has a head for; of several, what the pictures are labelled for; without a head `features`.
     against: a second model or several, shown the very same pixels; `agreement` is the share of pictures on which one
         names the same class as the first; of classifiers `drop` is the first's top-1 less its own, from `drop_low` to
         `drop_high` (the paired 95 % interval). The second stands under `against`, those after it under `also_against`.
@@ -94,9 +96,11 @@ def evaluate(
             for each in (model, *others)
         ]
         first = predictors[0]
-        dense = next(iter(first.dense_labels), None)
-        task = task or (dense if dense and not first.classes else default_task(first.classes))
-        check_options(options_of_tasks, [task], judging=True)
+        able = (*(("classify",) if first.classes else ()), *first.dense_labels)
+        if task is None:
+            otherwise = " or ".join(f"--task {each}" for each in able)
+            task = judged_task(able, Path(data), f"{model} has", otherwise) if able else default_task(0)
+        check_options(options_of_tasks, [task], able, str(model), judging=True)
         (judged,) = find_tasks([task])
         if judged.truths in TRUTHS:
             policy = resize or first.policy
@@ -152,6 +156,7 @@ def evaluate(
                 f"{predictors[number].path} was calibrated on {counted(seen, 'picture')} of these: accuracy says a "
                 "little too much"
             )
+    document["assumed"] += trained_notes([each.path for each in predictors], shown.pictures.files)
     if by_class := judges[ladder[-1]].by_class():
         document["by_class"] = {
             **ladder[-1].to_fields(),

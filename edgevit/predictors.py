@@ -85,7 +85,10 @@ class KerasPredictor:
 
     def check(self, task: str, resolution: Resolution) -> None:
         self._model.config.grid(resolution)
-        TASKS[task].of(self._model.config, {})
+        try:
+            TASKS[task].of(self._model.config, {})
+        except ConfigError as error:  # of several models it has to be said which
+            raise ConfigError(f"{self.path}: {error}") from error
 
     def outputs(self, task: str, images: NDArray[np.uint8]) -> Outputs:
         # Called, not `predict`ed: Keras would trace one graph for all resolutions, and a ViT needs to know its own.

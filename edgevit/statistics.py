@@ -14,6 +14,7 @@ __all__ = [
     "Z_95",
     "centred",
     "interval",
+    "lost",
     "margin",
     "mean_margin",
     "paired_interval",
@@ -78,6 +79,18 @@ def paired_mean_interval(differences: NDArray[np.float64]) -> tuple[float, float
 
     found = bootstrap((differences,), _mean, method="percentile", n_resamples=4000, batch=100, rng=0)
     return float(found.confidence_interval.low), float(found.confidence_interval.high)
+
+
+def lost(first: float, other: float, differences: NDArray[np.float64]) -> dict[str, float | None]:
+    """`drop`, what `other` is below `first`, and the ends of its paired 95 % interval.
+
+    differences: of what each picture contributes to the two, [n]. All None where both are 0: what is never right has
+    nothing to lose, and says nothing of whether it would.
+    """
+    if not first and not other:
+        return {"drop": None, "drop_low": None, "drop_high": None}
+    low, high = paired_mean_interval(differences)
+    return {"drop": first - other, "drop_low": low, "drop_high": high}
 
 
 def mean_margin(values: NDArray[np.float64]) -> float | None:

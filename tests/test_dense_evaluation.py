@@ -2,17 +2,19 @@
 
 import base64
 import json
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from edgevit.dense_evaluation import DenseEvaluation
 from edgevit.errors import ConfigError, DataError, PictureError
 from edgevit.picture_record import PictureRecord
+from edgevit.report.text.evaluation_table import evaluation_view
 from edgevit.tasks.box_judge import BoxJudge
 from edgevit.tasks.point_judge import PointJudge
 from edgevit.tasks.task import Figure, Task
@@ -119,6 +121,45 @@ def test_boxes(boxes):
         record = PictureRecord(document["pictures_sha256"], 6, second["by_picture"])
         assert record.contributions.mean() == pytest.approx(second["ap"], abs=1e-3)
     assert (document["least_score"], document["most_overlap"]) == (0.01, 0.6)
+
+
+def test_of_models_that_find_nothing_nothing_is_compared(boxes):
+    predictors = [Knowing(Boxes, boxes, scenes.NAMES) for _ in range(2)]
+    for each in predictors:
+        for known in each._known.values():
+            known["cell_logits"] = np.full_like(known["cell_logits"], -12.0)
+    document = evaluated(Boxes, predictors, boxes)
+    for each in document["against"]["results"]:
+        assert [each[key] for key in ("ap", "agreement", "drop", "drop_low", "drop_high")] == [0.0, *[None] * 4]
+    console = Console(width=200, record=True, file=StringIO())
+    console.print(evaluation_view(document))
+    text = console.export_text()
+    assert "100.00%" not in text
+    assert "(0.00 to 0.00)" not in text
+
+
+def test_pictures_that_trained_the_model_are_told(boxes):
+    """Of a folder that has no split, all are taken, and the run beside the model says which it learned from."""
+    knowing = Knowing(Boxes, boxes, scenes.NAMES)
+    knowing.path = boxes.parent / "model.keras"
+    split = f"{boxes}: nothing says which pictures validate: taken are all 6"
+    assumed = evaluated(Boxes, [knowing], boxes)["assumed"]
+    assert split in assumed
+    assert not any("of these" in each for each in assumed)
+    run = boxes.parent / "model.run"
+    run.mkdir()
+    said = f"5 of these 6 pictures trained {knowing.path}: it looks better than it is; by those that it did not"
+    rows = [f"{boxes}/images/{index}.jpg,{'train' if index else 'val'}" for index in range(6)]
+    with_classes = [row.replace(",", ",0,cat,") for row in rows]
+    for table in (["file,class_index,label,part", *with_classes], ["file,split", *rows]):
+        (run / "split.csv").write_text("\n".join(table))
+        assumed = evaluated(Boxes, [knowing], boxes)["assumed"]
+        assert assumed[-1].startswith(said)
+        assert assumed[-1].endswith(f"edgevit evaluate {knowing.path} {run}")
+    (run / "summary.json").write_text(json.dumps({"data": str(boxes), "task": "detect"}))
+    assumed = evaluated(Boxes, [knowing], run)["assumed"]
+    assert assumed[0] == f"{run}: judged by the 1 pictures of {boxes} that validated"
+    assert not any("of these" in each for each in assumed)
 
 
 def picture_of(jpeg):

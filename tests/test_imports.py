@@ -21,11 +21,12 @@ MAY_IMPORT = {
     "point_accuracy": set(),
     "subject_crops": set(),
     "dense_evaluation": {"predictors", "tasks", "data", "picture_record", "truths", "worst_pictures"}
-    | {"dense_pictures"},
+    | {"dense_pictures", "run_pictures"},
     "truths": {"tasks", "data"},
     "dense_pictures": {"tasks", "data", "truths", "run_pictures"},
     "worst_pictures": {"tasks"},
     "run_pictures": set(),
+    "judged_task": {"data", "run_pictures"},
     "variants": {"config", "errors"},
     "errors": set(),
     "activation_ranges": {"errors"},
@@ -49,12 +50,13 @@ MAY_IMPORT = {
     "tasks": {"model", "statistics"},
     "predictors": {"model", "tasks"},
     "converters": {"tasks", "model", "data", "checkpoints", "latency", "statistics", "truths", "dense_pictures"}
-    | {"run_pictures"},
+    | {"run_pictures", "judged_task"},
     "model_inspection": set(),
     "statistics": set(),
     "picture_record": {"statistics"},
     "mistakes": set(),
-    "evaluation": {"predictors", "tasks", "data", "picture_record", "mistakes", "dense_evaluation", "truths"},
+    "evaluation": {"predictors", "tasks", "data", "picture_record", "mistakes", "dense_evaluation", "truths"}
+    | {"judged_task", "run_pictures"},
     "report": {"latency", "statistics", "tasks", "picture_record"},
     "api": {"report", "latency", "devices", "training", "converters", "checkpoints", "data", "model", "evaluation"}
     | {"model_inspection", "tasks", "quiet_keras"},

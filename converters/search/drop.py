@@ -22,8 +22,12 @@ class Drop:
 
     @classmethod
     def of(cls, result: Mapping[str, Any]) -> Drop:
-        """Of what a task's judge says of another model than the first."""
-        return cls(result["drop"], result["drop_low"], result["drop_high"], result["agreement"])
+        """Of what a task's judge says of another model than the first.
+
+        Where neither is ever right it has no figures; a manifest needs some, and they are as of equal models.
+        """
+        agreement = 1.0 if result["agreement"] is None else result["agreement"]
+        return cls(result["drop"] or 0.0, result["drop_low"] or 0.0, result["drop_high"] or 0.0, agreement)
 
     @property
     def points(self) -> float:

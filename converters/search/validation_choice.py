@@ -9,10 +9,8 @@ from converters.artefact.file_writer import OnStep
 from converters.search.class_validation import ClassValidation
 from converters.search.dense_validation import DenseValidation
 from converters.search.validation import Validation
-from edgevit.data.dense_kinds import data_kinds
-from edgevit.errors import DataError
+from edgevit.judged_task import judged_task
 from edgevit.model import ViT
-from edgevit.run_pictures import run_pictures
 from edgevit.tasks import judged_by_labels
 
 
@@ -29,23 +27,14 @@ def open_validation(
 
     Raises `ConversionError` where none of them can be judged by labels, `DataError`, `ConfigError`.
     """
-    task = judged_task(tasks, Path(data))
+    task = validated_task(tasks, Path(data))
     if task == "classify":
         return ClassValidation(model, data, labels=labels, resize=resize, on_picture=on_picture)
     return DenseValidation(model, data, task, resize=resize, on_picture=on_picture)
 
 
-def judged_task(tasks: Sequence[str], data: Path) -> str:
+def validated_task(tasks: Sequence[str], data: Path) -> str:
     """The one that pictures are labelled for. Raises `ConversionError`, `DataError`."""
     able = judged_by_labels(tasks)
-    if len(able) == 1:
-        return able[0]
-    run = run_pictures(data)
-    labelled = {run.task} if run else {kind.task for kind in data_kinds(data)}
-    meant = [each for each in able if each in labelled]
-    if len(meant) == 1:
-        return meant[0]
-    raise DataError(
-        f"{data} is labelled for {' and '.join(meant or sorted(labelled)) or 'nothing'}, and the artefact answers "
-        f"{' and '.join(able)}: give a folder that is labelled for one of them, or convert one alone (--task {able[0]})"
-    )
+    otherwise = f"give a folder that is labelled for one of them, or convert one alone (--task {able[0]})"
+    return judged_task(able, data, "the artefact answers", otherwise)

@@ -83,7 +83,13 @@ def check_ladder(known: KnownModel | None, resolutions: Iterable[Resolution]) ->
 
 
 def check_labels(known: KnownModel, labels: Collection[str] | None) -> None:
-    """Raises `ConversionError` for names that are not one for each class."""
+    """Raises `ConversionError` for names that are not one for each class of a classifier."""
+    heads = [head.task for head in known.config.dense_heads]
+    if labels is not None and not known.config.classes and heads:
+        raise ConversionError(
+            f"labels name the classes of a classifier, and this model has {' and '.join(heads)}, whose names are in it "
+            "already: leave them out"
+        )
     if labels is not None and len(labels) != known.config.classes:
         raise ConversionError(f"{len(labels)} labels for a model with {known.config.classes} classes")
 

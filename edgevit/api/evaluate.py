@@ -47,11 +47,12 @@ def evaluate(
 ) -> dict[str, Any]:
     """The `edgevit.evaluation/1` document of a `.keras` model or a `.tflite` artefact; fractions are 0 to 1.
 
-    data: a folder of class folders, or one with labels.csv or with val/ in it, or the split.csv of a training run.
-        Classes are matched by name.
+    data: a folder of class folders, or one with labels.csv or with val/ in it; for segment, detect and keypoints one
+        with masks, boxes or points; or the folder of a training run, for what that held out. Classes are matched by
+        name.
     against: other models, shown the same pixels: what each loses against `model`, with the paired 95 % interval.
-    task: `classify` (top-1, top-5), or `features` (k nearest neighbours). None: `classify`, or for a model without a
-        head `features`.
+    task: `classify` (top-1, top-5), `features` (k nearest neighbours), `segment`, `detect` or `keypoints`. None: what
+        the model has a head for; of several, what the pictures are labelled for; without a head `features`.
     resolutions: [128, "640x384"] or "128,640x384"; None: all that the models have.
     resize: the preprocessing policy; None: the model's own. pixels, head: what a Keras model that is not ours
         wants and gives, as for `edgevit.convert`; import_: Python modules with layers of its own.

@@ -139,7 +139,7 @@ def train(
     request.check()
     told = None
     if request.task is None and not request.synthetic:
-        told = _told_by_data(request.data)
+        told = _told_by_data(Path(request.data))
         request = replace(request, task=told.task if told else None)
     _check(request)
     load_keras()
@@ -175,22 +175,28 @@ def train(
     return document
 
 
-def _told_by_data(data: str) -> DataKind | None:
-    """What a folder is labelled for, where that is no classes. Raises `DataError` where it is several things."""
-    from edgevit.data.dense_kinds import data_kind, data_kinds
-    from edgevit.data.label_tables import LABELS_FILE
+def _told_by_data(data: Path) -> DataKind | None:
+    """What a folder, or a file of labels, is for; None where who reads classes says what is wrong.
 
-    folder = Path(data)
-    looked_at = folder.is_dir() and not (folder / LABELS_FILE).is_file()
-    tasks = {each.task for each in data_kinds(folder)} if looked_at else set()
-    if tasks <= {"classify"}:
+    Raises `DataError` where it is for several tasks, or where what looks like labels cannot be read.
+    """
+    from edgevit.data.dense_kinds import DataKind, data_kind, data_kinds, lists_classes
+    from edgevit.data.folder_shapes import loose_pictures
+    from edgevit.data.label_tables import LABELS_FILE, SPLIT_FILE
+
+    if not data.exists() or data.name == SPLIT_FILE:
+        return None
+    if lists_classes(data):
+        return DataKind("classify", LABELS_FILE)
+    kinds = data_kinds(data)
+    if not kinds and loose_pictures(data):
         return None
     try:
-        kind = data_kind(data)
+        return data_kind(data)
     except DataError as error:
-        known = " or ".join(f"--task {task}" for task in sorted(tasks) if task in FORMS)
+        able = {task for each in kinds for task in (each.task, *each.also) if task in FORMS}
+        known = " or ".join(f"--task {task}" for task in sorted(able))
         raise DataError(f"{error}: {known}" if known else str(error)) from None
-    return kind
 
 
 def _gone_on_with(request: TrainingRequest) -> TrainingRequest:

@@ -37,7 +37,11 @@ from edgevit.tasks import TASKS, judging_options
     type=click.Path(path_type=Path),
     help="A second model, shown the same pixels; once more for a third.",
 )
-@click.option("--task", help=f"What to judge: {', '.join(TASKS)} [default: classify; without a head features].")
+@click.option(
+    "--task",
+    help=f"What to judge: {', '.join(TASKS)} [default: what MODEL has a head for; of several what DATA is labelled "
+    "for; without a head features].",
+)
 @options_of_tasks(judging_options())
 @click.option("--resolutions", help="Some resolutions, such as 128,224 [default: all that the model has].")
 @click.option("--resize", help="Preprocessing: crop:0.875, squash or letterbox [default: the model's own].")
@@ -80,13 +84,13 @@ def command(
 ) -> None:
     """Measure how good MODEL (.keras or .tflite) is at a task on DATA, at each resolution.
 
-    classify: top-1 and top-5. features: top-1 by k nearest neighbours.
+    classify: top-1 and top-5. features: top-1 by k nearest neighbours. segment: mIoU. detect: AP. keypoints: PCK.
 
     Of each model --against it, what that loses against MODEL, with the paired 95 % interval.
 
-    DATA is a folder of class folders, or a folder with labels.csv (file,class_index or file,label), or the split.csv
-    of a training run: the pictures that it held out. Of a folder with train/ and val/ in it, val/ is taken. Classes are
-    matched by name, of DATA and of models.
+    DATA is a folder of class folders, or a folder with labels.csv (file,class_index or file,label); or one with masks,
+    boxes or points; or the folder of a training run, MODEL.run: the pictures that it held out. Of a folder with train/
+    and val/ in it, val/ is taken. Classes are matched by name, of DATA and of models.
     """
     console = console_for(json_target, quiet, overwrite)
     from edgevit.api.evaluate import evaluate

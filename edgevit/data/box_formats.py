@@ -12,6 +12,7 @@ from edgevit.data.data_yaml import read_data_yaml
 from edgevit.data.found_boxes import FoundBoxes
 from edgevit.data.label_source import label_source
 from edgevit.data.picture_index import PictureIndex, picture_index
+from edgevit.data.unread_labels import why_unread
 from edgevit.data.voc_boxes import find_voc_boxes, read_voc_boxes
 from edgevit.data.yolo_boxes import find_yolo_boxes, read_yolo_boxes
 from edgevit.errors import DataError
@@ -66,9 +67,8 @@ def read_found_boxes(path: Path) -> tuple[FoundBoxes, PictureIndex]:
             "COCO's JSON, YOLO's data.yaml and labels/, Pascal VOC's XML, or a CSV file that begins with the line "
         )
         formats += "file,xmin,ymin,xmax,ymax,class"
-        raise DataError(
-            f"{path} has {counted(len(index.files), 'picture')} and no boxes in a format that is read: {formats}"
-        )
+        held = f"{path} has {counted(len(index.files), 'picture')} and no boxes in a format that is read"
+        raise DataError(f"{held}: {why_unread(path) or formats}")
     if len(found) > 1:
         named = "; ".join(f"{name}: {files[0].relative_to(path)}" for name, files in found.items())
         raise DataError(

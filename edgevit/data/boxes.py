@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,6 +25,10 @@ __all__ = ["BoxSet", "box_training_sets", "clipped", "read_boxes"]
 
 SLACK_PX = 0.1
 """A box that reaches beyond its picture by less is not worth a word: shares are written with few digits."""
+
+FEW_BOXES = 5
+"""A class with fewer is worth a word, where another has more."""
+MOST_COUNTED = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +81,22 @@ def box_training_sets(path: str | Path, *, share: float = 0.1, seed: int = 0) ->
     first, second = both.halved({found.pictures[place].file for place in train})
     if not first.counts():
         raise DataError(f"{index.root}: no picture that trains has a box")
-    return first, second
+    return replace(first, assumed=(*first.assumed, *_counted(first))), second
+
+
+def _counted(boxes: BoxSet) -> tuple[str, ...]:
+    """How many boxes each class has to learn from, and which have too few: a name may be mistyped."""
+    counts = {name: boxes.counts().get(index, 0) for index, name in enumerate(boxes.labels)}
+    most = sorted(counts, key=lambda name: -counts[name])
+    listed = ", ".join(f"{name} {counts[name]}" for name in most[:MOST_COUNTED])
+    more = f", {len(most) - MOST_COUNTED} more" if len(most) > MOST_COUNTED else ""
+    said = [f"{boxes.root}: boxes to train on: {listed}{more}"]
+    if few := [name for name in most if counts[name] < FEW_BOXES <= max(counts.values())]:
+        said.append(
+            f"{boxes.root}: fewer than {FEW_BOXES} boxes to learn from: {shown(few, 5)}; if a name is mistyped, "
+            "correct it in the labels"
+        )
+    return tuple(said)
 
 
 def _parts(found: FoundBoxes, index: PictureIndex) -> PictureParts:

@@ -118,11 +118,13 @@ def numbered_as(pictures: PictureSet, model: object, classes: int, labels: Seque
     return pictures
 
 
-def class_order(labels: Sequence[str], others: Sequence[str], who: object, other: object) -> list[int] | None:
+def class_order(
+    labels: Sequence[str], others: Sequence[str], who: object, other: object, noun: str = "classes"
+) -> list[int] | None:
     """For each class of `labels` the index that it has among `others`; None where both have one order, or no names.
 
-    Raises `ConfigError`, which names `who` and `other`, for classes that one of them lacks, or whose names say too
-    little.
+    noun: what the names are of. Raises `ConfigError`, which names `who` and `other`, for classes that one of them
+    lacks, or whose names say too little.
     """
     labels, others = tuple(map(composed, labels)), tuple(map(composed, others))
     if not labels or not others or labels == others:
@@ -132,10 +134,10 @@ def class_order(labels: Sequence[str], others: Sequence[str], who: object, other
     if lacking or unknown:
         parts = [f"{who} alone has {shown(lacking, 5)}"] if lacking else []
         parts += [f"{other} alone has {shown(unknown, 5)}"] if unknown else []
-        raise ConfigError(f"{who} and {other} know different classes: {'; '.join(parts)}")
+        raise ConfigError(f"{who} and {other} know different {noun}: {'; '.join(parts)}")
     twice = next((name for name in labels if labels.count(name) > 1), None)
     if twice is not None or len(labels) != len(others):
         name = twice or next(name for name in others if others.count(name) > 1)
-        raise ConfigError(f"{who} and {other} have their classes in another order, and {name!r} names two of them")
+        raise ConfigError(f"{who} and {other} have their {noun} in another order, and {name!r} names two of them")
     place = {name: index for index, name in enumerate(others)}
     return [place[name] for name in labels]

@@ -16,12 +16,15 @@ from edgevit.errors import DataError
 from edgevit.text_files import NotTextError, read_text
 
 __all__ = [
+    "COCO_LISTS",
     "CocoDocument",
     "CocoPicture",
     "CocoPictures",
     "MissingPicturesError",
     "coco_files",
     "coco_numbers",
+    "is_coco",
+    "named_lists",
     "names_of",
     "pictures_of",
     "read_coco",
@@ -38,6 +41,7 @@ _KEPT = {
 }  # fmt: skip
 """What is read; outlines of objects, the most of such a file, are dropped while it is parsed."""
 _LARGEST = 1e9
+COCO_LISTS = ("images", "annotations", "categories")
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,10 @@ class CocoDocument:
     categories: Sequence[Mapping[str, Any]]
 
     def wrong(self, what: str, number: int, key: str, wanted: str, value: Any) -> DataError:
-        """`instances.json, annotations[3]: bbox is ..., not ...`."""
+        """`instances.json, annotations[3]: bbox is ..., not ...`, or `annotations[3] has no bbox`."""
+        entries: dict[str, Sequence[Mapping[str, Any]]] = {each: getattr(self, each) for each in COCO_LISTS}
+        if key not in entries[what][number]:
+            return DataError(f"{self.path}: {what}[{number}] has no {key}: it is {wanted}")
         return DataError(f"{self.path}, {what}[{number}]: {key} is {wanted}, not {reprlib.repr(value)}")
 
 
@@ -72,10 +79,22 @@ def coco_files(root: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     boxes: list[Path] = []
     points: list[Path] = []
     for path in files_near(root, ".json"):
-        listed = _has(path, b'"images"', b'"annotations"')
-        if listed and (_has(path, b'"categories"') or _has(path, b'"bbox"')):  # captions have neither
+        if is_coco(path):
             (points if _has(path, b'"keypoints"') else boxes).append(path)
     return tuple(boxes), tuple(points)
+
+
+def is_coco(path: Path) -> bool:
+    """Whether a file has the lists that boxes or keypoints need."""
+    found = named_lists(path)
+    return {"images", "annotations"} <= set(found) and (
+        "categories" in found or _has(path, b'"bbox"')  # captions have neither
+    )
+
+
+def named_lists(path: Path) -> tuple[str, ...]:
+    """Those of `COCO_LISTS` whose names stand in a file."""
+    return tuple(each for each in COCO_LISTS if _has(path, f'"{each}"'.encode()))
 
 
 def _has(path: Path, *words: bytes) -> bool:
@@ -127,7 +146,9 @@ def read_coco(path: Path) -> CocoDocument:
     except ValueError as error:
         raise DataError(f"{path} is not JSON: {error}") from error
     lists = []
-    for key in ("images", "annotations", "categories"):
+    for key in COCO_LISTS:
+        if isinstance(values, dict) and key not in values:
+            raise DataError(f"{path} is not COCO's JSON: it has no `{key}`, a list of objects")
         each = values.get(key) if isinstance(values, dict) else None
         if not isinstance(each, list) or not all(isinstance(entry, dict) for entry in each):
             raise DataError(f"{path} is not COCO's JSON: {key} is a list of objects, not {reprlib.repr(each)}")

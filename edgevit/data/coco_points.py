@@ -33,6 +33,8 @@ def read_coco_points(paths: Sequence[Path], index: PictureIndex) -> FoundPoints:
             key = annotation.get("image_id")
             if not isinstance(key, int | str) or key not in subjects:
                 raise document.wrong("annotations", number, "image_id", "the id of one of images", key)
+            if "category_id" not in annotation:
+                raise document.wrong("annotations", number, "category_id", "the id of one of categories", None)
             if annotation.get("category_id") == category.get("id") and not annotation.get("iscrowd"):
                 subjects[key].append(_subject(document, number, len(found.names)))
         for key, picture in pictures.items():

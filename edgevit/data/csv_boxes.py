@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from edgevit.data.class_names import composed
 from edgevit.data.found_boxes import BoxRow, FoundBoxes, PictureBoxes
+from edgevit.data.labels import listed_names
+from edgevit.data.mask_classes import find_mask_classes, read_mask_classes
 from edgevit.data.named_table import FILE_COLUMNS, PART_COLUMNS, NamedTable, TableRow, read_header, read_named_table
 from edgevit.data.picture_index import PictureIndex, files_near
 from edgevit.data.picture_parts import part_of_word, table_parts
 from edgevit.errors import DataError
 
-__all__ = ["find_csv_boxes", "read_csv_boxes"]
+__all__ = ["CORNERS", "find_csv_boxes", "has_boxes", "read_csv_boxes"]
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 CLASS_COLUMNS = ("class", "label", "name", "category")
@@ -24,10 +27,12 @@ _SIZE = ("width", "height")
 
 def find_csv_boxes(index: PictureIndex) -> tuple[Path, ...]:
     """The tables of boxes in a folder and in those right below it."""
-    tables = files_near(index.root, ".csv")
-    return tuple(
-        path for path in tables if set(CORNERS) <= set(header := read_header(path)) and _one(header, FILE_COLUMNS)
-    )
+    return tuple(path for path in files_near(index.root, ".csv") if has_boxes(read_header(path)))
+
+
+def has_boxes(header: Sequence[str]) -> bool:
+    """Whether these are the columns of a table of boxes."""
+    return set(CORNERS) <= set(header) and bool(set(header) & set(FILE_COLUMNS))
 
 
 def read_csv_boxes(paths: Sequence[Path], index: PictureIndex) -> FoundBoxes:
@@ -43,7 +48,22 @@ def read_csv_boxes(paths: Sequence[Path], index: PictureIndex) -> FoundBoxes:
         _read_table(table, part, index, found)
     if not found.pictures:
         raise DataError(f"{paths[0]} lists no pictures")
+    found.names = _names_beside(paths[0], index, found)
     return found
+
+
+def _names_beside(table: Path, index: PictureIndex, found: FoundBoxes) -> tuple[str, ...]:
+    """Of a classes.txt, where it names a class of the table: another is of masks, which may lie there, too."""
+    try:
+        names = listed_names(index.root, table.parent)
+    except DataError:  # with values or colours, as those of masks have
+        listed = find_mask_classes(index.root) or find_mask_classes(table.parent)
+        names = read_mask_classes(listed).names if listed else ()
+    used = {composed(row.name) for picture in found.pictures for row in picture.rows}
+    if names and used and not used & set(map(composed, names)):
+        found.assumed.append(f"{table}: classes.txt names none of its classes: left alone")
+        return ()
+    return names
 
 
 def _read_table(table: NamedTable, part: str | None, index: PictureIndex, found: FoundBoxes) -> None:
@@ -105,7 +125,3 @@ def _check_pixels(path: Path, boxes: dict[Path, list[BoxRow]]) -> None:
     rows = [row for each in boxes.values() for row in each]
     if rows and all(0 <= number <= 1 for row in rows for number in row[:4]):
         raise DataError(f"{path}: all numbers lie between 0 and 1, as shares do: boxes in CSV files are in pixels")
-
-
-def _one(header: Sequence[str], names: Sequence[str]) -> bool:
-    return any(name in header for name in names)

@@ -19,7 +19,7 @@ from edgevit.data.picture_index import PictureIndex, files_near
 from edgevit.data.picture_parts import part_of_word, table_parts
 from edgevit.errors import DataError
 
-__all__ = ["find_csv_points", "read_csv_points"]
+__all__ = ["find_csv_points", "has_points", "read_csv_points"]
 
 MOST_POINTS = 1000
 _LONG = ("point", "x", "y")
@@ -30,13 +30,12 @@ _Rows = dict[Path, dict[str, list[TableRow]]]
 
 def find_csv_points(index: PictureIndex) -> tuple[Path, ...]:
     """The tables of points in a folder and in those right below it."""
-    tables = files_near(index.root, ".csv")
-    headers = [(path, read_header(path)) for path in tables]
-    return tuple(
-        path
-        for path, header in headers
-        if set(header) & set(FILE_COLUMNS) and (set(_LONG) <= set(header) or _wide_names(header))
-    )
+    return tuple(path for path in files_near(index.root, ".csv") if has_points(read_header(path)))
+
+
+def has_points(header: Sequence[str]) -> bool:
+    """Whether these are the columns of a table of points."""
+    return bool(set(header) & set(FILE_COLUMNS)) and (set(_LONG) <= set(header) or bool(_wide_names(header)))
 
 
 def _wide_names(columns: Sequence[str]) -> tuple[str, ...]:

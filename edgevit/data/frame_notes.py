@@ -24,12 +24,17 @@ class FrameNotes:
         self._turned: Counter[str] = Counter()
 
     def frame(
-        self, file: Path, stated: tuple[int, int] | None, source: str, counter: ProblemCounter
+        self,
+        file: Path,
+        stated: tuple[int, int] | None,
+        source: str,
+        counter: ProblemCounter,
+        wrong_size: str = "",
     ) -> PictureFrame | None:
         """Of a picture; None for one that cannot be read, which is counted.
 
         stated: the size of the picture that was labelled, as its labels in `source` have it. Raises `DataError` where
-        the picture has another size, turned or not.
+        the picture has another size, turned or not; wrong_size: what to say then, of the two sizes.
         """
         try:
             frame = read_frame(file)
@@ -39,6 +44,9 @@ class FrameNotes:
         try:
             turned = frame.turned_from(stated)
         except ValueError as error:
+            if wrong_size and stated:
+                (width, height), (wide, high) = stated, frame.upright
+                raise DataError(f"{source}: {wrong_size.format(f'{width} x {height}', f'{wide} x {high}')}") from error
             raise DataError(f"{source}: {file.name}: {error}") from error
         if frame.orientation > 1:
             self._turned[WITH if turned else AS_SHOWN] += 1

@@ -19,13 +19,13 @@ from edgevit_runtime.preprocess.picture_folders import left_out_line
 from edgevit_runtime.preprocess.picture_kinds import can_read, kind_of
 from edgevit_runtime.wording import counted
 
-__all__ = ["LABELS_FILE", "SPLIT_FILE", "SPLIT_HEADER", "read_label_table", "read_split", "table_rows"]
+__all__ = ["CLASS_HEADERS", "LABELS_FILE", "SPLIT_FILE", "SPLIT_HEADER", "read_label_table", "read_split", "table_rows"]
 
 LABELS_FILE = "labels.csv"
 SPLIT_FILE = "split.csv"
 SPLIT_HEADER = ("file", "class_index", "label", "part")
 """`label` is empty where the classes have no names; runs of before have no such column."""
-_HEADERS = (["file", "class_index"], ["file", "label"])
+CLASS_HEADERS = (("file", "class_index"), ("file", "label"))
 
 
 def table_rows(path: Path) -> list[list[str]]:
@@ -77,8 +77,8 @@ def read_label_table(root: Path, labels: Sequence[str], keys: Sequence[str], who
     """The pictures that `labels.csv` in a folder lists. Raises `DataError`."""
     path = root / LABELS_FILE
     rows = table_rows(path)
-    header = [cell.strip().lower() for cell in rows[0]] if rows else []
-    if header not in _HEADERS:
+    header = tuple(cell.strip().lower() for cell in rows[0]) if rows else ()
+    if header not in CLASS_HEADERS:
         given = ",".join(cell.strip() for cell in rows[0]) if rows else ""
         raise DataError(f"{path} must begin with the line file,class_index or file,label, not {given!r}")
     entries = [(number, row) for number, row in enumerate(rows[1:], start=2) if row]

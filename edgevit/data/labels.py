@@ -11,7 +11,9 @@ from typing import Any
 from edgevit.errors import DataError
 from edgevit.text_files import NotTextError, read_text
 
-__all__ = ["read_label_keys", "read_labels"]
+__all__ = ["NAMES_FILE", "listed_names", "read_label_keys", "read_labels"]
+
+NAMES_FILE = "classes.txt"
 
 _INDEX_FIRST = re.compile(r"(\d{1,9})(?:\s*[\t,;:=.)|-]\s*|\s+)(\S.*)")
 """`2<TAB>roses`, `2 roses`, `2,roses`, `2: roses`."""
@@ -34,6 +36,11 @@ def read_labels(path: str | Path) -> tuple[str, ...]:
     Raises `DataError` for a missing, empty or unreadable file, and for numbers that look like indices and are none.
     """
     return tuple(name for _, name in _rows(Path(path)))
+
+
+def listed_names(*folders: Path) -> tuple[str, ...]:
+    """Those of the first of the folders that has a `classes.txt`; nothing where none has."""
+    return next((read_labels(each / NAMES_FILE) for each in folders if (each / NAMES_FILE).is_file()), ())
 
 
 def read_label_keys(path: str | Path) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from edgevit.errors import DataError
 from edgevit_runtime.preprocess.picture_folders import files_below, pictures_below
 from edgevit_runtime.wording import counted
 
-__all__ = ["MASK_FOLDERS", "MaskPairs", "find_mask_folders", "mask_pairs"]
+__all__ = ["MASK_FOLDERS", "MaskPairs", "find_mask_folders", "mask_pairs", "unread_masks"]
 
 MASK_FOLDERS = {
     # Lower case: what folders of masks are called, and by whom.
@@ -40,14 +40,34 @@ def find_mask_folders(root: Path) -> list[tuple[Path, Path]]:
     here = _side_by_side(root)
     if here is not None:
         return [here]
-    parts = [folder for folder in folders_in(root) if part_named(folder.name)]
-    return [found for folder in parts if (found := _side_by_side(folder)) is not None]
+    return [found for folder in _part_folders(root) if (found := _side_by_side(folder)) is not None]
+
+
+def unread_masks(root: Path) -> str:
+    """Why a folder of masks beside one of pictures is none that is read; empty where there is no such."""
+    for folder in (root, *_part_folders(root)):
+        images, masks = _named(folder)
+        for each in masks if images else ():
+            wrong = next(iter(pictures_below(each).files), None)
+            if wrong is not None and not files_below(each, ".png"):
+                return f"{wrong}: masks are PNG files (JPEG changes their values): save them so, from what they were"
+    return ""
+
+
+def _part_folders(root: Path) -> list[Path]:
+    return [folder for folder in folders_in(root) if part_named(folder.name)]
+
+
+def _named(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The folders in it that are called as folders of pictures are and hold some, and as those of masks are."""
+    inside = folders_in(folder)
+    images = [each for each in inside if each.name.lower() in IMAGE_FOLDERS and pictures_below(each).files]
+    return images, [each for each in inside if each.name.lower() in MASK_FOLDERS]
 
 
 def _side_by_side(folder: Path) -> tuple[Path, Path] | None:
-    inside = folders_in(folder)
-    masks = [each for each in inside if each.name.lower() in MASK_FOLDERS and files_below(each, ".png")]
-    images = [each for each in inside if each.name.lower() in IMAGE_FOLDERS and pictures_below(each).files]
+    images, named = _named(folder)
+    masks = [each for each in named if files_below(each, ".png")]
     if not masks or not images:
         return None
     for several in (masks, images):
@@ -61,9 +81,11 @@ def mask_pairs(root: Path) -> MaskPairs:
     """The pictures of a folder that have masks. Raises `DataError` where there are none, or two claim one."""
     folders = find_mask_folders(root)
     if not folders:
+        lie = f"{', '.join(IMAGE_FOLDERS)} and {', '.join(MASK_FOLDERS)}"
         raise DataError(
-            f"{root} has no pictures with masks: they lie in two folders side by side, {', '.join(IMAGE_FOLDERS)} and "
-            f"{', '.join(MASK_FOLDERS)}, as PNG files of the pictures' names"
+            unread_masks(root)
+            or f"{root} has no pictures with masks: they lie in two folders side by side, {lie}, as PNG files of "
+            "the pictures' names"
         )
     files: list[Path] = []
     masks: list[Path] = []
@@ -97,9 +119,13 @@ def _paired(files: Sequence[Path], images: Path, folder: Path) -> tuple[dict[Pat
         found[file] = mask
     said = []
     if len(found) < len(files):
-        first = next(file for file in files if file not in found)
+        bare = [file for file in files if file not in found]
+        others = {_name(Path(path), folder): Path(path) for path in pictures_below(folder).files}
+        names = [_name(file, images) + ending for file in bare for ending in ENDINGS]
+        unread = next((others[name] for name in names if name in others), None)
+        no_png = f"; masks are PNG files, and {unread} is none" if unread else ""
         said.append(
-            f"{images}: {counted(len(files) - len(found), 'picture')} without a mask, such as {first.name}: left alone"
+            f"{images}: {counted(len(bare), 'picture')} without a mask, such as {bare[0].name}: left alone{no_png}"
         )
     alone = [mask for mask in masks.values() if mask not in owner]
     if alone:

@@ -93,7 +93,10 @@ def _places(samples: NDArray[Any], colours: tuple[Colour, ...], path: Path) -> N
         if strange.any():
             y, x = _first(strange)
             colour = _shown(samples[top + y, x])
-            raise DataError(f"{path} has the colour {colour} (first at {x}, {top + y}), which is that of no class")
+            raise DataError(
+                f"{path} has the colour {colour} (first at {x}, {top + y}), which is that of no class: give it a "
+                "line in classes.txt, and, if it does not count, name that class by --ignored"
+            )
         found[top : top + rows] = order[place]
     return found
 

@@ -25,6 +25,7 @@ from edgevit_runtime.preprocess.pictures import stored_frame
 __all__ = ["IGNORED", "MaskSet", "mask_training_sets", "read_masks"]
 
 LOOKED_INTO = 20
+_WRONG_SIZE = "the mask is {}, its picture {}: save it at the picture's size"
 """Masks that are read before a set is believed: what is wrong with all of them is said at once."""
 
 
@@ -172,7 +173,7 @@ def _mask_set(pairs: MaskPairs, chosen: Sequence[int], meaning: _Meaning, said: 
     for place in chosen:
         file, mask = index.files[place], pairs.masks[place]
         width, height, _ = stored_frame(mask)
-        frame = notes.frame(file, (width, height), str(mask), counter)
+        frame = notes.frame(file, (width, height), str(mask), counter, _WRONG_SIZE)
         if frame is not None:
             kept.append(place)
             turns.append(frame.orientation if frame.turned_from((width, height)) else 1)

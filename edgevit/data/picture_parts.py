@@ -46,8 +46,10 @@ class PictureParts:
         none, `test`, or else `train`. Raises `DataError` where there is no other part that is wanted.
         """
         everything = list(range(len(self.files)))
-        if wanted is None or (wanted == "val" and not any(self.parts)):
+        if wanted is None:
             return everything, ()
+        if wanted == "val" and not any(self.parts):
+            return everything, (f"{self.root}: nothing says which pictures validate: taken are all {len(everything)}",)
         if wanted != "val" and wanted not in self.parts:
             there = " and ".join(part for part in PARTS if part in self.parts)
             raise DataError(

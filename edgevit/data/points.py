@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,6 +22,7 @@ from edgevit.data.picture_frame import PictureFrame
 from edgevit.data.picture_index import PictureIndex
 from edgevit.data.picture_parts import PictureParts, find_parts
 from edgevit.data.point_names import flip_line, flip_order
+from edgevit.data.unread_labels import why_unread
 from edgevit.errors import DataError
 
 __all__ = ["PointSet", "find_points", "point_training_sets", "read_points"]
@@ -78,6 +79,7 @@ def point_training_sets(path: str | Path, *, share: float = 0.1, seed: int = 0) 
     found, index = _read(Path(path))
     train, val, said = _parts(found, index).halves(share, seed)
     both = _point_set(found, index, [*train, *val], (), "", said)
+    both = replace(both, assumed=(*both.assumed, f"{index.root}: {flip_line(both.names, both.flips)}"))
     return both.halved({found.pictures[place].file for place in train})
 
 
@@ -96,10 +98,9 @@ def _read(path: Path) -> tuple[FoundPoints, PictureIndex]:
         return _FORMATS[name][2]([path], index), index
     found = find_points(index)
     if not found:
-        raise DataError(
-            f"{path} has no keypoints in a format that is read: COCO's JSON with keypoints, or a CSV file that begins "
-            "with the line file,<point>_x,<point>_y,... or file,point,x,y"
-        )
+        formats = "COCO's JSON with keypoints, or a CSV file that begins with the line "
+        formats += "file,<point>_x,<point>_y,... or file,point,x,y"
+        raise DataError(f"{path} has no keypoints in a format that is read: {why_unread(path) or formats}")
     if len(found) > 1:
         named = "; ".join(f"{name}: {files[0].relative_to(path)}" for name, files in found.items())
         raise DataError(f"{path} has keypoints in several formats ({named}): name the file that is meant")
@@ -115,7 +116,8 @@ def _parts(found: FoundPoints, index: PictureIndex) -> PictureParts:
 def _point_set(
     found: FoundPoints, index: PictureIndex, chosen: Sequence[int], names: Sequence[str], who: str, said: Sequence[str]
 ) -> PointSet:
-    order = class_order(names, found.names, who, index.root) or list(range(len(found.names)))
+    where = found.pictures[0].source
+    order = class_order(names, found.names, who, where, "points") or list(range(len(found.names)))
     new_place = {old: new for new, old in enumerate(order)}
     names = tuple(found.names[old] for old in order)
     flips = flip_order(names)
@@ -135,7 +137,7 @@ def _point_set(
         files=tuple(files),
         labels=(found.label,) if found.label else (),
         problems=counter.problems(),
-        assumed=(*said, *found.assumed, f"{index.root}: {flip_line(names, flips)}", *notes.said()),
+        assumed=(*said, *found.assumed, *notes.said()),
         left_out=tuple(index.left_out.items()),
         points=points,
         boxes=boxes,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edgevit.data.data_yaml import DataYaml, is_data_yaml, read_data_yaml
 from edgevit.data.found_boxes import BoxRow, FoundBoxes, PictureBoxes
-from edgevit.data.labels import read_labels
+from edgevit.data.labels import NAMES_FILE, listed_names
 from edgevit.data.picture_index import IMAGE_FOLDERS, PictureIndex, files_near
 from edgevit.data.yolo_folders import yolo_parts
 from edgevit.errors import DataError
@@ -22,7 +22,6 @@ from edgevit_runtime.wording import counted
 
 __all__ = ["find_yolo_boxes", "label_file", "read_yolo_boxes"]
 
-NAMES_FILE = "classes.txt"
 LABEL_FOLDER = "labels"
 _LOOKED_INTO = 50
 
@@ -68,7 +67,8 @@ def read_yolo_boxes(paths: Sequence[Path], index: PictureIndex) -> FoundBoxes:
         posed = "kpt_shape" in document.values
         said = _parts_of(document, index, found)
     else:
-        found.names = _listed_names(index)
+        # labelImg writes it beside the labels.
+        found.names = listed_names(index.root, index.root / LABEL_FOLDER, index.files[0].parent)
         found.numbered = not found.names
     labelled, outlines = set(), 0
     for file in said or index.files:
@@ -102,15 +102,6 @@ def _parts_of(document: DataYaml, index: PictureIndex, found: FoundBoxes) -> dic
     found.assumed += missing
     found.says_parts = document.path.name
     return said
-
-
-def _listed_names(index: PictureIndex) -> tuple[str, ...]:
-    """Of a classes.txt, where there is one; labelImg writes it beside the labels."""
-    for folder in (index.root, index.root / LABEL_FOLDER, index.files[0].parent):
-        path = folder / NAMES_FILE
-        if path.is_file():
-            return read_labels(path)
-    return ()
 
 
 def _label_texts(root: Path) -> list[Path]:

@@ -37,7 +37,8 @@ def yolo_parts(document: DataYaml, index: PictureIndex) -> tuple[dict[Path, str]
                 continue
             for file in _files(place, index, part):
                 if found.setdefault(file, part) != part:
-                    raise document.wrong(key, f"has {file}, which {found[file]} has, too: keep it in one of them")
+                    instead = f", or delete the line of {key}: a share then validates" if part == "val" else ""
+                    raise document.wrong(key, f"has {file}, which {found[file]} has, too: keep it in one{instead}")
     if wanted and not found:
         raise DataError(missing[0] if missing else f"{document.path}: there are no pictures where its parts should be")
     return found, missing

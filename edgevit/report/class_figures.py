@@ -20,6 +20,8 @@ class ClassFigures:
     """As documents have it."""
     rows: tuple[tuple[str, float | None], ...]
     """A class's label and its share, 0..1."""
+    noun: str = "class"
+    """What one of them is: a class, or a point."""
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> ClassFigures | None:
@@ -30,4 +32,4 @@ class ClassFigures:
         found, key = document[figure.key], figure.key.partition("_by_")[0]
         rows = [(row["label"], row[key]) for row in found["classes"]]
         ordered = sorted(rows, key=lambda row: 2.0 if row[1] is None else row[1])
-        return cls(figure.heading, found["resolution"], tuple(ordered))
+        return cls(figure.heading, found["resolution"], tuple(ordered), figure.noun)

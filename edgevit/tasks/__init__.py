@@ -95,8 +95,13 @@ def parsed(options: Mapping[str, Any], known: Sequence[Option]) -> dict[str, Any
     }
 
 
-def check_options(options: Mapping[str, Any], asked: Sequence[str], *, judging: bool = False) -> None:
-    """Raises `ConfigError` for an option that no task has, or none of those that are asked for."""
+def check_options(
+    options: Mapping[str, Any], asked: Sequence[str], able: Sequence[str], who: str, *, judging: bool = False
+) -> None:
+    """Raises `ConfigError` for an option that no task has, or none of those that are asked for.
+
+    able: the tasks that the model, `who`, has heads for; others need none.
+    """
     known: dict[str, list[str]] = {}
     for task in TASKS.values():
         for option in task.judging_options if judging else task.options:
@@ -105,8 +110,11 @@ def check_options(options: Mapping[str, Any], asked: Sequence[str], *, judging: 
         if name not in known:
             raise unknown_key("option", name, known)
         if value and not set(known[name]) & set(asked):
-            tasks = " or ".join(known[name])
-            raise ConfigError(f"{name} is for the task {tasks}, which is not asked for: --task {known[name][0]}")
+            said = f"{name} is for the task {' or '.join(known[name])}"
+            possible = [task for task in known[name] if task in able or not TASKS[task].own_classes]
+            if possible:
+                raise ConfigError(f"{said}, which is not asked for: --task {possible[0]}")
+            raise ConfigError(f"{said}: leave it out ({who} has {' and '.join(able) or 'no head'})")
 
 
 def analysed_task(config: Config, task: str | None) -> str:
@@ -136,5 +144,6 @@ def judged_by_labels(tasks: Iterable[str]) -> tuple[str, ...]:
 def choose_tasks(config: Config, task: str | Sequence[str] | None, options: Mapping[str, Any]) -> tuple[Task, ...]:
     """The tasks that an artefact is to hold. Raises `ConfigError` for what cannot be, or for options of no task."""
     found = find_tasks(default_tasks(config) if task is None else task)
-    check_options(options, [each.name for each in found])
+    heads = [each for each in default_tasks(config) if TASKS[each].own_classes]
+    check_options(options, [each.name for each in found], heads, "the model")
     return tuple(each.of(config, options) for each in found)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgevit.accuracy import Answers
 from edgevit.box_accuracy import BoxMatches, FoundBoxesOf, match_boxes, overlaps
 from edgevit.errors import ConfigError
-from edgevit.statistics import paired_mean_interval
+from edgevit.statistics import lost
 from edgevit.tasks.pictured import Drawing
 from edgevit.tasks.task import Outputs
 from edgevit_runtime.preprocess.fitting import Fitting
@@ -101,13 +101,8 @@ class BoxJudge:
         found = [matches.figures() for matches in self._matched()]
         for number, figures in enumerate(found[1:], 1):
             contributions = self.contributions()
-            low, high = paired_mean_interval(contributions[0] - contributions[number])
-            figures |= {
-                "agreement": self._agreement(number),
-                "drop": found[0]["ap"] - figures["ap"],
-                "drop_low": low,
-                "drop_high": high,
-            }
+            difference = contributions[0] - contributions[number]
+            figures |= {"agreement": self._agreement(number), **lost(found[0]["ap"], figures["ap"], difference)}
         return found
 
     def contributions(self) -> list[NDArray[np.float64]]:
@@ -145,13 +140,14 @@ class BoxJudge:
             self._matches = [match_boxes(truths, found, self._classes) for found in self._found]
         return self._matches
 
-    def _agreement(self, number: int) -> float:
+    def _agreement(self, number: int) -> float | None:
+        """None where neither shows a box: there is nothing to agree on."""
         same = shown = theirs = 0
         for first, other in zip(self._found[0], self._found[number], strict=True):
             one, another = _shown(first), _shown(other)
             same += _matched_pairs(one, another)
             shown, theirs = shown + len(one[0]), theirs + len(another[0])
-        return same / shown if shown else float(not theirs)
+        return same / shown if shown else 0.0 if theirs else None
 
 
 def found_boxes(

@@ -16,4 +16,9 @@ def _part(text: str) -> str:
     return text
 
 
-PART = Option("part", "segment, detect, keypoints: test, train or all pictures of DATA [default: val].", _part)
+PART = Option(
+    "part",
+    "segment, detect, keypoints: test, train or all pictures of DATA [default: val; all where nothing says which "
+    "validate: to judge by those that a training held out, give MODEL.run as DATA].",
+    _part,
+)

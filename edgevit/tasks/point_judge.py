@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgevit.accuracy import Answers
 from edgevit.point_accuracy import NEAR_SHARE, FoundPointsOf, SubjectTruth, point_accuracy, point_errors, sigmas_of
-from edgevit.statistics import paired_mean_interval
+from edgevit.statistics import lost
 from edgevit.tasks.pictured import Drawing
 from edgevit.tasks.task import Outputs
 from edgevit_runtime.preprocess.fitting import Fitting
@@ -84,13 +84,8 @@ class PointJudge:
         figures = [point_accuracy(self._truths, found, self._names) for found in self._found]
         contributions = self.contributions()
         for number, each in enumerate(figures[1:], 1):
-            low, high = paired_mean_interval(contributions[0] - contributions[number])
-            each |= {
-                "agreement": self._agreement(number),
-                "drop": figures[0]["pck"] - each["pck"],
-                "drop_low": low,
-                "drop_high": high,
-            }
+            difference = contributions[0] - contributions[number]
+            each |= {"agreement": self._agreement(number), **lost(figures[0]["pck"], each["pck"], difference)}
         return figures
 
     def contributions(self) -> list[NDArray[np.float64]]:

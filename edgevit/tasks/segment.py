@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edgevit.accuracy import Answers
 from edgevit.mask_accuracy import IGNORED, class_ious, confusion, mean_iou, summed
-from edgevit.statistics import paired_mean_interval
+from edgevit.statistics import lost
 from edgevit.tasks.dense_task import DenseTask
 from edgevit.tasks.part import PART
 from edgevit.tasks.pictured import Drawing
@@ -141,11 +141,11 @@ class SegmentJudge:
             for number, matrices in enumerate(self.matrices)
         ]
 
-    def _compared(self, number: int, contributions: Sequence[NDArray[np.float64]]) -> dict[str, float]:
+    def _compared(self, number: int, contributions: Sequence[NDArray[np.float64]]) -> dict[str, float | None]:
         """How another model's masks differ from the first one's; `drop` is what it loses, with the paired interval."""
-        low, high = paired_mean_interval(contributions[0] - contributions[number])
-        lost = mean_iou(summed(self.matrices[0])) - mean_iou(summed(self.matrices[number]))
-        return {"agreement": float(np.mean(self.same[number])), "drop": lost, "drop_low": low, "drop_high": high}
+        first, other = (mean_iou(summed(self.matrices[each])) for each in (0, number))
+        drop = lost(first, other, contributions[0] - contributions[number])
+        return {"agreement": float(np.mean(self.same[number])), **drop}
 
     def contributions(self) -> list[NDArray[np.float64]]:
         """Jackknife pseudo-values: mIoU is no mean over pictures, and this is what each adds to it (Efron 1982)."""

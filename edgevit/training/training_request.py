@@ -186,7 +186,10 @@ class TrainingRequest:
         said = []
         if self.start is None and not self.synthetic and count < FEW:
             instead = "" if self.dense_task or self.preset_name() == "small-data" else ", or --preset small-data"
-            said.append(f"{counted(count, 'picture')} are few to train from nothing: --from MODEL.keras{instead}")
+            made = "`edgevit import` makes one of trained weights: docs/checkpoints.md"
+            said.append(
+                f"{counted(count, 'picture')} are few to train from nothing: --from MODEL.keras ({made}){instead}"
+            )
         batch = self.spec().batch
         if batch > count:
             smaller = max(1, min(32, count // 4))

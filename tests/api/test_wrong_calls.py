@@ -7,8 +7,11 @@ import pytest
 
 import edgevit
 from edgevit.api.arguments import in_known_words
+from edgevit.api.early_checks import KnownModel, check_labels
 from edgevit.cli.main import COMMANDS
-from edgevit.errors import ConfigError, OptionError
+from edgevit.dense_head import DenseHead
+from edgevit.errors import ConfigError, ConversionError, OptionError
+from edgevit.variants import variant_config
 from edgevit_runtime.cli.option_words import SYNONYMS
 
 FUNCTIONS = sorted({"import_" if name == "import" else name for name in COMMANDS} & set(edgevit.__all__))
@@ -91,3 +94,10 @@ def test_errors_of_the_work_itself_stay_what_they_are():
     with pytest.raises(TypeError, match="first"):
         work()
     assert (work.__name__, work.__doc__) == ("work", "Works.")
+
+
+def test_labels_for_a_model_whose_heads_bring_their_own():
+    heads = (DenseHead("detect", 2, ("cat", "dog"), width=32),)
+    config = variant_config("vit-nano").with_(classes=0, dense_heads=heads)
+    with pytest.raises(ConversionError, match="this model has detect, whose names are in it already: leave them out"):
+        check_labels(KnownModel(config, None), ("cat", "dog"))

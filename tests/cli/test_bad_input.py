@@ -105,6 +105,14 @@ CASES = {
     "evaluate: no folder": ("evaluate {0}/good.tflite {0}/nowhere", "no such picture folder: "),
     "evaluate: empty folder": ("evaluate {0}/good.tflite {0}/empty", "holds no pictures"),
     "evaluate: unknown class": ("evaluate {0}/good.tflite {0}/strangers", "the model has no class 'yew'"),
+    "evaluate: no such head": (
+        "evaluate {0}/good.keras {0}/pictures --task detect",
+        "good.keras: this model has no detect head",
+    ),
+    "evaluate: an option of another head": (
+        "evaluate {0}/good.keras {0}/pictures --ignored 3",
+        "ignored is for the task segment: leave it out (",
+    ),
     "evaluate: csv header": ("evaluate {0}/good.tflite {0}/bad_csv", "must begin with the line file,class_index"),
     "evaluate: csv file": ("evaluate {0}/good.tflite {0}/lost", "line 2: no such picture: "),
     "import: missing": ("import {0}/none.safetensors --variant deit-tiny -o {0}/out.keras", "no such checkpoint: "),

@@ -137,7 +137,13 @@ def test_of_several_labels_one_is_named(run, tmp_path):
     code, _, err = run("train", tmp_path / "panels", "-o", tmp_path / "m.keras")
     assert code == 1
     assert "is labelled for several tasks" in err
-    assert err.rstrip().endswith("--task keypoints or --task segment")
+    assert err.rstrip().endswith("--task detect or --task keypoints or --task segment")
+
+
+def test_a_file_of_labels_says_the_task(run, tmp_path):
+    write_panel_folder(tmp_path / "panels", 4, 64, 3)
+    code, _, err = run("train", tmp_path / "panels" / "annotations.json", "-o", tmp_path / "m.keras", "--mixup", 0.5)
+    assert (code, err) == (1, "edgevit: --mixup is for classifiers: leave it out with --task keypoints\n")
 
 
 REFUSED = {

@@ -200,6 +200,24 @@ def test_tensorflow_s_table_with_sizes(folder):
     assert found.boxes[1].tolist() == [[0, 60, 50, 80]]
 
 
+def test_a_mistyped_class_is_seen(folder):
+    rows = [f"{index}.jpg,{'val' if index == 5 else 'train'},1,1,{end},30,cat" for index in range(6) for end in (9, 30)]
+    header = "file,split,xmin,ymin,xmax,ymax,class"
+    table = scenes.write(folder, "boxes.csv", "\n".join([header, *rows, "1.jpg,train,5,5,20,20,cta"]))
+    notes = box_training_sets(folder)[0].notes()
+    assert f"{folder}: boxes to train on: cat 10, cta 1" in notes
+    assert any("fewer than 5 boxes to learn from: cta; if a name is mistyped" in note for note in notes)
+    scenes.write(folder, "classes.txt", "dog\ncat\n")
+    train, _ = box_training_sets(folder)
+    assert train.labels == ("dog", "cat")
+    assert train.counts() == {1: 10}
+    assert f"{folder}: 1 box dropped for an unknown class ({table}, line 14)" in train.notes()
+    scenes.write(folder, "classes.txt", "1 road\n2 tree\n")  # of masks
+    train, _ = box_training_sets(folder)
+    assert train.labels == ("cat", "cta")
+    assert f"{table}: classes.txt names none of its classes: left alone" in train.notes()
+
+
 def test_two_formats_are_refused(folder):
     scenes.as_csv(folder)
     scenes.as_voc(folder)

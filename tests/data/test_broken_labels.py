@@ -86,7 +86,17 @@ BROKEN = {
     "coco: no box": (
         "a.json",
         coco(annotations=[ANNOTATION, {"image_id": 1}]),
-        "annotations[1]: bbox is x, y, width, height, not None",
+        "a.json: annotations[1] has no bbox: it is x, y, width, height",
+    ),
+    "coco: no category": (
+        "a.json",
+        coco(annotations=[{key: value for key, value in ANNOTATION.items() if key != "category_id"}]),
+        "annotations[0] has no category_id: it is the id of one of categories",
+    ),
+    "yaml: in both": (
+        "data.yaml",
+        "train: images\nval: images\nnames: [cat]",
+        "keep it in one, or delete the line of val: a share then validates",
     ),
     "coco: another picture": (
         "a.json",

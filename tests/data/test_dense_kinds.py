@@ -6,6 +6,7 @@ import pytest
 from edgevit.data.boxes import box_training_sets, read_boxes
 from edgevit.data.dense_kinds import data_kind, data_kinds
 from edgevit.data.masks import IGNORED, mask_training_sets, read_masks
+from edgevit.data.points import read_points
 from edgevit.errors import DataError
 from support import labelled_scenes as scenes
 
@@ -56,6 +57,55 @@ def test_points_masks_classes_and_none(folder, tmp_path):
     assert data_kind(tmp_path / "classes").found == "class folders: ash/, oak/"
     with pytest.raises(DataError, match="no such folder or file"):
         data_kind(tmp_path / "gone")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("boxes.csv", "file,x_min,y_min,x_max,y_max,class\n", r"boxes\.csv, line 1: 'file,x_min,.*wanted is file,xmin"),
+        ("boxes.csv", "file,w,h\n", r"boxes\.csv, line 1: 'file,w,h' is no header that is read"),
+        ("points.csv", "picture,nose_x,nose_y\n", r"points\.csv, line 1: .* or file,<point>_x"),
+        ("boxes.json", '{"images": [], "categories": []}', r"boxes\.json is not COCO's JSON: it has no `annotations`"),
+    ],
+)
+def test_a_label_file_that_is_not_understood_is_named(folder, name, text, message):
+    scenes.write(folder, name, text)
+    for read in (data_kinds, read_boxes, read_points):
+        with pytest.raises(DataError, match=message):
+            read(folder)
+
+
+def test_folders_of_labels_are_no_classes(folder, tmp_path):
+    (folder / "masks").mkdir()
+    scenes.scene(0).save(folder / "masks" / "0.jpg")
+    message = r"masks/ beside images/, .* and not classes: .*masks/0\.jpg: masks are PNG files"
+    with pytest.raises(DataError, match=message):
+        data_kinds(folder)
+    with pytest.raises(DataError, match=r"0\.jpg: masks are PNG files"):
+        read_masks(folder)
+    (folder / "masks").rename(folder / "annotations")
+    with pytest.raises(DataError, match="annotations/ beside images/"):
+        data_kinds(folder)
+    for name in ("pictures", "painted"):
+        scenes.draw(tmp_path / "other" / name, 0, 1)
+    assert [kind.task for kind in data_kinds(tmp_path / "other")] == ["classify"]
+    scenes.write(tmp_path / "other", "classes.txt", "road\ntree\n")
+    with pytest.raises(DataError, match=r"painted/ and pictures/, and .*classes\.txt names neither as a class"):
+        data_kinds(tmp_path / "other")
+    scenes.write(tmp_path / "other", "classes.txt", "pictures\npainted\n")
+    assert [kind.task for kind in data_kinds(tmp_path / "other")] == ["classify"]
+
+
+def test_boxes_in_a_labels_csv(folder):
+    scenes.as_csv(folder).rename(folder / "labels.csv")
+    assert [kind.task for kind in data_kinds(folder)] == ["detect"]
+
+
+def test_files_of_points_have_boxes_too(folder):
+    scenes.write(folder, "points.csv", "file,point,x,y\n")
+    assert data_kind(folder).also == ()
+    scenes.write(folder, "points.csv", "file,xmin,ymin,xmax,ymax,class,nose_x,nose_y\n")
+    assert (data_kind(folder).task, data_kind(folder).also) == ("keypoints", ("detect",))
 
 
 @pytest.mark.realdata

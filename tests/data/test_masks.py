@@ -60,6 +60,7 @@ def test_every_kind_says_the_same(folder, kind):
         assert np.array_equal(mask, full(index)), index
     assert bool(found.colours) == ("colour" in kind)
     assert found.notes() == (
+        f"{folder}: nothing says which pictures validate: taken are all 6",
         f"{folder}: 1 picture turned by EXIF: their labels are taken as they lie in the upright picture",
     )
     assert np.array_equal(found.pick([5, 1]).mask(1), full(1))
@@ -71,13 +72,16 @@ def test_a_mask_from_before_turning_is_turned(folder):
     found = read_masks(folder)
     assert np.array_equal(found.mask(1), full(scenes.TURNED))
     assert any("labelled before that" in note for note in found.notes())
-    assert any("4 pictures without a mask, such as 1.jpg: left alone" in note for note in found.notes())
+    assert any(note.endswith("4 pictures without a mask, such as 1.jpg: left alone") for note in found.notes())
+    scenes.scene(2).save(folder / "masks" / "2.jpg")
+    line = f"such as 1.jpg: left alone; masks are PNG files, and {folder}/masks/2.jpg is none"
+    assert any(note.endswith(line) for note in read_masks(folder).notes())
 
 
 def test_another_size_is_refused(folder):
     save(folder, 0, full(1))
     with pytest.raises(
-        DataError, match=r"masks/0\.png: 0\.jpg: a picture of 64 x 64 pixels was labelled, and this one ha"
+        DataError, match=r"masks/0\.png: the mask is 64 x 64, its picture 100 x 80: save it at the picture's size"
     ):
         read_masks(folder)
 
@@ -191,7 +195,9 @@ def test_broken_masks(folder, array, message):
 def test_a_colour_of_no_class_and_a_jpeg(folder):
     scenes.write(folder, "classes.txt", "background 0 0 0\n")
     path = save(folder, 0, np.full((80, 100, 3), (1, 2, 3), np.uint8))
-    with pytest.raises(DataError, match=r"0\.png has the colour 1 2 3 \(first at 0, 0\), which is that of no class"):
+    with pytest.raises(
+        DataError, match=r"0\.png has the colour 1 2 3 \(first at 0, 0\), which is that of no class: give it a line"
+    ):
         read_masks(folder)
     Image.fromarray(full(0)).save(path, "jpeg")
     with pytest.raises((DataError, PictureError), match=r"0\.png: a mask is a PNG, and this is JPEG"):

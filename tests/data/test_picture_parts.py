@@ -24,7 +24,9 @@ def parts_of(folder, **said):
 def test_nothing_says_so(folder):
     found = parts_of(folder)
     assert found.parts == (None,) * 6
-    assert found.taken("val") == ([0, 1, 2, 3, 4, 5], ())
+    said = f"{folder}: nothing says which pictures validate: taken are all 6"
+    assert found.taken("val") == ([0, 1, 2, 3, 4, 5], (said,))
+    assert found.taken(None) == ([0, 1, 2, 3, 4, 5], ())
     with pytest.raises(DataError, match="no picture is of test: nothing says which picture is of which part"):
         found.taken("test")
     train, val, said = found.halves(0.34, 1)

@@ -12,7 +12,8 @@ def request(**given):
 
 
 def test_few_pictures_are_said_where_nothing_is_known_yet():
-    few = "108 pictures are few to train from nothing: --from MODEL.keras"
+    few = "108 pictures are few to train from nothing: --from MODEL.keras "
+    few += "(`edgevit import` makes one of trained weights: docs/checkpoints.md)"
     assert request().remarks(108) == (f"{few}, or --preset small-data",)
     assert request(preset="small-data").remarks(108) == (few,)
     assert request(task="segment").remarks(108) == (few,)

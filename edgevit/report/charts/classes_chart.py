@@ -32,7 +32,7 @@ def classes_figure(document: Mapping[str, Any], found: ClassFigures) -> Figure:
     rows = found.rows[:MOST_BARS]
     with style():
         figure = Figure(figsize=(WIDE, _REST + _BAR * len(rows)), layout="constrained")
-        title = f"{PurePath(document['model']).name} at {found.resolution} px: {found.heading} of each class"
+        title = f"{PurePath(document['model']).name} at {found.resolution} px: {found.heading} of each {found.noun}"
         if len(rows) < len(found.rows):
             title += f", the worst {len(rows)} of {len(found.rows)}"
         figure.suptitle(drawable(title), x=0.012, ha="left", color=ROLES["ink"], fontsize=10.5, weight="bold")

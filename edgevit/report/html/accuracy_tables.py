@@ -46,7 +46,8 @@ def comparison(each: Agreement, profiles: Sequence[Profile], accuracies: Accurac
 
 def _lost(each: Agreement, at: Resolution, ends: tuple[float, float] | None) -> str:
     own, other = each.model.score(at), each.against.score(at)
-    return formatting.lost(own.share - other.share, ends) if own and other else "–"
+    known = own and other and (ends or own.share or other.share)  # two models that are never right have nothing to lose
+    return formatting.lost(own.share - other.share, ends) if own and other and known else "–"
 
 
 def _share(series: Series, at: Resolution) -> str:

@@ -60,7 +60,7 @@ def evaluation_table(evaluation: Mapping[str, Any], names: Sequence[str] | None 
             found = model["results"][index]
             row += [_share(found[figure.key]) for figure in figures]
             if model is not evaluation:
-                row.append(f"{found['agreement']:.2%}")
+                row.append(_share(found["agreement"]))
         table.add_row(*row)
     if not _counts_pictures(evaluation):
         return table

@@ -65,8 +65,13 @@ def not_told(count: int) -> str:
     return f"{counted(count, 'picture')} {'does' if count == 1 else 'do'} not tell"
 
 
-def lost(drop: float, ends: tuple[float, float] | None = None) -> str:
-    """Points of a metric lost, a gain negative, with the ends of their 95 % interval: `0.31 (-0.16 to 0.77)`."""
+def lost(drop: float | None, ends: tuple[float, float] | None = None) -> str:
+    """Points of a metric lost, a gain negative, with the ends of their 95 % interval: `0.31 (-0.16 to 0.77)`.
+
+    A dash where it is not known: of two models that are never right.
+    """
+    if drop is None:
+        return "–"
     points = [f"{round(100 * each, 2) + 0.0:.2f}" for each in (drop, *(ends or ()))]  # + 0.0: no -0.00
     return f"{points[0]} ({points[1]} to {points[2]})" if ends else points[0]
 

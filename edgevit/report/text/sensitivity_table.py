@@ -73,7 +73,7 @@ def sensitivity_notes(document: Mapping[str, Any]) -> Iterator[str]:
     yield from document.get("assumed", ())
     whole, loss = document["whole"], loss_key(document)
     said = [f"all together: {_loss_words(whole, loss)} above the noise"]
-    if "agreement" in whole:
+    if whole.get("agreement") is not None:
         said.append(f"agreement {whole['agreement']:.1%}")
     yield ", ".join([*said, *_metric_words(document, whole)])
     for each in sorted(document["entries"], key=lambda entry: -entry[loss])[:5]:

@@ -149,8 +149,8 @@ def class_table(document: Mapping[str, Any]) -> Table:
 
 def class_figures_table(found: ClassFigures) -> Table:
     """The task's figure of each class, the worst first; the worst twenty of more."""
-    table = Table(title=f"by class, the worst first, at {found.resolution} px", title_justify="left")
-    table.add_column("class", overflow="fold")
+    table = Table(title=f"by {found.noun}, the worst first, at {found.resolution} px", title_justify="left")
+    table.add_column(found.noun, overflow="fold")
     table.add_column(found.heading, justify="right")
     for label, share in found.rows[:MOST_CLASSES]:
         table.add_row(Text(on_one_line(label)), "–" if share is None else percent(share, 1))

@@ -9,7 +9,7 @@ from converters.search.dense_validation import DenseValidation
 from converters.search.mixed_precision import select
 from converters.search.recipe_variants import PARTS, Variants
 from converters.search.sensitivity import island, sensitivity
-from converters.search.validation_choice import judged_task
+from converters.search.validation_choice import validated_task
 from edgevit.errors import ConversionError, DataError
 from edgevit.evaluation import evaluate
 from edgevit.model import save
@@ -173,13 +173,13 @@ def test_which_task_the_pictures_judge(case, tmp_path):
     _, _, masks = case("segment")
     _, _, boxes = case("detect")
     both = ("classify", "features", "segment", "detect")
-    assert judged_task(both, masks) == "segment"
-    assert judged_task(both, boxes) == "detect"
-    assert judged_task(("features", "detect"), masks) == "detect"  # the only one that labels judge
+    assert validated_task(both, masks) == "segment"
+    assert validated_task(both, boxes) == "detect"
+    assert validated_task(("features", "detect"), masks) == "detect"  # the only one that labels judge
     with pytest.raises(DataError, match="labelled for segment, and the artefact answers classify and detect: give"):
-        judged_task(("classify", "detect"), masks)
+        validated_task(("classify", "detect"), masks)
     with pytest.raises(ConversionError, match="--validation judges what a head answers"):
-        judged_task(("features",), masks)
+        validated_task(("features",), masks)
 
 
 def test_a_model_that_finds_nothing_has_nothing_to_lose(tiny_config, case):

@@ -9,9 +9,11 @@ from types import SimpleNamespace
 import numpy as np
 from rich.console import Console
 
+from edgevit.report.class_figures import ClassFigures
 from edgevit.report.run_folder import RunFolder
 from edgevit.report.text.training_history import history_csv
 from edgevit.report.text.training_tables import (
+    class_figures_table,
     class_table,
     epoch_line,
     imbalance_note,
@@ -85,6 +87,15 @@ def test_the_worst_classes_come_first():
     assert text[0].strip() == "by class, the worst first, at 224 px"
     assert worst["label"] in text[4]
     assert f"{worst['recall']:.1%}" in text[4]
+
+
+def test_points_are_called_points():
+    classes = [{"label": "tip", "pck": 0.5}, {"label": "centre", "pck": None}]
+    found = ClassFigures.of({"task": "keypoints", "pck_by_point": {"resolution": 96, "classes": classes}})
+    assert found is not None
+    text = shown(class_figures_table(found))
+    assert text.strip().startswith("by point, the worst")
+    assert "class" not in text
 
 
 def test_classes_without_validation_pictures_come_last():
