@@ -173,7 +173,7 @@ def page(folder: Path, taken: dict[str, Any]) -> str:
         figures=FIGURES,
         pictures=pictures_shown(),
         measured=measured(folder),
-        cpu=loaded(folder, "all.profile")["machine"]["cpu"],
+        cpu=loaded(folder, "all.profile")["device"]["cpu"],
         taken=taken,
         light=ROLES,
         dark=DARK,

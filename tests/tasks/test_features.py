@@ -10,6 +10,7 @@ from converters import convert
 from edgevit.errors import ConfigError
 from edgevit.tasks.features import NEIGHBOURS, Features, nearest_classes
 from edgevit_runtime import Model
+from edgevit_runtime.prepared_pictures import prepare
 from support.sample_pictures import pictures_in, random_picture
 
 OPTIONS = [
@@ -34,7 +35,7 @@ def test_the_artefact_gives_the_models_tokens(tiny_model, tmp_path, pictures, op
         for resolution in model.resolutions:
             for picture in pictures:
                 found = model.features(picture, resolution)
-                image = model._prepared(model.manifest.signature(resolution), picture).pixels
+                image = prepare(model.manifest.signature(resolution), picture, model.max_pixels).pixels
                 exact = task.expected(tiny_model, image[None])
                 assert set(found.arrays) == set(exact) == {output.name for output in task.outputs}
                 for name, values in exact.items():
@@ -88,7 +89,7 @@ def test_every_recipe_keeps_close(tiny_model, tmp_path, pictures, recipe, worksh
     with Model(tmp_path / "f.tflite") as model:
         for picture in pictures:
             found = model.features(picture)
-            image = model._prepared(model.manifest.signatures[0], picture).pixels
+            image = prepare(model.manifest.signatures[0], picture, model.max_pixels).pixels
             for name, values in task.expected(tiny_model, image[None]).items():
                 ours, exact = found[name].ravel(), values.ravel()
                 cosine = float(ours @ exact / np.linalg.norm(ours) / np.linalg.norm(exact))
