@@ -6,16 +6,18 @@ and read no weights; what the work itself finds out later says the same words.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edgevit.activation_ranges import ActivationRanges
 from edgevit.config import ViTConfig, check_resolution
 from edgevit.data.folders import check_training_folder
-from edgevit.errors import CheckpointError, ConversionError, DataError, ModelError
+from edgevit.errors import CheckpointError, ConfigError, ConversionError, DataError, ModelError
 from edgevit.merged_config import merged_config
 from edgevit.model_inspection import read_config
+from edgevit.tasks import TASKS, check_options, default_task
 from edgevit.untrusted_files import folder_instead, is_keras, neither
 from edgevit_runtime import read_manifest
 from edgevit_runtime.preprocess.picture_folders import no_pictures, pictures_below
@@ -25,6 +27,7 @@ from edgevit_runtime.resolution import Resolution
 __all__ = [
     "KnownModel",
     "check_checkpoint",
+    "check_heads",
     "check_judged",
     "check_labelled_folder",
     "check_labels",
@@ -73,6 +76,21 @@ def known_together(
             )
         configs[str(path)] = known.config
     return KnownModel(merged_config(configs, resolutions=resolutions, resize=resize), None)
+
+
+def check_heads(model: str | Path, task: str | None, options: Mapping[str, Any]) -> None:
+    """Raises `ConfigError` for a model that has no head for the task, or an option of a task that it has none for."""
+    known = known_model(model) if Path(model).suffix == ".keras" else None
+    if known is None:
+        return
+    config = known.config
+    able = (*(("classify",) if config.classes else ()), *(head.task for head in config.dense_heads))
+    if task is not None and TASKS[task].own_classes:
+        try:
+            TASKS[task].of(config, {})
+        except ConfigError as error:
+            raise ConfigError(f"{model}: {error}") from error
+    check_options(options, (task,) if task else able or (default_task(config.classes),), able, str(model), judging=True)
 
 
 def check_ladder(known: KnownModel | None, resolutions: Iterable[Resolution]) -> None:

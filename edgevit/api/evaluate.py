@@ -17,7 +17,7 @@ from edgevit.api.arguments import (
     check_known,
     in_known_words,
 )
-from edgevit.api.early_checks import check_judged, check_labelled_folder, check_policy
+from edgevit.api.early_checks import check_heads, check_judged, check_labelled_folder, check_policy
 from edgevit.config import head_scores
 from edgevit.quiet_keras import load_keras
 from edgevit.tasks import judging_options, parsed
@@ -78,6 +78,7 @@ def evaluate(
         check_judged(each)
     check_policy(resize)
     check_labelled_folder(data)
+    check_heads(model, task, options_of_tasks)
     if head is not None:
         head_scores(head)
     if ".keras" in {each.suffix for each in (Path(model), *others)}:

@@ -122,7 +122,10 @@ def test_int8_agrees_and_the_device_looks_where_the_host_looks(trained_on_crops,
     path, target = trained_on_crops[0], tmp_path / "e.json"
     called("evaluate", path, panels, "--against", artefact, "--resolutions", "96x64", "--json", target)
     (against,) = json.loads(target.read_text())["against"]["results"]
-    assert against["drop_low"] <= against["drop"] <= against["drop_high"]
+    if against["drop"] is None:  # after a few steps it may find no point, and what finds none has nothing to lose
+        assert against["pck"] == 0.0
+    else:
+        assert against["drop_low"] <= against["drop"] <= against["drop_high"]
     picture = np.asarray(Image.open(next((panels / "val" / "images").iterdir())))
     box = np.array([20, 5, 60, 50])
     crop = subject_crop(box, 0.25, (96, 64), "96x64", "letterbox")
