@@ -17,7 +17,7 @@ from edgevit.data.folders import check_training_folder
 from edgevit.errors import CheckpointError, ConfigError, ConversionError, DataError, ModelError
 from edgevit.merged_config import merged_config
 from edgevit.model_inspection import read_config
-from edgevit.tasks import TASKS, check_options, default_task
+from edgevit.tasks import TASKS, check_options, default_tasks
 from edgevit.untrusted_files import folder_instead, is_keras, neither
 from edgevit_runtime import read_manifest
 from edgevit_runtime.preprocess.picture_folders import no_pictures, pictures_below
@@ -84,13 +84,14 @@ def check_heads(model: str | Path, task: str | None, options: Mapping[str, Any])
     if known is None:
         return
     config = known.config
-    able = (*(("classify",) if config.classes else ()), *(head.task for head in config.dense_heads))
     if task is not None and TASKS[task].own_classes:
         try:
             TASKS[task].of(config, {})
         except ConfigError as error:
             raise ConfigError(f"{model}: {error}") from error
-    check_options(options, (task,) if task else able or (default_task(config.classes),), able, str(model), judging=True)
+    answered = default_tasks(config)
+    able = [each for each in answered if TASKS[each].own_classes]
+    check_options(options, (task,) if task else answered, able, str(model), judging=True)
 
 
 def check_ladder(known: KnownModel | None, resolutions: Iterable[Resolution]) -> None:
