@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -11,30 +11,22 @@ from typing import Any
 import numpy as np
 
 from edgevit.data.class_names import class_order, numbered_as
-from edgevit.data.folders import PictureSet, decode_batches, read_folder
+from edgevit.data.folders import PictureSet, read_folder
 from edgevit.data.same_pictures import count_seen
 from edgevit.dense_evaluation import DenseEvaluation, common_ladder
-from edgevit.errors import ConfigError, DataError, PictureError
+from edgevit.errors import ConfigError, DataError
 from edgevit.foreign_config import Told
 from edgevit.judged_task import judged_task
-from edgevit.mistakes import mistakes as find_mistakes
-from edgevit.picture_record import PictureRecord, picture_order
 from edgevit.predictors import Predictor, ReorderedPredictor, open_predictor, told_by_artefacts
 from edgevit.run_pictures import trained_notes
+from edgevit.shown_pictures import OnPicture, ShownPictures
 from edgevit.skipped_pictures import reasons_of
 from edgevit.tasks import Task, check_options, default_task, find_tasks
-from edgevit.tasks.task import Judge
 from edgevit.truths import TRUTHS
-from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolutions
+from edgevit_runtime.resolution import ResolutionLike, as_resolutions
 from edgevit_runtime.wording import counted
 
 __all__ = ["evaluate", "one_task"]
-
-OnPicture = Callable[[int, int], None]
-"""Told (pictures done, pictures in all), over all resolutions."""
-
-BATCH = 32
-"""Pictures decoded and scored together."""
 
 
 def evaluate(
@@ -118,7 +110,7 @@ def evaluate(
         ladder = common_ladder(predictors, task, wanted)
         judges = {resolution: judged.judge(len(predictors), options_of_tasks) for resolution in ladder}
         judge = judges[ladder[0]]
-        shown = _Shown(judged, predictors, resize or first.policy, strict, on_picture)
+        shown = ShownPictures(judged, predictors, resize or first.policy, strict, on_picture)
         shown.pictures = _pictures(Path(data), first, names, limit, judged)
         if judge.gallery is not None:
             shown.gallery = _of_gallery(judge.gallery, shown.pictures)
@@ -178,100 +170,6 @@ def evaluate(
     if wrong:
         document["mistakes"] = wrong
     return document
-
-
-class _Shown:
-    """The pictures, and the models that they are shown to."""
-
-    def __init__(
-        self, task: type[Task], predictors: Sequence[Predictor], policy: str, strict: bool, on_picture: OnPicture
-    ) -> None:
-        self.task, self.predictors, self.policy = task, predictors, policy
-        self.strict, self.on_picture = strict, on_picture
-        self.pictures = PictureSet(Path(), (), (), ())
-        self.gallery: PictureSet | None = None
-        self.skipped: dict[Path, PictureError] = {}
-        self.read: list[list[int]] = []
-        """For each resolution which of the pictures could be read, by index."""
-        self.count = self.done = self.total = 0
-
-    def at(self, resolution: Resolution, judge: Judge) -> list[dict[str, Any]]:
-        """Each model's result at a resolution. Raises `DataError` where no picture can be read."""
-        if self.gallery is not None and not self._show(self.gallery, resolution, judge.learn):
-            raise DataError(f"none of the {len(self.gallery.files)} pictures in {self.gallery.root} can be read")
-        skipped: dict[Path, PictureError] = {}
-        self.count = self._show(self.pictures, resolution, judge.add, skipped)
-        if not self.count:
-            raise DataError(f"none of the {len(self.pictures.files)} pictures in {self.pictures.root} can be read")
-        self.read.append([index for index, file in enumerate(self.pictures.files) if file not in skipped])
-        return judge.results()
-
-    def read_files(self) -> list[Path]:
-        """The pictures without those that were skipped."""
-        return [file for file in self.pictures.files if file not in self.skipped]
-
-    def unread_classes(self) -> list[str]:
-        """Names of the classes whose pictures were all skipped."""
-        read = {
-            index
-            for file, index in zip(self.pictures.files, self.pictures.classes, strict=True)
-            if file not in self.skipped
-        }
-        return [self.pictures.name(index) for index in sorted(set(self.pictures.classes) - read)]
-
-    def record(self, judges: Sequence[Judge], results: Sequence[list[dict[str, Any]]]) -> str | None:
-        """Writes into each result what each picture contributed; the digest of the pictures, by which other
-        evaluations know that they are of the same. None where not all resolutions could be shown the same ones.
-        """
-        shown = self.pictures.pick(self.read[0])
-        if any(each != self.read[0] for each in self.read):
-            return None
-        try:
-            digest, order = picture_order(shown.files, [shown.name(each) for each in shown.classes])
-        except OSError:  # gone since it was shown
-            return None
-        for judge, rows in zip(judges, results, strict=True):
-            for row, contributions in zip(rows, judge.contributions(), strict=True):
-                row["by_picture"] = PictureRecord.of(digest, contributions[order]).text
-        return digest
-
-    def mistakes(
-        self, judges: Sequence[tuple[Resolution, Judge]], metrics: Sequence[float], most: int
-    ) -> dict[str, Any] | None:
-        """At the resolution with the best metric; of equals the smallest."""
-        best = max(range(len(judges)), key=lambda index: metrics[index])
-        resolution, judge = judges[best]
-        answers = judge.answers() if most else None
-        if answers is None:
-            return None
-        shown = self.pictures.pick(self.read[best])
-        found = find_mistakes(shown.files, np.array(shown.classes), shown.labels, answers, most)
-        return {**resolution.to_fields(), **found}
-
-    def _show(
-        self,
-        pictures: PictureSet,
-        resolution: Resolution,
-        take: Callable[..., None],
-        skipped: dict[Path, PictureError] | None = None,
-    ) -> int:
-        begun, count, fill = self.done, 0, self.predictors[0].fill
-        skipped = {} if skipped is None else skipped
-        for images, classes in decode_batches(
-            pictures,
-            resolution,
-            self.policy,
-            BATCH,
-            fill=fill,
-            strict=self.strict,
-            on_skip=skipped.__setitem__,
-        ):
-            take([each.outputs(self.task.name, images) for each in self.predictors], classes)
-            count += len(images)
-            self.on_picture(begun + count, self.total)
-        self.done = begun + len(pictures.files)
-        self.skipped |= skipped
-        return count
 
 
 def _names(predictors: Sequence[Predictor], given: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:

@@ -55,7 +55,8 @@ MAY_IMPORT = {
     "statistics": set(),
     "picture_record": {"statistics"},
     "mistakes": set(),
-    "evaluation": {"predictors", "tasks", "data", "picture_record", "mistakes", "dense_evaluation", "truths"}
+    "shown_pictures": {"data", "mistakes", "picture_record", "predictors", "tasks"},
+    "evaluation": {"predictors", "tasks", "data", "shown_pictures", "dense_evaluation", "truths"}
     | {"judged_task", "run_pictures"},
     "report": {"latency", "statistics", "tasks", "picture_record"},
     "api": {"report", "latency", "devices", "training", "converters", "checkpoints", "data", "model", "evaluation"}
