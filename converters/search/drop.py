@@ -18,16 +18,13 @@ class Drop:
     low: float
     high: float
     """The ends of its paired 95 % interval, as if the pictures were drawn at random."""
-    agreement: float
+    agreement: float | None
+    """None where neither is sure of anything, so that there is nothing to agree on."""
 
     @classmethod
     def of(cls, result: Mapping[str, Any]) -> Drop:
-        """Of what a task's judge says of another model than the first.
-
-        Where neither is ever right it has no figures; a manifest needs some, and they are as of equal models.
-        """
-        agreement = 1.0 if result["agreement"] is None else result["agreement"]
-        return cls(result["drop"] or 0.0, result["drop_low"] or 0.0, result["drop_high"] or 0.0, agreement)
+        """Of what a task's judge says of another model than the first, which is right somewhere."""
+        return cls(result["drop"], result["drop_low"], result["drop_high"], result["agreement"])
 
     @property
     def points(self) -> float:
@@ -38,7 +35,7 @@ class Drop:
         """That the interval stands for."""
         return (self.high - self.low) / (2.0 * Z_95)
 
-    def to_dict(self) -> dict[str, float]:
+    def to_dict(self) -> dict[str, float | None]:
         return {
             "drop": self.lost,
             "drop_low": self.low,

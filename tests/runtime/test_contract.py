@@ -30,6 +30,17 @@ def test_a_model_of_others(validator, cnn_artefact):
     validator.validate(dict(read_manifest(cnn_artefact("float32")).raw))
 
 
+MEASURED = {
+    "resolution": 32,
+    "top1": 0.5,
+    "float": {"top1": 0.75},
+    "drop": 0.25,
+    "drop_low": 0.0,
+    "drop_high": 0.5,
+    "agreement": 0.5,
+}
+
+
 def set_at(raw, path, value):
     *place, last = path
     for key in place:
@@ -67,6 +78,8 @@ def set_at(raw, path, value):
         (("tasks", "classify", "labels"), [1, 2, 3, 4]),
         (("accuracy",), {"set": "x", "pictures": 0, "results": []}),
         (("accuracy",), {"set": "x", "pictures": 1, "metric": 1, "results": []}),
+        (("accuracy",), {"set": "x", "pictures": 1, "results": [{**MEASURED, "agreement": "much"}]}),
+        (("accuracy",), {"set": "x", "pictures": 1, "results": [{**MEASURED, "drop": None}]}),
         (("calibration",), {"folder": 1, "pictures": 2}),
         (("versions",), {"edgevit": 1}),
         (("custom_recipe",), {"rules": [{}]}),
@@ -78,6 +91,14 @@ def test_both_refuse(validator, tiny_tflite, path, value):
     assert not validator.is_valid(raw)
     with pytest.raises(ArtefactError):
         parse_manifest(json.dumps(raw).encode())
+
+
+@pytest.mark.parametrize("agreement", [0.5, None])
+def test_both_take_figures_of_models_that_agree_on_nothing(validator, tiny_tflite, agreement):
+    raw = copy.deepcopy(dict(read_manifest(tiny_tflite).raw))
+    raw["accuracy"] = {"set": "x", "pictures": 1, "results": [{**MEASURED, "agreement": agreement}]}
+    validator.validate(raw)
+    assert parse_manifest(json.dumps(raw).encode()).raw["accuracy"]["results"][0]["agreement"] == agreement
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def accuracy_lines(accuracy: Mapping[str, Any], tasks: Mapping[str, Any]) -> Ite
         yield (
             f"{each['resolution']} px: {metric.heading} {each[metric.key]:.2%}, float {each['float'][metric.key]:.2%}, "
             f"drop {_drop_words(each)}, "
-            f"{more}agreement {each['agreement']:.2%} ({head})"
+            f"{more}agreement {_agreement(each)} ({head})"
         )
     asked = accuracy.get("max_drop")
     if asked:
@@ -124,6 +124,11 @@ def accuracy_lines(accuracy: Mapping[str, Any], tasks: Mapping[str, Any]) -> Ite
 def _drop_words(result: Mapping[str, Any]) -> str:
     """A drop with the ends of its 95 % interval, as `edgevit evaluate --against` has them."""
     return f"{formatting.lost(result['drop'], (result['drop_low'], result['drop_high']))} points"
+
+
+def _agreement(result: Mapping[str, Any]) -> str:
+    """None where neither was sure of anything."""
+    return "–" if result["agreement"] is None else f"{result['agreement']:.2%}"
 
 
 def _other_figures(task: str, tasks: Mapping[str, Any]) -> list[tuple[str, str]]:

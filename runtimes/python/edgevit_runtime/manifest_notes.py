@@ -56,8 +56,10 @@ def _check_accuracy(accuracy: Mapping[str, Any]) -> None:
         text(accuracy, "task")
     for each in items(accuracy, "results"):
         as_resolution(_object(each, "results").get("resolution"))  # type: ignore[arg-type]
-        for key in (metric, "agreement", "drop", "drop_low", "drop_high"):
+        for key in (metric, "drop", "drop_low", "drop_high"):
             number(each, key)
+        if each.get("agreement", 1) is not None:  # nothing was found that could be agreed on
+            number(each, "agreement")
         number(record(each, "float"), metric)
     if (asked := accuracy.get("max_drop")) is not None:
         number(_object(asked, "max_drop"), "points")

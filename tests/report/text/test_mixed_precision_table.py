@@ -99,3 +99,10 @@ def test_one_point_is_singular():
     assert [points_words(each) for each in (1.0, 0.5, 2.0)] == ["1 point", "0.5 points", "2 points"]
     document = {"parts": [], "max_drop_points": 1.0, "resolution": 64, "base": "int8"}
     assert selection_table(document) == "int8 as it is keeps within 1 point at 64 px"
+
+
+def test_what_neither_was_sure_of_cannot_be_agreed_on():
+    unsure = accuracy(40, (1, 1))
+    unsure["results"][0]["agreement"] = None
+    (line,) = accuracy_lines(unsure, TASKS)
+    assert "agreement – (40 pictures of val)" in line
