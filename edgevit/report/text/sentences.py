@@ -50,8 +50,9 @@ def threads(profile: Profile) -> str:
 
 
 def subject(profile: Profile) -> str:
-    """What was measured, where: `x.tflite · int8 · 1 thread · Cortex-A76 · ssh://pi`; this machine has no address."""
-    words = [artefact(profile), profile.recipe, threads(profile), profile.place]
+    """What was measured, where: `x.tflite · classify · int8 · 1 thread · Cortex-A76 · ssh://pi`; this machine has no
+    address, and a document of an older version no task."""
+    words = [artefact(profile), *filter(None, [profile.task]), profile.recipe, threads(profile), profile.place]
     if "://" in profile.device_name and profile.device_name != profile.place:
         words.append(profile.device_name)
     return " · ".join(words)

@@ -203,3 +203,9 @@ def test_names_of_rectangles_do_not_touch(measured: Callable[[Mapping[Any, float
             boxes.sort(key=lambda box: box.x0)
             assert len(boxes) >= 3
             assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+
+
+def test_a_title_names_the_task(measured: Measured, deit_tiny_ms: dict[int, float]) -> None:
+    """An artefact may have several heads, each with its own time."""
+    profile = replace(measured(deit_tiny_ms), task="segment")
+    assert " · segment · int8 · " in combined_figure(profile, Accuracies()).get_suptitle()
