@@ -59,6 +59,8 @@ def read_answer(text: str, where: str, try_out: TryOut) -> dict[str, Any]:
             if record.has(key):
                 for each in _few(record, key):
                     check(each)
+        if record.has("surest"):
+            _check_box(record.record("surest"))
         if record.has("shapes"):
             _check_shapes(record.record("shapes"))
         try_out.tell(record.values)
