@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from edgevit.data.dense_kinds import DataKind
     from edgevit.report.run_folder import RunFolder
+    from edgevit.training.epoch import Epoch
     from edgevit.training.listener import Listener
-    from edgevit.training.loop import Epoch
     from edgevit.training.tensorboard import TensorBoardLog
     from edgevit.training.training_request import TrainingRequest
     from edgevit_runtime.resolution import Resolution

@@ -6,8 +6,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from edgevit.training.epoch import Epoch
     from edgevit.training.examples import ArrayExamples, FolderExamples
-    from edgevit.training.loop import Epoch, Resumption, TrainResult, start_model, train
+    from edgevit.training.loop import Resumption, TrainResult, start_model, train
     from edgevit.training.presets import PRESETS
     from edgevit.training.spec import TrainSpec
 
@@ -26,7 +27,7 @@ __all__ = [
 _ROOMS = {
     "PRESETS": "presets",
     "ArrayExamples": "examples",
-    "Epoch": "loop",
+    "Epoch": "epoch",
     "FolderExamples": "examples",
     "Resumption": "loop",
     "TrainResult": "loop",

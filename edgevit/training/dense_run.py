@@ -12,9 +12,10 @@ from edgevit.dense_head import DenseHead
 from edgevit.model import ViT, load
 from edgevit.skipped_pictures import reasons_of, skipped_line
 from edgevit.training.earlier_run import SUMMARY, check_same, clear, earlier_state, how_it_goes_on, lengthened
+from edgevit.training.epoch import Epoch
 from edgevit.training.lessons import DENSE_LESSONS, DenseLesson
 from edgevit.training.listener import Listener
-from edgevit.training.loop import Epoch, Resumption, TrainResult, start_model, train
+from edgevit.training.loop import Resumption, TrainResult, start_model, train
 from edgevit.training.run import FakeQuantization, simulation
 from edgevit.training.run_files import make_folder, record_split
 from edgevit.training.spec import TrainSpec

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edgevit_runtime.resolution import Resolution
 
 if TYPE_CHECKING:
-    from edgevit.training.loop import Epoch
+    from edgevit.training.epoch import Epoch
 
 
 class Listener(Protocol):

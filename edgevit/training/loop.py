@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edgevit.config import ViTConfig
 from edgevit.errors import TrainingError
 from edgevit.model import ViT, build, save, transfer
+from edgevit.training.epoch import Epoch
 from edgevit.training.held_out import Answered
 from edgevit.training.lessons import LESSONS, Judged, Lesson
 from edgevit.training.score_temperature import divide_heads, fit
@@ -26,54 +27,6 @@ from edgevit_runtime.resolution import Resolution, as_resolution
 SAVE_EVERY_S = 60.0
 SAVING_SHARE = 20.0
 """At most a twentieth of the time goes into saving states."""
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One epoch's means and what it left: the task's metric on the validation pictures, by resolution, 0 to 1."""
-
-    number: int
-    loss: float
-    learning_rate: float
-    images_per_s: float
-    seconds: float
-    judged: Mapping[Resolution, float]
-    """Empty where it was not validated: see `Lesson.validations`."""
-    count: int | None = None
-    """How many pictures validated; None in the state of an older edgevit."""
-    metric: str = "top1"
-
-    @property
-    def mean(self) -> float:
-        return float(np.mean(list(self.judged.values())))
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON, where keys are text."""
-        return {
-            "epoch": self.number,
-            "loss": self.loss,
-            "learning_rate": self.learning_rate,
-            "images_per_s": round(self.images_per_s, 1),
-            "seconds": round(self.seconds, 1),
-            "metric": self.metric,
-            self.metric: {str(resolution): value for resolution, value in self.judged.items()},
-            "val": self.count,
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Epoch:
-        metric = values.get("metric", "top1")
-        judged = {as_resolution(resolution): value for resolution, value in values[metric].items()}
-        return cls(
-            values["epoch"],
-            values["loss"],
-            values["learning_rate"],
-            values["images_per_s"],
-            values["seconds"],
-            judged,
-            values.get("val"),
-            metric,
-        )
 
 
 @dataclass(frozen=True)
@@ -278,11 +231,9 @@ class _Run:
 
     def _ask(self) -> dict[Resolution, Judged]:
         """What the weights give on the validation pictures; nothing in epochs that are not validated."""
-        number, every = (
-            len(self.state.epochs) + 1,
-            -(-self.spec.epochs // (self.lesson.validations or self.spec.epochs)),
-        )
-        if number % every and number < self.spec.epochs:
+        number, epochs = len(self.state.epochs) + 1, self.spec.epochs
+        every = -(-epochs // (self.lesson.validations or epochs))
+        if number % every and number < epochs:
             return {}
         # While one resolution is trained, the others would only tell how far it is from them.
         ladder = self.ladder if self._mixed else (self.model.config.base_resolution,)

@@ -21,9 +21,10 @@ from edgevit.files import replacing, write_text
 from edgevit.model import ViT, load
 from edgevit.skipped_pictures import reasons_of, skipped_line
 from edgevit.training.earlier_run import SUMMARY, check_same, clear, earlier_state, how_it_goes_on, lengthened
+from edgevit.training.epoch import Epoch
 from edgevit.training.examples import ArrayExamples, Examples, FolderExamples
 from edgevit.training.listener import Listener
-from edgevit.training.loop import Epoch, Resumption, TrainResult, start_model, train
+from edgevit.training.loop import Resumption, TrainResult, start_model, train
 from edgevit.training.run_files import make_folder
 from edgevit.training.spec import TrainSpec
 from edgevit.training.taken_over import begun_with, digest_of
