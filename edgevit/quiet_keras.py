@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 import sys
 import warnings
 
 from edgevit_runtime.engines.quiet import quiet
 
-__all__ = ["load_keras"]
+__all__ = ["load_keras", "prepare_tensorflow"]
 
 OTHERS = r"(keras|tensorflow|h5py|absl|google|ai_edge|jax|numpy|ml_dtypes)"
 """Whose warnings are for who wrote the program, and that is edgevit."""
 
 
-def load_keras() -> None:
-    """Imports Keras and TensorFlow; whoever wants their log sets TF_CPP_MIN_LOG_LEVEL before.
+def prepare_tensorflow() -> None:
+    """What TensorFlow reads when it is imported; whoever wants it otherwise sets it before.
 
-    TensorFlow's warnings go too: that a graph is traced once for each resolution is how mixed resolutions are trained.
+    No log of its start, which would bury what a command says. Matrix products and convolutions are oneDNN's, which it
+    takes by itself only where a CPU has VNNI or AMX: elsewhere, too, a model for boxes learns 1.2 times as fast.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if platform.machine() in ("x86_64", "AMD64"):
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+
+def load_keras() -> None:
+    """Imports Keras and TensorFlow.
+
+    TensorFlow's warnings go, too: that a graph is traced once for each resolution is how mixed resolutions are trained.
+    """
+    prepare_tensorflow()
     with quiet():
         import keras  # noqa: F401
         import tensorflow

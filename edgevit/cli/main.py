@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import importlib
-import os
 import signal
 import sys
 import threading
@@ -15,6 +14,7 @@ from typing import Any
 import click
 
 from edgevit.errors import EdgeViTError, unknown_key
+from edgevit.quiet_keras import prepare_tensorflow
 from edgevit.version import __version__
 from edgevit_runtime import terminal
 
@@ -105,8 +105,7 @@ def _group() -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Runs the command line. Exit codes: 0 done, 1 an edgevit error, 2 wrong usage, 130 interrupted, 143 terminated."""
-    # TensorFlow's start-up messages would bury ours; whoever wants them sets this before.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    prepare_tensorflow()
     if not sys.warnoptions:  # so are other libraries' warnings: `python -W default -m edgevit` shows them
         warnings.simplefilter("ignore")
     terminal.silence_pillow()
