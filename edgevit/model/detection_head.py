@@ -20,6 +20,8 @@ FIRST_REACH = 2.0
 level learns a box begins with whose first guess fits it: a smaller one would give all to the coarse levels."""
 RARE = 0.01
 """How sure a fresh head is of each class in a cell (the prior of Lin et al. 2017, arXiv 1708.02002, section 4.1)."""
+FRESH_DEVIATION = 0.01
+"""Of the last layers' fresh weights, as there: wider ones begin with a loss so high that the warm-up is lost on it."""
 
 
 @keras.saving.register_keras_serializable("edgevit")
@@ -53,10 +55,8 @@ class DetectionHead(keras.layers.Layer):
         self.class_tower = [_convolution(width, f"class_tower{index}") for index in range(TOWER)]
         self.edge_tower = [_convolution(width, f"edge_tower{index}") for index in range(TOWER)]
         # What it puts out stays float32 under mixed precision, as a classifier's logits do.
-        prior = keras.initializers.Constant(math.log(RARE / (1.0 - RARE)))
-        self.cells = keras.layers.Dense(self.spec.outputs, bias_initializer=prior, dtype="float32", name="cells")
-        reach = keras.initializers.Constant(math.log(FIRST_REACH))
-        self.edges = keras.layers.Dense(4, bias_initializer=reach, dtype="float32", name="edges")
+        self.cells = _answers(self.spec.outputs, math.log(RARE / (1.0 - RARE)), "cells")
+        self.edges = _answers(4, math.log(FIRST_REACH), "edges")
 
     def build(self, input_shape: Any) -> None:
         for layer in (self.quarters, self.details, self.projection):
@@ -87,6 +87,17 @@ class DetectionHead(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "tokens_width": self.tokens_width, "spec": self.spec.to_dict()}
+
+
+def _answers(outputs: int, first: float, name: str) -> keras.layers.Layer:
+    """A linear layer that says nearly `first` everywhere as long as it is fresh."""
+    return keras.layers.Dense(
+        outputs,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=FRESH_DEVIATION),
+        bias_initializer=keras.initializers.Constant(first),
+        dtype="float32",
+        name=name,
+    )
 
 
 def side_by_side(plane: Any) -> Any:

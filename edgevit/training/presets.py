@@ -73,10 +73,6 @@ PRESETS: dict[str, Preset] = {
 }  # fmt: skip
 
 
-VIEW_FACTORS: dict[str, float] = {"detect": 1.4}
-"""Tasks that are shown so many times as many pictures: which cell is to learn a box is found out as it learns."""
-
-
 def get_preset(name: str) -> Preset:
     """The named preset. Raises `ConfigError` that lists the names."""
     if name not in PRESETS:

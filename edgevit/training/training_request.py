@@ -11,7 +11,7 @@ from edgevit.config import ViTConfig, check_resolution, nearest_resolution
 from edgevit.dense_head import FORMS, DenseHead
 from edgevit.errors import ConfigError, unknown_key
 from edgevit.files import check_place, check_writable
-from edgevit.training.presets import VIEW_FACTORS, Preset, get_preset
+from edgevit.training.presets import Preset, get_preset
 from edgevit.training.spec import TrainSpec
 from edgevit.variants import variant_config
 from edgevit_runtime.preprocess.policy import DEFAULT_POLICY, parse_policy
@@ -167,8 +167,7 @@ class TrainingRequest:
         preset = get_preset(self.preset_name())
         values = dict(preset.values)
         if preset.views and count:
-            views = preset.views * VIEW_FACTORS.get(self.dense_task, 1.0)
-            values["epochs"] = min(MOST_EPOCHS, max(LEAST_EPOCHS, round(views / count)))
+            values["epochs"] = min(MOST_EPOCHS, max(LEAST_EPOCHS, round(preset.views / count)))
         if self.dense_task:  # of a preset for classifiers, too
             values = {name: value for name, value in values.items() if name not in CLASSIFIERS_ONLY}
         if self.dense_task != "detect":

@@ -42,7 +42,7 @@ def test_drawn_panels_are_large_enough_for_what_is_on_them():
     ("task", "start", "count", "epochs"),
     [
         ("segment", True, 480, 25),
-        ("detect", True, 480, 35),
+        ("detect", True, 480, 25),
         ("keypoints", False, 1000, 30),
         ("segment", True, 12, 200),
         ("detect", False, 100_000, 8),
