@@ -36,12 +36,15 @@ def pets() -> Iterator[str]:
 
 
 def _pets_latency(figures: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:
-    rows = []
+    rows, unsettled = [], False
     for each in found["rows"]:
-        whole, tokens = (each[f"{name}_ms"]["median"] for name in ("segment", "features"))
-        rows.append(
-            [str(each["resolution"]), str(each["tokens"]), f"{whole:.2f}", f"{tokens:.2f}", f"{1 - tokens / whole:.0%}"]
-        )
+        timed = [each[f"{name}_ms"] for name in ("segment", "features")]
+        whole, tokens = (time["median"] for time in timed)
+        settled = all(time["stable"] for time in timed)
+        unsettled |= not settled
+        cells = [f"{'' if time['stable'] else '~'}{time['median']:.2f}" for time in timed]
+        share = f"{1 - tokens / whole:.0%}" if settled else "–"
+        rows.append([str(each["resolution"]), str(each["tokens"]), *cells, share])
     yield from table(["resolution", "tokens N", "`segment`, ms", "its backbone alone, ms", "head"], rows)
     yield ""
     curve = found["curve"]
@@ -49,6 +52,7 @@ def _pets_latency(figures: Mapping[str, Any], found: Mapping[str, Any]) -> Itera
         f"`{found['recipe']}`, {found['threads']} thread of an {processor(dict(figures))}, in turns; t(N) = "
         f"{curve['a_ms']:.2f} ms + {1e3 * curve['b_ms_per_token']:.2f} µs · N + "
         f"{1e6 * curve['c_ms_per_token2']:.1f} ns · N², R² {curve['r2']:.4f}; {figures['date']}."
+        + (" ~: not settled in the time given; where that is so, the head's share is not told." if unsettled else "")
     )
 
 

@@ -50,8 +50,8 @@ class BoxJudge:
     """AP and its like; and how many of the boxes that people are shown another model shows, too.
 
     `agreement`: of the first model's boxes with a score of `SHOWN_SCORE` or more, the share for which the other has
-    one as sure, of the same class, with an intersection over union of `SAME_OVERLAP` or more; each for one only. 1
-    where neither shows any.
+    one as sure, of the same class, with an intersection over union of `SAME_OVERLAP` or more; each for one only.
+    None where neither shows any.
     """
 
     gallery: None = None
