@@ -61,7 +61,7 @@ def say(what: str, done: int, total: int) -> None:
         print(f"  {what} {done}/{total}", flush=True)
 
 
-def entry(drop: Drop, top1: float) -> dict[str, float]:
+def entry(drop: Drop, top1: float) -> dict[str, Any]:
     return {"top1": top1, **drop.to_dict()}
 
 
