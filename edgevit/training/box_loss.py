@@ -1,7 +1,9 @@
 """What detection minimises: which cells learn which box is worked out from what the model says now, as is their loss.
 
-Assignment by task alignment (TOOD, Feng et al. 2021, https://arxiv.org/abs/2108.07755): for each box the cells inside
-it whose score and overlap are best together. Scores learn the overlap that their box has (varifocal loss, Zhang et al.
+Which level a box is learned on follows from its size (FCOS, Tian et al. 2019, https://arxiv.org/abs/1904.01355), since
+all levels are made of the same tokens: two that compete for boxes of one size are unsure of all of them. There it is
+assigned by task alignment (TOOD, Feng et al. 2021, https://arxiv.org/abs/2108.07755): to the cells inside it whose
+score and overlap are best together. Scores learn the overlap that their box has (varifocal loss, Zhang et al.
 2021, https://arxiv.org/abs/2008.13367), boxes by the generalised overlap (Rezatofighi et al. 2019,
 https://arxiv.org/abs/1902.09630).
 """
@@ -13,6 +15,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from edgevit.model.detection_head import FIRST_REACH
 from edgevit.training.box_examples import DOES_NOT_COUNT
 
 CELLS_A_BOX = 10
@@ -25,7 +28,7 @@ NEAR = 0.75
 """A cell whose middle is nearer than so many strides to a box's middle counts as inside: small boxes hold none."""
 FURTHEST = 8.0
 """Logarithms of distances beyond it change nothing."""
-TINY, FAINT = 1e-9, 1e-30
+TINY, FAINT, SAME = 1e-9, 1e-30, 1e-4
 
 
 def detection_loss(targets: Any, found: Mapping[str, Any], size: tuple[Any, Any], strides: Sequence[int]) -> Any:
@@ -79,7 +82,7 @@ def assigned(true: Any, classes: Any, boxes: Any, scores: Any, middles: Any, str
     inside = _inside(true, middles)  # bool [batch, most, cells]
     center = (true[..., None, :2] + true[..., None, 2:]) / 2.0
     near = tf.reduce_max(tf.abs(center - middles), axis=-1) < NEAR * stride
-    possible = (inside | near) & counts[..., None]
+    possible = (inside | near) & _of_its_level(true, stride) & counts[..., None]
     overlap = _overlap(true[:, :, None], boxes[:, None])[0] * tf.cast(possible, tf.float32)
     score = tf.gather(scores, tf.maximum(classes, 0), axis=2, batch_dims=1)  # [batch, cells, most]
     alignment = tf.transpose(score, [0, 2, 1]) ** SCORE_POWER * overlap**OVERLAP_POWER
@@ -120,6 +123,13 @@ def _boxes(log_distances: Any, middles: Any, stride: Any) -> Any:
     """[batch, cells, 4] in pixels."""
     reach = tf.exp(tf.clip_by_value(log_distances, -FURTHEST, FURTHEST)) * stride[:, None]
     return tf.concat([middles - reach[..., :2], middles + reach[..., 2:]], axis=-1)
+
+
+def _of_its_level(true: Any, stride: Any) -> Any:
+    """bool [batch, most, cells]: those of the level whose fresh boxes are nearest in size."""
+    sides = tf.sqrt(tf.maximum(tf.reduce_prod(true[..., 2:] - true[..., :2], axis=-1), TINY))
+    misfit = tf.abs(tf.math.log(sides[..., None] / (2.0 * FIRST_REACH * stride)))
+    return misfit <= tf.reduce_min(misfit, axis=-1, keepdims=True) + SAME
 
 
 def _inside(true: Any, middles: Any) -> Any:

@@ -95,3 +95,27 @@ def test_each_cell_learns_one_box_and_each_box_has_cells():
         left, top, right, bottom, _ = BOXES[index]
         assert left - 6 <= best[0] <= right + 6
         assert top - 6 <= best[1] <= bottom + 6
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "level"),
+    [
+        (9, 9, 8),
+        (32, 32, 8),
+        (44, 44, 8),
+        (92, 20, 8),
+        (47, 47, 16),
+        (64, 64, 16),
+        (30, 130, 16),
+        (95, 95, 32),
+        (120, 90, 32),
+    ],
+)
+def test_a_box_is_learned_on_one_level_by_its_size(width, height, level):
+    """On whatever level the model has it best: fresh boxes are 32, 64 and 128 pixels wide there."""
+    middles, stride = cells_of((160, 160), STRIDES)
+    box = (80.0 - width / 2, 80.0 - height / 2, 80.0 + width / 2, 80.0 + height / 2)
+    boxes = tf.tile(tf.constant(box)[None, None], [1, len(middles), 1])
+    scores = tf.where(stride == level, 0.1, 0.9)[None, :, None]
+    quality, _, _ = assigned(tf.constant([[box]]), tf.constant([[0]]), boxes, scores, middles, stride)
+    assert set(stride.numpy()[quality.numpy()[0] > 0.0]) == {level}
