@@ -197,11 +197,12 @@ def single(path, rung):
 # on the border between two integers, where kernels round in another order. `int8` and `int8-static` meet few such
 # borders; in `int8-full`, where every op rounds, one crossed early moves all that follows by a step: LiteRT's own
 # optimized and reference kernels part by 0.004 in the mean there, simulation and artefact by 0.005 to 0.006. In 16 bits
-# the float model is no further than 0.017 to 0.034, which leaves less room for a ratio than in the other recipes.
+# the float model is no further than 0.015 to 0.034, which leaves less room for a ratio than in the other recipes: with
+# oneDNN on a CPU without VNNI 0.0054 stand beside 0.0154.
 CLOSE = {
     "int8": (0.02, 0.001, 5),
     "int8-static": (0.03, 0.002, 5),
-    "int8-full": (0.06, 0.008, 3),
+    "int8-full": (0.06, 0.008, 2),
     "int4": (0.02, 0.001, 20),
 }
 
