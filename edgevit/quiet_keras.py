@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import platform
 import sys
 import warnings
 
@@ -17,14 +16,8 @@ OTHERS = r"(keras|tensorflow|h5py|absl|google|ai_edge|jax|numpy|ml_dtypes)"
 
 
 def prepare_tensorflow() -> None:
-    """What TensorFlow reads when it is imported; whoever wants it otherwise sets it before.
-
-    No log of its start, which would bury what a command says. Matrix products and convolutions are oneDNN's, which it
-    takes by itself only where a CPU has VNNI or AMX: elsewhere, too, a model for boxes learns 1.2 times as fast.
-    """
+    """No log of TensorFlow's start, which would bury what a command says; whoever wants it sets this before."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if platform.machine() in ("x86_64", "AMD64"):
-        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 def load_keras() -> None:

@@ -13,7 +13,6 @@ import pytest
 
 from edgevit.cli.main import main
 from edgevit.config import ViTConfig
-from edgevit.quiet_keras import prepare_tensorflow
 from support.built_once import once
 from support.sample_pictures import LABELS, LADDER, pictures_in, random_picture
 from support.scheduling import pytest_addoption, pytest_collection_modifyitems, pytest_configure  # noqa: F401
@@ -21,8 +20,6 @@ from support.scheduling import pytest_addoption, pytest_collection_modifyitems, 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A job in the background of a shell begins so, and whoever is asked to end by ^C would never hear of it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-prepare_tensorflow()  # as commands do: the same bits, whoever imports it first
 
 
 @pytest.fixture(scope="session")

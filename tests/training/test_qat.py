@@ -51,18 +51,13 @@ def test_ranges_learn_and_are_kept(tiny_model, train_quarters, val_quarters, tmp
     model = start_model(tiny_model.config.with_(ladder=(32,)), tiny_model, 0)
     spec = TrainSpec(epochs=1, batch=32, augmentation="none", learning_rate=1e-3)
     path = tmp_path / "q.keras"
-
-    def simulate(each):
-        return Simulation(each, "int8-static")
-
-    result = train(model, train_quarters, val_quarters, spec, path, simulate=simulate)
+    result = train(model, train_quarters, val_quarters, spec, path, simulate=lambda each: Simulation(each, "int8-full"))
     kept = load(path).calibration.ranges
     assert kept.keys() == starts[0].keys()
     changed = [site for site, ends in kept.items() if ends != starts[0][site]]
     assert len(changed) > 0.9 * len(kept)
-    # What was validated is the fake-quantized model: the same predictions from the file. (In `int8-full`, where every
-    # op rounds, two kernels of one product part too many of them.)
-    simulation = simulate(load(path))
+    # What was validated is the fake-quantized model: the same predictions from the file.
+    simulation = Simulation(load(path), "int8-full")
     images = np.concatenate([images for images, _ in val_quarters.prepared(32, "squash", 80)])
     named = np.argmax(simulation(images), axis=1)
     assert (named == result.predictions[32]).mean() > 0.97

@@ -197,12 +197,12 @@ def single(path, rung):
 # on the border between two integers, where kernels round in another order. `int8` and `int8-static` meet few such
 # borders; in `int8-full`, where every op rounds, one crossed early moves all that follows by a step: LiteRT's own
 # optimized and reference kernels part by 0.004 in the mean there, simulation and artefact by 0.005 to 0.006. In 16 bits
-# the float model is no further than 0.015 to 0.034, which leaves less room for a ratio than in the other recipes: with
-# oneDNN on a CPU without VNNI 0.0054 stand beside 0.0154.
+# the float model is no further than 0.017 to 0.034, which leaves less room for a ratio than in the other recipes; of
+# 96 pictures it is 3.6, and of 24 it is 2.9 to 3.1.
 CLOSE = {
     "int8": (0.02, 0.001, 5),
     "int8-static": (0.03, 0.002, 5),
-    "int8-full": (0.06, 0.008, 2),
+    "int8-full": (0.06, 0.008, 3),
     "int4": (0.02, 0.001, 20),
 }
 
@@ -218,7 +218,7 @@ def test_the_artefact_computes_what_the_simulation_does(tuned, recipe, distilled
     """And the simulation is several times closer to it than the float model is."""
     model, simulation, path = tuned(recipe, distilled=distilled)
     for size in SIZES:
-        images = pictures(size)
+        images = pictures(size, 96)
         simulated = tf.nn.softmax(simulation(images)).numpy()
         plain = tf.nn.softmax(model(images)).numpy()
         with Model(path, weight_cache=False) as artefact:
