@@ -14,9 +14,9 @@ from edgevit.data.picture_frame import read_frame
 from edgevit.errors import PictureError
 from edgevit_runtime.resolution import Resolution
 
-LONGER_SIDES: tuple[tuple[int, ...], ...] = ((224, 320), (256, 384), (320, 512), (448, 640))
+LONGER_SIDES: tuple[tuple[int, ...], ...] = ((224, 320), (256, 448), (320, 512), (448, 640))
 """In pixels, a pair for each ladder: the first is what a device can afford; the others are for small things."""
-LEAST_PATCHES = 1.4
+LEAST_PATCHES = 1.6
 """So many patches long half of each class's things should be at a ladder's top. Blood platelets of 15 px, a patch, have
 an AP of 22 %, the same of 23 px 38 % (benchmarks/results/blood_cells.json)."""
 FEWEST = 5

@@ -52,7 +52,7 @@ PRESETS: dict[str, Preset] = {
         {"epochs": 24, "batch": 8, "learning_rate": 1e-3, "layer_decay": 0.75, "backbone_rate": 0.3,
          "weight_decay": 0.05, "label_smoothing": 0.0, "ema": 0.995, "mosaic": 0.5},
         stochastic_depth=0.1,
-        views=12_000,
+        views=8_000,
         summary="a head that reads all tokens, on weights that can see already (masks, boxes, points with --from)",
         source="layer decay and drop path as BEiT fine-tunes, arXiv 2106.08254, appendix",
     ),

@@ -47,10 +47,10 @@ def test_damaged_pictures_do_not_count(tmp_path):
 
 @pytest.mark.parametrize(
     ("side", "expected"),
-    [(75, ["224", "320"]), (60, ["256", "384"]), (45, ["320", "512"]), (30, ["448", "640"]), (4, ["448", "640"])],
+    [(82, ["224", "320"]), (60, ["256", "448"]), (52, ["320", "512"]), (42, ["448", "640"]), (4, ["448", "640"])],
 )
 def test_small_things_need_more(tmp_path, side, expected):
-    """Of pictures of 1000 px: a thing of 60 has 23 px at 384, and 19 at 320."""
+    """Of pictures of 1000 px: a thing of 60 has 27 px at 448, and 19 at 320."""
     files = pictures(tmp_path, *[(1000, 1000)] * 4)
     boxes = [np.array([(10, 10, 10 + side, 10 + side)] * 5, np.float32)] * 4
     classes = [np.zeros(5, np.int32)] * 4
@@ -64,7 +64,7 @@ def test_a_class_of_small_things_decides(tmp_path):
     files = pictures(tmp_path, *[(1000, 1000)] * 4)
     boxes = [np.array([(0, 0, 60, 60)] * 2 + [(10, 10, 210, 210)] * 18, np.float32)] * 4
     classes = [np.array([1] * 2 + [0] * 18, np.int32)] * 4
-    assert [str(each) for each in picture_ladder(files, 16, boxes, classes)] == ["256", "384"]
+    assert [str(each) for each in picture_ladder(files, 16, boxes, classes)] == ["256", "448"]
     few = [np.array([0] * 19 + [1 if index == 0 else 0], np.int32)[::-1] for index in range(4)]
     assert [str(each) for each in picture_ladder(files, 16, boxes, few)] == ["224", "320"]
 

@@ -72,7 +72,7 @@ class DenseLesson(Lesson, Protocol):
     """Of a head that reads all tokens: besides, what its pictures are and what head is made for them."""
 
     # Of few pictures there are many epochs, and to judge the boxes of one takes a third as long as to learn from them.
-    validations: ClassVar[int | None] = 40
+    validations: ClassVar[int | None] = 20
 
     def listed(self, request: TrainingRequest, seed: int) -> tuple[DenseSet, DenseSet]:
         """(train, val): the labels of a folder, before its pictures are read. Raises `DataError`."""
