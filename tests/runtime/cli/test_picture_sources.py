@@ -84,11 +84,12 @@ def test_standard_input_without_an_end(edgevit_run, tiny_tflite, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["classify", "{model}"], "nothing to classify: name pictures or folders, - for standard input, or --camera 0"),
+        (["classify", "{model}"], "no pictures: name files or folders, - for standard input, or --camera 0"),
         (["classify", "{model}", "{empty}"], "holds no pictures"),
         (["classify", "{model}", "x.jpg", "--camera", "0"], "either pictures or --camera, not both"),
         (["classify", "{model}", "--camera", "0", "--every", "0"], "--every must be above 0"),
         (["classify", "{model}", "--camera", "0", "--count", "0"], "--count must be above 0"),
+        (["classify", "{model}", "x.jpg", "--count", "2"], "--count is for a camera: leave it out, or name one with"),
         (["classify", "{model}", "x.jpg", "--budget-ms", "0"], "budget_ms must be above 0"),
         (["watch", "{model}", "{empty}", "--every", "inf"], "--every must be above 0, not inf"),
         (["watch", "{model}", "nowhere"], "cannot watch nowhere: no such folder"),

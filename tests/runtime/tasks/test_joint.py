@@ -87,6 +87,15 @@ def test_a_budget_holds_for_the_pass(paths):
         assert str(model.run(picture(paths)).resolution) == "48x32"
 
 
+def test_the_commands_budget_is_for_one_pass(paths, edgevit_run):
+    words = (picture(paths), "--budget-ms", 60_000, "--json")
+    assert json.loads(edgevit_run("all", paths / "joint.tflite", *words)[1])["resolution"] == "48x32"
+    assert json.loads(edgevit_run("all", paths / "apart.tflite", *words, "--tasks", "segment")[1])["passes"] == 1
+    code, out, err = edgevit_run("all", paths / "apart.tflite", *words)
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "--budget-ms is for one pass, and" in err
+
+
 def test_the_command(paths, edgevit_run):
     path = paths / "joint.tflite"
     code, out, _ = edgevit_run("all", path, picture(paths), paths / "none.jpg", "--json")

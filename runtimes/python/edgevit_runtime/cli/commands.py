@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +15,7 @@ import numpy as np
 from edgevit_runtime.cli.answer_lines import print_answer
 from edgevit_runtime.cli.answered_pictures import AnsweredPictures, file_name
 from edgevit_runtime.cli.asked_to_end import AskedToEnd
-from edgevit_runtime.cli.picture_sources import Named, camera, named_pictures
+from edgevit_runtime.cli.picture_sources import Named, camera_frames, check_positive, check_sources, named_pictures
 from edgevit_runtime.cli.watching import watched
 from edgevit_runtime.engines.interpreters import BACKENDS as BACKENDS
 from edgevit_runtime.errors import EdgeViTError, PictureError
@@ -46,24 +45,15 @@ def open_model(options: argparse.Namespace, **more: Any) -> Model:
 
 
 def classify(options: argparse.Namespace) -> int:
+    check_sources(options)
     if options.camera is None:
-        if not options.pictures:
-            raise EdgeViTError("nothing to classify: name pictures or folders, - for standard input, or --camera 0")
         return _answer(options, lambda model: _ahead(model, named_pictures(options.pictures), options))
-    if options.pictures:
-        raise EdgeViTError("either pictures or --camera, not both")
-    _check_positive("--every", options.every)
-    if options.count is not None:
-        _check_positive("--count", options.count)
-        pictures = camera(options.camera, options.every, options.count)
-        return _answer(options, lambda model: _lazily(model, pictures, options))
-    with AskedToEnd() as ended:
-        pictures = camera(options.camera, options.every, None, ended)
+    with camera_frames(options) as pictures:
         return _answer(options, lambda model: _lazily(model, pictures, options))
 
 
 def watch(options: argparse.Namespace) -> int:
-    _check_positive("--every", options.every)
+    check_positive("--every", options.every)
     folder = options.folder
     if not os.path.isdir(folder):
         raise PictureError(f"cannot watch {folder}: no such folder")
@@ -147,7 +137,7 @@ def serve(options: argparse.Namespace) -> int:
     from edgevit_runtime.serve.server import PictureServer
 
     for name in ("queue", "max_mb", "max_megapixels"):
-        _check_positive(f"--{name.replace('_', '-')}", getattr(options, name))
+        check_positive(f"--{name.replace('_', '-')}", getattr(options, name))
     if not 0 <= options.port < 65536:
         raise EdgeViTError(f"--port is a number from 0 to 65535, not {options.port}")
     with open_model(options, max_pixels=int(options.max_megapixels * 1e6)) as model:
@@ -222,8 +212,3 @@ def profile(options: argparse.Namespace) -> int:
     from edgevit_runtime.cli import profile_command
 
     return profile_command.run(options, open_model)
-
-
-def _check_positive(option: str, value: float) -> None:
-    if not 0 < value < math.inf:
-        raise EdgeViTError(f"{option} must be above 0, not {value}")

@@ -15,6 +15,7 @@ from typing import Any
 from edgevit_runtime import terminal
 from edgevit_runtime.cli import commands
 from edgevit_runtime.cli.option_words import no_such_option, reworded
+from edgevit_runtime.cli.picture_sources import add_camera_options
 from edgevit_runtime.engines.quiet import silence_exit
 from edgevit_runtime.errors import EdgeViTError
 from edgevit_runtime.tasks import JOINT, TASKS
@@ -129,9 +130,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
 
     classify = command("classify", commands.classify, "Name what pictures show.", classifies=True)
     classify.add_argument("pictures", nargs="*", metavar="picture", help="files, folders, or - for standard input")
-    classify.add_argument("--camera", type=int, metavar="N", help="take pictures with this camera")
-    classify.add_argument("--every", type=float, default=1.0, help="seconds between a camera's pictures (default 1)")
-    classify.add_argument("--count", type=int, help="so many pictures of a camera (default: no end)")
+    add_camera_options(classify)
     watch = command("watch", commands.watch, "Answer about the pictures that appear in a folder.", classifies=True)
     watch.add_argument("folder", help="where pictures appear, or in folders below it")
     watch.add_argument("--task", help="what it is asked (default: classify, or the first that gives an answer)")

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any, Callable
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Callable
 
-from edgevit_runtime.cli.asked_to_end import rest
+from edgevit_runtime.cli.asked_to_end import AskedToEnd, rest
 from edgevit_runtime.errors import EdgeViTError, PictureError
 from edgevit_runtime.preprocess.picture_folders import left_out_line, no_pictures, pictures_below
 from edgevit_runtime.preprocess.pictures import Picture
 from edgevit_runtime.terminal import complain
+
+if TYPE_CHECKING:
+    import argparse
 
 MOST_BYTES = 800_000_000
 """More is no picture that would be decoded, but something without an end."""
@@ -40,6 +45,47 @@ def named_pictures(words: list[str]) -> Iterator[Named]:
             yield from ((path, path) for path in found.files)
         else:
             yield word, word
+
+
+EVERY_S = 1.0
+"""Between two pictures of a camera, where nobody says otherwise."""
+
+
+def add_camera_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--camera", type=int, metavar="N", help="take pictures with this camera")
+    parser.add_argument("--every", type=float, help=f"seconds between a camera's pictures (default {EVERY_S:g})")
+    parser.add_argument("--count", type=int, help="so many pictures of a camera (default: no end)")
+
+
+def check_sources(options: argparse.Namespace) -> None:
+    """Raises `EdgeViTError` unless the options name either pictures or a camera."""
+    if options.camera is None and not options.pictures:
+        raise EdgeViTError("no pictures: name files or folders, - for standard input, or --camera 0")
+    if options.camera is not None and options.pictures:
+        raise EdgeViTError("either pictures or --camera, not both")
+    for name in ("every", "count"):
+        if (value := getattr(options, name)) is None:
+            continue
+        if options.camera is None:
+            raise EdgeViTError(f"--{name} is for a camera: leave it out, or name one with --camera 0")
+        check_positive(f"--{name}", value)
+
+
+def check_positive(option: str, value: float) -> None:
+    """Raises `EdgeViTError` for an option's value that is not above 0, or endless."""
+    if not 0 < value < math.inf:
+        raise EdgeViTError(f"{option} must be above 0, not {value}")
+
+
+@contextmanager
+def camera_frames(options: argparse.Namespace) -> Iterator[Iterator[Named]]:
+    """Those of the camera that the options name: `--count` of them, or else until ^C or SIGTERM."""
+    seconds = EVERY_S if options.every is None else options.every
+    if options.count is not None:
+        yield camera(options.camera, seconds, options.count)
+        return
+    with AskedToEnd() as ended:
+        yield camera(options.camera, seconds, None, ended)
 
 
 def camera(

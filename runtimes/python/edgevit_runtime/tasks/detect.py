@@ -286,7 +286,11 @@ COMMANDS: tuple[Command, ...] = (
         "Find things in pictures: a box around each.",
         _add_detect,
         _run_detect,
-        ("detect street.tflite photo.jpg --draw drawn/", "detect street.tflite photos/ --json > boxes.jsonl"),
+        (
+            "detect street.tflite photo.jpg --draw drawn/",
+            "detect street.tflite photos/ --json > boxes.jsonl",
+            "detect street.tflite --camera 0 --every 0.2 --budget-ms 50",
+        ),
     ),
 )
 

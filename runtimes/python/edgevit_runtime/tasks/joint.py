@@ -183,7 +183,12 @@ def _run_all(options: argparse.Namespace, open_model: Callable[..., Any]) -> int
     from edgevit_runtime.cli.answer_lines import answer_pictures
 
     with open_model(options) as model:
-        asked, _ = _planned(model, options.tasks)
+        asked, passes = _planned(model, options.tasks)
+        if options.budget_ms is not None and len(passes) > 1:
+            raise EdgeViTError(
+                f"--budget-ms is for one pass, and {model.path} needs one each for {' and '.join(passes)}: ask them "
+                "one by one, or convert the heads into one file"
+            )
         drawings = drawings_of(asked)
         if options.draw and not drawings:
             raise EdgeViTError(f"there is nothing to draw of {' and '.join(asked)}: leave --draw out")

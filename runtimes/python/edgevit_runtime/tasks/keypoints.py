@@ -238,6 +238,8 @@ def _run_keypoints(options: argparse.Namespace, open_model: Callable[..., Any]) 
     from edgevit_runtime.cli.answer_lines import answer_pictures
     from edgevit_runtime.cli.box_lines import read_box_lines
 
+    if options.boxes is not None and options.camera is not None:
+        raise EdgeViTError("--boxes are those of pictures that detect was shown: leave out either them or --camera")
     by_name = None if options.boxes is None else read_box_lines(options.boxes)
     with open_model(options) as model:
         task = model.task(Keypoints)
