@@ -121,7 +121,7 @@ def command(
     and the state to resume from go to a folder beside the model: plants.run for plants.keras.
     """
     from edgevit.api.train import train
-    from edgevit.report.text.training_tables import epoch_line, imbalance_note, summary
+    from edgevit.report.text.training_tables import epoch_line, imbalance_note, summary, time_left
 
     console = console_for(json_target, quiet, overwrite)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
@@ -157,7 +157,8 @@ def command(
                     self.note(line)
 
             def epoch(self, epochs: Any, total: int) -> None:
-                self.note(epoch_line(epochs[-1], total))
+                left = time_left(epochs, total)
+                self.note(epoch_line(epochs[-1], total) + (f"  {left}" if left else ""))
 
         document = train(data, output, overwrite=overwrite, listener=Screen(), **options)
     console.print(summary(document), soft_wrap=True)

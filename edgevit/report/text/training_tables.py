@@ -23,12 +23,14 @@ from edgevit_runtime.wording import counted
 MOST_CLASSES = 20
 IMPROVED = 0.005
 """By so much a metric that is no share of pictures has to rise between the last quarters of a run."""
+EPOCHS_TIMED = 4
+"""So many say how long the rest will take: not the first alone, which is slower, and of some that are validated."""
 IMBALANCE = 2.0
 """From this ratio of the largest class to the smallest the user is told."""
 
 
 class EpochLike(Protocol):
-    """What `epoch_line` needs of an epoch."""
+    """What lines of a run need of an epoch."""
 
     @property
     def number(self) -> int: ...
@@ -36,6 +38,8 @@ class EpochLike(Protocol):
     def loss(self) -> float: ...
     @property
     def images_per_s(self) -> float: ...
+    @property
+    def seconds(self) -> float: ...
     @property
     def judged(self) -> Mapping[Resolution, float]: ...
     @property
@@ -57,6 +61,18 @@ def epoch_line(epoch: EpochLike, total: int) -> str:
     told = "  ".join(f"{resolution}: {value}" for resolution, value in zip(epoch.judged, values, strict=True))
     judged = "val" if epoch.metric == "top1" else f"val {METRICS[epoch.metric].heading}"
     return f"{done}  {judged} {told}"
+
+
+def time_left(epochs: Sequence[EpochLike], total: int) -> str:
+    """`about 25 min left`, by the last epochs; empty behind the last one."""
+    last = [each.seconds for each in epochs[-EPOCHS_TIMED:]]
+    seconds = (total - epochs[-1].number) * sum(last) / len(last)
+    if seconds <= 0:
+        return ""
+    for unit, name in ((3600, "h"), (60, "min")):
+        if seconds >= 1.5 * unit:
+            return f"about {seconds / unit:.{1 if name == 'h' else 0}f} {name} left"
+    return f"about {max(1, round(seconds))} s left"
 
 
 def training_table(document: Mapping[str, Any]) -> Table:

@@ -7,6 +7,7 @@ import shlex
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 from rich.console import Console
 
 from edgevit.report.class_figures import ClassFigures
@@ -20,6 +21,7 @@ from edgevit.report.text.training_tables import (
     most_confused,
     still_improving,
     summary,
+    time_left,
 )
 
 
@@ -219,6 +221,23 @@ def test_an_epoch_has_its_interval():
 def test_an_epoch_that_was_not_validated_tells_its_loss():
     epoch = SimpleNamespace(number=2, loss=1.25, images_per_s=12.1, metric="ap", judged={}, count=None)
     assert epoch_line(epoch, 80) == "epoch 2/80  loss 1.250  12 images/s"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "total", "expected"),
+    [
+        ([2.0], 2, "about 2 s left"),
+        ([10.0, 0.1], 3, "about 5 s left"),
+        ([60.0, 30.0], 4, "about 2 min left"),
+        ([900.0, 30.0, 60.0, 30.0, 60.0], 65, "about 45 min left"),
+        ([120.0], 91, "about 3.0 h left"),
+        ([120.0, 60.0], 2, ""),
+    ],
+)
+def test_how_long_it_will_take(seconds, total, expected):
+    """By the last four epochs: the first takes longer, and not all are validated."""
+    epochs = [SimpleNamespace(number=number, seconds=each) for number, each in enumerate(seconds, 1)]
+    assert time_left(epochs, total) == expected
 
 
 def test_an_epoch_has_its_intervals_in_one_form():
