@@ -115,7 +115,9 @@ class DenseEvaluation:
 
     def _pictures(self, data: Path, labels: tuple[str, ...]) -> DenseSet:
         first = self._predictors[0]
-        return judged_pictures(self._task, data, labels, str(first.path), {**self._options, "margin": first.margin})
+        ignored = next((each.ignored for each in self._predictors if each.ignored is not None), None)
+        known = {"margin": first.margin, "ignored_in_training": ignored}
+        return judged_pictures(self._task, data, labels, str(first.path), {**self._options, **known})
 
     def _mistakes(
         self, pictures: DenseSet, resolution: Resolution, judge: Judge, read: Sequence[int], most: int

@@ -52,6 +52,8 @@ class DenseHead:
     margin: float | None = None
     """Of keypoints: by how much of its longer side a box was grown on each side before it was cut out for training;
     None: whole pictures were shown."""
+    ignored: int | str | None = None
+    """Of segment: the class, or the value, of its training masks that did not count; None: 255 alone."""
 
     def __post_init__(self) -> None:
         if self.task not in FORMS:
@@ -90,6 +92,8 @@ class DenseHead:
                 f"flips of {self.outputs} points name for each the one that it is in a mirror image, and for that one "
                 f"the first, not {list(self.flips)}"
             )
+        if self.ignored is not None and self.task != "segment":
+            raise ConfigError(f"a {self.task} head has nothing ignored: that is for segment")
         if self.margin is not None and not 0.0 <= self.margin <= LARGEST_MARGIN:
             raise ConfigError(f"margin must be a share of a box from 0 to {LARGEST_MARGIN:g}, not {self.margin!r}")
 
@@ -98,11 +102,16 @@ class DenseHead:
         """As its weights are called: `segment_head/...`."""
         return f"{self.task}_head"
 
+    @property
+    def reading(self) -> dict[str, Any]:
+        """What readers of labelled pictures have to know of it (`edgevit.truths`)."""
+        return {"margin": self.margin, "ignored_in_training": self.ignored}
+
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it; what only points have is left out where there is none."""
+        """As JSON has it; what only points or masks have is left out where there is none."""
         values = {**asdict(self), "labels": list(self.labels), "flips": list(self.flips)}
         values["skeleton"] = [list(pair) for pair in self.skeleton]
-        empty = [name for name in ("skeleton", "flips", "margin") if values[name] in ([], None)]
+        empty = [name for name in ("skeleton", "flips", "margin", "ignored") if values[name] in ([], None)]
         return {name: value for name, value in values.items() if name not in empty}
 
     @classmethod

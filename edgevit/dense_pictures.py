@@ -22,12 +22,16 @@ def judged_pictures(
 ) -> DenseSet:
     """Those of a folder, or those that a training run held out. Raises `DataError`.
 
-    labels, who: the model's own, and what to call it in messages; options: those of the task's reader, with `margin`.
+    labels, who: the model's own, and what to call it in messages; options: those of the task's reader, with
+    `DenseHead.reading`.
     """
     kind, run = TRUTHS[task.truths], run_pictures(data)
     if run is None:
         return kind.read(data, labels, who, options)
-    pictures = kind.read(run.data, labels, who, {**options, "part": EVERYTHING})
+    known: dict[str, Any] = {"part": EVERYTHING}
+    if options.get("ignored_in_training") is None:
+        known["ignored_in_training"] = run.ignored
+    pictures = kind.read(run.data, labels, who, {**options, **known})
     kept = [index for index, file in enumerate(pictures.files) if file.resolve() in run.files]
     if not kept:
         raise DataError(f"{data}: none of the {len(run.files)} pictures that validated is in {run.data} any more")

@@ -44,6 +44,8 @@ class Predictor(Protocol):
     """By dense task that it answers what its classes are called, or of keypoints its points."""
     margin: float | None
     """Of keypoints: it looks at crops around boxes that have grown by this share; None: at whole pictures."""
+    ignored: int | str | None
+    """Of segment: the class, or the value, of masks that did not count in training; None: none that is known."""
     policy: str
     fill: tuple[int, int, int]
     resolutions: tuple[Resolution, ...]
@@ -80,6 +82,8 @@ class KerasPredictor:
         self.dense_labels: Mapping[str, tuple[str, ...]] = {head.task: head.labels for head in config.dense_heads}
         points = config.dense_head("keypoints")
         self.margin = points.margin if points else None
+        masks = config.dense_head("segment")
+        self.ignored = masks.ignored if masks else None
         self.policy, self.fill = config.resize, config.fill
         self.resolutions = config.ladder or (config.base_resolution,)
 
@@ -116,6 +120,7 @@ class ForeignPredictor:
         self.label_keys: tuple[str, ...] = ()
         self.dense_labels: Mapping[str, tuple[str, ...]] = {}
         self.margin: float | None = None
+        self.ignored: int | str | None = None
         self.policy, self.fill = DEFAULT_POLICY, DEFAULT_FILL
         self.resolutions: tuple[Resolution, ...] = () if model.resolution is None else (model.resolution,)
 
@@ -155,6 +160,7 @@ class ArtefactPredictor:
             task: tuple(map(str, entries[task][field])) for task, field in NAMED_BY.items() if task in entries
         }
         self.margin: float | None = entries.get("keypoints", {}).get("margin")
+        self.ignored: int | str | None = None  # a device has no use for it
         self.policy, self.fill = manifest.signatures[0].preprocessing
         self.resolutions = manifest.resolutions
         digests = (manifest.raw.get("calibration") or {}).get("digests")
@@ -192,7 +198,8 @@ class ReorderedPredictor:
         self.label_keys = tuple(predictor.label_keys[index] for index in order) if predictor.label_keys else ()
         self.policy, self.fill, self.resolutions = predictor.policy, predictor.fill, predictor.resolutions
         self.is_artefact, self.calibrated_on = predictor.is_artefact, predictor.calibrated_on
-        self.threshold, self.dense_labels, self.margin = predictor.threshold, predictor.dense_labels, predictor.margin
+        self.threshold, self.dense_labels = predictor.threshold, predictor.dense_labels
+        self.margin, self.ignored = predictor.margin, predictor.ignored
 
     def check(self, task: str, resolution: Resolution) -> None:
         self._predictor.check(task, resolution)

@@ -26,6 +26,8 @@ class RunPictures:
     """Resolved."""
     task: str = "classify"
     """What the run trained for."""
+    ignored: int | str | None = None
+    """Of masks: the class, or the value, that did not count; None: 255 alone, or the run does not say."""
 
 
 def run_pictures(path: Path) -> RunPictures | None:
@@ -38,12 +40,12 @@ def run_pictures(path: Path) -> RunPictures | None:
         document = json.loads(summary.read_text(encoding="utf-8"))
         parts = _parts(split)
         data, task = Path(str(document["data"])), str(document.get("task", "classify"))
-        held_out = _of("val", parts)
+        held_out, ignored = _of("val", parts), document.get("spec", {}).get("ignored")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder} is not the whole folder of a training run: {split.name}, {summary.name}") from error
     if not data.exists():
         raise DataError(f"{folder} was trained on {data}, which is not there; run this where the training ran")
-    return RunPictures(data, held_out, task)
+    return RunPictures(data, held_out, task, ignored if isinstance(ignored, int | str) else None)
 
 
 def trained_notes(models: Iterable[Path], files: Sequence[Path]) -> tuple[str, ...]:

@@ -52,8 +52,8 @@ class TruthKind:
     """One kind of truth: how it is read and shown."""
 
     read: Callable[[Path, Sequence[str], str, Mapping[str, Any]], DenseSet]
-    """(folder, the model's labels, who it is, options, its `margin` among them) -> pictures. Raises `DataError`,
-    `ConfigError`, `PictureError`."""
+    """(folder, the model's labels, who it is, options, with `DenseHead.reading` among them) -> pictures. Raises
+    `DataError`, `ConfigError`, `PictureError`."""
     shown: Callable[[Any, int, NDArray[np.uint8], Showing], list[Shown]]
     """(pictures, which, its pixels [height, width, 3], how) -> what the model is asked about it."""
     named: str = "labels"
@@ -70,7 +70,8 @@ def _part(options: Mapping[str, Any]) -> str | None:
 
 
 def _masks(data: Path, labels: Sequence[str], who: str, options: Mapping[str, Any]) -> DenseSet:
-    return read_masks(data, labels, ignored=options.get("ignored"), part=_part(options), who=who)
+    ignored, as_trained = options.get("ignored"), options.get("ignored_in_training")
+    return read_masks(data, labels, ignored=ignored, as_trained=as_trained, part=_part(options), who=who)
 
 
 def _show_masks(pictures: MaskSet, index: int, pixels: NDArray[np.uint8], showing: Showing) -> list[Shown]:

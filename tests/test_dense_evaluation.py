@@ -57,6 +57,7 @@ class Knowing:
     """A predictor that has seen the labelled pictures, and finds what is there, off by `shift` pixels."""
 
     is_artefact, policy, fill, resolutions = False, "letterbox", (90, 90, 90), LADDER
+    ignored = None
 
     def __init__(self, task, data, labels, shift=0.0, margin=None):
         self.path, self.dense_labels, self.margin = Path(f"{task.name}.keras"), {task.name: labels}, margin

@@ -56,7 +56,7 @@ class DenseValidation(Validation):
         assert head is not None  # `of` would have raised
         self._margin = head.margin
         self._judging = {TRUTHS[self.task.truths].named: head.labels}
-        self.pictures = judged_pictures(self.task, self.data, head.labels, "the model", {"margin": head.margin})
+        self.pictures = judged_pictures(self.task, self.data, head.labels, "the model", head.reading)
         self._exact: dict[Resolution, DenseAnswers] = {}
         self._kept: dict[Resolution, list[Outputs]] = {}
         """The float model's outputs, batch by batch, as many as there is room for."""

@@ -67,7 +67,7 @@ def _labelled(
     head, kind, run = config.dense_head(task.name), TRUTHS[task.truths], run_pictures(data)
     assert head is not None  # the model has the task
     root, wanted = run.data if run else data, {file.resolve() for file in files}
-    pictures = kind.read(root, head.labels, "the model", {"margin": head.margin, "part": EVERYTHING})
+    pictures = kind.read(root, head.labels, "the model", {**head.reading, "part": EVERYTHING})
     kept = [index for index, file in enumerate(pictures.files) if file.resolve() in wanted]
     if not kept:
         raise DataError(f"{root}: none of the {len(files)} pictures looked at has labels")

@@ -53,6 +53,17 @@ class MaskClasses:
             raise DataError(f"{self.path} has no class {ignored!r:.60} that could be ignored (it has {self._shown()})")
         return ignored
 
+    def value_as_trained(self, ignored: int | str, labels: Sequence[str]) -> int | None:
+        """The same of what did not count in other masks, those that a model with these labels learned from.
+
+        None where it is nothing here, or a class of the model.
+        """
+        known = {composed(name): value for name, value in zip(self.names, self.values, strict=True)}
+        name = next((each for each, value in known.items() if value == ignored), ignored)
+        if name in set(map(composed, labels)) or (self.colours and name not in known):
+            return None
+        return known.get(composed(name)) if isinstance(name, str) else name
+
     def _shown(self) -> str:
         return ", ".join(self.names[:10]) + (", …" if len(self.names) > 10 else "")
 

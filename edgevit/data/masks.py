@@ -39,8 +39,9 @@ class MaskSet(DenseSet):
     turns: tuple[int, ...]
     """Of each mask EXIF's orientation (1 to 8) that it has to be turned by, as its picture is; 1: it lies upright."""
     table: MaskTable
-    ignored: int | None = None
-    """The value of the files that does not count, where one was named; 255 is another unless it is a class."""
+    ignored: int | str | None = None
+    """The class that does not count where one was named, or its value where it has no name; 255 is another unless it
+    is a class."""
 
     @property
     def colours(self) -> tuple[Colour, ...]:
@@ -61,6 +62,7 @@ def read_masks(
     keys: Sequence[str] = (),
     *,
     ignored: int | str | None = None,
+    as_trained: int | str | None = None,
     part: str | None = "val",
     who: str = "the model",
 ) -> MaskSet:
@@ -69,13 +71,15 @@ def read_masks(
     labels, keys, who: the class names that a model knows, as `read_folder` has them; without a `classes.txt` the values
         are their indices. Without labels, classes count in the order of their values.
     ignored: the value or the class that does not count, beside 255.
+    as_trained: what did not count in the masks that the model learned from; it does not here, either, where `ignored`
+        says nothing, there is a `classes.txt`, and it is none of the model's classes in it.
     part: as `read_boxes` has it.
     Raises `DataError`, which names the file, also for masks of another size than their picture.
     """
     root = Path(path)
     pairs = _pairs(root)
     chosen, said = _parts(pairs).taken(part)
-    return _mask_set(pairs, chosen, _table(pairs, labels, keys, ignored, who), said)
+    return _mask_set(pairs, chosen, _table(pairs, labels, keys, ignored, who, as_trained), said)
 
 
 def mask_training_sets(
@@ -107,12 +111,17 @@ class _Meaning:
 
     table: MaskTable
     labels: tuple[str, ...]
-    ignored: int | None
+    ignored: int | str | None
     assumed: tuple[str, ...] = ()
 
 
 def _table(
-    pairs: MaskPairs, labels: Sequence[str], keys: Sequence[str], ignored: int | str | None, who: str
+    pairs: MaskPairs,
+    labels: Sequence[str],
+    keys: Sequence[str],
+    ignored: int | str | None,
+    who: str,
+    as_trained: int | str | None = None,
 ) -> _Meaning:
     root = pairs.index.root
     if len(labels) > MOST_CLASSES:
@@ -130,6 +139,10 @@ def _table(
             f"{root} has masks of the values {values}, and nothing names them: write a classes.txt, a name a line"
         )
     value = classes.value_of(ignored) if ignored is not None else None
+    if ignored is None and as_trained is not None and path is not None:
+        value = classes.value_as_trained(as_trained, labels)
+        if value is not None:
+            assumed = (f"{root}: {as_trained} does not count in its masks, as when {who} was trained (--ignored)",)
     named = {name: each for name, each in zip(classes.names, classes.values, strict=True) if each != value}
     if not named:
         raise DataError(f"{classes.path} has no class but the one that is ignored")
@@ -141,7 +154,9 @@ def _table(
     if not classes.colours:
         _check_binary(pairs, indices)
         indices.setdefault(IGNORED, IGNORED)
-    return _Meaning(MaskTable(indices, classes.colours), names, value, assumed)
+    of_value = dict(zip(classes.values, classes.names, strict=True))
+    nothing = None if value is None else of_value.get(value, value)
+    return _Meaning(MaskTable(indices, classes.colours), names, nothing, assumed)
 
 
 def _looked_into(pairs: MaskPairs) -> list[Path]:

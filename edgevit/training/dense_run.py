@@ -192,6 +192,7 @@ def _document(
             "stochastic_depth": model.config.stochastic_depth,
             "start": str(request.start) if request.start else None,
             "qat": request.qat,
+            "ignored": request.ignored,
         },
         "seconds": round(result.seconds, 1),
         "best_epoch": result.best.number,

@@ -127,6 +127,41 @@ def test_trimaps(folder):
         read_masks(folder, ignored="border")
 
 
+@pytest.mark.parametrize(
+    ("classes", "as_trained", "labels", "expected"),
+    [
+        ("1 animal\n2 background\n", 3, ("animal", "background"), (3, [0, 1, 255])),
+        ("1 animal\n2 background\n3 border\n", "border", ("animal", "background"), ("border", [0, 1, 255])),
+        ("1 animal\n2 background\n3 border\n", 3, ("animal", "background"), ("border", [0, 1, 255])),
+        # The number is a class of the model here, or the name nothing at all.
+        ("1 animal\n2 background\n3 border\n", 3, ("animal", "background", "border"), (None, [0, 1, 2])),
+        ("1 animal\n2 background\n3 sky\n", "border", ("animal", "background", "sky"), (None, [0, 1, 2])),
+    ],
+)
+def test_what_did_not_count_in_training_does_not_count_now(folder, classes, as_trained, labels, expected):
+    scenes.write(folder, "classes.txt", classes)
+    save(folder, 0, full(0) + 1)
+    found = read_masks(folder, labels, as_trained=as_trained, who="m.keras")
+    assert (found.ignored, found.mask(0).tolist()) == (expected[0], np.array(expected[1], np.uint8)[full(0)].tolist())
+    said = f"{as_trained} does not count in its masks, as when m.keras was trained (--ignored)"
+    assert any(said in each for each in found.assumed) is (expected[0] is not None)
+
+
+def test_what_is_named_now_goes_before_what_training_ignored(folder):
+    scenes.write(folder, "classes.txt", "1 animal\n2 background\n3 border\n")
+    save(folder, 0, full(0) + 1)
+    found = read_masks(folder, ("background", "border"), ignored="animal", as_trained="border")
+    assert np.array_equal(found.mask(0), np.array([255, 0, 1], np.uint8)[full(0)])
+
+
+def test_without_names_a_value_of_training_says_nothing(folder):
+    """The masks' values are the model's classes there, whatever other masks had."""
+    (folder / "classes.txt").unlink()
+    save(folder, 0, full(0))
+    found = read_masks(folder, ("background", "tree", "road"), as_trained=1)
+    assert (found.ignored, np.array_equal(found.mask(0), full(0))) == (None, True)
+
+
 def test_255_does_not_count_unless_it_is_named(folder):
     save(folder, 0, np.where(full(0) == 2, 255, full(0)).astype(np.uint8))
     assert read_masks(folder).mask(0).max() == IGNORED

@@ -37,7 +37,8 @@ class SegmentLesson(DenseLesson):
         return MaskExamples.of_arrays(scenes.images, scenes.masks, panels.MASK_NAMES)
 
     def head(self, labelled: Any, width: int) -> DenseHead:
-        return DenseHead("segment", len(labelled.labels), labelled.labels, width=width)
+        ignored = getattr(labelled, "ignored", None)  # drawn scenes have no such thing
+        return DenseHead("segment", len(labelled.labels), labelled.labels, width=width, ignored=ignored)
 
     def about(self, labelled: Any) -> str:
         return f"{len(labelled.labels)} classes: {', '.join(labelled.labels)}"

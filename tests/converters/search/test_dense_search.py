@@ -1,8 +1,12 @@
 """Masks, boxes and points: what was spoilt is found and taken out by their own metrics, with the artefact's figures."""
 
 import json
+import shutil
+from dataclasses import replace
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from converters.quantize.recipes import get_recipe
 from converters.search.dense_validation import DenseValidation
@@ -12,10 +16,11 @@ from converters.search.sensitivity import island, sensitivity
 from converters.search.validation_choice import validated_task
 from edgevit.errors import ConversionError, DataError
 from edgevit.evaluation import evaluate
-from edgevit.model import save
+from edgevit.model import build, load, named_weights, save
 from edgevit.tasks import TASKS
 from edgevit_runtime import read_manifest
 from edgevit_runtime.manifest import parse_manifest
+from edgevit_runtime.resolution import Resolution
 from support.own_answers import HEADS, SIDE, SPOILT, labelled_by, model_of
 from support.sample_pictures import pictures_in
 
@@ -180,6 +185,40 @@ def test_which_task_the_pictures_judge(case, tmp_path):
         validated_task(("classify", "detect"), masks)
     with pytest.raises(ConversionError, match="--validation judges what a head answers"):
         validated_task(("features",), masks)
+
+
+def test_what_masks_did_not_count_in_training_does_not_count_in_a_judgement(case, tmp_path):
+    """Trimaps have a value for the border. It stands in the model, and in its run for who has the artefact alone."""
+    from converters import convert
+
+    model, _, folder = case("segment")
+    trimaps = tmp_path / "trimaps"
+    shutil.copytree(folder, trimaps)
+    for file in (trimaps / "masks").iterdir():
+        values = np.array(Image.open(file))
+        values[:9] = 3
+        Image.fromarray(values).save(file)
+    (trimaps / "classes.txt").write_text("0 sky\n1 sea\n2 sand\n")
+    with pytest.raises(DataError, match="has the value 3"):
+        DenseValidation(model, trimaps, "segment")
+    knowing = build(model.config.with_(dense_heads=(replace(HEADS["segment"], ignored=3),)), seed=1)
+    for name, variable in named_weights(knowing).items():
+        variable.assign(named_weights(model)[name])
+    save(knowing, tmp_path / "m.keras")
+    said = f"{trimaps}: 3 does not count in its masks, as when {{}} was trained (--ignored)"
+    document = evaluate(tmp_path / "m.keras", trimaps)
+    assert said.format(tmp_path / "m.keras") in document["assumed"]
+    assert document["results"][0]["miou"] == 1.0  # labelled by itself
+    validation = DenseValidation(load(tmp_path / "m.keras"), trimaps, "segment")
+    assert validation.exact(Resolution(SIDE)).figures["miou"] == 1.0
+    convert(knowing, tmp_path / "m.tflite", recipe="float32", resolutions=(SIDE,))
+    run = tmp_path / "m.run"
+    run.mkdir()
+    rows = [f"{trimaps}/images/{index}.png,val" for index in range(PICTURES)]
+    (run / "split.csv").write_text("\n".join(["file,split", *rows]))
+    summary = {"data": str(trimaps), "task": "segment", "spec": {"ignored": 3}}
+    (run / "summary.json").write_text(json.dumps(summary))
+    assert evaluate(tmp_path / "m.tflite", run)["results"][0]["miou"] > 0.99
 
 
 def test_a_model_that_finds_nothing_has_nothing_to_lose(tiny_config, case):
