@@ -82,8 +82,13 @@ def signature_entry(
 
 
 def default_resolution(config: Config, resolutions: Sequence[Resolution]) -> Resolution:
-    """The resolution the model was made for if the ladder holds it, otherwise the nearest to it."""
-    base = config.base_resolution
+    """The resolution the model was made for if the ladder holds it, otherwise the nearest to it.
+
+    Of masks, boxes and points it is the largest that they were trained at: what is small is seen there alone, and the
+    grid of the weights that training began with says nothing of it.
+    """
+    dense = getattr(config, "dense_heads", ())
+    base = max(config.ladder) if dense and config.ladder else config.base_resolution
 
     def distance(each: Resolution) -> int:
         return abs(each.width - base.width) + abs(each.height - base.height)
