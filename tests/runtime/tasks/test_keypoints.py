@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from edgevit_runtime import ArtefactError, EdgeViTError, Model, PictureError, read_manifest
+from edgevit_runtime.cli import commands
 from edgevit_runtime.cli.box_lines import read_box_lines
 from edgevit_runtime.manifest import parse_manifest
 from edgevit_runtime.tasks.findings import Box
@@ -235,6 +236,21 @@ def test_one_thing_a_box(edgevit_run, painted_box_pointer, gauges):
     assert set(third) == {"file", "error"}
     drawn = np.asarray(Image.open(gauges / "drawn" / "a.keypoints.png"))
     assert (drawn != two_dials()).any()
+
+
+def test_a_model_of_boxes_says_so_where_it_gets_none(
+    edgevit_run, painted_box_pointer, painted_pointer, gauges, monkeypatch
+):
+    monkeypatch.setattr(commands, "watched", lambda *_, **__: iter(()))
+    picture = gauges / "a.png"
+    said = "edgevit-run: keypoints: it learned from crops around boxes, and without boxes it is shown whole pictures"
+    for words in (("keypoints", painted_box_pointer, picture), ("all", painted_box_pointer, picture)):
+        code, _, err = edgevit_run(*words)
+        assert (code, err.count("\n"), err.startswith(said)) == (0, 1, True)
+    assert said in edgevit_run("watch", painted_box_pointer, gauges)[2]
+    boxes = ("--boxes", gauges / "boxes.jsonl")
+    for words in (("keypoints", painted_box_pointer, picture, *boxes), ("keypoints", painted_pointer, picture)):
+        assert edgevit_run(*words)[2] == ""
 
 
 def test_a_detectors_own_lines_are_taken(edgevit_run, painted_detector, painted_box_pointer, tmp_path):

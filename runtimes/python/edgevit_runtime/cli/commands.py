@@ -70,6 +70,7 @@ def watch(options: argparse.Namespace) -> int:
         those = "pictures that are there or appear" if options.existing else "pictures that appear from now on"
         does = "names" if name == "classify" else f"answers ({name})"
         complain("edgevit-run", f"{options.model} {does} {those} in {folder}; ^C ends it")
+        _caution(model, [name])
         kept = None if options.no_weight_cache else file_name(model.digest, folder, name)
         results = watched(
             folder,
@@ -93,6 +94,13 @@ def _watched_task(model: Model, wanted: str | None) -> tuple[str, OnePicture]:
     if name not in tasks:
         raise EdgeViTError(f"{model.path} has no task {name!r} to watch for (it has {', '.join(tasks)})")
     return name, tasks[name]
+
+
+def _caution(model: Model, tasks: Iterable[str]) -> None:
+    """Says what is to be known of tasks that are asked as they can be asked here."""
+    for name in tasks:
+        if caution := getattr(model.manifest.tasks[name], "caution", ""):
+            complain("edgevit-run", caution)
 
 
 def _answer(options: argparse.Namespace, results: Callable[[Model], Iterable[tuple[str, Any]]]) -> int:
@@ -155,6 +163,7 @@ def serve(options: argparse.Namespace) -> int:
         at = f"http://{url_host(options.host)}:{server.server_address[1]}/"
         complain("edgevit-run", f"{options.model} on {', '.join(f'{at}{name}' for name in tasks)}")
         complain("edgevit-run", f"try a picture in a browser: {at}")
+        _caution(model, tasks)
         server.serve_forever()
     return 0
 

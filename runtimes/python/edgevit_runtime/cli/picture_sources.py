@@ -129,7 +129,8 @@ def _open_cv_camera(number: int) -> tuple[Callable[[], Any], Callable[[], None]]
     except ImportError:
         raise EdgeViTError(
             "a camera needs picamera2 (`apt install python3-picamera2` on a Raspberry Pi) or OpenCV "
-            "(`pip install opencv-python-headless`)"
+            "(`pip install opencv-python-headless`) in the environment of this edgevit-run; what `edgevit deploy` "
+            "installs sees neither: the runtime's README says how, under `A camera`"
         ) from None
     device = cv2.VideoCapture(number)
     if not device.isOpened():

@@ -18,6 +18,7 @@ from edgevit_runtime.resolution import Resolution, ResolutionLike
 from edgevit_runtime.signature import Signature, joint_name
 from edgevit_runtime.tasks import decode, drawings_of, try_out_of
 from edgevit_runtime.tasks.task import Answer, Answering, Command, size_fields
+from edgevit_runtime.terminal import complain, one_line
 
 if TYPE_CHECKING:
     import argparse
@@ -189,6 +190,9 @@ def _run_all(options: argparse.Namespace, open_model: Callable[..., Any]) -> int
                 f"--budget-ms is for one pass, and {model.path} needs one each for {' and '.join(passes)}: ask them "
                 "one by one, or convert the heads into one file"
             )
+        for name in asked:
+            if caution := getattr(model.manifest.tasks[name], "caution", ""):
+                complain("edgevit-run", caution)
         drawings = drawings_of(asked)
         if options.draw and not drawings:
             raise EdgeViTError(f"there is nothing to draw of {' and '.join(asked)}: leave --draw out")
@@ -208,8 +212,6 @@ def _run_all(options: argparse.Namespace, open_model: Callable[..., Any]) -> int
 
 
 def _lines(name: str, result: JointResult) -> list[str]:
-    from edgevit_runtime.terminal import one_line
-
     passes = "one pass" if result.passes == 1 else f"{result.passes} passes"
     outline = result.outline()
     return [

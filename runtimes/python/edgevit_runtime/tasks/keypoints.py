@@ -23,6 +23,7 @@ from edgevit_runtime.signature import Signature
 from edgevit_runtime.tasks.asked_boxes import BoxLike, as_given, corners_of, read_boxes
 from edgevit_runtime.tasks.located_points import BoxedSubject, LocatedPoints
 from edgevit_runtime.tasks.task import Answer, Answering, Command, OnePicture, TryOut, Wish, check_share, share_wish
+from edgevit_runtime.terminal import complain
 from edgevit_runtime.wording import counted, surest
 
 if TYPE_CHECKING:
@@ -56,6 +57,13 @@ class Keypoints:
         shown = ", ".join(self.points[:8]) + (", …" if len(self.points) > 8 else "")
         of = "" if self.margin is None else f" of each box, grown by {self.margin:.0%}"
         return f"{counted(len(self.points), 'point')}{of}  {shown}"
+
+    @property
+    def caution(self) -> str:
+        """What to know where it is asked without boxes; empty where it looks at whole pictures anyway."""
+        if self.margin is None:
+            return ""
+        return "keypoints: it learned from crops around boxes, and without boxes it is shown whole pictures"
 
     @property
     def limits(self) -> str:
@@ -246,6 +254,8 @@ def _run_keypoints(options: argparse.Namespace, open_model: Callable[..., Any]) 
         check_share("least_score", options.least_score)
         if by_name is not None:
             _margin(task)
+        elif task.caution:
+            complain("edgevit-run", f"{task.caution} (--boxes)")
 
         def answers(pictures: Sequence[tuple[str, Picture]]) -> Iterable[LocatedPoints | PictureError]:
             boxes = None if by_name is None else [by_name.of(name) for name, _ in pictures]
