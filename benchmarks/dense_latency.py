@@ -46,7 +46,7 @@ def decoders(size: Resolution) -> dict[str, Callable[[], object]]:
     fitting = fitting_of((size.width, size.height), size, "letterbox")
     return {
         "segment": lambda: decode_mask(logits, fitting),
-        "detect": lambda: decode_boxes(distances, scores, size, least_score=0.3, most_overlap=0.6),
+        "detect": lambda: decode_boxes(distances, scores, size, least_score=0.4, most_overlap=0.5),
         "keypoints": lambda: find_peaks(maps, size),
     }
 

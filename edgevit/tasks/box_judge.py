@@ -29,7 +29,7 @@ __all__ = ["LEAST_SCORE", "MOST_OVERLAP", "BoxJudge", "BoxTruth", "found_boxes"]
 
 LEAST_SCORE, MOST_OVERLAP, MOST_BOXES = 0.01, 0.6, 300
 """AP looks at boxes that nobody would be shown, too: at what precision costs when more are to be found."""
-SHOWN_SCORE, SAME_OVERLAP = 0.3, 0.5
+SHOWN_SCORE, SAME_OVERLAP = 0.4, 0.5
 """A box that people are shown (`edgevit.tasks.detect.LEAST_SCORE`), and two of one thing."""
 
 

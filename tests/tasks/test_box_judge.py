@@ -109,13 +109,13 @@ def test_a_model_agrees_with_itself():
 
 
 def test_agreement_is_about_boxes_that_people_are_shown():
-    """Four boxes are shown (a score of 0.3 is a logit of -0.85); the other shows one of them, misses one, takes one for
+    """Four boxes are shown (a score of 0.4 is a logit of -0.41); the other shows one of them, misses one, takes one for
     another class, and has one at another place."""
     boxes = [[10, 10, 60, 60], [100, 10, 150, 60], [10, 100, 60, 150], [100, 100, 150, 150], [60, 60, 100, 100]]
     one = truth((160, 160), boxes, [0, 0, 0, 0, 0], "160")
     other = truth((160, 160), [boxes[0], boxes[1], boxes[2], [115, 115, 165, 165]], [0, 0, 1, 0], "160")
     judge = BoxJudge.of(2, {})
-    first, second = box_outputs(one, 2, [3, 2, 1, -0.5, -2]), box_outputs(other, 2, [3, -2, 1, 1])
+    first, second = box_outputs(one, 2, [3, 2, 1, -0.2, -2]), box_outputs(other, 2, [3, -2, 1, 1])
     judge.add([batch([first]), batch([second])], [one])
     result = judge.results()[1]
     assert result["agreement"] == pytest.approx(1 / 4)
