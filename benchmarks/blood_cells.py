@@ -18,16 +18,19 @@ from typing import Any
 from deit_tiny import keras_model
 from dense_runs import compiled, facts_of_run, judged, trained
 from edgevit.model_inspection import inspect_model
+from edgevit_runtime.resolution import as_resolution
 from record import BUILD, RESULTS, real_data, write
 
 FOLDER = BUILD / "blood_cells"
 RUNS = ("from DeiT-Tiny", "from scratch")
+BETWEEN = ("320x240", "384x288")
+"""Judged besides the resolutions that were trained."""
 
 
 def figures_of(model: Path, run: dict[str, Any]) -> dict[str, Any]:
-    """Of the test pictures, at the resolutions that it was trained for."""
+    """Of the test pictures, at the resolutions that it was trained for, and some between them."""
     data = real_data() / "blood_cells"
-    ladder = inspect_model(model)["config"]["ladder"]
+    ladder = sorted({*map(as_resolution, inspect_model(model)["config"]["ladder"]), *map(as_resolution, BETWEEN)})
     artefacts = compiled(model, ladder)
     return {"training": run, "evaluation": judged(model, artefacts, data, ladder, "--part", "test")}
 
