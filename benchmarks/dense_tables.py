@@ -170,9 +170,11 @@ def dense_latency() -> Iterator[str]:
     yield from table(["ms", "backbone", *heads, "partitions", "ops outside"], rows)
     yield ""
     drawn = figures["decoded"]
+    below_zero = any(each["tasks"][task]["head_ms"] < 0 for each in figures["rows"] for task in tasks)
+    noise = "; below zero is noise" if below_zero else ""
     yield (
         f"{figures['model']}'s shape, {figures['threads']} thread of an {processor(figures)}, in turns. A head's time "
-        f"is beyond that of the backbone's tokens. Decoded, in numpy, to the resolution's own pixels: "
+        f"is beyond that of the backbone's tokens{noise}. Decoded, in numpy, to the resolution's own pixels: "
         f"{drawn['regions']} regions, boxes of {drawn['things']} things, peaks; {figures['date']}."
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from converters.quantize.recipes import RECIPES
-from dense_tables import blood_cells, keypoints, pets
+from dense_tables import SECTIONS as DENSE
 from measuring_tables import SECTIONS as MEASURING
 from other_tables import SECTIONS as OTHER
 from prediction_tables import SECTIONS as PREDICTION
@@ -213,7 +213,7 @@ PAGES = {
     "docs/quantization.md": QUANTIZATION,
     "docs/serving.md": SERVE,
     "docs/speed.md": SPEED,
-    "docs/tasks.md": {**TASKS, "pets": pets, "blood_cells": blood_cells, "keypoints": keypoints},
+    "docs/tasks.md": {**TASKS, **DENSE},
     "docs/training.md": TRAINING,
     "runtimes/python/README.md": RUNTIME,
 }
