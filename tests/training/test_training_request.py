@@ -41,8 +41,8 @@ def test_drawn_panels_are_large_enough_for_what_is_on_them():
 @pytest.mark.parametrize(
     ("task", "start", "count", "epochs"),
     [
-        ("segment", True, 480, 25),
-        ("detect", True, 480, 25),
+        ("segment", True, 480, 17),
+        ("detect", True, 480, 17),
         ("keypoints", False, 1000, 30),
         ("segment", True, 12, 200),
         ("detect", False, 100_000, 8),
