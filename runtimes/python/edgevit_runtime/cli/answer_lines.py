@@ -75,6 +75,13 @@ def print_answer(name: str, result: Printed | PictureError, lines: Lines, *, as_
     return True
 
 
+def print_cautions(tasks: Iterable[object]) -> None:
+    """Says what is to be known of tasks that are asked without more than a picture."""
+    for task in tasks:
+        if caution := getattr(task, "caution", ""):
+            complain("edgevit-run", caution)
+
+
 def add_picture_options(parser: argparse.ArgumentParser, *, draw: str, as_json: str) -> None:
     """What the commands that draw over pictures take. draw, as_json: what `--draw` and `--json` do, for their help."""
     parser.add_argument("pictures", nargs="*", metavar="picture", help="files, folders, or - for standard input")

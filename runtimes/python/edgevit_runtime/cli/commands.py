@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from edgevit_runtime.cli.answer_lines import print_answer
+from edgevit_runtime.cli.answer_lines import print_answer, print_cautions
 from edgevit_runtime.cli.answered_pictures import AnsweredPictures, file_name
 from edgevit_runtime.cli.asked_to_end import AskedToEnd
 from edgevit_runtime.cli.picture_sources import Named, camera_frames, check_positive, check_sources, named_pictures
@@ -70,7 +70,7 @@ def watch(options: argparse.Namespace) -> int:
         those = "pictures that are there or appear" if options.existing else "pictures that appear from now on"
         does = "names" if name == "classify" else f"answers ({name})"
         complain("edgevit-run", f"{options.model} {does} {those} in {folder}; ^C ends it")
-        _caution(model, [name])
+        print_cautions([model.manifest.tasks[name]])
         kept = None if options.no_weight_cache else file_name(model.digest, folder, name)
         results = watched(
             folder,
@@ -94,13 +94,6 @@ def _watched_task(model: Model, wanted: str | None) -> tuple[str, OnePicture]:
     if name not in tasks:
         raise EdgeViTError(f"{model.path} has no task {name!r} to watch for (it has {', '.join(tasks)})")
     return name, tasks[name]
-
-
-def _caution(model: Model, tasks: Iterable[str]) -> None:
-    """Says what is to be known of tasks that are asked as they can be asked here."""
-    for name in tasks:
-        if caution := getattr(model.manifest.tasks[name], "caution", ""):
-            complain("edgevit-run", caution)
 
 
 def _answer(options: argparse.Namespace, results: Callable[[Model], Iterable[tuple[str, Any]]]) -> int:
@@ -163,7 +156,7 @@ def serve(options: argparse.Namespace) -> int:
         at = f"http://{url_host(options.host)}:{server.server_address[1]}/"
         complain("edgevit-run", f"{options.model} on {', '.join(f'{at}{name}' for name in tasks)}")
         complain("edgevit-run", f"try a picture in a browser: {at}")
-        _caution(model, tasks)
+        print_cautions([model.manifest.tasks[name] for name in tasks])
         server.serve_forever()
     return 0
 

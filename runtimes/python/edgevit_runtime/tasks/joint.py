@@ -18,7 +18,7 @@ from edgevit_runtime.resolution import Resolution, ResolutionLike
 from edgevit_runtime.signature import Signature, joint_name
 from edgevit_runtime.tasks import decode, drawings_of, try_out_of
 from edgevit_runtime.tasks.task import Answer, Answering, Command, size_fields
-from edgevit_runtime.terminal import complain, one_line
+from edgevit_runtime.terminal import one_line
 
 if TYPE_CHECKING:
     import argparse
@@ -181,7 +181,7 @@ def _add_all(parser: argparse.ArgumentParser) -> None:
 
 def _run_all(options: argparse.Namespace, open_model: Callable[..., Any]) -> int:
     """Prints what each task says of each picture, a line a task, and draws it where asked to."""
-    from edgevit_runtime.cli.answer_lines import answer_pictures
+    from edgevit_runtime.cli.answer_lines import answer_pictures, print_cautions
 
     with open_model(options) as model:
         asked, passes = _planned(model, options.tasks)
@@ -190,9 +190,7 @@ def _run_all(options: argparse.Namespace, open_model: Callable[..., Any]) -> int
                 f"--budget-ms is for one pass, and {model.path} needs one each for {' and '.join(passes)}: ask them "
                 "one by one, or convert the heads into one file"
             )
-        for name in asked:
-            if caution := getattr(model.manifest.tasks[name], "caution", ""):
-                complain("edgevit-run", caution)
+        print_cautions([model.manifest.tasks[name] for name in asked])
         drawings = drawings_of(asked)
         if options.draw and not drawings:
             raise EdgeViTError(f"there is nothing to draw of {' and '.join(asked)}: leave --draw out")
