@@ -2,6 +2,7 @@
 
 import pytest
 
+from edgevit_runtime.cli import main
 from support.built_once import once
 from support.painted_artefact import write_painted
 
@@ -14,3 +15,17 @@ def painted(workshop):
         write_painted(path, ["detect", "keypoints", "segment"], ["64x48", "96x64"])
 
     return once(workshop / "painted.tflite", write)
+
+
+@pytest.fixture
+def edgevit_run(capsys, monkeypatch):
+    """The command line: (exit code, standard output, standard error)."""
+    monkeypatch.setattr(main, "silence_exit", lambda: None)
+
+    def call(*words):
+        with pytest.raises(SystemExit) as stop:
+            main.main([str(each) for each in words])
+        captured = capsys.readouterr()
+        return int(stop.value.code or 0), captured.out, captured.err
+
+    return call

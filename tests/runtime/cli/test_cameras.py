@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 
 from edgevit_runtime import Model
-from edgevit_runtime.cli import main
 
 COMMANDS = ("detect", "segment", "keypoints", "all")
 
@@ -41,19 +40,6 @@ def camera(monkeypatch):
     monkeypatch.setitem(sys.modules, "picamera2", None)
     monkeypatch.setitem(sys.modules, "cv2", types.SimpleNamespace(VideoCapture=lambda _number: device))
     return state
-
-
-@pytest.fixture
-def edgevit_run(capsys, monkeypatch):
-    monkeypatch.setattr(main, "silence_exit", lambda: None)
-
-    def call(*words):
-        with pytest.raises(SystemExit) as stop:
-            main.main([*map(str, words)])
-        captured = capsys.readouterr()
-        return int(stop.value.code or 0), captured.out, captured.err
-
-    return call
 
 
 @pytest.mark.parametrize("command", COMMANDS)

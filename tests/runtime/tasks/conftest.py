@@ -3,7 +3,6 @@
 import pytest
 
 from converters import convert
-from edgevit_runtime.cli import main
 from support.built_once import once
 from support.painted_artefact import write_painted
 
@@ -34,16 +33,3 @@ def painted_box_pointer(workshop):
         workshop / "box_pointer.tflite",
         lambda path: write_painted(path, ["keypoints"], [64], details={"margin": 0.25}),
     )
-
-
-@pytest.fixture
-def edgevit_run(capsys, monkeypatch):
-    monkeypatch.setattr(main, "silence_exit", lambda: None)
-
-    def call(*args):
-        with pytest.raises(SystemExit) as stop:
-            main.main([str(arg) for arg in args])
-        captured = capsys.readouterr()
-        return int(stop.value.code or 0), captured.out, captured.err
-
-    return call

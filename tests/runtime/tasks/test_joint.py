@@ -10,7 +10,6 @@ from PIL import Image
 
 from converters import convert
 from edgevit_runtime import ArtefactError, EdgeViTError, Model, PictureError
-from edgevit_runtime.cli import main as device
 from edgevit_runtime.manifest import parse_manifest, read_manifest
 from edgevit_runtime.tasks import TASKS
 from edgevit_runtime.tasks.overlay import class_colour
@@ -26,19 +25,6 @@ def paths(tiny_config, tmp_path_factory):
         convert(model, folder / f"{name}.tflite", recipe="float32", resolutions=(32, "48x32"), joint=joint)
     pictures_in(folder / "photos", 3)
     return folder
-
-
-@pytest.fixture
-def edgevit_run(capsys, monkeypatch):
-    monkeypatch.setattr(device, "silence_exit", lambda: None)
-
-    def call(*words):
-        with pytest.raises(SystemExit) as stop:
-            device.main([str(each) for each in words])
-        captured = capsys.readouterr()
-        return int(stop.value.code or 0), captured.out, captured.err
-
-    return call
 
 
 def picture(paths):
