@@ -29,13 +29,11 @@ def pets() -> Iterator[str]:
     yield ""
     judged = figures["evaluation"]["pictures"]
     yield f"{figures['model']}, {_training(figures)}; judged by {judged} others, the border left out."
-    found = figures.get("latency")
-    if found:
-        yield ""
-        yield from _pets_latency(figures, found)
+    yield ""
+    yield from _pets_latency(result("pets_latency"))
 
 
-def _pets_latency(figures: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:
+def _pets_latency(found: Mapping[str, Any]) -> Iterator[str]:
     rows, unsettled = [], False
     for each in found["rows"]:
         timed = [each[f"{name}_ms"] for name in ("segment", "features")]
@@ -49,9 +47,9 @@ def _pets_latency(figures: Mapping[str, Any], found: Mapping[str, Any]) -> Itera
     yield ""
     curve = found["curve"]
     yield (
-        f"`{found['recipe']}`, {found['threads']} thread of an {processor(dict(figures))}, in turns; t(N) = "
+        f"`{found['recipe']}`, {found['threads']} thread of an {processor(dict(found))}, in turns; t(N) = "
         f"{curve['a_ms']:.2f} ms + {1e3 * curve['b_ms_per_token']:.2f} µs · N + "
-        f"{1e6 * curve['c_ms_per_token2']:.1f} ns · N², R² {curve['r2']:.4f}; {figures['date']}."
+        f"{1e6 * curve['c_ms_per_token2']:.1f} ns · N², R² {curve['r2']:.4f}; {found['date']}."
         + (" ~: not settled in the time given; where that is so, the head's share is not told." if unsettled else "")
     )
 

@@ -3,7 +3,8 @@
     python benchmarks/pets.py                                   about 40 minutes on 2 cores, 25 of them training
     python benchmarks/pets.py --resolutions 224,384             other words for `edgevit train`
     python benchmarks/pets.py --model pets.keras                a model that is trained already, with pets.run beside it
-    python benchmarks/pets.py --no-latency                      on a machine that is busy; a later run adds it
+    python benchmarks/pets.py --no-latency                      on a machine that is busy
+    python benchmarks/pets.py --only-latency                    on one that is not, by weights of one epoch: 5 minutes
 
 Trains, converts to `int8` and `int8-static` (calibrated with training photos), measures mIoU at each resolution, and
 the latency from 224 to 512 of the `segment` artefact beside one that gives the backbone's tokens alone (`features`), in
@@ -22,9 +23,10 @@ from typing import Any
 
 from deit_tiny import keras_model
 from dense_runs import compiled, edgevit, facts_of_run, judged, trained
-from record import BUILD, RESULTS, real_data, write
+from record import BUILD, real_data, write
 
 FOLDER = BUILD / "pets"
+MODEL = "DeiT-Tiny"
 CLASSES = "1 animal\n2 background\n"
 IGNORED = 3
 JUDGED = (224, 320, 384, "384x224", 512)
@@ -78,30 +80,31 @@ def latency(model: Path, artefact: Path) -> dict[str, Any]:
         for whole, tokens in zip(*(each["points"] for each in profiles), strict=True)
     ]
     curve = {key: profiles[0]["curve"][key] for key in ("a_ms", "b_ms_per_token", "c_ms_per_token2", "r2")}
-    return {"command": command, "recipe": "int8", "threads": profiles[0]["threads"], "rows": rows, "curve": curve}
+    about = {"model": MODEL, "command": command, "recipe": "int8", "threads": profiles[0]["threads"]}
+    return {**about, "rows": rows, "curve": curve}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(allow_abbrev=False, description="benchmarks/results/pets.json")
+    parser = argparse.ArgumentParser(allow_abbrev=False, description="benchmarks/results/pets.json, pets_latency.json")
     parser.add_argument("--model", type=Path, help="trained already, with its .run folder beside it")
-    parser.add_argument("--no-latency", action="store_true", help="keep the latency of an earlier run")
+    parser.add_argument("--no-latency", action="store_true", help="leave pets_latency.json")
+    parser.add_argument("--only-latency", action="store_true", help="leave pets.json")
     options, training = parser.parse_known_args()
     data = arranged()
-    model = options.model or FOLDER / "pets.keras"
     words = (data, "--from", keras_model(), "--task", "segment", "--ignored", IGNORED, *training)
+    if options.only_latency:  # no weight's value changes it
+        model = options.model or FOLDER / "pets-1-epoch.keras"
+        if not options.model:
+            trained(model, *words, "--epochs", 1)
+        write("pets_latency", latency(model, compiled(model, CURVE)["int8"]))
+        return
+    model = options.model or FOLDER / "pets.keras"
     run = facts_of_run(model) if options.model else trained(model, *words)
     artefacts = compiled(model, sorted({*map(str, JUDGED), *map(str, CURVE)}))
-    figures = {
-        "model": "DeiT-Tiny",
-        "training": run,
-        "evaluation": judged(model, artefacts, data, JUDGED, "--ignored", IGNORED),
-    }
-    earlier = RESULTS / "pets.json"
+    evaluation = judged(model, artefacts, data, JUDGED, "--ignored", IGNORED)
+    write("pets", {"model": MODEL, "training": run, "evaluation": evaluation})
     if not options.no_latency:
-        figures["latency"] = latency(model, artefacts["int8"])
-    elif earlier.exists():
-        figures["latency"] = json.loads(earlier.read_text(encoding="utf-8")).get("latency")
-    write("pets", figures)
+        write("pets_latency", latency(model, artefacts["int8"]))
 
 
 if __name__ == "__main__":
