@@ -9,7 +9,16 @@ from edgevit.dense_head import OF_LAST_BLOCK, DenseHead
 from edgevit.errors import ConfigError, ResolutionError, unknown_key
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
 
-__all__ = ["MAX_TOKENS", "SCORES", "Grid", "ViTConfig", "check_resolution", "head_scores", "nearest_resolution"]
+__all__ = [
+    "MAX_TOKENS",
+    "POOLINGS",
+    "SCORES",
+    "Grid",
+    "ViTConfig",
+    "check_resolution",
+    "head_scores",
+    "nearest_resolution",
+]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -31,6 +40,13 @@ SCORES = {
     "regression": "the values themselves",
 }
 """What a classifier's head can give, and what that means."""
+
+POOLINGS = {
+    "class": "the class token",
+    "mean": "the mean of the patch tokens",
+    "class-mean": "the class token and the mean of the patch tokens, side by side",
+}
+"""What of the tokens behind the last norm can stand for the whole picture."""
 
 
 def head_scores(text: str) -> str:
@@ -97,6 +113,13 @@ class ViTConfig:
     """The table row that this came from."""
     dense_heads: tuple[DenseHead, ...] = ()
     """Heads that read all tokens, one for each task."""
+    pooling: str = "class"
+    """What stands for the whole picture, for its classes as for its vector: a key of `POOLINGS`."""
+    projection: int = 0
+    """The width of the picture's vector, which a linear layer makes of what is pooled; 0: the vector is that itself."""
+    cosine_scale: float = 0.0
+    """Above 0: the classifier compares the picture's vector with one of each class, and this times their cosine is the
+    logit (Zhai and Wu 2019, https://arxiv.org/abs/1811.12649). 0: it is a linear layer on what is pooled."""
 
     def __post_init__(self) -> None:
         for name in ("width", "depth", "heads", "mlp_width", "patch"):
@@ -117,6 +140,7 @@ class ViTConfig:
             )
         if not 0.0 < self.score_temperature < float("inf"):
             raise ConfigError(f"score_temperature must be above 0, not {self.score_temperature!r}")
+        self._check_pooling()
         if self.width % self.heads:
             raise ConfigError(f"width {self.width} is not divisible by heads {self.heads}")
         if not 0.0 <= self.stochastic_depth < 1.0:
@@ -137,6 +161,31 @@ class ViTConfig:
             raise ConfigError(f"{len(self.labels)} labels for {self.classes} classes")
         if self.label_keys and len(self.label_keys) != self.classes:
             raise ConfigError(f"{len(self.label_keys)} label keys for {self.classes} classes")
+
+    def _check_pooling(self) -> None:
+        if self.pooling not in POOLINGS:
+            raise unknown_key("pooling", self.pooling, POOLINGS)
+        if not isinstance(self.projection, int) or not 0 <= self.projection <= LARGEST["width"]:
+            raise ConfigError(f"projection must be a width from 0 to {LARGEST['width']}, not {self.projection!r}")
+        if not 0.0 <= self.cosine_scale < float("inf"):
+            raise ConfigError(f"cosine_scale must be 0 or above, not {self.cosine_scale!r}")
+        if self.distilled and (self.pooling != "class" or self.cosine_scale):
+            raise ConfigError("a distilled model's two heads are linear layers on its two tokens, and on nothing else")
+
+    @property
+    def pooled_width(self) -> int:
+        """Of what stands for the whole picture."""
+        return self.width * (2 if self.pooling == "class-mean" else 1)
+
+    @property
+    def vector_width(self) -> int:
+        """Of the vector that it is compared by."""
+        return self.projection or self.pooled_width
+
+    @property
+    def has_vector(self) -> bool:
+        """Whether its weights were made to compare pictures by their vectors."""
+        return bool(self.projection or self.cosine_scale)
 
     def dense_head(self, task: str) -> DenseHead | None:
         """The head for a dense task; None where there is none."""
@@ -201,8 +250,13 @@ class ViTConfig:
         """As JSON has it: resolutions as 224 or "640x384"."""
         ladder = tuple(each.to_json() for each in self.ladder)
         dense = [each.to_dict() for each in self.dense_heads]
-        values = {**asdict(self), "base_resolution": self.base_resolution.to_json(), "ladder": ladder}
-        return {**values, "dense_heads": dense} if dense else {k: v for k, v in values.items() if k != "dense_heads"}
+        values = {
+            **asdict(self),
+            "base_resolution": self.base_resolution.to_json(),
+            "ladder": ladder,
+            "dense_heads": dense,
+        }
+        return {name: value for name, value in values.items() if name not in _SINCE or value != _SINCE[name]}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ViTConfig:
@@ -211,6 +265,10 @@ class ViTConfig:
         if unexpected:
             raise ConfigError(f"a model from a newer edgevit? unknown config entries: {', '.join(unexpected)}")
         return cls(**values)
+
+
+_SINCE: dict[str, Any] = {"dense_heads": [], "pooling": "class", "projection": 0, "cosine_scale": 0.0}
+"""Fields that files of an earlier edgevit lack, and with which value they are left out: it reads what it can."""
 
 
 def nearest_resolution(resolution: ResolutionLike, patch: int) -> Resolution:

@@ -50,12 +50,14 @@ def evaluate(
 ) -> dict[str, Any]:
     """The `edgevit.evaluation/1` document: how good it is at a task, at each resolution, in fractions, 0 to 1.
 
-    task: `classify`: `top1` and `top5`. `features`: `knn_top1`, by k nearest neighbours. None: what the
-        model has a head for; of several, what the pictures are labelled for; without a head `features`.
+    task: `classify`: `top1` and `top5`. `features`: `knn_top1`, by k nearest neighbours. `embed`: `recall_at_1`, by
+        retrieval. None: what the model has a head for; of several, what the pictures are labelled for; without a head
+        `features`.
     against: a second model or several, shown the very same pixels; `agreement` is the share of pictures on which one
         names the same class as the first; of classifiers `drop` is the first's top-1 less its own, from `drop_low` to
         `drop_high` (the paired 95 % interval). The second stands under `against`, those after it under `also_against`.
-    options_of_tasks: those that the task has for being judged (`Task.judging_options`): `gallery`, `neighbours`.
+    options_of_tasks: those that the task has for being judged (`Task.judging_options`): `gallery`,
+        `neighbours`, `gallery_resolution`.
     resolutions: where empty, those of the first model (and of the others that are artefacts).
     resize: a preprocessing policy; None takes the first model's own.
     pixels, head: what a `.keras` model that is not ours wants and gives, where neither it nor an artefact beside it
@@ -79,16 +81,18 @@ def evaluate(
     twice = [str(each) for each in others if [Path(other) for other in others].count(Path(each)) > 1]
     if twice:
         raise ConfigError(f"{twice[0]} is named twice: evaluate against each model once")
-    told, known = Told(pixels, head), told_by_artefacts(model, *others)
+    told, by_artefacts = Told(pixels, head), told_by_artefacts(model, *others)
     with ExitStack() as opened:
         predictors = [
             opened.enter_context(
-                closing(open_predictor(each, threads=threads, told=told, otherwise=known, modules=modules))
+                closing(open_predictor(each, threads=threads, told=told, otherwise=by_artefacts, modules=modules))
             )
             for each in (model, *others)
         ]
         first = predictors[0]
         able = (*(("classify",) if first.classes else ()), *first.dense_labels)
+        if task is None and first.embeds:
+            task = "embed"
         if task is None:
             otherwise = " or ".join(f"--task {each}" for each in able)
             task = judged_task(able, Path(data), f"{model} has", otherwise) if able else default_task(0)
@@ -115,7 +119,11 @@ def evaluate(
         if judge.gallery is not None:
             shown.gallery = _of_gallery(judge.gallery, shown.pictures)
             assumed += shown.gallery.notes()
-        shown.total = len(ladder) * (len(shown.pictures.files) + len(shown.gallery.files if shown.gallery else ()))
+        if judge.gallery_resolution is not None:
+            for each in predictors:
+                each.check(task, judge.gallery_resolution)
+        known = shown.known(judge)
+        shown.total = len(ladder) * (len(shown.pictures.files) + len(known.files if known else ()))
         results = [shown.at(resolution, judge) for resolution, judge in judges.items()]
         pictures = shown.record(list(judges.values()), results)
         described = [each.described() for each in predictors]

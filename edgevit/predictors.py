@@ -40,6 +40,8 @@ class Predictor(Protocol):
     labels: tuple[str, ...]
     label_keys: tuple[str, ...]
     """What else folders of the classes may be called."""
+    embeds: bool
+    """Whether it was made to give vectors first of all."""
     dense_labels: Mapping[str, tuple[str, ...]]
     """By dense task that it answers what its classes are called, or of keypoints its points."""
     margin: float | None
@@ -79,6 +81,7 @@ class KerasPredictor:
         config = self._model.config
         self.scores, self.classes = config.scores, _count(config.classes, config.scores)
         self.labels, self.label_keys = (_labels_of(config.classes, each) for each in (config.labels, config.label_keys))
+        self.embeds = config.has_vector
         self.dense_labels: Mapping[str, tuple[str, ...]] = {head.task: head.labels for head in config.dense_heads}
         points = config.dense_head("keypoints")
         self.margin = points.margin if points else None
@@ -110,6 +113,7 @@ class ForeignPredictor:
     """A `.keras` classifier that is not ours: its own resolution, or any that it runs at."""
 
     is_artefact = False
+    embeds = False
     threshold: float | None = None
     calibrated_on: frozenset[str] = frozenset()
 
@@ -155,6 +159,7 @@ class ArtefactPredictor:
         self.labels: tuple[str, ...] = _labels_of(classes, classify.labels if classify else ())
         self.label_keys: tuple[str, ...] = _labels_of(classes, classify.label_keys if classify else ())
         self.threshold: float | None = classify.threshold if classify else None
+        self.embeds = manifest.single_tasks[0] == "embed"
         entries = manifest.raw["tasks"]
         self.dense_labels: Mapping[str, tuple[str, ...]] = {
             task: tuple(map(str, entries[task][field])) for task, field in NAMED_BY.items() if task in entries
@@ -199,7 +204,7 @@ class ReorderedPredictor:
         self.policy, self.fill, self.resolutions = predictor.policy, predictor.fill, predictor.resolutions
         self.is_artefact, self.calibrated_on = predictor.is_artefact, predictor.calibrated_on
         self.threshold, self.dense_labels = predictor.threshold, predictor.dense_labels
-        self.margin, self.ignored = predictor.margin, predictor.ignored
+        self.margin, self.ignored, self.embeds = predictor.margin, predictor.ignored, predictor.embeds
 
     def check(self, task: str, resolution: Resolution) -> None:
         self._predictor.check(task, resolution)

@@ -41,14 +41,19 @@ class ShownPictures:
 
     def at(self, resolution: Resolution, judge: Judge) -> list[dict[str, Any]]:
         """Each model's result at a resolution. Raises `DataError` where no picture can be read."""
-        if self.gallery is not None and not self._show(self.gallery, resolution, judge.learn):
-            raise DataError(f"none of the {len(self.gallery.files)} pictures in {self.gallery.root} can be read")
+        gallery, at = self.known(judge), judge.gallery_resolution or resolution
+        if gallery is not None and not self._show(gallery, at, judge.learn):
+            raise DataError(f"none of the {len(gallery.files)} pictures in {gallery.root} can be read")
         skipped: dict[Path, PictureError] = {}
         self.count = self._show(self.pictures, resolution, judge.add, skipped)
         if not self.count:
             raise DataError(f"none of the {len(self.pictures.files)} pictures in {self.pictures.root} can be read")
         self.read.append([index for index, file in enumerate(self.pictures.files) if file not in skipped])
         return judge.results()
+
+    def known(self, judge: Judge) -> PictureSet | None:
+        """What `learn` is shown: a gallery, or the pictures themselves at another resolution; None: nothing."""
+        return self.pictures if self.gallery is None and judge.gallery_resolution is not None else self.gallery
 
     def read_files(self) -> list[Path]:
         """The pictures without those that were skipped."""

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from converters.graph.arithmetic import Linear
 from edgevit.config import ViTConfig
+from edgevit.model.heads import LEAST_LENGTH
 
 Arrays = Mapping[str, Any]
 """The model's weights by name, as numpy arrays or TensorFlow tensors."""
@@ -31,13 +32,25 @@ class Folding:
         return tf.cast(self.get(name), tf.float32)
 
     def after_norm(self, norm: str, *names: str, scale: Any = 1.0) -> Linear:
-        """A linear layer behind a norm; of several, each with a token of its own side by side, the sum."""
+        """A linear layer behind a norm; of several, each with a token of its own side by side, the sum. One that reads
+        several tokens, or means of them, side by side has as many rows more."""
         # ((gamma * z + beta) W + b) s  =  z (gamma W s) + (beta W + b) s, with z the centred and scaled tokens
-        kernels = [self.get(f"{name}/kernel") for name in names]
-        bias = sum(tf.einsum("i,io->o", self.get(f"{norm}/beta"), kernel) for kernel in kernels)
-        bias += sum(self.get(f"{name}/bias") for name in names)
-        kernel = tf.concat([self.get(f"{norm}/gamma")[:, None] * kernel for kernel in kernels], axis=0)
-        return _linear(tf.transpose(kernel * scale), bias * scale)
+        kernel = tf.concat([self.get(f"{name}/kernel") for name in names], axis=0)
+        gamma, beta = self.gamma_beta(norm, kernel.shape[0])
+        bias = tf.einsum("i,io->o", beta, kernel) + sum(self.get(f"{name}/bias") for name in names)
+        return _linear(tf.transpose(gamma[:, None] * kernel * scale), bias * scale)
+
+    def gamma_beta(self, norm: str, width: int) -> tuple[Any, Any]:
+        """A norm's, for several tokens side by side: [width] each."""
+        gamma, beta = self.get(f"{norm}/gamma"), self.get(f"{norm}/beta")
+        times = [width // gamma.shape[0]]
+        return tf.tile(gamma, times), tf.tile(beta, times)
+
+    def cosines(self, name: str, scale: float) -> Linear:
+        """A classifier that compares a vector of length 1 with one of each class (`edgevit.model.heads.CosineHead`)."""
+        classes = tf.transpose(self.get(f"{name}/kernel"))  # [classes, width]
+        length = tf.sqrt(tf.reduce_sum(tf.square(classes), axis=-1, keepdims=True) + LEAST_LENGTH)
+        return _linear(scale * classes / length, self.get(f"{name}/bias"))
 
     def into_stream(self, name: str) -> Linear:
         """A linear layer whose outputs are added to the stream. Keras stores [in, out]."""

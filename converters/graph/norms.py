@@ -32,14 +32,17 @@ def front_rows(tokens: Any, prefix: int) -> Any:
     return tokens[:prefix] if len(tokens.shape) == 2 else tokens[:, :prefix]
 
 
-def normalise(do: Arithmetic, site: str, tokens: Any, config: ViTConfig, factor: Any = None) -> Any:
+def normalise(
+    do: Arithmetic, site: str, tokens: Any, config: ViTConfig, factor: Any = None, epsilon: float | None = None
+) -> Any:
     """LayerNorm without mean, gamma and beta, which `folding` put elsewhere: [..., n, width] -> [..., n, width].
 
-    factor: [width], where `equalization` put one.
+    factor: [width], where `equalization` put one. epsilon: None: that of the model's norms.
     """
+    epsilon = config.layer_norm_epsilon if epsilon is None else epsilon
     squares = do.compute(f"{site}/squares", tf.multiply, tokens, tokens)
     variance = do.compute(f"{site}/variance", tf.reduce_mean, squares, axis=-1, keepdims=True)
-    variance = do.compute(f"{site}/stabilised", tf.add, variance, config.layer_norm_epsilon)
+    variance = do.compute(f"{site}/stabilised", tf.add, variance, epsilon)
     scale = do.compute(f"{site}/scale", tf.math.rsqrt, variance)
     if factor is not None:  # before the scale: TFLite's converter would put a last constant back into the next layer
         tokens = do.compute(f"{site}/scaled", tf.multiply, tokens, do.constant(factor, own_range=True))

@@ -162,7 +162,9 @@ def choose_ranges(
             bound = headroom * max(-sample.low, sample.high, NEAREST) if reader is None else rsqrt_bound(reader)
             ranges[site] = (-bound, bound)
         else:
-            ranges[site] = least_squared_error(sample.joined(), sample.low, sample.high, *_reading(site, folded))
+            rows = sample.joined()
+            reading = _reading(site, folded, rows.shape[1])
+            ranges[site] = least_squared_error(rows, sample.low, sample.high, *reading)
     return ranges
 
 
@@ -217,7 +219,7 @@ def rsqrt_bound(sample: ActivationSample) -> float:
     return float(max(bound for bound in errors if errors[bound] <= allowed))
 
 
-def _reading(site: str, folded: Folded) -> tuple[Any, Callable[[Any], Any]]:
+def _reading(site: str, folded: Folded, width: int) -> tuple[Any, Callable[[Any], Any]]:
     """How the error at a site counts for the op that reads it: by a linear layer's columns, behind the GELU."""
     name = word(site)
     if name == "expand":
@@ -226,7 +228,9 @@ def _reading(site: str, folded: Folded) -> tuple[Any, Callable[[Any], Any]]:
     head = folded.head_layers.get("logits")
     if reader == "logits" and head is not None:
         columns = np.square(np.asarray(head.weight)).sum(axis=0)
-        return columns.reshape(-1, folded.front.shape[1]).sum(axis=0), _same  # a token's after another's
+        if columns.size % width:
+            return 1.0, _same  # it reads something else
+        return columns.reshape(-1, width).sum(axis=0), _same  # a token's after another's
     if reader in ("qkv", "expand", "contract"):
         block = folded.blocks[int(site.partition("/")[0].removeprefix("block"))]
         return np.square(np.asarray(getattr(block, reader).weight)).sum(axis=0), _same

@@ -22,6 +22,8 @@ DENSE_HEAD = (*DENSE_CONV, *DENSE_LINEAR)
 """Linear layers of the heads that read all tokens."""
 DENSE_PLAIN = ("summed", "detailed", "enlarged", "class_logits")
 """What else these heads compute."""
+VECTOR = ("pooled", "shifted", "vector")
+"""What is computed of the picture's vector, besides a norm."""
 
 LINEAR: Mapping[str, str] = {
     **dict.fromkeys(("patches", *DENSE_CONV), "CONV_2D"),
@@ -33,10 +35,10 @@ OPS: Mapping[str, str] = {
     **LINEAR,
     **dict.fromkeys(("products", "mixed"), "BATCH_MATMUL"),
     **dict.fromkeys(("weights", "scores"), "SOFTMAX"),
-    **dict.fromkeys((*STREAM, "stabilised", "summed", "detailed"), "ADD"),
+    **dict.fromkeys((*STREAM, "stabilised", "summed", "detailed", "shifted"), "ADD"),
     **dict.fromkeys(("enlarged", "class_logits"), "RESIZE_BILINEAR"),
-    "variance": "MEAN",
-    **dict.fromkeys(("squares", "scaled", "normalised"), "MUL"),
+    **dict.fromkeys(("variance", "pooled"), "MEAN"),
+    **dict.fromkeys(("squares", "scaled", "normalised", "vector"), "MUL"),
     "scale": "RSQRT",
     "gelu": "GELU",
 }
@@ -54,14 +56,14 @@ OP_CLASSES: Mapping[str, tuple[str, ...]] = {
     "gelu": ("gelu",),
     "contract": ("contract",),
     "patches": ("patches",),
-    "head": ("logits", *DENSE_HEAD, *DENSE_PLAIN),
+    "head": ("logits", *VECTOR, *DENSE_HEAD, *DENSE_PLAIN),
     "norm": tuple(each for each in NORM if each != "normalised"),
     "normalised": ("normalised",),
     "stream": STREAM,
 }
 """What `sensitivity` looks at together, by the sites that the ops put out; a linear layer's weights go with it."""
 
-HEADS_ONLY = ("logits", "scores", *DENSE_HEAD, *DENSE_PLAIN)
+HEADS_ONLY = ("logits", "scores", *VECTOR, *DENSE_HEAD, *DENSE_PLAIN)
 BEFORE_AND_BEHIND = ("patches", "tokens", *NORM, *HEADS_ONLY)
 IN_BLOCKS = tuple(site for site in OPS if site not in ("patches", *HEADS_ONLY))
 """Which of them there are outside of the encoder's blocks, and which in each (`queries` in the last alone)."""

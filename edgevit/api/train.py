@@ -70,6 +70,8 @@ def train(
     pictures: int | None = None,
     task: str | None = None,
     ignored: str | int | None = None,
+    projection: int | None = None,
+    pooling: str | None = None,
     resume: bool = False,
     restart: bool = False,
     tensorboard: bool = False,
@@ -84,7 +86,9 @@ def train(
 
     data: a folder of class folders (or one with train/ and val/ in it, or with labels.csv), or the word `synthetic`;
         for segment, a folder with images/ and masks/; for detect or keypoints, one with boxes or points.
-    task: `classify`, `segment` for a class at each place, `detect` for boxes, or `keypoints`; None: by the folder.
+    task: `classify`, `embed` for vectors that pictures are compared by, `segment` for a class at each place, `detect`
+        for boxes, or `keypoints`; None: by the folder.
+        projection, pooling: of embed the vector's width, and what it is made of (`edgevit.config.POOLINGS`).
         ignored: the value or the class of masks that does not count.
     from_: a `.keras` model to start from (`--from`; the word alone is Python's). variant: without it, which shape.
     resolutions: the ladder, all of which batches are drawn at: [128, "320x192"] or "128,320x192".
@@ -125,6 +129,8 @@ def train(
         pictures=pictures,
         task=task,
         ignored=ignored_value(ignored) if isinstance(ignored, str) else ignored,
+        projection=projection,
+        pooling=pooling,
         teacher=None if teacher is None else str(teacher),
         teacher_weights=teacher_weights,
         distillation_token=distillation_token,

@@ -75,8 +75,14 @@ def spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("data")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .keras file to write.")
 @click.option("--from", "from_", type=click.Path(path_type=Path), help="Start from this .keras model.")
-@click.option("--task", help="classify, segment, detect or keypoints [default: what the folder is labelled for].")
+@click.option(
+    "--task", help="classify, embed, segment, detect or keypoints [default: what the folder is labelled for]."
+)
 @click.option("--ignored", metavar="VALUE", help="segment: the value or the class of masks that does not count.")
+@click.option(
+    "--vector-width", "projection", type=click.IntRange(min=0), help="embed: of the vector [default: as tokens]."
+)
+@click.option("--pooling", help="embed: what the vector is made of: class, mean or class-mean [default: class].")
 @click.option("--variant", help=f"Without --from: {', '.join(VARIANTS)}; /8, /14 or /32 for other patches.")
 @click.option("--resolutions", help="The ladder, such as 128,160,192,224: batches are drawn at all of them.")
 @click.option("--preset", help=PRESET_HELP)

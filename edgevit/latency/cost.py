@@ -46,17 +46,25 @@ def block_cost(config: ViTConfig, tokens: int, *, read: int | None = None) -> Co
 def cost(config: ViTConfig, resolution: ResolutionLike) -> Cost:
     """MACs of the classifier at `resolution`. Raises `ResolutionError` unless the patch divides its width and height.
 
-    The head reads the class token alone (a distilled model's two heads read two), so the lowered last block
-    computes that row: keys and values for all tokens, everything else for one. At MLP ratio 4 its linear MACs are
-    about a sixth of a whole block's.
+    The head reads the class token alone (a distilled model's two heads read two, a mean over the patches reads all), so
+    the lowered last block computes that row: keys and values for all tokens, everything else for one. At MLP ratio 4
+    its linear MACs are about a sixth of a whole block's.
     """
     patches, tokens = config.grid(resolution).patches, config.tokens(resolution)
     embedding = Cost(patches * 3 * config.patch**2 * config.width, 0)
-    head = Cost(config.prefix * config.width * config.classes, 0)
-    total = embedding + block_cost(config, tokens, read=config.prefix) + head
+    head = Cost(head_macs(config), 0)
+    read = config.prefix if config.pooling == "class" else None
+    total = embedding + block_cost(config, tokens, read=read) + head
     for _ in range(config.depth - 1):
         total += block_cost(config, tokens)
     return total
+
+
+def head_macs(config: ViTConfig) -> int:
+    """Of the classifier's linear layers, and of a projection in front of them."""
+    if not config.cosine_scale:
+        return config.prefix * config.pooled_width * config.classes
+    return config.pooled_width * config.projection + config.vector_width * config.classes
 
 
 def divides(patch: int, resolution: Resolution) -> bool:
@@ -72,10 +80,11 @@ def parameters(config: ViTConfig) -> int:
     attention = 4 * (width * width + width)
     mlp = width * hidden + hidden + hidden * width + width
     block = attention + mlp + 4 * width  # and gamma and beta of two norms
-    return (
-        embedding
-        + positions
-        + config.depth * block
-        + 2 * width
-        + config.prefix * (width * config.classes + config.classes)
-    )
+    return embedding + positions + config.depth * block + 2 * width + _head_parameters(config)
+
+
+def _head_parameters(config: ViTConfig) -> int:
+    """Of the classifier's heads and of the vector's projection."""
+    projection = config.projection and config.projection * (config.pooled_width + 1)
+    read = config.vector_width if config.cosine_scale else config.pooled_width
+    return projection + config.prefix * (read + 1) * config.classes

@@ -15,7 +15,7 @@ from edgevit.errors import ModelError, ResolutionError
 from edgevit.files import replacing
 from edgevit.model.detection_head import DetectionHead
 from edgevit.model.encoder import EncoderBlock
-from edgevit.model.heads import ClassificationHead
+from edgevit.model.heads import ClassificationHead, CosineHead, VectorHead
 from edgevit.model.keras_file import read_keras
 from edgevit.model.keypoint_head import KeypointHead
 from edgevit.model.patches import PatchEmbedding
@@ -62,13 +62,17 @@ class ViT(keras.Model):
             for index in range(config.depth)
         ]
         self.norm = keras.layers.LayerNormalization(epsilon=config.layer_norm_epsilon, name="norm")
-        self.heads: list[ClassificationHead] = []
-        """Empty where the model is a backbone alone."""
-        if config.classes:
-            self.head = ClassificationHead(config.width, config.classes, name="head")
+        self.embed_head = VectorHead(config.pooled_width, config.projection, name="embed_head")
+        self.heads: list[Any] = []
+        """The classifier's; empty where the model is a backbone alone."""
+        if config.classes and config.cosine_scale:
+            self.head = CosineHead(config.vector_width, config.classes, config.cosine_scale, name="head")
+            self.heads.append(self.head)
+        elif config.classes:
+            self.head = ClassificationHead(config.pooled_width, config.classes, name="head")
             self.heads.append(self.head)
         if config.classes and config.distilled:
-            self.distillation_head = ClassificationHead(config.width, config.classes, 1, name="distillation_head")
+            self.distillation_head = ClassificationHead(config.width, config.classes, name="distillation_head")
             self.heads.append(self.distillation_head)
         self.dense_heads = {
             each.task: DENSE_HEADS[each.task](config.width, each, name=each.name) for each in config.dense_heads
@@ -79,7 +83,8 @@ class ViT(keras.Model):
     def build(self, input_shape: Any) -> None:
         tokens = (None, None, self.config.width)
         self.patches.build(input_shape)
-        for layer in (self.positions, *self.blocks, self.norm, *self.heads, *self.dense_heads.values()):
+        heads = (self.embed_head, *self.heads, *self.dense_heads.values())
+        for layer in (self.positions, *self.blocks, self.norm, *heads):
             layer.build(tokens)
         self.built = True
 
@@ -139,9 +144,31 @@ class ViT(keras.Model):
         return self.positions(self.patches(images))
 
     def head_logits(self, images: Any, training: bool | None = None) -> list[Any]:
-        """Each head's logits, [batch, classes]: the class token's, and a distillation token's where there is one."""
-        tokens = self.features(images, training=training)
-        return [head(tokens) for head in self.heads]
+        """Each head's logits, [batch, classes]: the classifier's, and a distillation token's where there is one."""
+        return self.logits_of(self.features(images, training=training))
+
+    def logits_of(self, tokens: Any) -> list[Any]:
+        """The same of tokens behind the last norm, [batch, N, width]."""
+        if self.config.cosine_scale:
+            return [head(self.vector_of(tokens)) for head in self.heads]
+        read = [self.pooled(tokens), *([tokens[:, 1]] if self.config.distilled else [])]
+        return [head(each) for head, each in zip(self.heads, read, strict=False)]
+
+    def vectors(self, images: Any, training: bool | None = None) -> Any:
+        """What pictures are compared by, of length 1: float32 [batch, vector_width]."""
+        return self.vector_of(self.features(images, training=training))
+
+    def vector_of(self, tokens: Any) -> Any:
+        """The same of tokens behind the last norm, [batch, N, width]."""
+        return self.embed_head(self.pooled(tokens))
+
+    def pooled(self, tokens: Any) -> Any:
+        """What stands for the whole picture (`POOLINGS`): tokens behind the last norm -> [batch, pooled_width]."""
+        of_class, patches = tokens[:, 0], tokens[:, self.config.prefix :]
+        if self.config.pooling == "class":
+            return of_class
+        mean = ops.mean(patches, axis=1)
+        return mean if self.config.pooling == "mean" else ops.concatenate([of_class, mean], axis=-1)
 
     def call(self, images: Any, training: bool | None = None) -> Any:
         if not self.heads:

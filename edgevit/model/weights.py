@@ -10,11 +10,17 @@ from edgevit.errors import ConfigError
 from edgevit.model.positions import bicubic_matrix
 from edgevit.model.vit import ViT, named_weights
 
+HEAD_FORMS = {
+    "embed_head": ("pooling", "projection"),
+    "head": ("pooling", "projection", "cosine_scale"),
+}
+"""By head, the fields that say what it reads, and how."""
 SHAPE = ("width", "depth", "heads", "mlp_width", "patch", "attention")
 
 
 def transfer(source: ViT, target: ViT, *, keep_head: bool) -> None:
-    """Copies `source`'s weights into `target`; without `keep_head` the target's heads stay as they are.
+    """Copies `source`'s weights into `target`; without `keep_head` the target's heads stay as they are, but for what
+    makes the picture's vector of the same tokens.
 
     Positions are resampled where the base resolutions differ. A target with a distillation token that the source
     lacks starts it, its position and its head as the class token's; one that lacks the source's drops it.
@@ -31,8 +37,16 @@ def transfer(source: ViT, target: ViT, *, keep_head: bool) -> None:
         for part in ("kernel", "bias") if source.config.classes else ():
             weights[f"distillation_head/linear/{part}"] = weights[f"head/linear/{part}"]
     for name, variable in named_weights(target).items():
-        if (keep_head and name in weights) or not is_head(name):
+        if not is_head(name) or (name in weights and _keeps(name, source, target, keep_head)):
             variable.assign(weights[name])
+
+
+def _keeps(name: str, source: ViT, target: ViT, keep_head: bool) -> bool:
+    """Whether a head's weight, which both have, means the same in both."""
+    head = name.partition("/")[0]
+    form = HEAD_FORMS.get(head, ())
+    same = all(getattr(source.config, each) == getattr(target.config, each) for each in form)
+    return same and (keep_head or head == "embed_head")
 
 
 def is_head(name: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from edgevit.errors import ConfigError, ConversionError, unknown_key
 from edgevit.tasks.classify import Classify
 from edgevit.tasks.detect import Detect
+from edgevit.tasks.embed import Embed
 from edgevit.tasks.features import Features
 from edgevit.tasks.keypoints import Keypoints
 from edgevit.tasks.segment import Segment
@@ -18,6 +19,7 @@ __all__ = [
     "TASKS",
     "Classify",
     "Detect",
+    "Embed",
     "Features",
     "Keypoints",
     "Option",
@@ -40,6 +42,7 @@ __all__ = [
 TASKS: dict[str, type[Task]] = {
     "classify": Classify,  # Dosovitskiy et al. 2021, https://arxiv.org/abs/2010.11929, section 3.1
     "features": Features,  # Caron et al. 2021, https://arxiv.org/abs/2104.14294; Oquab et al. 2023, arXiv 2304.07193
+    "embed": Embed,  # Zhai and Wu 2019, https://arxiv.org/abs/1811.12649: what is compared by its cosine
     "segment": Segment,  # Strudel et al. 2021, https://arxiv.org/abs/2105.05633: a linear layer on all tokens
     "detect": Detect,  # Tian et al. 2019, https://arxiv.org/abs/1904.01355; EdgeCrafter's neck, arXiv 2603.18739
     "keypoints": Keypoints,  # Xu et al. 2022, https://arxiv.org/abs/2204.12484: ViTPose, its classic decoder
@@ -65,7 +68,8 @@ def default_task(classes: int) -> str:
 def default_tasks(config: Config) -> tuple[str, ...]:
     """What an artefact of a model answers where nobody says: all that the model has heads for, or else features."""
     dense = tuple(each.task for each in getattr(config, "dense_heads", ()))
-    return (*(("classify",) if config.classes else ()), *dense) or ("features",)
+    vector = ("embed",) if getattr(config, "has_vector", False) else ()
+    return (*vector, *(("classify",) if config.classes else ()), *dense) or ("features",)
 
 
 def task_options() -> tuple[Option, ...]:

@@ -55,6 +55,7 @@ class BoxJudge:
     """
 
     gallery: None = None
+    gallery_resolution: None = None
 
     def __init__(self, models: int, most_overlap: float = MOST_OVERLAP) -> None:
         if not 0.0 <= most_overlap <= 1.0:

@@ -1,7 +1,8 @@
 """classify: which class a picture shows; or a probability for each label by itself, or plain values.
 
 It reads the class token (and a distillation token, whose logits are averaged with the class token's), so the last
-block computes only those rows. Trained with cross-entropy; judged by top-1 on folders of class folders.
+block computes only those rows; or what else stands for the picture (`edgevit.config.POOLINGS`). Trained with
+cross-entropy; judged by top-1 on folders of class folders.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class Classify(Task):
 
     logits: put them out beside the scores. score_temperature: what training divided them by, for the manifest alone.
     threshold: where the best score is below it, the answer is none of the classes.
+    pooling: what stands for the picture.
     """
 
     classes: int
@@ -54,6 +56,7 @@ class Classify(Task):
     logits: bool = False
     score_temperature: float = 1.0
     threshold: float | None = None
+    pooling: str = "class"
 
     name: ClassVar[str] = "classify"
     metric: ClassVar[str] = "top1"
@@ -113,6 +116,7 @@ class Classify(Task):
             logits,
             getattr(config, "score_temperature", 1.0),
             None if threshold is None else checked_threshold(threshold),
+            getattr(config, "pooling", "class"),
         )
 
     def in_integers(self) -> Classify:
@@ -121,7 +125,7 @@ class Classify(Task):
 
     @property
     def reads(self) -> Reads:
-        return Reads()
+        return Reads(patches=self.pooling != "class")
 
     @property
     def outputs(self) -> tuple[Output, ...]:
@@ -160,6 +164,7 @@ class ClassJudge:
     best: list[list[NDArray[Any]]] = field(default_factory=list)
     """The best score of each picture, where there is a threshold."""
     gallery: None = None
+    gallery_resolution: None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def learn(self, outputs: Sequence[Outputs], truths: NDArray[np.int64]) -> None:

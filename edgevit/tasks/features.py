@@ -45,6 +45,16 @@ def parse_neighbours(text: str) -> int:
     return int(text)
 
 
+GALLERY = Option(
+    "gallery",
+    "features, embed: known pictures to look in [default: all others of DATA: leave-one-out].",
+    Path,
+)
+VOTING = Option(
+    "neighbours", f"features, embed: how many of the nearest vote [default: {NEIGHBOURS}].", parse_neighbours
+)
+
+
 @dataclass(frozen=True)
 class Features(Task):
     """See the module.
@@ -69,15 +79,7 @@ class Features(Task):
         Option("unnormed", "features: tokens as the residual stream has them, without the last norm."),
         Option("attention", "features: where the class token looks, head by head."),
     )
-
-    judging_options: ClassVar[tuple[Option, ...]] = (
-        Option(
-            "gallery",
-            "features: known pictures to look for neighbours in [default: all others of DATA: leave-one-out].",
-            Path,
-        ),
-        Option("neighbours", f"features: how many of them vote [default: {NEIGHBOURS}].", parse_neighbours),
-    )
+    judging_options: ClassVar[tuple[Option, ...]] = (GALLERY, VOTING)
     truths: ClassVar[str] = "classes"
     own_classes: ClassVar[bool] = False
 
@@ -158,6 +160,8 @@ class Features(Task):
 
 class NeighbourJudge:
     """Top-1 by k nearest neighbours: in a gallery, or, without one, among all the other pictures (leave-one-out)."""
+
+    gallery_resolution: None = None
 
     def __init__(self, models: int, neighbours: int, gallery: Path | None = None) -> None:
         if neighbours < 1:

@@ -46,6 +46,7 @@ class PointJudge:
     """
 
     gallery: None = None
+    gallery_resolution: None = None
 
     def __init__(self, models: int, names: Sequence[str] = ()) -> None:
         self._names = tuple(names)

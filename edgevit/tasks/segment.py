@@ -105,6 +105,7 @@ class SegmentJudge:
     matrices: list[list[NDArray[np.int64]]]
     same: list[list[float]]
     gallery: None = None
+    gallery_resolution: None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def learn(self, outputs: Sequence[Outputs], truths: Any) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from edgevit.accuracy import Answers
 from edgevit.config import ViTConfig
 from edgevit.foreign_config import ForeignConfig
+from edgevit_runtime.resolution import Resolution
 
 if TYPE_CHECKING:
     from edgevit.model import ViT
@@ -85,6 +86,10 @@ class Judge(Protocol):
     @property
     def gallery(self) -> Path | None:
         """A folder of known pictures to compare with, which `learn` is shown first; None: there is none."""
+
+    @property
+    def gallery_resolution(self) -> Resolution | None:
+        """At which `learn` is shown them, or where there is no gallery the pictures themselves; None: as `add`."""
 
     @property
     def settings(self) -> Mapping[str, Any]:

@@ -35,6 +35,9 @@ class Forward(Protocol):
     def head_logits(self, images: Any, matrices: Any, *, training: bool) -> Sequence[Any]:
         """[batch, H, W, 3] -> each head's logits, float32 [batch, classes]."""
 
+    def vectors(self, images: Any, matrices: Any) -> Any:
+        """[batch, H, W, 3] -> what pictures are compared by, float32 [batch, width]."""
+
     def dense_logits(self, task: str, images: Any, matrices: Any, *, training: bool) -> Any:
         """[batch, H, W, 3] -> what the head of a dense task gives, float32: an array, or several by name."""
 
@@ -65,7 +68,11 @@ class SharedForward:
     def head_logits(self, images: Any, matrices: Any, *, training: bool) -> list[Any]:
         """[batch, H, W, 3] of any size, and that size's matrices -> each head's logits, float32 [batch, classes]."""
         tokens = self._model.norm(self._after(images, matrices, training=training)[-1])
-        return [ops.cast(head(tokens), "float32") for head in self._model.heads]
+        return [ops.cast(each, "float32") for each in self._model.logits_of(tokens)]
+
+    def vectors(self, images: Any, matrices: Any) -> Any:
+        """[batch, H, W, 3] of any size -> vectors of length 1, float32 [batch, width]."""
+        return self._model.vector_of(self._model.norm(self._after(images, matrices, training=False)[-1]))
 
     def dense_logits(self, task: str, images: Any, matrices: Any, *, training: bool) -> Any:
         """[batch, H, W, 3] of any size -> what the head of a dense task gives, in float32."""
@@ -115,6 +122,9 @@ class SimulatedForward:
 
     def head_logits(self, images: Any, matrices: Any, *, training: bool) -> list[Any]:
         return [ops.cast(self._simulation(images, training=training), "float32")]
+
+    def vectors(self, images: Any, matrices: Any) -> Any:
+        raise ConfigError("a fake-quantized graph gives what its head does, and no vectors")
 
     def dense_logits(self, task: str, images: Any, matrices: Any, *, training: bool) -> Any:
         found = self._simulation(images, training=training)

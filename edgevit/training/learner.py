@@ -38,7 +38,7 @@ class Learner:
     """Trains a twin of `model`, which may compute in another precision; `model` itself gets what is to be kept.
 
     simulate: makes the twin's and the model's fake-quantized forms, where training is quantization-aware.
-    objective: of a head that reads all tokens; None: the classifier learns.
+    objective: of a head that reads all tokens; None: the classifier learns. task: what the model is asked then.
     strategy: shares each batch out among several GPUs (tf.distribute.MirroredStrategy); None for one device.
     """
 
@@ -53,6 +53,7 @@ class Learner:
         simulate: Any = None,
         strategy: Any = None,
         objective: Objective | None = None,
+        task: str = "classify",
     ) -> None:
         if simulate is not None and spec.precision != "float32":
             raise ConfigError(
@@ -65,7 +66,7 @@ class Learner:
             raise ConfigError(f"--batch {spec.batch} cannot be shared out among {self.replicas} GPUs evenly")
         with self._strategy.scope():
             self._build(total_steps, simulate)
-        self._task = "classify" if objective is None else objective.task
+        self._task = task if objective is None else objective.task
         self._step: Callable[[TrainingBatch], float]
         if objective is None:
             self._step = Step(
@@ -149,7 +150,7 @@ class Learner:
     def logits(self, images: NDArray[np.uint8]) -> Any:
         """What `model` (fake-quantized, where training is) gives: [batch, H, W, 3] -> [batch, classes].
 
-        Of a dense task what its head gives: one array [batch, ...], or several by name.
+        Of embed vectors [batch, width]; of a dense task what its head gives: an array [batch, ...], or several by name.
         """
         forward, resolution = self._answering, Resolution(images.shape[2], images.shape[1])
         key = None if forward.any_grid else resolution
@@ -201,6 +202,8 @@ def _answering(forward: Forward, size: tuple[int, int] | None, task: str) -> Any
     signature = [tf.TensorSpec((None, *(size or (None, None)), 3), "uint8"), (one_way, one_way)]
 
     def logits(images: Any, matrices: Any) -> Any:
+        if task == "embed":
+            return forward.vectors(images, matrices)
         if task != "classify":
             return forward.dense_logits(task, images, matrices, training=False)
         return mean(forward.head_logits(images, matrices, training=False))

@@ -115,6 +115,7 @@ def run(
         val_set,
         spec,
         request.output,
+        task=request.lesson,
         teacher=teacher,
         simulate=simulate,
         resumption=Resumption(request.folder, asked, state, begun_with(request, _skipped(train_set, val_set))),
@@ -134,7 +135,7 @@ def simulation(request: TrainingRequest, fake_quantization: FakeQuantization | N
         return None
     if fake_quantization is None:
         raise ConfigError(f"to train for the recipe {request.qat}, `run` needs its fake_quantization")
-    return fake_quantization(request.qat, request.dense_task or "classify")
+    return fake_quantization(request.qat, request.lesson)
 
 
 def _asked(
@@ -261,6 +262,7 @@ def _document(
     np.add.at(matrix, (val_set.classes[read], votes[read]), 1)
     return {
         "schema": "edgevit.training/1",
+        "task": request.lesson,
         "model": str(request.output),
         "run": str(request.folder),
         "preset": request.preset_name(),
@@ -278,7 +280,10 @@ def _document(
         "seconds": round(result.seconds, 1),
         "best_epoch": result.best.number,
         "score_temperature": result.temperature,
-        "results": [{**resolution.to_fields(), "top1": top1} for resolution, top1 in result.best.judged.items()],
+        "metric": result.best.metric,
+        "results": [
+            {**resolution.to_fields(), result.best.metric: value} for resolution, value in result.best.judged.items()
+        ],
         "epochs": [epoch.to_dict() for epoch in result.epochs],
         "classes": _classes(train_set, matrix),
         "confusion": {**shown.to_fields(), "matrix": matrix.tolist()},

@@ -20,13 +20,15 @@ _BEGUN = ("preset", "val_share", "task", "ignored", "teacher_weights")
 """Fields of the request that the state has under their own names; `State.request` has what follows from the rest."""
 _CONFIGURED = {"ladder": "resolutions", "resize": "resize", "stochastic_depth": "stochastic-depth"}
 """Fields of the request that are the model's config's, too -> their options."""
+_OF_VECTORS: dict[str, tuple[str, Any]] = {"projection": ("vector-width", 0), "pooling": ("pooling", "class")}
+"""The same of `embed`, each with what it is where the config does not say."""
 
 
 def begun_with(request: TrainingRequest, skipped: Mapping[Path, Any]) -> dict[str, Any]:
     """What a state keeps of the request, as JSON; skipped: the pictures that could not be read."""
     return {
         "preset": request.preset_name(),
-        "task": request.dense_task or "classify",
+        "task": request.lesson,
         "val_share": request.share,
         "ignored": request.ignored,
         "teacher_weights": request.teacher_weights,
@@ -72,6 +74,10 @@ def taken_over(request: TrainingRequest, state: State) -> TrainingRequest:
         left_out["teacher_weights"] = begun["teacher_weights"]
     left_out |= {name: before.get(name) for name in ("teacher", "qat") if getattr(request, name) is None}
     left_out |= {name: before[name] for name in ("resize", "stochastic_depth") if getattr(request, name) is None}
+    if begun.get("task") == "embed":
+        left_out |= {
+            name: before.get(name, usual) for name, (_, usual) in _OF_VECTORS.items() if getattr(request, name) is None
+        }
     if not request.ladder:
         left_out["ladder"] = as_resolutions(before["ladder"])
     if request.synthetic and request.pictures is None:
@@ -130,6 +136,10 @@ def _differences(request: TrainingRequest, state: State) -> Iterator[tuple[str, 
         frozen = name == "stochastic_depth" and before["freeze"]  # which sets it to 0
         if given is not None and given != before[name] and not frozen:
             yield f"--{option}", _shown(before[name]), _shown(given)
+    for name, (option, usual) in _OF_VECTORS.items():
+        given, was = getattr(request, name), before.get(name, usual)
+        if given not in (None, was):
+            yield f"--{option}", _shown(was), _shown(given)
     if request.synthetic and request.pictures is not None and request.pictures != before["pictures"]:
         yield "--pictures", _shown(before["pictures"]), _shown(request.pictures)
 

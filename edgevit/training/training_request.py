@@ -32,6 +32,8 @@ CLASSIFIERS_ONLY = (
 DETECTORS_ONLY = ("mosaic",)
 LEAST_EPOCHS, MOST_EPOCHS = 8, 200
 """Where the epochs follow from the number of pictures."""
+COSINE_SCALE = 20.0
+"""What `embed` learns by: a temperature of 0.05 (Zhai and Wu 2019, https://arxiv.org/abs/1811.12649, section 4.2)."""
 SYNTHETIC_LADDER = as_resolutions((48, 64, 80, 96, 112, 128))
 DENSE_SYNTHETIC_LADDER = as_resolutions((96, 128))
 """Of a panel: its smallest things have some pixels left."""
@@ -66,6 +68,10 @@ class TrainingRequest:
     """What the head is for; None: what the data is for, or else `classify`."""
     ignored: int | str | None = None
     """Of masks: the value or the class that does not count."""
+    projection: int | None = None
+    """Of `embed`: the width of the vector; None: as the model to start from has it, or that of its tokens."""
+    pooling: str | None = None
+    """Of `embed`: what of the tokens the vector is made of; None: likewise."""
     overwrite: bool = True
     """Whether a finished model of that name may be replaced; who asks users says no."""
 
@@ -80,6 +86,16 @@ class TrainingRequest:
     def dense_task(self) -> str:
         """What its head reads all tokens for; empty for a classifier."""
         return self.task if self.task in FORMS else ""
+
+    @property
+    def embeds(self) -> bool:
+        """Whether it learns vectors that pictures are compared by."""
+        return self.task == "embed"
+
+    @property
+    def lesson(self) -> str:
+        """What it learns, as `edgevit.training.lessons.LESSONS` calls it."""
+        return self.dense_task or ("embed" if self.embeds else "classify")
 
     @property
     def drawn(self) -> int:
@@ -119,8 +135,9 @@ class TrainingRequest:
             for given, option in ((self.qat, "--qat"), (self.options.get("freeze"), "--freeze")):
                 if given:
                     raise ConfigError(f"{option} needs weights to start from: --from MODEL.keras")
-        if self.task is not None and self.task not in ("classify", *FORMS):
-            raise unknown_key("task to train", self.task, ("classify", *FORMS))
+        if self.task is not None and self.task not in ("classify", "embed", *FORMS):
+            raise unknown_key("task to train", self.task, ("classify", "embed", *FORMS))
+        self._check_vector()
         for name in DETECTORS_ONLY:
             if self.options.get(name) and self.dense_task != "detect":
                 raise ConfigError(f"--{name} is for --task detect: leave it out")
@@ -134,6 +151,16 @@ class TrainingRequest:
             raise ConfigError("--distillation-token listens to a teacher: give one with --teacher")
         if self.resize is not None:
             parse_policy(self.resize)
+
+    def _check_vector(self) -> None:
+        """Raises `ConfigError` for what only vectors have, or what they cannot be learned with."""
+        for value, option in ((self.projection, "--vector-width"), (self.pooling, "--pooling")):
+            if value is not None and not self.embeds:
+                raise ConfigError(f"{option} is for --task embed: leave it out")
+        if self.embeds and self.qat:
+            raise ConfigError("--qat is for classes, masks, boxes and points so far: vectors lose little by int8")
+        if self.embeds and self.distillation_token:
+            raise ConfigError("--distillation-token is a second classifier, and a picture has one vector: leave it out")
 
     def _check_dense(self) -> None:
         """Raises `ConfigError` for what only a classifier learns by."""
@@ -216,7 +243,14 @@ class TrainingRequest:
             score_temperature=1.0,
             resize=self.resize or self._resize_of(base) or self.default_resize(),
             stochastic_depth=0.0 if self.options.get("freeze") else depth,
+            cosine_scale=COSINE_SCALE if self.embeds else 0.0,
         )
+        if self.embeds:
+            config = config.with_(
+                distilled=False,
+                pooling=self.pooling or config.pooling,
+                projection=config.projection if self.projection is None else self.projection,
+            )
         if self.distillation_token:
             config = config.with_(distilled=True)
         return config if base else config.with_(base_resolution=ladder[len(ladder) // 2])

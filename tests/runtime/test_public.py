@@ -27,9 +27,10 @@ from edgevit_runtime import (
 def test_names():
     assert sorted(edgevit_runtime.__all__) == [
         "ArtefactError", "BackendError", "Box", "BoxedSubject", "ClassScore", "Classification", "Detection",
-        "EdgeViTError", "JointResult", "Keypoint", "LocatedPoints", "Manifest", "Model", "PictureError",
-        "PictureFeatures", "Region", "Resolution", "ResolutionError", "RunLengths", "Segmentation", "SelfTestResult",
-        "SignatureCheck", "__version__", "read_manifest",
+        "EdgeViTError", "Embedding", "EnrolledNames", "Identification", "JointResult", "Keypoint", "LocatedPoints",
+        "Manifest", "Model", "NamedCosine", "PictureError", "PictureFeatures", "Region", "Resolution",
+        "ResolutionError", "RunLengths", "Segmentation", "SelfTestResult", "SignatureCheck", "VectorIndex",
+        "__version__", "read_manifest",
     ]  # fmt: skip
     assert all(hasattr(edgevit_runtime, name) for name in edgevit_runtime.__all__)
 
@@ -37,7 +38,8 @@ def test_names():
 def test_model():
     public = {name for name in dir(Model) if not name.startswith("_")}
     assert public == {
-        "answer", "answer_many", "backend", "classify", "classify_many", "close", "detect", "detect_many", "features",
+        "answer", "answer_many", "backend", "classify", "classify_many", "close", "detect", "detect_many", "embed",
+        "embed_many", "features",
         "features_many", "keypoints", "keypoints_many", "label", "labels", "outputs", "profile", "resolutions", "run",
         "run_many", "run_signature",
         "segment", "segment_many", "self_test", "task", "tasks",

@@ -5,6 +5,7 @@ import pytest
 
 from edgevit.training import ArrayExamples
 from support.sample_pictures import LABELS
+from support.two_halves import folder_of_halves
 
 
 @pytest.fixture(autouse=True)
@@ -32,3 +33,9 @@ def train_quarters() -> ArrayExamples:
 @pytest.fixture(scope="session")
 def val_quarters() -> ArrayExamples:
     return quarters(80, seed=2)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Class folders of `support.two_halves`."""
+    return folder_of_halves(tmp_path / "photos")

@@ -9,23 +9,14 @@ from PIL import Image
 from edgevit.config import ViTConfig
 from edgevit.errors import ConfigError, TrainingError
 from edgevit.model import build, load, named_weights, save
-from edgevit.training import ArrayExamples, Epoch, TrainSpec, start_model, train
+from edgevit.training import Epoch, TrainSpec, start_model, train
 from edgevit.training.lessons.classify import ClassifyLesson
 from edgevit_runtime.resolution import Resolution
+from support.two_halves import halves
 
 CONFIG = ViTConfig(
     width=32, depth=2, heads=2, classes=2, mlp_width=64, patch=8, base_resolution=32, ladder=(16, 32), resize="squash"
 )
-
-
-def halves(count, seed):
-    """Pictures whose left (class 0) or right (class 1) half is bright."""
-    random = np.random.default_rng(seed)
-    images = random.integers(0, 120, (count, 32, 32, 3)).astype(np.uint8)
-    classes = (np.arange(count) % 2).astype(np.int32)
-    images[classes == 0, :, :16] += 120
-    images[classes == 1, :, 16:] += 120
-    return ArrayExamples(images, classes, ("left", "right"))
 
 
 def test_it_learns_at_every_resolution(tmp_path, with_xla):
@@ -154,20 +145,6 @@ def test_a_validation_class_that_training_never_saw(run, tmp_path):
     code, _, err = run("train", tmp_path, "-o", tmp_path / "m.keras")
     assert code == 1
     assert "val has pictures of class 7" in err
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """train/ and val/ with two classes, one picture broken, at odd sizes."""
-    for part, count in (("train", 12), ("val", 4)):
-        for index, label in enumerate(("left", "right")):
-            (tmp_path / "photos" / part / label).mkdir(parents=True)
-            examples = halves(2 * count, index)
-            for number in range(count):
-                picture = examples.picture(2 * number + index).resize((50, 40), Image.Resampling.BICUBIC)
-                picture.save(tmp_path / "photos" / part / label / f"{number}.png")
-    (tmp_path / "photos" / "train" / "left" / "broken.png").write_bytes(b"no picture")
-    return tmp_path / "photos"
 
 
 OPTIONS = ("--resolutions", "32,48", "--epochs", "2", "--batch", "8", "--resize", "squash")

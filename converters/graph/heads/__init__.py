@@ -8,6 +8,7 @@ from typing import Any
 
 from converters.graph.heads.classify import ClassifyHead
 from converters.graph.heads.detect import DetectHead
+from converters.graph.heads.embed import EmbedHead
 from converters.graph.heads.features import FeaturesHead
 from converters.graph.heads.head import Head
 from converters.graph.heads.keypoints import KeypointsHead
@@ -20,6 +21,7 @@ __all__ = ["HEADS", "classifying", "heads_of", "looked_at"]
 HEADS: dict[str, Callable[[Any], Head]] = {
     "classify": ClassifyHead,
     "features": FeaturesHead,
+    "embed": EmbedHead,
     "segment": SegmentHead,
     "detect": DetectHead,
     "keypoints": KeypointsHead,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgevit.training.lessons.classify import ClassifyLesson
 from edgevit.training.lessons.detect import DetectLesson
+from edgevit.training.lessons.embed import EmbedLesson
 from edgevit.training.lessons.keypoints import KeypointsLesson
 from edgevit.training.lessons.lesson import DenseLesson, HeldOutLike, Judged, Lesson
 from edgevit.training.lessons.segment import SegmentLesson
@@ -16,4 +17,4 @@ DENSE_LESSONS: dict[str, DenseLesson] = {
     "keypoints": KeypointsLesson(),
 }
 
-LESSONS: dict[str, Lesson] = {"classify": ClassifyLesson(), **DENSE_LESSONS}
+LESSONS: dict[str, Lesson] = {"classify": ClassifyLesson(), "embed": EmbedLesson(), **DENSE_LESSONS}

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from edgevit_runtime.resolution import Resolution
     from edgevit_runtime.tasks.classify import Classification, ClassScore
     from edgevit_runtime.tasks.detect import Detection
+    from edgevit_runtime.tasks.embed import Embedding
     from edgevit_runtime.tasks.features import PictureFeatures
     from edgevit_runtime.tasks.findings import Box, Keypoint, Region
     from edgevit_runtime.tasks.joint import JointResult
     from edgevit_runtime.tasks.located_points import BoxedSubject, LocatedPoints
     from edgevit_runtime.tasks.run_lengths import RunLengths
     from edgevit_runtime.tasks.segment import Segmentation
+    from edgevit_runtime.vector_index import EnrolledNames, Identification, NamedCosine, VectorIndex
     from edgevit_runtime.verify.self_test import SelfTestResult, SignatureCheck
 
 __all__ = [
@@ -36,11 +38,15 @@ __all__ = [
     "Classification",
     "Detection",
     "EdgeViTError",
+    "Embedding",
+    "EnrolledNames",
+    "Identification",
     "JointResult",
     "Keypoint",
     "LocatedPoints",
     "Manifest",
     "Model",
+    "NamedCosine",
     "PictureError",
     "PictureFeatures",
     "Region",
@@ -50,6 +56,7 @@ __all__ = [
     "Segmentation",
     "SelfTestResult",
     "SignatureCheck",
+    "VectorIndex",
     "__version__",
     "read_manifest",
 ]
@@ -61,11 +68,15 @@ _HOMES = {
     "ClassScore": "tasks.classify",
     "Classification": "tasks.classify",
     "Detection": "tasks.detect",
+    "Embedding": "tasks.embed",
+    "EnrolledNames": "vector_index",
+    "Identification": "vector_index",
     "JointResult": "tasks.joint",
     "Keypoint": "tasks.findings",
     "LocatedPoints": "tasks.located_points",
     "Manifest": "manifest",
     "Model": "model",
+    "NamedCosine": "vector_index",
     "PictureFeatures": "tasks.features",
     "Region": "tasks.findings",
     "Resolution": "resolution",
@@ -73,6 +84,7 @@ _HOMES = {
     "Segmentation": "tasks.segment",
     "SelfTestResult": "verify.self_test",
     "SignatureCheck": "verify.self_test",
+    "VectorIndex": "vector_index",
     "read_manifest": "manifest",
 }
 

@@ -20,6 +20,7 @@ from edgevit_runtime.signature import Signature
 from edgevit_runtime.signature_values import as_input, as_real
 from edgevit_runtime.tasks.classify import Classifies
 from edgevit_runtime.tasks.detect import Detects
+from edgevit_runtime.tasks.embed import Embeds
 from edgevit_runtime.tasks.features import GivesFeatures
 from edgevit_runtime.tasks.joint import AnswersTogether
 from edgevit_runtime.tasks.keypoints import FindsKeypoints
@@ -40,7 +41,7 @@ BUDGET_SECONDS = 1.0
 """What measuring the ladder for a budget may take, once for a device."""
 
 
-class Model(Classifies, GivesFeatures, Segments, Detects, FindsKeypoints, AnswersTogether):
+class Model(Classifies, GivesFeatures, Embeds, Segments, Detects, FindsKeypoints, AnswersTogether):
     """Opens a `.tflite` artefact made by `edgevit convert`. Each task's methods are in its file under `tasks/`.
 
     Safe to share between threads: a lock lets one call at a time into the interpreter.

@@ -102,7 +102,8 @@ def file_with(tmp_path, text, name="mine.toml"):
         ),
         (
             LEFT + 'sites = ["head"]',
-            "unknown site 'head'; what `edgevit sensitivity` calls that is 'logits', 'near', 'fine', 'halved', "
+            "unknown site 'head'; what `edgevit sensitivity` calls that is 'logits', 'pooled', 'shifted', "
+            "'vector', 'near', 'fine', 'halved', "
             "'level', 'tower', 'doubled', 'quarters', 'details', 'projection', 'classes', "
             "'log_distances', 'cell_logits', 'heatmaps', 'summed', 'detailed', 'enlarged', 'class_logits' here",
         ),
@@ -346,7 +347,8 @@ def test_who_reads_what():
     """What is left float is rounded as its integer readers read it; the artefact's own ranges: `test_simulation`."""
     full = get_recipe("int8-full")
     assert readers("block1/attention/weights") == ("mixed",)
-    assert readers("norm/normalised") == ("logits", "summed", "quarters", "details", "projection", "classes")
+    tokens = ("logits", "summed", "quarters", "details", "projection", "classes")
+    assert readers("norm/normalised") == (*tokens, "pooled", "scaled")
     island = with_rules(full, (Rule("*", "float32", sites=("gelu",), blocks=(1,)),), "x")
     assert activation("block1/gelu", island) == "float32"
     assert activation("block0/gelu", island) == "int8-static"

@@ -27,7 +27,7 @@ from edgevit_runtime.tasks.task import OnePicture
 from edgevit_runtime.terminal import complain, one_line
 from edgevit_runtime.wording import counted
 
-METRIC_HEADINGS = {"top1": "top-1", "miou": "mIoU", "ap": "AP", "pck": "PCK"}
+METRIC_HEADINGS = {"top1": "top-1", "recall_at_1": "recall@1", "miou": "mIoU", "ap": "AP", "pck": "PCK"}
 """How people write what tasks are judged by."""
 
 

@@ -13,6 +13,7 @@ from edgevit_runtime.tasks.task import Answer, OnePicture, Task, TryOut, how_to_
 TASKS: dict[str, str] = {
     "classify": "edgevit_runtime.tasks.classify",
     "features": "edgevit_runtime.tasks.features",
+    "embed": "edgevit_runtime.tasks.embed",
     "segment": "edgevit_runtime.tasks.segment",
     "detect": "edgevit_runtime.tasks.detect",
     "keypoints": "edgevit_runtime.tasks.keypoints",

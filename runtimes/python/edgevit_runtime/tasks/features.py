@@ -179,6 +179,7 @@ def _add_features(parser: argparse.ArgumentParser) -> None:
 
 def _run_features(options: argparse.Namespace, open_model: Callable[..., Any]) -> int:
     """Writes an .npz: each output with a first axis over the pictures, and `files`, their names."""
+    from edgevit_runtime.array_file import write_arrays
     from edgevit_runtime.atomic_write import check_writable
     from edgevit_runtime.wording import counted
 
@@ -200,7 +201,7 @@ def _run_features(options: argparse.Namespace, open_model: Callable[..., Any]) -
     if not found:
         raise PictureError("none of the pictures could be read; nothing was written")
     arrays = {name: np.stack([each[name] for each in found]) for name in found[0].arrays}
-    _write_npz(options.output, {"files": np.array(names), **arrays})
+    write_arrays(options.output, {"files": np.array(names), **arrays})
     shapes = ", ".join(f"{name} {list(values.shape)}" for name, values in arrays.items())
     print(f"{options.output}: {counted(len(found), 'picture')} at {found[0].resolution} px: {shapes}")
     return 1 if failed else 0
@@ -229,17 +230,6 @@ def _features_by_name(
         pictures = list(named_pictures(options.pictures))
         results = model.features_many([picture for _, picture in pictures], options.resolution)
         yield from zip((name for name, _ in pictures), results)
-
-
-def _write_npz(path: str, arrays: Mapping[str, Array]) -> None:
-    """Whole or not at all."""
-    from edgevit_runtime.atomic_write import not_written, replacing
-
-    try:
-        with replacing(path) as partial, open(partial, "wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-    except OSError as error:
-        raise not_written(path, error) from error
 
 
 def _add_look(parser: argparse.ArgumentParser) -> None:

@@ -113,7 +113,7 @@ class Answering(Protocol):
 def how_to_add(name: str, held: Sequence[str]) -> str:
     """What to do for an artefact with the tasks `held` to have one more."""
     convert = f"convert the model with --task {','.join([*held, name])}"
-    if name == "features":  # every ViT has tokens
+    if name in ("features", "embed"):  # every ViT has tokens, and a vector
         return convert
     return (
         f"{convert} where it has that head; where not, `edgevit train DATA --task {name} --from MODEL.keras --freeze` "

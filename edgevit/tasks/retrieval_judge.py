@@ -1,0 +1,153 @@
+"""How well pictures are found by their vectors: recall@k, mean average precision, a vote of the nearest.
+
+recall@k: the share of the pictures that have one of their class among the k nearest (Jégou et al. 2011,
+https://doi.org/10.1109/TPAMI.2010.57). mAP: the mean over pictures of the average precision of the whole gallery, in
+the order of the cosine, those of the picture's class being relevant (Manning et al. 2008, Introduction to Information
+Retrieval, section 8.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgevit.accuracy import Answers
+from edgevit.errors import ConfigError
+from edgevit.statistics import margin
+from edgevit.tasks.classify import compared
+from edgevit.tasks.features import LEAVE_ONE_OUT, nearest_classes
+from edgevit.tasks.task import Outputs
+from edgevit_runtime.resolution import Resolution
+
+RANKS = (1, 5, 10)
+ROWS = 256
+"""Queries at a time: a bounded piece of the matrix of all cosines."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Of each query, [n]: the rank of the first of its class in the gallery, from 0; its average precision; the class
+    of the nearest. A query that has none of its class there has the gallery's size for a rank, and 0."""
+
+    ranks: NDArray[np.int64]
+    precisions: NDArray[np.float64]
+    nearest: NDArray[np.int64]
+
+
+def retrieve(
+    queries: NDArray[Any],
+    gallery: NDArray[Any],
+    classes: NDArray[np.int64],
+    known: NDArray[np.int64],
+    *,
+    leave_one_out: bool,
+) -> Found:
+    """queries [n, width] of `classes` [n], gallery [m, width] of classes `known` [m], vectors of length 1.
+
+    leave_one_out: both are the same pictures in the same order, of which none finds itself.
+    """
+    ranks, precisions, nearest = [], [], []
+    for start in range(0, len(queries), ROWS):
+        cosines = queries[start : start + ROWS] @ gallery.T
+        rows = np.arange(len(cosines))
+        if leave_one_out:
+            cosines[rows, start + rows] = -np.inf  # comes last
+        order = np.argsort(-cosines, axis=1, kind="stable")[:, : len(gallery) - leave_one_out]
+        relevant = known[order] == classes[start : start + ROWS, None]
+        hits = relevant.cumsum(axis=1)
+        precision = np.where(relevant, hits / np.arange(1, order.shape[1] + 1), 0.0).sum(axis=1)
+        precisions.append(precision / np.maximum(hits[:, -1], 1))
+        ranks.append(np.where(hits[:, -1] > 0, relevant.argmax(axis=1), len(gallery)))
+        nearest.append(known[order[:, 0]])
+    return Found(*(np.concatenate(each) for each in (ranks, precisions, nearest)))
+
+
+class RetrievalJudge:
+    """Looks for each picture in a gallery, or, without one, among all the other pictures (leave-one-out).
+
+    gallery_resolution: that at which the gallery's vectors were made; None: that of the pictures.
+    """
+
+    def __init__(
+        self, models: int, neighbours: int, gallery: Path | None = None, gallery_resolution: Resolution | None = None
+    ) -> None:
+        if neighbours < 1:
+            raise ConfigError(f"neighbours must be 1 or more, not {neighbours}")
+        self.neighbours, self.gallery, self.gallery_resolution = neighbours, gallery, gallery_resolution
+        self._gallery: list[list[NDArray[Any]]] = [[] for _ in range(models)]
+        self._queries: list[list[NDArray[Any]]] = [[] for _ in range(models)]
+        self._known: list[NDArray[np.int64]] = []
+        self._classes: list[NDArray[np.int64]] = []
+        self._answers: list[Answers] = []
+        self._alone = 0
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        at = self.gallery_resolution
+        return {
+            "neighbours": self.neighbours,
+            "gallery": LEAVE_ONE_OUT if self.gallery is None else str(self.gallery),
+            **({} if at is None else {"gallery_resolution": at.to_json()}),
+            **({"alone": self._alone} if self._alone else {}),
+        }
+
+    def learn(self, outputs: Sequence[Outputs], truths: NDArray[np.int64]) -> None:
+        self._known.append(truths)
+        for vectors, each in zip(self._gallery, outputs, strict=True):
+            vectors.append(each["vector"])
+
+    def add(self, outputs: Sequence[Outputs], truths: NDArray[np.int64]) -> None:
+        self._classes.append(truths)
+        for vectors, each in zip(self._queries, outputs, strict=True):
+            vectors.append(each["vector"])
+
+    def by_class(self) -> list[dict[str, Any]]:
+        """Vectors are judged as a whole."""
+        return []
+
+    def curves(self) -> dict[str, dict[str, Any]]:
+        """There are none."""
+        return {}
+
+    def results(self) -> list[dict[str, Any]]:
+        classes, alone = np.concatenate(self._classes), self.gallery is None
+        known = np.concatenate(self._known) if self._known else classes
+        if len(known) - alone < 1:
+            raise ConfigError("a picture is looked for among others: give two or more, or a gallery: --gallery DIR")
+        self.neighbours = min(self.neighbours, len(known) - alone)
+        queries = [np.concatenate(each) for each in self._queries]
+        galleries = [np.concatenate(each) for each in self._gallery] if self._known else queries
+        found = []
+        for ours, theirs in zip(queries, galleries, strict=True):
+            each = retrieve(ours, theirs, classes, known, leave_one_out=alone)
+            votes = nearest_classes(ours, theirs, known, self.neighbours, leave_one_out=alone)
+            self._alone = int((each.ranks == len(theirs)).sum())
+            found.append((each, float((votes == classes).mean())))
+        self._answers = [Answers(each.nearest, each.ranks < 1, each.ranks < 5) for each, _ in found]
+        return [
+            {
+                **{f"recall_at_{rank}": float((each.ranks < rank).mean()) for rank in RANKS},
+                "recall_at_1_margin": margin(self._answers[number].top1, len(classes)),
+                "map": float(each.precisions.mean()),
+                "knn_top1": top1,
+                **(self._beside(number, queries) if number else {}),
+            }
+            for number, (each, top1) in enumerate(found)
+        ]
+
+    def _beside(self, number: int, queries: Sequence[NDArray[Any]]) -> dict[str, float]:
+        """How another model compares with the first: the mean cosine of their vectors, and what recall@1 loses."""
+        same = queries[0].shape == queries[number].shape
+        cosine = float((queries[0] * queries[number]).sum(axis=1).mean()) if same else float("nan")
+        return {**compared(self._answers[0], self._answers[number]), "agreement": cosine}
+
+    def contributions(self) -> list[NDArray[Any]]:
+        return [each.right for each in self._answers]
+
+    def answers(self) -> list[Answers]:
+        return self._answers

@@ -1,0 +1,136 @@
+"""The task embed: the artefact's vector is the Keras model's, whatever stands for the picture and at any shape."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from converters import convert
+from edgevit.errors import ConfigError, ConversionError
+from edgevit.model import build, named_weights, transfer
+from edgevit.tasks.embed import Embed
+from edgevit_runtime import Model
+from support.built_once import once
+from support.sample_pictures import pictures_in, random_picture
+
+FORMS = {
+    "class": {},
+    "mean": {"pooling": "mean"},
+    "both": {"pooling": "class-mean"},
+    "projected": {"projection": 24},
+    "cosines": {"cosine_scale": 20.0},
+    "all": {"pooling": "class-mean", "projection": 24, "cosine_scale": 20.0},
+}
+LADDER = (32, 64, "96x48")
+
+
+@pytest.fixture(scope="module")
+def model_of(tiny_model):
+    """The tiny model's weights, with something else made of its tokens; what is new is drawn."""
+
+    def make(form):
+        model, random = build(replace(tiny_model.config, **FORMS[form]), seed=1), np.random.default_rng(1)
+        transfer(tiny_model, model, keep_head=True)
+        for name, variable in named_weights(model).items():
+            if name.startswith(("head/", "embed_head/")):
+                variable.assign(random.normal(0.0, 0.5, variable.shape))
+        return model
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return [np.asarray(random_picture(seed)) for seed in range(3)]
+
+
+def answered(path, pictures):
+    """Vector and scores of each picture at each resolution, and the pictures as the model saw them."""
+    with Model(path) as model:
+        for resolution in model.resolutions:
+            for picture in pictures:
+                image = np.resize(picture, (resolution.height, resolution.width, 3))
+                yield image, *(model.outputs(image, task)[name] for task, name in OUTPUTS.items())
+
+
+OUTPUTS = {"embed": "vector", "classify": "scores"}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_artefact_gives_the_models_vector_and_classes(model_of, tmp_path, pictures, form):
+    model = model_of(form)
+    convert(model, tmp_path / "e.tflite", recipe="float32", task="embed,classify", resolutions=LADDER)
+    for image, vector, scores in answered(tmp_path / "e.tflite", pictures):
+        exact = Embed.of(model.config, {}).expected(model, image[None])["vector"][0]
+        assert vector.shape == exact.shape == (model.config.vector_width,)
+        assert np.linalg.norm(exact) == pytest.approx(1.0, abs=1e-5)
+        np.testing.assert_allclose(vector, exact, atol=2e-5)
+        logits = np.asarray(model(image[None]))[0]
+        powers = np.exp(logits - logits.max())
+        np.testing.assert_allclose(scores, powers / powers.sum(), atol=1e-4)
+
+
+@pytest.mark.parametrize("recipe", ["int8", "int8-static", "int8-attention", "int4"])
+@pytest.mark.parametrize("form", ["class", "both", "all"])
+def test_recipes_keep_the_vector(model_of, tmp_path, pictures, workshop, form, recipe):
+    model = model_of(form)
+    calibration = once(workshop / "calibration", pictures_in)
+    path, tasks = tmp_path / "e.tflite", "embed,classify"
+    convert(model, path, recipe=recipe, task=tasks, resolutions=(64,), calibration=calibration)
+    cosines = [
+        float(vector @ np.asarray(model.vectors(image[None]))[0])
+        for image, vector, _ in answered(tmp_path / "e.tflite", pictures)
+    ]
+    assert min(cosines) > (0.9 if recipe == "int4" else 0.98)
+
+
+def test_integers_classify_by_cosines_and_give_no_vector(model_of, tmp_path, pictures, workshop):
+    model, path = model_of("all"), tmp_path / "e.tflite"
+    calibration = once(workshop / "calibration", pictures_in)
+    with pytest.raises((ConfigError, ConversionError), match="vectors are real numbers"):
+        convert(model, path, recipe="int8-full", task="embed", resolutions=(64,), calibration=calibration)
+    convert(model, path, recipe="int8-full", task="classify", resolutions=(64,), calibration=calibration)
+    images = [np.resize(picture, (64, 64, 3)) for picture in pictures]
+    with Model(path) as artefact:
+        found = np.stack([artefact.outputs(image, "classify")["logits"] for image in images])
+    exact = np.asarray(model(np.stack(images)))
+    assert np.corrcoef(found.ravel(), exact.ravel())[0, 1] > 0.95  # of random weights: 0.98
+
+
+def test_a_vector_needs_the_class_tokens_row_alone(model_of):
+    assert not Embed.of(model_of("class").config, {}).reads.patches
+    assert Embed.of(model_of("mean").config, {}).reads.patches
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"pooling": "max"}, "pooling"),
+        ({"projection": -1}, "projection must be"),
+        ({"cosine_scale": -2.0}, "cosine_scale must be"),
+        ({"distilled": True, "pooling": "mean"}, "distilled"),
+    ],
+)
+def test_what_cannot_be(tiny_config, changes, said):
+    with pytest.raises(ConfigError, match=said):
+        replace(tiny_config, **changes)
+
+
+def test_fields_that_say_nothing_are_left_out_of_files(tiny_config):
+    assert not {"pooling", "projection", "cosine_scale"} & set(tiny_config.to_dict())
+    changed = replace(tiny_config, pooling="mean", cosine_scale=16.0)
+    assert changed.from_dict(changed.to_dict()) == changed
+
+
+def test_another_form_of_classifier_is_not_taken_over(tiny_model):
+    """The projection is, whatever the classes are: it belongs to the vector."""
+    forms = {"projection": 24, "cosine_scale": 20.0}
+    source = build(replace(tiny_model.config, **forms), seed=1)
+    target = build(replace(tiny_model.config, **forms, classes=3, labels=("a", "b", "c")), seed=2)
+    fresh = np.array(target.head.linear.kernel)
+    transfer(source, target, keep_head=False)
+    np.testing.assert_array_equal(np.array(target.head.linear.kernel), fresh)
+    np.testing.assert_array_equal(np.array(target.embed_head.projection.kernel), source.embed_head.projection.kernel)
+    linear = build(tiny_model.config, seed=3)
+    transfer(source, linear, keep_head=True)
+    assert not np.array(linear.head.linear.kernel).any()  # as a fresh one
