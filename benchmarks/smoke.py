@@ -90,6 +90,10 @@ TINY: dict[str, Mapping[str, Any]] = {
     },
     "pets": {"JUDGED": (64, "96x64"), "CURVE": (64, 80, 96, 112, 128), "SECONDS": 0.3},
     "blood_cells": {},
+    "retrieval": {
+        **{"LADDER": (64, 96), "ENROLLED": 3, "DRAWN_FROM": 8, "DRAWS": 2, "OTHERS": 4},
+        **{"SIZES": (10, 50), "ROUNDS": 2},
+    },
     "keypoints": {"VARIANTS": ("vit-nano",), "PICTURES": 12, "SIZE": 64, "CALIBRATION": 10},
     "prediction": {"RECIPES": ("int8",), "MEASURED": ("vit-tiny", "vit-nano/8"), "SECONDS": 0.2},
 }
@@ -99,7 +103,8 @@ WORDS: dict[str, Sequence[Sequence[str]]] = {
     "ladder": (("int8",),),
     "max_drop": ((), ("--time",)),
     "self_test": (("--recipes", "int8"),),
-    "pets": (TRAINED,),
+    "pets": (TRAINED, ("--only-latency", *TRAINED)),
+    "retrieval": (TRAINED,),
     "blood_cells": (TRAINED, ("--scratch", "--variant", "vit-nano", *TRAINED)),
     "keypoints": ((*TRAINED, "--pictures", "20"),),
 }

@@ -209,7 +209,9 @@ class EnrolledNames:
     def identify(self, vector: Array, count: int = 3, least_cosine: float | None = None) -> Identification:
         """What a picture with this vector [width] shows. least_cosine: instead of `threshold`."""
         cosines = self.means @ vector
-        best = np.argsort(-cosines, kind="stable")[:count]
+        count = min(count, len(cosines))
+        best = np.argpartition(-cosines, count - 1)[:count]
+        best = best[np.argsort(-cosines[best], kind="stable")]
         least = self.threshold if least_cosine is None else least_cosine
         top = tuple(NamedCosine(self.names[place], float(cosines[place])) for place in best)
         return Identification(top, None if least is None else bool(cosines[best[0]] < least))
