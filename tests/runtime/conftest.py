@@ -17,6 +17,17 @@ def painted(workshop):
     return once(workshop / "painted.tflite", write)
 
 
+@pytest.fixture(scope="session")
+def vectors_tflite(tiny_model, workshop):
+    """An artefact that gives vectors alone."""
+    from converters import convert
+
+    def converted(path):
+        convert(tiny_model, path, recipe="float32", task="embed", resolutions=(32, 64))
+
+    return once(workshop / "vectors.tflite", converted)
+
+
 @pytest.fixture
 def edgevit_run(capsys, monkeypatch):
     """The command line: (exit code, standard output, standard error)."""

@@ -107,6 +107,18 @@ def test_boxes_are_listed_and_drawn(serving, painted, scene, tmp_path):
 
 @pytest.mark.web
 @needs_browser
+def test_a_vector_is_shown(serving, vectors_tflite, tmp_path):
+    ask = serving(artefact=vectors_tflite)
+    shown = page_with(ask, tmp_path, file_of(1))
+    vector = ask.model.embed(file_of(1)).vector
+    first = ", ".join(f"{each:.3f}" for each in vector[:4])
+    assert f'class="name">32 numbers: {first}, …<' in shown
+    code, answer = ask("POST", "/embed?resolution=32", file_of(1))
+    assert (code, answer["resolution"], len(answer["vector"])) == (200, 32, 32)
+
+
+@pytest.mark.web
+@needs_browser
 def test_a_mask_is_drawn(serving, painted, tmp_path):
     """Each pixel has its class's colour, as `--draw` has it, and lets half of the picture through."""
     picture = io.BytesIO()

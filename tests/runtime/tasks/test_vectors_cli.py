@@ -8,18 +8,7 @@ import pytest
 
 from edgevit_runtime import Model
 from edgevit_runtime.vector_index import VectorIndex
-from support.built_once import once
 from support.sample_pictures import pictures_in, random_picture
-
-
-@pytest.fixture(scope="session")
-def vectors_tflite(tiny_model, workshop):
-    from converters import convert
-
-    def converted(path):
-        convert(tiny_model, path, recipe="float32", task="embed", resolutions=(32, 64))
-
-    return once(workshop / "vectors.tflite", converted)
 
 
 @pytest.fixture

@@ -45,7 +45,18 @@ function line(label, score, probabilities, mark) {
   return item;
 }
 
+// What pictures are compared by: its first numbers.
+function vectorLine(vector) {
+  const item = document.createElement("li"), name = document.createElement("div");
+  name.className = "name";
+  const first = vector.slice(0, 4).map((each) => each.toFixed(3)).join(", ");
+  name.textContent = vector.length + " numbers: " + first + ", …";
+  item.append(name);
+  return item;
+}
+
 function lines(found) {
+  if (found.vector) return [vectorLine(found.vector)];
   const all = found.top || found.boxes || found.points || found.regions;
   const probabilities = tasks[task.value].scores !== "regression";
   return all.map((each, place) => {
