@@ -30,6 +30,7 @@ import edgevit
 from edgevit.report.charts.canvas import DARK, ROLES
 from record import BUILD, ROOT, write
 
+PICTURE = ROOT / "docs" / "demo_dense.jpg"
 PICTURES, SIZE, SEED = 1100, 160, 1000
 """To learn from."""
 HELD_OUT, HELD_OUT_SIZE, HELD_OUT_SEED = 200, 256, 2000
@@ -197,7 +198,7 @@ def main() -> None:
     options = parser.parse_args()
     folder: Path = options.folder
     if options.keep:
-        side_by_side(folder, pictures_shown()[:3]).save(ROOT / "docs" / "demo_dense.jpg", quality=88)
+        side_by_side(folder, pictures_shown()[:3]).save(PICTURE, "JPEG", quality=88)
         write("demo_dense", {**measured(folder), "taken": {**loaded(folder, "taken"), "answers": ""}})
         return
     shutil.rmtree(folder, ignore_errors=True)

@@ -133,7 +133,7 @@ def main() -> None:
         artefact = FOLDER / f"{name}-int8.tflite"
         edgevit("convert", each, "-o", artefact, "--task", "embed", *ladder, "--overwrite")
         found = {"retrieval": judged(each, artefact), "names": named(artefact)}
-        figures[name] = {**found, "gallery_at_224": judged(each, artefact, 224)["int8"]}
+        figures[name] = {**found, "across": judged(each, artefact, LADDER[-1])["int8"]}
     write("retrieval", {**figures, "search": searched(192)})
 
 

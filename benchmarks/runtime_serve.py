@@ -51,7 +51,7 @@ function request()
 end
 function response(status, headers, body)
   if status == 200 then
-      local top = body:match('"top": (.*)}%s*$')
+      local top = body:match('"top": (%[.-%])')
     local _, length = body:gsub('"index"', "")
     if top == expected[length] then right = right + 1 else wrong = wrong + 1 end
   elseif status == 503 then busy = busy + 1

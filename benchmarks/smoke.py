@@ -87,6 +87,7 @@ TINY: dict[str, Mapping[str, Any]] = {
     "demo_dense": {
         **{"PICTURES": 20, "SIZE": 64, "HELD_OUT": 10, "HELD_OUT_SIZE": 64, "SHOWN": 1, "SECONDS": 0.05},
         **{"TRAINED": "64", "LADDER": "64,96", "EPOCHS": {"keypoints": 1, "segment": 1, "detect": 1}},
+        "PICTURE": Path(os.devnull),
     },
     "pets": {"JUDGED": (64, "96x64"), "CURVE": (64, 80, 96, 112, 128), "SECONDS": 0.3},
     "blood_cells": {},
@@ -105,6 +106,7 @@ WORDS: dict[str, Sequence[Sequence[str]]] = {
     "self_test": (("--recipes", "int8"),),
     "pets": (TRAINED, ("--only-latency", *TRAINED)),
     "retrieval": (TRAINED,),
+    "demo_dense": ((), ("--keep",)),
     "blood_cells": (TRAINED, ("--scratch", "--variant", "vit-nano", *TRAINED)),
     "keypoints": ((*TRAINED, "--pictures", "20"),),
 }

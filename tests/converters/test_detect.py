@@ -47,7 +47,7 @@ NEAR["int8-full"] = 0.15
 @pytest.mark.parametrize("recipe", EVERY_RECIPE)
 def test_every_recipe(detector, recipe, tmp_path):
     path, wanted = tmp_path / "m.tflite", RECIPES[recipe]
-    pictures = pictures_in(tmp_path / "pictures", 2) if wanted.needs_calibration else None
+    pictures = pictures_in(tmp_path / "pictures", 16) if wanted.needs_calibration else None
     convert(detector, path, recipe=recipe, resolutions=LADDER[1:], calibration=pictures)
     (signature,) = read_manifest(path).signatures
     assert signature.name == "detect_56x40"
