@@ -31,7 +31,7 @@ MAX_TOKENS = 96**2 + 1
 """Beyond 96 x 96 patches (1536 px at patch 16) one block's attention weights alone pass a gigabyte at 3 heads."""
 
 
-LARGEST = {"width": 16384, "depth": 512, "mlp_width": 131072, "patch": 1024, "classes": 2**20}
+LARGEST = {"width": 16384, "depth": 512, "mlp_width": 131072, "patch": 1024, "classes": 2**20, "registers": 64}
 """Far beyond any ViT that there is: what asks for more is damaged."""
 
 SCORES = {
@@ -115,6 +115,10 @@ class ViTConfig:
     """Heads that read all tokens, one for each task."""
     pooling: str = "class"
     """What stands for the whole picture, for its classes as for its vector: a key of `POOLINGS`."""
+    pool_norm: bool = False
+    """The last norm stands behind the mean of the patch tokens, and not in front of it (timm's `fc_norm`)."""
+    registers: int = 0
+    """Learned tokens behind the class token that nothing reads (Darcet et al. 2023, https://arxiv.org/abs/2309.16588)."""
     projection: int = 0
     """The width of the picture's vector, which a linear layer makes of what is pooled; 0: the vector is that itself."""
     cosine_scale: float = 0.0
@@ -129,7 +133,7 @@ class ViTConfig:
         if not isinstance(self.classes, int) or self.classes < 0:
             raise ConfigError(f"classes must be a whole number, 0 for a backbone without a head, not {self.classes!r}")
         for name, most in LARGEST.items():
-            if getattr(self, name) > most:
+            if name != "registers" and getattr(self, name) > most:
                 raise ConfigError(f"{name} is {getattr(self, name)}; at most {most} is supported")
         if self.scores not in SCORES:
             raise unknown_key("scores", self.scores, SCORES)
@@ -169,6 +173,12 @@ class ViTConfig:
             raise ConfigError(f"projection must be a width from 0 to {LARGEST['width']}, not {self.projection!r}")
         if not 0.0 <= self.cosine_scale < float("inf"):
             raise ConfigError(f"cosine_scale must be 0 or above, not {self.cosine_scale!r}")
+        if self.pool_norm and self.pooling != "mean":
+            raise ConfigError(
+                f"pool_norm is of the mean of the patch tokens: pooling must be mean, not {self.pooling!r}"
+            )
+        if not isinstance(self.registers, int) or not 0 <= self.registers <= LARGEST["registers"]:
+            raise ConfigError(f"registers must be a number from 0 to {LARGEST['registers']}, not {self.registers!r}")
         if self.distilled and (self.pooling != "class" or self.cosine_scale):
             raise ConfigError("a distilled model's two heads are linear layers on its two tokens, and on nothing else")
 
@@ -223,11 +233,16 @@ class ViTConfig:
 
     @property
     def prefix(self) -> int:
-        """The learned tokens before the patches: the class token, and the distillation token where there is one."""
+        """How many learned tokens are before the patches: the class token, a distillation token, registers."""
+        return self.front_read + self.registers
+
+    @property
+    def front_read(self) -> int:
+        """Those of them that are read for the picture as a whole, the first ones."""
         return 2 if self.distilled else 1
 
     def tokens(self, resolution: ResolutionLike) -> int:
-        """N = (W / patch)(H / patch) + 1: the patches and the class token (and one more where `distilled`)."""
+        """N = (W / patch)(H / patch) + 1: the patches and the class token (and what else is in front, `prefix`)."""
         return self.grid(resolution).patches + self.prefix
 
     @property
@@ -267,7 +282,14 @@ class ViTConfig:
         return cls(**values)
 
 
-_SINCE: dict[str, Any] = {"dense_heads": [], "pooling": "class", "projection": 0, "cosine_scale": 0.0}
+_SINCE: dict[str, Any] = {
+    "dense_heads": [],
+    "pooling": "class",
+    "pool_norm": False,
+    "registers": 0,
+    "projection": 0,
+    "cosine_scale": 0.0,
+}
 """Fields that files of an earlier edgevit lack, and with which value they are left out: it reads what it can."""
 
 

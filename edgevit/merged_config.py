@@ -23,9 +23,13 @@ BACKBONE = (
     "mean",
     "std",
     "distilled",
+    "registers",
 )
 """Fields that decide what the backbone computes."""
-CLASSIFIER = ("classes", "labels", "label_keys", "scores", "score_temperature")
+CLASSIFIER = (
+    "classes", "labels", "label_keys", "scores", "score_temperature", "pooling", "pool_norm", "projection",
+    "cosine_scale",
+)  # fmt: skip
 """Fields that belong to the classifier's head."""
 FREEZE = "train each head on the same frozen backbone: edgevit train DATA --task TASK --from MODEL.keras --freeze"
 """How models come to share a backbone."""

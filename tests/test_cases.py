@@ -44,7 +44,6 @@ def heads(cases, tmp_path_factory):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("pool_avg", "reads global_pool='avg', edgevit's the class token"),
         ("relu", "act_layer is 'relu'"),
         ("quick_gelu", "act_layer is 'quick_gelu'"),
         ("one_logit", "has one output, and a softmax over one class is always 100 %"),
@@ -58,6 +57,7 @@ def test_silent_checkpoints_that_are_refused(silent, name, message):
 @pytest.mark.realdata
 def test_silent_checkpoints_that_are_read(silent):
     assert import_checkpoint(silent / "heads6").config.heads == 6
+    assert import_checkpoint(silent / "pool_avg").config.pooling == "mean"
     assert str(import_checkpoint(silent / "grid_7x28").config.base_resolution) == "448x112"
     assert import_checkpoint(silent / "one_logit", head="sigmoid").config.scores == "sigmoid"
 
@@ -88,9 +88,10 @@ def test_shards(cases):
     assert (model.config.classes, model.config.heads) == (logits.shape[-1], 3)
 
 
-def test_registers_are_named(cases):
-    with pytest.raises(CheckpointError, match="is a DINOv2 with register tokens"):
-        import_checkpoint(cases / "hf_dinov2_registers")
+def test_registers(cases):
+    """And its classifier, which reads the class token and the patches' mean."""
+    config = import_checkpoint(cases / "hf_dinov2_registers").config
+    assert (config.registers, config.pooling, config.classes) == (4, "class-mean", 12)
 
 
 @pytest.mark.parametrize(

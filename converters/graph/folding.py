@@ -80,7 +80,9 @@ class Folding:
 
     def front(self, over_channels: Any) -> Any:
         """The tokens in front with their positions."""
-        names = ["positions/class_token", "positions/distillation_token"][: self.config.prefix]
+        names = ["positions/class_token"]
+        names += ["positions/distillation_token"] if self.config.distilled else []
+        names += ["positions/register_tokens"] if self.config.registers else []
         tokens = over_channels(tf.concat([self.get(name) for name in names], axis=0))
         positions = over_channels(self.get("positions/positions")[: self.config.prefix])
         return tf.cast(tokens + positions, tf.float32)

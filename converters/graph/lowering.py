@@ -76,7 +76,7 @@ def graph(
             front_only = last and not all_rows
             normalised = normalise(do, f"{name}/norm1", tokens, config, block.qkv_factor)
             mixed, weights = attention(do, name, normalised, block.qkv, config, front_only)
-            residual = do.view(stream, front_rows, tokens, config.prefix) if front_only else tokens
+            residual = do.view(stream, front_rows, tokens, config.front_read) if front_only else tokens
             branch = do.linear(f"{name}/output", multiply, mixed, block.output)
             tokens = do.compute(f"{name}/attended", tf.add, residual, branch)
             normalised = normalise(do, f"{name}/norm2", tokens, config, block.expand_factor)

@@ -36,6 +36,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "norm1/normalised": ("qkv", "queries"),
     "norm2/normalised": ("expand",),
     "norm/normalised": ("logits", "summed", "quarters", "details", "projection", "classes", "pooled", "scaled"),
+    "averaged": ("squares", "scaled", "normalised"),
     "pooled": ("logits", "projection", "scaled"),
     "embed/scaled": ("shifted",),
     "shifted": ("squares", "normalised"),
@@ -75,7 +76,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "scaled": ("normalised",),
 }
 """Sites, by the end of their names, and those that the ops make that read them, in the same block."""
-READ_BY_NEXT = ("squares", "scaled", "normalised", "attended")
+READ_BY_NEXT = ("squares", "scaled", "normalised", "attended", "averaged")
 """What the next block makes of a block's `tokens`."""
 
 

@@ -22,7 +22,7 @@ DENSE_HEAD = (*DENSE_CONV, *DENSE_LINEAR)
 """Linear layers of the heads that read all tokens."""
 DENSE_PLAIN = ("summed", "detailed", "enlarged", "class_logits")
 """What else these heads compute."""
-VECTOR = ("pooled", "shifted", "vector")
+VECTOR = ("averaged", "pooled", "shifted", "vector")
 """What is computed of the picture's vector, besides a norm."""
 
 LINEAR: Mapping[str, str] = {
@@ -37,7 +37,7 @@ OPS: Mapping[str, str] = {
     **dict.fromkeys(("weights", "scores"), "SOFTMAX"),
     **dict.fromkeys((*STREAM, "stabilised", "summed", "detailed", "shifted"), "ADD"),
     **dict.fromkeys(("enlarged", "class_logits"), "RESIZE_BILINEAR"),
-    **dict.fromkeys(("variance", "pooled"), "MEAN"),
+    **dict.fromkeys(("variance", "averaged", "pooled"), "MEAN"),
     **dict.fromkeys(("squares", "scaled", "normalised", "vector"), "MUL"),
     "scale": "RSQRT",
     "gelu": "GELU",
@@ -292,7 +292,7 @@ RECIPES: dict[str, Recipe] = {
                 ANY,
                 "int8",
                 "int16-static",
-                sites=(*STREAM, *NORM),
+                sites=(*STREAM, *NORM, "averaged"),
                 why="in 256 steps a stream with outliers loses its small channels, and their squares everything",
             ),
         ),

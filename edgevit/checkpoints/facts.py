@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgevit.checkpoints.checkpoint_file import CheckpointFile
-from edgevit.config import Grid, ViTConfig
+from edgevit.config import POOLINGS, Grid, ViTConfig
 from edgevit.errors import CheckpointError
 from edgevit.variants import PATCH_SIZES, VARIANTS, variant_config
 from edgevit_runtime.resolution import Resolution
@@ -34,6 +34,11 @@ class Facts:
     """The patches that they lie on, where something else than their number says it."""
     heads: int | None = None
     distilled: bool = False
+    registers: int = 0
+    pooling: str = "class"
+    """What its classifier reads: a key of `edgevit.config.POOLINGS`."""
+    pool_norm: bool = False
+    """Behind the mean that the classifier reads there is the last norm."""
     classes: int | None = None
     no_head: str = NO_HEAD
     """Where `classes` is None: why."""
@@ -49,8 +54,10 @@ class Facts:
 
     def __str__(self) -> str:
         heads = "" if self.heads is None else f", {self.heads} heads"
-        token = ", a distillation token" if self.distilled else ""
-        return f"width {self.width}, depth {self.depth}, MLP {self.mlp_width}{heads}, patch {self.patch}{token}"
+        more = ", a distillation token" if self.distilled else ""
+        more += f", {self.registers} registers" if self.registers else ""
+        more += f", its head reads {POOLINGS[self.pooling]}" if self.pooling != "class" else ""
+        return f"width {self.width}, depth {self.depth}, MLP {self.mlp_width}{heads}, patch {self.patch}{more}"
 
 
 def square(count: int) -> Grid | None:
@@ -115,6 +122,9 @@ def config_for(facts: Facts, source: CheckpointFile, variant: str | None, hint: 
             variant = hint if hint in candidates else candidates[0]
     changes: dict[str, Any] = {
         "layer_norm_epsilon": facts.epsilon,
+        "registers": facts.registers,
+        "pooling": facts.pooling,
+        "pool_norm": facts.pool_norm,
         **{key: value for key in ("mean", "std", "resize") if (value := getattr(facts, key)) is not None},
     }
     if variant == CUSTOM:

@@ -18,7 +18,7 @@ from edgevit.checkpoints.weight_mapping import (
     torch_linear,
     torch_norm,
 )
-from edgevit.config import Grid, ViTConfig
+from edgevit.config import POOLINGS, Grid, ViTConfig
 from edgevit.errors import CheckpointError
 
 DROPPED = {"mask_token": "for masked pretraining only", "decoder_*": "the decoder of masked pretraining"}
@@ -38,11 +38,13 @@ def facts(source: CheckpointFile) -> Facts:
     classes = source.shape("head.weight", "classes", "width")[0] if "head.weight" in source.tensors else None
     settings = dict(preprocessing(source))
     labels = label_names(source, classes)
+    registers = source.shape("reg_token", "1", "R", "width")[1] if "reg_token" in source.tensors else 0
+    pooling = config.pooling or ("mean" if _norm(source) == "fc_norm" else "class")
     notes = [*settings.pop("notes", ())]
     if source.documents.get("config.json") is None:
         notes.append(
-            "no config.json beside it: one head for 64 channels as in its variant, the class token read by the head, "
-            "and the exact GELU are assumed"
+            "no config.json beside it: one head for 64 channels as in its variant, "
+            f"{POOLINGS[pooling]} read by the head, and the exact GELU are assumed"
         )
     return Facts(
         families=("dinov2",) if _scaled(source) else ("vit", "deit"),
@@ -51,9 +53,12 @@ def facts(source: CheckpointFile) -> Facts:
         mlp_width=source.shape("blocks.0.mlp.fc1.weight", "MLP", "width")[0],
         patch=patch,
         positions=positions,
-        grid=_grid(source, config, positions, 2 if distilled else 1),
+        grid=_grid(source, config, positions, (2 if distilled else 1) + registers),
         heads=config.heads,
         distilled=distilled,
+        registers=registers,
+        pooling=pooling,
+        pool_norm=pooling == "mean" and _norm(source) == "fc_norm",
         classes=None if config.no_head else classes,
         no_head=config.no_head if config.no_head and classes else NO_HEAD,
         labels=labels,
@@ -84,20 +89,27 @@ def _scaled(source: CheckpointFile) -> bool:
     return "blocks.0.ls1.gamma" in source.tensors
 
 
+def _norm(source: CheckpointFile) -> str:
+    """What the last norm is called: where there is an `fc_norm` it is that one, and there is no other."""
+    return "fc_norm" if "fc_norm.weight" in source.tensors else "norm"
+
+
 def rules(config: ViTConfig, source: CheckpointFile) -> dict[str, WeightRule]:
     """A rule for each weight of a model of this shape."""
     scaled = _scaled(source)
     learned = source.shape("pos_embed", "1", "N", "width")[1]
-    # DeiT III's tokens in front have no positions of their own (timm's no_embed_class).
+    # Tokens in front may have no positions of their own (timm's no_embed_class): DeiT III's, those of registers.
     frontless = learned == config.grid(config.base_resolution).patches
     table = {
         "positions/class_token": WeightRule(("cls_token",), TOKENS),
         "positions/positions": WeightRule(("pos_embed",), PATCH_POSITIONS if frontless else TOKENS),
         "patches/projection/kernel": WeightRule(("patch_embed.proj.weight",), TORCH_CONV),
         "patches/projection/bias": WeightRule(("patch_embed.proj.bias",), SAME_1D),
-        **torch_norm("norm", "norm"),
+        **torch_norm("norm", _norm(source)),
         **torch_linear("head/linear", "head"),
     }
+    if config.registers:
+        table["positions/register_tokens"] = WeightRule(("reg_token",), TOKENS)
     if config.distilled:
         table["positions/distillation_token"] = WeightRule(("dist_token",), TOKENS)
         table |= torch_linear("distillation_head/linear", "head_dist")

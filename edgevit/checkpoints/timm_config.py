@@ -23,7 +23,7 @@ TRAINING_ONLY = (
 """Arguments without effect when a model answers."""
 IN_TENSORS = (
     "num_classes", "in_chans", "embed_dim", "depth", "mlp_ratio", "patch_size", "init_values", "representation_size",
-    "distilled", "num_classes_head",
+    "distilled", "num_classes_head", "reg_tokens", "fc_norm",
 )  # fmt: skip
 """Arguments that tensors show: their shapes, or that they are there."""
 SIZES = ("img_size", "dynamic_img_size", "dynamic_img_pad", "strict_img_size")
@@ -39,7 +39,6 @@ EXACT: dict[str, tuple[Callable[[Any], bool], str]] = {
     "norm_layer": (_one_of("layernorm"), "edgevit has LayerNorm with epsilon 1e-6 there"),
     "embed_norm_layer": (_one_of(), "edgevit has no norm behind the patches"),
     "class_token": (_one_of(True), "edgevit's ViT has a class token"),
-    "reg_tokens": (_one_of(0), "edgevit's ViT has no register tokens"),
     "qk_norm": (_one_of(False), "edgevit does not normalise queries and keys"),
     "pre_norm": (_one_of(False), "edgevit has no norm in front of the blocks"),
     "final_norm": (_one_of(True), "edgevit's ViT ends in a norm"),
@@ -47,7 +46,7 @@ EXACT: dict[str, tuple[Callable[[Any], bool], str]] = {
     "scale_attn_norm": (_one_of(False), "edgevit has no such norm"),
     "scale_mlp_norm": (_one_of(False), "edgevit has no such norm"),
     "pos_embed": (_one_of("learn"), "edgevit's positions are learned"),
-    "pool_include_prefix": (_one_of(False), "edgevit's head reads the class token"),
+    "pool_include_prefix": (_one_of(False), "edgevit's head reads the class token, or the mean of the patches alone"),
     "embed_layer": (_one_of("patchembed"), "edgevit's patches are one convolution"),
     "block_fn": (_one_of("block"), "edgevit's blocks are timm's `Block`"),
     "mlp_layer": (_one_of("mlp"), "edgevit's blocks have timm's `Mlp`"),
@@ -79,6 +78,8 @@ class TimmConfig:
     qkv_bias: bool = True
     no_embed_class: bool | None = None
     """Whether the tokens in front are without positions."""
+    pooling: str | None = None
+    """What its classifier reads: a key of `edgevit.config.POOLINGS`."""
     no_head: str = ""
     """Why the head that it has is none that edgevit's can be."""
     notes: tuple[str, ...] = ()
@@ -98,20 +99,22 @@ def read_config(source: CheckpointFile, patch: int) -> TimmConfig:
         _check(given, key, value)
     pretrained = config.record("pretrained_cfg") if config.has("pretrained_cfg") else Record({}, config.where)
     pool = given.values.get("global_pool", config.values.get("global_pool"))
+    pooling, no_head = _pooled(pool, given)
     return TimmConfig(
         heads=given.whole("num_heads", least=1) if given.has("num_heads") else None,
         grid=_grid(given, "img_size", given.values.get("img_size"), patch),
         pretrained_grid=_grid(pretrained, "input_size", _sides(pretrained.values.get("input_size")), patch),
         qkv_bias=bool(given.values.get("qkv_bias", True)),
         no_embed_class=given.values.get("no_embed_class"),
-        no_head=_pooled(pool, given),
+        pooling=pooling,
+        no_head=no_head,
     )
 
 
 def _check(given: Record, key: str, value: Any) -> None:
     if value is None or key in (*TRAINING_ONLY, *IN_TENSORS, *SIZES):
         return
-    if key in ("num_heads", "global_pool", "fc_norm"):
+    if key in ("num_heads", "global_pool"):
         return
     if key in ("qkv_bias", "no_embed_class"):
         given.flag(key)
@@ -123,12 +126,17 @@ def _check(given: Record, key: str, value: Any) -> None:
         raise CheckpointError(f"{given.where}: {key} is {value!r}; {why}")
 
 
-def _pooled(pool: Any, given: Record) -> str:
-    if pool in (None, "token", ""):
-        return ""
-    if pool not in ("avg", "max", "avgmax", "map"):
+def _pooled(pool: Any, given: Record) -> tuple[str | None, str]:
+    """`TimmConfig.pooling`, and `no_head` for what edgevit's classifier does not read."""
+    if pool is None:
+        return None, ""
+    if pool in ("token", ""):
+        return "class", ""
+    if pool == "avg":
+        return "mean", ""
+    if pool not in ("max", "avgmax", "map"):
         raise CheckpointError(f"{given.where}: global_pool is {pool!r}, which edgevit does not know")
-    return f"its classifier reads global_pool={pool!r}, edgevit's the class token"
+    return None, f"its classifier reads global_pool={pool!r}, edgevit's the class token or a mean"
 
 
 def _sides(size: Any) -> Any:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from edgevit.checkpoints.checkpoint_file import SAFETENSORS, CheckpointFile
-from edgevit.checkpoints.facts import NO_HEAD, Facts, grid_said
+from edgevit.checkpoints.facts import Facts, grid_said
 from edgevit.checkpoints.strangers import stranger
 from edgevit.checkpoints.weight_mapping import (
     SAME_1D,
     TOKENS,
     TORCH_CONV,
     TORCH_LINEAR,
+    WITHOUT_REGISTERS,
     WeightRule,
     alone,
     torch_linear,
@@ -33,7 +34,7 @@ DROPPED = {
     "*embeddings.mask_token": "for masked pretraining only",
     "decoder.*": "the decoder of masked pretraining",
 }
-MODEL_TYPES = ("vit", "deit", "dinov2", "vit_msn", "vit_mae")
+MODEL_TYPES = ("vit", "deit", "dinov2", "dinov2_with_registers", "vit_msn", "vit_mae")
 """Of config.json: those that compute what edgevit's ViT does."""
 EPSILON = {"vit": 1e-12, "deit": 1e-12, "dinov2": 1e-6}  # defaults of ViTConfig, DeiTConfig, Dinov2Config
 BILINEAR, BICUBIC = 2, 3  # Pillow's numbers, which preprocessor_config.json gives
@@ -60,19 +61,15 @@ def _kind(source: CheckpointFile) -> str:
 
 def facts(source: CheckpointFile) -> Facts:
     prefix, kind = _prefix(source), _kind(source)
-    for name, lacking in (
-        ("embeddings.register_tokens", "register tokens"),
-        ("encoder.layer.0.mlp.weights_in", "SwiGLU"),
-    ):
-        if any(each.startswith(f"{prefix}{name}") for each in source.tensors):
-            raise CheckpointError(f"{source.path} is a DINOv2 with {lacking}, which edgevit's ViT does not have")
+    if any(each.startswith(f"{prefix}encoder.layer.0.mlp.weights_in") for each in source.tensors):
+        raise CheckpointError(f"{source.path} is a DINOv2 with SwiGLU, which edgevit's ViT does not have")
     if (what := stranger(source.tensors)) is not None:
         raise CheckpointError(f"{source.path} is {what}, which edgevit's ViT cannot be")
     width, _, patch, _ = source.shape(f"{prefix}{KERNEL}", "width", "3", "P", "P")
     positions = source.shape(f"{prefix}embeddings.position_embeddings", "1", "N", "width")[1]
     depth = source.count(f"{prefix}encoder.layer.", ".")
     mlp = f"{prefix}encoder.layer.0.{'mlp.fc1' if kind == 'dinov2' else 'intermediate.dense'}.weight"
-    classes, no_head = _classes(source, kind)
+    classes, pooling = _classes(source, kind)
     config = source.documents.get("config.json")
     settings, notes = _preprocessing(source, kind)
     if config is None:
@@ -88,7 +85,8 @@ def facts(source: CheckpointFile) -> Facts:
         grid=_grid(source, positions - (2 if kind == "deit" else 1), patch),
         distilled=kind == "deit",
         classes=classes,
-        no_head=no_head,
+        registers=_registers(source),
+        pooling=pooling,
         scores=None if config is None else _scores(config),
         heads=None if config is None else config.whole("num_attention_heads", least=1),
         epsilon=EPSILON[kind] if config is None else config.number("layer_norm_eps"),
@@ -103,6 +101,11 @@ def facts(source: CheckpointFile) -> Facts:
         if (activation := config.values.get("hidden_act", "gelu")) != "gelu":
             raise CheckpointError(f"{config.where}: hidden_act is {activation!r}; edgevit's MLP has the exact `gelu`")
     return found
+
+
+def _registers(source: CheckpointFile) -> int:
+    name = f"{_prefix(source)}embeddings.register_tokens"
+    return source.shape(name, "1", "R", "width")[1] if name in source.tensors else 0
 
 
 SCORES = {
@@ -142,15 +145,14 @@ def _scores(config: Record) -> str | None:
 
 
 def _classes(source: CheckpointFile, kind: str) -> tuple[int | None, str]:
-    """The number of classes, or None and why there is no head to take over."""
+    """The number of classes, None where there is no head; and what the head reads: a key of `POOLINGS`."""
     for name in ("classifier.weight", "cls_classifier.weight"):
         if name not in source.tensors:
             continue
         rows, columns = source.shape(name, "classes", "width")
-        if kind == "dinov2" and columns == 2 * source.shape(f"{_prefix(source)}layernorm.weight", "width")[0]:
-            return None, "its classifier reads the class token and the patches' mean, edgevit's the class token alone"
-        return rows, ""
-    return None, NO_HEAD
+        width = source.shape(f"{_prefix(source)}layernorm.weight", "width")[0]
+        return rows, "class-mean" if kind == "dinov2" and columns == 2 * width else "class"
+    return None, "class"
 
 
 def _labels(config: Record, classes: int) -> tuple[str, ...]:
@@ -245,12 +247,16 @@ def rules(config: ViTConfig, source: CheckpointFile) -> dict[str, WeightRule]:
     prefix, kind = _prefix(source), _kind(source)
     table = {
         "positions/class_token": WeightRule((f"{prefix}embeddings.cls_token",), TOKENS),
-        "positions/positions": WeightRule((f"{prefix}embeddings.position_embeddings",), TOKENS),
+        "positions/positions": WeightRule(
+            (f"{prefix}embeddings.position_embeddings",), WITHOUT_REGISTERS if config.registers else TOKENS
+        ),
         "patches/projection/kernel": WeightRule((f"{prefix}{KERNEL}",), TORCH_CONV),
         "patches/projection/bias": WeightRule((f"{prefix}embeddings.patch_embeddings.projection.bias",), SAME_1D),
         **torch_norm("norm", f"{prefix}layernorm"),
         **torch_linear("head/linear", "classifier"),
     }
+    if config.registers:
+        table["positions/register_tokens"] = WeightRule((f"{prefix}embeddings.register_tokens",), TOKENS)
     if config.distilled:
         table["positions/distillation_token"] = WeightRule((f"{prefix}embeddings.distillation_token",), TOKENS)
         table |= _distilled_heads(source)

@@ -50,15 +50,21 @@ HEAD_BIAS = TensorLayout((0, 1), lambda ours, config: (config.heads, ours[0] // 
 
 
 @dataclass(frozen=True)
-class OfPatchesAlone(TensorLayout):
-    """[1, n, width], positions of the patches alone: those of the tokens in front are zeros."""
+class SomePositions(TensorLayout):
+    """[1, n, width], positions of the first `front` tokens and of the patches: those of the others in front are
+    zeros."""
+
+    front: int = 0
 
     def read(self, value: NDArray[Any], shape: Shape) -> NDArray[np.float64]:
         learned = value[0].astype(np.float64)
-        return np.concatenate([np.zeros((shape[0] - len(learned), shape[1])), learned])
+        others = np.zeros((shape[0] - len(learned), shape[1]))
+        return np.concatenate([learned[: self.front], others, learned[self.front :]])
 
 
-PATCH_POSITIONS = OfPatchesAlone((0, 1, 2), lambda ours, config: (1, ours[0] - config.prefix, ours[1]))
+PATCH_POSITIONS = SomePositions((0, 1, 2), lambda ours, config: (1, ours[0] - config.prefix, ours[1]))
+WITHOUT_REGISTERS = SomePositions((0, 1, 2), lambda ours, config: (1, ours[0] - config.registers, ours[1]), front=1)
+"""Of the class token and the patches."""
 
 
 @dataclass(frozen=True)

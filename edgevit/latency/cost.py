@@ -53,7 +53,7 @@ def cost(config: ViTConfig, resolution: ResolutionLike) -> Cost:
     patches, tokens = config.grid(resolution).patches, config.tokens(resolution)
     embedding = Cost(patches * 3 * config.patch**2 * config.width, 0)
     head = Cost(head_macs(config), 0)
-    read = config.prefix if config.pooling == "class" else None
+    read = config.front_read if config.pooling == "class" else None
     total = embedding + block_cost(config, tokens, read=read) + head
     for _ in range(config.depth - 1):
         total += block_cost(config, tokens)
@@ -63,7 +63,7 @@ def cost(config: ViTConfig, resolution: ResolutionLike) -> Cost:
 def head_macs(config: ViTConfig) -> int:
     """Of the classifier's linear layers, and of a projection in front of them."""
     if not config.cosine_scale:
-        return config.prefix * config.pooled_width * config.classes
+        return config.front_read * config.pooled_width * config.classes
     return config.pooled_width * config.projection + config.vector_width * config.classes
 
 
@@ -87,4 +87,4 @@ def _head_parameters(config: ViTConfig) -> int:
     """Of the classifier's heads and of the vector's projection."""
     projection = config.projection and config.projection * (config.pooled_width + 1)
     read = config.vector_width if config.cosine_scale else config.pooled_width
-    return projection + config.prefix * (read + 1) * config.classes
+    return projection + config.front_read * (read + 1) * config.classes

@@ -20,6 +20,10 @@ __all__ = ["TENTHS", "Point", "common_patch"]
 TENTHS = "p10..p90"
 
 
+PREFIXES = (1, 2, 5, 9)
+"""Tokens in front of the patches: a class token; with a distillation token; with 4 registers, or 8."""
+
+
 @dataclass(frozen=True)
 class Point:
     """Latency of one resolution over `runs` timed runs, after warm-up."""
@@ -67,9 +71,10 @@ class Point:
     def _patches(self) -> tuple[int, int] | None:
         """(patch, prefix) that make so many tokens of the resolution; None where nothing does.
 
-        There is one such pair at most: two grids of whole patches over the same picture never differ by one patch.
+        Of 1 and 2 there is one such pair at most: two grids of whole patches over the same picture never differ by one
+        patch. By 3 or more they do in pictures of a few patches alone.
         """
-        for prefix in (1, 2):
+        for prefix in PREFIXES:
             count = self.tokens - prefix
             if count > 0 and self.resolution.pixels % count == 0:
                 patch = isqrt(self.resolution.pixels // count)
@@ -80,7 +85,7 @@ class Point:
 
     @property
     def prefix(self) -> int:
-        """Tokens in front of the patches: the class token, and a distilled model's second one."""
+        """Tokens in front of the patches: one of `PREFIXES`."""
         found = self._patches()
         assert found is not None
         return found[1]
@@ -184,6 +189,6 @@ def common_patch(points: tuple[Point, ...]) -> int:
         raise ProfileError(f"points of several models: patch sizes {', '.join(map(str, sorted(patches)))}")
     if len({point.prefix for point in points}) > 1:
         raise ProfileError(
-            "points of several models: some have a distillation token (N = (W / patch)(H / patch) + 2), some none"
+            "points of several models: some have more tokens in front (N = (W / patch)(H / patch) + 2, say) than others"
         )
     return patches.pop()

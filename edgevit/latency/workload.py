@@ -53,8 +53,8 @@ def work(config: ViTConfig, resolution: ResolutionLike) -> Workload:
 
     Raises `ResolutionError` unless the patch divides its width and height.
     """
-    macs, rows = cost(config, resolution), config.prefix
-    tokens = config.tokens(resolution)
+    macs, tokens = cost(config, resolution), config.tokens(resolution)
+    rows = config.front_read if config.pooling == "class" else tokens
     whole, wide = config.depth - 1, 4 * config.width + config.mlp_width
     return Workload(
         linear_macs=macs.linear_macs,

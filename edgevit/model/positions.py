@@ -37,17 +37,20 @@ def bicubic_matrix(size: int, base: int) -> NDArray[np.float32]:
 
 @keras.saving.register_keras_serializable("edgevit")
 class Positions(keras.layers.Layer):
-    """Puts the class token (and a distillation token) in front and adds a learned position to every token.
+    """Puts the class token (a distillation token, registers) in front and adds a learned position to every token.
 
-    [batch, rows, columns, width] -> [batch, rows * columns + 1, width], or + 2 with `distilled`, for any grid:
+    [batch, rows, columns, width] -> [batch, prefix + rows * columns, width] for any grid, prefix being 1, one more with
+    `distilled`, and `registers` more:
     positions are learned on `base_grid`, rows x columns, and resampled bicubically, as is usual when a ViT changes
     resolution (Dosovitskiy et al. 2021, section 3.2). The tokens in front have positions of their own, which stay.
     """
 
-    def __init__(self, width: int, base_grid: tuple[int, int], distilled: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, width: int, base_grid: tuple[int, int], distilled: bool = False, registers: int = 0, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self.width, self.base_grid, self.distilled = width, Grid(*base_grid), distilled
-        self.prefix = 2 if distilled else 1
+        self.width, self.base_grid, self.distilled, self.registers = width, Grid(*base_grid), distilled, registers
+        self.prefix = (2 if distilled else 1) + registers
 
     def build(self, input_shape: Any) -> None:
         small = keras.initializers.TruncatedNormal(stddev=0.02)
@@ -55,6 +58,10 @@ class Positions(keras.layers.Layer):
         if self.distilled:
             self.distillation_token = self.add_weight(
                 shape=(1, self.width), initializer=small, name="distillation_token"
+            )
+        if self.registers:
+            self.register_tokens = self.add_weight(
+                shape=(self.registers, self.width), initializer=small, name="register_tokens"
             )
         count = self.prefix + self.base_grid.patches
         self.positions = self.add_weight(shape=(count, self.width), initializer=small, name="positions")
@@ -90,6 +97,8 @@ class Positions(keras.layers.Layer):
         first = ops.convert_to_tensor(self.class_token)
         if self.distilled:
             first = ops.concatenate([first, ops.convert_to_tensor(self.distillation_token)], axis=0)
+        if self.registers:
+            first = ops.concatenate([first, ops.convert_to_tensor(self.register_tokens)], axis=0)
         first = ops.broadcast_to(first, (batch, self.prefix, self.width))
         tokens = ops.reshape(patches, (-1, rows * columns, self.width))
         tokens = ops.concatenate([ops.cast(first, tokens.dtype), tokens], axis=1)
@@ -97,4 +106,10 @@ class Positions(keras.layers.Layer):
         return tokens + ops.cast(positions, tokens.dtype)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "width": self.width, "base_grid": self.base_grid, "distilled": self.distilled}
+        return {
+            **super().get_config(),
+            "width": self.width,
+            "base_grid": self.base_grid,
+            "distilled": self.distilled,
+            "registers": self.registers,
+        }

@@ -47,7 +47,11 @@ class ViT(keras.Model):
         """What quantization-aware fine-tuning learned together with these weights; None for other weights."""
         self.patches = PatchEmbedding(config.width, config.patch, config.mean, config.std, name="patches")
         self.positions = Positions(
-            config.width, config.grid(config.base_resolution), config.distilled, name="positions"
+            config.width,
+            config.grid(config.base_resolution),
+            config.distilled,
+            config.registers,
+            name="positions",
         )
         self.blocks = [
             EncoderBlock(
@@ -89,11 +93,15 @@ class ViT(keras.Model):
         self.built = True
 
     def features(self, images: Any, training: bool | None = None) -> Any:
-        """All tokens after the last norm, the class token (and a distillation token) first: [batch, N, width]."""
+        """All tokens after the last norm, the class token (and what else is in front) first: [batch, N, width]."""
+        return self.norm(self.stream(images, training=training))
+
+    def stream(self, images: Any, training: bool | None = None) -> Any:
+        """All tokens after the last block, before the norm: [batch, N, width]."""
         tokens = self._embedded(images)
         for block in self.blocks:
             tokens = block(tokens, training=training)
-        return self.norm(tokens)
+        return tokens
 
     def intermediate(self, images: Any, layers: Sequence[int], *, normed: bool = True) -> dict[int, Any]:
         """All tokens after some blocks, counted from 1: block -> [batch, N, width].
@@ -145,30 +153,37 @@ class ViT(keras.Model):
 
     def head_logits(self, images: Any, training: bool | None = None) -> list[Any]:
         """Each head's logits, [batch, classes]: the classifier's, and a distillation token's where there is one."""
-        return self.logits_of(self.features(images, training=training))
+        return self.logits_of(self.stream(images, training=training))
 
-    def logits_of(self, tokens: Any) -> list[Any]:
-        """The same of tokens behind the last norm, [batch, N, width]."""
+    def logits_of(self, stream: Any) -> list[Any]:
+        """The same of all tokens after the last block, [batch, N, width]."""
         if self.config.cosine_scale:
-            return [head(self.vector_of(tokens)) for head in self.heads]
-        read = [self.pooled(tokens), *([tokens[:, 1]] if self.config.distilled else [])]
+            return [head(self.vector_of(stream)) for head in self.heads]
+        read = [self.pooled(stream)]
+        if self.config.distilled:
+            read.append(self.norm(stream[:, 1]))
         return [head(each) for head, each in zip(self.heads, read, strict=False)]
 
     def vectors(self, images: Any, training: bool | None = None) -> Any:
         """What pictures are compared by, of length 1: float32 [batch, vector_width]."""
-        return self.vector_of(self.features(images, training=training))
+        return self.vector_of(self.stream(images, training=training))
 
-    def vector_of(self, tokens: Any) -> Any:
-        """The same of tokens behind the last norm, [batch, N, width]."""
-        return self.embed_head(self.pooled(tokens))
+    def vector_of(self, stream: Any) -> Any:
+        """The same of all tokens after the last block, [batch, N, width]."""
+        return self.embed_head(self.pooled(stream))
 
-    def pooled(self, tokens: Any) -> Any:
-        """What stands for the whole picture (`POOLINGS`): tokens behind the last norm -> [batch, pooled_width]."""
-        of_class, patches = tokens[:, 0], tokens[:, self.config.prefix :]
+    def pooled(self, stream: Any) -> Any:
+        """What stands for the whole picture (`POOLINGS`), behind the last norm: [batch, N, width] -> [batch,
+        pooled_width]."""
+        patches = stream[:, self.config.prefix :]
+        if self.config.pool_norm:
+            return self.norm(ops.mean(patches, axis=1))
         if self.config.pooling == "class":
-            return of_class
-        mean = ops.mean(patches, axis=1)
-        return mean if self.config.pooling == "mean" else ops.concatenate([of_class, mean], axis=-1)
+            return self.norm(stream[:, 0])
+        mean = ops.mean(self.norm(patches), axis=1)
+        if self.config.pooling == "mean":
+            return mean
+        return ops.concatenate([self.norm(stream[:, 0]), mean], axis=-1)
 
     def call(self, images: Any, training: bool | None = None) -> Any:
         if not self.heads:

@@ -11,11 +11,11 @@ from edgevit.model.positions import bicubic_matrix
 from edgevit.model.vit import ViT, named_weights
 
 HEAD_FORMS = {
-    "embed_head": ("pooling", "projection"),
-    "head": ("pooling", "projection", "cosine_scale"),
+    "embed_head": ("pooling", "pool_norm", "projection"),
+    "head": ("pooling", "pool_norm", "projection", "cosine_scale"),
 }
 """By head, the fields that say what it reads, and how."""
-SHAPE = ("width", "depth", "heads", "mlp_width", "patch", "attention")
+SHAPE = ("width", "depth", "heads", "mlp_width", "patch", "attention", "registers")
 
 
 def transfer(source: ViT, target: ViT, *, keep_head: bool) -> None:
@@ -59,7 +59,9 @@ def _positions(values: Any, source: ViT, target: ViT) -> Any:
     base = source.config.grid(source.config.base_resolution)
     grid = target.config.grid(target.config.base_resolution)
     front, patches = values[: source.config.prefix], values[source.config.prefix :]
-    front = front[[0, -1]] if target.config.distilled else front[:1]
+    registers = front[source.config.front_read :]
+    read = [0, source.config.front_read - 1] if target.config.distilled else [0]
+    front = np.concatenate([front[read], registers])
     down, across = bicubic_matrix(grid.rows, base.rows), bicubic_matrix(grid.columns, base.columns)
     plane = np.einsum("ri,cj,ijw->rcw", down, across, patches.reshape(*base, -1))
     return np.concatenate([front, plane.reshape(grid.patches, -1)])

@@ -67,12 +67,12 @@ class SharedForward:
 
     def head_logits(self, images: Any, matrices: Any, *, training: bool) -> list[Any]:
         """[batch, H, W, 3] of any size, and that size's matrices -> each head's logits, float32 [batch, classes]."""
-        tokens = self._model.norm(self._after(images, matrices, training=training)[-1])
-        return [ops.cast(each, "float32") for each in self._model.logits_of(tokens)]
+        stream = self._after(images, matrices, training=training)[-1]
+        return [ops.cast(each, "float32") for each in self._model.logits_of(stream)]
 
     def vectors(self, images: Any, matrices: Any) -> Any:
         """[batch, H, W, 3] of any size -> vectors of length 1, float32 [batch, width]."""
-        return self._model.vector_of(self._model.norm(self._after(images, matrices, training=False)[-1]))
+        return self._model.vector_of(self._after(images, matrices, training=False)[-1])
 
     def dense_logits(self, task: str, images: Any, matrices: Any, *, training: bool) -> Any:
         """[batch, H, W, 3] of any size -> what the head of a dense task gives, in float32."""

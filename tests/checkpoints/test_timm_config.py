@@ -83,12 +83,11 @@ def test_queries_without_biases(make_model, place, images):
         ({"model_args": {"act_layer": "relu"}}, "model_args: act_layer is 'relu'; edgevit's MLP has the exact GELU"),
         ({"model_args": {"act_layer": "quick_gelu"}}, "act_layer is 'quick_gelu'"),
         ({"model_args": {"class_token": False}}, "class_token is False; edgevit's ViT has a class token"),
-        ({"model_args": {"reg_tokens": 4}}, "reg_tokens is 4; edgevit's ViT has no register tokens"),
         ({"model_args": {"norm_layer": "rmsnorm"}}, "norm_layer is 'rmsnorm'"),
         ({"model_args": {"block_fn": "ResPostBlock"}}, "block_fn is 'ResPostBlock'"),
         ({"model_args": {"swirl": 7}}, "model_args: swirl is 7, and edgevit does not know what that changes"),
         ({"model_args": {"num_heads": "3"}}, "num_heads must be a whole number, at least 1, not '3'"),
-        ({"global_pool": "avg"}, "reads global_pool='avg', edgevit's the class token; say --classes N"),
+        ({"global_pool": "max"}, "reads global_pool='max', edgevit's the class token or a mean; say --classes N"),
         ({"model_args": {"global_pool": "map"}}, "reads global_pool='map'"),
         ({"architecture": "vit_base_patch32_clip_quickgelu_224"}, "has the activation quick GELU"),
         ({"architecture": "vit_base_patch16_rpn_224"}, "normalises behind attention and MLP"),
@@ -121,20 +120,47 @@ def test_quantized_weights_are_not_taken_for_others(make_model, place):
         import_checkpoint(place(tensors))
 
 
+@pytest.mark.parametrize("behind", [False, True])
+def test_a_mean_of_the_patches(make_model, place, images, behind):
+    """The last norm is behind it where it is called fc_norm."""
+    model = make_model(pooling="mean", pool_norm=behind)
+    tensors = to_timm(model)
+    if behind:
+        tensors |= {f"fc_{name}": tensors.pop(name) for name in ("norm.weight", "norm.bias")}
+    imported = import_checkpoint(place(tensors, global_pool="avg"))
+    assert (imported.config.pooling, imported.config.pool_norm) == ("mean", behind)
+    np.testing.assert_allclose(imported(images(64)), model(images(64)), atol=1e-5)
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_registers(make_model, place, images, alone):
+    """They have positions like all tokens in front, or as DINOv2's none."""
+    model = make_model(registers=2)
+    if alone:
+        positions = np.array(model.positions.positions)
+        positions[:3] = 0.0
+        model.positions.positions.assign(positions)
+    tensors = to_timm(model)
+    tensors["reg_token"] = np.array(model.positions.register_tokens)[None]
+    if alone:
+        tensors["pos_embed"] = np.ascontiguousarray(tensors["pos_embed"][:, 3:])
+    imported = import_checkpoint(place(tensors, {"reg_tokens": 2, "no_embed_class": alone}))
+    assert (imported.config.registers, imported.config.prefix) == (2, 3)
+    np.testing.assert_allclose(imported(images(64)), model(images(64)), atol=1e-5)
+
+
 def test_a_pooled_model_is_a_backbone(make_model, place, images):
     model = make_model()
-    backbone = import_checkpoint(place(to_timm(model), global_pool="avg"), classes=0)
+    backbone = import_checkpoint(place(to_timm(model), global_pool="max"), classes=0)
     np.testing.assert_allclose(backbone(images(48)), model.features(images(48)), atol=1e-4)
 
 
 STRANGERS = {
     "norm_pre.weight": "a norm in front of its blocks, as CLIP's",
-    "reg_token": "a ViT with register tokens",
     "blocks.0.attn.q_norm.weight": "normalises queries and keys",
     "layers.0.blocks.0.attn.qkv.weight": "a Swin",
     "blocks.0.attn.q_bias": "a BEiT or an EVA",
     "rope.freqs": "an EVA-02",
-    "fc_norm.weight": "head reads the patches' mean",
 }
 
 

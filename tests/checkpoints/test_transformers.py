@@ -87,15 +87,13 @@ def test_a_model_without_a_head_is_a_backbone(make_model, place):
     assert notes[-1] == "left out: pooler.dense.bias, pooler.dense.weight (a layer that the classifier does not read)"
 
 
-def test_a_dinov2_classifier_of_patches_is_not_taken_for_one(make_model, place):
+def test_a_dinov2_classifier_reads_the_patches_too(make_model, place):
     model = make_model(patch=14, base_resolution=56)
     tensors = to_transformers(to_timm(model, scaled=True), "dinov2.", "dinov2")
-    tensors["classifier.weight"] = np.zeros((5, 48), np.float32)
+    tensors["classifier.weight"] = np.random.default_rng(0).normal(size=(5, 48)).astype(np.float32)
     folder = place(tensors, transformers_config(model, "dinov2"))
-    with pytest.raises(
-        CheckpointError, match=r"reads the class token and the patches' mean, .* --classes N.*--classes 0"
-    ):
-        import_checkpoint(folder)
+    config = import_checkpoint(folder).config
+    assert (config.pooling, config.pooled_width, config.classes) == ("class-mean", 48, 5)
     assert import_checkpoint(folder, classes=5).config.classes == 5
     assert import_checkpoint(folder, classes=0).config.classes == 0
 
@@ -287,12 +285,18 @@ def test_preprocessing_that_is_no_normalisation_is_refused(make_model, place):
         import_checkpoint(folder)
 
 
-def test_register_tokens_are_refused(make_model, place):
+def test_registers(make_model, place):
+    """They have no positions, and stand between the class token and the patches."""
     model = make_model(patch=14, base_resolution=56)
     tensors = to_transformers(to_timm(model, scaled=True), "", "dinov2")
-    tensors["embeddings.register_tokens"] = np.zeros((1, 4, 24), np.float32)
-    with pytest.raises(CheckpointError, match="a DINOv2 with register tokens"):
-        import_checkpoint(place(tensors, transformers_config(model, "dinov2")))
+    registers = np.random.default_rng(0).normal(size=(1, 4, tensors["embeddings.cls_token"].shape[-1]))
+    tensors["embeddings.register_tokens"] = registers.astype(np.float32)
+    imported = import_checkpoint(place(tensors, transformers_config(model, "dinov2")))
+    assert imported.config.prefix == 5
+    np.testing.assert_array_equal(imported.positions.register_tokens, tensors["embeddings.register_tokens"][0])
+    positions, theirs = np.array(imported.positions.positions), tensors["embeddings.position_embeddings"][0]
+    np.testing.assert_array_equal(positions[[0, *range(5, len(positions))]], theirs)
+    assert not positions[1:5].any()
 
 
 def test_half_precision_is_read(make_model, place):

@@ -76,3 +76,13 @@ def test_files_that_are_no_models_of_ours(run, tiny_keras, tmp_path):
     assert "x.keras is damaged: model.weights.h5 in it is not what was written" in refused(path)
     tiny_cnn().save(path)
     assert "holds a Keras Functional, not an edgevit ViT: `edgevit convert` takes it" in refused(path)
+
+
+def test_what_stands_for_the_picture_is_said(run, tiny_config, tmp_path):
+    forms = {"pooling": "mean", "pool_norm": True, "registers": 2, "projection": 12, "cosine_scale": 20.0}
+    save(build(tiny_config.with_(**forms)), tmp_path / "m.keras")
+    code, out, err = run("inspect", tmp_path / "m.keras")
+    assert code == 0, err
+    assert "patch 16, 2 registers\n" in out
+    assert "pooling        mean: the mean of the patch tokens, the last norm behind it\n" in out
+    assert "vector         a projection to 12 numbers, by which classes are told\n" in out

@@ -144,7 +144,7 @@ def _break(document: dict[str, Any], *path: Any, to: Any) -> None:
         (("points", 1, "height"), 64, r"points\[1\]: resolution 128 has not the height 64 beside it"),
         (("points", 1, "resolution"), "128 x 64", "resolution must be a whole number of pixels or WIDTHxHEIGHT, such"),
         (("points", 1, "tokens"), 64, "cannot have 64 tokens"),
-        (("points", 1, "tokens"), 66, "some have a distillation token"),
+        (("points", 1, "tokens"), 66, "some have more tokens in front"),
         (("points", 1, "latency_ms", "median"), "fast", r"points\[1\]: latency_ms: median must be a number"),
         (("points", 1, "latency_ms", "median"), float("nan"), "median must be a number"),
         (("points", 1, "latency_ms", "median"), 10**400, "median must be a number, not 1000"),

@@ -186,7 +186,7 @@ def timm_model(
     *,
     features: bool = False,
     variant: str | None = None,
-    **shape: int,
+    **shape: Any,
 ) -> Reference:
     """One of timm's own models, at a small picture size; what it saves is what its hub repositories hold."""
     timm = timm_module()
@@ -198,6 +198,12 @@ def timm_model(
     save_file(model.state_dict(), path)
     images = pictures(side)
     answer = torch_answer(model, images, colours)
+    if pool := shape.get("global_pool"):  # which tensors do not tell
+        config = {"architecture": name, "num_classes": classes, "global_pool": pool}
+        given = {key: shape[key] for key in ("num_heads", "fc_norm") if key in shape}
+        (folder / "config.json").write_text(json.dumps({**config, "model_args": {"img_size": side, **given}}))
+        path = folder
+        (folder / f"{name}.safetensors").rename(folder / "model.safetensors")
     return Reference(path, images, answer, version("timm", "torch"), features, 5 if features else None, variant)
 
 
@@ -236,6 +242,7 @@ def transformers_model(folder: Path, kind: str, colours: Any = HALF, **changes: 
         "distilled deit": ("DeiTConfig", "DeiTForImageClassificationWithTeacher"),
         "dinov2": ("Dinov2Config", "Dinov2Model"),
         "dinov2 classifier": ("Dinov2Config", "Dinov2ForImageClassification"),
+        "dinov2 with registers": ("Dinov2WithRegistersConfig", "Dinov2WithRegistersForImageClassification"),
     }[kind]
     if kind.startswith("dinov2"):
         shape |= {"image_size": 56, "patch_size": 14, "mlp_ratio": 2}
@@ -249,12 +256,12 @@ def transformers_model(folder: Path, kind: str, colours: Any = HALF, **changes: 
         "image_mean": colours[0], "image_std": colours[1], "resample": 2, "size": {"height": 48, "width": 48},
     }  # fmt: skip
     (folder / "preprocessor_config.json").write_text(json.dumps(processor))
-    features = kind.startswith("dinov2")
+    features = kind == "dinov2"
     images = pictures(shape["image_size"])
 
     def forward(pixels: Any) -> Any:
         if features:
-            return getattr(model, "dinov2", model)(pixels).last_hidden_state[:, 0]
+            return model(pixels).last_hidden_state[:, 0]
         return model(pixels).logits
 
     answer = torch_answer(forward, images, colours)
@@ -308,6 +315,16 @@ REFERENCES: dict[str, Callable[[Path], Reference]] = {
     "timm: DeiT": lambda folder: timm_model(folder, "deit_tiny_patch16_224", IMAGENET, 48, variant="deit-tiny"),
     "timm: distilled DeiT": lambda folder: timm_model(folder, "deit_tiny_distilled_patch16_224", IMAGENET, 48),
     "timm: DINOv2": lambda folder: timm_model(folder, "vit_small_patch14_dinov2", IMAGENET, 56, features=True),
+    "timm: DINOv2 with registers": lambda folder: timm_model(
+        folder, "vit_small_patch14_reg4_dinov2", IMAGENET, 56, features=True, variant="dinov2-small"
+    ),
+    "timm: DeiT III": lambda folder: timm_model(folder, "deit3_small_patch16_224", IMAGENET, 48, variant="deit-small"),
+    "timm: mean of patches, norm behind it": lambda folder: timm_model(
+        folder, "vit_tiny_patch16_224", HALF, 48, global_pool="avg"
+    ),
+    "timm: mean of patches, norm in front": lambda folder: timm_model(
+        folder, "vit_tiny_patch16_224", HALF, 48, global_pool="avg", fc_norm=False
+    ),
     "original .npz, by timm": lambda folder: original(folder),
     "transformers: ViT": lambda folder: transformers_model(folder, "vit"),
     "transformers: ViT without QKV bias": lambda folder: transformers_model(folder, "vit", qkv_bias=False),
@@ -315,7 +332,8 @@ REFERENCES: dict[str, Callable[[Path], Reference]] = {
     "transformers: DeiT, two heads": lambda folder: transformers_model(folder, "distilled deit", IMAGENET),
     "transformers: DeiT, one head": lambda folder: transformers_model(folder, "deit", IMAGENET),
     "transformers: DINOv2": lambda folder: transformers_model(folder, "dinov2", IMAGENET),
-    "transformers: DINOv2 without its head": lambda folder: transformers_model(folder, "dinov2 classifier", IMAGENET),
+    "transformers: DINOv2 classifier": lambda folder: transformers_model(folder, "dinov2 classifier", IMAGENET),
+    "transformers: DINOv2 with registers": lambda folder: transformers_model(folder, "dinov2 with registers", IMAGENET),
     "KerasHub: ViT": lambda folder: keras_hub_preset(folder, "vit"),
     "KerasHub: DeiT": lambda folder: keras_hub_preset(folder, "deit"),
     "KerasHub: DINOv2": lambda folder: keras_hub_preset(folder, "dinov2"),
@@ -335,6 +353,25 @@ STORED: dict[str, Callable[[Path], Reference]] = {
     ),
     "timm: DINOv2": lambda folder: timm_model(
         folder, "vit_small_patch14_dinov2", IMAGENET, 56, features=True, **_SHAPE
+    ),
+    "timm: DINOv2 with registers": lambda folder: timm_model(
+        folder, "vit_small_patch14_reg4_dinov2", IMAGENET, 56, features=True, **_SHAPE
+    ),
+    "timm: DeiT III": lambda folder: timm_model(
+        folder, "deit3_small_patch16_224", IMAGENET, 48, variant="deit-small-reference", **_SHAPE
+    ),
+    "timm: mean of patches, norm behind it": lambda folder: timm_model(
+        folder, "vit_tiny_patch16_224", HALF, 48, global_pool="avg", variant="vit-small-reference", **_SHAPE
+    ),
+    "timm: mean of patches, norm in front": lambda folder: timm_model(
+        folder,
+        "vit_tiny_patch16_224",
+        HALF,
+        48,
+        global_pool="avg",
+        fc_norm=False,
+        variant="vit-small-reference",
+        **_SHAPE,
     ),
 }
 """The same, all of them small enough to be kept in the project."""

@@ -30,7 +30,7 @@ def global_attention(
         return tf.reshape(tf.transpose(heads, swap), [*do.lead, heads.shape[-2], width])
 
     if front_only:
-        front = do.view(f"{block}/norm1/normalised", front_rows, tokens, config.prefix)
+        front = do.view(f"{block}/norm1/normalised", front_rows, tokens, config.front_read)
         queries = do.linear(f"{site}/queries", multiply, front, qkv, slice(width))
         queries = do.view(f"{site}/queries", by_head, queries, 1)
         others = do.linear(f"{site}/qkv", multiply, tokens, qkv, slice(width, None))

@@ -36,8 +36,8 @@ class ClassifyHead(Head):
             scale = config.cosine_scale * config.vector_width**-0.5
             return HeadWeights({**vector.layers, "logits": folding.cosines("head/linear", scale)}, vector.constants)
         # Two heads whose logits are averaged are one layer, [classes, prefix * width], over both tokens side by side.
-        names = ["head/linear", "distillation_head/linear"][: config.prefix]
-        return HeadWeights({"logits": folding.after_norm("norm", *names, scale=1.0 / config.prefix)}, {})
+        names = ["head/linear", "distillation_head/linear"][: config.front_read]
+        return HeadWeights({"logits": folding.after_norm("norm", *names, scale=1.0 / config.front_read)}, {})
 
     def compute(self, do: Arithmetic, config: ViTConfig, weights: HeadWeights, tokens: Tokens) -> dict[str, Any]:
         if config.cosine_scale:
@@ -55,7 +55,7 @@ class ClassifyHead(Head):
     def _both_tokens(do: Arithmetic, config: ViTConfig, tokens: Tokens) -> Any:
         """A distilled model's two, behind the last norm and side by side: [..., 1, prefix * width]."""
         front = tokens.last
-        if front.shape[-2] != config.prefix:
-            front = do.view(f"block{config.depth - 1}/tokens", front_rows, front, config.prefix)
+        if front.shape[-2] != config.front_read:
+            front = do.view(f"block{config.depth - 1}/tokens", front_rows, front, config.front_read)
         read = normalise(do, "norm", front, config)
-        return do.view("norm/normalised", tf.reshape, read, [*do.lead, 1, config.prefix * config.width])
+        return do.view("norm/normalised", tf.reshape, read, [*do.lead, 1, config.front_read * config.width])

@@ -24,6 +24,9 @@ PROJECTION = "embed/projection"
 def pooled(do: Arithmetic, config: ViTConfig, tokens: Tokens) -> Any:
     """What stands for the picture, without the last norm's gamma and beta: [..., 1, pooled_width]."""
     last = tokens.last
+    if config.pool_norm:
+        patches = do.view(f"block{config.depth - 1}/tokens", lambda: last[..., config.prefix :, :])
+        return normalise(do, "norm", do.compute("averaged", tf.reduce_mean, patches, axis=-2, keepdims=True), config)
     if config.pooling == "class":
         if last.shape[-2] != 1:
             last = do.view(f"block{config.depth - 1}/tokens", front_rows, last, 1)

@@ -8,6 +8,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from edgevit.config import POOLINGS
 from edgevit.report.text.column_widths import whole_words
 from edgevit.report.text.mixed_precision_table import accuracy_lines
 from edgevit.report.text.recipe_tables import recipe_lines
@@ -93,6 +94,8 @@ def model_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
     mean, std = (", ".join(f"{each:g}" for each in config[name]) for name in ("mean", "std"))
     heads = f"{config['heads']} head{'' if config['heads'] == 1 else 's'}"
     token = ", a distillation token" if config["distilled"] else ""
+    if registers := config.get("registers"):
+        token += f", {counted(registers, 'register')}"
     yield f"{inspection['model']}  {inspection['variant']}  {inspection['size_bytes'] / 1e6:.2f} MB"
     yield f"shape          width {config['width']}, depth {config['depth']}, {heads}, patch {config['patch']}{token}"
     dense = config.get("dense_heads", ())
@@ -102,6 +105,13 @@ def model_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
         yield f"{head['task']:<15}{_outputs(head)} ({head['form']})  {_labels(head['labels'])}"
     if config["classes"]:
         yield f"labels         {_labels(config['labels'])}"
+    pooling = config.get("pooling", "class")
+    if pooling != "class":
+        behind = ", the last norm behind it" if config.get("pool_norm") else ""
+        yield f"pooling        {pooling}: {POOLINGS[pooling]}{behind}"
+    if config.get("projection") or config.get("cosine_scale"):
+        made = f"a projection to {config['projection']} numbers" if config.get("projection") else "what is pooled"
+        yield f"vector         {made}{', by which classes are told' if config.get('cosine_scale') else ''}"
     yield f"pixels         RGB, 0 to 255, to (pixel / 255 - mean) / std inside: mean {mean}, std {std}"
     yield f"resize         {config['resize']}"
     yield f"positions      learned at {config['base_resolution']} px"
