@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from edgevit.config import POOLINGS, ViTConfig
 from edgevit.errors import ConfigError
+from edgevit.retrieval import RANKS
 from edgevit.tasks.features import GALLERY, LEAVE_ONE_OUT, NEIGHBOURS, VOTING
-from edgevit.tasks.retrieval_judge import RANKS, RetrievalJudge
+from edgevit.tasks.retrieval_judge import RetrievalJudge
 from edgevit.tasks.task import Config, Figure, Option, Output, Reads, Task
 from edgevit_runtime.resolution import as_resolution
 

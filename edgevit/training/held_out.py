@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgevit.accuracy import Scores, classes_named
 from edgevit.errors import DataError, PictureError
-from edgevit.tasks.retrieval_judge import retrieve
+from edgevit.retrieval import retrieve
 from edgevit.training.examples import Colour, Examples
 from edgevit_runtime.resolution import Resolution
 

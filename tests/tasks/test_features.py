@@ -160,7 +160,10 @@ def test_evaluation_by_neighbours(run, backbone_tflite, tiny_keras, class_folder
 def test_what_evaluation_by_neighbours_refuses(run, backbone_tflite, tiny_tflite, class_folder, tmp_path):
     pictures_in(tmp_path / "other" / "oak", 2)
     for words, message in (
-        ((tiny_tflite, class_folder, "--neighbours", "3"), "neighbours is for the task features, which is not asked"),
+        (
+            (tiny_tflite, class_folder, "--neighbours", "3"),
+            "neighbours is for the task features or embed, which is not asked",
+        ),
         ((backbone_tflite, class_folder, "--neighbours", "0"), "neighbours must be 1 or more, not 0"),
         ((backbone_tflite, class_folder, "--neighbours", "few"), "--neighbours is a number such as 20, not 'few'"),
         ((backbone_tflite, class_folder, "--gallery", tmp_path / "none"), "no such picture folder"),

@@ -7,7 +7,7 @@ import pytest
 
 from edgevit.errors import ConfigError
 from edgevit.model import load
-from edgevit.tasks.retrieval_judge import retrieve
+from edgevit.retrieval import retrieve
 from edgevit.training.training_request import COSINE_SCALE, TrainingRequest
 from edgevit_runtime import Model
 from edgevit_runtime.vector_index import unit

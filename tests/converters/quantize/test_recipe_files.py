@@ -102,7 +102,7 @@ def file_with(tmp_path, text, name="mine.toml"):
         ),
         (
             LEFT + 'sites = ["head"]',
-            "unknown site 'head'; what `edgevit sensitivity` calls that is 'logits', 'pooled', 'shifted', "
+            "unknown site 'head'; what `edgevit sensitivity` calls that is 'logits', 'averaged', 'pooled', 'shifted', "
             "'vector', 'near', 'fine', 'halved', "
             "'level', 'tower', 'doubled', 'quarters', 'details', 'projection', 'classes', "
             "'log_distances', 'cell_logits', 'heatmaps', 'summed', 'detailed', 'enlarged', 'class_logits' here",
