@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # What each part may import besides itself. Everything may use edgevit_runtime and these.
 BASE = {"accuracy", "config", "variants", "errors", "files", "documents", "text_files"}
 BASE |= {"activation_ranges", "dense_head", "mask_accuracy", "pixels", "foreign_config", "untrusted_files", "version"}
-BASE |= {"skipped_pictures", "box_accuracy", "point_accuracy", "merged_config", "subject_crops"}
+BASE |= {"retrieval", "skipped_pictures", "box_accuracy", "point_accuracy", "merged_config", "subject_crops"}
 MAY_IMPORT = {
     "config": {"errors", "dense_head"},
     "dense_head": {"errors"},
@@ -41,6 +41,7 @@ MAY_IMPORT = {
     "version": set(),
     "quiet_keras": set(),
     "accuracy": set(),
+    "retrieval": set(),
     "model": set(),
     "data": set(),
     "checkpoints": {"model"},
