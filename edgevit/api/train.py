@@ -70,7 +70,7 @@ def train(
     pictures: int | None = None,
     task: str | None = None,
     ignored: str | int | None = None,
-    projection: int | None = None,
+    vector_width: int | None = None,
     pooling: str | None = None,
     resume: bool = False,
     restart: bool = False,
@@ -88,7 +88,7 @@ def train(
         for segment, a folder with images/ and masks/; for detect or keypoints, one with boxes or points.
     task: `classify`, `embed` for vectors that pictures are compared by, `segment` for a class at each place, `detect`
         for boxes, or `keypoints`; None: by the folder.
-        projection, pooling: of embed the vector's width, and what it is made of (`edgevit.config.POOLINGS`).
+        vector_width, pooling: of embed how many numbers, and what they are made of (`edgevit.config.POOLINGS`).
         ignored: the value or the class of masks that does not count.
     from_: a `.keras` model to start from (`--from`; the word alone is Python's). variant: without it, which shape.
     resolutions: the ladder, all of which batches are drawn at: [128, "320x192"] or "128,320x192".
@@ -129,7 +129,7 @@ def train(
         pictures=pictures,
         task=task,
         ignored=ignored_value(ignored) if isinstance(ignored, str) else ignored,
-        projection=projection,
+        projection=vector_width,
         pooling=pooling,
         teacher=None if teacher is None else str(teacher),
         teacher_weights=teacher_weights,

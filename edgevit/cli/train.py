@@ -79,9 +79,7 @@ def spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
     "--task", help="classify, embed, segment, detect or keypoints [default: what the folder is labelled for]."
 )
 @click.option("--ignored", metavar="VALUE", help="segment: the value or the class of masks that does not count.")
-@click.option(
-    "--vector-width", "projection", type=click.IntRange(min=0), help="embed: of the vector [default: as tokens]."
-)
+@click.option("--vector-width", type=click.IntRange(min=0), help="embed: of the vector [default: as tokens].")
 @click.option("--pooling", help="embed: what the vector is made of: class, mean or class-mean [default: class].")
 @click.option("--variant", help=f"Without --from: {', '.join(VARIANTS)}; /8, /14 or /32 for other patches.")
 @click.option("--resolutions", help="The ladder, such as 128,160,192,224: batches are drawn at all of them.")

@@ -21,6 +21,7 @@ import numpy as np
 
 from edgevit_runtime.array_file import read_arrays, write_arrays
 from edgevit_runtime.errors import EdgeViTError
+from edgevit_runtime.json_text import parse_json
 from edgevit_runtime.json_values import text
 from edgevit_runtime.resolution import Resolution, as_resolution
 
@@ -70,7 +71,7 @@ class VectorIndex:
         """Raises `EdgeViTError` for a file that is no index, or a damaged one."""
         arrays, where = read_arrays(path), os.fspath(path)
         try:
-            about = json.loads(str(arrays["about"]))
+            about = parse_json(str(arrays["about"]))
             if not isinstance(about, dict) or about.get("schema") != SCHEMA:
                 raise ValueError(f"it is not of the schema {SCHEMA}")
             digest, resolution = text(about, "model_sha256"), as_resolution(about["resolution"])

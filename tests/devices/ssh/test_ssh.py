@@ -555,7 +555,7 @@ def test_no_service(deployed, run, backbone_tflite, tmp_path):
     code, out, err = run("deploy", GOLDEN, pi.name, "--service")
     assert (code, out) == (1, "")
     assert "--service needs systemd's user manager, and has none there: Failed to connect to bus" in err
-    assert "has no task classify or segment or" in run("deploy", backbone_tflite, pi.name, "--service")[2]
+    assert "has no task classify or embed or segment or" in run("deploy", backbone_tflite, pi.name, "--service")[2]
     assert "--port is that of --service" in run("deploy", GOLDEN, pi.name, "--port", 80)[2]
     assert sorted(pi.home.rglob("*")) == before
 

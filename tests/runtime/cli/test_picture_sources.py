@@ -106,7 +106,7 @@ def test_watching_for_what_the_artefact_does_not_do(edgevit_run, backbone_tflite
     monkeypatch.setattr(commands, "watched", lambda *_, **__: iter(()))  # no picture comes that it would fail at
     code, out, err = edgevit_run("watch", backbone_tflite, tmp_path)
     lacks = (
-        "has no task classify or segment or detect or keypoints (it has features): "
+        "has no task classify or embed or segment or detect or keypoints (it has features): "
         "convert the model with --task features,classify where it has that head; where not, "
     )
     assert (code, out, err.count("\n")) == (1, "", 1)

@@ -154,6 +154,6 @@ def test_nothing_to_serve_is_said(backbone_tflite):
     from edgevit_runtime import EdgeViTError
     from edgevit_runtime.serve.server import PictureServer
 
-    message = "has no task classify or segment or detect or keypoints .it has features.: convert the model with --task"
+    message = "has no task classify or embed or segment or detect or keypoints .it has features.: convert the model"
     with Model(backbone_tflite, weight_cache=False) as model, pytest.raises(EdgeViTError, match=message):
         PictureServer(("256.1.1.1", 0), model)

@@ -323,7 +323,7 @@ def test_what_the_artefact_does_not_do_is_said_before_it_listens(backbone_tflite
     with pytest.raises(SystemExit) as stop:
         main.main(["serve", str(backbone_tflite), "--no-weight-cache", "--host", "256.1.1.1"])  # nothing listens there
     lacks = (
-        "has no task classify or segment or detect or keypoints (it has features): "
+        "has no task classify or embed or segment or detect or keypoints (it has features): "
         "convert the model with --task features,classify where it has that head; where not, `edgevit train DATA --task "
         "classify --from MODEL.keras --freeze` makes one for it, and `edgevit convert` takes both models"
     )
