@@ -6,7 +6,6 @@ import json
 import math
 import re
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from edgevit.documents import Record
 from edgevit.errors import CheckpointError
 from edgevit.text_files import NotTextError, read_text
 from edgevit.untrusted_files import MAX_JSON, check_arrays, check_zip, lookalike
+from edgevit_runtime.array_file import UNREADABLE, header_of
 
 CheckpointArrays = Mapping[str, NDArray[Any]]
 
@@ -201,20 +201,14 @@ def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
                 _check_array(path, archive, entry)
         with np.load(path, allow_pickle=False) as arrays:
             tensors = {name: arrays[name] for name in arrays.files}
-    except (
-        OSError, ValueError, TypeError, SyntaxError, zipfile.BadZipFile, zlib.error, EOFError, MemoryError,
-        OverflowError, NotImplementedError, RuntimeError,
-    ) as error:  # fmt: skip
+    except UNREADABLE as error:
         raise CheckpointError(f"{path} is not a readable .npz file: {error}") from error
     return {name: _from_bfloat16(value) for name, value in tensors.items()}
 
 
 def _check_array(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
     """Raises `CheckpointError` where an array's header asks for more than the file has: NumPy makes room first."""
-    with archive.open(entry) as file:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(file)
+    shape, dtype = header_of(archive, entry)
     if dtype.hasobject:
         raise CheckpointError(f"{path}: {entry.filename} is a pickle, which edgevit does not open")
     if math.prod(shape) * dtype.itemsize > entry.file_size:

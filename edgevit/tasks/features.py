@@ -21,6 +21,7 @@ from edgevit.config import ViTConfig
 from edgevit.errors import ConfigError
 from edgevit.statistics import margin
 from edgevit.tasks.task import Config, Figure, Option, Output, Outputs, Reads, Task
+from edgevit_runtime.resolution import Resolution
 
 if TYPE_CHECKING:
     from edgevit.model import ViT
@@ -161,7 +162,9 @@ class Features(Task):
 class NeighbourJudge:
     """Top-1 by k nearest neighbours: in a gallery, or, without one, among all the other pictures (leave-one-out)."""
 
-    gallery_resolution: None = None
+    output: ClassVar[str] = "class_token"
+    """What is compared."""
+    gallery_resolution: Resolution | None = None
 
     def __init__(self, models: int, neighbours: int, gallery: Path | None = None) -> None:
         if neighbours < 1:
@@ -181,12 +184,12 @@ class NeighbourJudge:
     def learn(self, outputs: Sequence[Outputs], truths: NDArray[np.int64]) -> None:
         self._gallery_classes.append(truths)
         for vectors, each in zip(self._gallery, outputs, strict=True):
-            vectors.append(each["class_token"])
+            vectors.append(each[self.output])
 
     def add(self, outputs: Sequence[Outputs], truths: NDArray[np.int64]) -> None:
         self._classes.append(truths)
         for vectors, each in zip(self._queries, outputs, strict=True):
-            vectors.append(each["class_token"])
+            vectors.append(each[self.output])
 
     def by_class(self) -> list[dict[str, Any]]:
         """Neighbours are judged as a whole."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,77 +14,52 @@ from edgevit.errors import ConfigError
 from edgevit.retrieval import RANKS, retrieve
 from edgevit.statistics import margin
 from edgevit.tasks.classify import compared
-from edgevit.tasks.features import LEAVE_ONE_OUT, nearest_classes
-from edgevit.tasks.task import Outputs
+from edgevit.tasks.features import NeighbourJudge, nearest_classes
 from edgevit_runtime.resolution import Resolution
 
 
-class RetrievalJudge:
+class RetrievalJudge(NeighbourJudge):
     """Looks for each picture in a gallery, or, without one, among all the other pictures (leave-one-out).
 
     gallery_resolution: that at which the gallery's vectors were made; None: that of the pictures.
     """
 
+    output: ClassVar[str] = "vector"
+
     def __init__(
         self, models: int, neighbours: int, gallery: Path | None = None, gallery_resolution: Resolution | None = None
     ) -> None:
-        if neighbours < 1:
-            raise ConfigError(f"neighbours must be 1 or more, not {neighbours}")
-        self.neighbours, self.gallery, self.gallery_resolution = neighbours, gallery, gallery_resolution
-        self._gallery: list[list[NDArray[Any]]] = [[] for _ in range(models)]
-        self._queries: list[list[NDArray[Any]]] = [[] for _ in range(models)]
-        self._known: list[NDArray[np.int64]] = []
-        self._classes: list[NDArray[np.int64]] = []
-        self._answers: list[Answers] = []
-        self._alone = 0
+        super().__init__(models, neighbours, gallery)
+        self.gallery_resolution, self._alone = gallery_resolution, 0
 
     @property
     def settings(self) -> Mapping[str, Any]:
         at = self.gallery_resolution
         return {
-            "neighbours": self.neighbours,
-            "gallery": LEAVE_ONE_OUT if self.gallery is None else str(self.gallery),
+            **super().settings,
             **({} if at is None else {"gallery_resolution": at.to_json()}),
             **({"alone": self._alone} if self._alone else {}),
         }
 
-    def learn(self, outputs: Sequence[Outputs], truths: NDArray[np.int64]) -> None:
-        self._known.append(truths)
-        for vectors, each in zip(self._gallery, outputs, strict=True):
-            vectors.append(each["vector"])
-
-    def add(self, outputs: Sequence[Outputs], truths: NDArray[np.int64]) -> None:
-        self._classes.append(truths)
-        for vectors, each in zip(self._queries, outputs, strict=True):
-            vectors.append(each["vector"])
-
-    def by_class(self) -> list[dict[str, Any]]:
-        """Vectors are judged as a whole."""
-        return []
-
-    def curves(self) -> dict[str, dict[str, Any]]:
-        """There are none."""
-        return {}
-
     def results(self) -> list[dict[str, Any]]:
         classes, alone = np.concatenate(self._classes), self.gallery is None
-        known = np.concatenate(self._known) if self._known else classes
+        known = np.concatenate(self._gallery_classes) if self._gallery_classes else classes
         if len(known) - alone < 1:
             raise ConfigError("a picture is looked for among others: give two or more, or a gallery: --gallery DIR")
         self.neighbours = min(self.neighbours, len(known) - alone)
         queries = [np.concatenate(each) for each in self._queries]
-        galleries = [np.concatenate(each) for each in self._gallery] if self._known else queries
+        galleries = [np.concatenate(each) for each in self._gallery] if self._gallery_classes else queries
         found = []
         for ours, theirs in zip(queries, galleries, strict=True):
             each = retrieve(ours, theirs, classes, known, leave_one_out=alone)
             votes = nearest_classes(ours, theirs, known, self.neighbours, leave_one_out=alone)
             self._alone = int((each.ranks == len(theirs)).sum())
             found.append((each, float((votes == classes).mean())))
-        self._answers = [Answers(each.nearest, each.ranks < 1, each.ranks < 5) for each, _ in found]
+        self._found = [Answers(each.nearest, each.ranks < 1, each.ranks < 5) for each, _ in found]
         return [
             {
                 **{f"recall_at_{rank}": float((each.ranks < rank).mean()) for rank in RANKS},
-                "recall_at_1_margin": margin(self._answers[number].top1, len(classes)),
+                "recall_at_1_margin": margin(self._found[number].top1, len(classes)),
                 "map": float(each.precisions.mean()),
                 "knn_top1": top1,
                 **(self._beside(number, queries) if number else {}),
@@ -92,14 +67,9 @@ class RetrievalJudge:
             for number, (each, top1) in enumerate(found)
         ]
 
-    def _beside(self, number: int, queries: Sequence[NDArray[Any]]) -> dict[str, float]:
-        """How another model compares with the first: the mean cosine of their vectors, and what recall@1 loses."""
+    def _beside(self, number: int, queries: Sequence[NDArray[Any]]) -> dict[str, Any]:
+        """How another model compares with the first: the mean cosine of their vectors, where both have as many numbers,
+        and what recall@1 loses."""
         same = queries[0].shape == queries[number].shape
-        cosine = float((queries[0] * queries[number]).sum(axis=1).mean()) if same else float("nan")
-        return {**compared(self._answers[0], self._answers[number]), "agreement": cosine}
-
-    def contributions(self) -> list[NDArray[Any]]:
-        return [each.right for each in self._answers]
-
-    def answers(self) -> list[Answers]:
-        return self._answers
+        cosine = float((queries[0] * queries[number]).sum(axis=1).mean()) if same else None
+        return {**compared(self._found[0], self._found[number]), "agreement": cosine}

@@ -8,6 +8,7 @@ import pytest
 from edgevit.errors import ConfigError
 from edgevit.model import load
 from edgevit.retrieval import retrieve
+from edgevit.tasks.retrieval_judge import RetrievalJudge
 from edgevit.training.training_request import COSINE_SCALE, TrainingRequest
 from edgevit_runtime import Model
 from edgevit_runtime.vector_index import unit
@@ -93,3 +94,12 @@ def test_retrieval_by_hand():
     alone = retrieve(gallery, gallery, known, known, leave_one_out=True)
     assert alone.ranks.tolist() == [1, 4, 1, 4]  # of classes 1 and 2 there is no other
     assert alone.precisions.tolist() == pytest.approx([1 / 2, 0.0, 1 / 2, 0.0])
+
+
+def test_vectors_of_two_widths_have_no_cosine():
+    """What each finds is compared all the same."""
+    judge, vectors = RetrievalJudge(2, 1), np.eye(3, dtype=np.float32)[[0, 0, 1, 1]]
+    judge.add([{"vector": vectors}, {"vector": vectors[:, :2]}], np.array([0, 0, 1, 1]))
+    first, second = judge.results()
+    assert (first["recall_at_1"], second["recall_at_1"], second["drop"]) == (1.0, 1.0, 0.0)
+    assert second["agreement"] is None

@@ -16,6 +16,11 @@ from edgevit_runtime.errors import EdgeViTError
 
 Array = np.ndarray[Any, Any]
 MOST_ARRAYS = 64
+UNREADABLE = (
+    OSError, ValueError, TypeError, SyntaxError, zipfile.BadZipFile, zlib.error, EOFError, MemoryError, OverflowError,
+    NotImplementedError, RuntimeError,
+)  # fmt: skip
+"""What zipfile and NumPy raise for damaged files. The host reads checkpoints by it, too."""
 
 
 def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, Array]) -> None:
@@ -44,10 +49,7 @@ def read_arrays(path: str | os.PathLike[str]) -> dict[str, Array]:
             return {each: arrays[each] for each in arrays.files}
     except FileNotFoundError:
         raise EdgeViTError(f"no such file: {name}") from None
-    except (
-        OSError, ValueError, TypeError, SyntaxError, zipfile.BadZipFile, zlib.error, EOFError, MemoryError,
-        OverflowError, NotImplementedError, RuntimeError,
-    ) as error:  # fmt: skip
+    except UNREADABLE as error:
         raise EdgeViTError(f"{name} is not a readable .npz file: {error}") from error
 
 
@@ -55,11 +57,17 @@ def _check(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
     """Raises `ValueError` for an array whose header asks for more than the file has: NumPy makes room first."""
     if entry.compress_type != zipfile.ZIP_STORED:
         raise ValueError(f"{entry.filename} is compressed, as no file of ours is")
-    with archive.open(entry) as file:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(file)
+    shape, dtype = header_of(archive, entry)
     if dtype.hasobject:
         raise ValueError(f"{entry.filename} is a pickle, which is not opened")
     if math.prod(shape) * dtype.itemsize > entry.file_size:
         raise ValueError(f"{entry.filename} says shape {list(shape)}, for which it is too short")
+
+
+def header_of(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type of an array, without its numbers. Raises one of `UNREADABLE`."""
+    with archive.open(entry) as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+    return shape, dtype
