@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from edgevit.dense_head import OF_LAST_BLOCK, DenseHead
-from edgevit.errors import ConfigError, ResolutionError, unknown_key
+from edgevit.errors import ConfigError, unknown_key
+from edgevit.model_choices import ACTIVATIONS, POOLINGS, SCORES, head_scores
+from edgevit.patch_grid import MAX_TOKENS, Grid, check_resolution, nearest_resolution
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
 
 __all__ = [
+    "ACTIVATIONS",
     "MAX_TOKENS",
     "POOLINGS",
     "SCORES",
@@ -27,45 +30,8 @@ HALF = (0.5, 0.5, 0.5)
 BASE_RESOLUTION = Resolution(224)
 """What the variants' papers train at."""
 
-MAX_TOKENS = 96**2 + 1
-"""Beyond 96 x 96 patches (1536 px at patch 16) one block's attention weights alone pass a gigabyte at 3 heads."""
-
-
 LARGEST = {"width": 16384, "depth": 512, "mlp_width": 131072, "patch": 1024, "classes": 2**20, "registers": 64}
 """Far beyond any ViT that there is: what asks for more is damaged."""
-
-SCORES = {
-    "softmax": "probabilities of the classes, which sum to 1",
-    "sigmoid": "the probability of each label, by itself",
-    "regression": "the values themselves",
-}
-"""What a classifier's head can give, and what that means."""
-
-POOLINGS = {
-    "class": "the class token",
-    "mean": "the mean of the patch tokens",
-    "class-mean": "the class token and the mean of the patch tokens, side by side",
-}
-"""What of the tokens behind the last norm can stand for the whole picture."""
-
-
-def head_scores(text: str) -> str:
-    """What `--head` names: a key of `SCORES`; `none` and `linear` are `regression`. Raises `ConfigError`."""
-    scores = {"none": "regression", "linear": "regression"}.get(text, text)
-    if scores not in SCORES:
-        raise unknown_key("head", text, SCORES)
-    return scores
-
-
-class Grid(NamedTuple):
-    """The patches of a picture: `rows` of them down and `columns` across."""
-
-    rows: int
-    columns: int
-
-    @property
-    def patches(self) -> int:
-        return self.rows * self.columns
 
 
 @dataclass(frozen=True)
@@ -124,6 +90,15 @@ class ViTConfig:
     cosine_scale: float = 0.0
     """Above 0: the classifier compares the picture's vector with one of each class, and this times their cosine is the
     logit (Zhai and Wu 2019, https://arxiv.org/abs/1811.12649). 0: it is a linear layer on what is pooled."""
+    activation: str = "gelu"
+    """Of the blocks' MLPs: a key of `ACTIVATIONS`."""
+    class_token: bool = True
+    """Whether there is one in front; without it `pooling` reads the patch tokens."""
+    input_norm: bool = False
+    """A norm between the positions and the first block (Radford et al. 2021, https://arxiv.org/abs/2103.00020)."""
+    qk_norm: bool = False
+    """Queries and keys are normalised, each head's by itself (Dehghani et al. 2023,
+    https://arxiv.org/abs/2302.05442, section 2)."""
 
     def __post_init__(self) -> None:
         for name in ("width", "depth", "heads", "mlp_width", "patch"):
@@ -144,6 +119,8 @@ class ViTConfig:
             )
         if not 0.0 < self.score_temperature < float("inf"):
             raise ConfigError(f"score_temperature must be above 0, not {self.score_temperature!r}")
+        if self.activation not in ACTIVATIONS:
+            raise unknown_key("activation", self.activation, ACTIVATIONS)
         self._check_pooling()
         if self.width % self.heads:
             raise ConfigError(f"width {self.width} is not divisible by heads {self.heads}")
@@ -181,6 +158,8 @@ class ViTConfig:
             raise ConfigError(f"registers must be a number from 0 to {LARGEST['registers']}, not {self.registers!r}")
         if self.distilled and (self.pooling != "class" or self.cosine_scale):
             raise ConfigError("a distilled model's two heads are linear layers on its two tokens, and on nothing else")
+        if not self.class_token and self.pooling in ("class", "class-mean"):
+            raise ConfigError(f"pooling {self.pooling!r} reads a class token, and class_token is false")
 
     @property
     def pooled_width(self) -> int:
@@ -239,10 +218,15 @@ class ViTConfig:
     @property
     def front_read(self) -> int:
         """Those of them that are read for the picture as a whole, the first ones."""
+        return self.classifiers if self.class_token else 0
+
+    @property
+    def classifiers(self) -> int:
+        """How many linear layers the classes' logits are the mean of."""
         return 2 if self.distilled else 1
 
     def tokens(self, resolution: ResolutionLike) -> int:
-        """N = (W / patch)(H / patch) + 1: the patches and the class token (and what else is in front, `prefix`)."""
+        """N = (W / patch)(H / patch) + 1: the patches and the class token (or what else is in front, `prefix`)."""
         return self.grid(resolution).patches + self.prefix
 
     @property
@@ -289,29 +273,9 @@ _SINCE: dict[str, Any] = {
     "registers": 0,
     "projection": 0,
     "cosine_scale": 0.0,
+    "activation": "gelu",
+    "class_token": True,
+    "input_norm": False,
+    "qk_norm": False,
 }
 """Fields that files of an earlier edgevit lack, and with which value they are left out: it reads what it can."""
-
-
-def nearest_resolution(resolution: ResolutionLike, patch: int) -> Resolution:
-    """The resolution whose sides are the multiples of `patch` that are nearest to those of `resolution`."""
-    resolution = as_resolution(resolution)
-    width, height = (max(1, round(side / patch)) * patch for side in (resolution.width, resolution.height))
-    return Resolution(width, height)
-
-
-def check_resolution(resolution: ResolutionLike, patch: int) -> None:
-    """Raises `ResolutionError`, naming the nearest valid one, unless `patch` divides both sides of `resolution`."""
-    resolution = as_resolution(resolution)
-    if resolution.width % patch or resolution.height % patch:
-        sides = "" if resolution.is_square else " in width and height"
-        raise ResolutionError(
-            f"resolution {resolution} is not a multiple of the patch size {patch}{sides}; "
-            f"the nearest valid one is {nearest_resolution(resolution, patch)}"
-        )
-    tokens = (resolution.width // patch) * (resolution.height // patch) + 1
-    if tokens > MAX_TOKENS:
-        raise ResolutionError(
-            f"resolution {resolution} makes {tokens} tokens of patches of {patch}; at most {MAX_TOKENS} are supported, "
-            f"which is resolution {patch * 96}"
-        )

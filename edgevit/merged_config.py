@@ -23,6 +23,10 @@ BACKBONE = (
     "mean",
     "std",
     "distilled",
+    "activation",
+    "class_token",
+    "input_norm",
+    "qk_norm",
     "registers",
 )
 """Fields that decide what the backbone computes."""

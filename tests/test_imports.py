@@ -12,9 +12,20 @@ ROOT = Path(__file__).resolve().parents[1]
 # What each part may import besides itself. Everything may use edgevit_runtime and these.
 BASE = {"accuracy", "config", "variants", "errors", "files", "documents", "text_files"}
 BASE |= {"activation_ranges", "dense_head", "mask_accuracy", "pixels", "foreign_config", "untrusted_files", "version"}
-BASE |= {"retrieval", "skipped_pictures", "box_accuracy", "point_accuracy", "merged_config", "subject_crops"}
+BASE |= {
+    "patch_grid",
+    "model_choices",
+    "retrieval",
+    "skipped_pictures",
+    "box_accuracy",
+    "point_accuracy",
+    "merged_config",
+    "subject_crops",
+}
 MAY_IMPORT = {
-    "config": {"errors", "dense_head"},
+    "config": {"errors", "dense_head", "patch_grid", "model_choices"},
+    "patch_grid": {"errors"},
+    "model_choices": {"errors"},
     "dense_head": {"errors"},
     "mask_accuracy": set(),
     "box_accuracy": set(),

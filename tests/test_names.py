@@ -20,6 +20,7 @@ SAME_THING = {
     "version": "of each of the two packages",
     "errors": "the error tree, whose root is the runtime's",
     "positions": "learned positions: the Keras layer, and the graph's",
+    "attention_pooling": "what stands for a picture by attention: the Keras layer, and the graph's",
     "profile": "the document edgevit.profile: the runtime writes it, the host reads it",
     "classify": "the task",
     "features": "the task",

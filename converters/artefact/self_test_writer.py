@@ -77,9 +77,11 @@ def self_test_entry(
     runner = Runner(flatbuffer, audited)
     first = {seed: runner.outputs(draw_picture(GENERATOR, seed, resolution)) for seed in CANDIDATES}
     readable = _readable(first, audited, recipe)
+    for output, reading in compared:
+        readable = _telling(readable, output, reading)
     kept = max((_middling(readable, output) for output, _ in compared), key=len)
     readings = {
-        output: _Reading(reading, [_indices(first[seed][output], reading) for seed in kept])
+        output: _Reading(reading, _indices([first[seed][output] for seed in kept], reading))
         for output, reading in compared
     }
 
@@ -172,8 +174,30 @@ def _middling(first: Pictures, output: str) -> list[int]:
     return sorted(ordered[start : start + count])
 
 
-def _indices(output: NDArray[Any], reading: str) -> list[int]:
-    """Evenly spread over those that can be read: a score that is all but 0 (or 1) is not known well enough."""
+def _telling(first: Pictures, output: str, reading: str) -> Pictures:
+    """The pictures of which most can be read, and as many more as are wanted at least: where a model is so sure that
+    all scores but one are 0, nothing can be compared."""
+    counts = {seed: len(_places(outputs[output], reading)) for seed, outputs in first.items()}
+    enough = sorted(counts.values(), reverse=True)[:MOST_PICTURES][-1]
+    return {seed: outputs for seed, outputs in first.items() if counts[seed] >= enough}
+
+
+def _indices(outputs: Sequence[NDArray[Any]], reading: str) -> list[list[int]]:
+    """Of each picture as many, evenly spread over those that can be read."""
+    places = [_places(each, reading) for each in outputs]
+    count = min(MOST_VALUES, *map(len, places))
+    if count == 0:
+        raise AuditError(f"the model's output is nothing that a self-test can read as {reading}")
+    if count == 1 and reading.startswith("centred"):  # which is 0, whatever is damaged
+        raise AuditError(
+            "the model is so sure of the test pictures that all scores but one are 0, and a self-test would see no "
+            "damage: convert it with --logits, which it then reads"
+        )
+    return [[int(each[at]) for at in np.linspace(0, len(each) - 1, count).round().astype(int)] for each in places]
+
+
+def _places(output: NDArray[Any], reading: str) -> NDArray[np.int64]:
+    """Those that can be read: a score that is all but 0 (or 1) is not known well enough."""
     flat = output.reshape(-1).astype(np.float64)
     with np.errstate(all="ignore"):
         usable = np.ones(flat.size, bool)
@@ -181,11 +205,7 @@ def _indices(output: NDArray[Any], reading: str) -> list[int]:
             usable = flat > 1e6 * SMALLEST
         if reading == "log-odds":
             usable &= flat < 1.0 - 1e-3
-    places = np.flatnonzero(usable)
-    if len(places) == 0:
-        raise AuditError(f"the model's output is nothing that a self-test can read as {reading}")
-    picked = places[np.linspace(0, len(places) - 1, min(MOST_VALUES, len(places))).round().astype(int)]
-    return [int(each) for each in picked]
+    return np.flatnonzero(usable)
 
 
 def _noise(seen: Numbers, copies: int) -> Numbers:

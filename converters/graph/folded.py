@@ -6,7 +6,9 @@
   common, so that nothing need be added there that is not zero in the mean (Jiang et al. 2023,
   https://arxiv.org/abs/2305.14858). Who reads the stream itself (`edgevit.tasks.Reads.stream`) needs it back: then what
   was taken away is folded into layers of one output beside those that it was taken from.
-- 1/sqrt(head width) goes into the query rows of QKV.
+- 1/sqrt(head width) goes into the query rows of QKV; where queries and keys have norms of their own, it goes into the
+  queries', and so does the keys' gamma.
+- Quick GELU's factor goes into the layers in front of it and behind.
 - The tokens in front are added to their positions.
 - Positions are resampled to the resolution, or left as they were learned, for the graph to resample: then a ladder
   stores them once, and each resolution its small matrices.
@@ -22,6 +24,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from converters.graph.activation_graphs import ACTIVATION_GRAPHS
 from converters.graph.arithmetic import Linear
 from converters.graph.folding import Arrays, Folding, centred, mean_over_channels
 from converters.graph.heads import classifying
@@ -42,6 +45,8 @@ class Block:
     contract: Linear
     qkv_factor: Any = None  # [width]: what `qkv` wants its inputs multiplied by, where it wants anything
     expand_factor: Any = None
+    query_gain: tuple[Any, Any] | None = None
+    """`Folding.query_gain`."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +67,15 @@ class Folded:
     front: Any  # [prefix, width]: the class token (and a distillation token), their positions added
     positions: Any  # [1, rows, columns, width]; where the graph resamples them, as learned: `resampling.table`
     resampling: Resampling | None  # None where it need not
+    input_norm: tuple[Any, Any] | None
+    """Gamma and beta, [width] each, of a norm in front of the blocks; None where there is none."""
     blocks: tuple[Block, ...]
     heads: Mapping[str, HeadWeights]
     """By task."""
     means: Means | None = None
     """Where a head reads the stream itself."""
+    activation: str = "gelu"
+    """Of the MLPs."""
 
     @property
     def head_layers(self) -> dict[str, Linear]:
@@ -111,18 +120,20 @@ def fold(
     there = resampling(*matrices(base, grid)) if resampling and saves else None
     stored = centred(learned)
     names = [f"block{index}" for index in range(config.depth)]
-    query_scale = tf.constant([config.head_width**-0.5] * config.width + [1.0] * (2 * config.width), precision)
+    times = ACTIVATION_GRAPHS[config.activation].times
     return Folded(
         patches=folding.patches(centred),
         front=folding.front(centred),
         positions=tf.cast(there.table(stored) if there else resample_positions(stored, base, grid), tf.float32),
         resampling=there,
+        input_norm=folding.norm_numbers("input_norm") if config.input_norm else None,
         blocks=tuple(
             Block(
-                qkv=folding.after_norm(f"{name}/norm1", f"{name}/attention/qkv", scale=query_scale),
+                qkv=folding.qkv(name),
                 output=folding.into_stream(f"{name}/attention/output"),
-                expand=folding.after_norm(f"{name}/norm2", f"{name}/expand"),
-                contract=folding.into_stream(f"{name}/contract"),
+                expand=folding.after_norm(f"{name}/norm2", f"{name}/expand", scale=times),
+                contract=folding.into_stream(f"{name}/contract", times),
+                query_gain=folding.query_gain(name),
             )
             for name in names
         ),
@@ -132,9 +143,11 @@ def fold(
             front=folding.front(mean_over_channels),
             positions=tf.cast(mean_over_channels(resample_positions(learned, base, grid)), tf.float32),
             blocks=tuple(
-                (folding.mean_of(f"{name}/attention/output"), folding.mean_of(f"{name}/contract")) for name in names
+                (folding.mean_of(f"{name}/attention/output"), folding.mean_of(f"{name}/contract", times))
+                for name in names
             ),
         )
         if any(head.reads.stream for head in heads)
         else None,
+        activation=config.activation,
     )

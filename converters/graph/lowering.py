@@ -24,6 +24,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from converters.graph.activation_graphs import ACTIVATION_GRAPHS
 from converters.graph.arithmetic import Arithmetic
 from converters.graph.attention import ATTENTION_GRAPHS
 from converters.graph.folded import Folded, fold
@@ -51,6 +52,7 @@ def graph(
     if config.attention not in ATTENTION_GRAPHS:
         raise unknown_key("attention", config.attention, ATTENTION_GRAPHS)
     attention, do = ATTENTION_GRAPHS[config.attention], do or Arithmetic()
+    activation = ACTIVATION_GRAPHS[config.activation].compute
     heads = classifying(config) if heads is None else heads
     all_rows = any(head.reads.patches for head in heads)
     tapped = {number for head in heads for number in head.reads.blocks}
@@ -66,22 +68,29 @@ def graph(
         # Added while both are planes: a constant matrix of several rows is what GPUs add wrongly (`gpu_constants`).
         # Concatenated parts have one range: what is put together here has that of `tokens`.
         patches = do.view("tokens", tf.add, patches, positions)
-        patches = do.view("tokens", tf.reshape, patches, [*do.lead, rows * columns, config.width])
-        tokens = do.compute("tokens", put_in_front, do.constant(folded.front), patches)
+        shape = [*do.lead, rows * columns, config.width]
+        if config.prefix:
+            patches = do.view("tokens", tf.reshape, patches, shape)
+            tokens = do.compute("tokens", put_in_front, do.constant(folded.front), patches)
+        else:
+            tokens = do.compute("tokens", tf.reshape, patches, shape)
         stream = "tokens"  # the site that `tokens` come from
         mean = _first_mean(do, folded, pixels)
+        if folded.input_norm is not None:
+            stream = "input_norm/tokens"
+            tokens, mean = _input_normed(do, tokens, config, folded.input_norm)
         weights, after, means = None, {}, {}
         for number, block in enumerate(folded.blocks, 1):
             name, last = f"block{number - 1}", number == len(folded.blocks)
             front_only = last and not all_rows
             normalised = normalise(do, f"{name}/norm1", tokens, config, block.qkv_factor)
-            mixed, weights = attention(do, name, normalised, block.qkv, config, front_only)
+            mixed, weights = attention(do, name, normalised, block, config, front_only)
             residual = do.view(stream, front_rows, tokens, config.front_read) if front_only else tokens
             branch = do.linear(f"{name}/output", multiply, mixed, block.output)
             tokens = do.compute(f"{name}/attended", tf.add, residual, branch)
             normalised = normalise(do, f"{name}/norm2", tokens, config, block.expand_factor)
             hidden = do.linear(f"{name}/expand", multiply, normalised, block.expand)
-            hidden = do.compute(f"{name}/gelu", tf.nn.gelu, hidden, approximate=False)
+            hidden = activation(do, name, hidden)
             branch = do.linear(f"{name}/contract", multiply, hidden, block.contract)
             stream = f"{name}/tokens"
             tokens = do.compute(stream, tf.add, tokens, branch)
@@ -112,7 +121,21 @@ def _first_mean(do: Arithmetic, folded: Folded, pixels: Any) -> Any:
     _, rows, columns, _ = patches.shape
     patches = do.view("mean/tokens", tf.add, patches, do.constant(means.positions, own_range=True))
     patches = do.view("mean/tokens", tf.reshape, patches, [*do.lead, rows * columns, 1])
-    return do.compute("mean/tokens", put_in_front, do.constant(means.front), patches)
+    return (
+        do.compute("mean/tokens", put_in_front, do.constant(means.front), patches) if means.front.shape[0] else patches
+    )
+
+
+def _input_normed(do: Arithmetic, tokens: Any, config: ViTConfig, norm: tuple[Any, Any]) -> tuple[Any, Any]:
+    """The tokens behind a norm in front of the blocks: less their mean over channels, [N, width], and that, [N, 1].
+
+    Its gamma and beta have nowhere to go: the stream begins with what it puts out.
+    """
+    gamma, beta = norm
+    tokens = normalise(do, "input_norm", tokens, config, gamma)
+    tokens = do.compute("input_norm/shifted", tf.add, tokens, do.constant(beta, own_range=True))
+    mean = do.compute("input_norm/averaged", tf.reduce_mean, tokens, axis=-1, keepdims=True)
+    return do.compute("input_norm/tokens", tf.subtract, tokens, mean), mean
 
 
 def lower(

@@ -24,9 +24,9 @@ from edgevit.activation_ranges import ActivationRanges
 from edgevit.errors import ConversionError
 
 PIXELS = (0.0, 255.0)  # scale 1, zero point -128
-SHARES = (0.0, 255.0 / 256.0)  # scale 1/256, zero point -128: what TFLite's int8 SOFTMAX puts out, always
+SHARES = (0.0, 255.0 / 256.0)  # scale 1/256, zero point -128: what TFLite's int8 SOFTMAX and LOGISTIC put out
 
-FIXED = {"image": PIXELS, "pixels": PIXELS, "weights": SHARES, "scores": SHARES}
+FIXED = {"image": PIXELS, "pixels": PIXELS, "weights": SHARES, "scores": SHARES, "gate": SHARES}
 """By the last word of a site's name: ranges that nobody has to learn."""
 
 VALUES = "logits"
@@ -35,7 +35,35 @@ READERS: dict[str, tuple[str, ...]] = {
     "pixels": ("patches",),
     "norm1/normalised": ("qkv", "queries"),
     "norm2/normalised": ("expand",),
-    "norm/normalised": ("logits", "summed", "quarters", "details", "projection", "classes", "pooled", "scaled"),
+    "input_norm/normalised": ("shifted",),
+    "input_norm/shifted": ("averaged", "tokens"),
+    "input_norm/averaged": ("tokens",),
+    "query_norm/normalised": ("shifted",),
+    "query_norm/shifted": ("products",),
+    "key_norm/normalised": ("products",),
+    "pool/mixed": ("values",),
+    "pool/output": ("averaged", "centred", "added"),
+    "pool/averaged": ("centred",),
+    "pool/norm/normalised": ("expand",),
+    "pool/contract": ("added",),
+    "keys": ("weights",),
+    "values": ("own",),
+    "own": ("gathered",),
+    "gathered": ("output",),
+    "centred": ("squares", "scaled", "normalised"),
+    "added": ("logits", "projection", "squares", "normalised"),
+    "norm/normalised": (
+        "logits",
+        "summed",
+        "quarters",
+        "details",
+        "projection",
+        "classes",
+        "pooled",
+        "scaled",
+        "keys",
+        "mixed",
+    ),
     "averaged": ("squares", "scaled", "normalised"),
     "pooled": ("logits", "projection", "scaled"),
     "embed/scaled": ("shifted",),
@@ -57,12 +85,13 @@ READERS: dict[str, tuple[str, ...]] = {
     "level": ("tower",),
     "tower": ("tower", "log_distances", "cell_logits"),
     "doubled": ("doubled", "heatmaps"),
-    "qkv": ("products", "mixed"),
-    "queries": ("products",),
+    "qkv": ("products", "mixed", "squares", "scaled", "normalised"),
+    "queries": ("products", "squares", "scaled"),
     "products": ("weights",),
     "weights": ("mixed",),
     "mixed": ("output",),
-    "expand": ("gelu",),
+    "expand": ("gelu", "gate"),
+    "gate": ("gelu",),
     "gelu": ("contract",),
     "patches": ("tokens",),
     "output": ("attended",),

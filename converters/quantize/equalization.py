@@ -7,6 +7,7 @@ Inside attention everything has a free scale or offset somewhere. Channel by cha
   and the output projection's bias takes the offset over. Whatever share of a sum int8 weights lose is then lost
   towards the mean value, not towards zero;
 - a scale of the values goes into the output projection's columns.
+Where queries and keys have norms of their own, those see neither scale nor offset: they are left as they are.
 Between a norm and the linear layer behind it nothing is free any more (`lowering.fold` put gamma there), so that a
 factor is put in between, [width], and taken out of the layer's columns: SmoothQuant's migration (Xiao et al. 2023,
 https://arxiv.org/abs/2211.10438), for LayerNorm in RepQ-ViT (Li et al. 2023, https://arxiv.org/abs/2212.08254).
@@ -73,13 +74,15 @@ def _attention(config: ViTConfig, block: Block, channels: tuple[Any, Any, Any]) 
     low, mean, high = channels
     width = config.width
     offset = np.concatenate([np.zeros(width), mean[width:]])  # queries have none to give
+    if block.query_gain is not None:
+        offset[: 2 * width] = 0.0
     spread = np.maximum(high - offset, offset - low)
     queries, keys, values = (_alive(part) for part in np.split(spread, 3))
     weight, bias = _wide(block.qkv)
     out_weight, out_bias = _wide(block.output)
     out_bias = out_bias + out_weight @ offset[2 * width :]
 
-    balance = np.sqrt(keys / queries)
+    balance = np.sqrt(keys / queries) if block.query_gain is None else np.ones(width)
     target = np.sqrt(keys * queries).max()  # as wide as queries and keys come out: they share a range with values
     migration = values**-STRENGTH * _columns(out_weight) ** (1.0 - STRENGTH)
     migration *= target / (migration * values).max()

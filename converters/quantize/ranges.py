@@ -223,7 +223,7 @@ def _reading(site: str, folded: Folded, width: int) -> tuple[Any, Callable[[Any]
     """How the error at a site counts for the op that reads it: by a linear layer's columns, behind the GELU."""
     name = word(site)
     if name == "expand":
-        return 1.0, gelu
+        return 1.0, silu if folded.activation == "quick_gelu" else gelu
     reader = next(iter(readers(site)), None)
     head = folded.head_layers.get("logits")
     if reader == "logits" and head is not None:
@@ -231,7 +231,7 @@ def _reading(site: str, folded: Folded, width: int) -> tuple[Any, Callable[[Any]
         if columns.size % width:
             return 1.0, _same  # it reads something else
         return columns.reshape(-1, width).sum(axis=0), _same  # a token's after another's
-    if reader in ("qkv", "expand", "contract"):
+    if reader in ("qkv", "expand", "contract") and site.startswith("block"):
         block = folded.blocks[int(site.partition("/")[0].removeprefix("block"))]
         return np.square(np.asarray(getattr(block, reader).weight)).sum(axis=0), _same
     return 1.0, _same
@@ -242,5 +242,10 @@ def _same(values: Any) -> Any:
 
 
 def gelu(values: Any) -> Any:
-    """Exact, as the graph has it."""
+    """Exact, as the graph has it; what goes by way of tanh is next to it."""
     return values * 0.5 * (1.0 + erf(values * np.float32(0.5**0.5)))
+
+
+def silu(values: Any) -> Any:
+    """What quick GELU is, its factor folded away."""
+    return values / (1.0 + np.exp(-values))

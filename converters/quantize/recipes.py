@@ -24,10 +24,15 @@ DENSE_PLAIN = ("summed", "detailed", "enlarged", "class_logits")
 """What else these heads compute."""
 VECTOR = ("averaged", "pooled", "shifted", "vector")
 """What is computed of the picture's vector, besides a norm."""
+POOL_LINEAR = ("keys", "values")
+POOL = (*POOL_LINEAR, "own", "gathered", "centred", "added")
+"""What attention pooling computes, besides what blocks do."""
 
 LINEAR: Mapping[str, str] = {
     **dict.fromkeys(("patches", *DENSE_CONV), "CONV_2D"),
-    **dict.fromkeys(("qkv", "queries", "output", "expand", "contract", "logits", *DENSE_LINEAR), "FULLY_CONNECTED"),
+    **dict.fromkeys(
+        ("qkv", "queries", "output", "expand", "contract", "logits", *DENSE_LINEAR, *POOL_LINEAR), "FULLY_CONNECTED"
+    ),
 }
 """Linear layers by the last word of the site they put out, and the op that each becomes."""
 
@@ -35,10 +40,12 @@ OPS: Mapping[str, str] = {
     **LINEAR,
     **dict.fromkeys(("products", "mixed"), "BATCH_MATMUL"),
     **dict.fromkeys(("weights", "scores"), "SOFTMAX"),
-    **dict.fromkeys((*STREAM, "stabilised", "summed", "detailed", "shifted"), "ADD"),
+    **dict.fromkeys((*STREAM, "stabilised", "summed", "detailed", "shifted", "added"), "ADD"),
     **dict.fromkeys(("enlarged", "class_logits"), "RESIZE_BILINEAR"),
-    **dict.fromkeys(("variance", "averaged", "pooled"), "MEAN"),
-    **dict.fromkeys(("squares", "scaled", "normalised", "vector"), "MUL"),
+    **dict.fromkeys(("variance", "averaged", "pooled", "gathered"), "MEAN"),
+    **dict.fromkeys(("squares", "scaled", "normalised", "vector", "own"), "MUL"),
+    "centred": "SUB",
+    "gate": "LOGISTIC",
     "scale": "RSQRT",
     "gelu": "GELU",
 }
@@ -53,17 +60,17 @@ OP_CLASSES: Mapping[str, tuple[str, ...]] = {
     "softmax": ("weights", "scores"),
     "output": ("output",),
     "expand": ("expand",),
-    "gelu": ("gelu",),
+    "gelu": ("gate", "gelu"),
     "contract": ("contract",),
     "patches": ("patches",),
-    "head": ("logits", *VECTOR, *DENSE_HEAD, *DENSE_PLAIN),
+    "head": ("logits", *VECTOR, *POOL, *DENSE_HEAD, *DENSE_PLAIN),
     "norm": tuple(each for each in NORM if each != "normalised"),
     "normalised": ("normalised",),
     "stream": STREAM,
 }
 """What `sensitivity` looks at together, by the sites that the ops put out; a linear layer's weights go with it."""
 
-HEADS_ONLY = ("logits", "scores", *VECTOR, *DENSE_HEAD, *DENSE_PLAIN)
+HEADS_ONLY = ("logits", "scores", *VECTOR, *POOL, *DENSE_HEAD, *DENSE_PLAIN)
 BEFORE_AND_BEHIND = ("patches", "tokens", *NORM, *HEADS_ONLY)
 IN_BLOCKS = tuple(site for site in OPS if site not in ("patches", *HEADS_ONLY))
 """Which of them there are outside of the encoder's blocks, and which in each (`queries` in the last alone)."""
@@ -195,7 +202,7 @@ _STATIC_RULES = (
         "FULLY_CONNECTED",
         "int8",
         "int8-dynamic",
-        sites=("output", "expand", "contract", *DENSE_LINEAR),
+        sites=("output", "expand", "contract", *DENSE_LINEAR, *POOL_LINEAR),
         why="what they read or put out has no such freedom; row by row they lose less, at no cost",
     ),
     Rule("CONV_2D", "int8", "int8-dynamic", why="an int8 result would cost more than all of its weights"),
@@ -273,7 +280,7 @@ RECIPES: dict[str, Recipe] = {
                 "FULLY_CONNECTED",
                 "int8",
                 "int8-dynamic",
-                sites=("output", "logits", *DENSE_LINEAR),
+                sites=("output", "logits", *DENSE_LINEAR, *POOL_LINEAR),
                 why="a tenth of the weights: of all layers they lose most by 4 bits for what they save",
             ),
             Rule("CONV_2D", "int8", "int8-dynamic", why="few weights, and all that follows reads what they put out"),
@@ -292,7 +299,7 @@ RECIPES: dict[str, Recipe] = {
                 ANY,
                 "int8",
                 "int16-static",
-                sites=(*STREAM, *NORM, "averaged"),
+                sites=(*STREAM, *NORM, "averaged", "centred"),
                 why="in 256 steps a stream with outliers loses its small channels, and their squares everything",
             ),
         ),

@@ -52,7 +52,7 @@ def cost(config: ViTConfig, resolution: ResolutionLike) -> Cost:
     """
     patches, tokens = config.grid(resolution).patches, config.tokens(resolution)
     embedding = Cost(patches * 3 * config.patch**2 * config.width, 0)
-    head = Cost(head_macs(config), 0)
+    head = Cost(head_macs(config), 0) + pooling_cost(config, patches)
     read = config.front_read if config.pooling == "class" else None
     total = embedding + block_cost(config, tokens, read=read) + head
     for _ in range(config.depth - 1):
@@ -60,10 +60,20 @@ def cost(config: ViTConfig, resolution: ResolutionLike) -> Cost:
     return total
 
 
+def pooling_cost(config: ViTConfig, patches: int) -> Cost:
+    """Of attention pooling, whose query is folded into the keys: a number of each token for each head, one mean of
+    all tokens for each, the values of these means; then output projection and MLP of one row."""
+    if config.pooling != "attention":
+        return Cost(0, 0)
+    width, heads = config.width, config.heads
+    linear = patches * width * heads + heads * width**2 + width**2 + 2 * width * config.mlp_width
+    return Cost(linear, heads * patches * width)
+
+
 def head_macs(config: ViTConfig) -> int:
     """Of the classifier's linear layers, and of a projection in front of them."""
     if not config.cosine_scale:
-        return config.front_read * config.pooled_width * config.classes
+        return config.classifiers * config.pooled_width * config.classes
     return config.pooled_width * config.projection + config.vector_width * config.classes
 
 
@@ -79,12 +89,14 @@ def parameters(config: ViTConfig) -> int:
     positions = (config.prefix + config.tokens(config.base_resolution)) * width  # tokens in front, one position each
     attention = 4 * (width * width + width)
     mlp = width * hidden + hidden + hidden * width + width
-    block = attention + mlp + 4 * width  # and gamma and beta of two norms
-    return embedding + positions + config.depth * block + 2 * width + _head_parameters(config)
+    norms = 4 * width + (4 * config.head_width if config.qk_norm else 0)  # gamma and beta of each
+    pool = width + attention + mlp + 2 * width if config.pooling == "attention" else 0
+    once = 2 * width * (2 if config.input_norm else 1)
+    return embedding + positions + config.depth * (attention + mlp + norms) + once + pool + _head_parameters(config)
 
 
 def _head_parameters(config: ViTConfig) -> int:
     """Of the classifier's heads and of the vector's projection."""
     projection = config.projection and config.projection * (config.pooled_width + 1)
     read = config.vector_width if config.cosine_scale else config.pooled_width
-    return projection + config.front_read * (read + 1) * config.classes
+    return projection + config.classifiers * (read + 1) * config.classes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import pi
 from typing import Any
 
 import keras
@@ -10,25 +9,7 @@ from keras import ops
 
 from edgevit.errors import unknown_key
 from edgevit.model.attention import ATTENTIONS
-
-
-@ops.custom_gradient  # type: ignore[untyped-decorator]
-def gelu(values: Any) -> Any:
-    """The exact GELU, x Φ(x) (Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415).
-
-    Its gradient needs x alone; what TensorFlow would derive keeps five tensors of that size for it, in each block.
-    """
-
-    def gradient(upstream: Any) -> Any:
-        density = ops.exp(-0.5 * ops.square(values)) * (2.0 * pi) ** -0.5
-        return upstream * (_normal_share(values) + values * density)
-
-    return values * _normal_share(values), gradient
-
-
-def _normal_share(values: Any) -> Any:
-    """Φ, the share of a normal distribution below each value."""
-    return 0.5 * (1.0 + ops.erf(values * 2.0**-0.5))
+from edgevit.model.mlp_activations import FUNCTIONS
 
 
 @keras.saving.register_keras_serializable("edgevit")
@@ -62,7 +43,7 @@ class StochasticDepth(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("edgevit")
 class EncoderBlock(keras.layers.Layer):
-    """x + attention(norm(x)), then x + mlp(norm(x)), with exact GELU between the MLP's two layers.
+    """x + attention(norm(x)), then x + mlp(norm(x)), with an activation (GELU) between the MLP's two layers.
 
     [batch, N, width] -> [batch, N, width]. Equations 2 and 3 of Dosovitskiy et al. 2021.
     """
@@ -75,6 +56,8 @@ class EncoderBlock(keras.layers.Layer):
         attention: str = "global",
         epsilon: float = 1e-6,
         stochastic_depth: float = 0.0,
+        activation: str = "gelu",
+        qk_norm: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -87,10 +70,13 @@ class EncoderBlock(keras.layers.Layer):
             "attention": attention,
             "epsilon": epsilon,
             "stochastic_depth": stochastic_depth,
+            "activation": activation,
+            "qk_norm": qk_norm,
         }
         self.norm1 = keras.layers.LayerNormalization(epsilon=epsilon, name="norm1")
-        self.attention = ATTENTIONS[attention](width, heads, name="attention")
+        self.attention = ATTENTIONS[attention](width, heads, qk_norm, epsilon, name="attention")
         self.norm2 = keras.layers.LayerNormalization(epsilon=epsilon, name="norm2")
+        self.activation = FUNCTIONS[activation]
         self.expand = keras.layers.Dense(mlp_width, name="expand")
         self.contract = keras.layers.Dense(width, name="contract")
         self.drop1 = StochasticDepth(stochastic_depth, name="drop1")
@@ -113,7 +99,7 @@ class EncoderBlock(keras.layers.Layer):
         """`factors`, where given, are what `factors` drew: a block then draws nothing of its own."""
         first, second = (None, None) if factors is None else (factors[0], factors[1])
         tokens = tokens + self.drop1(self.attention(self.norm1(tokens)), training=training, factors=first)
-        hidden = gelu(self.expand(self.norm2(tokens)))
+        hidden = self.activation(self.expand(self.norm2(tokens)))
         return tokens + self.drop2(self.contract(hidden), training=training, factors=second)
 
     def attention_weights(self, tokens: Any) -> Any:

@@ -64,4 +64,4 @@ def _check_backbone(first: str, ours: Mapping[str, Any], other: str, theirs: Map
 def _task(weight: str) -> str:
     """The task that a head's weight belongs to, by its path: `segment_head/near/bias`."""
     head = weight.partition("/")[0]
-    return "classify" if head in ("head", "distillation_head") else head.removesuffix("_head")
+    return "classify" if head in ("head", "distillation_head", "pool") else head.removesuffix("_head")

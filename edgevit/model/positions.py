@@ -37,24 +37,32 @@ def bicubic_matrix(size: int, base: int) -> NDArray[np.float32]:
 
 @keras.saving.register_keras_serializable("edgevit")
 class Positions(keras.layers.Layer):
-    """Puts the class token (a distillation token, registers) in front and adds a learned position to every token.
+    """Puts learned tokens (class token, distillation token, registers) in front, and adds a learned position to each.
 
-    [batch, rows, columns, width] -> [batch, prefix + rows * columns, width] for any grid, prefix being 1, one more with
-    `distilled`, and `registers` more:
+    [batch, rows, columns, width] -> [batch, prefix + rows * columns, width] for any grid, prefix being 1 with
+    `class_token`, one more with `distilled`, and `registers` more:
     positions are learned on `base_grid`, rows x columns, and resampled bicubically, as is usual when a ViT changes
     resolution (Dosovitskiy et al. 2021, section 3.2). The tokens in front have positions of their own, which stay.
     """
 
     def __init__(
-        self, width: int, base_grid: tuple[int, int], distilled: bool = False, registers: int = 0, **kwargs: Any
+        self,
+        width: int,
+        base_grid: tuple[int, int],
+        distilled: bool = False,
+        registers: int = 0,
+        has_class_token: bool = True,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.width, self.base_grid, self.distilled, self.registers = width, Grid(*base_grid), distilled, registers
-        self.prefix = (2 if distilled else 1) + registers
+        self.has_class_token = has_class_token
+        self.prefix = int(has_class_token) + int(distilled) + registers
 
     def build(self, input_shape: Any) -> None:
         small = keras.initializers.TruncatedNormal(stddev=0.02)
-        self.class_token = self.add_weight(shape=(1, self.width), initializer=small, name="class_token")
+        if self.has_class_token:
+            self.class_token = self.add_weight(shape=(1, self.width), initializer=small, name="class_token")
         if self.distilled:
             self.distillation_token = self.add_weight(
                 shape=(1, self.width), initializer=small, name="distillation_token"
@@ -94,16 +102,21 @@ class Positions(keras.layers.Layer):
     def call(self, patches: Any, matrices: tuple[Any, Any] | None = None) -> Any:
         """matrices: those of the pictures' grid, for a graph that is traced without knowing it."""
         batch, rows, columns, _ = ops.shape(patches)
-        first = ops.convert_to_tensor(self.class_token)
-        if self.distilled:
-            first = ops.concatenate([first, ops.convert_to_tensor(self.distillation_token)], axis=0)
-        if self.registers:
-            first = ops.concatenate([first, ops.convert_to_tensor(self.register_tokens)], axis=0)
-        first = ops.broadcast_to(first, (batch, self.prefix, self.width))
         tokens = ops.reshape(patches, (-1, rows * columns, self.width))
-        tokens = ops.concatenate([ops.cast(first, tokens.dtype), tokens], axis=1)
+        if front := self._front():
+            first = ops.broadcast_to(ops.concatenate(front, axis=0), (batch, self.prefix, self.width))
+            tokens = ops.concatenate([ops.cast(first, tokens.dtype), tokens], axis=1)
         positions = self.resampled((rows, columns)) if matrices is None else self._resampled_by(*matrices)
         return tokens + ops.cast(positions, tokens.dtype)
+
+    def _front(self) -> list[Any]:
+        """The tokens in front, kind by kind: each [n, width]."""
+        kinds = (
+            ("class_token", self.has_class_token),
+            ("distillation_token", self.distilled),
+            ("register_tokens", self.registers),
+        )
+        return [ops.convert_to_tensor(getattr(self, name)) for name, there in kinds if there]
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -112,4 +125,5 @@ class Positions(keras.layers.Layer):
             "base_grid": self.base_grid,
             "distilled": self.distilled,
             "registers": self.registers,
+            "has_class_token": self.has_class_token,
         }

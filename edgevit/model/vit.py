@@ -13,6 +13,7 @@ from edgevit.activation_ranges import ActivationRanges
 from edgevit.config import ViTConfig, check_resolution
 from edgevit.errors import ModelError, ResolutionError
 from edgevit.files import replacing
+from edgevit.model.attention_pooling import AttentionPooling
 from edgevit.model.detection_head import DetectionHead
 from edgevit.model.encoder import EncoderBlock
 from edgevit.model.heads import ClassificationHead, CosineHead, VectorHead
@@ -51,8 +52,11 @@ class ViT(keras.Model):
             config.grid(config.base_resolution),
             config.distilled,
             config.registers,
+            config.class_token,
             name="positions",
         )
+        if config.input_norm:
+            self.input_norm = keras.layers.LayerNormalization(epsilon=config.layer_norm_epsilon, name="input_norm")
         self.blocks = [
             EncoderBlock(
                 config.width,
@@ -61,11 +65,22 @@ class ViT(keras.Model):
                 config.attention,
                 config.layer_norm_epsilon,
                 stochastic_depth=config.stochastic_depth * index / max(1, config.depth - 1),
+                activation=config.activation,
+                qk_norm=config.qk_norm,
                 name=f"block{index}",
             )
             for index in range(config.depth)
         ]
         self.norm = keras.layers.LayerNormalization(epsilon=config.layer_norm_epsilon, name="norm")
+        if config.pooling == "attention":
+            self.pool = AttentionPooling(
+                config.width,
+                config.heads,
+                config.mlp_width,
+                config.activation,
+                config.layer_norm_epsilon,
+                name="pool",
+            )
         self.embed_head = VectorHead(config.pooled_width, config.projection, name="embed_head")
         self.heads: list[Any] = []
         """The classifier's; empty where the model is a backbone alone."""
@@ -88,7 +103,9 @@ class ViT(keras.Model):
         tokens = (None, None, self.config.width)
         self.patches.build(input_shape)
         heads = (self.embed_head, *self.heads, *self.dense_heads.values())
-        for layer in (self.positions, *self.blocks, self.norm, *heads):
+        chosen = [self.input_norm] if self.config.input_norm else []
+        chosen += [self.pool] if self.config.pooling == "attention" else []
+        for layer in (self.positions, *chosen, *self.blocks, self.norm, *heads):
             layer.build(tokens)
         self.built = True
 
@@ -116,7 +133,8 @@ class ViT(keras.Model):
         return found
 
     def class_attention(self, images: Any) -> Any:
-        """How much the class token looks at every token in the last block: [batch, heads, N], which sums to 1."""
+        """How much the class token looks at every token in the last block: [batch, heads, N], which sums to 1. Of a
+        model that has one."""
         tokens = self._embedded(images)
         for block in self.blocks[:-1]:
             tokens = block(tokens, training=False)
@@ -149,7 +167,12 @@ class ViT(keras.Model):
                 "with model.fit and model.predict keep to one resolution, or call the model"
             )
         check_resolution(Resolution(width, height), self.config.patch)
-        return self.positions(self.patches(images))
+        return self.first_tokens(images)
+
+    def first_tokens(self, images: Any, matrices: Any = None) -> Any:
+        """The same of pictures whose size may not be known yet; then with the matrices of `Positions`."""
+        tokens = self.positions(self.patches(images), matrices)
+        return self.input_norm(tokens) if self.config.input_norm else tokens
 
     def head_logits(self, images: Any, training: bool | None = None) -> list[Any]:
         """Each head's logits, [batch, classes]: the classifier's, and a distillation token's where there is one."""
@@ -180,6 +203,8 @@ class ViT(keras.Model):
             return self.norm(ops.mean(patches, axis=1))
         if self.config.pooling == "class":
             return self.norm(stream[:, 0])
+        if self.config.pooling == "attention":
+            return self.pool(self.norm(patches))
         mean = ops.mean(self.norm(patches), axis=1)
         if self.config.pooling == "mean":
             return mean

@@ -11,11 +11,15 @@ from edgevit.model.positions import bicubic_matrix
 from edgevit.model.vit import ViT, named_weights
 
 HEAD_FORMS = {
+    "pool": ("pooling",),
     "embed_head": ("pooling", "pool_norm", "projection"),
     "head": ("pooling", "pool_norm", "projection", "cosine_scale"),
 }
 """By head, the fields that say what it reads, and how."""
-SHAPE = ("width", "depth", "heads", "mlp_width", "patch", "attention", "registers")
+SHAPE = (
+    "width", "depth", "heads", "mlp_width", "patch", "attention", "registers", "activation", "class_token",
+    "input_norm", "qk_norm",
+)  # fmt: skip
 
 
 def transfer(source: ViT, target: ViT, *, keep_head: bool) -> None:
@@ -46,12 +50,12 @@ def _keeps(name: str, source: ViT, target: ViT, keep_head: bool) -> bool:
     head = name.partition("/")[0]
     form = HEAD_FORMS.get(head, ())
     same = all(getattr(source.config, each) == getattr(target.config, each) for each in form)
-    return same and (keep_head or head == "embed_head")
+    return same and (keep_head or head in ("embed_head", "pool"))
 
 
 def is_head(name: str) -> bool:
-    """Whether a weight belongs to a head, by its path: `head/linear/kernel`, `segment_head/near/bias`."""
-    return name.partition("/")[0].endswith("head")
+    """Whether a weight belongs to a head, by its path: `head/linear/kernel`, `segment_head/near/bias`, `pool/query`."""
+    return name.partition("/")[0].endswith(("head", "pool"))
 
 
 def _positions(values: Any, source: ViT, target: ViT) -> Any:
@@ -60,7 +64,7 @@ def _positions(values: Any, source: ViT, target: ViT) -> Any:
     grid = target.config.grid(target.config.base_resolution)
     front, patches = values[: source.config.prefix], values[source.config.prefix :]
     registers = front[source.config.front_read :]
-    read = [0, source.config.front_read - 1] if target.config.distilled else [0]
+    read = [0, source.config.front_read - 1] if target.config.distilled else [0][: source.config.front_read]
     front = np.concatenate([front[read], registers])
     down, across = bicubic_matrix(grid.rows, base.rows), bicubic_matrix(grid.columns, base.columns)
     plane = np.einsum("ri,cj,ijw->rcw", down, across, patches.reshape(*base, -1))

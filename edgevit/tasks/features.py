@@ -63,12 +63,14 @@ class Features(Task):
     layers: blocks, counted from 1, whose tokens are put out besides the last one's.
     normed: the last norm stands behind all of them; otherwise they are as the residual stream has them.
     attention: put out how much the class token looks at each patch, head by head, in the last block.
+    class_token: whether the model has one.
     """
 
     width: int
     layers: tuple[int, ...] = ()
     normed: bool = True
     attention: bool = False
+    class_token: bool = True
 
     name: ClassVar[str] = "features"
     metric: ClassVar[str] = "knn_top1"
@@ -106,7 +108,10 @@ class Features(Task):
         if wrong:
             raise ConfigError(f"there is no block {wrong[0]}: this model has {config.depth}, counted from 1")
         layers = tuple(each for each in layers if each != config.depth)  # the last one's are there anyway
-        return cls(config.width, layers, not options.get("unnormed"), bool(options.get("attention")))
+        attention = bool(options.get("attention"))
+        if attention and not config.class_token:
+            raise ConfigError("this model has no class token, whose attention it could put out: leave out --attention")
+        return cls(config.width, layers, not options.get("unnormed"), attention, config.class_token)
 
     def in_integers(self) -> Features:
         raise ConfigError("features are real numbers, and the recipe puts out integers: choose int8 or int8-static")
@@ -128,7 +133,8 @@ class Features(Task):
             found.append(Output(f"patch_tokens_{layer}", f"the patch tokens after block {layer}, {normed}"))
         if self.attention:
             found.append(Output("attention", "the class token's attention over the patches: heads, rows, columns"))
-        return tuple(sorted(found, key=lambda each: each.name))
+        there = (each for each in found if self.class_token or not each.name.startswith("class_token"))
+        return tuple(sorted(there, key=lambda each: each.name))
 
     @property
     def self_test(self) -> tuple[str, str]:
@@ -140,6 +146,7 @@ class Features(Task):
             "layers": list(self.layers),
             "normed": self.normed,
             "attention": self.attention,
+            **({} if self.class_token else {"class_token": False}),
         }
 
     def expected(self, model: ViT, images: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
@@ -150,7 +157,8 @@ class Features(Task):
             suffix = "" if layer == model.config.depth else f"_{layer}"
             values = np.asarray(tokens)
             patches = values[:, model.config.prefix :]
-            found[f"class_token{suffix}"] = values[:, 0]
+            if self.class_token:
+                found[f"class_token{suffix}"] = values[:, 0]
             found[f"patch_tokens{suffix}"] = patches.reshape(len(values), rows, columns, -1)
         found["patch_mean"] = found["patch_tokens"].mean(axis=(1, 2))
         if self.attention:
@@ -162,8 +170,8 @@ class Features(Task):
 class NeighbourJudge:
     """Top-1 by k nearest neighbours: in a gallery, or, without one, among all the other pictures (leave-one-out)."""
 
-    output: ClassVar[str] = "class_token"
-    """What is compared."""
+    compared: ClassVar[tuple[str, ...]] = ("class_token", "patch_mean")
+    """The output that is compared: the first of these that there is."""
     gallery_resolution: Resolution | None = None
 
     def __init__(self, models: int, neighbours: int, gallery: Path | None = None) -> None:
@@ -184,12 +192,15 @@ class NeighbourJudge:
     def learn(self, outputs: Sequence[Outputs], truths: NDArray[np.int64]) -> None:
         self._gallery_classes.append(truths)
         for vectors, each in zip(self._gallery, outputs, strict=True):
-            vectors.append(each[self.output])
+            vectors.append(self._compared(each))
 
     def add(self, outputs: Sequence[Outputs], truths: NDArray[np.int64]) -> None:
         self._classes.append(truths)
         for vectors, each in zip(self._queries, outputs, strict=True):
-            vectors.append(each[self.output])
+            vectors.append(self._compared(each))
+
+    def _compared(self, outputs: Outputs) -> NDArray[Any]:
+        return next(outputs[name] for name in self.compared if name in outputs)
 
     def by_class(self) -> list[dict[str, Any]]:
         """Neighbours are judged as a whole."""

@@ -24,7 +24,7 @@ class RetrievalJudge(NeighbourJudge):
     gallery_resolution: that at which the gallery's vectors were made; None: that of the pictures.
     """
 
-    output: ClassVar[str] = "vector"
+    compared: ClassVar[tuple[str, ...]] = ("vector",)
 
     def __init__(
         self, models: int, neighbours: int, gallery: Path | None = None, gallery_resolution: Resolution | None = None

@@ -90,7 +90,7 @@ class SharedForward:
     def _after(self, images: Any, matrices: Any, *, training: bool) -> list[Any]:
         """The tokens after each block, [batch, N, width]."""
         model, after = self._model, []
-        tokens = model.positions(model.patches(images), matrices)
+        tokens = model.first_tokens(images, matrices)
         for block in model.blocks:
             weights = [each.value for each in block.trainable_variables]
             if training and self._drops:

@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 
 from converters import convert
+from converters.graph.folded import model_arrays
+from converters.graph.lowering import lower
+from converters.quantize.fake_quantization import BatchedArithmetic, batch_outputs
 from edgevit.errors import ConfigError, ConversionError
+from edgevit.latency.cost import cost, parameters
 from edgevit.model import build, named_weights, transfer
 from edgevit.tasks.embed import Embed
 from edgevit_runtime import Model
+from edgevit_runtime.verify.verifier import verify_graphs
 from support.built_once import once
 from support.sample_pictures import pictures_in, random_picture
 
@@ -22,6 +27,11 @@ FORMS = {
     "projected": {"projection": 24},
     "cosines": {"cosine_scale": 20.0},
     "all": {"pooling": "class-mean", "projection": 24, "cosine_scale": 20.0},
+    "no class token": {"class_token": False, "pooling": "mean"},
+    "attention": {"pooling": "attention"},
+    "queries and keys normalised": {"qk_norm": True, "registers": 1},
+    "as CLIP": {"input_norm": True, "activation": "quick_gelu", "projection": 24, "cosine_scale": 20.0},
+    "as SigLIP": {"class_token": False, "pooling": "attention", "activation": "gelu_tanh", "cosine_scale": 20.0},
 }
 LADDER = (32, 64, "96x48")
 
@@ -57,6 +67,17 @@ def answered(path, pictures):
                 yield image, *(model.outputs(image, task)[name] for task, name in OUTPUTS.items())
 
 
+CHANGED = {
+    "pooling": "mean",
+    "pool_norm": True,
+    "registers": 1,
+    "projection": 8,
+    "cosine_scale": 16.0,
+    "activation": "quick_gelu",
+    "class_token": False,
+    "input_norm": True,
+    "qk_norm": True,
+}
 OUTPUTS = {"embed": "vector", "classify": "scores"}
 
 
@@ -75,7 +96,7 @@ def test_the_artefact_gives_the_models_vector_and_classes(model_of, tmp_path, pi
 
 
 @pytest.mark.parametrize("recipe", ["int8", "int8-static", "int8-attention", "int4"])
-@pytest.mark.parametrize("form", ["class", "both", "all"])
+@pytest.mark.parametrize("form", ["class", "both", "all", "queries and keys normalised", "as CLIP", "as SigLIP"])
 def test_recipes_keep_the_vector(model_of, tmp_path, pictures, workshop, form, recipe):
     model = model_of(form)
     calibration = once(workshop / "calibration", pictures_in)
@@ -88,8 +109,27 @@ def test_recipes_keep_the_vector(model_of, tmp_path, pictures, workshop, form, r
     assert min(cosines) > (0.9 if recipe == "int4" else 0.98)
 
 
-def test_integers_classify_by_cosines_and_give_no_vector(model_of, tmp_path, pictures, workshop):
-    model, path = model_of("all"), tmp_path / "e.tflite"
+@pytest.mark.parametrize("form", FORMS)
+def test_the_graph_of_a_batch_is_the_model(model_of, pictures, form):
+    """By which training for a recipe and calibration compute; its multiplications are those that are counted."""
+    model, images = model_of(form), np.stack([np.resize(picture, (48, 96, 3)) for picture in pictures])
+    np.testing.assert_allclose(
+        batch_outputs(model, images, BatchedArithmetic()), np.asarray(model(images)), rtol=1e-3, atol=1e-3
+    )
+
+
+@pytest.mark.parametrize("form", ["class", "attention", "as CLIP", "as SigLIP"])
+def test_multiplications_and_weights_are_counted(model_of, form):
+    config = model_of(form).config
+    assert parameters(config) == sum(int(np.prod(each.shape)) for each in named_weights(model_of(form)).values())
+    (counted,) = verify_graphs(lower(config, model_arrays(model_of(form)), 64))
+    expected = cost(config, 64)
+    assert (counted.linear_macs, counted.attention_macs) == (expected.linear_macs, expected.attention_macs)
+
+
+@pytest.mark.parametrize("form", ["all", "queries and keys normalised", "as CLIP", "as SigLIP"])
+def test_integers_classify_by_cosines_and_give_no_vector(model_of, tmp_path, pictures, workshop, form):
+    model, path = model_of(form), tmp_path / "e.tflite"
     calibration = once(workshop / "calibration", pictures_in)
     with pytest.raises((ConfigError, ConversionError), match="vectors are real numbers"):
         convert(model, path, recipe="int8-full", task="embed", resolutions=(64,), calibration=calibration)
@@ -115,6 +155,8 @@ def test_a_vector_needs_the_class_tokens_row_alone(model_of):
         ({"distilled": True, "pooling": "mean"}, "distilled"),
         ({"pool_norm": True}, "pool_norm is of the mean"),
         ({"registers": -1}, "registers must be"),
+        ({"class_token": False}, "reads a class token"),
+        ({"activation": "relu"}, "activation"),
     ],
 )
 def test_what_cannot_be(tiny_config, changes, said):
@@ -123,8 +165,8 @@ def test_what_cannot_be(tiny_config, changes, said):
 
 
 def test_fields_that_say_nothing_are_left_out_of_files(tiny_config):
-    assert not {"pooling", "pool_norm", "registers", "projection", "cosine_scale"} & set(tiny_config.to_dict())
-    changed = replace(tiny_config, pooling="mean", cosine_scale=16.0)
+    assert not set(CHANGED) & set(tiny_config.to_dict())
+    changed = replace(tiny_config, **CHANGED)
     assert changed.from_dict(changed.to_dict()) == changed
 
 

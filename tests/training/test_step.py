@@ -153,7 +153,7 @@ def test_batches_are_shared_out_evenly():
 def test_gelu_and_its_gradient_are_those_of_keras():
     import keras
 
-    from edgevit.model.encoder import gelu
+    from edgevit.model.mlp_activations import gelu
 
     values = tf.constant(np.random.default_rng(0).normal(0.0, 2.0, (64, 8)).astype(np.float32))
     weights = tf.constant(np.random.default_rng(1).normal(0.0, 1.0, (64, 8)).astype(np.float32))

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from converters.graph.arithmetic import Arithmetic, Linear
+from converters.graph.arithmetic import Arithmetic
 from converters.graph.attention.global_attention import global_attention
+from converters.graph.folded import Block
 from edgevit.config import ViTConfig
 
 __all__ = ["ATTENTION_GRAPHS"]
 
-AttentionGraph = Callable[[Arithmetic, str, Any, Linear, ViTConfig, bool], tuple[Any, Any]]
-"""(do, block, normed tokens [N, width], QKV, config, whether only the rows in front are wanted) -> what the tokens
-become [n, width], and the weights [heads, n, N]."""
+AttentionGraph = Callable[[Arithmetic, str, Any, Block, ViTConfig, bool], tuple[Any, Any]]
+"""(do, name of the block, normed tokens [N, width], block, config, whether only the rows in front are wanted) -> what
+the tokens become [n, width], and the weights [heads, n, N]."""
 
 ATTENTION_GRAPHS: dict[str, AttentionGraph] = {
     "global": global_attention,  # edgevit.model.attention.GlobalAttention

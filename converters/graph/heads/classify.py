@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from converters.graph.arithmetic import Arithmetic
 from converters.graph.folding import Folding
+from converters.graph.heads.attention_pooling import fold_pooling
 from converters.graph.heads.head import Head, HeadWeights, Tokens
 from converters.graph.heads.pooling import fold_vector, long_vector, pooled
 from converters.graph.norms import front_rows, multiply, normalise
@@ -35,9 +36,11 @@ class ClassifyHead(Head):
             vector = fold_vector(folding)
             scale = config.cosine_scale * config.vector_width**-0.5
             return HeadWeights({**vector.layers, "logits": folding.cosines("head/linear", scale)}, vector.constants)
+        if config.pooling == "attention":
+            return HeadWeights({**fold_pooling(folding), "logits": folding.plain("head/linear")}, {})
         # Two heads whose logits are averaged are one layer, [classes, prefix * width], over both tokens side by side.
-        names = ["head/linear", "distillation_head/linear"][: config.front_read]
-        return HeadWeights({"logits": folding.after_norm("norm", *names, scale=1.0 / config.front_read)}, {})
+        names = ["head/linear", "distillation_head/linear"][: config.classifiers]
+        return HeadWeights({"logits": folding.after_norm("norm", *names, scale=1.0 / config.classifiers)}, {})
 
     def compute(self, do: Arithmetic, config: ViTConfig, weights: HeadWeights, tokens: Tokens) -> dict[str, Any]:
         if config.cosine_scale:
@@ -45,7 +48,7 @@ class ClassifyHead(Head):
         elif config.distilled:
             read = self._both_tokens(do, config, tokens)
         else:
-            read = pooled(do, config, tokens)
+            read = pooled(do, config, weights, tokens)
         logits = do.linear("logits", multiply, read, weights.layers["logits"])
         activation = ACTIVATIONS.get(self.task.scores)
         scores = logits if activation is None else do.compute("scores", activation, logits)

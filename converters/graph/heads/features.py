@@ -50,9 +50,10 @@ class FeaturesHead(Head):
             else:
                 values = do.compute(f"{site}/features", tf.add, stream, tokens.means[layer])
             of_class, patches = do.view(f"{site}/features", self._parts, values, config.prefix)
-            found[f"class_token{suffix}"] = do.view(
-                f"{site}/features", tf.reshape, of_class, [*self._batch(do), config.width]
-            )
+            if config.class_token:
+                found[f"class_token{suffix}"] = do.view(
+                    f"{site}/features", tf.reshape, of_class, [*self._batch(do), config.width]
+                )
             found[f"patch_tokens{suffix}"] = do.view(
                 f"{site}/features", tf.reshape, patches, [*self._batch(do), rows, columns, config.width]
             )

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from converters.graph.arithmetic import Arithmetic
 from converters.graph.folding import Folding
+from converters.graph.heads.attention_pooling import by_attention, fold_pooling
 from converters.graph.heads.head import HeadWeights, Tokens
 from converters.graph.norms import front_rows, multiply, normalise
 from edgevit.config import ViTConfig
@@ -21,7 +22,7 @@ from edgevit.model.heads import LEAST_LENGTH
 PROJECTION = "embed/projection"
 
 
-def pooled(do: Arithmetic, config: ViTConfig, tokens: Tokens) -> Any:
+def pooled(do: Arithmetic, config: ViTConfig, weights: HeadWeights, tokens: Tokens) -> Any:
     """What stands for the picture, without the last norm's gamma and beta: [..., 1, pooled_width]."""
     last = tokens.last
     if config.pool_norm:
@@ -33,6 +34,8 @@ def pooled(do: Arithmetic, config: ViTConfig, tokens: Tokens) -> Any:
         return normalise(do, "norm", last, config)
     normed = normalise(do, "norm", last, config)
     patches = do.view("norm/normalised", lambda: normed[..., config.prefix :, :])
+    if config.pooling == "attention":
+        return by_attention(do, config, weights.layers, patches)
     if config.pooling == "mean":
         return do.compute("pooled", tf.reduce_mean, patches, axis=-2, keepdims=True)
     of_class = do.view("norm/normalised", front_rows, normed, 1)
@@ -44,17 +47,24 @@ def pooled(do: Arithmetic, config: ViTConfig, tokens: Tokens) -> Any:
 def fold_vector(folding: Folding) -> HeadWeights:
     """What `long_vector` takes: a projection, or the norm's gamma and beta."""
     config = folding.config
+    layers, attended = fold_pooling(folding), config.pooling == "attention"
     if config.projection:
-        return HeadWeights({PROJECTION: folding.after_norm("norm", "embed_head/projection")}, {})
+        name = "embed_head/projection"
+        layer = folding.plain(name) if attended else folding.after_norm("norm", name)
+        return HeadWeights({**layers, PROJECTION: layer}, {})
+    if attended:
+        return HeadWeights(layers, {})
     gamma, beta = folding.gamma_beta("norm", config.pooled_width)
     return HeadWeights({}, {"gamma": tf.cast(gamma, tf.float32), "beta": tf.cast(beta, tf.float32)})
 
 
 def long_vector(do: Arithmetic, config: ViTConfig, weights: HeadWeights, tokens: Tokens) -> Any:
     """The picture's vector, times the square root of its width: [..., 1, vector_width]."""
-    read = pooled(do, config, tokens)
+    read = pooled(do, config, weights, tokens)
     if config.projection:
         vector = do.linear(PROJECTION, multiply, read, weights.layers[PROJECTION])
+    elif config.pooling == "attention":
+        vector = read
     else:
         gamma, beta = (do.constant(weights.constants[name], own_range=True) for name in ("gamma", "beta"))
         vector = do.compute("embed/shifted", tf.add, do.compute("embed/scaled", tf.multiply, read, gamma), beta)

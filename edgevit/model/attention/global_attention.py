@@ -14,17 +14,25 @@ class GlobalAttention(keras.layers.Layer):
 
     [batch, N, width] -> [batch, N, width]. Vaswani et al. 2017 (https://arxiv.org/abs/1706.03762), section 3.2;
     Q, K and V come from one matrix, Q first, as in timm.
+    qk_norm: each head's queries and keys go through a LayerNorm over the head's numbers, which all heads share
+    (Dehghani et al. 2023, https://arxiv.org/abs/2302.05442, section 2); epsilon: of these norms.
     """
 
-    def __init__(self, width: int, heads: int, **kwargs: Any) -> None:
+    def __init__(self, width: int, heads: int, qk_norm: bool = False, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.width, self.heads = width, heads
+        self.width, self.heads, self.qk_norm, self.epsilon = width, heads, qk_norm, epsilon
         self.qkv = keras.layers.Dense(3 * width, name="qkv")
         self.output_projection = keras.layers.Dense(width, name="output")
+        if qk_norm:
+            self.query_norm, self.key_norm = (
+                keras.layers.LayerNormalization(epsilon=epsilon, name=name) for name in ("query_norm", "key_norm")
+            )
 
     def build(self, input_shape: Any) -> None:
         self.qkv.build((None, None, self.width))
         self.output_projection.build((None, None, self.width))
+        for norm in (self.query_norm, self.key_norm) if self.qk_norm else ():
+            norm.build((None, None, None, self.width // self.heads))
         self.built = True
 
     def call(self, tokens: Any) -> Any:
@@ -43,6 +51,8 @@ class GlobalAttention(keras.layers.Layer):
         count, head_width = ops.shape(tokens)[1], self.width // self.heads
         qkv = ops.reshape(self.qkv(tokens), (-1, count, 3 * self.heads, head_width))
         queries, keys, values = ops.split(ops.transpose(qkv, (0, 2, 1, 3)), 3, axis=1)
+        if self.qk_norm:
+            queries, keys = self.query_norm(queries), self.key_norm(keys)
         return queries, keys, values
 
     def _weights(self, queries: Any, keys: Any) -> Any:
@@ -50,4 +60,10 @@ class GlobalAttention(keras.layers.Layer):
         return ops.softmax(scores, axis=-1)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "width": self.width, "heads": self.heads}
+        return {
+            **super().get_config(),
+            "width": self.width,
+            "heads": self.heads,
+            "qk_norm": self.qk_norm,
+            "epsilon": self.epsilon,
+        }

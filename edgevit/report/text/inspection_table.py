@@ -15,6 +15,10 @@ from edgevit.report.text.recipe_tables import recipe_lines
 from edgevit_runtime.preprocess.policy import parse_policy
 from edgevit_runtime.wording import counted
 
+ACTIVATION_NAMES = {"gelu": "GELU", "gelu_tanh": "GELU by way of tanh", "quick_gelu": "quick GELU"}
+NORMS = {"input_norm": "a norm in front of them", "qk_norm": "queries and keys normalised"}
+"""Fields of a config that say where a block has a norm more, and what that is."""
+
 
 def inspection_table(inspection: Mapping[str, Any]) -> Table:
     """One row a resolution of an `edgevit.inspection/1` document."""
@@ -93,11 +97,16 @@ def model_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
     config, learned = inspection["config"], inspection["calibration"]
     mean, std = (", ".join(f"{each:g}" for each in config[name]) for name in ("mean", "std"))
     heads = f"{config['heads']} head{'' if config['heads'] == 1 else 's'}"
-    token = ", a distillation token" if config["distilled"] else ""
+    token = "" if config.get("class_token", True) else ", no class token"
+    token += ", a distillation token" if config["distilled"] else ""
     if registers := config.get("registers"):
         token += f", {counted(registers, 'register')}"
     yield f"{inspection['model']}  {inspection['variant']}  {inspection['size_bytes'] / 1e6:.2f} MB"
     yield f"shape          width {config['width']}, depth {config['depth']}, {heads}, patch {config['patch']}{token}"
+    parts = [f"{ACTIVATION_NAMES[config['activation']]} as activation"] if config.get("activation") else []
+    parts += [what for field, what in NORMS.items() if config.get(field)]
+    if parts:
+        yield f"blocks         {', '.join(parts)}"
     dense = config.get("dense_heads", ())
     if config["classes"] or not dense:
         yield f"classes        {config['classes'] or 'none: a backbone without a head'}"

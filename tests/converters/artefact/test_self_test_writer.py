@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import OpResolverType
 
+from converters import convert
 from converters.artefact import self_test_writer
 from converters.quantize.recipes import RECIPES
 from edgevit.errors import AuditError
+from edgevit.model import build, named_weights, transfer
 from edgevit_runtime import Model, read_manifest
 from support.damaged_layers import DAMAGE, damaged, judge, layers_of
 
@@ -104,3 +106,25 @@ def test_a_small_resolution_that_is_sure_of_nothing(deit_artefact, ladder):
     for place in ((1, "qkv"), (5, "output"), (8, "expand"), (11, "contract")):
         for factor in (0.0, 0.5):
             assert not judge(damaged(content, layers[place], factor), signature).passed
+
+
+@pytest.mark.parametrize("factor", [20.0, 60.0])
+def test_of_a_model_that_is_sure_as_many_numbers_are_read_of_each_picture(tiny_model, tmp_path, factor):
+    """On some pictures all scores but one or two are 0, and on others they can be told."""
+    sure = build(tiny_model.config, seed=1)
+    transfer(tiny_model, sure, keep_head=True)
+    kernel = named_weights(sure)["head/linear/kernel"]
+    kernel.assign(np.asarray(kernel) * factor)
+    path = tmp_path / "sure.tflite"
+    if factor > 30.0:
+        with pytest.raises(AuditError, match="so sure of the test pictures"):
+            convert(sure, path, recipe="float32", resolutions=(32, 64))
+        assert not path.exists()
+    convert(sure, path, recipe="float32", resolutions=(32, 64), logits=factor > 30.0)
+    with Model(path) as artefact:
+        assert artefact.self_test().passed
+        counts = [
+            [len(picture.indices) for picture in signature.self_test.pictures]
+            for signature in artefact.manifest.signatures
+        ]
+    assert all(len(set(each)) == 1 and each[0] > 1 for each in counts)

@@ -7,6 +7,8 @@ Outputs, each float32 (real numbers, whatever the file holds):
     patch_mean      [width]                  their mean
     class_token_N, patch_tokens_N            the same after block N (from 1), where the artefact was converted with it
     attention       [heads, rows, columns]   how much the class token looks at each patch, in the last block
+
+A model without a class token gives none of its outputs.
 """
 
 from __future__ import annotations
@@ -43,6 +45,8 @@ class Features:
     normed: bool = True
     """Whether the last norm stands behind all of them, or behind none."""
     attention: bool = False
+    class_token: bool = True
+    """Whether there is one."""
 
     name = "features"
 
@@ -61,6 +65,7 @@ def read(entry: Mapping[str, Any], signatures: Sequence[Signature]) -> Features:
         layers=tuple(whole({"layers": each}, "layers", 1) for each in items(entry, "layers")),
         normed=flag(entry, "normed"),
         attention=flag(entry, "attention"),
+        class_token=flag(entry, "class_token") if "class_token" in entry else True,
     )
     suffixes = ["", *(f"_{layer}" for layer in task.layers)]
     for signature in signatures:
@@ -69,7 +74,7 @@ def read(entry: Mapping[str, Any], signatures: Sequence[Signature]) -> Features:
             raise ValueError(f"{signature.name} has no grid of patch_tokens")
         _, rows, columns, _ = found
         for suffix in suffixes:
-            if signature.output(f"class_token{suffix}").shape != (1, task.width):
+            if task.class_token and signature.output(f"class_token{suffix}").shape != (1, task.width):
                 raise ValueError(f"{signature.name} has no class_token{suffix} of {task.width} numbers")
             if signature.output(f"patch_tokens{suffix}").shape != (1, rows, columns, task.width):
                 raise ValueError(f"{signature.name} has other patch_tokens{suffix}")
@@ -103,7 +108,7 @@ class PictureFeatures:
     @property
     def class_token(self) -> Array:
         """[width]"""
-        return self.arrays["class_token"]
+        return self["class_token"]
 
     @property
     def patch_tokens(self) -> Array:

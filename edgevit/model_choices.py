@@ -1,0 +1,36 @@
+"""What parts of a model a config may name, and what each is."""
+
+from __future__ import annotations
+
+from edgevit.errors import unknown_key
+
+SCORES = {
+    "softmax": "probabilities of the classes, which sum to 1",
+    "sigmoid": "the probability of each label, by itself",
+    "regression": "the values themselves",
+}
+"""What a classifier's head can give, and what that means."""
+
+POOLINGS = {
+    "class": "the class token",
+    "mean": "the mean of the patch tokens",
+    "class-mean": "the class token and the mean of the patch tokens, side by side",
+    # Multihead attention pooling: Zhai et al. 2022, https://arxiv.org/abs/2106.04560, section 3.3
+    "attention": "what a learned query reads of the patch tokens by attention, and a small MLP makes of it",
+}
+"""What of the tokens behind the last norm can stand for the whole picture."""
+
+ACTIVATIONS = {
+    "gelu": "x Φ(x), exactly",  # Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415
+    "gelu_tanh": "the same by way of tanh: 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³)))",  # ibid., section 2
+    "quick_gelu": "x σ(1.702 x)",  # ibid., section 2; OpenAI's CLIP
+}
+"""What stands between the two layers of an MLP."""
+
+
+def head_scores(text: str) -> str:
+    """What `--head` names: a key of `SCORES`; `none` and `linear` are `regression`. Raises `ConfigError`."""
+    scores = {"none": "regression", "linear": "regression"}.get(text, text)
+    if scores not in SCORES:
+        raise unknown_key("head", text, SCORES)
+    return scores
