@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # What each part may import besides itself. Everything may use edgevit_runtime and these.
 BASE = {"accuracy", "config", "variants", "errors", "files", "documents", "text_files"}
 BASE |= {"activation_ranges", "dense_head", "mask_accuracy", "pixels", "foreign_config", "untrusted_files", "version"}
+BASE |= {"text_config", "image_text_config", "saved_keras"}
 BASE |= {"retrieval", "skipped_pictures", "box_accuracy", "point_accuracy", "merged_config", "subject_crops"}
 MAY_IMPORT = {
     "config": {"errors", "dense_head"},
@@ -28,6 +29,9 @@ MAY_IMPORT = {
     "run_pictures": set(),
     "judged_task": {"data", "run_pictures"},
     "variants": {"config", "errors"},
+    "text_config": {"errors"},
+    "image_text_config": {"config", "errors", "text_config", "untrusted_files"},
+    "saved_keras": {"errors", "untrusted_files"},
     "errors": set(),
     "activation_ranges": {"errors"},
     "foreign_config": {"config", "errors"},
