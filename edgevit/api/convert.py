@@ -80,7 +80,7 @@ def convert(
     model: its path; or those of several models that have one backbone (`edgevit train --from MODEL --freeze`), whose
         heads all go into the file.
     task: what it is to answer: `classify`, `features`, or several, `"classify,features"` or a list. None: all that
-        there are heads for, or for a model without one `features`.
+        there are heads for, or for a model without one `features`; for an image-text model `classify`.
     resolutions: the ladder: [96, 224, "640x384"] or "96,224,640x384"; None: the one that the model was trained for.
     recipe: a name that `edgevit.recipes` lists, or your own `.toml` file; None: `int8`, with max_drop the fastest.
     labels: class names in index order, or a file with one a line; None: the model's own. Of an image-text model they
@@ -133,6 +133,8 @@ def convert(
         raise OptionError("convert needs a model")
     texts = named_by_texts(models, asked, names, as_texts(template))
     known = known_together(models, ladder, resize) if texts is None else KnownModel(texts.config, None)
+    if texts is not None and task is None:
+        task, asked = "classify", ["classify"]
     check_ladder(known, ladder)
     if calibration is not None:
         listed_pictures(Path(calibration))

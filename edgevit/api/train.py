@@ -133,7 +133,7 @@ def train(
         resize=resize,
         val_share=val_share,
         pictures=pictures,
-        task=task,
+        task="image-text" if task is None and text is not None else task,  # nothing else has texts
         ignored=ignored_value(ignored) if isinstance(ignored, str) else ignored,
         projection=vector_width,
         pooling=pooling,
@@ -199,7 +199,7 @@ def _told_by_data(data: Path) -> DataKind | None:
     from edgevit.data.dense_kinds import DataKind, data_kind, data_kinds, lists_classes
     from edgevit.data.folder_shapes import loose_pictures
     from edgevit.data.label_tables import LABELS_FILE, SPLIT_FILE
-    from edgevit.data.pairs import find_pairs
+    from edgevit.data.text_pairs import find_pairs
 
     if not data.exists() or data.name == SPLIT_FILE:
         return None
@@ -240,7 +240,7 @@ def _check(request: TrainingRequest) -> None:
         request.resolutions(known if known is not None else request.variant_config())
     earlier_state(request, arrays=False)
     if request.pairs:
-        from edgevit.data.pairs import pair_training_sets
+        from edgevit.data.text_pairs import pair_training_sets
 
         pair_training_sets(request.data, share=request.share)
     elif not request.synthetic and not request.dense_task:

@@ -96,7 +96,7 @@ from edgevit_runtime.tasks import try_out_of
 @click.option(
     "--task",
     help=f"What it is to answer, one or several of {','.join(TASKS)} [default: all it has heads for; without one "
-    "features].",
+    "features; of an image-text model classify].",
 )
 @click.option(
     "--joint/--no-joint", default=True, help="Of several tasks, put in what answers all from one pass [default: yes]."

@@ -62,8 +62,10 @@ SHAPES: dict[str, Callable[[Plane, Plane], Plane]] = {
 }
 """By name: the distance from the edge, below 0 inside, in a square from -1 to 1; v points down."""
 
-UNSEEN = tuple((colour, tuple(SHAPES)[(3 * index + 2) % len(SHAPES)]) for index, colour in enumerate(COLOURS))
-"""Combinations that no captioned picture has: one of each colour."""
+UNSEEN = tuple(
+    (colour, tuple(SHAPES)[(3 * index + step) % len(SHAPES)]) for index, colour in enumerate(COLOURS) for step in (2, 4)
+)
+"""Combinations that no captioned picture has: two of each colour, so that colours alone do not tell them apart."""
 PLACES = {
     "upper left": (0.28, 0.28),
     "upper right": (0.72, 0.28),

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgevit.data.pairs import pair_training_sets
 from edgevit.data.picture_set import PictureSet
+from edgevit.data.text_pairs import pair_training_sets
 from edgevit.errors import ConfigError, PictureError
 from edgevit.image_text_config import ImageTextConfig
 from edgevit.model import ImageText, ViT, build_image_text, load, named_weights, transfer

@@ -166,7 +166,7 @@ class TrainingRequest:
         """Raises `ConfigError` for what only vectors have, or what they cannot be learned with."""
         for value, option in ((self.projection, "--vector-width"), (self.pooling, "--pooling")):
             if value is not None and not self.embeds and not (self.pairs and self.start is None):
-                raise ConfigError(f"{option} is for --task embed: leave it out")
+                raise ConfigError(f"{option} is for --task embed, or image-text without --from: leave it out")
         if self.embeds and self.qat:
             raise ConfigError("--qat is for classes, masks, boxes and points so far: vectors lose little by int8")
         if self.embeds and self.distillation_token:
