@@ -13,6 +13,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -38,18 +39,17 @@ COLOURS: dict[str, tuple[int, int, int]] = {
 }
 
 
-def _star(u: Plane, v: Plane) -> Plane:
+def _star(u: Any, v: Any) -> Any:
     """Five points; between two of them the edge turns inward to 0.45."""
     fifth = np.pi / 5
     turn = np.abs((np.arctan2(u, -v) + fifth) % (2 * fifth) - fifth)
     radius = np.hypot(u, v)
     x, y = radius * np.cos(turn), radius * np.sin(turn)
     to = np.array([0.45 * np.cos(fifth) - 1.0, 0.45 * np.sin(fifth)])
-    distance: Plane = ((x - 1.0) * to[1] - y * to[0]) / np.hypot(*to)
-    return distance
+    return ((x - 1.0) * to[1] - y * to[0]) / np.hypot(*to)
 
 
-SHAPES: dict[str, Callable[[Plane, Plane], Plane]] = {
+SHAPES: dict[str, Callable[[Any, Any], Any]] = {
     "circle": lambda u, v: np.hypot(u, v) - 0.9,
     "square": lambda u, v: np.maximum(np.abs(u), np.abs(v)) - 0.8,
     "triangle": lambda u, v: np.maximum(0.87 * np.abs(u) - 0.5 * v - 0.5, v - 0.7),

@@ -52,5 +52,5 @@ class PairsHeldOut(HeldOut):
         texts = np.asarray(scores(self._examples.tokens[known]))  # type: ignore[attr-defined]
         by_text = retrieve(texts, pictures, known, classes, leave_one_out=False)
         by_picture = retrieve(pictures, texts, classes, known, leave_one_out=False)
-        shares = (float((found.ranks < 1).mean()) for found in (by_text, by_picture))
-        return PairsAnswered(*shares, len(pictures), len(known))
+        nearest, told = (float((found.ranks < 1).mean()) for found in (by_text, by_picture))
+        return PairsAnswered(nearest, told, len(pictures), len(known))
