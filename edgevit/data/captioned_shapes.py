@@ -20,7 +20,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgevit.data.painting import Camera, Plane, inside, paint, paint_wall, photograph, pixel_centres
+from edgevit.data.painting import Camera, inside, paint, paint_wall, photograph, pixel_centres
 from edgevit.errors import DataError
 from edgevit.files import write_text
 from edgevit_runtime.resolution import Resolution
