@@ -24,7 +24,7 @@ class TextTower(keras.layers.Layer):
     def __init__(self, config: TextConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.config = config
-        activation = {} if config.activation == "gelu" else {"activation": config.activation}
+        activation: dict[str, Any] = {} if config.activation == "gelu" else {"activation": config.activation}
         self.blocks = [
             EncoderBlock(
                 config.width,
