@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgevit.errors import ConfigError, ModelError
 from edgevit.text_config import TextConfig
 
-__all__ = ["PACKAGE", "TextTokens", "cleaned", "trained_tokenizer"]
+__all__ = ["PACKAGE", "TextTokens", "check_tokenizers", "cleaned", "trained_tokenizer"]
 
 PACKAGE = "texts need the Python package tokenizers, which is not installed: pip install 'edgevit[text]'"
 PADDING, END, UNKNOWN = "<pad>", "<end>", "<unknown>"
@@ -106,6 +106,11 @@ def trained_tokenizer(texts: Sequence[str], most: int = 4096) -> tuple[str, int]
     )
     tokenizer.post_processor = processors.TemplateProcessing(single=f"$A {END}", special_tokens=[(END, 1)])
     return str(tokenizer.to_str()), int(tokenizer.get_vocab_size())
+
+
+def check_tokenizers() -> None:
+    """Raises `ConfigError` where the package that reads texts is not installed."""
+    _library()
 
 
 def _library() -> Any:

@@ -1,5 +1,7 @@
 """Labels become a plain ViT's classes: what the two towers say together is what it says alone."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -129,3 +131,15 @@ def test_one_line_where_it_cannot_be(clip, tiny_keras, run, tmp_path, words, say
     *usage, line = [each for each in (out + err).splitlines() if each.strip()]
     assert says in line
     assert not usage or usage[0].startswith("Usage")
+
+
+def test_inspect(clip, run):
+    code, out, err = run("inspect", clip["sigmoid"][1])
+    assert (code, err) == (0, "")
+    for line in ("text tower     width 16, depth 2", "sigmoid: each text by itself", "templates      'a {}'"):
+        assert line in out
+    code, out, _ = run("inspect", clip["softmax"][1], "--json")
+    document = json.loads(out)
+    assert document["schema"] == "edgevit.model/1"
+    assert (document["scores"], document["templates"], document["text"]["context"]) == ("softmax", [], 12)
+    assert document["config"]["classes"] == 0

@@ -13,7 +13,7 @@ from edgevit.dense_head import FORMS
 from edgevit.errors import DataError
 from edgevit.model_inspection import read_image_text
 from edgevit.quiet_keras import load_keras
-from edgevit.text_tokens import TextTokens
+from edgevit.text_tokens import TextTokens, check_tokenizers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -242,6 +242,7 @@ def _check(request: TrainingRequest) -> None:
     if request.pairs:
         from edgevit.data.text_pairs import pair_training_sets
 
+        check_tokenizers()
         pair_training_sets(request.data, share=request.share)
     elif not request.synthetic and not request.dense_task:
         check_training_folder(request.data)

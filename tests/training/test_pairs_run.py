@@ -1,6 +1,7 @@
 """`edgevit train --task image-text`: from scratch and from a model, text frozen or not, judged, gone on with."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -168,3 +169,9 @@ def test_no_image_text_model(tiny_config, tmp_path):
     save(build(tiny_config), tmp_path / "m.keras")
     with pytest.raises(ModelError, match="a ViT alone"):
         load_image_text(tmp_path / "m.keras")
+
+
+def test_without_the_package(run, pairs, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    code, _, err = run("train", pairs, "-o", tmp_path / "m.keras")
+    assert (code, "pip install 'edgevit[text]'" in err) == (1, True)
