@@ -95,6 +95,10 @@ TINY: dict[str, Mapping[str, Any]] = {
         **{"LADDER": (64, 96), "ENROLLED": 3, "DRAWN_FROM": 8, "DRAWS": 2, "OTHERS": 4},
         **{"SIZES": (10, 50), "ROUNDS": 2},
     },
+    "zero_shot": {
+        **{"DRAWN": 24, "ASKED": 32, "RUNS": 1},
+        "WORDS": ("--variant", "vit-nano", "--resolutions", "64", "--vector-width", "16"),
+    },
     "keypoints": {"VARIANTS": ("vit-nano",), "PICTURES": 12, "SIZE": 64, "CALIBRATION": 10},
     "prediction": {"RECIPES": ("int8",), "MEASURED": ("vit-tiny", "vit-nano/8"), "SECONDS": 0.2},
 }
@@ -106,6 +110,7 @@ WORDS: dict[str, Sequence[Sequence[str]]] = {
     "self_test": (("--recipes", "int8"),),
     "pets": (TRAINED, ("--only-latency", *TRAINED)),
     "retrieval": (TRAINED,),
+    "zero_shot": (("--epochs", "1", "--batch", "8"),),
     "demo_dense": ((), ("--keep",)),
     "blood_cells": (TRAINED, ("--scratch", "--variant", "vit-nano", *TRAINED)),
     "keypoints": ((*TRAINED, "--pictures", "20"),),

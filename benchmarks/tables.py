@@ -25,6 +25,7 @@ from speed_tables import SECTIONS as SPEED
 from task_tables import SECTIONS as TASKS
 from training_tables import DOT_PRODUCTS, result, table
 from training_tables import SECTIONS as TRAINING
+from zero_shot_tables import SECTIONS as ZERO_SHOT
 
 
 def demo() -> Iterator[str]:
@@ -215,6 +216,7 @@ PAGES = {
     "docs/speed.md": SPEED,
     "docs/tasks.md": {**TASKS, **DENSE},
     "docs/training.md": TRAINING,
+    "docs/zero_shot.md": ZERO_SHOT,
     "runtimes/python/README.md": RUNTIME,
 }
 

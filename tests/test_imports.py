@@ -12,16 +12,9 @@ ROOT = Path(__file__).resolve().parents[1]
 # What each part may import besides itself. Everything may use edgevit_runtime and these.
 BASE = {"accuracy", "config", "variants", "errors", "files", "documents", "text_files"}
 BASE |= {"activation_ranges", "dense_head", "mask_accuracy", "pixels", "foreign_config", "untrusted_files", "version"}
-BASE |= {
-    "patch_grid",
-    "model_choices",
-    "retrieval",
-    "skipped_pictures",
-    "box_accuracy",
-    "point_accuracy",
-    "merged_config",
-    "subject_crops",
-}
+BASE |= {"text_config", "text_tokens", "image_text_config", "saved_keras"}
+BASE |= {"retrieval", "skipped_pictures", "box_accuracy", "point_accuracy", "merged_config", "subject_crops"}
+BASE |= {"patch_grid", "model_choices"}
 MAY_IMPORT = {
     "config": {"errors", "dense_head", "patch_grid", "model_choices"},
     "patch_grid": {"errors"},
@@ -39,6 +32,12 @@ MAY_IMPORT = {
     "run_pictures": set(),
     "judged_task": {"data", "run_pictures"},
     "variants": {"config", "errors"},
+    "text_config": {"errors"},
+    "image_text_config": {"config", "errors", "text_config", "untrusted_files"},
+    "saved_keras": {"errors", "untrusted_files"},
+    "text_tokens": {"errors", "text_config"},
+    "text_vectors": {"model_inspection", "text_tokens"},
+    "zero_shot": {"text_vectors", "model"},
     "errors": set(),
     "activation_ranges": {"errors"},
     "foreign_config": {"config", "errors"},
@@ -72,7 +71,7 @@ MAY_IMPORT = {
     | {"judged_task", "run_pictures"},
     "report": {"latency", "statistics", "tasks", "picture_record"},
     "api": {"report", "latency", "devices", "training", "converters", "checkpoints", "data", "model", "evaluation"}
-    | {"model_inspection", "tasks", "quiet_keras"},
+    | {"model_inspection", "tasks", "quiet_keras", "zero_shot"},
     # What a command shows is made of what the api hands it; deploy and synthetic are one call each.
     "cli": {"api", "report", "latency", "tasks", "devices", "data", "quiet_keras"},
 }

@@ -16,13 +16,15 @@ sys.path[:0] = [str(ROOT), str(ROOT / "runtimes" / "python"), str(ROOT / "tests"
 
 from support.library_references import STORED, make  # noqa: E402
 from support.stored_references import store  # noqa: E402
+from support.text_references import TEXT_REFERENCES  # noqa: E402
 
 
 def main() -> None:
-    for name in STORED:
+    for name in (*STORED, *TEXT_REFERENCES):
         with tempfile.TemporaryDirectory() as folder:
             try:
-                reference = make(name, Path(folder))
+                make_text = TEXT_REFERENCES.get(name)
+                reference = make(name, Path(folder)) if make_text is None else make_text(Path(folder))
             except ImportError as error:
                 print(f"{name}: left as it is: {error}")
                 continue

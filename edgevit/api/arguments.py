@@ -20,11 +20,13 @@ __all__ = [
     "Labels",
     "OneOrMore",
     "Resolutions",
+    "Texts",
     "Words",
     "as_labels",
     "as_ladder",
     "as_modules",
     "as_paths",
+    "as_texts",
     "as_words",
     "check_known",
     "in_known_words",
@@ -39,6 +41,8 @@ Labels = str | Path | Sequence[str]
 """Names in index order, or the path of a file with one a line."""
 OneOrMore = str | Path | Sequence[str | Path]
 """A path or several."""
+Texts = str | Sequence[str]
+"""A text or several."""
 Words = str | Sequence[str]
 """["vit-nano", "vit-tiny/8"], or "vit-nano,vit-tiny/8"."""
 
@@ -65,6 +69,11 @@ def as_paths(*given: OneOrMore) -> tuple[Path, ...]:
 def as_modules(given: OneOrMore) -> tuple[str, ...]:
     """Python modules by name, or as files."""
     return (str(given),) if isinstance(given, str | Path) else tuple(map(str, given))
+
+
+def as_texts(given: Texts) -> tuple[str, ...]:
+    """In the order given, commas and all."""
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def as_words(given: Words | None) -> tuple[str, ...]:

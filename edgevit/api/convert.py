@@ -14,20 +14,24 @@ from edgevit.api.arguments import (
     Labels,
     OneOrMore,
     Resolutions,
+    Texts,
     as_labels,
     as_ladder,
     as_modules,
     as_paths,
+    as_texts,
     check_known,
     in_known_words,
 )
 from edgevit.api.early_checks import (
+    KnownModel,
     check_labelled_folder,
     check_labels,
     check_ladder,
     check_policy,
     known_together,
 )
+from edgevit.api.named_by_texts import named_by_texts
 from edgevit.config import head_scores
 from edgevit.data.class_names import repeated
 from edgevit.errors import ConversionError, OptionError
@@ -53,6 +57,7 @@ def convert(
     resolutions: Resolutions | None = None,
     recipe: str | Path | None = None,
     labels: Labels | None = None,
+    template: Texts = (),
     calibration: str | Path | None = None,
     resize: str | None = None,
     pixels: str | None = None,
@@ -75,10 +80,13 @@ def convert(
     model: its path; or those of several models that have one backbone (`edgevit train --from MODEL --freeze`), whose
         heads all go into the file.
     task: what it is to answer: `classify`, `features`, or several, `"classify,features"` or a list. None: all that
-        there are heads for, or for a model without one `features`.
+        there are heads for, or for a model without one `features`; for an image-text model `classify`.
     resolutions: the ladder: [96, 224, "640x384"] or "96,224,640x384"; None: the one that the model was trained for.
     recipe: a name that `edgevit.recipes` lists, or your own `.toml` file; None: `int8`, with max_drop the fastest.
-    labels: class names in index order, or a file with one a line; None: the model's own.
+    labels: class names in index order, or a file with one a line; None: the model's own. Of an image-text model they
+        are the classes: a vector is made of each by its text tower, and put into the head.
+    template: of an image-text model, one sentence or several with {} where the label goes, whose vectors are averaged;
+        none: the model's own, or "a photo of a {}".
     calibration: a folder of pictures, for the recipes with static ranges; others round better with it. Or the
         split.csv of a training run: those that trained.
     resize: the preprocessing policy, such as `crop:0.875`, `squash`, `letterbox`; None: the model's own.
@@ -123,7 +131,10 @@ def convert(
     models = as_paths(model)
     if not models:
         raise OptionError("convert needs a model")
-    known = known_together(models, ladder, resize)
+    texts = named_by_texts(models, asked, names, as_texts(template))
+    known = known_together(models, ladder, resize) if texts is None else KnownModel(texts.config, None)
+    if texts is not None and task is None:
+        task, asked = "classify", ["classify"]
     check_ladder(known, ladder)
     if calibration is not None:
         listed_pictures(Path(calibration))
@@ -140,9 +151,12 @@ def convert(
     from converters.artefact.inspection import inspect
     from converters.conversion import JUDGES_OURS
     from converters.conversion import convert as compiled
-    from edgevit.model import ViT, load_any, merge_heads
+    from edgevit.model import ForeignModel, ViT, load_any, merge_heads
 
-    apart = {str(each): load_any(each, Told(pixels, head), modules=as_modules(import_)) for each in models}
+    if texts is not None:
+        apart: dict[str, ViT | ForeignModel] = {str(texts.path): texts.model(on_note)}
+    else:
+        apart = {str(each): load_any(each, Told(pixels, head), modules=as_modules(import_)) for each in models}
     loaded, judged, selection = apart[str(models[0])], None, None
     if len(apart) > 1:
         vits = {name: each for name, each in apart.items() if isinstance(each, ViT)}

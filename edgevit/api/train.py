@@ -11,12 +11,15 @@ from edgevit.api.arguments import Resolutions, as_ladder, in_known_words
 from edgevit.api.early_checks import check_training_folder, known_model
 from edgevit.dense_head import FORMS
 from edgevit.errors import DataError
+from edgevit.model_inspection import read_image_text
 from edgevit.quiet_keras import load_keras
+from edgevit.text_tokens import TextTokens, check_tokenizers
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edgevit.config import ViTConfig
     from edgevit.data.dense_kinds import DataKind
     from edgevit.report.run_folder import RunFolder
     from edgevit.training.epoch import Epoch
@@ -52,6 +55,7 @@ def train(
     cutmix: float | None = None,
     erasing: float | None = None,
     mosaic: float | None = None,
+    text: str | None = None,
     distillation: str | None = None,
     distillation_weight: float | None = None,
     temperature: float | None = None,
@@ -86,8 +90,10 @@ def train(
 
     data: a folder of class folders (or one with train/ and val/ in it, or with labels.csv), or the word `synthetic`;
         for segment, a folder with images/ and masks/; for detect or keypoints, one with boxes or points.
-    task: `classify`, `embed` for vectors that pictures are compared by, `segment` for a class at each place, `detect`
-        for boxes, or `keypoints`; None: by the folder.
+    task: `classify`, `embed` for vectors that pictures are compared by, `image-text` for those of pictures and texts
+        (data: a CSV file with the columns file,text, or a folder with one; text: what becomes of the text tower,
+        frozen or trained), `segment` for a class at each place, `detect` for boxes, or `keypoints`; None: by the
+        folder.
         vector_width, pooling: of embed how many numbers, and what they are made of (`edgevit.config.POOLINGS`).
         ignored: the value or the class of masks that does not count.
     from_: a `.keras` model to start from (`--from`; the word alone is Python's). variant: without it, which shape.
@@ -127,7 +133,7 @@ def train(
         resize=resize,
         val_share=val_share,
         pictures=pictures,
-        task=task,
+        task="image-text" if task is None and text is not None else task,  # nothing else has texts
         ignored=ignored_value(ignored) if isinstance(ignored, str) else ignored,
         projection=vector_width,
         pooling=pooling,
@@ -168,6 +174,10 @@ def train(
             from edgevit.training.dense_run import run_dense
 
             document = run_dense(request, recording, fake_quantization=simulating)
+        elif request.pairs:
+            from edgevit.training.pairs_run import run_pairs
+
+            document = run_pairs(request, recording)
         else:
             document = run(request, recording, fake_quantization=simulating)
         folder.finish(document)
@@ -189,11 +199,14 @@ def _told_by_data(data: Path) -> DataKind | None:
     from edgevit.data.dense_kinds import DataKind, data_kind, data_kinds, lists_classes
     from edgevit.data.folder_shapes import loose_pictures
     from edgevit.data.label_tables import LABELS_FILE, SPLIT_FILE
+    from edgevit.data.text_pairs import find_pairs
 
     if not data.exists() or data.name == SPLIT_FILE:
         return None
     if lists_classes(data):
         return DataKind("classify", LABELS_FILE)
+    if (pairs := find_pairs(data)) is not None:
+        return DataKind("image-text", pairs.name)
     kinds = data_kinds(data)
     if not kinds and loose_pictures(data):
         return None
@@ -222,12 +235,29 @@ def _check(request: TrainingRequest) -> None:
 
     request.check()
     request.spec()
-    known = None if request.start is None else known_model(request.start)
+    known = _known_start(request)
     if request.start is None or known is not None:
-        request.resolutions(known.config if known is not None else request.variant_config())
+        request.resolutions(known if known is not None else request.variant_config())
     earlier_state(request, arrays=False)
-    if not request.synthetic and not request.dense_task:
+    if request.pairs:
+        from edgevit.data.text_pairs import pair_training_sets
+
+        check_tokenizers()
+        pair_training_sets(request.data, share=request.share)
+    elif not request.synthetic and not request.dense_task:
         check_training_folder(request.data)
+
+
+def _known_start(request: TrainingRequest) -> ViTConfig | None:
+    """What sees pictures of the model to start from; None where there is none, or only Keras can tell."""
+    if request.start is None:
+        return None
+    towers = read_image_text(request.start) if request.pairs and request.start.is_file() else None
+    if towers is not None:
+        TextTokens(towers.tokenizer, towers.text)
+        return towers.image
+    known = known_model(request.start)
+    return None if known is None else known.config
 
 
 class _Silent:

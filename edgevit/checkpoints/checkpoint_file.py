@@ -39,7 +39,7 @@ OTHERS = {
 }
 """By suffix, where the first bytes say nothing."""
 KERAS_HEAD = "task.weights.h5"
-DOCUMENTS = ("config.json", "preprocessor_config.json", "image_converter.json", "task.json")
+DOCUMENTS = ("config.json", "preprocessor_config.json", "open_clip_config.json", "image_converter.json", "task.json")
 SAFETENSORS, NPZ, KERAS_H5 = "safetensors", "npz", "h5"
 
 

@@ -26,6 +26,7 @@ from edgevit_runtime.tasks import try_out_of
         "convert deit.keras -o deit.tflite --recipe int8-full --calibration photos/",
         "convert deit.keras -o deit.tflite --max-drop 0.5 --validation val/",
         "convert deit.keras pets.keras -o both.tflite",
+        "convert clip.keras -o things.tflite --labels things.txt --template 'a photo of a {}'",
     ),
 )
 @click.argument("model", type=click.Path(path_type=Path), nargs=-1, required=True)
@@ -37,6 +38,13 @@ from edgevit_runtime.tasks import try_out_of
 )
 @click.option("--resolutions", help="The ladder, such as 96,128,160,224 [default: the one it was trained for].")
 @click.option("--labels", type=click.Path(path_type=Path), help="Class names, one a line [default: the model's own].")
+@click.option(
+    "--template",
+    multiple=True,
+    metavar="TEXT",
+    help="Of an image-text model: a sentence with {} where the label goes; once more for a second, and they are "
+    "averaged [default: the model's own, or 'a photo of a {}'].",
+)
 @click.option(
     "--calibration",
     type=click.Path(path_type=Path),
@@ -88,7 +96,7 @@ from edgevit_runtime.tasks import try_out_of
 @click.option(
     "--task",
     help=f"What it is to answer, one or several of {','.join(TASKS)} [default: all it has heads for; without one "
-    "features].",
+    "features; of an image-text model classify].",
 )
 @click.option(
     "--joint/--no-joint", default=True, help="Of several tasks, put in what answers all from one pass [default: yes]."
@@ -102,6 +110,7 @@ def command(
     recipe: str | None,
     resolutions: str | None,
     labels: Path | None,
+    template: tuple[str, ...],
     calibration: Path | None,
     resize: str | None,
     pixels: str | None,
@@ -121,7 +130,8 @@ def command(
 ) -> None:
     """Compile MODEL.keras to one .tflite artefact that holds every resolution, weights stored once.
 
-    MODEL is edgevit's own ViT, or any Keras classifier of RGB pictures: keras.applications, KerasHub, yours.
+    MODEL is edgevit's own ViT, or any Keras classifier of RGB pictures: keras.applications, KerasHub, yours; or an
+    image-text model (CLIP, SigLIP), whose classes are the texts that --labels names.
     Several MODELs that were trained on one frozen backbone (train --freeze) give one file with all their heads, which
     `edgevit-run all` asks in one pass.
     The artefact carries its labels, preprocessing, costs and a self-test. It is tested before it is put in place.
@@ -152,6 +162,7 @@ def command(
             resolutions=resolutions,
             recipe=recipe,
             labels=labels,
+            template=template,
             calibration=calibration,
             resize=resize,
             pixels=pixels,

@@ -34,6 +34,7 @@ SPEC_OPTIONS: tuple[tuple[str, Any, str], ...] = (
     ("cutmix", float, "Factor, 0 to 1; 0: off."),
     ("erasing", float, "Chance that a box of a picture becomes noise."),
     ("mosaic", float, "detect: chance that a picture is put together from four; 0: off."),
+    ("text", str, "image-text: frozen (with --from) or trained [default: trained]."),
     ("distillation", str, "soft or hard, with --teacher."),
     ("distillation-weight", float, "The teacher's share of the loss."),
     ("temperature", float, "Of soft distillation."),
@@ -70,16 +71,20 @@ def spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
         "train photos/ -o plants.keras --preset small-data --resolutions 128,160,192,224",
         "train photos/ -o plants.keras --resume",
         "train pets/ -o pets.keras --task segment --from deit.keras --resolutions 224,320",
+        "train pairs.csv -o clip.keras --task image-text --from siglip.keras --text frozen",
     ),
 )
 @click.argument("data")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .keras file to write.")
 @click.option("--from", "from_", type=click.Path(path_type=Path), help="Start from this .keras model.")
 @click.option(
-    "--task", help="classify, embed, segment, detect or keypoints [default: what the folder is labelled for]."
+    "--task",
+    help="classify, embed, image-text, segment, detect or keypoints [default: what the folder is labelled for].",
 )
 @click.option("--ignored", metavar="VALUE", help="segment: the value or the class of masks that does not count.")
-@click.option("--vector-width", type=click.IntRange(min=0), help="embed: of the vector [default: as tokens].")
+@click.option(
+    "--vector-width", type=click.IntRange(min=0), help="embed, image-text: of the vector [default: as tokens]."
+)
 @click.option("--pooling", help="embed: what the vector is made of: class, mean or class-mean [default: class].")
 @click.option("--variant", help=f"Without --from: {', '.join(VARIANTS)}; /8, /14 or /32 for other patches.")
 @click.option("--resolutions", help="The ladder, such as 128,160,192,224: batches are drawn at all of them.")
@@ -119,7 +124,7 @@ def command(
 
     DATA is a folder of class folders (or one with train/ and val/ in it, or with labels.csv), or the word `synthetic`:
     drawn dial gauges, to try things out. With masks, boxes or points it is a folder as docs/dense_data.md has it, or
-    again `synthetic`: drawn control panels.
+    again `synthetic`: drawn control panels. For image-text it is a CSV file that begins with the line file,text.
 
     A preset decides all that is not given; what each sets is in docs/training.md. History, curves, confusion matrix
     and the state to resume from go to a folder beside the model: plants.run for plants.keras.

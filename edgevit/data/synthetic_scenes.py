@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgevit.data.captioned_shapes import write_captioned, write_unseen
 from edgevit.data.dials import write_dial_folder
 from edgevit.data.panels import write_panel_folder
 from edgevit.errors import DataError, unknown_key
@@ -47,6 +48,10 @@ SCENES: dict[str, Scene] = {
     "dials": Scene(_dials, "a dial gauge each, in class folders by the needle's angle: classify"),
     "panels": Scene(_panels, "control panels, with masks, boxes (COCO) and the gauges' points: segment, detect"),
     "gauges": Scene(_gauges, "one large gauge each, with the same labels: keypoints"),
+    "shapes": Scene(write_captioned, "one or two coloured shapes, with captions in pairs.csv: image-text"),
+    "unseen-shapes": Scene(
+        write_unseen, "shapes in colours that no captioned one has, in class folders by their names: zero-shot"
+    ),
 }
 """All drawn by this package."""
 

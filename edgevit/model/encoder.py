@@ -95,12 +95,19 @@ class EncoderBlock(keras.layers.Layer):
             return ops.ones((2, batch, 1, 1))
         return ops.stack([self.drop1.factors(batch), self.drop2.factors(batch)])
 
-    def call(self, tokens: Any, training: bool | None = None, factors: Any = None) -> Any:
-        """`factors`, where given, are what `factors` drew: a block then draws nothing of its own."""
+    def call(self, tokens: Any, training: bool | None = None, factors: Any = None, causal: bool = False) -> Any:
+        """`factors`, where given, are what `factors` drew: a block then draws nothing of its own.
+
+        causal: a token looks at itself and at those before it alone; of `GlobalAttention`.
+        """
         first, second = (None, None) if factors is None else (factors[0], factors[1])
-        tokens = tokens + self.drop1(self.attention(self.norm1(tokens)), training=training, factors=first)
+        tokens = tokens + self.drop1(self._attended(tokens, causal), training=training, factors=first)
         hidden = self.activation(self.expand(self.norm2(tokens)))
         return tokens + self.drop2(self.contract(hidden), training=training, factors=second)
+
+    def _attended(self, tokens: Any, causal: bool) -> Any:
+        normed = self.norm1(tokens)
+        return self.attention(normed, causal=True) if causal else self.attention(normed)
 
     def attention_weights(self, tokens: Any) -> Any:
         """How much each token looks at every other: [batch, heads, N, N]."""

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from edgevit.errors import ModelError, ResolutionError
 from edgevit.foreign_config import NOTHING_TOLD, Told
+from edgevit.image_text_config import needs_labels
 from edgevit.model.foreign_head import ForeignHead, head_of, last_activation, seen
+from edgevit.model.image_text import ImageText
 from edgevit.model.keras_file import compiled_loss, first_line, import_modules, read_keras
 from edgevit.model.vit import ViT
 from edgevit.pixels import GRAMMAR, RAW, PixelScaling, from_rescaling, parse_pixels
@@ -139,6 +141,8 @@ def load_any(
     """
     path = Path(path)
     model = read_keras(path, import_modules(modules))
+    if isinstance(model, ImageText):
+        raise needs_labels(path)
     if not isinstance(model, ViT):
         try:
             found = ForeignModel(model, told.pixels, told.head, otherwise=otherwise)

@@ -11,8 +11,7 @@ import logging
 import re
 import sys
 import warnings
-import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -23,26 +22,22 @@ from keras.src.backend.common import global_state
 
 from edgevit.config import ViTConfig
 from edgevit.errors import ConfigError, ModelError, ResolutionError
-from edgevit.untrusted_files import (
-    MAX_JSON,
-    check_arrays,
-    check_unpacked,
-    check_zip,
-    folder_instead,
-    lookalike,
-    opened_entry,
-    other_format,
-)
-from edgevit_runtime.json_text import NestedError, parse_json
+from edgevit.image_text_config import ImageTextConfig
+from edgevit.saved_keras import OUR_IMAGE_TEXT, OUR_VIT, opened_weights, read_saved
+from edgevit.untrusted_files import check_unpacked
 
 __all__ = ["compiled_loss", "first_line", "import_modules", "objects", "read_keras"]
 
-CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 COMPILED = "_edgevit_compile_config"
 PACKAGES = {"keras_hub": "pip install 'edgevit[keras-hub]'"}
 """How to get the packages whose layers a `.keras` file may name; others by `pip install`."""
 KERAS_PACKAGES = ("keras", "keras_hub", "keras_cv", "keras_nlp", "tf_keras")
 """Whose modules Keras imports by itself."""
+OURS: dict[str, tuple[str, Callable[[Any], Any], str]] = {
+    OUR_VIT: ("vit", ViTConfig.from_dict, "ViT"),
+    OUR_IMAGE_TEXT: ("image_text", ImageTextConfig.from_dict, "image-text model"),
+}
+"""Our models: where in their config what decides their weights' number is, and what reads it."""
 NOTHING = ("", "builtins", "__main__")
 """Modules that no other program can import."""
 
@@ -95,7 +90,9 @@ def read_keras(path: str | Path, modules: Sequence[ModuleType] = ()) -> keras.Mo
     modules: the user's, with layers that are not Keras's own (`import_modules`).
     """
     path = Path(path)
-    config, saved_by = _opened(path)
+    config, saved_by = read_saved(path)
+    with opened_weights(path):
+        pass  # what cannot be read, or is larger than it may be, shows now
     custom = _custom_objects(path, config, modules)
     _check_demand(path, config, custom)
     try:
@@ -113,45 +110,6 @@ def read_keras(path: str | Path, modules: Sequence[ModuleType] = ()) -> keras.Mo
     # It is not compiled, for its optimizer and metrics may be anybody's; its loss tells what a linear head gives.
     object.__setattr__(model, COMPILED, config.get("compile_config"))
     return model
-
-
-def _opened(path: Path) -> tuple[dict[str, Any], str]:
-    """A file's config, and the version of Keras that saved it. Raises `ModelError` for what is no `.keras` file."""
-    if path.is_dir():
-        raise ModelError(f"{path} {folder_instead(path)}")
-    if not path.is_file():
-        raise ModelError(f"no such model: {path}")
-    if (instead := lookalike(path)) or (instead := other_format(path)):
-        raise ModelError(f"{path} {instead}")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            check_zip(path, archive, ModelError)
-            if archive.getinfo(CONFIG).file_size > MAX_JSON:
-                raise ModelError(f"{path}: {CONFIG} in it is larger than any model's: it is damaged")
-            config = parse_json(archive.read(CONFIG))
-            metadata = parse_json(archive.read(METADATA)) if METADATA in archive.namelist() else {}
-            if WEIGHTS in archive.namelist():
-                _check_weights(path, archive)
-    except NestedError as error:
-        raise ModelError(f"{path}: {CONFIG} in it is nested too deeply") from error
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise ModelError(
-            f"{path} is not a .keras model, or is cut short (make one with `edgevit train`, or `edgevit import`)"
-        ) from error
-    if not isinstance(config, dict):
-        raise ModelError(f"{path}: {CONFIG} in it is no model's: it is damaged")
-    return config, str(metadata.get("keras_version", "")) if isinstance(metadata, dict) else ""
-
-
-def _check_weights(path: Path, archive: zipfile.ZipFile) -> None:
-    import h5py
-
-    with opened_entry(path, archive, WEIGHTS) as entry:
-        try:
-            with h5py.File(entry, "r") as file:
-                check_arrays(path, file, ModelError)
-        except (OSError, RuntimeError, TypeError, ValueError) as error:
-            raise ModelError(f"{path} is damaged: its weights are no readable HDF5 file") from error
 
 
 def _version(text: str) -> tuple[int, ...]:
@@ -227,13 +185,14 @@ def _lacking(path: Path, names: Mapping[str, str], asked: bool) -> str:
 
 def _check_demand(path: Path, config: Mapping[str, Any], custom: Mapping[str, Any]) -> None:
     """Raises `ModelError` where a config asks for far more weights than the file could hold, before they are made."""
-    if config.get("registered_name") == "edgevit>ViT":
+    if (registered := str(config.get("registered_name"))) in OURS:
+        key, read, what = OURS[registered]
         try:
-            numbers = ViTConfig.from_dict(config["config"]["vit"]).weights_at_least
+            numbers = read(config["config"][key]).weights_at_least
         except (ConfigError, ResolutionError) as error:
             raise ModelError(f"{path}: {error}") from error
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise ModelError(f"{path} is damaged: its config is no ViT's ({first_line(error)})") from error
+            raise ModelError(f"{path} is damaged: its config is no {what}'s ({first_line(error)})") from error
         check_unpacked(path, 4 * numbers, ModelError)
         return
     try:

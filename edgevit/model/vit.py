@@ -13,6 +13,7 @@ from edgevit.activation_ranges import ActivationRanges
 from edgevit.config import ViTConfig, check_resolution
 from edgevit.errors import ModelError, ResolutionError
 from edgevit.files import replacing
+from edgevit.image_text_config import needs_labels
 from edgevit.model.attention_pooling import AttentionPooling
 from edgevit.model.detection_head import DetectionHead
 from edgevit.model.encoder import EncoderBlock
@@ -235,12 +236,12 @@ def build(config: ViTConfig, *, seed: int | None = None) -> ViT:
     return ViT(config, name="vit")
 
 
-def named_weights(model: ViT) -> dict[str, Any]:
+def named_weights(model: keras.Model) -> dict[str, Any]:
     """The model's trainable variables by path: `block3/attention/qkv/kernel`, `positions/class_token`, ..."""
     return {variable.path.removeprefix(f"{model.name}/"): variable for variable in model.trainable_variables}
 
 
-def save(model: ViT, path: str | Path) -> None:
+def save(model: keras.Model, path: str | Path) -> None:
     """Writes a `.keras` file whole or not at all.
 
     Raises `ModelError` for another suffix, `ConfigError` where it cannot be written.
@@ -256,6 +257,8 @@ def load(path: str | Path) -> ViT:
     """Reads a `.keras` file that holds an edgevit ViT. Raises `ModelError` for anything else."""
     model = read_keras(path)
     if not isinstance(model, ViT):
+        if type(model).__name__ == "ImageText":  # whose module stands on this one
+            raise needs_labels(path)
         raise ModelError(
             f"{path} holds a Keras {type(model).__name__}, not an edgevit ViT (`edgevit convert` and "
             "`edgevit evaluate` take others, too)"

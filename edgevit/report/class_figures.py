@@ -26,7 +26,8 @@ class ClassFigures:
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> ClassFigures | None:
         """Those under `iou_by_class`, of which each class has its `iou`; or as the task's figure is called."""
-        figure = TASKS[document.get("task", "classify")].class_figure
+        task = TASKS.get(document.get("task", "classify"))  # none is of image-text, which is no task of an artefact
+        figure = None if task is None else task.class_figure
         if figure is None or figure.key not in document:
             return None
         found, key = document[figure.key], figure.key.partition("_by_")[0]

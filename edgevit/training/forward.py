@@ -35,7 +35,7 @@ class Forward(Protocol):
     def head_logits(self, images: Any, matrices: Any, *, training: bool) -> Sequence[Any]:
         """[batch, H, W, 3] -> each head's logits, float32 [batch, classes]."""
 
-    def vectors(self, images: Any, matrices: Any) -> Any:
+    def vectors(self, images: Any, matrices: Any, *, training: bool = False) -> Any:
         """[batch, H, W, 3] -> what pictures are compared by, float32 [batch, width]."""
 
     def dense_logits(self, task: str, images: Any, matrices: Any, *, training: bool) -> Any:
@@ -70,9 +70,9 @@ class SharedForward:
         stream = self._after(images, matrices, training=training)[-1]
         return [ops.cast(each, "float32") for each in self._model.logits_of(stream)]
 
-    def vectors(self, images: Any, matrices: Any) -> Any:
+    def vectors(self, images: Any, matrices: Any, *, training: bool = False) -> Any:
         """[batch, H, W, 3] of any size -> vectors of length 1, float32 [batch, width]."""
-        return self._model.vector_of(self._after(images, matrices, training=False)[-1])
+        return self._model.vector_of(self._after(images, matrices, training=training)[-1])
 
     def dense_logits(self, task: str, images: Any, matrices: Any, *, training: bool) -> Any:
         """[batch, H, W, 3] of any size -> what the head of a dense task gives, in float32."""
@@ -123,7 +123,7 @@ class SimulatedForward:
     def head_logits(self, images: Any, matrices: Any, *, training: bool) -> list[Any]:
         return [ops.cast(self._simulation(images, training=training), "float32")]
 
-    def vectors(self, images: Any, matrices: Any) -> Any:
+    def vectors(self, images: Any, matrices: Any, *, training: bool = False) -> Any:
         raise ConfigError("a fake-quantized graph gives what its head does, and no vectors")
 
     def dense_logits(self, task: str, images: Any, matrices: Any, *, training: bool) -> Any:

@@ -44,7 +44,7 @@ class Learner:
 
     def __init__(
         self,
-        model: ViT,
+        model: Any,
         spec: TrainSpec,
         total_steps: int,
         *,
@@ -67,9 +67,29 @@ class Learner:
         with self._strategy.scope():
             self._build(total_steps, simulate)
         self._task = task if objective is None else objective.task
-        self._step: Callable[[TrainingBatch], float]
+        self._step = self._made_step(weights, teacher, objective)
+        kept = self.kept_simulation
+        self._answering: Forward = SharedForward(self._picture_model(model)) if kept is None else SimulatedForward(kept)
+        self._answers: dict[Any, Any] = {}
+
+    def _picture_model(self, model: Any) -> ViT:
+        """What of a model sees pictures."""
+        found: ViT = model
+        return found
+
+    def _built_twin(self) -> Any:
+        return build(self.model.config, seed=self.spec.seed)
+
+    def _learns(self, name: str) -> bool:
+        """Whether a weight learns, by its path."""
+        return not self.spec.freeze or is_head(name)
+
+    def _made_step(
+        self, weights: NDArray[np.float32] | None, teacher: TeacherLike | None, objective: Objective | None
+    ) -> Callable[[TrainingBatch], float]:
+        spec, model = self.spec, self.model
         if objective is None:
-            self._step = Step(
+            return Step(
                 spec,
                 model.config.classes,
                 self._forward,
@@ -83,33 +103,28 @@ class Learner:
                 self._jit,
                 self._kept_bytes,
             )
-        else:
-            self._step = DenseStep(
-                spec, objective, self._forward, self._learning, self._average, self.optimizer, self._kept_bytes
-            )
-        kept = self.kept_simulation
-        self._answering: Forward = SharedForward(model) if kept is None else SimulatedForward(kept)
-        self._answers: dict[Any, Any] = {}
+        return DenseStep(
+            spec, objective, self._forward, self._learning, self._average, self.optimizer, self._kept_bytes
+        )
 
     def _build(self, total_steps: int, simulate: Any) -> None:
         """Makes the variables; under a strategy, on each device."""
         model, spec = self.model, self.spec
         with _precision(spec.precision):
-            self.twin = build(model.config, seed=spec.seed)
+            self.twin = self._built_twin()
         _copy(named_weights(model), named_weights(self.twin))
         self._simulation: SimulationLike | None = simulate(self.twin) if simulate else None
         self.kept_simulation: Any = simulate(model) if simulate else None
         made = self._simulation
-        self._forward: Forward = SharedForward(self.twin) if made is None else SimulatedForward(made)
-        learning = named_weights(self.twin)
-        if spec.freeze:
-            learning = {name: each for name, each in learning.items() if is_head(name)}
+        seeing = self._picture_model(self.twin)
+        self._forward: Forward = SharedForward(seeing) if made is None else SimulatedForward(made)
+        learning = {name: each for name, each in named_weights(self.twin).items() if self._learns(name)}
         if self._simulation is not None:
             learning |= {f"{RANGES}{index}": each for index, each in enumerate(self._simulation.variables)}
         self._learning = learning
         self._schedule = schedule(spec.learning_rate, total_steps, spec.warmup_share)
         scaling = spec.precision == "mixed_float16"
-        self.optimizer = make_optimizer(model.config, learning, spec, total_steps, loss_scaling=scaling)
+        self.optimizer = make_optimizer(seeing.config, learning, spec, total_steps, loss_scaling=scaling)
         self._mixing = Mixing(spec)
         one_for_all = tf.VariableAggregation.ONLY_FIRST_REPLICA  # all replicas compute the same average
         self._average = {
@@ -189,7 +204,7 @@ class Learner:
         return self._on_gpu and self._simulation is None
 
     def _kept_bytes(self, resolution: Resolution) -> float:
-        return 0.0 if self._on_gpu else kept_bytes(self.model.config, resolution)
+        return 0.0 if self._on_gpu else kept_bytes(self._picture_model(self.model).config, resolution)
 
     @property
     def _on_gpu(self) -> bool:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edgevit.config import ViTConfig
 from edgevit.errors import TrainingError
-from edgevit.model import ViT, build, save, transfer
+from edgevit.model import ImageText, ViT, build, save, transfer
 from edgevit.training.epoch import Epoch
 from edgevit.training.held_out import Answered
 from edgevit.training.lessons import LESSONS, Judged, Lesson
@@ -80,7 +80,7 @@ def _strategy() -> Any:
 
 
 def train(
-    model: ViT,
+    model: ViT | ImageText,
     train_set: Any,
     val_set: Any,
     spec: TrainSpec,
@@ -115,7 +115,7 @@ class _Run:
 
     def __init__(
         self,
-        model: ViT,
+        model: Any,
         train_set: Any,
         val_set: Any,
         spec: TrainSpec,
@@ -127,13 +127,14 @@ class _Run:
         strict: bool,
     ) -> None:
         self.model, self.spec, self.path, self.resumption = model, spec, path, resumption
-        base = model.config.base_resolution
+        config = lesson.picture_config(model.config)
+        self.base = config.base_resolution
         self.train_set, self.simulated = train_set, simulate is not None
-        self.ladder = model.config.ladder or (base,)
+        self.ladder = config.ladder or (self.base,)
         tall = teacher is not None or spec.self_distillation > 0.0
         found = resumption.state if resumption else None
-        config = model.config.with_(ladder=self.ladder)
-        self.lesson = lesson
+        config = config.with_(ladder=self.ladder)
+        self.config, self.lesson = config, lesson
         self.batches = lesson.batches(
             train_set, config, spec, tall=tall, strict=strict, single=found.single if found else None
         )
@@ -203,8 +204,7 @@ class _Run:
         found = self.resumption.state if self.resumption else None
         if found is None:
             if self.simulated:
-                config = self.model.config.with_(ladder=self.ladder)
-                shown = self.lesson.calibrating(self.train_set, config, self.spec, strict=self.strict)
+                shown = self.lesson.calibrating(self.train_set, self.config, self.spec, strict=self.strict)
                 self.learner.calibrate(shown)
             self._save()  # from here on, `--resume` knows what was asked for
             return
@@ -236,7 +236,7 @@ class _Run:
         if number % every and number < epochs:
             return {}
         # While one resolution is trained, the others would only tell how far it is from them.
-        ladder = self.ladder if self._mixed else (self.model.config.base_resolution,)
+        ladder = self.ladder if self._mixed else (self.base,)
         self.learner.keep()
         return {resolution: self.validation.ask(self.learner.logits, resolution) for resolution in ladder}
 
@@ -278,7 +278,7 @@ class _Run:
 
         Not those of a fake-quantized one: the ranges that it learned are those of its own logits.
         """
-        if self.simulated or self.model.config.scores != "softmax" or self.lesson.metric != "top1":
+        if self.simulated or self.lesson.metric != "top1" or self.model.config.scores != "softmax":
             return None
         logits, truths = (np.concatenate([getattr(each, name) for each in answers]) for name in ("logits", "truths"))
         found = fit(logits, truths, min(each.count for each in answers))

@@ -13,6 +13,8 @@ from edgevit.model.weights import is_head
 from edgevit.training.spec import TrainSpec
 
 RANGES = "range/"
+IMAGE_TOWER, TEXT_TOWER = "image/", "text/"
+"""How the names of an image-text model's weights begin."""
 RANGE_SCALE = 50.0
 """Quantization ranges are few, and logarithms: they take larger steps than weights
 (Jain et al. 2019, https://arxiv.org/abs/1903.08066, section 5.2: 1e-2 beside 1e-6)."""
@@ -22,8 +24,14 @@ def layer_scale(name: str, depth: int, decay: float, backbone_rate: float = 1.0)
     """The share of the learning rate that a weight gets: 1 for the head, `decay` less for each layer below it, and of
     that `backbone_rate` for all that is no head.
 
-    The patches and positions count as layer 0, block i as layer i + 1, the last norm and heads as the top.
+    The patches and positions count as layer 0, block i as layer i + 1, the last norm and heads as the top. So do those
+    of an image-text model's image tower; its text tower learns at `backbone_rate`, and what makes logits as a head.
     """
+    name = name.removeprefix(IMAGE_TOWER)
+    if name in ("log_scale", "bias"):
+        return 1.0
+    if name.startswith(TEXT_TOWER):
+        return backbone_rate
     if name.startswith(RANGES):
         return RANGE_SCALE
     if is_head(name):

@@ -20,6 +20,12 @@ DISTILLATIONS: dict[str, str] = {
 }
 
 
+TEXTS: dict[str, str] = {
+    "frozen": "the text tower stays as it is, and pictures learn its vectors",
+    "trained": "both towers learn",
+}
+"""What becomes of the text tower while pictures and texts learn to agree."""
+
 PLAIN_SHARE = 0.2
 """Of the steps: in the last of them no picture is put together (Ge et al. 2021, YOLOX, arXiv 2107.08430)."""
 
@@ -72,6 +78,8 @@ class TrainSpec:
     distillation_weight: float = 0.5
     temperature: float = 3.0
     """Softens both sides of soft distillation."""
+    text: str | None = None
+    """Of image-text: a key of `TEXTS`."""
     precision: str = "float32"
     seed: int = 0
 
@@ -81,6 +89,8 @@ class TrainSpec:
             raise unknown_key("precision", self.precision, PRECISIONS)
         if self.distillation not in DISTILLATIONS:
             raise unknown_key("distillation", self.distillation, DISTILLATIONS)
+        if self.text is not None and self.text not in TEXTS:
+            raise unknown_key("text", self.text, TEXTS)
         if self.epochs < 1 or self.batch < 1:
             raise ConfigError(f"epochs and batch must be 1 or more, not {self.epochs} and {self.batch}")
         if self.learning_rate <= 0.0:

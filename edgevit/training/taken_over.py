@@ -74,7 +74,7 @@ def taken_over(request: TrainingRequest, state: State) -> TrainingRequest:
         left_out["teacher_weights"] = begun["teacher_weights"]
     left_out |= {name: before.get(name) for name in ("teacher", "qat") if getattr(request, name) is None}
     left_out |= {name: before[name] for name in ("resize", "stochastic_depth") if getattr(request, name) is None}
-    if begun.get("task") == "embed":
+    if begun.get("task") == "embed" or (begun.get("task") == "image-text" and before["start"] is None):
         left_out |= {
             name: before.get(name, usual) for name, (_, usual) in _OF_VECTORS.items() if getattr(request, name) is None
         }

@@ -30,6 +30,9 @@ CLASSIFIERS_ONLY = (
 )  # fmt: skip
 """Options of `TrainSpec` by which nothing else learns."""
 DETECTORS_ONLY = ("mosaic",)
+NOT_OF_PAIRS = ("mixup", "cutmix", "erasing", "class_weights", "label_smoothing", "self_distillation")
+"""Options of `TrainSpec` that pairs of a picture and a text do not learn by."""
+TRAINED = ("classify", "embed", "image-text", *FORMS)
 LEAST_EPOCHS, MOST_EPOCHS = 8, 200
 """Where the epochs follow from the number of pictures."""
 COSINE_SCALE = 20.0
@@ -69,7 +72,8 @@ class TrainingRequest:
     ignored: int | str | None = None
     """Of masks: the value or the class that does not count."""
     projection: int | None = None
-    """Of `embed`: the width of the vector; None: as the model to start from has it, or that of its tokens."""
+    """Of `embed` and `image-text`: the width of the vector; None: as the model to start from has it, or that of its
+    tokens."""
     pooling: str | None = None
     """Of `embed`: what of the tokens the vector is made of; None: likewise."""
     overwrite: bool = True
@@ -93,9 +97,14 @@ class TrainingRequest:
         return self.task == "embed"
 
     @property
+    def pairs(self) -> bool:
+        """Whether it learns of pictures and texts that belong together."""
+        return self.task == "image-text"
+
+    @property
     def lesson(self) -> str:
         """What it learns, as `edgevit.training.lessons.LESSONS` calls it."""
-        return self.dense_task or ("embed" if self.embeds else "classify")
+        return self.dense_task or (self.task if self.embeds or self.pairs else None) or "classify"
 
     @property
     def drawn(self) -> int:
@@ -135,9 +144,10 @@ class TrainingRequest:
             for given, option in ((self.qat, "--qat"), (self.options.get("freeze"), "--freeze")):
                 if given:
                     raise ConfigError(f"{option} needs weights to start from: --from MODEL.keras")
-        if self.task is not None and self.task not in ("classify", "embed", *FORMS):
-            raise unknown_key("task to train", self.task, ("classify", "embed", *FORMS))
+        if self.task is not None and self.task not in TRAINED:
+            raise unknown_key("task to train", self.task, TRAINED)
         self._check_vector()
+        self._check_pairs()
         for name in DETECTORS_ONLY:
             if self.options.get(name) and self.dense_task != "detect":
                 raise ConfigError(f"--{name} is for --task detect: leave it out")
@@ -155,12 +165,30 @@ class TrainingRequest:
     def _check_vector(self) -> None:
         """Raises `ConfigError` for what only vectors have, or what they cannot be learned with."""
         for value, option in ((self.projection, "--vector-width"), (self.pooling, "--pooling")):
-            if value is not None and not self.embeds:
-                raise ConfigError(f"{option} is for --task embed: leave it out")
+            if value is not None and not self.embeds and not (self.pairs and self.start is None):
+                raise ConfigError(f"{option} is for --task embed, or image-text without --from: leave it out")
         if self.embeds and self.qat:
             raise ConfigError("--qat is for classes, masks, boxes and points so far: vectors lose little by int8")
         if self.embeds and self.distillation_token:
             raise ConfigError("--distillation-token is a second classifier, and a picture has one vector: leave it out")
+
+    def _check_pairs(self) -> None:
+        """Raises `ConfigError` for what pairs of pictures and texts do not learn by, or only they do."""
+        if not self.pairs:
+            if self.options.get("text"):
+                raise ConfigError("--text is for --task image-text: leave it out")
+            return
+        for given, option in (
+            (self.teacher, "--teacher"),
+            (self.qat, "--qat"),
+            *((self.options.get(name), f"--{name.replace('_', '-')}") for name in NOT_OF_PAIRS),
+        ):
+            if given:
+                raise ConfigError(f"{option} is not for pairs of a picture and a text: leave it out")
+        if self.synthetic:
+            raise ConfigError("for --task image-text draw the pairs first: edgevit synthetic shapes/ --scene shapes")
+        if self.options.get("text") == "frozen" and self.start is None:
+            raise ConfigError("--text frozen needs a text tower that knows something: --from CLIP.keras")
 
     def _check_dense(self) -> None:
         """Raises `ConfigError` for what only a classifier learns by."""
@@ -199,7 +227,11 @@ class TrainingRequest:
             values = {name: value for name, value in values.items() if name not in CLASSIFIERS_ONLY}
         if self.dense_task != "detect":
             values = {name: value for name, value in values.items() if name not in DETECTORS_ONLY}
-        values["augmentation"] = "shift" if self.synthetic else "photo"
+        if self.pairs:
+            values = {name: value for name, value in values.items() if name not in NOT_OF_PAIRS}
+            values |= {"label_smoothing": 0.0, "text": "trained"}
+        # What a text says of left and right is wrong of a mirrored picture.
+        values["augmentation"] = "shift" if self.synthetic or self.pairs else "photo"
         if self.dense_task and self.qat:
             values["self_distillation"] = 0.0
         if self.options.get("freeze"):
@@ -251,6 +283,11 @@ class TrainingRequest:
                 pooling=self.pooling or config.pooling,
                 projection=config.projection if self.projection is None else self.projection,
             )
+        if self.pairs:
+            config = config.with_(distilled=False)
+            if base is None:
+                width = config.width if self.projection is None else self.projection
+                config = config.with_(pooling=self.pooling or "class", projection=width)
         if self.distillation_token:
             config = config.with_(distilled=True)
         return config if base else config.with_(base_resolution=ladder[len(ladder) // 2])

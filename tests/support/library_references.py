@@ -113,7 +113,8 @@ def shaken(model: Any) -> Any:
 
     with torch.no_grad():
         for value in model.parameters():
-            value.copy_(torch.from_numpy(shake(value.numpy(), value[0].numel() if value.ndim > 1 else 0)))
+            made = shake(value.numpy(), value[0].numel() if value.ndim > 1 else 0)
+            value.copy_(torch.from_numpy(np.asarray(made)))
     return model.eval()
 
 

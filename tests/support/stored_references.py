@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from support.library_references import STORED, Reference
+from support.text_references import TEXT_REFERENCES
 
 FOLDER = Path(__file__).resolve().parents[1] / "references"
 _FIELDS = ("library", "features", "classes", "variant")
@@ -17,7 +18,7 @@ _FIELDS = ("library", "features", "classes", "variant")
 
 def place(name: str) -> Path:
     """`timm: ViT` -> .../timm-vit.npz"""
-    assert name in STORED
+    assert name in STORED or name in TEXT_REFERENCES
     return FOLDER / f"{'-'.join(''.join(each if each.isalnum() else ' ' for each in name.lower()).split())}.npz"
 
 

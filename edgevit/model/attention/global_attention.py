@@ -7,6 +7,9 @@ from typing import Any
 import keras
 from keras import ops
 
+BEYOND = -3e4
+"""The score of what may not be looked at: its share is 0, and half precision has the number."""
+
 
 @keras.saving.register_keras_serializable("edgevit")
 class GlobalAttention(keras.layers.Layer):
@@ -35,9 +38,10 @@ class GlobalAttention(keras.layers.Layer):
             norm.build((None, None, None, self.width // self.heads))
         self.built = True
 
-    def call(self, tokens: Any) -> Any:
+    def call(self, tokens: Any, causal: bool = False) -> Any:
+        """causal: a token looks at itself and at those before it alone, as text towers' do."""
         queries, keys, values = self._by_head(tokens)
-        mixed = ops.matmul(self._weights(queries, keys), values)
+        mixed = ops.matmul(self._weights(queries, keys, causal), values)
         mixed = ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (-1, ops.shape(tokens)[1], self.width))
         return self.output_projection(mixed)
 
@@ -55,8 +59,12 @@ class GlobalAttention(keras.layers.Layer):
             queries, keys = self.query_norm(queries), self.key_norm(keys)
         return queries, keys, values
 
-    def _weights(self, queries: Any, keys: Any) -> Any:
+    def _weights(self, queries: Any, keys: Any, causal: bool = False) -> Any:
         scores = ops.matmul(queries * (self.width // self.heads) ** -0.5, ops.transpose(keys, (0, 1, 3, 2)))
+        if causal:
+            places = ops.arange(ops.shape(scores)[-1])
+            later = places[None, :] > places[:, None]
+            scores = ops.where(later, ops.cast(BEYOND, scores.dtype), scores)
         return ops.softmax(scores, axis=-1)
 
     def get_config(self) -> dict[str, Any]:

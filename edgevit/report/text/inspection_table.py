@@ -9,6 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from edgevit.config import POOLINGS
+from edgevit.image_text_config import DEFAULT_TEMPLATE, IMAGE_TEXT_SCORES
 from edgevit.report.text.column_widths import whole_words
 from edgevit.report.text.mixed_precision_table import accuracy_lines
 from edgevit.report.text.recipe_tables import recipe_lines
@@ -108,7 +109,9 @@ def model_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
     if parts:
         yield f"blocks         {', '.join(parts)}"
     dense = config.get("dense_heads", ())
-    if config["classes"] or not dense:
+    if "text" in inspection:
+        yield from _text_lines(inspection)
+    elif config["classes"] or not dense:
         yield f"classes        {config['classes'] or 'none: a backbone without a head'}"
     for head in dense:
         yield f"{head['task']:<15}{_outputs(head)} ({head['form']})  {_labels(head['labels'])}"
@@ -129,6 +132,19 @@ def model_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
     learned = f"{learned['ranges']} ranges learned for {learned['recipe']}" if learned else "none learned"
     yield f"calibration    {learned}"
     yield f"sha256         {inspection['sha256']}"
+
+
+def _text_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
+    """What an image-text model has besides its image tower."""
+    text, templates = inspection["text"], inspection["templates"]
+    yield (
+        f"text tower     width {text['width']}, depth {text['depth']}, {text['vocabulary']} text tokens, "
+        f"{text['context']} of them a text"
+    )
+    yield f"scores         {inspection['scores']}: {IMAGE_TEXT_SCORES[inspection['scores']]}"
+    more = f", … ({len(templates)})" if len(templates) > 3 else ""
+    yield f"templates      {', '.join(map(repr, templates[:3])) + more or f'none of its own: {DEFAULT_TEMPLATE!r}'}"
+    yield "classes        those that you name: `edgevit convert --labels`, `edgevit relabel --labels`"
 
 
 def _outputs(head: Mapping[str, Any]) -> str:

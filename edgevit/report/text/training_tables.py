@@ -213,8 +213,10 @@ def summary(document: Mapping[str, Any]) -> Group:
         parts += [Text(line) for line in [_state_left(Path(document["run"]))] if line]
     qat = document.get("spec", {}).get("qat")
     recipe = ("--recipe", qat) if qat else ()
-    parts.append(Text(f"next: {command_line('convert', model, '-o', artefact, *recipe)}"))
-    if document["data"] != "synthetic":
+    texts = document.get("task") == "image-text"
+    labels = ("--labels", "things.txt") if texts else ()
+    parts.append(Text(f"next: {command_line('convert', model, '-o', artefact, *labels, *recipe)}"))
+    if document["data"] != "synthetic" and not texts:
         parts.append(Text(f"then: {command_line('evaluate', model, _validation(document), '--against', artefact)}"))
     return Group(*parts)
 

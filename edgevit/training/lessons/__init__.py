@@ -7,6 +7,7 @@ from edgevit.training.lessons.detect import DetectLesson
 from edgevit.training.lessons.embed import EmbedLesson
 from edgevit.training.lessons.keypoints import KeypointsLesson
 from edgevit.training.lessons.lesson import DenseLesson, HeldOutLike, Judged, Lesson
+from edgevit.training.lessons.pairs import PairsLesson
 from edgevit.training.lessons.segment import SegmentLesson
 
 __all__ = ["DENSE_LESSONS", "LESSONS", "DenseLesson", "HeldOutLike", "Judged", "Lesson"]
@@ -17,4 +18,9 @@ DENSE_LESSONS: dict[str, DenseLesson] = {
     "keypoints": KeypointsLesson(),
 }
 
-LESSONS: dict[str, Lesson] = {"classify": ClassifyLesson(), "embed": EmbedLesson(), **DENSE_LESSONS}
+LESSONS: dict[str, Lesson] = {
+    "classify": ClassifyLesson(),
+    "embed": EmbedLesson(),
+    "image-text": PairsLesson(),
+    **DENSE_LESSONS,
+}

@@ -53,12 +53,17 @@ class Lesson(Protocol):
     validations: ClassVar[int | None] = None
     """A run of more epochs validates only after each second, third, ... and the last; None: after all."""
 
+    def picture_config(self, config: Any) -> ViTConfig:
+        """Of a model's config what says how its pictures are seen."""
+        found: ViTConfig = config
+        return found
+
     def batches(self, examples: Any, config: ViTConfig, spec: TrainSpec, **options: Any) -> MixedBatches:
         """options: those of `MixedBatches`."""
 
     def validation(self, examples: Any, config: ViTConfig, *, strict: bool) -> HeldOutLike: ...
 
-    def learner(self, model: ViT, spec: TrainSpec, total_steps: int, examples: Any, **options: Any) -> Learner:
+    def learner(self, model: Any, spec: TrainSpec, total_steps: int, examples: Any, **options: Any) -> Learner:
         """options: those of `Learner`."""
 
     def calibrating(
