@@ -41,7 +41,9 @@ AFFORDABLE_MACS, WANTED_WHERE_CHEAP = 4e9, 0.004
 """Where the most copies of all pictures cost no more than that (under a second of a Raspberry Pi 4), a device runs as
 many as bring the noise down to that: in a small model a layer does less than in a large one."""
 RUNS = 2
-"""How many times as many are run here as on a device: the more, the less noise is in the expected values."""
+"""How many times as many are run by `convert` as on a device: the more, the less noise is in the expected values."""
+QUICK_RUNS = 1
+"""The same where it must be quick (`head_exchange`)."""
 FIRST_RUNS = 4
 """So many tell how much noise there is."""
 MOST_VALUES = 96
@@ -65,26 +67,42 @@ Pictures = dict[int, dict[str, NDArray[np.float32]]]
 def self_test_entry(
     flatbuffer: bytes, audited: RungAudit, recipe: str, compared: Sequence[tuple[str, str]]
 ) -> dict[str, Any]:
-    """The manifest's self-test of one signature, a file of its own.
+    """The manifest's self-test of one signature, a file of its own: see `measured_self_test`."""
+    runner, exact = (Runner.of(flatbuffer, audited, reference=each) for each in (False, True))
+    return measured_self_test(runner, exact, audited, recipe, compared)
 
+
+def measured_self_test(
+    runner: Runner,
+    reference: Runner,
+    audited: RungAudit,
+    recipe: str,
+    compared: Sequence[tuple[str, str]],
+    runs: int = RUNS,
+) -> dict[str, Any]:
+    """The manifest's self-test of one signature.
+
+    runner, reference: it on the default kernels and on the reference ones.
     compared: of each task that it answers, the output that is compared and how (`READINGS`): `Task.self_test`. All are
         read from the same pictures, so that several take no more inferences than one.
+    runs: how many times as many copies of each picture are shown here as on a device.
 
     Raises `AuditError` where the default kernels differ from the reference ones by more than rounding explains, or
     where integer scores are too coarse for the model.
     """
     resolution = Resolution(audited.input.shape[2], audited.input.shape[1])
-    runner = Runner(flatbuffer, audited)
     first = {seed: runner.outputs(draw_picture(GENERATOR, seed, resolution)) for seed in CANDIDATES}
-    readable = _readable(first, audited, recipe)
+    readable = _told(_readable(first, audited, recipe), compared)
     kept = max((_middling(readable, output) for output, _ in compared), key=len)
     readings = {
-        output: _Reading(reading, [_indices(first[seed][output], reading) for seed in kept])
+        output: _Reading(reading, _indices([first[seed][output] for seed in kept], reading))
         for output, reading in compared
     }
 
-    def answers(runs: Sequence[int]) -> dict[str, Numbers]:  # by output, [pictures, runs, values]
-        shown = [[runner.outputs(draw_picture(GENERATOR, seed, resolution, run)) for run in runs] for seed in kept]
+    def answers(shown_runs: Sequence[int]) -> dict[str, Numbers]:  # by output, [pictures, runs, values]
+        shown = [
+            [runner.outputs(draw_picture(GENERATOR, seed, resolution, run)) for run in shown_runs] for seed in kept
+        ]
         return {output: each.of([[run[output] for run in runs] for runs in shown]) for output, each in readings.items()}
 
     copies, tolerance = 1, LEAST_TOLERANCE
@@ -92,8 +110,8 @@ def self_test_entry(
         seen = answers(range(FIRST_RUNS))
         cheap = audited.macs.total * len(kept) * MAX_COPIES <= AFFORDABLE_MACS
         wanted, most = (WANTED_WHERE_CHEAP, MAX_COPIES) if cheap else (WANTED_NOISE, MOST_COPIES)
-        copies = max(_copies(each, wanted, most) for each in seen.values())
-        more = answers(range(FIRST_RUNS, RUNS * copies))
+        copies = max(_copies(each, wanted, most, runs) for each in seen.values())
+        more = answers(range(FIRST_RUNS, runs * copies))
         seen = {output: np.concatenate([each, more[output]], axis=1) for output, each in seen.items()}
         noises = {output: np.maximum(_noise(each, copies), FLOOR * _spread(each)) for output, each in seen.items()}
         # Each output's share of the statistic stays below its own tolerance, all together below the largest.
@@ -102,7 +120,7 @@ def self_test_entry(
         seen = answers(range(1))
         noises = {output: FLOOR * _spread(each) for output, each in seen.items()}
     expected = {output: each.mean(axis=1) for output, each in seen.items()}
-    exact = Runner(flatbuffer, audited, reference=True).outputs(draw_picture(GENERATOR, kept[0], resolution))
+    exact = reference.outputs(draw_picture(GENERATOR, kept[0], resolution))
     for output, each in readings.items():
         error = root_mean_square(read(exact[output], each.indices[0], each.how) - expected[output][0])
         rounding = noises[output][0] * math.sqrt(copies)
@@ -172,8 +190,29 @@ def _middling(first: Pictures, output: str) -> list[int]:
     return sorted(ordered[start : start + count])
 
 
-def _indices(output: NDArray[Any], reading: str) -> list[int]:
-    """Evenly spread over those that can be read: a score that is all but 0 (or 1) is not known well enough."""
+def _told(first: Pictures, compared: Sequence[tuple[str, str]]) -> Pictures:
+    """Those of whose outputs something can be read. Raises `AuditError` where there is none."""
+    told = {
+        seed: outputs
+        for seed, outputs in first.items()
+        if all(len(_usable(outputs[output], reading)) for output, reading in compared)
+    }
+    if not told:
+        named = ", ".join(f"{output} as {reading}" for output, reading in compared)
+        raise AuditError(f"the model's outputs are nothing that a self-test can read: {named}")
+    return told
+
+
+def _indices(outputs: Sequence[NDArray[Any]], reading: str) -> list[list[int]]:
+    """Of an output for each picture, as many of each: evenly spread over those that can be read."""
+    usable = [_usable(output, reading) for output in outputs]
+    count = min(MOST_VALUES, *map(len, usable))
+    picked = [each[np.linspace(0, len(each) - 1, count).round().astype(int)] for each in usable]
+    return [each.tolist() for each in picked]
+
+
+def _usable(output: NDArray[Any], reading: str) -> NDArray[np.int64]:
+    """The places of what can be read: a score that is all but 0 (or 1) is not known well enough."""
     flat = output.reshape(-1).astype(np.float64)
     with np.errstate(all="ignore"):
         usable = np.ones(flat.size, bool)
@@ -181,11 +220,7 @@ def _indices(output: NDArray[Any], reading: str) -> list[int]:
             usable = flat > 1e6 * SMALLEST
         if reading == "log-odds":
             usable &= flat < 1.0 - 1e-3
-    places = np.flatnonzero(usable)
-    if len(places) == 0:
-        raise AuditError(f"the model's output is nothing that a self-test can read as {reading}")
-    picked = places[np.linspace(0, len(places) - 1, min(MOST_VALUES, len(places))).round().astype(int)]
-    return [int(each) for each in picked]
+    return np.flatnonzero(usable)
 
 
 def _noise(seen: Numbers, copies: int) -> Numbers:
@@ -200,10 +235,10 @@ def _spread(seen: Numbers) -> Numbers:
     return np.asarray(np.maximum(np.sqrt(np.mean(seen.mean(axis=1) ** 2, axis=-1)), 1e-6))
 
 
-def _copies(seen: Numbers, noise: float, most: int) -> int:
+def _copies(seen: Numbers, noise: float, most: int, runs: int) -> int:
     """How many a device needs to run, for that noise."""
     one = np.var(seen, axis=1, ddof=1).mean(axis=-1) / _spread(seen) ** 2
-    wanted = float(one.mean()) * (1.0 + 1.0 / RUNS) / noise**2
+    wanted = float(one.mean()) * (1.0 + 1.0 / runs) / noise**2
     return min(most, max(FEWEST_COPIES, math.ceil(wanted)))
 
 
