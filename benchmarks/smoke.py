@@ -40,6 +40,7 @@ TINY: dict[str, Mapping[str, Any]] = {
     "parity": {},
     "curve": {"SECONDS": 0.1, "LADDER": (32, 48, 64, 80, 96)},
     "startup": {"RUNS": 1},
+    "relabel": {"RUNS": 1, "MODELS": {"vit-nano": ("vit-nano", (32,))}, "LABELS": (3, 10)},
     "rectangles": {"PICTURES": 2, "SECONDS": 0.05},
     "runtime_budget": {"SECONDS": 0.2},
     "runtime_overhead": {"ROUNDS": 2, "SECONDS": 0.1},

@@ -25,6 +25,7 @@ from converters.graph.lowering import lower
 from converters.graph.packing import pack
 from converters.graph.positions import InFloats, InIntegers
 from converters.quantize.activations import check_layers
+from converters.quantize.head_rules import for_head
 from converters.quantize.post_training import PreparedLayers, calibrate, without_pictures
 from converters.quantize.quantizer import quantize
 from converters.quantize.range_source import find_ranges
@@ -236,7 +237,7 @@ class Lowered:
             plain, _ = self.plain(prepared.with_rounded)
         elif plain is None:
             plain, _ = self.plain(prepared.with_equalized)
-        flatbuffer = quantize(plain, self.recipe, prepared.calibration)
+        flatbuffer = quantize(plain, for_head(self.recipe, self.config), prepared.calibration)
         single = pack(merge([Rung(self.name, flatbuffer, self.outputs)]))
         return Quantized(self.recipe, flatbuffer, single, audit(single, self.recipe, self.name))
 

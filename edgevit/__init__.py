@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from edgevit.api.predict import predict
     from edgevit.api.profile import profile
     from edgevit.api.recipes import recipes
+    from edgevit.api.relabel import relabel
     from edgevit.api.report import report
     from edgevit.api.sensitivity import sensitivity
     from edgevit.api.train import train
@@ -56,6 +57,7 @@ __all__ = [
     "predict",
     "profile",
     "recipes",
+    "relabel",
     "report",
     "sensitivity",
     "train",

@@ -68,6 +68,8 @@ class ViTConfig:
     """The class names in index order, or empty where nobody gave any."""
     label_keys: tuple[str, ...] = ()
     """What the folders of the classes may be called besides, in index order, such as ImageNet's WNIDs; or empty."""
+    templates: tuple[str, ...] = ()
+    """Sentences that the labels were put into, for a text tower to make the classes' vectors; or empty."""
     scores: str = "softmax"
     """What the classes' scores are: a key of `SCORES`."""
     score_temperature: float = 1.0
@@ -130,7 +132,7 @@ class ViTConfig:
         object.__setattr__(self, "ladder", tuple(map(as_resolution, self.ladder)))
         for resolution in (self.base_resolution, *self.ladder):
             check_resolution(resolution, self.patch)
-        for name in ("mean", "std", "labels", "label_keys"):  # JSON gives lists
+        for name in ("mean", "std", "labels", "label_keys", "templates"):  # JSON gives lists
             object.__setattr__(self, name, tuple(getattr(self, name)))
         dense = tuple(each if isinstance(each, DenseHead) else DenseHead.from_dict(each) for each in self.dense_heads)
         object.__setattr__(self, "dense_heads", dense)
@@ -277,5 +279,6 @@ _SINCE: dict[str, Any] = {
     "class_token": True,
     "input_norm": False,
     "qk_norm": False,
+    "templates": (),
 }
 """Fields that files of an earlier edgevit lack, and with which value they are left out: it reads what it can."""

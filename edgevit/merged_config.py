@@ -31,7 +31,7 @@ BACKBONE = (
 )
 """Fields that decide what the backbone computes."""
 CLASSIFIER = (
-    "classes", "labels", "label_keys", "scores", "score_temperature", "pooling", "pool_norm", "projection",
+    "classes", "labels", "label_keys", "templates", "scores", "score_temperature", "pooling", "pool_norm", "projection",
     "cosine_scale",
 )  # fmt: skip
 """Fields that belong to the classifier's head."""

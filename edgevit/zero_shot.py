@@ -61,9 +61,17 @@ def class_vectors(
     return np.asarray(total / np.maximum(lengths, 1e-6), np.float32)
 
 
-def baked_config(config: ImageTextConfig, labels: Sequence[str], scale: float = 1.0) -> ViTConfig:
+def baked_config(
+    config: ImageTextConfig, labels: Sequence[str], scale: float = 1.0, templates: Sequence[str] = ()
+) -> ViTConfig:
     """The image tower's, with a classifier for the labels. Raises `ConfigError`."""
-    return config.image.with_(classes=len(labels), labels=tuple(labels), scores=config.scores, cosine_scale=scale)
+    return config.image.with_(
+        classes=len(labels),
+        labels=tuple(labels),
+        scores=config.scores,
+        cosine_scale=scale,
+        templates=tuple(templates),
+    )
 
 
 def baked(
@@ -77,8 +85,9 @@ def baked(
     Raises `ModelError`, `ConfigError`.
     """
     tower = TextVectors.read(Path(path))
-    vectors = class_vectors(tower, labels, chosen_templates(tower.templates, templates, on_note), on_note)
-    config = baked_config(tower.config, labels, tower.scale)
+    chosen = chosen_templates(tower.templates, templates, on_note)
+    vectors = class_vectors(tower, labels, chosen, on_note)
+    config = baked_config(tower.config, labels, tower.scale, chosen)
     model = _with_weights(path, config)
     model.head.linear.kernel.assign(vectors.T)
     model.head.linear.bias.assign(np.full(len(labels), tower.bias, np.float32))

@@ -71,7 +71,7 @@ MAY_IMPORT = {
     | {"judged_task", "run_pictures"},
     "report": {"latency", "statistics", "tasks", "picture_record"},
     "api": {"report", "latency", "devices", "training", "converters", "checkpoints", "data", "model", "evaluation"}
-    | {"model_inspection", "tasks", "quiet_keras", "zero_shot"},
+    | {"model_inspection", "tasks", "quiet_keras", "zero_shot", "text_vectors"},
     # What a command shows is made of what the api hands it; deploy and synthetic are one call each.
     "cli": {"api", "report", "latency", "tasks", "devices", "data", "quiet_keras"},
 }

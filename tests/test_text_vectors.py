@@ -1,6 +1,7 @@
 """The text tower in numpy is the one in Keras, and reads a file as carefully."""
 
 import json
+import math
 import subprocess
 import sys
 import zipfile
@@ -11,7 +12,7 @@ import pytest
 from edgevit.errors import ConfigError, ModelError
 from edgevit.text_config import TextConfig
 from edgevit.text_tokens import TextTokens, cleaned, trained_tokenizer
-from edgevit.text_vectors import TEXT_ACTIVATIONS, TextVectors
+from edgevit.text_vectors import TEXT_ACTIVATIONS, TextVectors, _erf
 from support.image_text_models import CAPTIONS, image_text_model
 
 
@@ -166,3 +167,9 @@ def test_without_the_package(monkeypatch):
 )
 def test_cleaning(cleaning, expected):
     assert cleaned(" A Photo,  of a Cat!", cleaning) == expected
+
+
+def test_the_error_function():
+    places = np.linspace(-6.0, 6.0, 4001, dtype=np.float32)
+    exact = np.array([math.erf(float(each)) for each in places])
+    np.testing.assert_allclose(_erf(places), exact, atol=2.5e-7)

@@ -82,21 +82,27 @@ def audit(flatbuffer: bytes, recipe: Recipe, name: str, *, most: int | None = 1)
         # The delegate's nodes are listed behind the ops that they replace.
         placed = [op["op_name"] for op in interpreter._get_ops_details()]
     partitions = placed.count("DELEGATE")
-    result = RungAudit(
-        ops=dict(Counter(op_name(model.operatorCodes[op.opcodeIndex]) for op in subgraph.operators)),
-        dtypes=dict(Counter(names_of(schema.TensorType)[tensor.type] for tensor in subgraph.tensors)),
-        partitions=partitions,
-        ops_outside=_ops_outside(interpreter, len(subgraph.operators)),
-        input=_tensor(subgraph.tensors[subgraph.inputs[0]]),
-        outputs=tuple(_tensor(subgraph.tensors[index]) for index in subgraph.outputs),
-        cost=_cost(flatbuffer, name),
-    )
+    outside = _ops_outside(interpreter, len(subgraph.operators))
+    result = looked_through(model, subgraph, _cost(flatbuffer, name), partitions, outside)
     if recipe.for_cpu and most is not None and not 1 <= partitions <= most:
         raise AuditError(
             f"{name} falls into {partitions} XNNPACK partitions, and the recipe {recipe.name} promises {most}; "
             f"ops: {result.ops}"
         )
     return result
+
+
+def looked_through(model: Any, subgraph: Any, cost: GraphCost, partitions: int, ops_outside: int) -> RungAudit:
+    """What a subgraph of a `schema.ModelT` says of itself, with what was measured of it."""
+    return RungAudit(
+        ops=dict(Counter(op_name(model.operatorCodes[op.opcodeIndex]) for op in subgraph.operators)),
+        dtypes=dict(Counter(names_of(schema.TensorType)[tensor.type] for tensor in subgraph.tensors)),
+        partitions=partitions,
+        ops_outside=ops_outside,
+        input=_tensor(subgraph.tensors[subgraph.inputs[0]]),
+        outputs=tuple(_tensor(subgraph.tensors[index]) for index in subgraph.outputs),
+        cost=cost,
+    )
 
 
 def _cost(flatbuffer: bytes, name: str) -> GraphCost:
@@ -143,21 +149,34 @@ def _tensor(tensor: Any) -> TensorAudit:
     )
 
 
-class Runner:
-    """Runs a single-signature flatbuffer, on the default kernels or on the reference ones.
+def open_interpreter(flatbuffer: bytes, audited: RungAudit, *, reference: bool = False) -> Any:
+    """For a `Runner`. audited: any of its signatures.
 
     The reference kernels of LiteRT 2.3 know no int4 scales by blocks, and compute something else without a word: where
     there are such, it is the kernels of TFLite itself.
     """
+    plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    exact = plain if "INT4" in audited.dtypes else OpResolverType.BUILTIN_REF
+    resolver = exact if reference else OpResolverType.AUTO
+    with quiet():
+        return Interpreter(model_content=flatbuffer, num_threads=1, experimental_op_resolver_type=resolver)
 
-    def __init__(self, flatbuffer: bytes, audited: RungAudit, *, reference: bool = False) -> None:
-        plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-        exact = plain if "INT4" in audited.dtypes else OpResolverType.BUILTIN_REF
-        resolver = exact if reference else OpResolverType.AUTO
+
+class Runner:
+    """Runs a signature of a flatbuffer, on the default kernels or on the reference ones.
+
+    signature: whose, in a flatbuffer with several.
+    """
+
+    def __init__(self, interpreter: Any, audited: RungAudit, signature: str | None = None) -> None:
         self._audited = audited
         with quiet():
-            interpreter = Interpreter(model_content=flatbuffer, num_threads=1, experimental_op_resolver_type=resolver)
-            self._runner = interpreter.get_signature_runner()
+            self._runner = interpreter.get_signature_runner(signature)
+
+    @classmethod
+    def of(cls, flatbuffer: bytes, audited: RungAudit, *, reference: bool = False) -> Runner:
+        """Of a flatbuffer with one signature."""
+        return cls(open_interpreter(flatbuffer, audited, reference=reference), audited)
 
     def outputs(self, image: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """uint8 [H, W, 3] -> every output by name as real numbers, without its batch axis."""
@@ -189,7 +208,7 @@ def check_lowering(flatbuffer: bytes, audited: RungAudit, expected: ExpectedOutp
     _, height, width, _ = audited.input.shape
     image = draw_picture(GENERATOR, 1, Resolution(width, height))
     wanted = expected(image[None])
-    for output, found in Runner(flatbuffer, audited).outputs(image).items():
+    for output, found in Runner.of(flatbuffer, audited).outputs(image).items():
         exact = np.asarray(wanted[output])[0]
         if exact.shape != found.shape:
             raise AuditError(f"{name} puts out {output} {list(found.shape)}, and the model gives {list(exact.shape)}")

@@ -30,9 +30,10 @@ def check_finite(weights: Iterable[tuple[str, Any]]) -> None:
             raise ConversionError(f"the model's weight {name} holds NaN or infinity; it cannot be converted")
 
 
-def write(path: Path, model: Any, manifest: bytes, sign: str | Path | None) -> None:
+def write(path: Path, model: Any, manifest: bytes, sign: str | Path | None, *, quick: bool = False) -> None:
     """Writes a merged `schema.ModelT` with its manifest, after its self-test; a failure leaves nothing there.
 
+    quick: one copy of each of the self-test's pictures will do.
     Raises `AuditError` where the self-test fails, `ConfigError` where the file cannot be written.
     """
     described = parse_manifest(manifest)
@@ -40,7 +41,7 @@ def write(path: Path, model: Any, manifest: bytes, sign: str | Path | None) -> N
     add_metadata(model, tflite_metadata.BUFFER_NAME, tflite_metadata.standard_metadata(described))
     content = stamp_size(tflite_metadata.append_labels(pack(model), _labels(described), SIZE_BYTES))
     seal = make_seal(hashlib.sha256(content).digest(), sign)
-    _write_tested(path, content + seal.to_bytes())
+    _write_tested(path, content + seal.to_bytes(), quick)
 
 
 def _labels(manifest: Manifest) -> tuple[str, ...]:
@@ -49,12 +50,12 @@ def _labels(manifest: Manifest) -> tuple[str, ...]:
     return task.labels if task else ()
 
 
-def _write_tested(path: Path, content: bytes) -> None:
+def _write_tested(path: Path, content: bytes, quick: bool) -> None:
     """Writes beside `path`, replays the self-test through the runtime, and only then puts the file in place."""
     with replacing(path) as partial:
         partial.write_bytes(content)
         with Model(partial, weight_cache=False) as written:
-            result = written.self_test()
+            result = written.self_test(quick=quick)
         for check in result.checks:
             if not check.passed:
                 raise AuditError(

@@ -77,6 +77,20 @@ class _Ladder:
         ladder.signatureDefs.append(_signature(name, output_names, subgraph, len(ladder.subgraphs) - 1))
 
 
+def collect_buffers(model: Any) -> None:
+    """Leaves a ladder the buffers that its tensors use, in the order in which `merge` has them, equal ones once.
+
+    Tensors may stand in several places (`unpacking`).
+    """
+    ladder, known = schema.ModelT(buffers=[schema.BufferT()]), {b"": 0}
+    places: dict[int, int] = {}  # by the old index
+    for tensor in {id(each): each for graph in model.subgraphs for each in graph.tensors}.values():
+        if tensor.buffer not in places:
+            places[tensor.buffer] = _buffer_index(ladder, known, model.buffers[tensor.buffer])
+        tensor.buffer = places[tensor.buffer]
+    model.buffers = ladder.buffers
+
+
 def _buffer_index(ladder: Any, known: dict[bytes, int], buffer: Any) -> int:
     content = b"" if buffer.data is None else bytes(buffer.data)
     if content not in known:

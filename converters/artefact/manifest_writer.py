@@ -6,20 +6,22 @@ import importlib.metadata
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from converters.artefact.audit import RungAudit
 from converters.quantize.recipe_files import described
-from converters.quantize.recipes import Recipe
 from edgevit.config import ViTConfig
 from edgevit.errors import ConversionError
 from edgevit.foreign_config import ForeignConfig
-from edgevit.tasks import Task
 from edgevit_runtime.manifest import SCHEMA_VERSION, Manifest, parse_manifest
 from edgevit_runtime.preprocess.policy import parse_policy
 from edgevit_runtime.resolution import Resolution, as_resolution
 from edgevit_runtime.signature import Signature, StatedCost, joint_name, parts_of
 from edgevit_runtime.verify.integrity import file_sha256
+
+if TYPE_CHECKING:  # which read a manifest alone have no use for
+    from converters.artefact.audit import RungAudit
+    from converters.quantize.recipes import Recipe
+    from edgevit.tasks import Task
 
 Config = ViTConfig | ForeignConfig
 ConfigT = TypeVar("ConfigT", ViTConfig, ForeignConfig)
@@ -63,12 +65,7 @@ def signature_entry(
         "task": name,
         **resolution.to_fields(),
         "tokens": config.tokens(resolution),
-        "ops": sum(audited.ops.values()),
-        "partitions": audited.partitions,
-        "ops_outside": audited.ops_outside,
-        "dtypes": audited.dtypes,
-        "macs": {"linear": audited.macs.linear_macs, "attention": audited.macs.attention_macs},
-        "cost": {field: getattr(audited.cost, field) for field in StatedCost._fields},
+        **_measured(audited),
         "input": audited.input.to_dict(),
         "outputs": [{**output.to_dict(), **said[output.name]} for output in audited.outputs],
         "preprocessing": {
@@ -79,6 +76,24 @@ def signature_entry(
         },
         "self_test": dict(self_test),
     }
+
+
+def _measured(audited: RungAudit) -> dict[str, Any]:
+    return {
+        "ops": sum(audited.ops.values()),
+        "partitions": audited.partitions,
+        "ops_outside": audited.ops_outside,
+        "dtypes": audited.dtypes,
+        "macs": {"linear": audited.macs.linear_macs, "attention": audited.macs.attention_macs},
+        "cost": {field: getattr(audited.cost, field) for field in StatedCost._fields},
+    }
+
+
+def remeasured(entry: Mapping[str, Any], audited: RungAudit, self_test: Mapping[str, Any]) -> dict[str, Any]:
+    """A signature's entry, of which a head was exchanged (`head_exchange`)."""
+    shapes = {output.name: list(output.shape) for output in audited.outputs}
+    outputs = [{**output, "shape": shapes[output["name"]]} for output in entry["outputs"]]
+    return {**entry, **_measured(audited), "outputs": outputs, "self_test": dict(self_test)}
 
 
 def default_resolution(config: Config, resolutions: Sequence[Resolution]) -> Resolution:
@@ -111,7 +126,7 @@ def manifest_bytes(
     Nothing in it depends on when or where it was written: the same model and versions give the same bytes.
     """
     variant = config.to_dict()
-    for entry in ("classes", "scores", "labels", "label_keys"):  # they belong to the task
+    for entry in ("classes", "scores", "labels", "label_keys", "templates"):  # they belong to the task
         variant.pop(entry, None)
     manifest = {
         "schema": "edgevit.manifest",
@@ -159,6 +174,37 @@ def part_manifest(manifest: Manifest, signatures: Sequence[Signature]) -> bytes:
             "tasks": {name: manifest.raw["tasks"][name] for name in tasks},
             "signatures": [entry for entry in manifest.raw["signatures"] if entry["name"] in names],
             "accuracy": accuracy,
+        }
+    )
+
+
+def relabelled_manifest(
+    manifest: Manifest,
+    signatures: Sequence[Mapping[str, Any]],
+    labels: Sequence[str],
+    templates: Sequence[str],
+    cosine_scale: float,
+) -> bytes:
+    """The manifest of an artefact that was given other labels. What was measured with the old ones is left out."""
+    raw, accuracy = manifest.raw, manifest.raw.get("accuracy")
+    kept = {key: raw["tasks"]["classify"][key] for key in ("threshold",) if key in raw["tasks"]["classify"]}
+    classify = {
+        "scores": raw["tasks"]["classify"]["scores"],
+        "classes": len(labels),
+        "labels": list(labels),
+        **(kept if len(labels) > 1 else {}),
+        **({"templates": list(templates)} if templates else {}),
+    }
+    config = {**raw["model"]["config"], "cosine_scale": cosine_scale, "score_temperature": 1.0}
+    return _to_bytes(
+        {
+            **raw,
+            "size_bytes": 0,
+            "sealed": True,
+            "model": {**raw["model"], "config": config},
+            "tasks": {**raw["tasks"], "classify": classify},
+            "signatures": list(signatures),
+            "accuracy": None if accuracy and accuracy.get("task", "classify") == "classify" else accuracy,
         }
     )
 

@@ -41,7 +41,9 @@ AFFORDABLE_MACS, WANTED_WHERE_CHEAP = 4e9, 0.004
 """Where the most copies of all pictures cost no more than that (under a second of a Raspberry Pi 4), a device runs as
 many as bring the noise down to that: in a small model a layer does less than in a large one."""
 RUNS = 2
-"""How many times as many are run here as on a device: the more, the less noise is in the expected values."""
+"""How many times as many are run by `convert` as on a device: the more, the less noise is in the expected values."""
+QUICK_RUNS = 1
+"""The same where it must be quick (`head_exchange`)."""
 FIRST_RUNS = 4
 """So many tell how much noise there is."""
 MOST_VALUES = 96
@@ -65,16 +67,30 @@ Pictures = dict[int, dict[str, NDArray[np.float32]]]
 def self_test_entry(
     flatbuffer: bytes, audited: RungAudit, recipe: str, compared: Sequence[tuple[str, str]]
 ) -> dict[str, Any]:
-    """The manifest's self-test of one signature, a file of its own.
+    """The manifest's self-test of one signature, a file of its own: see `measured_self_test`."""
+    runner, exact = (Runner.of(flatbuffer, audited, reference=each) for each in (False, True))
+    return measured_self_test(runner, exact, audited, recipe, compared)
 
+
+def measured_self_test(
+    runner: Runner,
+    reference: Runner,
+    audited: RungAudit,
+    recipe: str,
+    compared: Sequence[tuple[str, str]],
+    runs: int = RUNS,
+) -> dict[str, Any]:
+    """The manifest's self-test of one signature.
+
+    runner, reference: it on the default kernels and on the reference ones.
     compared: of each task that it answers, the output that is compared and how (`READINGS`): `Task.self_test`. All are
         read from the same pictures, so that several take no more inferences than one.
+    runs: how many times as many copies of each picture are shown here as on a device.
 
     Raises `AuditError` where the default kernels differ from the reference ones by more than rounding explains, or
     where integer scores are too coarse for the model.
     """
     resolution = Resolution(audited.input.shape[2], audited.input.shape[1])
-    runner = Runner(flatbuffer, audited)
     first = {seed: runner.outputs(draw_picture(GENERATOR, seed, resolution)) for seed in CANDIDATES}
     readable = _readable(first, audited, recipe)
     for output, reading in compared:
@@ -85,8 +101,10 @@ def self_test_entry(
         for output, reading in compared
     }
 
-    def answers(runs: Sequence[int]) -> dict[str, Numbers]:  # by output, [pictures, runs, values]
-        shown = [[runner.outputs(draw_picture(GENERATOR, seed, resolution, run)) for run in runs] for seed in kept]
+    def answers(shown_runs: Sequence[int]) -> dict[str, Numbers]:  # by output, [pictures, runs, values]
+        shown = [
+            [runner.outputs(draw_picture(GENERATOR, seed, resolution, run)) for run in shown_runs] for seed in kept
+        ]
         return {output: each.of([[run[output] for run in runs] for runs in shown]) for output, each in readings.items()}
 
     copies, tolerance = 1, LEAST_TOLERANCE
@@ -94,8 +112,8 @@ def self_test_entry(
         seen = answers(range(FIRST_RUNS))
         cheap = audited.macs.total * len(kept) * MAX_COPIES <= AFFORDABLE_MACS
         wanted, most = (WANTED_WHERE_CHEAP, MAX_COPIES) if cheap else (WANTED_NOISE, MOST_COPIES)
-        copies = max(_copies(each, wanted, most) for each in seen.values())
-        more = answers(range(FIRST_RUNS, RUNS * copies))
+        copies = max(_copies(each, wanted, most, runs) for each in seen.values())
+        more = answers(range(FIRST_RUNS, runs * copies))
         seen = {output: np.concatenate([each, more[output]], axis=1) for output, each in seen.items()}
         noises = {output: np.maximum(_noise(each, copies), FLOOR * _spread(each)) for output, each in seen.items()}
         # Each output's share of the statistic stays below its own tolerance, all together below the largest.
@@ -104,7 +122,7 @@ def self_test_entry(
         seen = answers(range(1))
         noises = {output: FLOOR * _spread(each) for output, each in seen.items()}
     expected = {output: each.mean(axis=1) for output, each in seen.items()}
-    exact = Runner(flatbuffer, audited, reference=True).outputs(draw_picture(GENERATOR, kept[0], resolution))
+    exact = reference.outputs(draw_picture(GENERATOR, kept[0], resolution))
     for output, each in readings.items():
         error = root_mean_square(read(exact[output], each.indices[0], each.how) - expected[output][0])
         rounding = noises[output][0] * math.sqrt(copies)
@@ -178,16 +196,17 @@ def _telling(first: Pictures, output: str, reading: str) -> Pictures:
     """The pictures of which most can be read, and as many more as are wanted at least: where a model is so sure that
     all scores but one are 0, nothing can be compared."""
     counts = {seed: len(_places(outputs[output], reading)) for seed, outputs in first.items()}
-    enough = sorted(counts.values(), reverse=True)[:MOST_PICTURES][-1]
-    return {seed: outputs for seed, outputs in first.items() if counts[seed] >= enough}
+    enough = max(1, sorted(counts.values(), reverse=True)[:MOST_PICTURES][-1])
+    found = {seed: outputs for seed, outputs in first.items() if counts[seed] >= enough}
+    if not found:
+        raise AuditError(f"the model's {output} are nothing that a self-test can read as {reading}")
+    return found
 
 
 def _indices(outputs: Sequence[NDArray[Any]], reading: str) -> list[list[int]]:
     """Of each picture as many, evenly spread over those that can be read."""
     places = [_places(each, reading) for each in outputs]
     count = min(MOST_VALUES, *map(len, places))
-    if count == 0:
-        raise AuditError(f"the model's output is nothing that a self-test can read as {reading}")
     if count == 1 and reading.startswith("centred"):  # which is 0, whatever is damaged
         raise AuditError(
             "the model is so sure of the test pictures that all scores but one are 0, and a self-test would see no "
@@ -220,10 +239,10 @@ def _spread(seen: Numbers) -> Numbers:
     return np.asarray(np.maximum(np.sqrt(np.mean(seen.mean(axis=1) ** 2, axis=-1)), 1e-6))
 
 
-def _copies(seen: Numbers, noise: float, most: int) -> int:
+def _copies(seen: Numbers, noise: float, most: int, runs: int) -> int:
     """How many a device needs to run, for that noise."""
     one = np.var(seen, axis=1, ddof=1).mean(axis=-1) / _spread(seen) ** 2
-    wanted = float(one.mean()) * (1.0 + 1.0 / RUNS) / noise**2
+    wanted = float(one.mean()) * (1.0 + 1.0 / runs) / noise**2
     return min(most, max(FEWEST_COPIES, math.ceil(wanted)))
 
 

@@ -7,6 +7,7 @@ without this). Parts are packed before what points to them, so equal ones are fo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import flatbuffers
@@ -55,6 +56,13 @@ class _SharingBuilder(flatbuffers.Builder):
         self._item_bytes, self._alignment = 0, 0
         self._fields: list[Any] = []
         self._places: list[int] = []
+        self._objects: dict[int, tuple[Any, int]] = {}
+
+    def once(self, part: Any, pack: Callable[[Any], int]) -> int:
+        """The place of an object that stands in many places (`unpacking`): packed where it is met first."""
+        if id(part) not in self._objects:
+            self._objects[id(part)] = part, pack(self)
+        return self._objects[id(part)][1]
 
     def StartObject(self, numfields: int) -> None:  # noqa: N802
         self._before, self._fields = self.Offset(), []

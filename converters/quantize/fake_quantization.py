@@ -38,6 +38,7 @@ from converters.quantize.fake_rounding import (
     symmetric,
     weight_scale,
 )
+from converters.quantize.head_rules import for_head
 from converters.quantize.recipe_files import check_depth, find_recipe
 from converters.quantize.recipes import Recipe
 from edgevit.activation_ranges import ActivationRanges
@@ -67,7 +68,7 @@ class Simulation:
     """
 
     def __init__(self, model: ViT, recipe: str | Recipe, task: str = "classify") -> None:
-        self.model, self.recipe, self.task = model, find_recipe(recipe), task
+        self.model, self.recipe, self.task = model, for_head(find_recipe(recipe), model.config), task
         name = self.recipe.name
         check_depth(self.recipe, model.config.depth)
         if not self.recipe.uses_calibration:

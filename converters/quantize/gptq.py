@@ -38,6 +38,7 @@ def round_layers(folded: Folded, moments: Mapping[str, Moments], recipe: Recipe,
     """The linear layers that the recipe rounds, each by the moments of what it reads; the others as they are.
 
     rounded: what was already found of these layers, and what is found now.
+    A layer without moments is rounded to the nearest.
     """
     found = linear_layers(folded)
     for site, layer in found.items():
@@ -47,6 +48,8 @@ def round_layers(folded: Folded, moments: Mapping[str, Moments], recipe: Recipe,
                 seen = moments[site]
                 rounded[site, kind] = gptq(layer, seen.second / seen.weight, seen.first / seen.weight, kind)
             found[site] = rounded[site, kind]
+        elif kind == "int4":
+            found[site] = _on_int4_grid(layer)
     return _replaced(folded, found)
 
 
@@ -55,8 +58,13 @@ def rounded_to_nearest(folded: Folded, recipe: Recipe) -> Folded:
     found = linear_layers(folded)
     for site, layer in found.items():
         if kind_of(site, layer, recipe) == "int4":
-            found[site] = Linear(np.asarray(round_weight(layer.weight, "int4")), layer.bias)
+            found[site] = _on_int4_grid(layer)
     return _replaced(folded, found)
+
+
+def _on_int4_grid(layer: Linear) -> Linear:
+    """To the nearest: the quantizer would take scales that XNNPACK does not have."""
+    return Linear(np.asarray(round_weight(layer.weight, "int4")), layer.bias)
 
 
 def kind_of(site: str, layer: Linear, recipe: Recipe) -> str:

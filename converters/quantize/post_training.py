@@ -20,6 +20,7 @@ from converters.quantize.activations import roundings, weight
 from converters.quantize.calibration import calibration_images
 from converters.quantize.equalization import BEHIND_NORMS, equalize
 from converters.quantize.gptq import RoundedLayers, round_layers, rounded_to_nearest
+from converters.quantize.head_rules import exchangeable
 from converters.quantize.ranges import ActivationSample, Moments, choose_ranges, observe
 from converters.quantize.recipes import Recipe
 from edgevit.activation_ranges import ActivationRanges
@@ -97,7 +98,8 @@ def calibrate(
     seen = observe(config, batches(PreparedLayers()), heads)
     equal = replace(first, blocks=equalize(config, first.blocks, seen.samples, layers_to_equalize(config, recipe)))
     seen = observe(config, batches(PreparedLayers(equal)), heads, moments=True)
-    return CalibrationStatistics(equal, seen.samples, seen.moments, {})
+    moments = {site: each for site, each in seen.moments.items() if site not in exchangeable(config)}
+    return CalibrationStatistics(equal, seen.samples, moments, {})
 
 
 def layers_to_equalize(config: ViTConfig, recipe: Recipe) -> set[str]:

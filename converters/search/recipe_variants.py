@@ -128,7 +128,7 @@ class Variants:
     def latencies_ms(self, built: Sequence[Quantized]) -> list[float]:
         """Medians, one thread, interleaved."""
         image = draw_picture(GENERATOR, 1, self.resolution)
-        runners = [Runner(each.single, each.audited) for each in built]
+        runners = [Runner.of(each.single, each.audited) for each in built]
         calls = {index: (lambda runner=runner: runner.outputs(image)) for index, runner in enumerate(runners)}
         return [each.median_ms for each in measure(calls, seconds=SECONDS).values()]
 

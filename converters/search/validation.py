@@ -106,7 +106,7 @@ def asking(flatbuffer: bytes, audited: RungAudit) -> Iterator[Callable[[NDArray[
     workers = max(1, min(RUNNERS, os.cpu_count() or 1))
     runners: SimpleQueue[Runner] = SimpleQueue()
     for _ in range(workers):
-        runners.put(Runner(flatbuffer, audited))
+        runners.put(Runner.of(flatbuffer, audited))
 
     def one(image: NDArray[np.uint8]) -> Outputs:
         runner = runners.get()

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "edgevit.cli.convert",
         "Compile a model to one .tflite artefact with a ladder of resolutions.",
     ),
+    "relabel": ("edgevit.cli.relabel", "Give an artefact that compares texts other labels, in under a second."),
     "extract": ("edgevit.cli.extract", "Take one resolution out of an artefact, as a file of its own."),
     "recipes": ("edgevit.cli.recipes", "List the recipes: what each does to which ops, why, and what it costs."),
     "inspect": (
@@ -48,7 +49,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "Everyday": ("train", "import", "convert", "evaluate", "profile", "report", "deploy"),
-    "What a file holds": ("inspect", "extract"),
+    "What a file holds": ("inspect", "extract", "relabel"),
     "Recipes": ("recipes", "sensitivity"),
     "Several devices, models or recipes": ("compare", "predict", "plan"),
     "To try things out": ("synthetic",),

@@ -11,7 +11,16 @@ from difflib import get_close_matches
 from edgevit.data.picture_set import PictureSet
 from edgevit.errors import ConfigError, DataError
 
-__all__ = ["class_indices", "class_labels", "class_order", "composed", "numbered_as", "repeated", "shown"]
+__all__ = [
+    "check_distinct",
+    "class_indices",
+    "class_labels",
+    "class_order",
+    "composed",
+    "numbered_as",
+    "repeated",
+    "shown",
+]
 
 _WNID = re.compile(r"n\d{8}")
 """What ImageNet's own folders are called: WordNet's numbers."""
@@ -43,6 +52,18 @@ def repeated(labels: Sequence[str], keys: Sequence[str] = ()) -> str | None:
         f"names that several classes have, with their indices: {shown(several, 5)}; where pictures are labelled, the "
         f"name does not tell which: {how}"
     )
+
+
+def check_distinct(labels: Sequence[str], where: object) -> None:
+    """Raises `DataError` for a name that is there twice: two classes with one text share what they find.
+
+    where: the file that has one a line, or what else they come from.
+    """
+    seen: dict[str, int] = {}
+    for line, name in enumerate(labels, start=1):
+        first = seen.setdefault(composed(name), line)
+        if first != line:
+            raise DataError(f"{where} has {name!r} twice, in the lines {first} and {line}: leave one out")
 
 
 def class_labels(names: Iterable[str]) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ class Classify(Task):
 
     logits: put them out beside the scores. score_temperature: what training divided them by, for the manifest alone.
     threshold: where the best score is below it, the answer is none of the classes.
-    pooling: what stands for the picture.
+    pooling: what stands for the picture. templates: what labels were put into, for a text tower to read.
     """
 
     classes: int
@@ -57,6 +57,7 @@ class Classify(Task):
     score_temperature: float = 1.0
     threshold: float | None = None
     pooling: str = "class"
+    templates: tuple[str, ...] = ()
 
     name: ClassVar[str] = "classify"
     metric: ClassVar[str] = "top1"
@@ -117,6 +118,7 @@ class Classify(Task):
             getattr(config, "score_temperature", 1.0),
             None if threshold is None else checked_threshold(threshold),
             getattr(config, "pooling", "class"),
+            getattr(config, "templates", ()),
         )
 
     def in_integers(self) -> Classify:
@@ -144,6 +146,8 @@ class Classify(Task):
             more["score_temperature"] = self.score_temperature
         if self.threshold is not None:
             more["threshold"] = self.threshold
+        if self.templates:
+            more["templates"] = list(self.templates)
         return {"scores": self.scores, "classes": self.classes, "labels": list(self.labels), **more}
 
     def expected(self, model: ViT, images: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:

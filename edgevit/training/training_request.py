@@ -267,7 +267,7 @@ class TrainingRequest:
         preset: Preset = get_preset(self.preset_name())
         depth = preset.stochastic_depth if self.stochastic_depth is None else self.stochastic_depth
         # The old labels go first: their count need not be the new one's.
-        config = start.with_(labels=(), label_keys=(), dense_heads=()).with_(
+        config = start.with_(labels=(), label_keys=(), templates=(), dense_heads=()).with_(
             classes=classes,
             labels=labels,
             scores="softmax",

@@ -69,6 +69,8 @@ def manifest_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
         yield f"{name:14} {summary}"
         yield f"  input        {taken}, {first['preprocessing']['policy'].partition(',')[0]}, {policy.interpolation}"
         yield f"  outputs      {outputs}"
+        if templates := manifest["tasks"][name].get("templates"):
+            yield f"  templates    {_first_of(templates)}"
         if name in inspection["limits"]:
             yield f"  counted      {inspection['limits'][name]}"
     yield f"default        {manifest['default_resolution']} px"
@@ -142,9 +144,12 @@ def _text_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
         f"{text['context']} of them a text"
     )
     yield f"scores         {inspection['scores']}: {IMAGE_TEXT_SCORES[inspection['scores']]}"
-    more = f", … ({len(templates)})" if len(templates) > 3 else ""
-    yield f"templates      {', '.join(map(repr, templates[:3])) + more or f'none of its own: {DEFAULT_TEMPLATE!r}'}"
+    yield f"templates      {_first_of(templates) or f'none of its own: {DEFAULT_TEMPLATE!r}'}"
     yield "classes        those that you name: `edgevit convert --labels`, `edgevit relabel --labels`"
+
+
+def _first_of(templates: Sequence[str]) -> str:
+    return ", ".join(map(repr, templates[:3])) + (f", … ({len(templates)})" if len(templates) > 3 else "")
 
 
 def _outputs(head: Mapping[str, Any]) -> str:

@@ -17,8 +17,9 @@ RULE_TEXTS = ("op", "weight", "activation", "why")
 def check_notes(raw: Mapping[str, Any]) -> None:
     """Raises `ValueError` or `EdgeViTError` for notes that are not what they are called."""
     if (source := record(raw, "model").get("source")) is not None:
-        text(_object(source, "source"), "file")
-        text(source, "sha256")
+        for each in (_object(source, "source"), *(items(source, "with") if "with" in source else ())):
+            text(_object(each, "with"), "file")
+            text(each, "sha256")
     if (custom := raw.get("custom_recipe")) is not None:
         _check_recipe(_object(custom, "custom_recipe"))
     if (calibration := raw.get("calibration")) is not None:

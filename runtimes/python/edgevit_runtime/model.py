@@ -231,11 +231,15 @@ class Model(Classifies, GivesFeatures, Embeds, Segments, Detects, FindsKeypoints
         self._ran.add(signature.name)
         return {tensor.name: as_real(raw[tensor.name], tensor)[0] for tensor in signature.outputs}
 
-    def self_test(self) -> SelfTestResult:
-        """Replays the artefact's own test on every resolution, through this interpreter."""
+    def self_test(self, *, quick: bool = False) -> SelfTestResult:
+        """Replays the artefact's own test on every resolution, through this interpreter.
+
+        quick: one copy of each picture, which sees less.
+        """
         from edgevit_runtime.verify.self_test import SelfTestResult
 
-        return SelfTestResult(tuple(map(self._check, self.manifest.signatures)), *self.backend)
+        checks = tuple(self._check(each, quick=quick) for each in self.manifest.signatures)
+        return SelfTestResult(checks, *self.backend)
 
     def _check(self, signature: Signature, *, quick: bool = False) -> SignatureCheck:
         from edgevit_runtime.verify.self_test import check

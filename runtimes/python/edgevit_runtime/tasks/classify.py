@@ -36,6 +36,8 @@ class Classify:
     """What else the classes are called, such as ImageNet's WNIDs; or empty."""
     threshold: float | None = None
     """Where the best score is below it, the picture shows none of the classes."""
+    templates: tuple[str, ...] = ()
+    """Of classes that are texts: what their labels were put into, with {} for the label; or empty."""
 
     name = "classify"
 
@@ -61,6 +63,7 @@ def read(entry: Mapping[str, Any], signatures: Sequence[Signature]) -> Classify:
         labels=texts(entry, "labels"),
         label_keys=texts(entry, "label_keys") if "label_keys" in entry else (),
         threshold=_threshold(entry),
+        templates=texts(entry, "templates") if "templates" in entry else (),
     )
     if task.scores not in SCORES:
         raise ValueError(f"scores of an unknown kind {task.scores!r}")

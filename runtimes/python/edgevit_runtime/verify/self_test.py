@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -229,9 +230,9 @@ def draw_picture(generator: str, seed: int, resolution: ResolutionLike, copy: in
     values = _draws(seed, 0, count)
     if copy:
         values ^= (_draws(seed, count * copy, count) < FLIPS).astype(np.uint8)
-    blocks = values.reshape(BLOCKS, BLOCKS, 3)
     rows, columns = (np.arange(side) * BLOCKS // side for side in (place.height, place.width))
-    return np.ascontiguousarray(blocks[rows][:, columns])
+    # A test draws hundreds: `take` is five times as quick as two indices.
+    return values.reshape(-1, 3).take(BLOCKS * rows[:, None] + columns, axis=0)
 
 
 def _draws(seed: int, start: int, count: int) -> Array:
@@ -245,10 +246,17 @@ def _draws(seed: int, start: int, count: int) -> Array:
         if bit == "1":
             power, total = power * FACTOR % 2**32, (total * FACTOR + 1) % 2**32
     state = (power * seed + STEP * total) % 2**32
-    powers: Array = np.multiply.accumulate(np.full(count, FACTOR, np.uint32))
-    totals: Array = np.add.accumulate(np.concatenate([np.ones(1, np.uint32), powers[:-1]]), dtype=np.uint32)
+    powers, totals = _steps(count)
     states: Array = powers * np.uint32(state) + totals * np.uint32(STEP)
     return (states >> np.uint32(24)).astype(np.uint8)
+
+
+@lru_cache(maxsize=1)
+def _steps(count: int) -> tuple[Array, Array]:
+    """uint32 [count] each: A^k, and the sum before it, from k = 1 on. Every picture has the same."""
+    powers: Array = np.multiply.accumulate(np.full(count, FACTOR, np.uint32))
+    totals: Array = np.add.accumulate(np.concatenate([np.ones(1, np.uint32), powers[:-1]]), dtype=np.uint32)
+    return powers, totals
 
 
 def _unknown(what: str, name: str) -> ArtefactError:
