@@ -21,9 +21,9 @@ POOLINGS = {
 """What of the tokens behind the last norm can stand for the whole picture."""
 
 ACTIVATIONS = {
-    "gelu": "x Φ(x), exactly",  # Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415
-    "gelu_tanh": "the same by way of tanh: 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³)))",  # ibid., section 2
-    "quick_gelu": "x σ(1.702 x)",  # ibid., section 2; OpenAI's CLIP
+    "gelu": "the exact GELU",  # x Φ(x): Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415
+    "gelu_tanh": "GELU by way of tanh",  # 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))): ibid., section 2
+    "quick_gelu": "quick GELU",  # x σ(1.702 x): ibid., section 2; OpenAI's CLIP
 }
 """What stands between the two layers of an MLP."""
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Keeps what timm, transformers and KerasHub write and answer under tests/references, for tests without them.
+"""Keeps what timm, transformers, open_clip and KerasHub write and answer, for tests without them.
 
     pip install -e '.[test,torch,keras-hub]' && pip install --no-deps timm==1.0.31
     python tools/store_references.py
@@ -17,14 +17,14 @@ sys.path[:0] = [str(ROOT), str(ROOT / "runtimes" / "python"), str(ROOT / "tests"
 from support.library_references import STORED, make  # noqa: E402
 from support.stored_references import store  # noqa: E402
 from support.text_references import TEXT_REFERENCES  # noqa: E402
+from support.tower_references import TOWERS  # noqa: E402
 
 
 def main() -> None:
-    for name in (*STORED, *TEXT_REFERENCES):
+    for name, how in {**STORED, **TEXT_REFERENCES, **TOWERS}.items():
         with tempfile.TemporaryDirectory() as folder:
             try:
-                make_text = TEXT_REFERENCES.get(name)
-                reference = make(name, Path(folder)) if make_text is None else make_text(Path(folder))
+                reference = make(how, Path(folder))
             except ImportError as error:
                 print(f"{name}: left as it is: {error}")
                 continue

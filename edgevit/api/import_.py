@@ -65,8 +65,8 @@ def import_(
     check_checkpoint(path)
 
     load_keras()
-    from edgevit.checkpoints import import_checkpoint
-    from edgevit.model import save
+    from edgevit.checkpoints import import_model
+    from edgevit.model import ImageText, save
 
     notes: list[str] = []
 
@@ -74,11 +74,12 @@ def import_(
         notes.append(line)
         on_note(line)
 
-    model = import_checkpoint(
-        path, variant, labels=names, label_keys=keys, classes=classes, head=head, name=checkpoint, on_note=note
+    model = import_model(
+        path, variant=variant, labels=names, label_keys=keys, classes=classes, head=head, name=checkpoint, on_note=note
     )
     save(model, output)
-    config = model.config
+    texts = model.config if isinstance(model, ImageText) else None
+    config = model.image.config if isinstance(model, ImageText) else model.config
     if line := repeated(config.labels, config.label_keys):
         note(line)
     return {
@@ -91,5 +92,6 @@ def import_(
         "patch": config.patch,
         "resolution": config.base_resolution.to_json(),
         "new_head": bool(classes),
+        **({} if texts is None else {"text": {"words": texts.text.vocabulary, "scores": texts.scores}}),
         "notes": notes,
     }

@@ -3,15 +3,15 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgevit.checkpoints.formats import import_checkpoint
+    from edgevit.checkpoints.formats import import_checkpoint, import_model
 
-__all__ = ["import_checkpoint"]
+__all__ = ["import_checkpoint", "import_model"]
 
 
 def __getattr__(name: str) -> Any:
     """Loads Keras only for who imports a checkpoint; `edgevit.checkpoints.hub` does without."""
-    if name != "import_checkpoint":
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from edgevit.checkpoints.formats import import_checkpoint
+    from edgevit.checkpoints import formats
 
-    return import_checkpoint
+    return getattr(formats, name)

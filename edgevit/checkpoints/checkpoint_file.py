@@ -23,7 +23,7 @@ from edgevit_runtime.array_file import UNREADABLE, header_of
 CheckpointArrays = Mapping[str, NDArray[Any]]
 
 INDEX = "model.safetensors.index.json"
-WEIGHTS = ("model.safetensors", INDEX, "model.weights.h5")
+WEIGHTS = ("model.safetensors", INDEX, "open_clip_model.safetensors", "model.weights.h5")
 """The weights that a folder is looked through for: Hugging Face's and timm's, in one file or several; KerasHub's."""
 MAX_SHARDS = 1000
 OTHERS = {

@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from edgevit.checkpoints import augreg, keras_hub, timm, transformers
+from edgevit.checkpoints import augreg, keras_hub, open_clip, timm, transformers, vision_tower
 from edgevit.checkpoints.checkpoint_file import KERAS_H5, CheckpointFile, read
 from edgevit.checkpoints.facts import CUSTOM, NO_HEAD, Facts, config_for, variants_of
 from edgevit.checkpoints.hub import variant_of
 from edgevit.checkpoints.strangers import stranger
+from edgevit.checkpoints.text_side import TEXT_NAMES, joined, text_side
 from edgevit.checkpoints.weight_mapping import WeightRule, apply, left_out, without_head
 from edgevit.checkpoints.wrappers import PREFIXES, unwrapped
 from edgevit.config import SCORES, ViTConfig, head_scores
 from edgevit.errors import CheckpointError, ConfigError
-from edgevit.model import ViT, build, named_weights
+from edgevit.model import ImageText, ViT, build, named_weights
 from edgevit.variants import variant_config
+
+OF_TEXT = "of the text tower"
+Unwrapped = tuple[CheckpointFile, list[str]]
+"""A checkpoint that was read, and what was taken off its names."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +41,20 @@ class Format:
 
 FORMATS: dict[str, Format] = {
     "timm": Format(
-        "timm's ViT, DeiT and DINOv2 (.safetensors)",
+        "timm's ViT, DeiT, DINOv2, CLIP and SigLIP (.safetensors)",
         timm.recognise, timm.facts, timm.rules, timm.DROPPED,
     ),
     "transformers": Format(
         "Hugging Face transformers' ViT, DeiT and DINOv2 (.safetensors)",
         transformers.recognise, transformers.facts, transformers.rules, transformers.DROPPED,
+    ),
+    "clip": Format(
+        "Hugging Face transformers' CLIP, SigLIP and SigLIP 2 (.safetensors)",
+        vision_tower.recognise, vision_tower.facts, vision_tower.rules, vision_tower.DROPPED,
+    ),
+    "open-clip": Format(
+        "OpenAI's CLIP and open_clip's (.safetensors)",
+        open_clip.recognise, open_clip.facts, open_clip.rules, open_clip.DROPPED,
     ),
     "augreg": Format(
         "the original ViT and AugReg (.npz)",
@@ -78,7 +92,7 @@ def format_of(source: CheckpointFile) -> str:
 
 
 def import_checkpoint(
-    path: str | Path,
+    path: str | Path | Unwrapped,
     variant: str | None = None,
     *,
     labels: tuple[str, ...] = (),
@@ -88,7 +102,7 @@ def import_checkpoint(
     name: str | None = None,
     on_note: Callable[[str], None] = lambda _line: None,
 ) -> ViT:
-    """A checkpoint, file or folder, as a model; the format is told by its content.
+    """A checkpoint, file or folder, as a model; the format is told by its content. Of two towers it is that of images.
 
     variant: what it must be, `custom` for whatever it is; None to tell it from the shape.
     labels: class names, before those that lie beside the checkpoint; label_keys: `ViTConfig.label_keys`.
@@ -102,7 +116,8 @@ def import_checkpoint(
     if variant not in (None, CUSTOM):
         variant_config(str(variant))  # a misspelt name first
     asked = None if head is None else head_scores(head)
-    source, changes = unwrapped(read(path), is_known)
+    source, changes = path if isinstance(path, tuple) else unwrapped(read(path), is_known)
+    path = source.path
     format_name = format_of(source)
     importer = FORMATS[format_name]
     _check_numbers(source)
@@ -131,7 +146,7 @@ def import_checkpoint(
         config = config.with_(classes=known, scores=scores or "softmax").with_(labels=names, label_keys=label_keys)
     except ConfigError as error:
         raise CheckpointError(f"{path}: {error}") from error
-    rules, dropped = importer.rules(config, source), dict(importer.dropped)
+    rules, dropped = importer.rules(config, source), {**importer.dropped, **dict.fromkeys(TEXT_NAMES, OF_TEXT)}
     if classes is not None or not known:
         all_rules, rules = rules, without_head(rules)
         kept = {each for rule in rules.values() for each in rule.names}
@@ -162,6 +177,24 @@ def import_checkpoint(
     for line in (recognised, *changes, *said, *_account(source, rules, dropped)):
         if line:
             on_note(line)
+    return model
+
+
+def import_model(
+    path: str | Path, *, classes: int | None = None, on_note: Callable[[str], None] = lambda _line: None, **options: Any
+) -> ViT | ImageText:
+    """The same, with its text tower where it has one and `classes` asks for no other head: an image-text model.
+
+    options: those of `import_checkpoint`.
+    """
+    opened = unwrapped(read(path), is_known)
+    source = opened[0]
+    side = text_side(source) if classes is None else None
+    image = import_checkpoint(opened, classes=classes, on_note=on_note, **options)
+    if side is None:
+        return image
+    model = joined(source, side, image)
+    on_note(f"texts: {side}, read beside it")
     return model
 
 

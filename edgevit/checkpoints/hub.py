@@ -9,8 +9,9 @@ from edgevit.variants import PATCH_SIZES, VARIANTS
 
 # What `edgevit.checkpoints.checkpoint_file` reads, weights first. A repository's pickles
 # and other copies stay where they are.
-WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "model.weights.h5")
-PATTERNS = (*WEIGHTS, "model-*-of-*.safetensors", "task.weights.h5", "*.json")
+OPEN_CLIP = "open_clip_model.safetensors"
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json", OPEN_CLIP, "model.weights.h5")
+PATTERNS = ("model.safetensors", "model.weights.h5", "model-*-of-*.safetensors", "task.weights.h5", "*.json")
 
 
 def is_name(text: str) -> bool:
@@ -34,6 +35,8 @@ def download(name: str) -> Path:
         ) from None
     try:
         folder = Path(snapshot_download(repo_id=name, allow_patterns=list(PATTERNS)))
+        if not any((folder / each).is_file() for each in WEIGHTS):  # often it lies beside the others, as a copy
+            folder = Path(snapshot_download(repo_id=name, allow_patterns=[OPEN_CLIP, *PATTERNS]))
     except Exception as error:  # the hub's many network and lookup errors
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(f"cannot fetch {name} from the hub: {reason}") from error

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 STRANGERS: dict[str, str] = {
-    "visual.transformer.resblocks.*": "a CLIP of OpenAI or OpenCLIP",
-    "visual.trunk.*": "a CLIP of OpenCLIP with a timm model in it",
-    "*vision_model.embeddings.class_embedding": "a CLIP of transformers",
-    "*vision_model.head.probe": "a SigLIP of transformers",
+    "visual.transformer.*": "a CLIP of OpenAI or OpenCLIP without its patch embedding",
+    "visual.layer1.*": "a CLIP whose image tower is a ResNet",
+    "visual.trunk.*": "a CLIP of OpenCLIP with a network of timm in it that is no ViT",
     "*vision_model.embeddings.patch_embedding.weight": "a SigLIP, or another transformer of pictures and texts",
     "*text_model.*": "a model of pictures and texts",
     "*rope_embeddings*": "a DINOv3",
@@ -34,12 +33,9 @@ STRANGERS: dict[str, str] = {
     "encoder.layers.encoder_layer_0.*": "a ViT of torchvision; timm and transformers have the same models",
     "*image_encoder.blocks.*": "a Segment Anything model (SAM)",
     "blocks.*.attn.rel_pos_h": "the ViT of a Segment Anything model (SAM)",
-    "blocks.*.attn.q_norm.*": "a ViT that normalises queries and keys",
     "blocks.*.mlp.w12.*": "a ViT with SwiGLU",
     "blocks.*.mlp.fc1_g.*": "a ViT with a gated MLP",
     "*mlp.weights_in.*": "a DINOv2 with SwiGLU",
-    "norm_pre.*": "a ViT with a norm in front of its blocks, as CLIP's",
-    "attn_pool.*": "a ViT whose head has attention of its own, as SigLIP's",
     "patch_embed.backbone.*": "a hybrid with a CNN in front",
     "patch_embed.conv.*": "a ViT with several convolutions in the place of the patch embedding",
     "*bert.encoder.*": "a language model",

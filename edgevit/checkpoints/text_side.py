@@ -18,6 +18,7 @@ from edgevit.checkpoints.weight_mapping import (
     TORCH_LINEAR,
     WeightRule,
     apply,
+    left_out,
     torch_linear,
     torch_norm,
 )
@@ -65,6 +66,13 @@ class TextSide:
     rules: Mapping[str, WeightRule]
     tokenizer: str
 
+    def __str__(self) -> str:
+        config = self.config
+        return (
+            f"a text tower of width {config.width}, depth {config.depth}, {config.heads} heads, {config.vocabulary} "
+            f"words, texts of {config.context}, with a {self.scores} over them"
+        )
+
 
 def text_side(source: CheckpointFile) -> TextSide | None:
     """None for a checkpoint without a text tower. Raises `CheckpointError`."""
@@ -76,18 +84,20 @@ def text_side(source: CheckpointFile) -> TextSide | None:
     return None
 
 
-def joined(source: CheckpointFile, image: ViT, templates: tuple[str, ...] = ()) -> ImageText:
+def joined(source: CheckpointFile, side: TextSide, image: ViT, templates: tuple[str, ...] = ()) -> ImageText:
     """Both towers as one model. image: the checkpoint's image tower, without a head.
 
     Raises `CheckpointError` where a tensor of the text tower does not fit, or the vectors have different widths.
     """
-    side = text_side(source)
-    if side is None:
-        raise CheckpointError(f"{source.path} has no text tower")
     try:
         model = build_image_text(ImageTextConfig(image.config, side.config, side.scores, side.tokenizer, templates))
     except ConfigError as error:
         raise CheckpointError(f"{source.path}: {error}") from error
+    for name in source.tensors:  # all that is of texts has its place
+        of_text = left_out(name, dict.fromkeys(TEXT_NAMES, "of the text tower")) is not None
+        known = {"logit_scale", "logit_bias"}.union(*(rule.names for rule in side.rules.values()))
+        if of_text and name not in known and left_out(name, DROPPED_TEXT) is None:
+            raise CheckpointError(f"{source.path}: its text tower has {name}, which edgevit's has not")
     variables = named_weights(model)
     for name, value in named_weights(image).items():
         variables[f"image/{name}"].assign(np.asarray(value))
@@ -138,7 +148,7 @@ def _of_transformers(source: CheckpointFile) -> TextSide:
         mlp_width=mlp_width,
         vocabulary=words,
         context=context,
-        activation=_activation(known),
+        activation=activation_of(known),
         causal=not siglip,
         read="last" if siglip else "end",
         layer_norm_epsilon=known.number("layer_norm_eps"),
@@ -257,7 +267,8 @@ def _text_config(source: CheckpointFile, **fields: Any) -> TextConfig:
         raise CheckpointError(f"{source.path}: {error}") from error
 
 
-def _activation(known: Record) -> str:
+def activation_of(known: Record) -> str:
+    """transformers' `hidden_act` as ours. Raises `CheckpointError` for another one."""
     said = known.values["hidden_act"]
     if said not in ACTIVATIONS:
         raise CheckpointError(f"{known.where}: hidden_act is {said!r}; edgevit knows {', '.join(ACTIVATIONS)}")
@@ -277,7 +288,8 @@ def _tokenizer(source: CheckpointFile) -> tuple[str, int | None]:
     if not path.is_file():
         raise CheckpointError(
             f"{source.path} has a text tower, whose words are in {TOKENIZER}: put that file of the model's page beside "
-            "it (of OpenAI's CLIP and open_clip's: openai/clip-vit-base-patch32 has it)"
+            "it (of OpenAI's CLIP and open_clip's: openai/clip-vit-base-patch32 has it); --classes 0 "
+            "takes the image tower alone"
         )
     try:
         text = read_text(path)

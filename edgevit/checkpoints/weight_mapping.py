@@ -77,6 +77,8 @@ class WeightRule:
     """A tensor [out] that multiplies the outputs (LayerScale, Touvron et al. 2021, https://arxiv.org/abs/2103.17239):
     folded into the layer in front of it."""
     factor: float = 1.0
+    part: tuple[int, int] | None = None
+    """Which of how many equal parts of a tensor it is, along the tensor's first axis: (0, 3) of Q, K and V in one."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -87,11 +89,13 @@ class WeightRule:
 Rules = Mapping[str, WeightRule]
 
 
-def torch_linear(ours: str, theirs: str, scale: str | None = None) -> dict[str, WeightRule]:
-    """Kernel and bias of a Linear `theirs` -> Dense `ours`."""
+def torch_linear(
+    ours: str, theirs: str, scale: str | None = None, part: tuple[int, int] | None = None
+) -> dict[str, WeightRule]:
+    """Kernel and bias of a Linear `theirs`, or of a part of it -> Dense `ours`."""
     return {
-        f"{ours}/kernel": WeightRule((f"{theirs}.weight",), TORCH_LINEAR, scale),
-        f"{ours}/bias": WeightRule((f"{theirs}.bias",), SAME_1D, scale),
+        f"{ours}/kernel": WeightRule((f"{theirs}.weight",), TORCH_LINEAR, scale, part=part),
+        f"{ours}/bias": WeightRule((f"{theirs}.bias",), SAME_1D, scale, part=part),
     }
 
 
@@ -114,7 +118,7 @@ def alone(head: Rules) -> dict[str, WeightRule]:
 
 def without_head(rules: Rules) -> dict[str, WeightRule]:
     """The rules of all but the classifier heads, which stay as they were made."""
-    return {ours: rule for ours, rule in rules.items() if "head/" not in ours}
+    return {ours: rule for ours, rule in rules.items() if not ours.startswith(("head/", "distillation_head/"))}
 
 
 def apply(
@@ -163,6 +167,8 @@ def _part(shape: Shape, count: int) -> Shape:
 
 def _misshapen(rule: WeightRule, shape: Shape, config: ViTConfig, tensors: CheckpointArrays) -> list[str]:
     wanted = {name: rule.layout.shape(_part(shape, len(rule.theirs)), config) for name in rule.theirs}
+    if rule.part is not None:
+        wanted = {name: (rule.part[1] * first, *rest) for name, (first, *rest) in wanted.items()}
     if rule.scale:
         wanted[rule.scale] = shape[-1:]
     return [
@@ -176,7 +182,11 @@ def _weight(rule: WeightRule, shape: Shape, tensors: CheckpointArrays) -> NDArra
     if not rule.theirs:
         return np.zeros(shape, np.float32)
     part = _part(shape, len(rule.theirs))
-    value = np.concatenate([rule.layout.read(tensors[name], part) for name in rule.theirs], axis=-1)
+    values = [tensors[name] for name in rule.theirs]
+    if rule.part is not None:
+        place, count = rule.part
+        values = [np.split(np.asarray(each), count)[place] for each in values]
+    value = np.concatenate([rule.layout.read(each, part) for each in values], axis=-1)
     if rule.scale:
         value = value * tensors[rule.scale].astype(np.float64)
     return (value * rule.factor).astype(np.float32)

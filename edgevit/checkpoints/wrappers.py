@@ -19,6 +19,7 @@ PREFIXES: dict[str, str] = {
     "encoder.": "a model around it",
     "backbone.": "a model around it",
     "base_model.": "a model around it",
+    "visual.trunk.": "open_clip",
     "teacher.": "self-distillation, DINO's",
     "student.": "self-distillation, DINO's",
     "ema.": "a moving average of the weights",

@@ -64,7 +64,8 @@ def command(
 
     \b
     timm                      model.safetensors         timm/deit_tiny_patch16_224.fb_in1k
-    transformers              model.safetensors         facebook/dinov2-small
+    transformers              model.safetensors         facebook/dinov2-small, openai/clip-vit-base-patch32
+    open_clip                 model.safetensors         laion/CLIP-ViT-B-32-laion2B-s34B-b79K
     original ViT, AugReg      .npz
     KerasHub presets          a folder                  keras/vit_base_patch16_224_imagenet
 
@@ -86,6 +87,8 @@ def _made(document: Mapping[str, Any]) -> str:
     head = "; its head is new and knows nothing yet" if document["new_head"] else ""
     if not document["classes"]:
         head = "; a backbone without a head"
+    if "text" in document:
+        head = f"; an image tower, and a text tower of {document['text']['words']} words"
     return (
         f"{document['model']}: {document['variant']}, {document['parameters']:,} parameters, "
         f"{document['classes']} classes, {document['resolution']} px{head}"
@@ -95,6 +98,8 @@ def _made(document: Mapping[str, Any]) -> str:
 def _following(document: Mapping[str, Any], output: Path) -> str:
     """The command to go on with."""
     artefact = "-o", output.with_suffix(".tflite")
+    if "text" in document:
+        return command_line("convert", output, *artefact, "--labels", "things.txt")
     if not document["classes"]:
         return command_line("convert", output, *artefact, "--task", "features")
     if document["new_head"]:

@@ -40,7 +40,7 @@ def test_as_the_library_answers(reference, tmp_path):
     name, known = reference
     source = read(known.path)
     image = image_tower()
-    model = joined(source, image, ("a photo of a {}",))
+    model = joined(source, text_side(source), image, ("a photo of a {}",))
     text = model.config.text
     assert (text.activation, text.causal, text.read, model.config.scores, text.cleaning) == FORMS[name]
     np.testing.assert_allclose(np.asarray(model.text(known.images)), known.answer, atol=2e-6)

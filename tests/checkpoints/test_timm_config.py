@@ -80,16 +80,14 @@ def test_queries_without_biases(make_model, place, images):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model_args": {"act_layer": "relu"}}, "model_args: act_layer is 'relu'; edgevit's MLP has the exact GELU"),
-        ({"model_args": {"act_layer": "quick_gelu"}}, "act_layer is 'quick_gelu'"),
-        ({"model_args": {"class_token": False}}, "class_token is False; edgevit's ViT has a class token"),
+        ({"model_args": {"act_layer": "relu"}}, "model_args: act_layer is 'relu'; edgevit knows gelu, gelu_tanh, quick"),
         ({"model_args": {"norm_layer": "rmsnorm"}}, "norm_layer is 'rmsnorm'"),
         ({"model_args": {"block_fn": "ResPostBlock"}}, "block_fn is 'ResPostBlock'"),
         ({"model_args": {"swirl": 7}}, "model_args: swirl is 7, and edgevit does not know what that changes"),
         ({"model_args": {"num_heads": "3"}}, "num_heads must be a whole number, at least 1, not '3'"),
-        ({"global_pool": "max"}, "reads global_pool='max', edgevit's the class token or a mean; say --classes N"),
-        ({"model_args": {"global_pool": "map"}}, "reads global_pool='map'"),
-        ({"architecture": "vit_base_patch32_clip_quickgelu_224"}, "has the activation quick GELU"),
+        ({"global_pool": "max"}, "reads global_pool='max', edgevit's the class token, a mean or attention pooling; say"),
+        ({"global_pool": "avg", "model_args": {"pool_include_prefix": True}}, "reads the mean of all tokens"),
+        ({"model_args": {"global_pool": "map"}}, "says global_pool='map', and it has none of an attention pooling"),
         ({"architecture": "vit_base_patch16_rpn_224"}, "normalises behind attention and MLP"),
         ({"num_classes": 7}, "says num_classes 7, the head has 5: it is another model's"),
         ({"label_names": ["a", "b"]}, "label_names has 2 names for 5 classes"),
@@ -156,8 +154,7 @@ def test_a_pooled_model_is_a_backbone(make_model, place, images):
 
 
 STRANGERS = {
-    "norm_pre.weight": "a norm in front of its blocks, as CLIP's",
-    "blocks.0.attn.q_norm.weight": "normalises queries and keys",
+    "blocks.0.attn.q_norm.weight": "queries and keys have an RMSNorm",
     "layers.0.blocks.0.attn.qkv.weight": "a Swin",
     "blocks.0.attn.q_bias": "a BEiT or an EVA",
     "rope.freqs": "an EVA-02",
@@ -174,9 +171,9 @@ def test_other_networks_of_timm_are_named(make_model, place, name):
 @pytest.mark.parametrize(
     ("name", "what"),
     [
-        ("visual.transformer.resblocks.0.attn.in_proj_weight", "a CLIP of OpenAI or OpenCLIP"),
-        ("module.visual.transformer.resblocks.0.attn.in_proj_weight", "a CLIP of OpenAI or OpenCLIP"),
-        ("vision_model.embeddings.class_embedding", "a CLIP of transformers"),
+        ("visual.layer1.0.conv1.weight", "a CLIP whose image tower is a ResNet"),
+        ("module.visual.layer1.0.conv1.weight", "a CLIP whose image tower is a ResNet"),
+        ("visual.trunk.stages.0.0.conv_dw.weight", "a CLIP of OpenCLIP with a network of timm in it that is no ViT"),
         ("swinv2.encoder.layers.0.blocks.0.attention.self.query.weight", "a Swin of transformers"),
         ("beit.encoder.layer.0.attention.attention.query.weight", "a BEiT of transformers"),
         ("layer1.0.conv1.weight", "a ResNet"),

@@ -47,10 +47,15 @@ class Reference:
     """What `import_checkpoint` must be told."""
     variant: str | None = None
     """As `classes`: one of `SMALL`, where two have the shape."""
+    vectors: bool = False
+    """The answer is pictures' vectors of length 1, [n, width]."""
 
     def difference(self, model: Any) -> float:
         """The largest one between the imported model's answer and the library's."""
-        ours = model.features(self.images)[:, 0] if self.features else model(self.images)
+        if self.vectors:
+            ours = model.vectors(self.images)
+        else:
+            ours = model.features(self.images)[:, 0] if self.features else model(self.images)
         return float(np.abs(np.asarray(ours) - self.answer).max())
 
 
@@ -186,26 +191,39 @@ def timm_model(
     side: int,
     *,
     features: bool = False,
+    vectors: bool = False,
     variant: str | None = None,
+    said: dict[str, Any] | None = None,
     **shape: Any,
 ) -> Reference:
-    """One of timm's own models, at a small picture size; what it saves is what its hub repositories hold."""
+    """One of timm's own models, at a small picture size; what it saves is what its hub repositories hold.
+
+    vectors: without a classifier, its answer brought to length 1.
+    said: `model_args` that its config.json repeats; None: it has none, unless what is pooled has to be said.
+    """
     timm = timm_module()
     from safetensors.torch import save_file
 
-    classes = 0 if features else len(NAMES)
+    classes = 0 if features or vectors else len(NAMES)
     model = shaken(timm.create_model(name, img_size=side, num_classes=classes, **shape))
     path = folder / f"{name}.safetensors"
     save_file(model.state_dict(), path)
     images = pictures(side)
     answer = torch_answer(model, images, colours)
-    if pool := shape.get("global_pool"):  # which tensors do not tell
-        config = {"architecture": name, "num_classes": classes, "global_pool": pool}
-        given = {key: shape[key] for key in ("num_heads", "fc_norm") if key in shape}
+    answer = unit(answer) if vectors else answer
+    if shape.get("global_pool") or said is not None:  # which tensors do not tell
+        config = {"architecture": name, "num_classes": classes, "global_pool": model.global_pool}
+        given = {key: shape[key] for key in ("num_heads", "fc_norm") if key in shape} | (said or {})
         (folder / "config.json").write_text(json.dumps({**config, "model_args": {"img_size": side, **given}}))
         path = folder
         (folder / f"{name}.safetensors").rename(folder / "model.safetensors")
-    return Reference(path, images, answer, version("timm", "torch"), features, 5 if features else None, variant)
+    told = 5 if features else None
+    return Reference(path, images, answer, version("timm", "torch"), features, told, variant, vectors)
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """[n, width], each of length 1."""
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
 def original(folder: Path, *, tanh: bool = False) -> Reference:
@@ -378,11 +396,8 @@ STORED: dict[str, Callable[[Path], Reference]] = {
 """The same, all of them small enough to be kept in the project."""
 
 
-def make(name: str, folder: Path) -> Reference:
-    """What is stored under that name, with the same numbers whatever was made before it.
-
-    Raises ImportError without its library.
-    """
+def make(how: Callable[[Path], Reference], folder: Path) -> Reference:
+    """A reference with the same numbers whatever was made before it. Raises ImportError without its library."""
     global _RANDOM
     _RANDOM = np.random.default_rng(4)
-    return STORED[name](folder)
+    return how(folder)

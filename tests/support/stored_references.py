@@ -11,14 +11,15 @@ import numpy as np
 
 from support.library_references import STORED, Reference
 from support.text_references import TEXT_REFERENCES
+from support.tower_references import TOWERS
 
 FOLDER = Path(__file__).resolve().parents[1] / "references"
-_FIELDS = ("library", "features", "classes", "variant")
+_FIELDS = ("library", "features", "classes", "variant", "vectors")
 
 
 def place(name: str) -> Path:
     """`timm: ViT` -> .../timm-vit.npz"""
-    assert name in STORED or name in TEXT_REFERENCES
+    assert name in {*STORED, *TEXT_REFERENCES, *TOWERS}
     return FOLDER / f"{'-'.join(''.join(each if each.isalnum() else ' ' for each in name.lower()).split())}.npz"
 
 
@@ -48,4 +49,5 @@ def read(name: str, folder: Path) -> Reference:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(stored[key].tobytes())
         path = folder / about["file"] if about["file"] else folder
-        return Reference(path, stored["images"], stored["answer"], **{field: about[field] for field in _FIELDS})
+        facts = {field: about[field] for field in _FIELDS if field in about}
+        return Reference(path, stored["images"], stored["answer"], **facts)

@@ -8,7 +8,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from edgevit.config import POOLINGS
+from edgevit.config import ACTIVATIONS, POOLINGS
 from edgevit.image_text_config import DEFAULT_TEMPLATE, IMAGE_TEXT_SCORES
 from edgevit.report.text.column_widths import whole_words
 from edgevit.report.text.mixed_precision_table import accuracy_lines
@@ -16,7 +16,6 @@ from edgevit.report.text.recipe_tables import recipe_lines
 from edgevit_runtime.preprocess.policy import parse_policy
 from edgevit_runtime.wording import counted
 
-ACTIVATION_NAMES = {"gelu": "GELU", "gelu_tanh": "GELU by way of tanh", "quick_gelu": "quick GELU"}
 NORMS = {"input_norm": "a norm in front of them", "qk_norm": "queries and keys normalised"}
 """Fields of a config that say where a block has a norm more, and what that is."""
 
@@ -106,7 +105,7 @@ def model_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
         token += f", {counted(registers, 'register')}"
     yield f"{inspection['model']}  {inspection['variant']}  {inspection['size_bytes'] / 1e6:.2f} MB"
     yield f"shape          width {config['width']}, depth {config['depth']}, {heads}, patch {config['patch']}{token}"
-    parts = [f"{ACTIVATION_NAMES[config['activation']]} as activation"] if config.get("activation") else []
+    parts = [f"{ACTIVATIONS[config['activation']]} as activation"] if config.get("activation") else []
     parts += [what for field, what in NORMS.items() if config.get(field)]
     if parts:
         yield f"blocks         {', '.join(parts)}"
