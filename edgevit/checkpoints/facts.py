@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from edgevit.checkpoints.checkpoint_file import CheckpointFile
@@ -49,6 +50,8 @@ class Facts:
     std: ColourNumbers | None = None
     resize: str | None = None
     labels: tuple[str, ...] = ()
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """Further fields of its `ViTConfig`."""
     notes: tuple[str, ...] = ()
     """What the user should know of how it was read."""
 
@@ -56,6 +59,7 @@ class Facts:
         heads = "" if self.heads is None else f", {self.heads} heads"
         more = ", a distillation token" if self.distilled else ""
         more += f", {self.registers} registers" if self.registers else ""
+        more += ", rotary positions" if self.fields.get("rotary") else ""
         more += f", its head reads {POOLINGS[self.pooling]}" if self.pooling != "class" else ""
         return f"width {self.width}, depth {self.depth}, MLP {self.mlp_width}{heads}, patch {self.patch}{more}"
 
@@ -125,6 +129,7 @@ def config_for(facts: Facts, source: CheckpointFile, variant: str | None, hint: 
         "registers": facts.registers,
         "pooling": facts.pooling,
         "pool_norm": facts.pool_norm,
+        **facts.fields,
         **{key: value for key in ("mean", "std", "resize") if (value := getattr(facts, key)) is not None},
     }
     if variant == CUSTOM:
@@ -151,7 +156,9 @@ def _custom(facts: Facts, source: CheckpointFile, changes: dict[str, Any]) -> Vi
             f"{source.path} has {facts.positions} positions, which are no square grid of patches, "
             "and no config.json says which other one"
         )
-    like = next(row for name, row in VARIANTS.items() if name.startswith(f"{facts.families[0]}-"))
+    colours = next(
+        ({"mean": row.mean, "std": row.std} for name, row in VARIANTS.items() if name.split("-")[0] in facts.families), {}
+    )
     return ViTConfig(
         width=facts.width,
         depth=facts.depth,
@@ -160,7 +167,7 @@ def _custom(facts: Facts, source: CheckpointFile, changes: dict[str, Any]) -> Vi
         patch=facts.patch,
         base_resolution=base,
         distilled=facts.distilled,
-        **{"classes": 1000, "mean": like.mean, "std": like.std, **changes},
+        **{"classes": 1000, **colours, **changes},
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgevit.checkpoints import augreg, keras_hub, timm, transformers
+from edgevit.checkpoints import augreg, dinov3, keras_hub, timm, timm_eva, transformers
 from edgevit.checkpoints.checkpoint_file import KERAS_H5, CheckpointFile, read
 from edgevit.checkpoints.facts import CUSTOM, NO_HEAD, Facts, config_for, variants_of
 from edgevit.checkpoints.hub import variant_of
@@ -34,6 +34,14 @@ class Format:
 
 
 FORMATS: dict[str, Format] = {
+    "timm-eva": Format(
+        "timm's DINOv3 and PE-Core (.safetensors)",
+        timm_eva.recognise, timm_eva.facts, timm_eva.rules, timm_eva.DROPPED,
+    ),
+    "dinov3": Format(
+        "Hugging Face transformers' DINOv3 (.safetensors)",
+        dinov3.recognise, dinov3.facts, dinov3.rules, dinov3.DROPPED,
+    ),
     "timm": Format(
         "timm's ViT, DeiT and DINOv2 (.safetensors)",
         timm.recognise, timm.facts, timm.rules, timm.DROPPED,

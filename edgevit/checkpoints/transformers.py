@@ -71,7 +71,7 @@ def facts(source: CheckpointFile) -> Facts:
     mlp = f"{prefix}encoder.layer.0.{'mlp.fc1' if kind == 'dinov2' else 'intermediate.dense'}.weight"
     classes, pooling = _classes(source, kind)
     config = source.documents.get("config.json")
-    settings, notes = _preprocessing(source, kind)
+    settings, notes = preprocessing(source, kind)
     if config is None:
         notes.insert(0, f"no config.json beside it: LayerNorm's epsilon is {EPSILON[kind]:g}, and GELU is exact")
     found = Facts(
@@ -166,7 +166,7 @@ def _labels(config: Record, classes: int) -> tuple[str, ...]:
     return labels
 
 
-def _preprocessing(source: CheckpointFile, kind: str) -> tuple[dict[str, Any], list[str]]:
+def preprocessing(source: CheckpointFile, kind: str) -> tuple[dict[str, Any], list[str]]:
     """mean, std and resize as preprocessor_config.json gives them; and notes on what no policy can say."""
     record = source.documents.get("preprocessor_config.json")
     if record is None:
