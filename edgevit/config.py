@@ -7,7 +7,8 @@ from typing import Any
 
 from edgevit.dense_head import OF_LAST_BLOCK, DenseHead
 from edgevit.errors import ConfigError, unknown_key
-from edgevit.model_choices import ACTIVATIONS, POOLINGS, SCORES, head_scores
+from edgevit.model_checks import LARGEST, check_pooling, check_rotary
+from edgevit.model_choices import ACTIVATIONS, POOLINGS, ROTARIES, SCORES, head_scores
 from edgevit.patch_grid import MAX_TOKENS, Grid, check_resolution, nearest_resolution
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
 
@@ -15,6 +16,7 @@ __all__ = [
     "ACTIVATIONS",
     "MAX_TOKENS",
     "POOLINGS",
+    "ROTARIES",
     "SCORES",
     "Grid",
     "ViTConfig",
@@ -29,9 +31,6 @@ HALF = (0.5, 0.5, 0.5)
 
 BASE_RESOLUTION = Resolution(224)
 """What the variants' papers train at."""
-
-LARGEST = {"width": 16384, "depth": 512, "mlp_width": 131072, "patch": 1024, "classes": 2**20, "registers": 64}
-"""Far beyond any ViT that there is: what asks for more is damaged."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +100,16 @@ class ViTConfig:
     qk_norm: bool = False
     """Queries and keys are normalised, each head's by itself (Dehghani et al. 2023,
     https://arxiv.org/abs/2302.05442, section 2)."""
+    learned_positions: bool = True
+    """Whether a learned position is added to each token."""
+    rotary: str = ""
+    """How queries and keys are turned by their place in the picture: a key of `ROTARIES`; empty: they are not."""
+    rotary_theta: float = 100.0
+    """The slowest turn's share: the frequencies go from 1 down to about 1 / theta."""
+    rotary_grid: tuple[int, ...] = ()
+    """Of rotary `index`: the rows and columns that patches are counted on, whatever the picture's grid."""
+    pool_heads: int = 0
+    """Of attention pooling; 0: as many as a block has."""
 
     def __post_init__(self) -> None:
         for name in ("width", "depth", "heads", "mlp_width", "patch"):
@@ -123,16 +132,17 @@ class ViTConfig:
             raise ConfigError(f"score_temperature must be above 0, not {self.score_temperature!r}")
         if self.activation not in ACTIVATIONS:
             raise unknown_key("activation", self.activation, ACTIVATIONS)
-        self._check_pooling()
+        check_pooling(self)
         if self.width % self.heads:
             raise ConfigError(f"width {self.width} is not divisible by heads {self.heads}")
+        check_rotary(self)
         if not 0.0 <= self.stochastic_depth < 1.0:
             raise ConfigError(f"stochastic_depth must lie in [0, 1), not {self.stochastic_depth!r}")
         object.__setattr__(self, "base_resolution", as_resolution(self.base_resolution))
         object.__setattr__(self, "ladder", tuple(map(as_resolution, self.ladder)))
         for resolution in (self.base_resolution, *self.ladder):
             check_resolution(resolution, self.patch)
-        for name in ("mean", "std", "labels", "label_keys", "templates"):  # JSON gives lists
+        for name in ("mean", "std", "labels", "label_keys", "templates", "rotary_grid"):  # JSON gives lists
             object.__setattr__(self, name, tuple(getattr(self, name)))
         dense = tuple(each if isinstance(each, DenseHead) else DenseHead.from_dict(each) for each in self.dense_heads)
         object.__setattr__(self, "dense_heads", dense)
@@ -145,23 +155,19 @@ class ViTConfig:
         if self.label_keys and len(self.label_keys) != self.classes:
             raise ConfigError(f"{len(self.label_keys)} label keys for {self.classes} classes")
 
-    def _check_pooling(self) -> None:
-        if self.pooling not in POOLINGS:
-            raise unknown_key("pooling", self.pooling, POOLINGS)
-        if not isinstance(self.projection, int) or not 0 <= self.projection <= LARGEST["width"]:
-            raise ConfigError(f"projection must be a width from 0 to {LARGEST['width']}, not {self.projection!r}")
-        if not 0.0 <= self.cosine_scale < float("inf"):
-            raise ConfigError(f"cosine_scale must be 0 or above, not {self.cosine_scale!r}")
-        if self.pool_norm and self.pooling != "mean":
-            raise ConfigError(
-                f"pool_norm is of the mean of the patch tokens: pooling must be mean, not {self.pooling!r}"
-            )
-        if not isinstance(self.registers, int) or not 0 <= self.registers <= LARGEST["registers"]:
-            raise ConfigError(f"registers must be a number from 0 to {LARGEST['registers']}, not {self.registers!r}")
-        if self.distilled and (self.pooling != "class" or self.cosine_scale):
-            raise ConfigError("a distilled model's two heads are linear layers on its two tokens, and on nothing else")
-        if not self.class_token and self.pooling in ("class", "class-mean"):
-            raise ConfigError(f"pooling {self.pooling!r} reads a class token, and class_token is false")
+    @property
+    def pools_by_attention(self) -> bool:
+        return self.pooling in ("attention", "attention-all")
+
+    @property
+    def pooled_from(self) -> int:
+        """The first token of those that attention pooling or a mean reads."""
+        return 0 if self.pooling == "attention-all" else self.prefix
+
+    @property
+    def pooling_heads(self) -> int:
+        """Of attention pooling."""
+        return self.pool_heads or self.heads
 
     @property
     def pooled_width(self) -> int:
@@ -235,7 +241,8 @@ class ViTConfig:
     def weights_at_least(self) -> int:
         """How many numbers its weights hold, but for biases and norms."""
         linear = self.width * (4 * self.width + 2 * self.mlp_width)
-        return self.depth * linear + self.width * (self.tokens(self.base_resolution) + self.classes)
+        positions = self.tokens(self.base_resolution) if self.learned_positions else 0
+        return self.depth * linear + self.width * (positions + self.classes)
 
     @property
     def fill(self) -> tuple[int, int, int]:
@@ -279,6 +286,11 @@ _SINCE: dict[str, Any] = {
     "class_token": True,
     "input_norm": False,
     "qk_norm": False,
+    "learned_positions": True,
+    "rotary": "",
+    "rotary_theta": 100.0,
+    "rotary_grid": (),
+    "pool_heads": 0,
     "templates": (),
 }
 """Fields that files of an earlier edgevit lack, and with which value they are left out: it reads what it can."""

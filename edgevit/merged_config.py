@@ -27,12 +27,16 @@ BACKBONE = (
     "class_token",
     "input_norm",
     "qk_norm",
+    "learned_positions",
+    "rotary",
+    "rotary_theta",
+    "rotary_grid",
     "registers",
 )
 """Fields that decide what the backbone computes."""
 CLASSIFIER = (
-    "classes", "labels", "label_keys", "templates", "scores", "score_temperature", "pooling", "pool_norm", "projection",
-    "cosine_scale",
+    "classes", "labels", "label_keys", "templates", "scores", "score_temperature", "pooling", "pool_norm", "pool_heads",
+    "projection", "cosine_scale",
 )  # fmt: skip
 """Fields that belong to the classifier's head."""
 FREEZE = "train each head on the same frozen backbone: edgevit train DATA --task TASK --from MODEL.keras --freeze"

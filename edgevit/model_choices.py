@@ -17,6 +17,7 @@ POOLINGS = {
     "class-mean": "the class token and the mean of the patch tokens, side by side",
     # Multihead attention pooling: Zhai et al. 2022, https://arxiv.org/abs/2106.04560, section 3.3
     "attention": "what a learned query reads of the patch tokens by attention, and a small MLP makes of it",
+    "attention-all": "the same of all tokens, those in front included",  # Bolya et al. 2025, arxiv.org/abs/2504.13181
 }
 """What of the tokens behind the last norm can stand for the whole picture."""
 
@@ -26,6 +27,12 @@ ACTIVATIONS = {
     "quick_gelu": "quick GELU",  # x σ(1.702 x): ibid., section 2; OpenAI's CLIP
 }
 """What stands between the two layers of an MLP."""
+
+ROTARIES = {
+    "centred": "patch centres from -1 to 1, times 2 π",  # Siméoni et al. 2025, https://arxiv.org/abs/2508.10104
+    "index": "patches counted from 1 on a grid of their own",  # timm's Eva of PE-Core, https://arxiv.org/abs/2504.13181
+}
+"""By what queries and keys are turned: the angles are these times θ^(-4 i / head width)."""
 
 
 def head_scores(text: str) -> str:

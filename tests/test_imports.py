@@ -14,9 +14,10 @@ BASE = {"accuracy", "config", "variants", "errors", "files", "documents", "text_
 BASE |= {"activation_ranges", "dense_head", "mask_accuracy", "pixels", "foreign_config", "untrusted_files", "version"}
 BASE |= {"text_config", "text_tokens", "image_text_config", "saved_keras"}
 BASE |= {"retrieval", "skipped_pictures", "box_accuracy", "point_accuracy", "merged_config", "subject_crops"}
-BASE |= {"patch_grid", "model_choices"}
+BASE |= {"patch_grid", "model_choices", "model_checks"}
 MAY_IMPORT = {
-    "config": {"errors", "dense_head", "patch_grid", "model_choices"},
+    "config": {"errors", "dense_head", "patch_grid", "model_choices", "model_checks"},
+    "model_checks": {"errors", "model_choices", "config"},
     "patch_grid": {"errors"},
     "model_choices": {"errors"},
     "dense_head": {"errors"},
@@ -32,7 +33,7 @@ MAY_IMPORT = {
     "run_pictures": set(),
     "judged_task": {"data", "run_pictures"},
     "variants": {"config", "errors"},
-    "text_config": {"errors"},
+    "text_config": {"model_choices", "errors"},
     "image_text_config": {"config", "errors", "text_config", "untrusted_files"},
     "saved_keras": {"errors", "untrusted_files"},
     "text_tokens": {"errors", "text_config"},

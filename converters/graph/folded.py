@@ -10,6 +10,7 @@
   queries', and so does the keys' gamma.
 - Quick GELU's factor goes into the layers in front of it and behind.
 - The tokens in front are added to their positions.
+- Rotary positions become cosines and sines, the sines negative for the first half of a head's channels.
 - Positions are resampled to the resolution, or left as they were learned, for the graph to resample: then a ladder
   stores them once, and each resolution its small matrices.
 """
@@ -30,8 +31,9 @@ from converters.graph.folding import Arrays, Folding, centred, mean_over_channel
 from converters.graph.heads import classifying
 from converters.graph.heads.head import Head, HeadWeights
 from converters.graph.positions import Resampling, matrices, resample_positions
-from edgevit.config import ViTConfig
+from edgevit.config import Grid, ViTConfig
 from edgevit.model import ViT, named_weights
+from edgevit.model.rotary import Rotation, rotation_of
 from edgevit_runtime.resolution import ResolutionLike
 
 
@@ -55,7 +57,7 @@ class Means:
 
     patches: Linear  # [1, P, P, 3]
     front: Any  # [prefix, 1]
-    positions: Any  # [1, rows, columns, 1]
+    positions: Any  # [1, rows, columns, 1]; None where none are learned
     blocks: tuple[tuple[Linear, Linear], ...]  # of each block's output projection and contract, [1, in]
 
 
@@ -65,7 +67,9 @@ class Folded:
 
     patches: Linear
     front: Any  # [prefix, width]: the class token (and a distillation token), their positions added
-    positions: Any  # [1, rows, columns, width]; where the graph resamples them, as learned: `resampling.table`
+    positions: Any
+    """[1, rows, columns, width]; where the graph resamples them, as learned: `resampling.table`; None where there are
+    none."""
     resampling: Resampling | None  # None where it need not
     input_norm: tuple[Any, Any] | None
     """Gamma and beta, [width] each, of a norm in front of the blocks; None where there is none."""
@@ -76,6 +80,8 @@ class Folded:
     """Where a head reads the stream itself."""
     activation: str = "gelu"
     """Of the MLPs."""
+    rotation: Rotation | None = None
+    """[N, head width] each: what queries and keys are multiplied with, and what with their halves exchanged."""
 
     @property
     def head_layers(self) -> dict[str, Linear]:
@@ -114,17 +120,16 @@ def fold(
     folding = Folding(config, arrays, precision)
     heads = classifying(config) if heads is None else heads
     grid, base = config.grid(resolution), config.grid(config.base_resolution)
-    learned = folding.get("positions/positions")[config.prefix :]
+    learned = folding.get("positions/positions")[config.prefix :] if config.learned_positions else None
     # Half as many or fewer are quicker to read as they are than the learned ones (at 96, 2 % of the inference).
-    saves = grid != base and 2 * grid.patches > base.patches
+    saves = learned is not None and grid != base and 2 * grid.patches > base.patches
     there = resampling(*matrices(base, grid)) if resampling and saves else None
-    stored = centred(learned)
     names = [f"block{index}" for index in range(config.depth)]
     times = ACTIVATION_GRAPHS[config.activation].times
     return Folded(
         patches=folding.patches(centred),
         front=folding.front(centred),
-        positions=tf.cast(there.table(stored) if there else resample_positions(stored, base, grid), tf.float32),
+        positions=_positions(centred, learned, base, grid, there),
         resampling=there,
         input_norm=folding.norm_numbers("input_norm") if config.input_norm else None,
         blocks=tuple(
@@ -141,7 +146,7 @@ def fold(
         means=Means(
             patches=folding.patches(mean_over_channels),
             front=folding.front(mean_over_channels),
-            positions=tf.cast(mean_over_channels(resample_positions(learned, base, grid)), tf.float32),
+            positions=_positions(mean_over_channels, learned, base, grid),
             blocks=tuple(
                 (folding.mean_of(f"{name}/attention/output"), folding.mean_of(f"{name}/contract", times))
                 for name in names
@@ -150,4 +155,24 @@ def fold(
         if any(head.reads.stream for head in heads)
         else None,
         activation=config.activation,
+        rotation=_signed(rotation_of(config, grid)),
     )
+
+
+def _positions(
+    over_channels: Any, learned: Any, base: Grid, grid: Grid, resampling: Resampling | None = None
+) -> Any | None:
+    """`Folded.positions` or `Means.positions`."""
+    if learned is None:
+        return None
+    kept = over_channels(learned)
+    return tf.cast(resampling.table(kept) if resampling else resample_positions(kept, base, grid), tf.float32)
+
+
+def _signed(rotation: Rotation | None) -> Rotation | None:
+    """With the first half of the sines negative: (a, b) become (a cos - b sin, b cos + a sin)."""
+    if rotation is None:
+        return None
+    cosines, sines = rotation
+    half = sines.shape[1] // 2
+    return cosines, np.concatenate([-sines[:, :half], sines[:, half:]], axis=1)

@@ -130,8 +130,9 @@ class Folding:
         names += ["positions/distillation_token"] if self.config.distilled else []
         names += ["positions/register_tokens"] if self.config.registers else []
         tokens = over_channels(tf.concat([self.get(name) for name in names], axis=0))
-        positions = over_channels(self.get("positions/positions")[: self.config.prefix])
-        return tf.cast(tokens + positions, tf.float32)
+        if self.config.learned_positions:
+            tokens += over_channels(self.get("positions/positions")[: self.config.prefix])
+        return tf.cast(tokens, tf.float32)
 
 
 def centred(values: Any) -> Any:

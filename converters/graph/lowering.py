@@ -61,13 +61,10 @@ def graph(
         pixels = do.compute("pixels", tf.cast, image, tf.float32)
         patches = do.linear("patches", convolve, pixels, folded.patches)
         _, rows, columns, _ = patches.shape
-        if folded.resampling is None:
-            positions = do.constant(folded.positions, own_range=True)
-        else:
-            positions = folded.resampling.compute(do, folded.positions)
         # Added while both are planes: a constant matrix of several rows is what GPUs add wrongly (`gpu_constants`).
         # Concatenated parts have one range: what is put together here has that of `tokens`.
-        patches = do.view("tokens", tf.add, patches, positions)
+        if folded.positions is not None:
+            patches = do.view("tokens", tf.add, patches, _positions(do, folded))
         shape = [*do.lead, rows * columns, config.width]
         if config.prefix:
             patches = do.view("tokens", tf.reshape, patches, shape)
@@ -84,7 +81,7 @@ def graph(
             name, last = f"block{number - 1}", number == len(folded.blocks)
             front_only = last and not all_rows
             normalised = normalise(do, f"{name}/norm1", tokens, config, block.qkv_factor)
-            mixed, weights = attention(do, name, normalised, block, config, front_only)
+            mixed, weights = attention(do, name, normalised, block, config, folded.rotation, front_only)
             residual = do.view(stream, front_rows, tokens, config.front_read) if front_only else tokens
             branch = do.linear(f"{name}/output", multiply, mixed, block.output)
             tokens = do.compute(f"{name}/attended", tf.add, residual, branch)
@@ -112,6 +109,13 @@ def graph(
     return run
 
 
+def _positions(do: Arithmetic, folded: Folded) -> Any:
+    """The learned positions of this resolution, [..., rows, columns, width]."""
+    if folded.resampling is None:
+        return do.constant(folded.positions, own_range=True)
+    return folded.resampling.compute(do, folded.positions)
+
+
 def _first_mean(do: Arithmetic, folded: Folded, pixels: Any) -> Any:
     """What was folded out of the tokens that the first block reads, [N, 1]; None where nobody asks for it."""
     means = folded.means
@@ -119,7 +123,8 @@ def _first_mean(do: Arithmetic, folded: Folded, pixels: Any) -> Any:
         return None
     patches = do.linear("mean/patches", convolve, pixels, means.patches)
     _, rows, columns, _ = patches.shape
-    patches = do.view("mean/tokens", tf.add, patches, do.constant(means.positions, own_range=True))
+    if means.positions is not None:
+        patches = do.view("mean/tokens", tf.add, patches, do.constant(means.positions, own_range=True))
     patches = do.view("mean/tokens", tf.reshape, patches, [*do.lead, rows * columns, 1])
     return (
         do.compute("mean/tokens", put_in_front, do.constant(means.front), patches) if means.front.shape[0] else patches
@@ -160,10 +165,11 @@ def lower(
     folded = adjust(fold(config, arrays, resolution, heads=heads, resampling=resampling))
     there = folded.resampling
     table = POSITIONS if there else ADDED_POSITIONS
-    constants = {table: folded.positions.numpy(), **(there.inputs if there else {})}
+    learned = {} if folded.positions is None else {table: folded.positions.numpy()}
+    constants = {**learned, **(there.inputs if there else {})}
 
     def infer(image: Any, **given: Any) -> dict[str, Any]:
-        here = replace(folded, positions=given.pop(table), resampling=there.given(**given) if there else None)
+        here = replace(folded, positions=given.pop(table, None), resampling=there.given(**given) if there else None)
         return graph(config, here, heads)(image)
 
     resolution = as_resolution(resolution)

@@ -7,7 +7,8 @@ Inside attention everything has a free scale or offset somewhere. Channel by cha
   and the output projection's bias takes the offset over. Whatever share of a sum int8 weights lose is then lost
   towards the mean value, not towards zero;
 - a scale of the values goes into the output projection's columns.
-Where queries and keys have norms of their own, those see neither scale nor offset: they are left as they are.
+Where queries and keys have norms of their own, those see neither scale nor offset: they are left as they are. Where
+they are turned (rotary positions), two channels that turn together take one scale, and an offset would turn, too.
 Between a norm and the linear layer behind it nothing is free any more (`lowering.fold` put gamma there), so that a
 factor is put in between, [width], and taken out of the layer's columns: SmoothQuant's migration (Xiao et al. 2023,
 https://arxiv.org/abs/2211.10438), for LayerNorm in RepQ-ViT (Li et al. 2023, https://arxiv.org/abs/2212.08254).
@@ -74,7 +75,7 @@ def _attention(config: ViTConfig, block: Block, channels: tuple[Any, Any, Any]) 
     low, mean, high = channels
     width = config.width
     offset = np.concatenate([np.zeros(width), mean[width:]])  # queries have none to give
-    if block.query_gain is not None:
+    if block.query_gain is not None or config.rotary:
         offset[: 2 * width] = 0.0
     spread = np.maximum(high - offset, offset - low)
     queries, keys, values = (_alive(part) for part in np.split(spread, 3))
@@ -82,6 +83,8 @@ def _attention(config: ViTConfig, block: Block, channels: tuple[Any, Any, Any]) 
     out_weight, out_bias = _wide(block.output)
     out_bias = out_bias + out_weight @ offset[2 * width :]
 
+    if config.rotary:
+        queries, keys = (_paired(each, config) for each in (queries, keys))
     balance = np.sqrt(keys / queries) if block.query_gain is None else np.ones(width)
     target = np.sqrt(keys * queries).max()  # as wide as queries and keys come out: they share a range with values
     migration = values**-STRENGTH * _columns(out_weight) ** (1.0 - STRENGTH)
@@ -92,6 +95,12 @@ def _attention(config: ViTConfig, block: Block, channels: tuple[Any, Any, Any]) 
         qkv=_narrow(weight * scale[:, None], (bias - offset) * scale),
         output=_narrow(out_weight / migration, out_bias),
     )
+
+
+def _paired(spread: Any, config: ViTConfig) -> Any:
+    """[width]: the wider of two channels that turn together, half a head apart, for both."""
+    halves = spread.reshape(config.heads, 2, config.head_width // 2)
+    return np.broadcast_to(halves.max(axis=1, keepdims=True), halves.shape).reshape(-1)
 
 
 def _migrated(layer: Linear, inputs: NDArray[np.float32]) -> tuple[Linear, NDArray[np.float32]]:

@@ -24,6 +24,8 @@ DENSE_PLAIN = ("summed", "detailed", "enlarged", "class_logits")
 """What else these heads compute."""
 VECTOR = ("averaged", "pooled", "shifted", "vector")
 """What is computed of the picture's vector, besides a norm."""
+ROTARY = ("turned", "crossed", "rotated")
+"""How queries and keys are turned by their places."""
 POOL_LINEAR = ("keys", "values")
 POOL = (*POOL_LINEAR, "own", "gathered", "centred", "added")
 """What attention pooling computes, besides what blocks do."""
@@ -40,10 +42,10 @@ OPS: Mapping[str, str] = {
     **LINEAR,
     **dict.fromkeys(("products", "mixed"), "BATCH_MATMUL"),
     **dict.fromkeys(("weights", "scores"), "SOFTMAX"),
-    **dict.fromkeys((*STREAM, "stabilised", "summed", "detailed", "shifted", "added"), "ADD"),
+    **dict.fromkeys((*STREAM, "stabilised", "summed", "detailed", "shifted", "added", "rotated"), "ADD"),
     **dict.fromkeys(("enlarged", "class_logits"), "RESIZE_BILINEAR"),
     **dict.fromkeys(("variance", "averaged", "pooled", "gathered"), "MEAN"),
-    **dict.fromkeys(("squares", "scaled", "normalised", "vector", "own"), "MUL"),
+    **dict.fromkeys(("squares", "scaled", "normalised", "vector", "own", "turned", "crossed"), "MUL"),
     "centred": "SUB",
     "gate": "LOGISTIC",
     "scale": "RSQRT",
@@ -57,6 +59,7 @@ NOT_IN_INT16 = ("enlarged", "class_logits", "projection", "doubled")
 OP_CLASSES: Mapping[str, tuple[str, ...]] = {
     "qkv": ("qkv", "queries"),
     "attention": ("products", "mixed"),
+    "rotary": ROTARY,
     "softmax": ("weights", "scores"),
     "output": ("output",),
     "expand": ("expand",),
@@ -208,7 +211,7 @@ _STATIC_RULES = (
     Rule("CONV_2D", "int8", "int8-dynamic", why="an int8 result would cost more than all of its weights"),
     *(
         Rule(op, "int8", "int8-static", sites=("qkv", "queries"), why="QKV is sorted by heads while it is still int8")
-        for op in ("RESHAPE", "TRANSPOSE", "SPLIT")
+        for op in ("RESHAPE", "TRANSPOSE", "SPLIT", "SLICE", "CONCATENATION")
     ),
 )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from edgevit.checkpoints.checkpoint_file import CheckpointFile
@@ -16,10 +17,6 @@ CUSTOM = "custom"
 """The variant of a model that no row of the table describes: all of it comes from the checkpoint."""
 ColourNumbers = tuple[float, float, float]
 NO_HEAD = "it has no classifier head"
-KEPT = (
-    "registers", "class_token", "activation", "input_norm", "qk_norm", "pooling", "pool_norm", "projection",
-)  # fmt: skip
-"""Facts that are the model's, whatever variant it has the shape of."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +36,6 @@ class Facts:
     heads: int | None = None
     distilled: bool = False
     registers: int = 0
-    class_token: bool = True
-    activation: str = "gelu"
-    """Of its MLPs: a key of `edgevit.config.ACTIVATIONS`."""
-    input_norm: bool = False
-    qk_norm: bool = False
-    projection: int = 0
-    """The width of the vector that a linear layer makes of what is pooled; 0: there is none."""
     pooling: str = "class"
     """What its classifier reads: a key of `edgevit.config.POOLINGS`."""
     pool_norm: bool = False
@@ -60,17 +50,21 @@ class Facts:
     std: ColourNumbers | None = None
     resize: str | None = None
     labels: tuple[str, ...] = ()
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """Further fields of its `ViTConfig`."""
     notes: tuple[str, ...] = ()
     """What the user should know of how it was read."""
 
     def __str__(self) -> str:
         heads = "" if self.heads is None else f", {self.heads} heads"
-        more = "" if self.class_token else ", no class token"
+        more = "" if self.fields.get("class_token", True) else ", no class token"
         more += ", a distillation token" if self.distilled else ""
         more += f", {self.registers} registers" if self.registers else ""
-        more += f", {ACTIVATIONS[self.activation]}" if self.activation != "gelu" else ""
-        more += ", a norm in front of the blocks" if self.input_norm else ""
-        more += ", normalised queries and keys" if self.qk_norm else ""
+        said = self.fields.get
+        more += f", {ACTIVATIONS[said('activation', 'gelu')]}" if said("activation", "gelu") != "gelu" else ""
+        more += ", a norm in front of the blocks" if said("input_norm") else ""
+        more += ", normalised queries and keys" if said("qk_norm") else ""
+        more += ", rotary positions" if said("rotary") else ""
         more += f", its head reads {POOLINGS[self.pooling]}" if self.pooling != "class" else ""
         return f"width {self.width}, depth {self.depth}, MLP {self.mlp_width}{heads}, patch {self.patch}{more}"
 
@@ -137,7 +131,10 @@ def config_for(facts: Facts, source: CheckpointFile, variant: str | None, hint: 
             variant = hint if hint in candidates else candidates[0]
     changes: dict[str, Any] = {
         "layer_norm_epsilon": facts.epsilon,
-        **{name: getattr(facts, name) for name in KEPT},
+        "registers": facts.registers,
+        "pooling": facts.pooling,
+        "pool_norm": facts.pool_norm,
+        **facts.fields,
         **{key: value for key in ("mean", "std", "resize") if (value := getattr(facts, key)) is not None},
     }
     if variant == CUSTOM:
@@ -148,7 +145,7 @@ def config_for(facts: Facts, source: CheckpointFile, variant: str | None, hint: 
             f"{source.path} has {facts.heads} heads, a {variant} {config.heads}: {_is_like(facts, candidates)}"
         )
     # Where the positions make no grid the account says so, against the variant's own.
-    base = _base(facts, int(facts.class_token) + int(config.distilled), config.patch)
+    base = _base(facts, int(facts.fields.get("class_token", True)) + int(config.distilled), config.patch)
     return config.with_(**changes, **({"base_resolution": base} if base else {}))
 
 
@@ -158,13 +155,16 @@ def _custom(facts: Facts, source: CheckpointFile, changes: dict[str, Any]) -> Vi
             f"{source.path}: no variant has its shape ({facts}), and tensors do not tell the number of heads: put "
             f"the config.json that came with it beside it{_known(facts)}"
         )
-    base = _base(facts, int(facts.class_token) + int(facts.distilled), facts.patch)
+    base = _base(facts, int(facts.fields.get("class_token", True)) + int(facts.distilled), facts.patch)
     if base is None:
         raise CheckpointError(
             f"{source.path} has {facts.positions} positions, which are no square grid of patches, "
             "and no config.json says which other one"
         )
-    like = next(row for name, row in VARIANTS.items() if name.startswith(f"{[*facts.families, 'vit'][0]}-"))
+    colours = next(
+        ({"mean": row.mean, "std": row.std} for name, row in VARIANTS.items() if name.split("-")[0] in facts.families),
+        {},
+    )
     return ViTConfig(
         width=facts.width,
         depth=facts.depth,
@@ -173,7 +173,7 @@ def _custom(facts: Facts, source: CheckpointFile, changes: dict[str, Any]) -> Vi
         patch=facts.patch,
         base_resolution=base,
         distilled=facts.distilled,
-        **{"classes": 1000, "mean": like.mean, "std": like.std, **changes},
+        **{"classes": 1000, **colours, **changes},
     )
 
 

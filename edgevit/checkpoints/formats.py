@@ -9,7 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from edgevit.checkpoints import augreg, keras_hub, open_clip, timm, transformers, vision_tower
+from edgevit.checkpoints import (
+    augreg,
+    dinov3,
+    keras_hub,
+    open_clip,
+    timm,
+    timm_eva,
+    transformers,
+    vision_tower,
+)
 from edgevit.checkpoints.checkpoint_file import KERAS_H5, CheckpointFile, read
 from edgevit.checkpoints.facts import CUSTOM, NO_HEAD, Facts, config_for, variants_of
 from edgevit.checkpoints.hub import variant_of
@@ -40,6 +49,14 @@ class Format:
 
 
 FORMATS: dict[str, Format] = {
+    "timm-eva": Format(
+        "timm's DINOv3 and PE-Core (.safetensors)",
+        timm_eva.recognise, timm_eva.facts, timm_eva.rules, timm_eva.DROPPED,
+    ),
+    "dinov3": Format(
+        "Hugging Face transformers' DINOv3 (.safetensors)",
+        dinov3.recognise, dinov3.facts, dinov3.rules, dinov3.DROPPED,
+    ),
     "timm": Format(
         "timm's ViT, DeiT, DINOv2, CLIP and SigLIP (.safetensors)",
         timm.recognise, timm.facts, timm.rules, timm.DROPPED,

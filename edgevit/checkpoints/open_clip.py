@@ -68,10 +68,14 @@ def facts(source: CheckpointFile) -> Facts:
         patch=patch,
         positions=source.shape("visual.positional_embedding", "N", "width")[0],
         heads=width // head_width,
-        activation="quick_gelu" if model.get("quick_gelu") else "gelu_tanh" if tanh else "gelu",
-        input_norm=True,
-        projection=source.shape("visual.proj", "width", "vector width")[1] if "visual.proj" in source.tensors else 0,
         epsilon=float(_object(vision, "norm_kwargs").get("eps", 1e-5)),
+        fields={
+            "activation": "quick_gelu" if model.get("quick_gelu") else "gelu_tanh" if tanh else "gelu",
+            "input_norm": True,
+            "projection": source.shape("visual.proj", "width", "vector width")[1]
+            if "visual.proj" in source.tensors
+            else 0,
+        },
         notes=(*notes, *more),
         **settings,
     )

@@ -20,7 +20,7 @@ from edgevit.checkpoints.weight_mapping import (
     torch_linear,
     torch_norm,
 )
-from edgevit.config import POOLINGS, Grid, ViTConfig
+from edgevit.config import HALF, POOLINGS, Grid, ViTConfig
 from edgevit.errors import CheckpointError
 
 PROJECTION = "visual.head.proj.weight"
@@ -52,7 +52,7 @@ def facts(source: CheckpointFile) -> Facts:
     no_head = config.no_head
     if pooling.startswith("attention") != by_attention:
         raise CheckpointError(
-            f"{source.path}: config.json says global_pool={'map' if pooling.startswith('attention') else pooling!r}, and it has "
+            f"{source.path}: config.json says global_pool={config.pooling!r}, and it has "
             f"{'the tensors' if by_attention else 'none'} of an attention pooling (attn_pool.*): it is another model's"
         )
     if pooling == "class" and not classed:
@@ -61,16 +61,18 @@ def facts(source: CheckpointFile) -> Facts:
     if normed and "blocks.0.attn.q_norm.bias" not in source.tensors:
         raise CheckpointError(f"{source.path}: its queries and keys have an RMSNorm, and edgevit's a LayerNorm")
     notes = [*settings.pop("notes", ())]
-    if _norms_first(source) and "mean" not in settings:
-        settings |= {"mean": CLIP_MEAN, "std": CLIP_STD}
-        notes.append("pixels: CLIP's mean and std are assumed, for it has CLIP's norm in front of the blocks")
+    families = () if by_attention or not classed or _norms_first(source) else _families(source)
+    if not families and "mean" not in settings:
+        mean, std = (CLIP_MEAN, CLIP_STD) if _norms_first(source) else (HALF, HALF)
+        settings |= {"mean": mean, "std": std}
+        notes.append(f"pixels: mean {mean} and std {std} are assumed, as timm's models of this kind mostly have them")
     if source.documents.get("config.json") is None and trunk(source) is None:
         notes.append(
             "no config.json beside it: one head for 64 channels as in its variant, "
             f"{POOLINGS[pooling]} read by the head, and the exact GELU are assumed"
         )
     return Facts(
-        families=() if by_attention or not classed or _norms_first(source) else _families(source),
+        families=families,
         width=width,
         depth=source.count("blocks.", "."),
         mlp_width=source.shape("blocks.0.mlp.fc1.weight", "MLP", "width")[0],
@@ -79,11 +81,6 @@ def facts(source: CheckpointFile) -> Facts:
         grid=_grid(source, config, positions, int(classed) + int(distilled) + registers),
         heads=config.heads or (width // config.head_width if config.head_width else None),
         epsilon=config.epsilon,
-        class_token=classed,
-        projection=source.shape(PROJECTION, "vector width", "width")[0] if PROJECTION in source.tensors else 0,
-        activation=config.activation,
-        input_norm=_norms_first(source),
-        qk_norm=normed,
         distilled=distilled,
         registers=registers,
         pooling=pooling,
@@ -91,6 +88,13 @@ def facts(source: CheckpointFile) -> Facts:
         classes=None if no_head else classes,
         no_head=no_head if no_head and classes else NO_HEAD,
         labels=labels,
+        fields={
+            "class_token": classed,
+            "activation": config.activation,
+            "input_norm": _norms_first(source),
+            "qk_norm": normed,
+            "projection": source.shape(PROJECTION, "vector width", "width")[0] if PROJECTION in source.tensors else 0,
+        },
         notes=tuple(notes),
         **settings,
     )

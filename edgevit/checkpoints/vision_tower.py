@@ -93,12 +93,14 @@ def facts(source: CheckpointFile) -> Facts:
         patch=patch,
         positions=positions,
         heads=said.whole("num_attention_heads", least=1),
-        class_token=not siglip,
-        activation=activation_of(said),
-        input_norm=not siglip,
         pooling="attention" if siglip else "class",
-        projection=source.shape(projection, "vector width", "width")[0] if projection in source.tensors else 0,
         epsilon=said.number("layer_norm_eps"),
+        fields={
+            "class_token": not siglip,
+            "activation": activation_of(said),
+            "input_norm": not siglip,
+            "projection": source.shape(projection, "vector width", "width")[0] if projection in source.tensors else 0,
+        },
         notes=tuple(notes),
         **settings,
     )

@@ -69,7 +69,8 @@ WITHOUT_REGISTERS = SomePositions((0, 1, 2), lambda ours, config: (1, ours[0] - 
 
 @dataclass(frozen=True)
 class WeightRule:
-    """One weight of the model: one tensor; or several, side by side along the last axis; or none, which is zeros."""
+    """One weight of the model: one tensor; or several, side by side along the last axis; or none, which is zeros.
+    An empty name among several is zeros, too."""
 
     theirs: tuple[str, ...]
     layout: TensorLayout
@@ -83,7 +84,8 @@ class WeightRule:
     @property
     def names(self) -> tuple[str, ...]:
         """All tensors that it takes."""
-        return (*self.theirs, self.scale) if self.scale else self.theirs
+        named = tuple(name for name in self.theirs if name)
+        return (*named, self.scale) if self.scale else named
 
 
 Rules = Mapping[str, WeightRule]
@@ -116,9 +118,13 @@ def alone(head: Rules) -> dict[str, WeightRule]:
     return doubled | {f"distillation_{ours}": WeightRule((), rule.layout) for ours, rule in head.items()}
 
 
+HEADS = ("head/", "distillation_head/")
+"""What the names of a classifier's weights begin with."""
+
+
 def without_head(rules: Rules) -> dict[str, WeightRule]:
     """The rules of all but the classifier heads, which stay as they were made."""
-    return {ours: rule for ours, rule in rules.items() if not ours.startswith(("head/", "distillation_head/"))}
+    return {ours: rule for ours, rule in rules.items() if not ours.startswith(HEADS)}
 
 
 def apply(
@@ -166,7 +172,7 @@ def _part(shape: Shape, count: int) -> Shape:
 
 
 def _misshapen(rule: WeightRule, shape: Shape, config: ViTConfig, tensors: CheckpointArrays) -> list[str]:
-    wanted = {name: rule.layout.shape(_part(shape, len(rule.theirs)), config) for name in rule.theirs}
+    wanted = {name: rule.layout.shape(_part(shape, len(rule.theirs)), config) for name in rule.theirs if name}
     if rule.part is not None:
         wanted = {name: (rule.part[1] * first, *rest) for name, (first, *rest) in wanted.items()}
     if rule.scale:
@@ -179,14 +185,15 @@ def _misshapen(rule: WeightRule, shape: Shape, config: ViTConfig, tensors: Check
 
 
 def _weight(rule: WeightRule, shape: Shape, tensors: CheckpointArrays) -> NDArray[np.float32]:
-    if not rule.theirs:
+    if not any(rule.theirs):
         return np.zeros(shape, np.float32)
     part = _part(shape, len(rule.theirs))
-    values = [tensors[name] for name in rule.theirs]
+    tensors_read = [np.asarray(tensors[name]) if name else None for name in rule.theirs]
     if rule.part is not None:
         place, count = rule.part
-        values = [np.split(np.asarray(each), count)[place] for each in values]
-    value = np.concatenate([rule.layout.read(each, part) for each in values], axis=-1)
+        tensors_read = [None if each is None else np.split(each, count)[place] for each in tensors_read]
+    parts = [np.zeros(part) if each is None else rule.layout.read(each, part) for each in tensors_read]
+    value = np.concatenate(parts, axis=-1)
     if rule.scale:
         value = value * tensors[rule.scale].astype(np.float64)
     return (value * rule.factor).astype(np.float32)

@@ -52,7 +52,7 @@ def cost(config: ViTConfig, resolution: ResolutionLike) -> Cost:
     """
     patches, tokens = config.grid(resolution).patches, config.tokens(resolution)
     embedding = Cost(patches * 3 * config.patch**2 * config.width, 0)
-    head = Cost(head_macs(config), 0) + pooling_cost(config, patches)
+    head = Cost(head_macs(config), 0) + pooling_cost(config, patches if config.pooled_from else tokens)
     read = config.front_read if config.pooling == "class" else None
     total = embedding + block_cost(config, tokens, read=read) + head
     for _ in range(config.depth - 1):
@@ -60,14 +60,14 @@ def cost(config: ViTConfig, resolution: ResolutionLike) -> Cost:
     return total
 
 
-def pooling_cost(config: ViTConfig, patches: int) -> Cost:
-    """Of attention pooling, whose query is folded into the keys: a number of each token for each head, one mean of
-    all tokens for each, the values of these means; then output projection and MLP of one row."""
-    if config.pooling != "attention":
+def pooling_cost(config: ViTConfig, read: int) -> Cost:
+    """Of attention pooling over so many tokens, whose query is folded into the keys: a number of each token for each
+    head, one mean of all tokens for each, the values of these means; then output projection and MLP of one row."""
+    if not config.pools_by_attention:
         return Cost(0, 0)
-    width, heads = config.width, config.heads
-    linear = patches * width * heads + heads * width**2 + width**2 + 2 * width * config.mlp_width
-    return Cost(linear, heads * patches * width)
+    width, heads = config.width, config.pooling_heads
+    linear = read * width * heads + heads * width**2 + width**2 + 2 * width * config.mlp_width
+    return Cost(linear, heads * read * width)
 
 
 def head_macs(config: ViTConfig) -> int:
@@ -86,11 +86,12 @@ def parameters(config: ViTConfig) -> int:
     """Trainable numbers of the Keras model; about as many bytes in `int8`, four times that in `float32`."""
     width, hidden = config.width, config.mlp_width
     embedding = 3 * config.patch**2 * width + width
-    positions = (config.prefix + config.tokens(config.base_resolution)) * width  # tokens in front, one position each
+    learned = config.tokens(config.base_resolution) if config.learned_positions else 0
+    positions = (config.prefix + learned) * width  # tokens in front, one position each
     attention = 4 * (width * width + width)
     mlp = width * hidden + hidden + hidden * width + width
     norms = 4 * width + (4 * config.head_width if config.qk_norm else 0)  # gamma and beta of each
-    pool = width + attention + mlp + 2 * width if config.pooling == "attention" else 0
+    pool = width + attention + mlp + 2 * width if config.pools_by_attention else 0
     once = 2 * width * (2 if config.input_norm else 1)
     return embedding + positions + config.depth * (attention + mlp + norms) + once + pool + _head_parameters(config)
 

@@ -95,23 +95,32 @@ class EncoderBlock(keras.layers.Layer):
             return ops.ones((2, batch, 1, 1))
         return ops.stack([self.drop1.factors(batch), self.drop2.factors(batch)])
 
-    def call(self, tokens: Any, training: bool | None = None, factors: Any = None, causal: bool = False) -> Any:
+    def call(
+        self,
+        tokens: Any,
+        training: bool | None = None,
+        factors: Any = None,
+        causal: bool = False,
+        rotation: Any = None,
+    ) -> Any:
         """`factors`, where given, are what `factors` drew: a block then draws nothing of its own.
 
-        causal: a token looks at itself and at those before it alone; of `GlobalAttention`.
+        causal, rotation: of `GlobalAttention`.
         """
         first, second = (None, None) if factors is None else (factors[0], factors[1])
-        tokens = tokens + self.drop1(self._attended(tokens, causal), training=training, factors=first)
+        tokens = tokens + self.drop1(self._attended(tokens, causal, rotation), training=training, factors=first)
         hidden = self.activation(self.expand(self.norm2(tokens)))
         return tokens + self.drop2(self.contract(hidden), training=training, factors=second)
 
-    def _attended(self, tokens: Any, causal: bool) -> Any:
-        normed = self.norm1(tokens)
-        return self.attention(normed, causal=True) if causal else self.attention(normed)
+    def _attended(self, tokens: Any, causal: bool, rotation: Any) -> Any:
+        asked: dict[str, Any] = {"causal": True} if causal else {}
+        if rotation is not None:
+            asked["rotation"] = rotation
+        return self.attention(self.norm1(tokens), **asked)
 
-    def attention_weights(self, tokens: Any) -> Any:
+    def attention_weights(self, tokens: Any, rotation: Any = None) -> Any:
         """How much each token looks at every other: [batch, heads, N, N]."""
-        return self.attention.weights_of(self.norm1(tokens))
+        return self.attention.weights_of(self.norm1(tokens), rotation)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.spec}

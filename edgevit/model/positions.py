@@ -43,6 +43,7 @@ class Positions(keras.layers.Layer):
     `class_token`, one more with `distilled`, and `registers` more:
     positions are learned on `base_grid`, rows x columns, and resampled bicubically, as is usual when a ViT changes
     resolution (Dosovitskiy et al. 2021, section 3.2). The tokens in front have positions of their own, which stay.
+    Without `learned` there are none to add.
     """
 
     def __init__(
@@ -52,11 +53,12 @@ class Positions(keras.layers.Layer):
         distilled: bool = False,
         registers: int = 0,
         has_class_token: bool = True,
+        learned: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.width, self.base_grid, self.distilled, self.registers = width, Grid(*base_grid), distilled, registers
-        self.has_class_token = has_class_token
+        self.has_class_token, self.learned = has_class_token, learned
         self.prefix = int(has_class_token) + int(distilled) + registers
 
     def build(self, input_shape: Any) -> None:
@@ -71,8 +73,9 @@ class Positions(keras.layers.Layer):
             self.register_tokens = self.add_weight(
                 shape=(self.registers, self.width), initializer=small, name="register_tokens"
             )
-        count = self.prefix + self.base_grid.patches
-        self.positions = self.add_weight(shape=(count, self.width), initializer=small, name="positions")
+        if self.learned:
+            count = self.prefix + self.base_grid.patches
+            self.positions = self.add_weight(shape=(count, self.width), initializer=small, name="positions")
         self.built = True
 
     def matrices(self, grid: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -106,6 +109,8 @@ class Positions(keras.layers.Layer):
         if front := self._front():
             first = ops.broadcast_to(ops.concatenate(front, axis=0), (batch, self.prefix, self.width))
             tokens = ops.concatenate([ops.cast(first, tokens.dtype), tokens], axis=1)
+        if not self.learned:
+            return tokens
         positions = self.resampled((rows, columns)) if matrices is None else self._resampled_by(*matrices)
         return tokens + ops.cast(positions, tokens.dtype)
 
@@ -126,4 +131,5 @@ class Positions(keras.layers.Layer):
             "distilled": self.distilled,
             "registers": self.registers,
             "has_class_token": self.has_class_token,
+            "learned": self.learned,
         }

@@ -22,6 +22,7 @@ from edgevit.model.keras_file import read_keras
 from edgevit.model.keypoint_head import KeypointHead
 from edgevit.model.patches import PatchEmbedding
 from edgevit.model.positions import Positions
+from edgevit.model.rotary import Rotation, rotation_of
 from edgevit.model.segmentation_head import SegmentationHead
 from edgevit_runtime.resolution import Resolution
 
@@ -54,6 +55,7 @@ class ViT(keras.Model):
             config.distilled,
             config.registers,
             config.class_token,
+            config.learned_positions,
             name="positions",
         )
         if config.input_norm:
@@ -73,10 +75,10 @@ class ViT(keras.Model):
             for index in range(config.depth)
         ]
         self.norm = keras.layers.LayerNormalization(epsilon=config.layer_norm_epsilon, name="norm")
-        if config.pooling == "attention":
+        if config.pools_by_attention:
             self.pool = AttentionPooling(
                 config.width,
-                config.heads,
+                config.pooling_heads,
                 config.mlp_width,
                 config.activation,
                 config.layer_norm_epsilon,
@@ -105,7 +107,7 @@ class ViT(keras.Model):
         self.patches.build(input_shape)
         heads = (self.embed_head, *self.heads, *self.dense_heads.values())
         chosen = [self.input_norm] if self.config.input_norm else []
-        chosen += [self.pool] if self.config.pooling == "attention" else []
+        chosen += [self.pool] if self.config.pools_by_attention else []
         for layer in (self.positions, *chosen, *self.blocks, self.norm, *heads):
             layer.build(tokens)
         self.built = True
@@ -116,9 +118,9 @@ class ViT(keras.Model):
 
     def stream(self, images: Any, training: bool | None = None) -> Any:
         """All tokens after the last block, before the norm: [batch, N, width]."""
-        tokens = self._embedded(images)
+        tokens, rotation = self._embedded(images)
         for block in self.blocks:
-            tokens = block(tokens, training=training)
+            tokens = block(tokens, training=training, rotation=rotation)
         return tokens
 
     def intermediate(self, images: Any, layers: Sequence[int], *, normed: bool = True) -> dict[int, Any]:
@@ -126,9 +128,9 @@ class ViT(keras.Model):
 
         normed: behind the last norm, whichever the block; otherwise as the residual stream has them.
         """
-        found, tokens = {}, self._embedded(images)
+        found, (tokens, rotation) = {}, self._embedded(images)
         for number, block in enumerate(self.blocks, 1):
-            tokens = block(tokens, training=False)
+            tokens = block(tokens, training=False, rotation=rotation)
             if number in layers:
                 found[number] = self.norm(tokens) if normed else tokens
         return found
@@ -136,17 +138,17 @@ class ViT(keras.Model):
     def class_attention(self, images: Any) -> Any:
         """How much the class token looks at every token in the last block: [batch, heads, N], which sums to 1. Of a
         model that has one."""
-        tokens = self._embedded(images)
+        tokens, rotation = self._embedded(images)
         for block in self.blocks[:-1]:
-            tokens = block(tokens, training=False)
-        return self.blocks[-1].attention_weights(tokens)[:, :, 0]
+            tokens = block(tokens, training=False, rotation=rotation)
+        return self.blocks[-1].attention_weights(tokens, rotation)[:, :, 0]
 
     def dense(self, task: str, images: Any, training: bool | None = None) -> Any:
         """What the head of a dense task gives: of `segment` logits [batch, rows, columns, classes], of others their
         outputs by name."""
-        tokens, after = self._embedded(images), {}
+        (tokens, rotation), after = self._embedded(images), {}
         for number, block in enumerate(self.blocks, 1):
-            tokens = after[number] = block(tokens, training=training)
+            tokens = after[number] = block(tokens, training=training, rotation=rotation)
         grid = self.config.grid(Resolution(images.shape[2], images.shape[1]))
         return self.dense_logits(task, after, grid)
 
@@ -159,16 +161,20 @@ class ViT(keras.Model):
         ]
         return self.dense_heads[task](planes)
 
-    def _embedded(self, images: Any) -> Any:
-        """The tokens that the first block reads, [batch, N, width]. Raises `ResolutionError` for what is no size."""
+    def _embedded(self, images: Any) -> tuple[Any, Rotation | None]:
+        """The tokens that the first block reads, [batch, N, width], and how queries and keys turn.
+
+        Raises `ResolutionError` for what is no size.
+        """
         _, height, width, _ = images.shape
         if height is None or width is None:
             raise ResolutionError(
                 f"the size of pictures must be known when a graph is traced, and it is not in {tuple(images.shape)}; "
                 "with model.fit and model.predict keep to one resolution, or call the model"
             )
-        check_resolution(Resolution(width, height), self.config.patch)
-        return self.first_tokens(images)
+        resolution = Resolution(width, height)
+        check_resolution(resolution, self.config.patch)
+        return self.first_tokens(images), rotation_of(self.config, self.config.grid(resolution))
 
     def first_tokens(self, images: Any, matrices: Any = None) -> Any:
         """The same of pictures whose size may not be known yet; then with the matrices of `Positions`."""
@@ -199,12 +205,12 @@ class ViT(keras.Model):
     def pooled(self, stream: Any) -> Any:
         """What stands for the whole picture (`POOLINGS`), behind the last norm: [batch, N, width] -> [batch,
         pooled_width]."""
-        patches = stream[:, self.config.prefix :]
+        patches = stream[:, self.config.pooled_from :]
         if self.config.pool_norm:
             return self.norm(ops.mean(patches, axis=1))
         if self.config.pooling == "class":
             return self.norm(stream[:, 0])
-        if self.config.pooling == "attention":
+        if self.config.pools_by_attention:
             return self.pool(self.norm(patches))
         mean = ops.mean(self.norm(patches), axis=1)
         if self.config.pooling == "mean":

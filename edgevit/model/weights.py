@@ -11,14 +11,14 @@ from edgevit.model.positions import bicubic_matrix
 from edgevit.model.vit import ViT, named_weights
 
 HEAD_FORMS = {
-    "pool": ("pooling",),
+    "pool": ("pooling", "pool_heads"),
     "embed_head": ("pooling", "pool_norm", "projection"),
     "head": ("pooling", "pool_norm", "projection", "cosine_scale"),
 }
 """By head, the fields that say what it reads, and how."""
 SHAPE = (
     "width", "depth", "heads", "mlp_width", "patch", "attention", "registers", "activation", "class_token",
-    "input_norm", "qk_norm",
+    "input_norm", "qk_norm", "learned_positions", "rotary", "rotary_theta", "rotary_grid",
 )  # fmt: skip
 
 
@@ -35,7 +35,8 @@ def transfer(source: ViT, target: ViT, *, keep_head: bool) -> None:
         if ours != theirs:
             raise ConfigError(f"cannot start from a model with {name} {theirs!r}: this one has {ours!r}")
     weights = {name: np.asarray(variable) for name, variable in named_weights(source).items()}
-    weights["positions/positions"] = _positions(weights["positions/positions"], source, target)
+    if source.config.learned_positions:
+        weights["positions/positions"] = _positions(weights["positions/positions"], source, target)
     if target.config.distilled and not source.config.distilled:
         weights["positions/distillation_token"] = weights["positions/class_token"]
         for part in ("kernel", "bias") if source.config.classes else ():

@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from edgevit.training.batches import TrainingBatch
-from edgevit.training.forward import Forward, graph
+from edgevit.training.forward import MATRICES, Forward, graph
 from edgevit.training.losses import token_distance
 from edgevit.training.memory import learn_in, parts_of
 from edgevit.training.optimizer import descend
@@ -55,8 +55,7 @@ class DenseStep:
         gradients = [tf.TensorSpec(each.shape, each.dtype) for each in self.learning.values()]
         self._differentiating: dict[Resolution | None, Any] = {}
         self._update = graph(self._descend, [gradients])
-        matrices = tf.TensorSpec((None, None)), tf.TensorSpec((None, None))
-        self._answer = graph(self._tokens, [tf.TensorSpec((None, None, None, 3)), matrices])
+        self._answer = graph(self._tokens, [tf.TensorSpec((None, None, None, 3)), MATRICES])
 
     def __call__(self, batch: TrainingBatch) -> float:
         """One step on a batch; the loss."""
@@ -87,8 +86,7 @@ class DenseStep:
                 tf.TensorSpec(self.objective.shape, self.objective.dtype),
                 tf.TensorSpec((None, None, None, None)),
             )
-            matrices = tf.TensorSpec((None, None)), tf.TensorSpec((None, None))
-            self._differentiating[key] = graph(self._slopes, [*learned, tf.TensorSpec(()), matrices])
+            self._differentiating[key] = graph(self._slopes, [*learned, tf.TensorSpec(()), MATRICES])
         return self._differentiating[key]
 
     def _slopes(self, pixels: Any, targets: Any, own: Any, weight: Any, matrices: Any) -> tuple[Any, Any]:

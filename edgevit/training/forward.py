@@ -1,8 +1,9 @@
 """A model's answer in one graph for all resolutions and one for all encoder blocks: what is traced once is traced soon.
 
 To trace a ViT block by block, for each resolution anew, takes far longer than the few steps that a small folder of
-photos needs. Here the grid is not known to the graph: the matrices that resample the positions are inputs. And the
-blocks, which differ in their weights alone, are calls of one function that gets the weights as inputs.
+photos needs. Here the grid is not known to the graph: the matrices that resample the positions are inputs, as are the
+cosines and sines of rotary ones. And the blocks, which differ in their weights alone, are calls of one function that
+gets the weights as inputs.
 """
 
 from __future__ import annotations
@@ -18,9 +19,15 @@ from numpy.typing import NDArray
 
 from edgevit.errors import ConfigError
 from edgevit.model import ViT
+from edgevit.model.rotary import rotation_of
 from edgevit_runtime.resolution import Resolution
 
-Matrices = tuple[NDArray[np.float32], NDArray[np.float32]]
+Matrices = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+"""What a grid decides: two matrices that resample learned positions, and cosines and sines (`rotation_of`); empty
+where there is nothing of the kind."""
+MATRICES = (tf.TensorSpec((None, None)),) * 4
+"""The same, as graphs are traced for it."""
+NOTHING = np.zeros((0, 0), np.float32)
 
 
 class Forward(Protocol):
@@ -30,7 +37,7 @@ class Forward(Protocol):
     """Whether one graph serves all resolutions."""
 
     def matrices(self, resolution: Resolution) -> Matrices:
-        """What resamples the positions to that resolution's grid."""
+        """What that resolution's grid decides."""
 
     def head_logits(self, images: Any, matrices: Any, *, training: bool) -> Sequence[Any]:
         """[batch, H, W, 3] -> each head's logits, float32 [batch, classes]."""
@@ -57,13 +64,15 @@ class SharedForward:
         tokens = tf.TensorSpec((None, None, width), dtype)
         weights = [tf.TensorSpec(each.shape, each.dtype) for each in self._template.trainable_variables]
         factors = tf.TensorSpec((2, None, 1, 1), "float32")
-        self._plain = graph(self._block, [tokens, weights])
-        self._dropping = graph(self._block, [tokens, weights, factors])
+        self._plain = graph(self._block, [tokens, weights, MATRICES[2:]])
+        self._dropping = graph(self._block, [tokens, weights, MATRICES[2:], factors])
         self._drops = any(block.drop1.rate > 0.0 for block in model.blocks)
 
     def matrices(self, resolution: Resolution) -> Matrices:
-        matrices: Matrices = self._model.positions.matrices(self._model.config.grid(resolution))
-        return matrices
+        config, positions = self._model.config, self._model.positions
+        grid = config.grid(resolution)
+        resampling = positions.matrices(grid) if config.learned_positions else (NOTHING, NOTHING)
+        return *resampling, *(rotation_of(config, grid) or (NOTHING, NOTHING))
 
     def head_logits(self, images: Any, matrices: Any, *, training: bool) -> list[Any]:
         """[batch, H, W, 3] of any size, and that size's matrices -> each head's logits, float32 [batch, classes]."""
@@ -90,21 +99,22 @@ class SharedForward:
     def _after(self, images: Any, matrices: Any, *, training: bool) -> list[Any]:
         """The tokens after each block, [batch, N, width]."""
         model, after = self._model, []
-        tokens = model.first_tokens(images, matrices)
+        tokens, rotation = model.first_tokens(images, matrices[:2]), matrices[2:]
         for block in model.blocks:
             weights = [each.value for each in block.trainable_variables]
             if training and self._drops:
-                tokens = self._dropping(tokens, weights, block.factors(ops.shape(images)[0]))
+                tokens = self._dropping(tokens, weights, rotation, block.factors(ops.shape(images)[0]))
             else:
-                tokens = self._plain(tokens, weights)
+                tokens = self._plain(tokens, weights, rotation)
             after.append(tokens)
         return after
 
-    def _block(self, tokens: Any, weights: Sequence[Any], factors: Any = None) -> Any:
+    def _block(self, tokens: Any, weights: Sequence[Any], rotation: Any, factors: Any = None) -> Any:
         """One block with weights that are not its own: [batch, N, width] -> [batch, N, width]."""
+        turned = rotation if self._model.config.rotary else None
         theirs = zip(self._template.trainable_variables, weights, strict=True)
         with keras.StatelessScope(state_mapping=list(theirs), initialize_variables=False):
-            return self._template(tokens, training=False, factors=factors)
+            return self._template(tokens, training=False, factors=factors, rotation=turned)
 
 
 class SimulatedForward:
@@ -117,8 +127,7 @@ class SimulatedForward:
 
     def matrices(self, resolution: Resolution) -> Matrices:
         """The graph makes its own."""
-        nothing = np.zeros((0, 0), np.float32)
-        return nothing, nothing
+        return NOTHING, NOTHING, NOTHING, NOTHING
 
     def head_logits(self, images: Any, matrices: Any, *, training: bool) -> list[Any]:
         return [ops.cast(self._simulation(images, training=training), "float32")]

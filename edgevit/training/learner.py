@@ -16,7 +16,7 @@ from edgevit.model import ViT, build, named_weights
 from edgevit.model.weights import is_head
 from edgevit.training.batches import TrainingBatch
 from edgevit.training.dense_step import DenseStep, Objective
-from edgevit.training.forward import Forward, SharedForward, SimulatedForward, graph
+from edgevit.training.forward import MATRICES, Forward, SharedForward, SimulatedForward, graph
 from edgevit.training.memory import kept_bytes
 from edgevit.training.mixing import Mixing
 from edgevit.training.optimizer import RANGES, make_optimizer, schedule
@@ -213,8 +213,7 @@ class Learner:
 
 def _answering(forward: Forward, size: tuple[int, int] | None, task: str) -> Any:
     """The graph that answers pictures of that height and width, or of any."""
-    one_way = tf.TensorSpec((None, None), "float32")
-    signature = [tf.TensorSpec((None, *(size or (None, None)), 3), "uint8"), (one_way, one_way)]
+    signature = [tf.TensorSpec((None, *(size or (None, None)), 3), "uint8"), MATRICES]
 
     def logits(images: Any, matrices: Any) -> Any:
         if task == "embed":

@@ -12,7 +12,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from edgevit.training.batches import TrainingBatch
-from edgevit.training.forward import Forward, graph
+from edgevit.training.forward import MATRICES, Forward, graph
 from edgevit.training.losses import cross_entropy, distillation, divergence, smooth, weigh
 from edgevit.training.memory import learn_in, parts_of
 from edgevit.training.mixing import Mixing
@@ -112,11 +112,10 @@ class Step:
     def _traced_parts(self) -> _Parts:
         jit = True if self.jit else None
         pictures, logits = tf.TensorSpec((None, None, None, 3)), tf.TensorSpec((None, self.classes))
-        matrices = tf.TensorSpec((None, None)), tf.TensorSpec((None, None))
         gradients = [tf.TensorSpec(each.shape, each.dtype) for each in self.learning.values()]
         return _Parts(
-            graph(self._answer, [pictures, matrices], jit),
-            graph(self._differentiate, [pictures, logits, logits, logits, tf.TensorSpec(()), matrices], jit),
+            graph(self._answer, [pictures, MATRICES], jit),
+            graph(self._differentiate, [pictures, logits, logits, logits, tf.TensorSpec(()), MATRICES], jit),
             graph(self._update, [gradients], jit),
         )
 

@@ -48,7 +48,7 @@ TWO_TOWERS = {
     "transformers: SigLIP": ("gelu_tanh", "attention", False, 0, "sigmoid"),
     "transformers: SigLIP 2, NaFlex": ("gelu_tanh", "attention", False, 0, "sigmoid"),
     "open_clip: CLIP": ("quick_gelu", "class", True, 12, "softmax"),
-    "open_clip: SigLIP by timm": ("gelu", "attention", False, 0, "sigmoid"),
+    "open_clip: SigLIP by timm": ("gelu", "attention-all", False, 0, "sigmoid"),
 }
 
 

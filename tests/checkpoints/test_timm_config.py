@@ -80,14 +80,20 @@ def test_queries_without_biases(make_model, place, images):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model_args": {"act_layer": "relu"}}, "model_args: act_layer is 'relu'; edgevit knows gelu, gelu_tanh, quick"),
+        (
+            {"model_args": {"act_layer": "relu"}},
+            "model_args: act_layer is 'relu'; edgevit knows gelu, gelu_tanh, quick",
+        ),
         ({"model_args": {"norm_layer": "rmsnorm"}}, "norm_layer is 'rmsnorm'"),
         ({"model_args": {"block_fn": "ResPostBlock"}}, "block_fn is 'ResPostBlock'"),
         ({"model_args": {"swirl": 7}}, "model_args: swirl is 7, and edgevit does not know what that changes"),
         ({"model_args": {"num_heads": "3"}}, "num_heads must be a whole number, at least 1, not '3'"),
-        ({"global_pool": "max"}, "reads global_pool='max', edgevit's the class token, a mean or attention pooling; say"),
+        (
+            {"global_pool": "max"},
+            "reads global_pool='max', edgevit's the class token, a mean or attention pooling; say",
+        ),
         ({"global_pool": "avg", "model_args": {"pool_include_prefix": True}}, "reads the mean of all tokens"),
-        ({"model_args": {"global_pool": "map"}}, "says global_pool='map', and it has none of an attention pooling"),
+        ({"model_args": {"global_pool": "map"}}, "says global_pool='attention', and it has none of an"),
         ({"architecture": "vit_base_patch16_rpn_224"}, "normalises behind attention and MLP"),
         ({"num_classes": 7}, "says num_classes 7, the head has 5: it is another model's"),
         ({"label_names": ["a", "b"]}, "label_names has 2 names for 5 classes"),

@@ -78,6 +78,11 @@ def pictures(side: int, count: int = 4) -> np.ndarray:
     return np.clip(coarse[:, :side, :side] + noise, 0, 255).astype(np.uint8)
 
 
+def sized_pictures(height: int, width: int) -> np.ndarray:
+    """Fewer of any size: uint8 [2, height, width, 3]."""
+    return pictures(max(height, width), 2)[:, :height, :width]
+
+
 def normalised(images: np.ndarray, colours: Any) -> np.ndarray:
     """(pixel / 255 - mean) / std, float32."""
     mean, std = np.array(colours[0]), np.array(colours[1])
@@ -194,12 +199,14 @@ def timm_model(
     vectors: bool = False,
     variant: str | None = None,
     said: dict[str, Any] | None = None,
+    resolution: tuple[int, int] | None = None,
     **shape: Any,
 ) -> Reference:
     """One of timm's own models, at a small picture size; what it saves is what its hub repositories hold.
 
     vectors: without a classifier, its answer brought to length 1.
     said: `model_args` that its config.json repeats; None: it has none, unless what is pooled has to be said.
+    resolution: height and width of the pictures, where they are others than those it is made for.
     """
     timm = timm_module()
     from safetensors.torch import save_file
@@ -208,12 +215,13 @@ def timm_model(
     model = shaken(timm.create_model(name, img_size=side, num_classes=classes, **shape))
     path = folder / f"{name}.safetensors"
     save_file(model.state_dict(), path)
-    images = pictures(side)
+    images = pictures(side) if resolution is None else sized_pictures(*resolution)
     answer = torch_answer(model, images, colours)
     answer = unit(answer) if vectors else answer
     if shape.get("global_pool") or said is not None:  # which tensors do not tell
         config = {"architecture": name, "num_classes": classes, "global_pool": model.global_pool}
-        given = {key: shape[key] for key in ("num_heads", "fc_norm") if key in shape} | (said or {})
+        kept = ("num_heads", "fc_norm", "attn_pool_num_heads", "ref_feat_shape")
+        given = {key: shape[key] for key in kept if key in shape} | (said or {})
         (folder / "config.json").write_text(json.dumps({**config, "model_args": {"img_size": side, **given}}))
         path = folder
         (folder / f"{name}.safetensors").rename(folder / "model.safetensors")
@@ -246,7 +254,9 @@ def original(folder: Path, *, tanh: bool = False) -> Reference:
     return Reference(path, images, torch_answer(read, images, HALF), version("timm", "torch"))
 
 
-def transformers_model(folder: Path, kind: str, colours: Any = HALF, **changes: Any) -> Reference:
+def transformers_model(
+    folder: Path, kind: str, colours: Any = HALF, resolution: tuple[int, int] | None = None, **changes: Any
+) -> Reference:
     """One of transformers' classes, saved with its config.json and a preprocessor_config.json of its own."""
     require("torch", "transformers")
     os.environ["HF_HUB_OFFLINE"] = "1"
@@ -261,9 +271,12 @@ def transformers_model(folder: Path, kind: str, colours: Any = HALF, **changes: 
         "distilled deit": ("DeiTConfig", "DeiTForImageClassificationWithTeacher"),
         "dinov2": ("Dinov2Config", "Dinov2Model"),
         "dinov2 classifier": ("Dinov2Config", "Dinov2ForImageClassification"),
+        "dinov3": ("DINOv3ViTConfig", "DINOv3ViTModel"),
         "dinov2 with registers": ("Dinov2WithRegistersConfig", "Dinov2WithRegistersForImageClassification"),
     }[kind]
-    if kind.startswith("dinov2"):
+    if kind == "dinov3":
+        shape |= {"hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 64, "num_register_tokens": 3}
+    elif kind.startswith("dinov2"):
         shape |= {"image_size": 56, "patch_size": 14, "mlp_ratio": 2}
     else:
         shape["intermediate_size"] = 96
@@ -275,8 +288,8 @@ def transformers_model(folder: Path, kind: str, colours: Any = HALF, **changes: 
         "image_mean": colours[0], "image_std": colours[1], "resample": 2, "size": {"height": 48, "width": 48},
     }  # fmt: skip
     (folder / "preprocessor_config.json").write_text(json.dumps(processor))
-    features = kind == "dinov2"
-    images = pictures(shape["image_size"])
+    features = kind in ("dinov2", "dinov3")
+    images = pictures(shape["image_size"]) if resolution is None else sized_pictures(*resolution)
 
     def forward(pixels: Any) -> Any:
         if features:
@@ -329,6 +342,11 @@ def keras_shaken(model: Any) -> None:
         weight.assign(shake(value, value.size // value.shape[-1] if value.ndim > 1 else 0))
 
 
+_DINOV3 = {"embed_dim": 32, "depth": 2, "num_heads": 2}
+_PE_CORE = {
+    "embed_dim": 32, "depth": 2, "num_heads": 2, "attn_pool_num_heads": 4, "ref_feat_shape": [24, 24],
+    "global_pool": "map",
+}  # fmt: skip
 REFERENCES: dict[str, Callable[[Path], Reference]] = {
     "timm: ViT": lambda folder: timm_model(folder, "vit_tiny_patch16_224", HALF, 48, variant="vit-tiny"),
     "timm: DeiT": lambda folder: timm_model(folder, "deit_tiny_patch16_224", IMAGENET, 48, variant="deit-tiny"),
@@ -353,6 +371,20 @@ REFERENCES: dict[str, Callable[[Path], Reference]] = {
     "transformers: DINOv2": lambda folder: transformers_model(folder, "dinov2", IMAGENET),
     "transformers: DINOv2 classifier": lambda folder: transformers_model(folder, "dinov2 classifier", IMAGENET),
     "transformers: DINOv2 with registers": lambda folder: transformers_model(folder, "dinov2 with registers", IMAGENET),
+    "transformers: DINOv3": lambda folder: transformers_model(folder, "dinov3", IMAGENET),
+    "transformers: DINOv3, another resolution": lambda folder: transformers_model(
+        folder, "dinov3", IMAGENET, resolution=(64, 96)
+    ),
+    "timm: DINOv3": lambda folder: timm_model(
+        folder, "vit_small_patch16_dinov3_qkvb", IMAGENET, 48, features=True, global_pool="token", **_DINOV3
+    ),
+    "timm: DINOv3 without QKV bias, mean of patches, another resolution": lambda folder: timm_model(
+        folder, "vit_small_patch16_dinov3", IMAGENET, 48, resolution=(64, 96), global_pool="avg", **_DINOV3
+    ),
+    "timm: PE-Core": lambda folder: timm_model(folder, "vit_pe_core_tiny_patch16_384", HALF, 48, **_PE_CORE),
+    "timm: PE-Core, another resolution": lambda folder: timm_model(
+        folder, "vit_pe_core_tiny_patch16_384", HALF, 48, resolution=(64, 96), dynamic_img_size=True, **_PE_CORE
+    ),
     "KerasHub: ViT": lambda folder: keras_hub_preset(folder, "vit"),
     "KerasHub: DeiT": lambda folder: keras_hub_preset(folder, "deit"),
     "KerasHub: DINOv2": lambda folder: keras_hub_preset(folder, "dinov2"),

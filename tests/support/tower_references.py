@@ -176,7 +176,14 @@ TOWERS: dict[str, Callable[[Path], Reference]] = {
         folder, "vit_so400m_patch16_siglip_256", HALF, SIDE, vectors=True, said={"num_heads": 2}, **SMALL
     ),
     "timm: queries and keys normalised": lambda folder: timm_model(
-        folder, "vit_tiny_patch16_224", HALF, SIDE, variant="vit-small-reference", said={"num_heads": 2, "qk_norm": True}, qk_norm=True, **SMALL
+        folder,
+        "vit_tiny_patch16_224",
+        HALF,
+        SIDE,
+        variant="vit-small-reference",
+        said={"num_heads": 2, "qk_norm": True},
+        qk_norm=True,
+        **SMALL,
     ),
     "timm: no class token, registers": lambda folder: timm_model(
         folder, "vit_betwixt_patch16_reg4_gap_256", HALF, SIDE, said={"num_heads": 2}, **SMALL

@@ -31,6 +31,16 @@ FORMS = {
     "attention": {"pooling": "attention"},
     "queries and keys normalised": {"qk_norm": True, "registers": 1},
     "as CLIP": {"input_norm": True, "activation": "quick_gelu", "projection": 24, "cosine_scale": 20.0},
+    "turned": {"rotary": "centred", "learned_positions": False, "registers": 2},
+    "as PE-Core": {
+        "rotary": "index",
+        "rotary_theta": 10000.0,
+        "rotary_grid": (6, 4),
+        "input_norm": True,
+        "projection": 24,
+        "pooling": "attention-all",
+        "pool_heads": 4,
+    },
     "as SigLIP": {"class_token": False, "pooling": "attention", "activation": "gelu_tanh", "cosine_scale": 20.0},
 }
 LADDER = (32, 64, "96x48")

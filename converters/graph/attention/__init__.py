@@ -9,12 +9,13 @@ from converters.graph.arithmetic import Arithmetic
 from converters.graph.attention.global_attention import global_attention
 from converters.graph.folded import Block
 from edgevit.config import ViTConfig
+from edgevit.model.rotary import Rotation
 
 __all__ = ["ATTENTION_GRAPHS"]
 
-AttentionGraph = Callable[[Arithmetic, str, Any, Block, ViTConfig, bool], tuple[Any, Any]]
-"""(do, name of the block, normed tokens [N, width], block, config, whether only the rows in front are wanted) -> what
-the tokens become [n, width], and the weights [heads, n, N]."""
+AttentionGraph = Callable[[Arithmetic, str, Any, Block, ViTConfig, Rotation | None, bool], tuple[Any, Any]]
+"""(do, name of the block, normed tokens [N, width], block, config, `Folded.rotation`, whether only the rows in front
+are wanted) -> what the tokens become [n, width], and the weights [heads, n, N]."""
 
 ATTENTION_GRAPHS: dict[str, AttentionGraph] = {
     "global": global_attention,  # edgevit.model.attention.GlobalAttention

@@ -14,12 +14,22 @@ from converters.graph.arithmetic import Arithmetic
 from converters.graph.folded import Block
 from converters.graph.norms import front_rows, multiply, normalise
 from edgevit.config import ViTConfig
+from edgevit.model.rotary import Rotation
 
 
 def global_attention(
-    do: Arithmetic, name: str, tokens: Any, block: Block, config: ViTConfig, front_only: bool
+    do: Arithmetic,
+    name: str,
+    tokens: Any,
+    block: Block,
+    config: ViTConfig,
+    rotation: Rotation | None,
+    front_only: bool,
 ) -> tuple[Any, Any]:
-    """[N, width] -> [N, width], or the rows in front alone: [prefix, width]; and the weights [heads, n, N]."""
+    """[N, width] -> [N, width], or the rows in front alone: [prefix, width]; and the weights [heads, n, N].
+
+    rotation: `Folded.rotation`. The tokens in front stand still: their queries alone are taken as they are.
+    """
     site, heads, head_width, width = f"{name}/attention", config.heads, config.head_width, config.width
     first = len(do.lead)
     swap = [*range(first), first + 1, first, first + 2]
@@ -36,6 +46,12 @@ def global_attention(
         queries = do.view(f"{site}/queries", by_head, queries, 1)
         others = do.linear(f"{site}/qkv", multiply, tokens, block.qkv, slice(width, None))
         keys, values = do.view(f"{site}/qkv", lambda: tf.split(by_head(others, 2), 2, axis=first))
+        keys = keys if rotation is None else _rotated(do, site, keys, rotation)
+    elif rotation is not None:
+        every = do.view(f"{site}/qkv", by_head, do.linear(f"{site}/qkv", multiply, tokens, block.qkv), 3)
+        turning, values = do.view(f"{site}/qkv", _cut, every, 2 * heads, first)
+        turned = _rotated(do, site, turning, rotation)
+        queries, keys = do.view(f"{site}/rotated", lambda: tf.split(turned, 2, axis=first))
     else:
         every = do.linear(f"{site}/qkv", multiply, tokens, block.qkv)
         queries, keys, values = do.view(f"{site}/qkv", lambda: tf.split(by_head(every, 3), 3, axis=first))
@@ -45,6 +61,27 @@ def global_attention(
     weights = do.compute(f"{site}/weights", tf.nn.softmax, products)
     mixed = do.view(f"{site}/mixed", rows, do.compute(f"{site}/mixed", tf.matmul, weights, values))
     return mixed, weights
+
+
+def _cut(every: Any, count: int, axis: int) -> tuple[Any, Any]:
+    """The first `count` along an axis, and the others. Two SLICEs: XNNPACK knows a SPLIT into equal parts alone."""
+    size = [-1] * len(every.shape)
+    begin = [0] * len(size)
+    size[axis], begin[axis] = count, count
+    return tf.slice(every, [0] * len(size), size), tf.slice(every, begin, [-1] * len(size))
+
+
+def _rotated(do: Arithmetic, site: str, heads: Any, rotation: Rotation) -> Any:
+    """[..., N, head width], turned: x cos + (the other half) sin, whose sign the sines hold for the first half.
+
+    Cosines and sines are matrices where `heads` has three dimensions or four: GPUs take those rightly
+    (`gpu_constants`).
+    """
+    cosines, sines = (do.constant(each, own_range=True) for each in rotation)
+    other = do.view(f"{site}/qkv", lambda: tf.concat(tf.split(heads, 2, axis=-1)[::-1], axis=-1))
+    kept = do.compute(f"{site}/turned", tf.multiply, heads, cosines)
+    crossed = do.compute(f"{site}/crossed", tf.multiply, other, sines)
+    return do.compute(f"{site}/rotated", tf.add, kept, crossed)
 
 
 def _normalised(

@@ -36,7 +36,7 @@ class ClassifyHead(Head):
             vector = fold_vector(folding)
             scale = config.cosine_scale * config.vector_width**-0.5
             return HeadWeights({**vector.layers, "logits": folding.cosines("head/linear", scale)}, vector.constants)
-        if config.pooling == "attention":
+        if config.pools_by_attention:
             return HeadWeights({**fold_pooling(folding), "logits": folding.plain("head/linear")}, {})
         # Two heads whose logits are averaged are one layer, [classes, prefix * width], over both tokens side by side.
         names = ["head/linear", "distillation_head/linear"][: config.classifiers]

@@ -33,8 +33,10 @@ def pooled(do: Arithmetic, config: ViTConfig, weights: HeadWeights, tokens: Toke
             last = do.view(f"block{config.depth - 1}/tokens", front_rows, last, 1)
         return normalise(do, "norm", last, config)
     normed = normalise(do, "norm", last, config)
-    patches = do.view("norm/normalised", lambda: normed[..., config.prefix :, :])
-    if config.pooling == "attention":
+    patches = normed
+    if config.pooled_from:
+        patches = do.view("norm/normalised", lambda: normed[..., config.pooled_from :, :])
+    if config.pools_by_attention:
         return by_attention(do, config, weights.layers, patches)
     if config.pooling == "mean":
         return do.compute("pooled", tf.reduce_mean, patches, axis=-2, keepdims=True)
@@ -47,7 +49,7 @@ def pooled(do: Arithmetic, config: ViTConfig, weights: HeadWeights, tokens: Toke
 def fold_vector(folding: Folding) -> HeadWeights:
     """What `long_vector` takes: a projection, or the norm's gamma and beta."""
     config = folding.config
-    layers, attended = fold_pooling(folding), config.pooling == "attention"
+    layers, attended = fold_pooling(folding), config.pools_by_attention
     if config.projection:
         name = "embed_head/projection"
         layer = folding.plain(name) if attended else folding.after_norm("norm", name)
@@ -63,7 +65,7 @@ def long_vector(do: Arithmetic, config: ViTConfig, weights: HeadWeights, tokens:
     read = pooled(do, config, weights, tokens)
     if config.projection:
         vector = do.linear(PROJECTION, multiply, read, weights.layers[PROJECTION])
-    elif config.pooling == "attention":
+    elif config.pools_by_attention:
         vector = read
     else:
         gamma, beta = (do.constant(weights.constants[name], own_range=True) for name in ("gamma", "beta"))

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from edgevit.model.rotary import rotated
+
 BEYOND = -3e4
 """The score of what may not be looked at: its share is 0, and half precision has the number."""
 
@@ -38,25 +40,30 @@ class GlobalAttention(keras.layers.Layer):
             norm.build((None, None, None, self.width // self.heads))
         self.built = True
 
-    def call(self, tokens: Any, causal: bool = False) -> Any:
-        """causal: a token looks at itself and at those before it alone, as text towers' do."""
-        queries, keys, values = self._by_head(tokens)
+    def call(self, tokens: Any, causal: bool = False, rotation: Any = None) -> Any:
+        """causal: a token looks at itself and at those before it alone, as text towers' do.
+
+        rotation: cosines and sines that turn queries and keys (`edgevit.model.rotary.Rotation`).
+        """
+        queries, keys, values = self._by_head(tokens, rotation)
         mixed = ops.matmul(self._weights(queries, keys, causal), values)
         mixed = ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (-1, ops.shape(tokens)[1], self.width))
         return self.output_projection(mixed)
 
-    def weights_of(self, tokens: Any) -> Any:
+    def weights_of(self, tokens: Any, rotation: Any = None) -> Any:
         """[batch, N, width] -> how much each token looks at every other, [batch, heads, N, N]."""
-        queries, keys, _ = self._by_head(tokens)
+        queries, keys, _ = self._by_head(tokens, rotation)
         return self._weights(queries, keys)
 
-    def _by_head(self, tokens: Any) -> tuple[Any, Any, Any]:
+    def _by_head(self, tokens: Any, rotation: Any) -> tuple[Any, Any, Any]:
         """Queries, keys and values, each [batch, heads, N, head width]."""
         count, head_width = ops.shape(tokens)[1], self.width // self.heads
         qkv = ops.reshape(self.qkv(tokens), (-1, count, 3 * self.heads, head_width))
         queries, keys, values = ops.split(ops.transpose(qkv, (0, 2, 1, 3)), 3, axis=1)
         if self.qk_norm:
             queries, keys = self.query_norm(queries), self.key_norm(keys)
+        if rotation is not None:
+            queries, keys = rotated(queries, rotation), rotated(keys, rotation)
         return queries, keys, values
 
     def _weights(self, queries: Any, keys: Any, causal: bool = False) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from edgevit.config import ACTIVATIONS, POOLINGS
+from edgevit.config import ACTIVATIONS, POOLINGS, ROTARIES
 from edgevit.image_text_config import DEFAULT_TEMPLATE, IMAGE_TEXT_SCORES
 from edgevit.report.text.column_widths import whole_words
 from edgevit.report.text.mixed_precision_table import accuracy_lines
@@ -109,6 +109,8 @@ def model_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
     parts += [what for field, what in NORMS.items() if config.get(field)]
     if parts:
         yield f"blocks         {', '.join(parts)}"
+    if config.get("rotary"):
+        yield f"positions      {_positions(config)}"
     dense = config.get("dense_heads", ())
     if "text" in inspection:
         yield from _text_lines(inspection)
@@ -121,7 +123,8 @@ def model_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
     pooling = config.get("pooling", "class")
     if pooling != "class":
         behind = ", the last norm behind it" if config.get("pool_norm") else ""
-        yield f"pooling        {pooling}: {POOLINGS[pooling]}{behind}"
+        of = f", {counted(config['pool_heads'], 'head')}" if config.get("pool_heads") else ""
+        yield f"pooling        {pooling}: {POOLINGS[pooling]}{behind}{of}"
     if config.get("projection") or config.get("cosine_scale"):
         made = f"a projection to {config['projection']} numbers" if config.get("projection") else "what is pooled"
         yield f"vector         {made}{', by which classes are told' if config.get('cosine_scale') else ''}"
@@ -157,6 +160,13 @@ def _outputs(head: Mapping[str, Any]) -> str:
         return f"{head['outputs']} class{'' if head['outputs'] == 1 else 'es'}"
     margin = head.get("margin")
     return counted(head["outputs"], "point") + ("" if margin is None else f" of each box, grown by {margin:.0%}")
+
+
+def _positions(config: Mapping[str, Any]) -> str:
+    """How the tokens of a model with rotary positions know their places."""
+    learned = "learned, and " if config.get("learned_positions", True) else ""
+    grid = f" of {' x '.join(map(str, config['rotary_grid']))}" if config.get("rotary_grid") else ""
+    return f"{learned}rotary: {ROTARIES[config['rotary']]}{grid}; theta {config.get('rotary_theta', 100.0):g}"
 
 
 def _labels(labels: Sequence[str]) -> str:
