@@ -211,7 +211,7 @@ _STATIC_RULES = (
     Rule("CONV_2D", "int8", "int8-dynamic", why="an int8 result would cost more than all of its weights"),
     *(
         Rule(op, "int8", "int8-static", sites=("qkv", "queries"), why="QKV is sorted by heads while it is still int8")
-        for op in ("RESHAPE", "TRANSPOSE", "SPLIT", "SLICE", "CONCATENATION")
+        for op in ("RESHAPE", "TRANSPOSE", "SPLIT", "STRIDED_SLICE", "CONCATENATION")
     ),
 )
 

@@ -210,14 +210,14 @@ class SideBySide(TensorLayout):
 
 def rules(config: ViTConfig, source: CheckpointFile) -> dict[str, WeightRule]:
     """A rule for each weight of a model of this shape."""
+    is_pe = _is_pe(source)
     table = {
         "positions/class_token": WeightRule(("cls_token",), TOKENS),
         "patches/projection/kernel": WeightRule((KERNEL,), TORCH_CONV),
-        "patches/projection/bias": WeightRule(("patch_embed.proj.bias",), SAME_1D),
+        "patches/projection/bias": WeightRule(() if is_pe else ("patch_embed.proj.bias",), SAME_1D),
         **torch_norm("norm", "fc_norm" if config.pool_norm else "norm"),
         **torch_linear("embed_head/projection" if _projects(source) else "head/linear", "head"),
     }
-    is_pe = _is_pe(source)
     if is_pe:
         table |= {"positions/positions": WeightRule(("pos_embed",), TOKENS), **torch_norm("input_norm", "norm_pre")}
         table |= _pool()

@@ -49,7 +49,7 @@ def global_attention(
         keys = keys if rotation is None else _rotated(do, site, keys, rotation)
     elif rotation is not None:
         every = do.view(f"{site}/qkv", by_head, do.linear(f"{site}/qkv", multiply, tokens, block.qkv), 3)
-        turning, values = do.view(f"{site}/qkv", _cut, every, 2 * heads, first)
+        turning, values = do.view(f"{site}/qkv", _cut, every, 2 * heads)
         turned = _rotated(do, site, turning, rotation)
         queries, keys = do.view(f"{site}/rotated", lambda: tf.split(turned, 2, axis=first))
     else:
@@ -63,12 +63,9 @@ def global_attention(
     return mixed, weights
 
 
-def _cut(every: Any, count: int, axis: int) -> tuple[Any, Any]:
-    """The first `count` along an axis, and the others. Two SLICEs: XNNPACK knows a SPLIT into equal parts alone."""
-    size = [-1] * len(every.shape)
-    begin = [0] * len(size)
-    size[axis], begin[axis] = count, count
-    return tf.slice(every, [0] * len(size), size), tf.slice(every, begin, [-1] * len(size))
+def _cut(every: Any, count: int) -> tuple[Any, Any]:
+    """The first `count` of [..., heads, N, head width], and the others: XNNPACK's SPLIT makes equal parts alone."""
+    return every[..., :count, :, :], every[..., count:, :, :]
 
 
 def _rotated(do: Arithmetic, site: str, heads: Any, rotation: Rotation) -> Any:

@@ -47,7 +47,7 @@ def by_attention(do: Arithmetic, config: ViTConfig, layers: Mapping[str, Linear]
     keys = do.view("pool/keys", tf.linalg.matrix_transpose, keys)
     mixed = do.compute("pool/mixed", tf.matmul, do.compute("pool/weights", tf.nn.softmax, keys), patches)
     mixed = do.view("pool/mixed", tf.reshape, mixed, [*(do.lead or [1]), 1, heads, config.width])
-    values = do.linear("pool/values", multiply, mixed, layers["pool/values"])
+    values = do.linear("pool/values", _multiply, mixed, layers["pool/values"])
     # Of four dimensions, for GPUs (`gpu_constants`). Of as many rows as heads one is not zero, and as many times too
     # large: their mean is an op that all runtimes know.
     own = heads * np.repeat(np.eye(heads, dtype=np.float32), config.width // heads, axis=1)[None, None]
@@ -60,3 +60,9 @@ def by_attention(do: Arithmetic, config: ViTConfig, layers: Mapping[str, Linear]
     hidden = do.linear("pool/expand", multiply, normed, layers["pool/expand"])
     hidden = ACTIVATION_GRAPHS[config.activation].compute(do, "pool", hidden)
     return do.compute("pool/added", tf.add, read, do.linear("pool/contract", multiply, hidden, layers["pool/contract"]))
+
+
+def _multiply(rows: Any, weight: Any) -> Any:
+    """`multiply` of [b, 1, n, in]. Of several pictures without the 1: TensorFlow's product of four dimensions with a
+    matrix writes where it may not (2.21 with oneDNN, from four rows on), and the process ends."""
+    return multiply(rows, weight) if rows.shape[0] == 1 else multiply(rows[:, 0], weight)[:, None]
