@@ -37,8 +37,9 @@ def zero_shot() -> Iterator[str]:
     if relabel := figures["relabel"]:
         tested = "passed" if relabel["passed"] else "failed"
         yield (
-            f"`edgevit relabel` took {relabel['median_s']:.2f} s (median), start of Python included; the file's "
-            f"self-test {tested} afterwards."
+            f"`edgevit relabel` took {relabel['median_s']:.2f} s (median) at a load of {relabel['load_1min']:.0f} on "
+            f"{figures['machine']['cores']} cores, {relabel['processor_s']:.2f} s of them computing, start of Python "
+            f"included; the file's self-test {tested} afterwards."
         )
 
 
