@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "run_pictures": set(),
     "judged_task": {"data", "run_pictures"},
     "variants": {"config", "errors"},
-    "text_config": {"model_choices", "errors"},
+    "text_config": {"errors", "model_choices"},
     "image_text_config": {"config", "errors", "text_config", "untrusted_files"},
     "saved_keras": {"errors", "untrusted_files"},
     "text_tokens": {"errors", "text_config"},
