@@ -2,11 +2,13 @@
 
     python benchmarks/relabel.py     some minutes, most of them for converting what is relabelled
 
-The file is written anew each time, with its self-test and its seal. What the weights are makes no difference.
+The file is written anew each time, with its self-test and its seal. What the weights are makes no difference. Beside
+the seconds that pass stand those of all cores' work, which say what a busy machine would have taken by itself.
 """
 
 from __future__ import annotations
 
+import resource
 import shutil
 import statistics
 import subprocess
@@ -59,16 +61,22 @@ def image_text(path: Path, variant: str, ladder: tuple[int, ...]) -> None:
     save(build_image_text(ImageTextConfig(image, text, "softmax", tokenizer), seed=1), path)
 
 
-def seconds(*command: str, folder: Path) -> list[float]:
-    """Of each run, ascending; the first, which fills the file cache, does not count."""
-    times = []
+def seconds(*command: str, folder: Path) -> dict[str, float]:
+    """Of a command's runs; the first, which fills the file cache, does not count."""
+    times, busy = [], []
     for _ in range(RUNS + 1):
-        start = time.perf_counter()
+        start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(command, capture_output=True, cwd=folder)
         times.append(time.perf_counter() - start)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        busy.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
         if done.returncode:
             sys.exit(f"{command} ended with {done.returncode}: {done.stderr.decode()}")
-    return sorted(times[1:])
+    return {
+        "median_s": round(statistics.median(times[1:]), 3),
+        "max_s": round(max(times[1:]), 3),
+        "cpu_median_s": round(statistics.median(busy[1:]), 3),
+    }
 
 
 def measured(folder: Path, variant: str, ladder: tuple[int, ...]) -> dict[str, Any]:
@@ -83,8 +91,7 @@ def measured(folder: Path, variant: str, ladder: tuple[int, ...]) -> dict[str, A
         shutil.copy(folder / "first.tflite", folder / "things.tflite")
         words = ("relabel", "things.tflite", "--labels", "new.txt", "--quiet")
         times = seconds(sys.executable, "-P", "-m", "edgevit", *words, folder=folder)
-        row[f"{count} labels"] = {"median_s": round(statistics.median(times), 3), "max_s": round(times[-1], 3)}
-        row[f"{count} labels"]["self_test"] = tested(folder / "things.tflite")
+        row[f"{count} labels"] = {**times, "self_test": tested(folder / "things.tflite")}
     return row
 
 

@@ -102,6 +102,7 @@ def exchanged(path, classes, to: Path):
     return to
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "recipe", ["float32", "float16", "int8", "int8-static", "int8-attention", "int4", *list(CUSTOM)[:2]]
 )
@@ -116,6 +117,7 @@ def test_it_is_the_file_that_converting_makes(converted, tmp_path, recipe):
         assert model.self_test().passed
 
 
+@pytest.mark.slow
 def test_a_ladder_with_several_tasks(converted, tmp_path):
     """Every signature with the head is changed, once stored; those without it stay."""
     old = converted(classes_of(OLD), "int8", (32, 64), "embed,classify")
