@@ -8,6 +8,7 @@ the seconds that pass stand those of all cores' work, which say what a busy mach
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
 import statistics
@@ -110,7 +111,8 @@ def main() -> None:
             rows[name] = measured(Path(folder), variant, ladder)
         for count in LABELS:
             print(f"{name:26} {count:5} labels  {rows[name][f'{count} labels']}")
-    write("relabel", {"runs": RUNS, "vector_width": VECTOR, "rows": rows})
+    load = round(os.getloadavg()[0], 1)
+    write("relabel", {"runs": RUNS, "vector_width": VECTOR, "load_1min": load, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -54,9 +54,9 @@ def class_vectors(
     if not labels or not all(label.strip() for label in labels):
         raise ConfigError("each class needs a label that says something: there is an empty one, or none at all")
     check_templates(templates)
-    total = np.zeros((len(labels), tower.config.text.vector_width), np.float64)
-    for template in templates:
-        total += tower.of([filled(template, label) for label in labels], on_note)
+    # All at once: the tokenizer alone may take longer to read than the texts.
+    found = tower.of([filled(template, label) for template in templates for label in labels], on_note)
+    total = found.reshape(len(templates), len(labels), -1).sum(axis=0, dtype=np.float64)
     lengths = np.linalg.norm(total, axis=1, keepdims=True)
     return np.asarray(total / np.maximum(lengths, 1e-6), np.float32)
 

@@ -55,14 +55,19 @@ def relabel(
     A failure leaves what was there. Raises `ArtefactError`, `ModelError`, `DataError`, `OptionError`, `ConfigError`,
     `ConversionError` or its child `AuditError`.
     """
-    path, templates, names = Path(model), as_texts(template), as_labels(labels)
-    check_templates(templates)
-    check_distinct(names or (), labels if isinstance(labels, str | Path) else "the list of labels")
-    if path.suffix == ".keras":
-        return _model(path, names or (), text, templates, output, sign, overwrite, on_note)
+    path, templates = Path(model), as_texts(template)
     target = path if output is None else Path(output)
-    own = output is None or (target.exists() and path.exists() and target.samefile(path))
-    check_target(target, sign, overwrite=own or overwrite)
+    check_templates(templates)
+    if path.suffix == ".keras":
+        _check_model(path, text, output, sign)
+        check_output(target, ".keras", overwrite=overwrite)
+    else:
+        own = output is None or (target.exists() and path.exists() and target.samefile(path))
+        check_target(target, sign, overwrite=own or overwrite)
+    names = as_labels(labels) or ()
+    check_distinct(names, labels if isinstance(labels, str | Path) else "the list of labels")
+    if path.suffix == ".keras":
+        return _model(path, target, names, templates, on_note)
     artefact = ExchangeableArtefact(path)
     tower = TextVectors.read(_text_model(artefact, None if text is None else Path(text), on_note))
     if templates or not artefact.templates:
@@ -70,8 +75,8 @@ def relabel(
     else:
         templates = artefact.templates
         on_note(f"template: {', '.join(map(repr, templates))}, as before; --template chooses")
-    vectors = class_vectors(tower, names or (), templates, on_note)
-    classes = ClassVectors(names or (), vectors, tower.scale, tower.bias, tower.scores, templates)
+    vectors = class_vectors(tower, names, templates, on_note)
+    classes = ClassVectors(names, vectors, tower.scale, tower.bias, tower.scores, templates)
     artefact.write(target, classes, sign)
     for line in artefact.left_out(classes, signed=sign is not None):
         on_note(line)
@@ -117,24 +122,19 @@ def _text_model(artefact: ExchangeableArtefact, given: Path | None, on_note: OnN
     )
 
 
-def _model(
-    path: Path,
-    labels: tuple[str, ...],
-    text: str | Path | None,
-    templates: tuple[str, ...],
-    output: str | Path | None,
-    sign: str | Path | None,
-    overwrite: bool,
-    on_note: OnNote,
-) -> dict[str, Any]:
-    """A plain model of an image-text model, with the labels for classes."""
+def _check_model(path: Path, text: str | Path | None, output: str | Path | None, sign: str | Path | None) -> None:
+    """Raises `OptionError` for what does not go with an image-text model."""
     if output is None:
         raise OptionError(f"{path} keeps its text tower: name the file for the plain model, --output THINGS.keras")
     for option, value in (("--text", text), ("--sign", sign)):
         if value is not None:
             raise OptionError(f"{option} is for an artefact; {path} is a model")
-    target = Path(output)
-    check_output(target, ".keras", overwrite=overwrite)
+
+
+def _model(
+    path: Path, target: Path, labels: tuple[str, ...], templates: tuple[str, ...], on_note: OnNote
+) -> dict[str, Any]:
+    """A plain model of an image-text model, with the labels for classes."""
     TextVectors.read(path)  # before Keras is loaded
     from edgevit.quiet_keras import load_keras
 

@@ -20,6 +20,7 @@ CASES = {
     "convert": "convert {0}/none.keras -o {0}/kept.tflite",
     "convert: recipe": "convert {0}/x.keras -o {0}/o.tflite --validation {0} --max-drop 1 --save-recipe {0}/kept.toml",
     "extract": "extract {0}/m.tflite --resolution 32 -o {0}/kept.tflite",
+    "relabel": "relabel {0}/m.tflite --labels {0}/none.txt -o {0}/kept.tflite",
     "sensitivity": "sensitivity {0}/none.keras --data {0}/none --png {0}/kept.png",
     "plan": "plan {0}/none.json --png {0}/kept.png",
     "report": "report {0}/none.json -o {0}/kept.html",
