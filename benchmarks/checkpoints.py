@@ -1,43 +1,113 @@
-"""Imported checkpoints against the libraries that they come from: the largest difference of an answer.
+"""Imported checkpoints against the libraries that they come from, and as int8 artefacts.
 
-Small models with random weights, saved by the library and run by it: tests/support/library_references.py. Needs the
-extras [torch] and [keras-hub], and timm (`pip install --no-deps timm`: its torchvision need not be there).
+What the libraries wrote and answered, small models of random weights, is kept in tests/references
+(tools/store_references.py): so this needs none of them. For each the largest difference of an answer; and of its `int8`
+artefact for pictures' vectors the cosine to the model's own on 100 drawn pictures, the XNNPACK partitions, and how many
+ops it has more than a plain ViT of its width and depth.
 """
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from record import write
-from support.library_references import REFERENCES, original
+from support.library_references import SMALL, STORED, pictures
+from support.stored_references import read
+from support.tower_references import TOWERS
+
+PICTURES = 100
 
 
 def main() -> None:
+    from edgevit.variants import VARIANTS
+
+    VARIANTS.update(SMALL)  # what tensors of so small models do not tell
+    plain: dict[Any, int] = {}
+    rows = [row(name, plain) for name in (*STORED, *TOWERS)]
+    write("checkpoints", {"rows": rows, "pictures": PICTURES, "original_with_tanh_gelu": with_tanh()})
+
+
+def row(name: str, plain: dict[Any, int]) -> dict[str, Any]:
     from edgevit.checkpoints import import_checkpoint
 
-    rows = []
-    for name, make in REFERENCES.items():
-        with tempfile.TemporaryDirectory() as folder:
-            reference = make(Path(folder))
-            model = import_checkpoint(reference.path, reference.variant, classes=reference.classes)
-            rows.append(
-                {
-                    "name": name,
-                    "library": reference.library,
-                    "compared": "features" if reference.features else "logits",
-                    "resolution": int(reference.images.shape[1]),
-                    "depth": model.config.depth,
-                    "width": model.config.width,
-                    "max_difference": reference.difference(model),
-                    "largest_answer": float(abs(reference.answer).max()),
-                }
-            )
-            print(rows[-1])
     with tempfile.TemporaryDirectory() as folder:
-        reference = original(Path(folder), tanh=True)
-        tanh = reference.difference(import_checkpoint(reference.path))
-    write("checkpoints", {"rows": rows, "original_with_tanh_gelu": tanh})
+        reference = read(name, Path(folder))
+        model = import_checkpoint(reference.path, reference.variant, classes=reference.classes)
+        difference = reference.difference(model)
+    config = model.config
+    key = config.width, config.depth, config.heads, config.mlp_width, config.patch, config.base_resolution
+    if key not in plain:
+        plain[key] = artefact(plain_model(config))["ops"]
+    found = artefact(model)
+    _, height, width, _ = reference.images.shape
+    measured = {
+        "name": name,
+        "library": reference.library,
+        "compared": "vector" if reference.vectors else "features" if reference.features else "logits",
+        "resolution": f"{width}x{height}",
+        "depth": config.depth,
+        "width": config.width,
+        "max_difference": difference,
+        "largest_answer": float(abs(reference.answer).max()),
+        "partitions": found["partitions"],
+        "ops_added": found["ops"] - plain[key],
+        "cosine_mean": found["cosine_mean"],
+        "cosine_least": found["cosine_least"],
+    }
+    print(measured, flush=True)
+    return measured
+
+
+def plain_model(config: Any) -> Any:
+    """A ViT of this shape with a class token, learned positions, GELU, and nothing else."""
+    from edgevit.config import ViTConfig
+    from edgevit.model import build
+
+    names = ("width", "depth", "heads", "mlp_width", "patch", "base_resolution")
+    return build(ViTConfig(classes=0, **{name: getattr(config, name) for name in names}), seed=0)
+
+
+def artefact(model: Any) -> dict[str, Any]:
+    """Of the int8 artefact for vectors, at the resolution that its positions were learned at."""
+    import edgevit
+    from converters import convert
+    from edgevit_runtime import Model
+
+    base = model.config.base_resolution
+    shown = pictures(max(base.width, base.height), PICTURES)[:, : base.height, : base.width]
+    exact = np.asarray(model.vectors(shown))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "vectors.tflite"
+        convert(model, path, recipe="int8", task="embed", resolutions=[base])
+        (signature,) = edgevit.inspect(path)["signatures"]
+        with Model(path) as runner:
+            found = np.stack([runner.outputs(np.ascontiguousarray(image), "embed")["vector"] for image in shown])
+    cosines = np.sum(exact * found, axis=1) / np.linalg.norm(found, axis=1)
+    return {
+        "ops": signature["ops"],
+        "partitions": signature["partitions"],
+        "cosine_mean": float(cosines.mean()),
+        "cosine_least": float(cosines.min()),
+    }
+
+
+def with_tanh() -> float:
+    """How much the logits of an original ViT change by JAX's GELU, by way of tanh, where timm's is exact."""
+    from edgevit.checkpoints import import_checkpoint
+    from edgevit.model import build, named_weights
+
+    with tempfile.TemporaryDirectory() as folder:
+        reference = read("original .npz, by timm", Path(folder))
+        model = import_checkpoint(reference.path, reference.variant)
+    other = build(model.config.with_(activation="gelu_tanh"))
+    weights = named_weights(model)
+    for name, variable in named_weights(other).items():
+        variable.assign(weights[name])
+    return float(np.abs(np.asarray(model(reference.images)) - np.asarray(other(reference.images))).max())
 
 
 if __name__ == "__main__":

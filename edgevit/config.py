@@ -8,7 +8,7 @@ from typing import Any
 from edgevit.dense_head import OF_LAST_BLOCK, DenseHead
 from edgevit.errors import ConfigError, unknown_key
 from edgevit.model_checks import LARGEST, check_pooling, check_rotary
-from edgevit.model_choices import ACTIVATIONS, POOLINGS, ROTARIES, SCORES, head_scores
+from edgevit.model_choices import ACTIVATIONS, POOLINGS, RESAMPLINGS, ROTARIES, SCORES, head_scores
 from edgevit.patch_grid import MAX_TOKENS, Grid, check_resolution, nearest_resolution
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
 
@@ -102,6 +102,8 @@ class ViTConfig:
     https://arxiv.org/abs/2302.05442, section 2)."""
     learned_positions: bool = True
     """Whether a learned position is added to each token."""
+    resampling: str = "bicubic"
+    """How they are brought to another grid: a key of `RESAMPLINGS`."""
     rotary: str = ""
     """How queries and keys are turned by their place in the picture: a key of `ROTARIES`; empty: they are not."""
     rotary_theta: float = 100.0
@@ -132,6 +134,8 @@ class ViTConfig:
             raise ConfigError(f"score_temperature must be above 0, not {self.score_temperature!r}")
         if self.activation not in ACTIVATIONS:
             raise unknown_key("activation", self.activation, ACTIVATIONS)
+        if self.resampling not in RESAMPLINGS:
+            raise unknown_key("resampling", self.resampling, RESAMPLINGS)
         check_pooling(self)
         if self.width % self.heads:
             raise ConfigError(f"width {self.width} is not divisible by heads {self.heads}")
@@ -287,6 +291,7 @@ _SINCE: dict[str, Any] = {
     "input_norm": False,
     "qk_norm": False,
     "learned_positions": True,
+    "resampling": "bicubic",
     "rotary": "",
     "rotary_theta": 100.0,
     "rotary_grid": (),

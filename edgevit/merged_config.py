@@ -28,6 +28,7 @@ BACKBONE = (
     "input_norm",
     "qk_norm",
     "learned_positions",
+    "resampling",
     "rotary",
     "rotary_theta",
     "rotary_grid",

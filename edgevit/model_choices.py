@@ -28,6 +28,12 @@ ACTIVATIONS = {
 }
 """What stands between the two layers of an MLP."""
 
+RESAMPLINGS = {
+    "bicubic": "Keys' kernel, as PyTorch's and Pillow's",  # Keys 1981, https://doi.org/10.1109/TASSP.1981.1163711
+    "bilinear": "a triangle's, as SigLIP 2's NaFlex",  # Tschannen et al. 2025, https://arxiv.org/abs/2502.14786
+}
+"""How learned positions are brought to another grid; both are widened where it is coarser (antialiased)."""
+
 ROTARIES = {
     "centred": "patch centres from -1 to 1, times 2 π",  # Siméoni et al. 2025, https://arxiv.org/abs/2508.10104
     "index": "patches counted from 1 on a grid of their own",  # timm's Eva of PE-Core, https://arxiv.org/abs/2504.13181

@@ -31,7 +31,7 @@ from converters.graph.folding import Arrays, Folding, centred, mean_over_channel
 from converters.graph.heads import classifying
 from converters.graph.heads.head import Head, HeadWeights
 from converters.graph.positions import Resampling, matrices, resample_positions
-from edgevit.config import Grid, ViTConfig
+from edgevit.config import ViTConfig
 from edgevit.model import ViT, named_weights
 from edgevit.model.rotary import Rotation, rotation_of
 from edgevit_runtime.resolution import ResolutionLike
@@ -123,13 +123,14 @@ def fold(
     learned = folding.get("positions/positions")[config.prefix :] if config.learned_positions else None
     # Half as many or fewer are quicker to read as they are than the learned ones (at 96, 2 % of the inference).
     saves = learned is not None and grid != base and 2 * grid.patches > base.patches
-    there = resampling(*matrices(base, grid)) if resampling and saves else None
+    down_across = matrices(base, grid, config.resampling)
+    there = resampling(*down_across) if resampling and saves else None
     names = [f"block{index}" for index in range(config.depth)]
     times = ACTIVATION_GRAPHS[config.activation].times
     return Folded(
         patches=folding.patches(centred),
         front=folding.front(centred),
-        positions=_positions(centred, learned, base, grid, there),
+        positions=_positions(centred, learned, down_across, there),
         resampling=there,
         input_norm=folding.norm_numbers("input_norm") if config.input_norm else None,
         blocks=tuple(
@@ -146,7 +147,7 @@ def fold(
         means=Means(
             patches=folding.patches(mean_over_channels),
             front=folding.front(mean_over_channels),
-            positions=_positions(mean_over_channels, learned, base, grid),
+            positions=_positions(mean_over_channels, learned, down_across),
             blocks=tuple(
                 (folding.mean_of(f"{name}/attention/output"), folding.mean_of(f"{name}/contract", times))
                 for name in names
@@ -160,13 +161,13 @@ def fold(
 
 
 def _positions(
-    over_channels: Any, learned: Any, base: Grid, grid: Grid, resampling: Resampling | None = None
+    over_channels: Any, learned: Any, down_across: tuple[Any, Any], resampling: Resampling | None = None
 ) -> Any | None:
-    """`Folded.positions` or `Means.positions`."""
+    """`Folded.positions` or `Means.positions`. down_across: `matrices` of the grid."""
     if learned is None:
         return None
     kept = over_channels(learned)
-    return tf.cast(resampling.table(kept) if resampling else resample_positions(kept, base, grid), tf.float32)
+    return tf.cast(resampling.table(kept) if resampling else resample_positions(kept, *down_across), tf.float32)
 
 
 def _signed(rotation: Rotation | None) -> Rotation | None:

@@ -1,6 +1,6 @@
 """Learned positions on another grid than they were learned on: resampled here, or by the graph as it runs.
 
-Bicubic, a matrix along each axis, exactly as the Keras model does it: [rows, base rows] down, [columns, base columns]
+A matrix along each axis, exactly as the Keras model does it: [rows, base rows] down, [columns, base columns]
 across; one for both where squares become squares. Where the graph resamples, a ladder stores the learned positions
 once, and each resolution its small matrices. In floats that is two products. An integer
 linear layer has weights of 8 bits, which are too few for a matrix that reaches every token: `InIntegers` splits it into
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from converters.graph.arithmetic import Arithmetic
 from edgevit.config import Grid
-from edgevit.model.positions import bicubic_matrix
+from edgevit.model.positions import resampling_matrix
 
 POSITIONS = "positions"
 """What comes before the slash in the names of the sites that resample, and what the learned ones are called."""
@@ -26,17 +26,17 @@ ADDED_POSITIONS = "added_positions"
 """What they are called where the graph adds them as they are."""
 
 
-def matrices(base: Grid, grid: Grid) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def matrices(base: Grid, grid: Grid, kernel: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Down [rows, base rows] and across [columns, base columns]; the same array where both are equal."""
-    down = bicubic_matrix(grid.rows, base.rows)
+    down = resampling_matrix(grid.rows, base.rows, kernel)
     same = (grid.rows, base.rows) == (grid.columns, base.columns)
-    return down, down if same else bicubic_matrix(grid.columns, base.columns)
+    return down, down if same else resampling_matrix(grid.columns, base.columns, kernel)
 
 
-def resample_positions(positions: Any, base: Grid, grid: Grid) -> Any:
-    """Learned positions [base patches, width] -> [1, rows, columns, width] of another grid, here."""
-    down, across = (tf.cast(matrix, positions.dtype) for matrix in matrices(base, grid))
-    plane = tf.reshape(positions, [*base, -1])
+def resample_positions(positions: Any, down: Any, across: Any) -> Any:
+    """Learned positions [base patches, width] -> [1, rows, columns, width] of another grid, by its `matrices`, here."""
+    down, across = (tf.cast(matrix, positions.dtype) for matrix in (down, across))
+    plane = tf.reshape(positions, [down.shape[1], across.shape[1], -1])
     return tf.einsum("ri,cj,ijw->rcw", down, across, plane)[None]
 
 

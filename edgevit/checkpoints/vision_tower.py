@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from edgevit.checkpoints.checkpoint_file import SAFETENSORS, CheckpointFile
-from edgevit.checkpoints.facts import Facts, square
+from edgevit.checkpoints.facts import Facts
 from edgevit.checkpoints.text_side import activation_of
 from edgevit.checkpoints.transformers import preprocessing
 from edgevit.checkpoints.weight_mapping import (
@@ -80,10 +80,10 @@ def facts(source: CheckpointFile) -> Facts:
         notes = [f"no preprocessor_config.json beside it: the library's mean, std and {settings['resize']} are assumed"]
     if flat:
         notes.append(
-            "NaFlex: convert it at the shapes of your pictures, such as 256 and 384x192; at other grids than "
-            f"{_grid(positions)} its positions are resampled bicubically, and by the library bilinearly"
+            "NaFlex: each picture has its own shape there, and here one of the ladder's: convert it at those of your "
+            "pictures, such as 256,384x192"
         )
-        settings["resize"] = "squash"
+        settings.setdefault("resize", "squash")
     projection = "visual_projection.weight"
     return Facts(
         families=(),
@@ -99,16 +99,12 @@ def facts(source: CheckpointFile) -> Facts:
             "class_token": not siglip,
             "activation": activation_of(said),
             "input_norm": not siglip,
+            "resampling": "bilinear" if flat else "bicubic",
             "projection": source.shape(projection, "vector width", "width")[0] if projection in source.tensors else 0,
         },
         notes=tuple(notes),
         **settings,
     )
-
-
-def _grid(positions: int) -> str:
-    grid = square(positions)
-    return f"{grid.rows} x {grid.columns} patches" if grid else "that of the learned ones"
 
 
 def rules(config: ViTConfig, source: CheckpointFile) -> dict[str, WeightRule]:

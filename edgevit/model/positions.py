@@ -14,12 +14,13 @@ from edgevit.config import Grid
 
 
 @lru_cache(maxsize=64)
-def bicubic_matrix(size: int, base: int) -> NDArray[np.float32]:
-    """The matrix [size, base] that resamples `base` points on a line to `size`, bicubic, antialiased.
+def resampling_matrix(size: int, base: int, kernel: str = "bicubic") -> NDArray[np.float32]:
+    """The matrix [size, base] that resamples `base` points on a line to `size`, antialiased.
 
-    The same numbers as Pillow's BICUBIC and PyTorch's `interpolate(mode="bicubic", antialias=True)`: Keys' kernel
-    with a = -0.5 (R. Keys 1981, https://doi.org/10.1109/TASSP.1981.1163711), widened when it shrinks, normalised
-    at the borders. As a matrix it is the same on every backend, has a gradient, and the lowering can use it as it is.
+    kernel: a key of `edgevit.model_choices.RESAMPLINGS`. The same numbers as Pillow's BICUBIC and BILINEAR, and as
+    PyTorch's `interpolate(mode=..., antialias=True)`: Keys' kernel with a = -0.5 (R. Keys 1981,
+    https://doi.org/10.1109/TASSP.1981.1163711) or a triangle, widened when it shrinks, normalised at the borders. As a
+    matrix it is the same on every backend, has a gradient, and the lowering can use it as it is.
     """
     if size == base:
         return np.eye(size, dtype=np.float32)
@@ -27,10 +28,13 @@ def bicubic_matrix(size: int, base: int) -> NDArray[np.float32]:
     stretch = max(scale, 1.0)
     centres = (np.arange(size) + 0.5) * scale
     distance = np.abs((np.arange(base) + 0.5)[None, :] - centres[:, None]) / stretch
-    a = -0.5
-    near = (a + 2) * distance**3 - (a + 3) * distance**2 + 1
-    far = a * (distance**3 - 5 * distance**2 + 8 * distance - 4)
-    weights = np.where(distance < 1, near, np.where(distance < 2, far, 0.0))
+    if kernel == "bilinear":
+        weights = np.maximum(0.0, 1.0 - distance)
+    else:
+        a = -0.5
+        near = (a + 2) * distance**3 - (a + 3) * distance**2 + 1
+        far = a * (distance**3 - 5 * distance**2 + 8 * distance - 4)
+        weights = np.where(distance < 1, near, np.where(distance < 2, far, 0.0))
     matrix: NDArray[np.float32] = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
     return matrix
 
@@ -41,8 +45,9 @@ class Positions(keras.layers.Layer):
 
     [batch, rows, columns, width] -> [batch, prefix + rows * columns, width] for any grid, prefix being 1 with
     `class_token`, one more with `distilled`, and `registers` more:
-    positions are learned on `base_grid`, rows x columns, and resampled bicubically, as is usual when a ViT changes
-    resolution (Dosovitskiy et al. 2021, section 3.2). The tokens in front have positions of their own, which stay.
+    positions are learned on `base_grid`, rows x columns, and resampled, as is usual when a ViT changes resolution
+    (Dosovitskiy et al. 2021, section 3.2), bicubically unless `resampling` says otherwise. The tokens in front have
+    positions of their own, which stay.
     Without `learned` there are none to add.
     """
 
@@ -54,11 +59,12 @@ class Positions(keras.layers.Layer):
         registers: int = 0,
         has_class_token: bool = True,
         learned: bool = True,
+        resampling: str = "bicubic",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.width, self.base_grid, self.distilled, self.registers = width, Grid(*base_grid), distilled, registers
-        self.has_class_token, self.learned = has_class_token, learned
+        self.has_class_token, self.learned, self.resampling = has_class_token, learned, resampling
         self.prefix = int(has_class_token) + int(distilled) + registers
 
     def build(self, input_shape: Any) -> None:
@@ -80,7 +86,8 @@ class Positions(keras.layers.Layer):
 
     def matrices(self, grid: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """What resamples the learned positions to a grid: [rows, base rows] and [columns, base columns]."""
-        return bicubic_matrix(grid[0], self.base_grid.rows), bicubic_matrix(grid[1], self.base_grid.columns)
+        base, kernel = self.base_grid, self.resampling
+        return resampling_matrix(grid[0], base.rows, kernel), resampling_matrix(grid[1], base.columns, kernel)
 
     def resampled(self, grid: tuple[int, int]) -> Any:
         """The positions for a picture of that grid, rows x columns: [prefix + rows * columns, width], row by row.

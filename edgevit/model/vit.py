@@ -56,6 +56,7 @@ class ViT(keras.Model):
             config.registers,
             config.class_token,
             config.learned_positions,
+            config.resampling,
             name="positions",
         )
         if config.input_norm:

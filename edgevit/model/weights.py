@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from edgevit.errors import ConfigError
-from edgevit.model.positions import bicubic_matrix
+from edgevit.model.positions import resampling_matrix
 from edgevit.model.vit import ViT, named_weights
 
 HEAD_FORMS = {
@@ -67,6 +67,8 @@ def _positions(values: Any, source: ViT, target: ViT) -> Any:
     registers = front[source.config.front_read :]
     read = [0, source.config.front_read - 1] if target.config.distilled else [0][: source.config.front_read]
     front = np.concatenate([front[read], registers])
-    down, across = bicubic_matrix(grid.rows, base.rows), bicubic_matrix(grid.columns, base.columns)
+    kernel = target.config.resampling
+    down = resampling_matrix(grid.rows, base.rows, kernel)
+    across = resampling_matrix(grid.columns, base.columns, kernel)
     plane = np.einsum("ri,cj,ijw->rcw", down, across, patches.reshape(*base, -1))
     return np.concatenate([front, plane.reshape(grid.patches, -1)])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgevit.model.positions import Positions, bicubic_matrix
+from edgevit.model.positions import Positions, resampling_matrix
+from edgevit.model_choices import RESAMPLINGS
 
 GRIDS = [((6, 6), (14, 14)), ((24, 24), (14, 14)), ((9, 4), (4, 9)), ((12, 20), (14, 14)), ((5, 14), (14, 9))]
 """(rows, columns) wanted, and learned on."""
@@ -14,11 +15,12 @@ def plane_of(base, seed=0):
     return np.random.default_rng(seed).normal(size=base).astype(np.float32)
 
 
+@pytest.mark.parametrize("kernel", RESAMPLINGS)
 @pytest.mark.parametrize(("size", "base"), [(6, 14), (14, 14), (24, 14), (9, 4), (4, 9), (1, 14)])
-def test_matrix_is_pillows_bicubic(size, base):
+def test_matrix_is_pillows(size, base, kernel):
     plane = plane_of((base, base))
-    matrix = bicubic_matrix(size, base)
-    pillow = np.asarray(Image.fromarray(plane).resize((size, size), Image.Resampling.BICUBIC))
+    matrix = resampling_matrix(size, base, kernel)
+    pillow = np.asarray(Image.fromarray(plane).resize((size, size), Image.Resampling[kernel.upper()]))
     np.testing.assert_allclose(matrix @ plane @ matrix.T, pillow, atol=2e-6)
 
 
@@ -29,7 +31,7 @@ def test_matrices_are_torchs_antialiased_bicubic(grid, base):
     theirs = torch.nn.functional.interpolate(
         torch.tensor(plane)[None, None], size=grid, mode="bicubic", antialias=True, align_corners=False
     )
-    down, across = bicubic_matrix(grid[0], base[0]), bicubic_matrix(grid[1], base[1])
+    down, across = resampling_matrix(grid[0], base[0]), resampling_matrix(grid[1], base[1])
     # PyTorch works its weights out in float32, ours come from float64: 3e-6 apart at 20.
     np.testing.assert_allclose(down @ plane @ across.T, theirs[0, 0].numpy(), atol=1e-5)
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edgevit.text_tokens import trained_tokenizer
 from support.library_references import (
     HALF,
@@ -91,7 +93,7 @@ def transformers_naflex(folder: Path, rows: int = 4, columns: int = 4) -> Refere
     model = shaken(Siglip2Model(Siglip2Config(text_config=text, vision_config=vision)))
     config = {"model_type": "siglip2", "text_config": text, "vision_config": vision}
     written(folder, model, {"config.json": config, "preprocessor_config.json": processor(HALF)})
-    images = pictures(8 * max(rows, columns))[:, : 8 * rows, : 8 * columns]
+    images = np.ascontiguousarray(pictures(8 * max(rows, columns))[:, : 8 * rows, : 8 * columns])
 
     def answered(pixels: Any) -> Any:
         count = pixels.shape[0]
@@ -191,6 +193,7 @@ TOWERS: dict[str, Callable[[Path], Reference]] = {
     "transformers: CLIP": transformers_clip,
     "transformers: SigLIP": transformers_siglip,
     "transformers: SigLIP 2, NaFlex": transformers_naflex,
+    "transformers: SigLIP 2, NaFlex, wide": lambda folder: transformers_naflex(folder, rows=3, columns=7),
     "transformers: masked autoencoder": transformers_mae,
     "open_clip: CLIP": open_clip_own,
     "open_clip: SigLIP by timm": open_clip_trunk,

@@ -41,6 +41,7 @@ FORMS = {
         "pooling": "attention-all",
         "pool_heads": 4,
     },
+    "bilinear positions": {"resampling": "bilinear"},
     "as SigLIP": {"class_token": False, "pooling": "attention", "activation": "gelu_tanh", "cosine_scale": 20.0},
 }
 LADDER = (32, 64, "96x48")
@@ -87,6 +88,7 @@ CHANGED = {
     "class_token": False,
     "input_norm": True,
     "qk_norm": True,
+    "resampling": "bilinear",
 }
 OUTPUTS = {"embed": "vector", "classify": "scores"}
 

@@ -9,7 +9,7 @@ from converters.graph.folded import fold, model_arrays
 from converters.graph.heads import classifying
 from converters.graph.lowering import graph, lower
 from converters.graph.packing import pack
-from converters.graph.positions import InFloats, InIntegers, resample_positions
+from converters.graph.positions import InFloats, InIntegers, matrices, resample_positions
 from edgevit.config import Grid
 from edgevit.model import build, named_weights, transfer
 from edgevit_runtime.resolution import as_resolution
@@ -74,7 +74,7 @@ def test_positions_may_be_learned_on_a_rectangle(tiny_model, resolution, resampl
 def test_positions_are_resampled_as_in_the_model(tiny_model):
     positions = np.asarray(tiny_model.positions.positions)
     for grid in (Grid(6, 6), Grid(3, 5)):
-        mine = resample_positions(positions[1:], Grid(4, 4), grid)
+        mine = resample_positions(positions[1:], *matrices(Grid(4, 4), grid, "bicubic"))
         expected = np.asarray(tiny_model.positions.resampled(grid))[1:]
         np.testing.assert_allclose(mine, expected.reshape(1, *grid, -1), atol=1e-6)
 

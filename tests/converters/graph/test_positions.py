@@ -15,7 +15,7 @@ from converters.graph.positions import InFloats, InIntegers, in_8_bits, matrices
 from converters.graph.tflite_model import tensor_name
 from converters.quantize.position_table import ranges_of
 from edgevit.config import Grid
-from edgevit.model.positions import bicubic_matrix
+from edgevit.model.positions import resampling_matrix
 from edgevit_runtime import Model
 from support.sample_pictures import pictures_in, random_picture
 
@@ -25,7 +25,7 @@ SIZES = (64, 80, 96)
 
 @pytest.mark.parametrize(("grid", "base"), [(5, 4), (20, 14), (13, 14), (32, 14), (28, 14), (2, 1)])
 def test_the_parts_of_the_matrix_come_to_it_and_fit_8_bits(grid, base):
-    matrix = bicubic_matrix(grid, base)
+    matrix = resampling_matrix(grid, base)
     parts = in_8_bits(matrix)
     np.testing.assert_allclose(sum(parts.values()), matrix, atol=2e-7)
     integers = parts["coarse"] / (np.abs(matrix).max(axis=1, keepdims=True) / 127)
@@ -42,15 +42,15 @@ def test_the_parts_of_the_matrix_come_to_it_and_fit_8_bits(grid, base):
 def test_in_the_graph_it_is_the_same_map(kind, grid, base):
     grid, base = Grid(*grid), Grid(*base)
     learned = np.random.default_rng(grid.rows).normal(size=(base.patches, 24)).astype(np.float32)
-    there = kind(*matrices(base, grid))
+    there = kind(*matrices(base, grid, "bicubic"))
     found = there.compute(Arithmetic(), np.asarray(there.table(learned)))
-    np.testing.assert_allclose(found, resample_positions(learned, base, grid)[0], atol=1e-5)
+    np.testing.assert_allclose(found, resample_positions(learned, *matrices(base, grid, "bicubic"))[0], atol=1e-5)
 
 
 def test_one_matrix_serves_squares():
     """Of a ladder of squares each stores one, and of rectangles two."""
-    assert list(InFloats(*matrices(Grid(4, 4), Grid(6, 6))).inputs) == ["resampling"]
-    assert list(InFloats(*matrices(Grid(4, 4), Grid(6, 3))).inputs) == ["resampling", "resampling_across"]
+    assert list(InFloats(*matrices(Grid(4, 4), Grid(6, 6), "bicubic")).inputs) == ["resampling"]
+    assert list(InFloats(*matrices(Grid(4, 4), Grid(6, 3), "bicubic")).inputs) == ["resampling", "resampling_across"]
 
 
 def graphs(path):
@@ -120,7 +120,9 @@ def test_ranges_are_those_of_the_float_graph(tiny_model):
             continue
         learned = np.asarray(tiny_model.positions.positions)[1:]
         positions = np.asarray(
-            resample_positions(learned - learned.mean(axis=1, keepdims=True), Grid(4, 4), Grid(6, 6))
+            resample_positions(
+                learned - learned.mean(axis=1, keepdims=True), *matrices(Grid(4, 4), Grid(6, 6), "bicubic")
+            )
         )
         last = ranges["positions/rows/Add"]
         np.testing.assert_allclose([last["min"], last["max"]], [[[positions.min()]], [[positions.max()]]], atol=1e-5)
