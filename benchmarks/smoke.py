@@ -125,7 +125,7 @@ NEEDS: dict[str, tuple[str, str]] = {
 NOT_RUN: dict[str, str] = {
     "ablation": "trains for hours; tests/training runs its parts",
     "arm_dense": "needs qemu-user, LLVM 19 and tools/arm64-root.sh; tests/test_benchmarks.py runs its parts",
-    "checkpoints": "needs PyTorch, KerasHub and timm; tests/checkpoints/test_references.py has what they say",
+    "checkpoints": "converts a model of each family; tests/checkpoints/test_references.py reads the same files",
     "demo": "reads what `make demo` made",
     "devices": "needs an ssh server",
     "flowers": "trains for hours",
