@@ -126,7 +126,9 @@ def rules(config: ViTConfig, source: CheckpointFile) -> dict[str, WeightRule]:
             f"{ours}/attention/qkv/bias": WeightRule(
                 tuple(f"{name}.bias" if there else "" for name, there in zip(names, biased, strict=True)), SAME_1D
             ),
-            **_linear(source, f"{ours}/attention/output", f"{theirs}.attention.o_proj", "proj", f"{theirs}.layer_scale1"),
+            **_linear(
+                source, f"{ours}/attention/output", f"{theirs}.attention.o_proj", "proj", f"{theirs}.layer_scale1"
+            ),
             **torch_norm(f"{ours}/norm2", f"{theirs}.norm2"),
             **_linear(source, f"{ours}/expand", f"{theirs}.mlp.up_proj", "mlp"),
             **_linear(source, f"{ours}/contract", f"{theirs}.mlp.down_proj", "mlp", f"{theirs}.layer_scale2"),

@@ -157,7 +157,8 @@ def _custom(facts: Facts, source: CheckpointFile, changes: dict[str, Any]) -> Vi
             "and no config.json says which other one"
         )
     colours = next(
-        ({"mean": row.mean, "std": row.std} for name, row in VARIANTS.items() if name.split("-")[0] in facts.families), {}
+        ({"mean": row.mean, "std": row.std} for name, row in VARIANTS.items() if name.split("-")[0] in facts.families),
+        {},
     )
     return ViTConfig(
         width=facts.width,

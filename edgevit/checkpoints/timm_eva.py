@@ -136,7 +136,9 @@ def _pe_core(source: CheckpointFile, given: Record, width: int, notes: list[str]
         "rotary_theta": PE_THETA,
         "rotary_grid": tuple(said or (PE_GRIDS[width],) * 2),
         "input_norm": True,
-        "pool_heads": given.whole("attn_pool_num_heads", least=1) if given.has("attn_pool_num_heads") else PE_POOL_HEADS,
+        "pool_heads": given.whole("attn_pool_num_heads", least=1)
+        if given.has("attn_pool_num_heads")
+        else PE_POOL_HEADS,
     }
     if _projects(source):
         outputs = source.shape("head.weight", "outputs", "width")[0]
@@ -158,7 +160,9 @@ def _dinov3(source: CheckpointFile, given: Record, patch: int) -> dict[str, Any]
     classes = source.shape("head.weight", "classes", "width")[0] if "head.weight" in source.tensors else None
     pool = given.values.get("global_pool", None if config is None else config.values.get("global_pool"))
     if classes and pool is not None and pool not in POOLINGS:
-        raise CheckpointError(f"{given.where}: global_pool is {pool!r}; of a DINOv3 edgevit knows {', '.join(POOLINGS)}")
+        raise CheckpointError(
+            f"{given.where}: global_pool is {pool!r}; of a DINOv3 edgevit knows {', '.join(POOLINGS)}"
+        )
     behind = "fc_norm.weight" in source.tensors
     # timm's Eva takes the mean unless it is told otherwise; without a head Meta's class token stands for the picture.
     pooling = POOLINGS.get(pool, "class") if classes is None else POOLINGS.get("avg" if pool is None else pool, "mean")
@@ -188,7 +192,8 @@ def _grid(given: Record, key: str, size: Any, patch: int = 1) -> Grid | None:
 
 @dataclass(frozen=True)
 class SideBySide(TensorLayout):
-    """Queries, keys and values whose pairs lie side by side, the column's first: sorted into halves, the row's first."""
+    """Queries, keys and values whose pairs lie side by side, those of the column first: sorted into halves, those of
+    the row first."""
 
     heads: int = 1
 

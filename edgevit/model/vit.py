@@ -162,7 +162,10 @@ class ViT(keras.Model):
         return self.dense_heads[task](planes)
 
     def _embedded(self, images: Any) -> tuple[Any, Rotation | None]:
-        """The tokens that the first block reads, [batch, N, width], and how queries and keys turn. Raises `ResolutionError` for what is no size."""
+        """The tokens that the first block reads, [batch, N, width], and how queries and keys turn.
+
+        Raises `ResolutionError` for what is no size.
+        """
         _, height, width, _ = images.shape
         if height is None or width is None:
             raise ResolutionError(
