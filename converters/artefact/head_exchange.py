@@ -27,8 +27,8 @@ from converters.artefact.self_test_writer import QUICK_RUNS, measured_self_test
 from converters.graph.packing import pack
 from converters.graph.unpacking import unpack
 from converters.quantize.recipes import RECIPES
-from edgevit.config import LARGEST
 from edgevit.errors import AuditError, ConversionError
+from edgevit.model_checks import LARGEST
 from edgevit_runtime.manifest import Manifest
 from edgevit_runtime.tasks.classify import Classify
 from edgevit_runtime.verify.examination import examine
