@@ -112,7 +112,7 @@ def test_the_grid_that_pe_core_counts_on_must_be_known(pe_core, tmp_path):
 
 def test_an_argument_that_changes_something(pe_core, tmp_path):
     config = json.loads((tmp_path / "config.json").read_text())
-    with pytest.raises(CheckpointError, match="rope_temperature is 50.0"):
+    with pytest.raises(CheckpointError, match=r"rope_temperature is 50\.0"):
         import_checkpoint(changed(tmp_path, model_args={**config["model_args"], "rope_temperature": 50.0}))
 
 
