@@ -1,21 +1,18 @@
-"""What of a `ViTConfig` must fit together."""
+"""What of a `ViTConfig`, whose module stands on this one, must fit together."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from edgevit.errors import ConfigError, unknown_key
 from edgevit.model_choices import POOLINGS, ROTARIES
-
-if TYPE_CHECKING:
-    from edgevit.config import ViTConfig
 
 LARGEST = {"width": 16384, "depth": 512, "mlp_width": 131072, "patch": 1024, "classes": 2**20, "registers": 64}
 LARGEST_GRID = 4096
 """Of a rotary grid, rows or columns. Far beyond any ViT that there is: what asks for more is damaged."""
 
 
-def check_pooling(config: ViTConfig) -> None:
+def check_pooling(config: Any) -> None:
     """Raises `ConfigError` unless what stands for the whole picture can be made of its tokens."""
     if config.pooling not in POOLINGS:
         raise unknown_key("pooling", config.pooling, POOLINGS)
@@ -35,7 +32,7 @@ def check_pooling(config: ViTConfig) -> None:
         raise ConfigError(f"pooling {config.pooling!r} reads a class token, and class_token is false")
 
 
-def check_rotary(config: ViTConfig) -> None:
+def check_rotary(config: Any) -> None:
     """Raises `ConfigError` unless the fields of rotary positions fit each other and a head's width."""
     rotary, theta, grid = config.rotary, config.rotary_theta, config.rotary_grid
     if rotary and rotary not in ROTARIES:

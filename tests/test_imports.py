@@ -17,7 +17,7 @@ BASE |= {"retrieval", "skipped_pictures", "box_accuracy", "point_accuracy", "mer
 BASE |= {"patch_grid", "model_choices", "model_checks"}
 MAY_IMPORT = {
     "config": {"errors", "dense_head", "patch_grid", "model_choices", "model_checks"},
-    "model_checks": {"errors", "model_choices", "config"},
+    "model_checks": {"errors", "model_choices"},
     "patch_grid": {"errors"},
     "model_choices": {"errors"},
     "dense_head": {"errors"},

@@ -192,7 +192,8 @@ def _grid(given: Record, key: str, size: Any, patch: int = 1) -> Grid | None:
 
 @dataclass(frozen=True)
 class SideBySide(TensorLayout):
-    """Queries, keys and values whose pairs lie side by side, the column's first: in halves, the row's first."""
+    """Queries, keys and values whose pairs lie side by side, those of the column first: sorted into halves, those of
+    the row first."""
 
     heads: int = 1
 

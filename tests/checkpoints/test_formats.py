@@ -109,7 +109,10 @@ def write_torch_zip(path):
         (lambda path: path.write_text('{"error": "Repository not found"}'), "is a JSON text: an error message"),
         (lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\n cut short"), "is not a readable HDF5 file"),
         (lambda path: path.write_bytes(b"\x40\0\0\0\0\0\0\0{cut short"), "is not a readable safetensors file"),
-        (lambda path: save_file({"conv1.weight": np.zeros(3)}, path), "it holds conv1.weight, ... (known: timm's"),
+        (
+            lambda path: save_file({"conv1.weight": np.zeros(3)}, path),
+            "it holds conv1.weight, ... (known: timm's DINOv3 and PE-Core",
+        ),
         (lambda path: path.mkdir(), "holds neither model.safetensors nor"),
         (lambda path: None, "no such checkpoint"),
     ],

@@ -60,6 +60,21 @@ def test_an_artefact_says_what_counts(run, tmp_path):
     assert "  counted      points from a score of 0.2 on are there\n" in out
 
 
+def test_where_a_model_has_its_positions_from(run, tmp_path, tiny_config):
+    """Said where they are not just learned."""
+    turned = tiny_config.with_(
+        rotary="index", rotary_grid=(6, 4), rotary_theta=1e4, pooling="attention-all", pool_heads=4
+    )
+    save(build(turned), tmp_path / "x.keras")
+    lines = run("inspect", tmp_path / "x.keras")[1].splitlines()
+    grid = "patches counted from 1 on a grid of their own of 6 x 4; theta 10000"
+    assert f"positions      learned, and rotary: {grid}" in lines
+    assert any(line.startswith("pooling        attention-all: ") and line.endswith(", 4 heads") for line in lines)
+    save(build(tiny_config.with_(rotary="centred", learned_positions=False)), tmp_path / "y.keras")
+    lines = run("inspect", tmp_path / "y.keras")[1].splitlines()
+    assert "positions      rotary: patch centres from -1 to 1, times 2 π; theta 100" in lines
+
+
 def test_files_that_are_no_models_of_ours(run, tiny_keras, tmp_path):
     def refused(path):
         code, out, err = run("inspect", path)

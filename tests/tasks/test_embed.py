@@ -1,5 +1,6 @@
 """The task embed: the artefact's vector is the Keras model's, whatever stands for the picture and at any shape."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -90,6 +91,14 @@ CHANGED = {
     "qk_norm": True,
     "resampling": "bilinear",
 }
+TURNED = {
+    "learned_positions": False,
+    "rotary": "index",
+    "rotary_theta": 50.0,
+    "rotary_grid": (3, 5),
+    "pooling": "attention-all",
+    "pool_heads": 4,
+}
 OUTPUTS = {"embed": "vector", "classify": "scores"}
 
 
@@ -108,7 +117,9 @@ def test_the_artefact_gives_the_models_vector_and_classes(model_of, tmp_path, pi
 
 
 @pytest.mark.parametrize("recipe", ["int8", "int8-static", "int8-attention", "int4"])
-@pytest.mark.parametrize("form", ["class", "both", "all", "queries and keys normalised", "as CLIP", "as SigLIP"])
+@pytest.mark.parametrize(
+    "form", ["class", "both", "all", "queries and keys normalised", "turned", "as CLIP", "as SigLIP", "as PE-Core"]
+)
 def test_recipes_keep_the_vector(model_of, tmp_path, pictures, workshop, form, recipe):
     model = model_of(form)
     calibration = once(workshop / "calibration", pictures_in)
@@ -130,7 +141,7 @@ def test_the_graph_of_a_batch_is_the_model(model_of, pictures, form):
     )
 
 
-@pytest.mark.parametrize("form", ["class", "attention", "as CLIP", "as SigLIP"])
+@pytest.mark.parametrize("form", ["class", "attention", "turned", "as CLIP", "as SigLIP", "as PE-Core"])
 def test_multiplications_and_weights_are_counted(model_of, form):
     config = model_of(form).config
     assert parameters(config) == sum(int(np.prod(each.shape)) for each in named_weights(model_of(form)).values())
@@ -139,7 +150,7 @@ def test_multiplications_and_weights_are_counted(model_of, form):
     assert (counted.linear_macs, counted.attention_macs) == (expected.linear_macs, expected.attention_macs)
 
 
-@pytest.mark.parametrize("form", ["all", "queries and keys normalised", "as CLIP", "as SigLIP"])
+@pytest.mark.parametrize("form", ["all", "queries and keys normalised", "turned", "as CLIP", "as SigLIP", "as PE-Core"])
 def test_integers_classify_by_cosines_and_give_no_vector(model_of, tmp_path, pictures, workshop, form):
     model, path = model_of(form), tmp_path / "e.tflite"
     calibration = once(workshop / "calibration", pictures_in)
@@ -169,6 +180,14 @@ def test_a_vector_needs_the_class_tokens_row_alone(model_of):
         ({"registers": -1}, "registers must be"),
         ({"class_token": False}, "reads a class token"),
         ({"activation": "relu"}, "activation"),
+        ({"rotary": "mixed"}, "rotary"),
+        ({"rotary": "centred", "rotary_theta": 0.0}, "rotary_theta must be"),
+        ({"rotary": "index"}, "rotary_grid must be two"),
+        ({"rotary": "centred", "rotary_grid": (2, 2)}, "rotary_grid must be empty"),
+        ({"rotary_grid": (2, 2)}, "rotary_grid must be empty"),
+        ({"rotary": "centred", "heads": 16}, "in fours"),
+        ({"rotary": "centred", "qk_norm": True}, "together"),
+        ({"pool_heads": 5}, "pool_heads must be"),
     ],
 )
 def test_what_cannot_be(tiny_config, changes, said):
@@ -176,10 +195,11 @@ def test_what_cannot_be(tiny_config, changes, said):
         replace(tiny_config, **changes)
 
 
-def test_fields_that_say_nothing_are_left_out_of_files(tiny_config):
-    assert not set(CHANGED) & set(tiny_config.to_dict())
-    changed = replace(tiny_config, **CHANGED)
-    assert changed.from_dict(changed.to_dict()) == changed
+@pytest.mark.parametrize("fields", [CHANGED, TURNED])
+def test_fields_that_say_nothing_are_left_out_of_files(tiny_config, fields):
+    assert not set(fields) & set(tiny_config.to_dict())
+    changed = replace(tiny_config, **fields)
+    assert changed.from_dict(json.loads(json.dumps(changed.to_dict()))) == changed
 
 
 def test_another_form_of_classifier_is_not_taken_over(tiny_model):
