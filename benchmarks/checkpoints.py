@@ -65,10 +65,14 @@ def row(name: str, plain: dict[Any, int]) -> dict[str, Any]:
 def plain_model(config: Any) -> Any:
     """A ViT of this shape with a class token, learned positions, GELU, and nothing else."""
     from edgevit.config import ViTConfig
-    from edgevit.model import build
+    from edgevit.model import build, named_weights
 
     names = ("width", "depth", "heads", "mlp_width", "patch", "base_resolution")
-    return build(ViTConfig(classes=0, **{name: getattr(config, name) for name in names}), seed=0)
+    model = build(ViTConfig(classes=0, **{name: getattr(config, name) for name in names}), seed=0)
+    random = np.random.default_rng(0)
+    for variable in named_weights(model).values():  # a gain of 1 or a bias of 0 would be an op less
+        variable.assign(np.asarray(variable) + random.normal(0.0, 0.1, variable.shape))
+    return model
 
 
 def artefact(model: Any) -> dict[str, Any]:

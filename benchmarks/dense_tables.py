@@ -28,7 +28,7 @@ def pets() -> Iterator[str]:
     )
     yield ""
     judged = figures["evaluation"]["pictures"]
-    yield f"{figures['model']}, {_training(figures)}; judged by {judged} others, the border left out."
+    yield f"{figures['model']}, {training_words(figures)}; judged by {judged} others, the border left out."
     yield ""
     yield from _pets_latency(result("pets_latency"))
 
@@ -83,7 +83,7 @@ def blood_cells() -> Iterator[str]:
     )
     yield ""
     for name, run in figures["models"].items():
-        yield f"- {name}: {_training({**figures, **run})}, {run['training']['best_epoch']} the best epoch."
+        yield f"- {name}: {training_words({**figures, **run})}, {run['training']['best_epoch']} the best epoch."
     pictures = next(iter(figures["models"].values()))["evaluation"]["pictures"]
     yield ""
     yield f"Judged by the {pictures} pictures of test, which neither trained nor chose the epoch; {figures['date']}."
@@ -121,7 +121,7 @@ def keypoints() -> Iterator[str]:
     yield from table(heads, rows)
     yield ""
     for name, run in figures["models"].items():
-        yield f"- {name}: {_training({**figures, **run})}."
+        yield f"- {name}: {training_words({**figures, **run})}."
     pictures = next(iter(figures["models"].values()))["evaluation"]["pictures"]
     yield ""
     yield (
@@ -212,7 +212,7 @@ def _lost(row: Mapping[str, Any]) -> str:
     return f"{100 * row['drop']:.2f} ({100 * row['drop_low']:.2f} to {100 * row['drop_high']:.2f})"
 
 
-def _training(figures: Mapping[str, Any]) -> str:
+def training_words(figures: Mapping[str, Any]) -> str:
     run = figures["training"]
     command = f"`{run['command']}`, " if "command" in run else ""
     beside = ", beside other work" if run.get("load_1min", 0.0) > BUSY else ""

@@ -92,10 +92,8 @@ TINY: dict[str, Mapping[str, Any]] = {
     },
     "pets": {"JUDGED": (64, "96x64"), "CURVE": (64, 80, 96, 112, 128), "SECONDS": 0.3},
     "blood_cells": {},
-    "retrieval": {
-        **{"LADDER": (64, 96), "ENROLLED": 3, "DRAWN_FROM": 8, "DRAWS": 2, "OTHERS": 4},
-        **{"SIZES": (10, 50), "ROUNDS": 2},
-    },
+    "retrieval": {"LADDER": (64, 96), "ENROLLED": 3, "DRAWN_FROM": 8, "DRAWS": 2, "OTHERS": 4},
+    "vector_search": {"SIZES": (10, 50), "GRAPH_FROM": 50, "QUERIES": 5, "ROUNDS": 2, "RESOLUTION": 96},
     "zero_shot": {
         **{"DRAWN": 24, "ASKED": 32, "RUNS": 1},
         "WORDS": ("--variant", "vit-nano", "--resolutions", "64", "--vector-width", "16"),

@@ -12,6 +12,7 @@ from functools import partial
 
 from converters.quantize.recipes import RECIPES
 from dense_tables import SECTIONS as DENSE
+from embedding_tables import SECTIONS as EMBEDDING
 from measuring_tables import SECTIONS as MEASURING
 from other_tables import SECTIONS as OTHER
 from prediction_tables import SECTIONS as PREDICTION
@@ -214,6 +215,7 @@ PAGES = {
     "docs/checkpoints.md": {"checkpoints": checkpoints},
     "docs/comparing.md": PREDICTION,
     "docs/artefact.md": {**SELF_TEST, "others": others, "ladder": ladder, "gpu": gpu},
+    "docs/embedding.md": EMBEDDING,
     "docs/other_models.md": OTHER,
     "docs/measuring.md": MEASURING,
     "docs/quantization.md": QUANTIZATION,

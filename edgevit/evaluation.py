@@ -122,9 +122,7 @@ def evaluate(
         if judge.gallery_resolution is not None:
             for each in predictors:
                 each.check(task, judge.gallery_resolution)
-        known = shown.known(judge)
-        shown.total = len(ladder) * (len(shown.pictures.files) + len(known.files if known else ()))
-        results = [shown.at(resolution, judge) for resolution, judge in judges.items()]
+        results = shown.judged(judges)
         pictures = shown.record(list(judges.values()), results)
         described = [each.described() for each in predictors]
         calibrated_on = [count_seen(each.calibrated_on, shown.read_files()) for each in predictors]

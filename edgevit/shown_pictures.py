@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgevit.data.folders import PictureSet, decode_batches
 from edgevit.errors import DataError, PictureError
@@ -14,7 +15,7 @@ from edgevit.mistakes import mistakes as find_mistakes
 from edgevit.picture_record import PictureRecord, picture_order
 from edgevit.predictors import Predictor
 from edgevit.tasks import Task
-from edgevit.tasks.task import Judge
+from edgevit.tasks.task import Judge, Outputs
 from edgevit_runtime.resolution import Resolution
 
 OnPicture = Callable[[int, int], None]
@@ -39,11 +40,33 @@ class ShownPictures:
         """For each resolution which of the pictures could be read, by index."""
         self.count = self.done = self.total = 0
 
-    def at(self, resolution: Resolution, judge: Judge) -> list[dict[str, Any]]:
-        """Each model's result at a resolution. Raises `DataError` where no picture can be read."""
-        gallery, at = self.known(judge), judge.gallery_resolution or resolution
-        if gallery is not None and not self._show(gallery, at, judge.learn):
+    def judged(self, judges: Mapping[Resolution, Judge]) -> list[list[dict[str, Any]]]:
+        """Each model's result at each resolution. Raises `DataError` where no picture can be read.
+
+        A gallery is shown once where its vectors are all of one resolution, otherwise at each one.
+        """
+        first = next(iter(judges.values()))
+        gallery, at = self.known(first), first.gallery_resolution
+        galleries = 0 if gallery is None else len(gallery.files) * (len(judges) if at is None else 1)
+        self.total = len(judges) * len(self.pictures.files) + galleries
+        if gallery is not None and at is not None:
+            self._learn(gallery, at, list(judges.values()))
+        found = []
+        for resolution, judge in judges.items():
+            if gallery is not None and at is None:
+                self._learn(gallery, resolution, [judge])
+            found.append(self._at(resolution, judge))
+        return found
+
+    def _learn(self, gallery: PictureSet, resolution: Resolution, judges: Sequence[Judge]) -> None:
+        def learn(outputs: Sequence[Outputs], truths: NDArray[Any]) -> None:
+            for judge in judges:
+                judge.learn(outputs, truths)
+
+        if not self._show(gallery, resolution, learn):
             raise DataError(f"none of the {len(gallery.files)} pictures in {gallery.root} can be read")
+
+    def _at(self, resolution: Resolution, judge: Judge) -> list[dict[str, Any]]:
         skipped: dict[Path, PictureError] = {}
         self.count = self._show(self.pictures, resolution, judge.add, skipped)
         if not self.count:

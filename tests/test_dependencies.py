@@ -21,6 +21,7 @@ NOT_ALWAYS_INSTALLED = {
     "cv2": "opencv-python-headless",
     "tflite_runtime": "tflite-runtime",
     "cryptography": "cryptography",
+    "usearch": "usearch",
 }
 """Modules of extras, and the distributions that they come from, where the tests' machine does without."""
 NOT_FROM_PYPI = {"picamera2"}

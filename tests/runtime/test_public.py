@@ -28,9 +28,9 @@ def test_names():
     assert sorted(edgevit_runtime.__all__) == [
         "ArtefactError", "BackendError", "Box", "BoxedSubject", "ClassScore", "Classification", "Detection",
         "EdgeViTError", "Embedding", "EnrolledNames", "Identification", "JointResult", "Keypoint", "LocatedPoints",
-        "Manifest", "Model", "NamedCosine", "PictureError", "PictureFeatures", "Region", "Resolution",
-        "ResolutionError", "RunLengths", "Segmentation", "SelfTestResult", "SignatureCheck", "VectorIndex",
-        "__version__", "read_manifest",
+        "Manifest", "Model", "NamedCosine", "NeighbourGraph", "PictureError", "PictureFeatures", "Region",
+        "Resolution", "ResolutionError", "RunLengths", "Segmentation", "SelfTestResult", "SignatureCheck",
+        "VectorIndex", "__version__", "read_manifest",
     ]  # fmt: skip
     assert all(hasattr(edgevit_runtime, name) for name in edgevit_runtime.__all__)
 

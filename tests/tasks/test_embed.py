@@ -1,6 +1,7 @@
 """The task embed: the artefact's vector is the Keras model's, whatever stands for the picture and at any shape."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -11,10 +12,11 @@ from converters.graph.folded import model_arrays
 from converters.graph.lowering import lower
 from converters.quantize.fake_quantization import BatchedArithmetic, batch_outputs
 from edgevit.errors import ConfigError, ConversionError
+from edgevit.evaluation import evaluate
 from edgevit.latency.cost import cost, parameters
 from edgevit.model import build, named_weights, transfer
 from edgevit.tasks.embed import Embed
-from edgevit_runtime import Model
+from edgevit_runtime import Model, Resolution
 from edgevit_runtime.verify.verifier import verify_graphs
 from support.built_once import once
 from support.sample_pictures import pictures_in, random_picture
@@ -214,3 +216,15 @@ def test_another_form_of_classifier_is_not_taken_over(tiny_model):
     linear = build(tiny_model.config, seed=3)
     transfer(source, linear, keep_head=True)
     assert not np.array(linear.head.linear.kernel).any()  # as a fresh one
+
+
+@pytest.mark.parametrize(("at", "shown"), [(Resolution(48), 2 * 12 + 14), (None, 2 * (12 + 14))])
+def test_a_gallery_of_one_resolution_is_shown_once(tiny_keras, class_folder, tmp_path, at, shown):
+    """And each rung finds in it what it would find alone."""
+    gallery = shutil.copytree(class_folder, tmp_path / "gallery")
+    pictures_in(gallery / "acacia", 2)
+    told, given = [], {"task": "embed", "gallery": gallery, "gallery_resolution": at}
+    both = evaluate(tiny_keras, class_folder, resolutions=[32, 64], on_picture=lambda *done: told.append(done), **given)
+    assert told[-1] == (shown, shown)
+    alone = [evaluate(tiny_keras, class_folder, resolutions=[each], **given)["results"][0] for each in (32, 64)]
+    assert both["results"] == alone

@@ -38,6 +38,9 @@ def test_the_whole_way(run, folder, tmp_path, shallow):
     code, out, err = run(*both, "--gallery", folder / "train", "--gallery-resolution", "48")
     assert code == 0, err
     found = json.loads(out)
+    code, out, err = run(*both, "--gallery", folder / "train")
+    assert code == 0, err
+    assert found["results"][1]["map"] == json.loads(out)["results"][1]["map"]  # at 48 both are the same
     assert (found["task"], found["gallery_resolution"]) == ("embed", 48)
     for ours, theirs in zip(found["results"], found["against"]["results"], strict=True):
         assert theirs["agreement"] == pytest.approx(1.0, abs=1e-3)

@@ -16,6 +16,7 @@ from edgevit_runtime.version import __version__
 if TYPE_CHECKING:
     from edgevit_runtime.manifest import Manifest, read_manifest
     from edgevit_runtime.model import Model
+    from edgevit_runtime.neighbour_graph import NeighbourGraph
     from edgevit_runtime.resolution import Resolution
     from edgevit_runtime.tasks.classify import Classification, ClassScore
     from edgevit_runtime.tasks.detect import Detection
@@ -47,6 +48,7 @@ __all__ = [
     "Manifest",
     "Model",
     "NamedCosine",
+    "NeighbourGraph",
     "PictureError",
     "PictureFeatures",
     "Region",
@@ -77,6 +79,7 @@ _HOMES = {
     "Manifest": "manifest",
     "Model": "model",
     "NamedCosine": "vector_index",
+    "NeighbourGraph": "neighbour_graph",
     "PictureFeatures": "tasks.features",
     "Region": "tasks.findings",
     "Resolution": "resolution",

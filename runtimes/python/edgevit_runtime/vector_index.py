@@ -23,6 +23,7 @@ from edgevit_runtime.array_file import read_arrays, write_arrays
 from edgevit_runtime.errors import EdgeViTError
 from edgevit_runtime.json_text import parse_json
 from edgevit_runtime.json_values import text
+from edgevit_runtime.neighbour_graph import NeighbourGraph
 from edgevit_runtime.resolution import Resolution, as_resolution
 
 __all__ = ["EnrolledNames", "Identification", "NamedCosine", "VectorIndex", "index_beside"]
@@ -127,16 +128,7 @@ class VectorIndex:
     def nearest(self, vectors: Array, count: int) -> tuple[Array, Array]:
         """For each of `vectors` [m, width] the places of the nearest pictures, nearest first, and their cosines, both
         [m, count], or fewer where there are no more. Exact: every vector is looked at."""
-        count = min(count, len(self))
-        places, cosines, rows = [], [], self._rows
-        for start in range(0, len(vectors), rows):
-            found = vectors[start : start + rows] @ self.vectors.T
-            best = np.argpartition(-found, count - 1, axis=1)[:, :count]
-            values = np.take_along_axis(found, best, axis=1)
-            order = np.argsort(-values, axis=1, kind="stable")
-            places.append(np.take_along_axis(best, order, axis=1))
-            cosines.append(np.take_along_axis(values, order, axis=1))
-        return np.concatenate(places), np.concatenate(cosines)
+        return _nearest(self.vectors, vectors, count)
 
     def alike(self, least_cosine: float) -> list[list[int]]:
         """Groups of pictures, by their places, of which each is at least so near to another of its group; the largest
@@ -149,19 +141,15 @@ class VectorIndex:
                 place = int(above[place])
             return place
 
-        for start in range(0, len(self), self._rows):
-            cosines = self.vectors[start : start + self._rows] @ self.vectors[start:].T
+        rows = _rows(len(self))
+        for start in range(0, len(self), rows):
+            cosines = self.vectors[start : start + rows] @ self.vectors[start:].T
             for first, second in zip(*np.nonzero(np.triu(cosines >= least_cosine, 1))):
                 above[top(start + int(second))] = top(start + int(first))
         groups: dict[int, list[int]] = {}
         for place in range(len(self)):
             groups.setdefault(top(place), []).append(place)
         return sorted((each for each in groups.values() if len(each) > 1), key=lambda each: (-len(each), each[0]))
-
-    @property
-    def _rows(self) -> int:
-        """So many pictures are compared with all at a time."""
-        return max(1, MOST_COSINES // len(self))
 
     def enrolled(self) -> EnrolledNames:
         """The names that pictures were enrolled under. Raises `EdgeViTError` where there are none."""
@@ -201,21 +189,40 @@ class EnrolledNames:
 
     means: [names, width], of length 1. threshold: the least cosine of a picture that shows one of the names; None
         where no name has two pictures, so that nothing tells how alike those of one name are.
+    graph: of the means, where there are so many that looking at each is slow; None: each is looked at.
     """
 
     names: tuple[str, ...]
     means: Array
     threshold: float | None
+    graph: NeighbourGraph | None = None
 
     def identify(self, vector: Array, count: int = 3, least_cosine: float | None = None) -> Identification:
         """What a picture with this vector [width] shows. least_cosine: instead of `threshold`."""
-        cosines = self.means @ vector
-        count = min(count, len(cosines))
-        best = np.argpartition(-cosines, count - 1)[:count]
-        best = best[np.argsort(-cosines[best], kind="stable")]
+        among = vector[None]
+        places, cosines = _nearest(self.means, among, count) if self.graph is None else self.graph.nearest(among, count)
         least = self.threshold if least_cosine is None else least_cosine
-        top = tuple(NamedCosine(self.names[place], float(cosines[place])) for place in best)
-        return Identification(top, None if least is None else bool(cosines[best[0]] < least))
+        top = tuple(NamedCosine(self.names[place], float(cosine)) for place, cosine in zip(places[0], cosines[0]))
+        return Identification(top, None if least is None else bool(cosines[0, 0] < least))
+
+
+def _nearest(known: Array, vectors: Array, count: int) -> tuple[Array, Array]:
+    """As `VectorIndex.nearest`, among `known` [n, width]."""
+    count = min(count, len(known))
+    places, cosines, rows = [], [], _rows(len(known))
+    for start in range(0, len(vectors), rows):
+        found = vectors[start : start + rows] @ known.T
+        best = np.argpartition(-found, count - 1, axis=1)[:, :count]
+        values = np.take_along_axis(found, best, axis=1)
+        order = np.argsort(-values, axis=1, kind="stable")
+        places.append(np.take_along_axis(best, order, axis=1))
+        cosines.append(np.take_along_axis(values, order, axis=1))
+    return np.concatenate(places), np.concatenate(cosines)
+
+
+def _rows(count: int) -> int:
+    """So many vectors are compared with `count` others at a time."""
+    return max(1, MOST_COSINES // count)
 
 
 def unit(vectors: Array) -> Array:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -150,3 +151,75 @@ def test_an_artefact_without_vectors_says_how_to_get_them(tiny_tflite, things, e
     for words in (("embed", things, "--json"), ("enroll", "mug", things / "mug"), ("duplicates", things)):
         code, _, err = edgevit_run(words[0], tiny_tflite, *words[1:])
         assert (code, "--task classify,embed" in err) == (1, True)
+
+
+@pytest.fixture
+def many(monkeypatch):
+    """Three vectors are very many."""
+    monkeypatch.setattr("edgevit_runtime.neighbour_graph.FROM", 3)
+
+
+@pytest.mark.usefixtures("many")
+def test_very_many_vectors_without_the_extra(model, things, tmp_path, edgevit_run, monkeypatch):
+    """Each is looked at, which one line says, with what makes it quicker."""
+    monkeypatch.setitem(sys.modules, "usearch", None)
+    monkeypatch.setitem(sys.modules, "usearch.index", None)
+    assert edgevit_run("embed", model, things, "-o", tmp_path / "v.npz")[::2] == (0, "")
+    words = ("search", model, things / "mug" / "1.png", "--in", tmp_path / "v.npz", "--json")
+    code, out, err = edgevit_run(*words)
+    assert (code, json.loads(out)["nearest"][0]["file"]) == (0, str(things / "mug" / "1.png"))
+    assert err == (
+        "edgevit-run: each of 8 vectors is looked at: exact, and slow at this size; `pip install "
+        "'edgevit-runtime[search]'` and --graph make it quicker\n"
+    )
+    assert edgevit_run(*words, "--exact") == (0, out, "")
+    code, _, err = edgevit_run(*words, "--graph")
+    assert (code, "pip install 'edgevit-runtime[search]'" in err, err.count("\n")) == (1, True, 1)
+    assert not list(tmp_path.glob("*.graph.npz"))
+
+
+def nearest_of(out):
+    return [(each["file"], pytest.approx(each["cosine"], abs=1e-5)) for each in json.loads(out)["nearest"]]
+
+
+@pytest.mark.usefixtures("many")
+def test_very_many_vectors_have_a_graph(model, things, tmp_path, edgevit_run):
+    pytest.importorskip("usearch", reason="usearch is not installed: the extra [search]")
+    graph = tmp_path / "v.graph.npz"
+    code, _, err = edgevit_run("embed", model, things, "-o", tmp_path / "v.npz")
+    assert (code, graph.is_file(), "making" in err) == (0, True, True)
+    words = ("search", model, things / "mug" / "1.png", "--in", tmp_path / "v.npz", "--top-k", "3", "--json")
+    code, exact, err = edgevit_run(*words, "--exact")
+    assert (code, err) == (0, "")
+    code, out, err = edgevit_run(*words)
+    assert (code, err, nearest_of(out)) == (0, "", nearest_of(exact))
+    graph.unlink()
+    code, out, err = edgevit_run(*words)
+    assert (code, nearest_of(out), f"--graph makes it quicker: {graph}" in err) == (0, nearest_of(exact), True)
+    assert edgevit_run(*words, "--graph")[0] == 0
+    stale = graph.read_bytes()
+    assert edgevit_run("embed", model, things / "mug", "-o", tmp_path / "v.npz", "--overwrite")[0] == 0
+    for bad, said in ((stale, "it is of other vectors"), (b"PK", "not a readable .npz file")):
+        graph.write_bytes(bad)
+        code, out, err = edgevit_run(*words)
+        assert (code, said in err, err.count("\n")) == (0, True, 1)
+        assert json.loads(out)["nearest"]
+        assert edgevit_run(*words, "--graph")[0] == 0
+        assert edgevit_run(*words)[2] == ""
+    code, _, err = edgevit_run("search", model, things / "mug" / "1.png", "--in", things, "--graph")
+    assert (code, "--graph is for a file of vectors" in err) == (1, True)
+
+
+def test_very_many_names_have_a_graph(model, things, tmp_path, edgevit_run, monkeypatch):
+    pytest.importorskip("usearch", reason="usearch is not installed: the extra [search]")
+    assert edgevit_run("enroll", model, "--folders", things)[0] == 0
+    words = ("identify", model, things / "mug" / "1.png", "--json")
+    code, _, err = edgevit_run(*words, "--graph")
+    assert (code, "2 names need no graph" in err) == (0, True)
+    monkeypatch.setattr("edgevit_runtime.neighbour_graph.FROM", 1)
+    code, _, err = edgevit_run(*words)
+    assert (code, "each of 2 names is looked at" in err) == (0, True)
+    assert edgevit_run(*words, "--graph")[0] == 0
+    code, out, err = edgevit_run(*words)
+    assert (code, err, json.loads(out)["top"][0]["name"]) == (0, "", "mug")
+    assert (tmp_path / "things.index.names.graph.npz").is_file()

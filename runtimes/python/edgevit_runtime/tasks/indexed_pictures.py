@@ -14,7 +14,8 @@ from edgevit_runtime.terminal import complain
 if TYPE_CHECKING:
     import argparse
 
-    from edgevit_runtime.vector_index import VectorIndex
+    from edgevit_runtime.neighbour_graph import NeighbourGraph
+    from edgevit_runtime.vector_index import Array, VectorIndex
 
 OpenModel = Callable[..., Any]
 """The parsed options -> the artefact that they name, opened."""
@@ -79,6 +80,52 @@ def looked_in(model: Any, place: str, resolution: str | None) -> tuple[VectorInd
     if place.endswith(".npz"):
         return read_index(place, model, "name a folder with --in, or make one with `edgevit-run embed -o`"), 0
     return indexed(model, [place], resolution)
+
+
+def add_graph(parser: argparse.ArgumentParser, what: str) -> None:
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--graph", action="store_true", help=f"for very many {what}: make their graph first, minutes")
+    which.add_argument("--exact", action="store_true", help=f"look at all {what}, though they have a graph")
+
+
+def graph_of(options: argparse.Namespace, place: str, vectors: Array, what: str) -> NeighbourGraph | None:
+    """What finds the nearest of very many quickly; None: each is looked at, and where that is slow it is said.
+
+    place: the file of their graph. Raises `EdgeViTError` where `--graph` asks for one that cannot be made.
+    """
+    from edgevit_runtime.neighbour_graph import FROM, NeighbourGraph, can_make_graphs
+
+    if len(vectors) <= FROM or options.exact:
+        if options.graph:
+            complain("edgevit-run", f"{len(vectors):,} {what} need no graph, which is for more than {FROM:,}")
+        return None
+    mend, wrong = "`pip install 'edgevit-runtime[search]'` and --graph make it quicker", ""
+    if can_make_graphs():
+        mend = f"--graph makes it quicker: {place}, once, in minutes"
+        try:
+            if os.path.exists(place):
+                return NeighbourGraph.read(place, vectors)
+        except EdgeViTError as error:
+            wrong = f"{error}; "
+    if options.graph:
+        return make_graph(place, vectors, what)
+    complain(
+        "edgevit-run", f"{wrong}each of {len(vectors):,} {what} is looked at: exact, and slow at this size; {mend}"
+    )
+    return None
+
+
+def make_graph(place: str, vectors: Array, what: str) -> NeighbourGraph:
+    """Makes and keeps it. Raises `EdgeViTError` without usearch, or where it cannot be kept: before the work."""
+    from edgevit_runtime.atomic_write import check_writable
+    from edgevit_runtime.neighbour_graph import NeighbourGraph, check_installed
+
+    check_installed()
+    check_writable(place, overwrite=True)
+    complain("edgevit-run", f"making {place}, the graph of {len(vectors):,} {what}: once, in minutes")
+    graph = NeighbourGraph.of(vectors)
+    graph.write(place)
+    return graph
 
 
 def print_failure(name: str, error: PictureError, *, as_json: bool) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from edgevit_runtime.errors import EdgeViTError, PictureError
 from edgevit_runtime.resolution import as_resolution
 from edgevit_runtime.tasks.indexed_pictures import (
     OpenModel,
+    add_graph,
     add_resolution,
     check_cosine,
     check_count,
+    graph_of,
     indexed,
     print_failure,
     read_index,
@@ -144,6 +147,7 @@ def _add_identify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top-k", type=int, default=3, metavar="K", help="how many names to show (default 3)")
     parser.add_argument("--least-cosine", type=float, help="below it is none of these (default: as was enrolled)")
     _add_index(parser)
+    add_graph(parser, "names")
     add_resolution(parser, "that of the index")
     parser.add_argument("--json", action="store_true", help="print an object for each picture")
 
@@ -151,6 +155,7 @@ def _add_identify(parser: argparse.ArgumentParser) -> None:
 def _run_identify(options: argparse.Namespace, open_model: OpenModel) -> int:
     """Prints the nearest of the enrolled names for each picture, or that it is none of them."""
     from edgevit_runtime.cli.picture_sources import camera_frames, check_sources
+    from edgevit_runtime.neighbour_graph import graph_beside
 
     check_sources(options)
     check_count("--top-k", options.top_k)
@@ -158,8 +163,11 @@ def _run_identify(options: argparse.Namespace, open_model: OpenModel) -> int:
     failed = 0
     with ExitStack() as opened:
         model = opened.enter_context(open_model(options))
-        index = read_index(_index_path(options), model, "`edgevit-run enroll X.tflite NAME PICTURES` makes one")
+        path = _index_path(options)
+        index = read_index(path, model, "`edgevit-run enroll X.tflite NAME PICTURES` makes one")
         names, resolution = index.enrolled(), options.resolution or index.resolution
+        graph = graph_of(options, graph_beside(f"{os.path.splitext(path)[0]}.names"), names.means, "names")
+        names = replace(names, graph=graph)
         if options.camera is None:
             results = vectors_of(model, options.pictures, resolution)
         else:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 from edgevit_runtime.errors import EdgeViTError, PictureError
 from edgevit_runtime.tasks.indexed_pictures import (
     OpenModel,
+    add_graph,
     add_resolution,
     check_cosine,
     check_count,
+    graph_of,
     indexed,
     looked_in,
+    make_graph,
     print_failure,
     vectors_of,
 )
@@ -40,6 +43,7 @@ def _run_embed(options: argparse.Namespace, open_model: OpenModel) -> int:
     """Writes an index without names, or prints the vectors."""
     from edgevit_runtime.atomic_write import check_writable
     from edgevit_runtime.cli.answer_lines import print_answer
+    from edgevit_runtime.neighbour_graph import FROM, can_make_graphs, graph_beside
 
     if options.json:
         failed = 0
@@ -55,6 +59,8 @@ def _run_embed(options: argparse.Namespace, open_model: OpenModel) -> int:
     index.write(options.output)
     shape = f"{counted(len(index), 'picture')} at {index.resolution} px: vectors of {index.vectors.shape[1]} numbers"
     print(f"{options.output}: {shape}")
+    if len(index) > FROM and can_make_graphs():
+        make_graph(graph_beside(options.output), index.vectors, "vectors")
     return 1 if failed else 0
 
 
@@ -67,24 +73,30 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
         help="where: a folder, or what `embed -o` wrote (default: X.index.npz beside X.tflite)",
     )
     parser.add_argument("--top-k", type=int, default=5, metavar="K", help="how many to show (default 5)")
+    add_graph(parser, "vectors")
     add_resolution(parser, "that of the index, or else the artefact's own")
     parser.add_argument("--json", action="store_true", help="print an object for each picture")
 
 
 def _run_search(options: argparse.Namespace, open_model: OpenModel) -> int:
     """Prints the nearest pictures for each one that is looked for."""
+    from edgevit_runtime.neighbour_graph import graph_beside
     from edgevit_runtime.vector_index import index_beside
 
     check_count("--top-k", options.top_k)
-    failed = 0
+    failed, place = 0, options.place or index_beside(options.model)
+    kept = place.endswith(".npz")
+    if options.graph and not kept:
+        raise EdgeViTError(f"--graph is for a file of vectors, not for {place}: `edgevit-run embed -o` makes one")
     with open_model(options) as model:
-        index, unread = looked_in(model, options.place or index_beside(options.model), options.resolution)
+        index, unread = looked_in(model, place, options.resolution)
+        among = (graph_of(options, graph_beside(place), index.vectors, "vectors") if kept else None) or index
         for name, result in vectors_of(model, options.pictures, options.resolution or index.resolution):
             if isinstance(result, PictureError):
                 failed += 1
                 print_failure(name, result, as_json=options.json)
                 continue
-            places, cosines = index.nearest(result.vector[None], options.top_k)
+            places, cosines = among.nearest(result.vector[None], options.top_k)
             found = [(str(index.files[p]), str(index.names[p]), float(c)) for p, c in zip(places[0], cosines[0])]
             if options.json:
                 nearest = [
