@@ -1,13 +1,13 @@
 """The lines of docs/embedding.md can be typed one after the other, and give what the page says."""
 
 import re
-import shlex
 from pathlib import Path
 
 import pytest
 
 from edgevit_runtime.cli import main as on_device
 from support.sample_pictures import random_picture
+from support.typed_pages import answer, typed_lines
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "embedding.md").read_text(encoding="utf-8")
 SMALLER = {"128,224": "32,48", "224": "48", "--resolutions": "--resolutions"}
@@ -36,20 +36,10 @@ def test_the_page(run, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(on_device, "silence_exit", lambda: None)
     printed = {}
-    lines = re.findall(r"^    (edgevit(?:-run)? .*)$", PAGE, re.MULTILINE)
+    lines = typed_lines(PAGE, SMALLER)
     assert len(lines) >= 15
-    for line in lines:
-        program, *words = (SMALLER.get(word, word) for word in shlex.split(line, comments=True))
-        if words[0] == "train":
-            words += ["--epochs", "1", "--batch", "8"]
-        if program == "edgevit":
-            code, out, err = run(*words)
-        else:
-            with pytest.raises(SystemExit) as stop:
-                on_device.main(words)
-            code, (out, err) = int(stop.value.code or 0), capsys.readouterr()
-        assert code == 0, (line, err)
-        printed[" ".join(words)] = out
+    for program, words in lines:
+        printed[" ".join(words)] = answer(program, words, run, capsys)
         if words[:2] == ["identify", "things.tflite"]:
             code_of_page()
             capsys.readouterr()

@@ -1,13 +1,13 @@
 """The lines of docs/zero_shot.md can be typed one after the other, and give what the page says."""
 
 import re
-import shlex
 from pathlib import Path
 
 import pytest
 
 from edgevit.data.captioned_shapes import seen_and_unseen
 from edgevit_runtime.cli import main as on_device
+from support.typed_pages import answer, typed_lines
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "zero_shot.md").read_text(encoding="utf-8")
 SMALLER = {"6000": "32", "640": "32", "64": "32", "vit-nano/8": "vit-shallow"}
@@ -22,24 +22,14 @@ def test_the_page(run, tmp_path, monkeypatch, capsys, shallow):
     monkeypatch.setattr(on_device, "silence_exit", lambda: None)
     seen, unseen = seen_and_unseen()
     printed = {}
-    lines = re.findall(r"^    (edgevit(?:-run)? .*)$", PAGE, re.MULTILINE)
+    lines = typed_lines(PAGE, SMALLER)
     assert len(lines) >= 11
-    for line in lines:
-        program, *words = (SMALLER.get(word, word) for word in shlex.split(line, comments=True))
-        if words[0] == "train":
-            words += ["--epochs", "1", "--batch", "8"]
+    for program, words in lines:
         if words[:2] == ["convert", "shapes.keras"]:
             assert sorted(each.name for each in Path("unseen").iterdir()) == sorted(unseen)
             Path("things.txt").write_text("\n".join(sorted(unseen)) + "\n")
             Path("others.txt").write_text("\n".join(seen) + "\n")
-        if program == "edgevit":
-            code, out, err = run(*words)
-        else:
-            with pytest.raises(SystemExit) as stop:
-                on_device.main(words)
-            code, (out, err) = int(stop.value.code or 0), capsys.readouterr()
-        assert code == 0, (line, err)
-        printed[words[0]] = out
+        printed[words[0]] = answer(program, words, run, capsys)
     assert "top-1" in printed["evaluate"]
     assert "text tower" in printed["inspect"]
     assert any(name in printed["classify"] for name in unseen)

@@ -12,7 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from edgevit.training.batches import TrainingBatch
-from edgevit.training.forward import Forward, graph
+from edgevit.training.forward import MATRICES, Forward, graph
 from edgevit.training.optimizer import descend
 from edgevit.training.spec import TrainSpec
 
@@ -62,10 +62,9 @@ class ContrastiveStep:
     def __post_init__(self) -> None:
         gradients = [tf.TensorSpec(each.shape, each.dtype) for each in self.learning.values()]
         self._update = graph(self._descend, [gradients])
-        anything = tf.TensorSpec((None, None))
         told = tf.TensorSpec((None, self.told.shape[1]), self.told.dtype)
         pictures = tf.TensorSpec((None, None, None, 3))
-        self._differentiate = graph(self._slopes, [pictures, told, anything, (anything, anything)])
+        self._differentiate = graph(self._slopes, [pictures, told, tf.TensorSpec((None, None)), MATRICES])
 
     def __call__(self, batch: TrainingBatch) -> float:
         """One step on a batch; the loss."""

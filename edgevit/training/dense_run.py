@@ -11,13 +11,13 @@ from edgevit.data.dense_set import DenseSet
 from edgevit.dense_head import DenseHead
 from edgevit.model import ViT, load
 from edgevit.skipped_pictures import reasons_of, skipped_line
-from edgevit.training.earlier_run import SUMMARY, check_same, clear, earlier_state, how_it_goes_on, lengthened
+from edgevit.training.earlier_run import begin_folder, check_same, earlier_state, how_it_goes_on, lengthened
 from edgevit.training.epoch import Epoch
 from edgevit.training.lessons import DENSE_LESSONS, DenseLesson
-from edgevit.training.listener import Listener
+from edgevit.training.listener import Listener, told
 from edgevit.training.loop import Resumption, TrainResult, start_model, train
 from edgevit.training.run import FakeQuantization, simulation
-from edgevit.training.run_files import make_folder, record_split
+from edgevit.training.run_files import record_split
 from edgevit.training.spec import TrainSpec
 from edgevit.training.taken_over import begun_with, digest_of
 from edgevit.training.training_request import TrainingRequest
@@ -79,19 +79,10 @@ def run_dense(
         listener.note(f"{counted(spec.epochs, 'epoch')} (--epochs)")
     if state is not None and (line := how_it_goes_on(request.folder, state, asked)):
         listener.note(line)
-    make_folder(request.folder)
-    if state is None:
-        clear(request.folder)
-    elif not state.finished:
-        (request.folder / SUMMARY).unlink(missing_ok=True)
+    begin_folder(request.folder, state)
     record_split(request.folder, {"train": train_set.files, "val": val_set.files})
     model = start_model(config, start, spec.seed)
-    epochs = [Epoch.from_dict(each) for each in state.epochs] if state else []
-
-    def on_epoch(epoch: Epoch) -> None:
-        epochs.append(epoch)
-        listener.epoch(epochs, spec.epochs)
-
+    earlier = [Epoch.from_dict(each) for each in state.epochs] if state else []
     skipped = {**train_set.skipped, **val_set.skipped}
     result = train(
         model,
@@ -103,10 +94,7 @@ def run_dense(
         simulate=simulate,
         resumption=Resumption(request.folder, asked, state, begun_with(request, skipped)),
         strict=request.strict,
-        on_step=listener.step,
-        on_epoch=on_epoch,
-        on_note=listener.note,
-        on_preparing=listener.preparing,
+        **told(listener, earlier, spec.epochs),
     )
     pictures = len(train_set.files) or len(train_set), len(val_set.files) or len(val_set)
     document = _document(request, model, spec, pictures, result)

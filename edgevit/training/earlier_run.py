@@ -10,6 +10,7 @@ from typing import Any
 
 from edgevit.errors import ConfigError, TrainingError
 from edgevit.files import already_there
+from edgevit.training.run_files import make_folder
 from edgevit.training.spec import TrainSpec
 from edgevit.training.state import FILE, State, first_difference, read
 from edgevit.training.taken_over import another
@@ -105,6 +106,16 @@ def where_it_stopped(request: TrainingRequest) -> str | None:
     where = f"after epoch {done} of {of}" if done else f"before the end of epoch 1 of {of}"
     instead = " in the place of --restart" if request.restart else ""
     return f"{where}: the same command with --resume{instead} goes on"
+
+
+def begin_folder(folder: Path, state: State | None) -> None:
+    """The run's folder, ready: without what a run leaves behind; what the one that goes on left stays, but for its
+    summary. Raises `ConfigError` where it cannot be made."""
+    make_folder(folder)
+    if state is None:
+        clear(folder)
+    elif not state.finished:
+        (folder / SUMMARY).unlink(missing_ok=True)
 
 
 def clear(folder: Path) -> None:

@@ -18,13 +18,13 @@ from edgevit.model.keras_file import read_keras
 from edgevit.skipped_pictures import reasons_of, skipped_line
 from edgevit.text_config import TextConfig
 from edgevit.text_tokens import TextTokens, trained_tokenizer
-from edgevit.training.earlier_run import SUMMARY, check_same, clear, earlier_state, how_it_goes_on, lengthened
+from edgevit.training.earlier_run import begin_folder, check_same, earlier_state, how_it_goes_on, lengthened
 from edgevit.training.epoch import Epoch
-from edgevit.training.listener import Listener
+from edgevit.training.listener import Listener, told
 from edgevit.training.loop import Resumption, TrainResult, train
 from edgevit.training.pairs_held_out import PairExamples
 from edgevit.training.run import SHRINK_FOR
-from edgevit.training.run_files import make_folder, record_split
+from edgevit.training.run_files import record_split
 from edgevit.training.spec import TrainSpec
 from edgevit.training.taken_over import begun_with, digest_of
 from edgevit.training.training_request import TrainingRequest
@@ -63,19 +63,10 @@ def run_pairs(request: TrainingRequest, listener: Listener) -> dict[str, Any]:
         listener.note(remark)
     if state is not None and (line := how_it_goes_on(request.folder, state, asked)):
         listener.note(line)
-    make_folder(request.folder)
-    if state is None:
-        clear(request.folder)
-    elif not state.finished:
-        (request.folder / SUMMARY).unlink(missing_ok=True)
+    begin_folder(request.folder, state)
     record_split(request.folder, {"train": train_set.files, "val": val_set.files})
     model = _begun(config, start, spec.seed)
-    epochs = [Epoch.from_dict(each) for each in state.epochs] if state else []
-
-    def on_epoch(epoch: Epoch) -> None:
-        epochs.append(epoch)
-        listener.epoch(epochs, spec.epochs)
-
+    earlier = [Epoch.from_dict(each) for each in state.epochs] if state else []
     result = train(
         model,
         train_set,
@@ -87,10 +78,7 @@ def run_pairs(request: TrainingRequest, listener: Listener) -> dict[str, Any]:
             request.folder, asked, state, begun_with(request, {**train_set.skipped, **val_set.skipped})
         ),
         strict=request.strict,
-        on_step=listener.step,
-        on_epoch=on_epoch,
-        on_note=listener.note,
-        on_preparing=listener.preparing,
+        **told(listener, earlier, spec.epochs),
     )
     return _document(request, model, spec, (len(train_set), len(val_set)), result)
 

@@ -20,12 +20,11 @@ from edgevit.errors import ConfigError, DataError, PictureError
 from edgevit.files import replacing, write_text
 from edgevit.model import ViT, load
 from edgevit.skipped_pictures import reasons_of, skipped_line
-from edgevit.training.earlier_run import SUMMARY, check_same, clear, earlier_state, how_it_goes_on, lengthened
+from edgevit.training.earlier_run import begin_folder, check_same, earlier_state, how_it_goes_on, lengthened
 from edgevit.training.epoch import Epoch
 from edgevit.training.examples import ArrayExamples, Examples, FolderExamples
-from edgevit.training.listener import Listener
+from edgevit.training.listener import Listener, told
 from edgevit.training.loop import Resumption, TrainResult, start_model, train
-from edgevit.training.run_files import make_folder
 from edgevit.training.spec import TrainSpec
 from edgevit.training.taken_over import begun_with, digest_of
 from edgevit.training.teacher import Teacher, build_cnn, check_teacher, open_teacher, train_cnn
@@ -88,11 +87,7 @@ def run(
         teacher = open_teacher(Path(request.teacher), classes, train_set.labels)
         if not teacher.named:
             listener.note(f"the teacher {request.teacher} has no class names: its classes are taken in sorted order")
-    make_folder(request.folder)
-    if state is None:
-        clear(request.folder)
-    elif not state.finished:
-        (request.folder / SUMMARY).unlink(missing_ok=True)
+    begin_folder(request.folder, state)
     _record_split(request.folder, train_set, val_set)
     model = start_model(config, start, spec.seed)
     if request.teacher is not None and teacher is None:
@@ -103,12 +98,7 @@ def run(
         top1 = teacher.top1(val_set, size, config.resize, config.fill, strict=request.strict)
         taught = {"model": request.teacher, **size.to_fields(), "top1": top1}
         listener.note(f"the teacher names {taught['top1']:.1%} of the validation pictures rightly, at {size} px")
-    epochs = [Epoch.from_dict(each) for each in state.epochs] if state else []
-
-    def on_epoch(epoch: Epoch) -> None:
-        epochs.append(epoch)
-        listener.epoch(epochs, spec.epochs)
-
+    earlier = [Epoch.from_dict(each) for each in state.epochs] if state else []
     result = train(
         model,
         train_set,
@@ -120,10 +110,7 @@ def run(
         simulate=simulate,
         resumption=Resumption(request.folder, asked, state, begun_with(request, _skipped(train_set, val_set))),
         strict=request.strict,
-        on_step=listener.step,
-        on_epoch=on_epoch,
-        on_note=listener.note,
-        on_preparing=listener.preparing,
+        **told(listener, earlier, spec.epochs),
     )
     document = _document(request, model, spec, train_set, val_set, result)
     return {**document, "teacher": taught} if taught else document
