@@ -119,3 +119,11 @@ def test_an_argument_that_changes_something(pe_core, tmp_path):
 def test_a_pe_core_without_class_token(pe_core, tmp_path):
     with pytest.raises(CheckpointError, match=r"without class token \(G\)"):
         import_checkpoint(changed(tmp_path, without=["cls_token"]))
+
+
+def test_a_pe_without_a_norm_behind_its_blocks(pe_core, tmp_path):
+    """It must not pass for a CLIP, whose places do not turn."""
+    tensors = load_file(tmp_path / "model.safetensors")
+    others = [name for name in tensors if name.startswith(("norm.", "attn_pool.", "head."))]
+    with pytest.raises(CheckpointError, match="PE-Lang or PE-Spatial"):
+        import_checkpoint(changed(tmp_path, without=others), classes=0)
