@@ -78,7 +78,7 @@ def facts(source: CheckpointFile) -> Facts:
             f"no config.json beside it: heads of {HEAD_WIDTH} channels, and positions as of Meta's own models of that "
             "width are assumed"
         )
-    own = _pe_core(source, given, width, notes) if is_pe else _dinov3(source, given, patch)
+    own = _pe_core(source, given, (width, patch), notes) if is_pe else _dinov3(source, given, patch)
     mean, std = (HALF, HALF) if is_pe else (IMAGENET_MEAN, IMAGENET_STD)
     return Facts(
         width=width,
@@ -126,7 +126,9 @@ def _arguments(source: CheckpointFile) -> Record:
     return given
 
 
-def _pe_core(source: CheckpointFile, given: Record, width: int, notes: list[str]) -> dict[str, Any]:
+def _pe_core(source: CheckpointFile, given: Record, size: tuple[int, int], notes: list[str]) -> dict[str, Any]:
+    """size: width and patch."""
+    width, patch = size
     _, positions, _ = source.shape("pos_embed", "1", "N", "width")
     said = _grid(given, "ref_feat_shape", given.values.get("ref_feat_shape"))
     if said is None and width not in PE_GRIDS:
@@ -137,7 +139,7 @@ def _pe_core(source: CheckpointFile, given: Record, width: int, notes: list[str]
     found: dict[str, Any] = {
         "families": ("pe",),
         "positions": positions,
-        "grid": grid_said(positions - 1, None),
+        "grid": grid_said(positions - 1, _grid(given, "img_size", given.values.get("img_size"), patch)),
         "pooling": "attention-all",
     }
     fields: dict[str, Any] = {
@@ -173,9 +175,10 @@ def _dinov3(source: CheckpointFile, given: Record, patch: int) -> dict[str, Any]
             f"{given.where}: global_pool is {pool!r}; of a DINOv3 edgevit knows {', '.join(POOLINGS)}"
         )
     behind = "fc_norm.weight" in source.tensors
-    # timm's Eva takes the mean unless it is told otherwise; without a head Meta's class token stands for the picture.
+    # With a head timm's Eva takes the mean unless it is told otherwise; without one the class token is Meta's choice.
     pooling = POOLINGS.get(pool, "class") if classes is None else POOLINGS.get("avg" if pool is None else pool, "mean")
-    side = given.values.get("img_size", SIDE)
+    seen = config.record("pretrained_cfg").values.get("input_size") if config and config.has("pretrained_cfg") else None
+    side = given.values.get("img_size", seen[1:] if isinstance(seen, list) and len(seen) == 3 else SIDE)
     return {
         "families": ("dinov3",),
         "positions": 0,
