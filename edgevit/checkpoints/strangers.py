@@ -41,6 +41,7 @@ STRANGERS: dict[str, str] = {
     "norm_pre.*": "a ViT with a norm in front of its blocks, as CLIP's",
     "attn_pool.*": "a ViT whose head has attention of its own, as SigLIP's",
     "patch_embed.backbone.*": "a hybrid with a CNN in front",
+    "patch_embed.convs.*": "an ECViT of EdgeCrafter, with a stem of convolutions",
     "patch_embed.conv.*": "a ViT with several convolutions in the place of the patch embedding",
     "*bert.encoder.*": "a language model",
     "model.layers.*.self_attn.*": "a language model",
