@@ -17,7 +17,8 @@ POOLINGS = {
     "class-mean": "the class token and the mean of the patch tokens, side by side",
     # Multihead attention pooling: Zhai et al. 2022, https://arxiv.org/abs/2106.04560, section 3.3
     "attention": "what a learned query reads of the patch tokens by attention, and a small MLP makes of it",
-    "attention-all": "the same of all tokens, those in front included",  # Bolya et al. 2025, arxiv.org/abs/2504.13181
+    # The same, as the Perception Encoder has it: Bolya et al. 2025, https://arxiv.org/abs/2504.13181
+    "attention-all": "what a learned query reads of all tokens by attention, and a small MLP makes of it",
 }
 """What of the tokens behind the last norm can stand for the whole picture."""
 

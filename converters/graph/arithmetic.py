@@ -28,8 +28,9 @@ class Arithmetic:
         """A linear layer's weight, output channels first."""
         return np.asarray(values)
 
-    def constant(self, values: Any, *, own_range: bool = False) -> Any:
-        """Any other number of the model. `own_range`: an operand by itself, not a bias or a part of another tensor."""
+    def constant(self, values: Any, *, own_range: bool = False, read_at: str = "tokens") -> Any:
+        """Any other number of the model. `own_range`: an operand by itself, not a bias or a part of another tensor, of
+        the op that puts out a site: `read_at`, where that does not compute as the stream does."""
         return values if tf.is_symbolic_tensor(values) else np.asarray(values)
 
     def result(self, site: str, values: Any) -> Any:

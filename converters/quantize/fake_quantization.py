@@ -164,7 +164,7 @@ class BatchedArithmetic(Arithmetic):
     def weight(self, values: Any) -> Any:
         return values
 
-    def constant(self, values: Any, *, own_range: bool = False) -> Any:
+    def constant(self, values: Any, *, own_range: bool = False, read_at: str = "tokens") -> Any:
         return values
 
 
@@ -196,9 +196,8 @@ class RoundedArithmetic(BatchedArithmetic):
     def weight(self, values: Any) -> Any:
         return values if self.weights == "float32" else round_weight(values, self.weights)
 
-    def constant(self, values: Any, *, own_range: bool = False) -> Any:
-        # Operands by themselves stand where the stream and its norms are computed.
-        kinds = roundings("tokens", self.recipe) if own_range else ()
+    def constant(self, values: Any, *, own_range: bool = False, read_at: str = "tokens") -> Any:
+        kinds = roundings(read_at, self.recipe) if own_range else ()
         return round_constant(values, BITS[kinds[0]]) if kinds else values
 
     def compute(self, site: str, op: Callable[..., Any], *operands: Any, **options: Any) -> Any:

@@ -58,8 +58,7 @@ NOT_IN_INT16 = ("enlarged", "class_logits", "projection", "doubled")
 
 OP_CLASSES: Mapping[str, tuple[str, ...]] = {
     "qkv": ("qkv", "queries"),
-    "attention": ("products", "mixed"),
-    "rotary": ROTARY,
+    "attention": (*ROTARY, "products", "mixed"),
     "softmax": ("weights", "scores"),
     "output": ("output",),
     "expand": ("expand",),

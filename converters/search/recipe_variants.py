@@ -22,6 +22,7 @@ from converters.quantize.recipes import (
     OP_CLASSES,
     OUTSIDE,
     RECIPES,
+    ROTARY,
     STREAM,
     Recipe,
     Rule,
@@ -38,7 +39,7 @@ from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
 
 PARTS: dict[str, tuple[str, ...]] = {
     "qkv": OP_CLASSES["qkv"],
-    "products": ("products",),
+    "products": (*ROTARY, "products"),
     "softmax": ("weights", "mixed"),  # the step of its int8 results is what the product behind reads
     **{name: OP_CLASSES[name] for name in ("output", "expand", "gelu", "contract", "patches", "head")},
     "norm": NORM,

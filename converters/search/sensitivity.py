@@ -183,7 +183,7 @@ class _Partly(RoundedArithmetic):
         self.seen: dict[OpGroup, None] = {}  # all that the recipe rounds, in the graph's order
         self.head_sites: dict[str, None] = {}
 
-    def constant(self, values: Any, *, own_range: bool = False) -> Any:
+    def constant(self, values: Any, *, own_range: bool = False, read_at: str = "tokens") -> Any:
         return values  # a table in 16 bits, or one that is wide and even: not what a recipe loses by
 
     def linear(

@@ -7,11 +7,9 @@ first: queries and keys are brought to the model's one form by sorting each head
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgevit.checkpoints.checkpoint_file import SAFETENSORS, CheckpointFile
 from edgevit.checkpoints.facts import Facts, grid_said
@@ -21,9 +19,9 @@ from edgevit.checkpoints.weight_mapping import (
     TOKENS,
     TORCH_CONV,
     TORCH_LINEAR,
-    Shape,
-    TensorLayout,
+    SideBySide,
     WeightRule,
+    half_of,
     torch_linear,
     torch_norm,
 )
@@ -48,7 +46,8 @@ POOLINGS = {"token": "class", "": "class", "avg": "mean"}
 
 
 def recognise(source: CheckpointFile) -> bool:
-    return source.container == SAFETENSORS and KERNEL in source.tensors and (_is_pe(source) or _is_dinov3(source))
+    kinds = (_is_pe, _is_dinov3, _is_other_pe)
+    return source.container == SAFETENSORS and KERNEL in source.tensors and any(kind(source) for kind in kinds)
 
 
 def _is_pe(source: CheckpointFile) -> bool:
@@ -60,6 +59,11 @@ def _is_dinov3(source: CheckpointFile) -> bool:
     """Registers, LayerScale, and no learned positions."""
     there = ("reg_token", "blocks.0.gamma_1", "blocks.0.attn.qkv.weight")
     return all(each in source.tensors for each in there) and "pos_embed" not in source.tensors
+
+
+def _is_other_pe(source: CheckpointFile) -> bool:
+    """PE-Lang or PE-Spatial, to be refused by name: a norm in front of the blocks, as CLIP's, and none behind."""
+    return "norm_pre.weight" in source.tensors and not {"norm.weight", "fc_norm.weight"} & set(source.tensors)
 
 
 def facts(source: CheckpointFile) -> Facts:
@@ -74,7 +78,7 @@ def facts(source: CheckpointFile) -> Facts:
             f"no config.json beside it: heads of {HEAD_WIDTH} channels, and positions as of Meta's own models of that "
             "width are assumed"
         )
-    own = _pe_core(source, given, width, notes) if is_pe else _dinov3(source, given, patch)
+    own = _pe_core(source, given, (width, patch), notes) if is_pe else _dinov3(source, given, patch)
     mean, std = (HALF, HALF) if is_pe else (IMAGENET_MEAN, IMAGENET_STD)
     return Facts(
         width=width,
@@ -98,6 +102,11 @@ def _check(source: CheckpointFile) -> None:
     ):
         if name in source.tensors:
             raise CheckpointError(f"{source.path} is a model of timm's Eva {what}, which edgevit's ViT does not have")
+    if _is_other_pe(source):
+        raise CheckpointError(
+            f"{source.path} is a PE-Lang or PE-Spatial, without a norm behind its blocks, which edgevit's ViT has: "
+            "take a PE-Core"
+        )
     if _is_pe(source) and "cls_token" not in source.tensors:
         raise CheckpointError(
             f"{source.path} is a PE-Core without class token (G), whose pooling has an MLP of another width than its "
@@ -117,7 +126,9 @@ def _arguments(source: CheckpointFile) -> Record:
     return given
 
 
-def _pe_core(source: CheckpointFile, given: Record, width: int, notes: list[str]) -> dict[str, Any]:
+def _pe_core(source: CheckpointFile, given: Record, size: tuple[int, int], notes: list[str]) -> dict[str, Any]:
+    """size: width and patch."""
+    width, patch = size
     _, positions, _ = source.shape("pos_embed", "1", "N", "width")
     said = _grid(given, "ref_feat_shape", given.values.get("ref_feat_shape"))
     if said is None and width not in PE_GRIDS:
@@ -128,7 +139,7 @@ def _pe_core(source: CheckpointFile, given: Record, width: int, notes: list[str]
     found: dict[str, Any] = {
         "families": ("pe",),
         "positions": positions,
-        "grid": grid_said(positions - 1, None),
+        "grid": grid_said(positions - 1, _grid(given, "img_size", given.values.get("img_size"), patch)),
         "pooling": "attention-all",
     }
     fields: dict[str, Any] = {
@@ -164,9 +175,10 @@ def _dinov3(source: CheckpointFile, given: Record, patch: int) -> dict[str, Any]
             f"{given.where}: global_pool is {pool!r}; of a DINOv3 edgevit knows {', '.join(POOLINGS)}"
         )
     behind = "fc_norm.weight" in source.tensors
-    # timm's Eva takes the mean unless it is told otherwise; without a head Meta's class token stands for the picture.
+    # With a head timm's Eva takes the mean unless it is told otherwise; without one the class token is Meta's choice.
     pooling = POOLINGS.get(pool, "class") if classes is None else POOLINGS.get("avg" if pool is None else pool, "mean")
-    side = given.values.get("img_size", SIDE)
+    seen = config.record("pretrained_cfg").values.get("input_size") if config and config.has("pretrained_cfg") else None
+    side = given.values.get("img_size", seen[1:] if isinstance(seen, list) and len(seen) == 3 else SIDE)
     return {
         "families": ("dinov3",),
         "positions": 0,
@@ -188,25 +200,6 @@ def _grid(given: Record, key: str, size: Any, patch: int = 1) -> Grid | None:
     if not isinstance(sides, list) or len(sides) != 2 or not all(isinstance(each, int) and each > 0 for each in sides):
         raise CheckpointError(f"{given.where}: {key} must be a side or [height, width], not {size!r}")
     return Grid(max(1, sides[0] // patch), max(1, sides[1] // patch))
-
-
-@dataclass(frozen=True)
-class SideBySide(TensorLayout):
-    """Queries, keys and values whose pairs lie side by side, those of the column first: sorted into halves, those of
-    the row first."""
-
-    heads: int = 1
-
-    def read(self, value: NDArray[Any], shape: Shape) -> NDArray[np.float64]:
-        plain = super().read(value, shape)
-        width = shape[-1] // (3 * self.heads)
-        quarter = width // 4
-        # Theirs are [axis, frequency, place in the pair], column first; ours [place, axis, frequency], row first.
-        theirs = np.arange(width).reshape(2, quarter, 2)
-        order = theirs[::-1].transpose(2, 0, 1).reshape(-1)
-        parts = plain.reshape(*shape[:-1], 3, self.heads, width).copy()
-        parts[..., :2, :, :] = parts[..., :2, :, order]
-        return parts.reshape(shape)
 
 
 def rules(config: ViTConfig, source: CheckpointFile) -> dict[str, WeightRule]:
@@ -269,23 +262,5 @@ def _pool() -> dict[str, WeightRule]:
     }
     for place, part in enumerate(("keys", "values")):
         for name, theirs, layout in (("kernel", "weight", TORCH_LINEAR), ("bias", "bias", SAME_1D)):
-            table[f"pool/{part}/{name}"] = WeightRule((f"attn_pool.kv.{theirs}",), _half(layout, place))
+            table[f"pool/{part}/{name}"] = WeightRule((f"attn_pool.kv.{theirs}",), half_of(layout, place))
     return table
-
-
-def _half(layout: TensorLayout, place: int) -> HalfOf:
-    def twice(ours: Shape, config: ViTConfig) -> Shape:
-        outputs, *others = layout.shape(ours, config)
-        return 2 * outputs, *others
-
-    return HalfOf(layout.axes, twice, place)
-
-
-@dataclass(frozen=True)
-class HalfOf(TensorLayout):
-    """The first or second half of the outputs of a layer twice as wide."""
-
-    place: int = 0
-
-    def read(self, value: NDArray[Any], shape: Shape) -> NDArray[np.float64]:
-        return super().read(value[self.place * shape[-1] :][: shape[-1]], shape)

@@ -68,6 +68,45 @@ WITHOUT_REGISTERS = SomePositions((0, 1, 2), lambda ours, config: (1, ours[0] - 
 
 
 @dataclass(frozen=True)
+class SideBySide(TensorLayout):
+    """Queries, keys and values whose pairs lie side by side, those of the column first: sorted into halves, those of
+    the row first."""
+
+    heads: int = 1
+
+    def read(self, value: NDArray[Any], shape: Shape) -> NDArray[np.float64]:
+        plain = super().read(value, shape)
+        width = shape[-1] // (3 * self.heads)
+        quarter = width // 4
+        # Theirs are [axis, frequency, place in the pair], column first; ours [place, axis, frequency], row first.
+        theirs = np.arange(width).reshape(2, quarter, 2)
+        order = theirs[::-1].transpose(2, 0, 1).reshape(-1)
+        parts = plain.reshape(*shape[:-1], 3, self.heads, width).copy()
+        parts[..., :2, :, :] = parts[..., :2, :, order]
+        return parts.reshape(shape)
+
+
+@dataclass(frozen=True)
+class HalfOf(TensorLayout):
+    """The first or second half of the outputs of a layer twice as wide."""
+
+    place: int = 0
+
+    def read(self, value: NDArray[Any], shape: Shape) -> NDArray[np.float64]:
+        return super().read(value[self.place * shape[-1] :][: shape[-1]], shape)
+
+
+def half_of(layout: TensorLayout, place: int) -> HalfOf:
+    """Of a layer laid out like that, and twice as wide."""
+
+    def twice(ours: Shape, config: ViTConfig) -> Shape:
+        outputs, *others = layout.shape(ours, config)
+        return 2 * outputs, *others
+
+    return HalfOf(layout.axes, twice, place)
+
+
+@dataclass(frozen=True)
 class WeightRule:
     """One weight of the model: one tensor; or several, side by side along the last axis; or none, which is zeros.
     An empty name among several is zeros, too."""

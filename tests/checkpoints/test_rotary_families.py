@@ -119,3 +119,24 @@ def test_an_argument_that_changes_something(pe_core, tmp_path):
 def test_a_pe_core_without_class_token(pe_core, tmp_path):
     with pytest.raises(CheckpointError, match=r"without class token \(G\)"):
         import_checkpoint(changed(tmp_path, without=["cls_token"]))
+
+
+def test_a_pe_without_a_norm_behind_its_blocks(pe_core, tmp_path):
+    """It must not pass for a CLIP, whose places do not turn."""
+    tensors = load_file(tmp_path / "model.safetensors")
+    others = [name for name in tensors if name.startswith(("norm.", "attn_pool.", "head."))]
+    with pytest.raises(CheckpointError, match="PE-Lang or PE-Spatial"):
+        import_checkpoint(changed(tmp_path, without=others), classes=0)
+
+
+@pytest.mark.parametrize(("said", "pooling"), [("token", "class"), ("avg", "mean"), (None, "class")])
+def test_what_stands_for_the_picture_in_timms_dinov3(tmp_path, said, pooling):
+    """And its resolution, which positions do not tell: what it was trained with, where nothing else is said."""
+    read("timm: DINOv3", tmp_path)
+    arguments = {"num_heads": 2} if said is None else {"num_heads": 2, "global_pool": said}
+    trained = {"input_size": [3, 32, 64]}
+    config = import_checkpoint(
+        changed(tmp_path, model_args=arguments, global_pool=said, pretrained_cfg=trained), classes=0
+    ).config
+    assert (config.pooling, str(config.base_resolution)) == (pooling, "64x32")
+    assert (config.rotary, config.rotary_theta, config.learned_positions) == ("centred", 100.0, False)

@@ -74,7 +74,10 @@ def _rotated(do: Arithmetic, site: str, heads: Any, rotation: Rotation) -> Any:
     Cosines and sines are matrices where `heads` has three dimensions or four: GPUs take those rightly
     (`gpu_constants`).
     """
-    cosines, sines = (do.constant(each, own_range=True) for each in rotation)
+    cosines, sines = (
+        do.constant(each, own_range=True, read_at=f"{site}/{name}")
+        for each, name in zip(rotation, ("turned", "crossed"), strict=True)
+    )
     other = do.view(f"{site}/qkv", lambda: tf.concat(tf.split(heads, 2, axis=-1)[::-1], axis=-1))
     kept = do.compute(f"{site}/turned", tf.multiply, heads, cosines)
     crossed = do.compute(f"{site}/crossed", tf.multiply, other, sines)

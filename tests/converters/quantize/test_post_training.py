@@ -77,6 +77,26 @@ def test_equalizing_is_exact(outliers, factors):
         np.testing.assert_allclose(logits, batch_outputs(outliers, images, BatchedArithmetic()), atol=2e-3)
 
 
+@pytest.mark.parametrize("rotary", [{"rotary": "centred"}, {"rotary": "index", "rotary_grid": (4, 4)}], ids=str)
+def test_equalizing_is_exact_where_queries_and_keys_turn(outliers, rotary):
+    """Two channels that turn together take one scale, and queries and keys are scaled at all."""
+    model = build(outliers.config.with_(**rotary), seed=3)
+    for name, variable in named_weights(model).items():
+        variable.assign(named_weights(outliers)[name])
+    config, folded = model.config, fold(model.config, model_arrays(model), 64)
+    equal = equalize(config, folded.blocks, observed(model, folded).samples, ())
+    weights, before = (np.asarray(blocks[0].qkv.weight)[: 2 * config.width] for blocks in (equal, folded.blocks))
+    scales = np.linalg.norm(weights, axis=1) / np.linalg.norm(before, axis=1)
+    pairs = scales.reshape(2 * config.heads, 2, config.head_width // 2)
+    np.testing.assert_allclose(pairs[:, 0], pairs[:, 1], rtol=1e-5)
+    assert scales.max() > 2.0 * scales.min()
+    for size in (64, 96):
+        images = pictures(size, 4, seed=50)
+        other = dataclasses.replace(fold(config, model_arrays(model), size), blocks=equal)
+        logits = graph(config, other, do=BatchedArithmetic())(images)["logits"][:, 0]
+        np.testing.assert_allclose(logits, batch_outputs(model, images, BatchedArithmetic()), atol=5e-3)
+
+
 def test_equalized_channels_are_of_a_width(outliers):
     """Of the widest channel of queries, keys and values the median one has a share; before, next to none."""
 
