@@ -103,7 +103,7 @@ def file_with(tmp_path, text, name="mine.toml"):
         (
             LEFT + 'sites = ["head"]',
             "unknown site 'head'; what `edgevit sensitivity` calls that is 'logits', 'averaged', 'pooled', 'shifted', "
-            "'vector', 'near', 'fine', 'halved', "
+            "'vector', 'keys', 'values', 'own', 'gathered', 'centred', 'added', 'near', 'fine', 'halved', "
             "'level', 'tower', 'doubled', 'quarters', 'details', 'projection', 'classes', "
             "'log_distances', 'cell_logits', 'heatmaps', 'summed', 'detailed', 'enlarged', 'class_logits' here",
         ),
@@ -350,7 +350,7 @@ def test_who_reads_what():
     full = get_recipe("int8-full")
     assert readers("block1/attention/weights") == ("mixed",)
     tokens = ("logits", "summed", "quarters", "details", "projection", "classes")
-    assert readers("norm/normalised") == (*tokens, "pooled", "scaled")
+    assert readers("norm/normalised") == (*tokens, "pooled", "scaled", "keys", "mixed")
     island = with_rules(full, (Rule("*", "float32", sites=("gelu",), blocks=(1,)),), "x")
     assert activation("block1/gelu", island) == "float32"
     assert activation("block0/gelu", island) == "int8-static"
