@@ -27,7 +27,7 @@ VECTOR = ("averaged", "pooled", "shifted", "vector")
 ROTARY = ("turned", "crossed", "rotated")
 """How queries and keys are turned by their places."""
 POOL_LINEAR = ("keys", "values")
-POOL = (*POOL_LINEAR, "own", "gathered", "centred", "added")
+POOL = (*POOL_LINEAR, "own", "gathered", "deviations", "added")
 """What attention pooling computes, besides what blocks do."""
 
 LINEAR: Mapping[str, str] = {
@@ -46,7 +46,7 @@ OPS: Mapping[str, str] = {
     **dict.fromkeys(("enlarged", "class_logits"), "RESIZE_BILINEAR"),
     **dict.fromkeys(("variance", "averaged", "pooled", "gathered"), "MEAN"),
     **dict.fromkeys(("squares", "scaled", "normalised", "vector", "own", "turned", "crossed"), "MUL"),
-    "centred": "SUB",
+    "deviations": "SUB",
     "gate": "LOGISTIC",
     "scale": "RSQRT",
     "gelu": "GELU",
@@ -301,7 +301,7 @@ RECIPES: dict[str, Recipe] = {
                 ANY,
                 "int8",
                 "int16-static",
-                sites=(*STREAM, *NORM, "averaged", "centred"),
+                sites=(*STREAM, *NORM, "averaged", "deviations"),
                 why="in 256 steps a stream with outliers loses its small channels, and their squares everything",
             ),
         ),

@@ -56,7 +56,7 @@ def by_attention(do: Arithmetic, config: ViTConfig, layers: Mapping[str, Linear]
     read = do.view("pool/gathered", tf.reshape, read, [*do.lead, 1, config.width])
     read = do.linear("pool/output", multiply, read, layers["pool/output"])
     mean = do.compute("pool/averaged", tf.reduce_mean, read, axis=-1, keepdims=True)
-    normed = normalise(do, "pool/norm", do.compute("pool/centred", tf.subtract, read, mean), config)
+    normed = normalise(do, "pool/norm", do.compute("pool/deviations", tf.subtract, read, mean), config)
     hidden = do.linear("pool/expand", multiply, normed, layers["pool/expand"])
     hidden = ACTIVATION_GRAPHS[config.activation].compute(do, "pool", hidden)
     return do.compute("pool/added", tf.add, read, do.linear("pool/contract", multiply, hidden, layers["pool/contract"]))

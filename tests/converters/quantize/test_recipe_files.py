@@ -103,7 +103,7 @@ def file_with(tmp_path, text, name="mine.toml"):
         (
             LEFT + 'sites = ["head"]',
             "unknown site 'head'; what `edgevit sensitivity` calls that is 'logits', 'averaged', 'pooled', 'shifted', "
-            "'vector', 'keys', 'values', 'own', 'gathered', 'centred', 'added', 'near', 'fine', 'halved', "
+            "'vector', 'keys', 'values', 'own', 'gathered', 'deviations', 'added', 'near', 'fine', 'halved', "
             "'level', 'tower', 'doubled', 'quarters', 'details', 'projection', 'classes', "
             "'log_distances', 'cell_logits', 'heatmaps', 'summed', 'detailed', 'enlarged', 'class_logits' here",
         ),
