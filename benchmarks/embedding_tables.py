@@ -40,7 +40,13 @@ def across() -> Iterator[str]:
             cells = [f"{each[key]:.1%}" for key in ("recall_at_1", "map") for each in (ours, theirs)]
             rows.append([f"{what}, {ours['resolution']}", *cells])
     at = figures["before"]["across"]["gallery_resolution"]
-    heads = ["asked at", "recall@1, gallery alike", f"gallery at {at}", "mAP, gallery alike", f"gallery at {at}"]
+    heads = [
+        "asked at",
+        "recall@1, gallery at the same",
+        f"gallery at {at}",
+        "mAP, gallery at the same",
+        f"gallery at {at}",
+    ]
     yield from table(heads, rows)
     yield ""
     yield "The same pictures, `int8`."

@@ -143,7 +143,7 @@ def checkpoints() -> Iterator[str]:
         ]
         for row in figures["rows"]
     ]
-    headings = ["checkpoint", "made and run by", "model", "compared, largest", "largest difference"]
+    headings = ["checkpoint", "made and run by", "model", "output compared, its largest value", "largest difference"]
     yield from table([*headings, "`int8` cosine (least)", "partitions", "ops added"], rows)
     yield ""
     yield (

@@ -38,7 +38,7 @@ def zero_shot() -> Iterator[str]:
     tested = "passed" if relabel["passed"] else "failed"
     yield (
         f"`edgevit relabel` took {relabel['median_s']:.2f} s (median) at a load of {relabel['load_1min']:.0f} on "
-        f"{figures['machine']['cores']} cores, {relabel['processor_s']:.2f} s of them computing, start of Python "
+        f"{figures['machine']['cores']} cores, {relabel['processor_s']:.2f} s of processor time, start of Python "
         f"included; the file's self-test {tested} afterwards."
     )
 
