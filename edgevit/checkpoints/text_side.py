@@ -93,16 +93,15 @@ def joined(source: CheckpointFile, side: TextSide, image: ViT, templates: tuple[
         model = build_image_text(ImageTextConfig(image.config, side.config, side.scores, side.tokenizer, templates))
     except ConfigError as error:
         raise CheckpointError(f"{source.path}: {error}") from error
-    for name in source.tensors:  # all that is of texts has its place
-        of_text = left_out(name, dict.fromkeys(TEXT_NAMES, "of the text tower")) is not None
-        known = {"logit_scale", "logit_bias"}.union(*(rule.names for rule in side.rules.values()))
-        if of_text and name not in known and left_out(name, DROPPED_TEXT) is None:
+    theirs = {each for rule in side.rules.values() for each in rule.names}
+    of_text = dict.fromkeys(TEXT_NAMES, "of the text tower")
+    for name in source.tensors.keys() - theirs - {"logit_scale", "logit_bias"}:
+        if left_out(name, of_text) is not None and left_out(name, DROPPED_TEXT) is None:
             raise CheckpointError(f"{source.path}: its text tower has {name}, which edgevit's has not")
     variables = named_weights(model)
     for name, value in named_weights(image).items():
         variables[f"image/{name}"].assign(np.asarray(value))
     shapes = {name: tuple(variables[name].shape) for name in side.rules}
-    theirs = {each for rule in side.rules.values() for each in rule.names}
     tensors = {name: value for name, value in source.tensors.items() if name in theirs}
     for ours, value in apply(side.rules, image.config, tensors, shapes, {}, "").items():
         if not np.isfinite(value).all():

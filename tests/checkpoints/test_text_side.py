@@ -1,6 +1,7 @@
 """Text towers of CLIP and SigLIP as their libraries write them, beside what those answer."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -98,3 +99,10 @@ def test_no_text_tower(tmp_path):
 
     save_file({"cls_token": np.zeros((1, 1, 4), np.float32)}, tmp_path / "m.safetensors")
     assert text_side(read(tmp_path / "m.safetensors")) is None
+
+
+def test_a_tensor_of_texts_that_is_not_known_is_named(tmp_path):
+    source = read(stored_references.read("text: transformers CLIP", tmp_path).path)
+    tensors = {**source.tensors, "text_model.encoder.layers.0.gate.weight": np.zeros(3, np.float32)}
+    with pytest.raises(CheckpointError, match=r"its text tower has text_model\.encoder\.layers\.0\.gate\.weight"):
+        joined(replace(source, tensors=tensors), text_side(source), image_tower())
