@@ -7,8 +7,8 @@ from typing import Any
 
 from edgevit.dense_head import OF_LAST_BLOCK, DenseHead
 from edgevit.errors import ConfigError, unknown_key
-from edgevit.model_checks import LARGEST, check_pooling, check_rotary
-from edgevit.model_choices import ACTIVATIONS, POOLINGS, RESAMPLINGS, ROTARIES, SCORES, head_scores
+from edgevit.model_checks import LARGEST, check_pooling, check_rotary, check_stem
+from edgevit.model_choices import ACTIVATIONS, POOLINGS, RESAMPLINGS, ROTARIES, SCORES, SINCE, head_scores
 from edgevit.patch_grid import MAX_TOKENS, Grid, check_resolution, nearest_resolution
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
 
@@ -112,6 +112,8 @@ class ViTConfig:
     """Of rotary `index`: the rows and columns that patches are counted on, whatever the picture's grid."""
     pool_heads: int = 0
     """Of attention pooling; 0: as many as a block has."""
+    stem: str = "patch"
+    """How pixels become patch tokens: a key of `STEMS`."""
 
     def __post_init__(self) -> None:
         for name in ("width", "depth", "heads", "mlp_width", "patch"):
@@ -140,6 +142,7 @@ class ViTConfig:
         if self.width % self.heads:
             raise ConfigError(f"width {self.width} is not divisible by heads {self.heads}")
         check_rotary(self)
+        check_stem(self)
         if not 0.0 <= self.stochastic_depth < 1.0:
             raise ConfigError(f"stochastic_depth must lie in [0, 1), not {self.stochastic_depth!r}")
         object.__setattr__(self, "base_resolution", as_resolution(self.base_resolution))
@@ -158,6 +161,13 @@ class ViTConfig:
             raise ConfigError(f"{len(self.labels)} labels for {self.classes} classes")
         if self.label_keys and len(self.label_keys) != self.classes:
             raise ConfigError(f"{len(self.label_keys)} label keys for {self.classes} classes")
+
+    @property
+    def stem_widths(self) -> tuple[int, ...]:
+        """The channels of the convolutions in front of the one that makes tokens, each with half the rows and columns
+        of the one before; empty where there are none."""
+        halvings = self.patch.bit_length() - 2 if self.stem == "convolutions" else 0
+        return tuple(self.width >> halving for halving in range(halvings, 0, -1))
 
     @property
     def pools_by_attention(self) -> bool:
@@ -268,7 +278,7 @@ class ViTConfig:
             "ladder": ladder,
             "dense_heads": dense,
         }
-        return {name: value for name, value in values.items() if name not in _SINCE or value != _SINCE[name]}
+        return {name: value for name, value in values.items() if name not in SINCE or value != SINCE[name]}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ViTConfig:
@@ -277,25 +287,3 @@ class ViTConfig:
         if unexpected:
             raise ConfigError(f"a model from a newer edgevit? unknown config entries: {', '.join(unexpected)}")
         return cls(**values)
-
-
-_SINCE: dict[str, Any] = {
-    "dense_heads": [],
-    "pooling": "class",
-    "pool_norm": False,
-    "registers": 0,
-    "projection": 0,
-    "cosine_scale": 0.0,
-    "activation": "gelu",
-    "class_token": True,
-    "input_norm": False,
-    "qk_norm": False,
-    "learned_positions": True,
-    "resampling": "bicubic",
-    "rotary": "",
-    "rotary_theta": 100.0,
-    "rotary_grid": (),
-    "pool_heads": 0,
-    "templates": (),
-}
-"""Fields that files of an earlier edgevit lack, and with which value they are left out: it reads what it can."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from edgevit.errors import ConfigError, unknown_key
-from edgevit.model_choices import POOLINGS, ROTARIES
+from edgevit.model_choices import POOLINGS, ROTARIES, STEMS
 
 LARGEST = {"width": 16384, "depth": 512, "mlp_width": 131072, "patch": 1024, "classes": 2**20, "registers": 64}
 LARGEST_GRID = 4096
@@ -47,3 +47,13 @@ def check_rotary(config: Any) -> None:
         raise ConfigError(f"rotary positions turn a head's channels in fours, and its width is {config.head_width}")
     if rotary and config.qk_norm:
         raise ConfigError("rotary positions and qk_norm together are not supported")
+
+
+def check_stem(config: Any) -> None:
+    """Raises `ConfigError` unless pixels can become tokens in the way that is named."""
+    if config.stem not in STEMS:
+        raise unknown_key("stem", config.stem, STEMS)
+    if config.stem == "convolutions" and (config.patch < 4 or config.patch & (config.patch - 1)):
+        raise ConfigError(f"a stem of convolutions halves sides: patch must be 4, 8, 16, ..., not {config.patch}")
+    if config.stem == "convolutions" and config.width < config.patch // 2:
+        raise ConfigError(f"a stem of convolutions needs a width of {config.patch // 2} or more, not {config.width}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from edgevit.errors import unknown_key
 
 SCORES = {
@@ -35,11 +37,40 @@ RESAMPLINGS = {
 }
 """How learned positions are brought to another grid; both are widened where it is coarser (antialiased)."""
 
+STEMS = {
+    "patch": "each patch by itself, a convolution as large as it",  # Dosovitskiy et al. 2021, equation 1
+    # Xiao et al. 2021, https://arxiv.org/abs/2106.14881; EdgeCrafter's ECViT has it, https://arxiv.org/abs/2603.18739
+    "convolutions": "convolutions of 3 x 3 with steps of 2, each of twice as many channels, until a place is a patch",
+}
+"""How pixels become patch tokens."""
+
 ROTARIES = {
     "centred": "patch centres from -1 to 1, times 2 π",  # Siméoni et al. 2025, https://arxiv.org/abs/2508.10104
     "index": "patches counted from 1 on a grid of their own",  # timm's Eva of PE-Core, https://arxiv.org/abs/2504.13181
 }
 """By what queries and keys are turned: the angles are these times θ^(-4 i / head width)."""
+
+SINCE: dict[str, Any] = {
+    "dense_heads": [],
+    "pooling": "class",
+    "pool_norm": False,
+    "registers": 0,
+    "projection": 0,
+    "cosine_scale": 0.0,
+    "activation": "gelu",
+    "class_token": True,
+    "input_norm": False,
+    "qk_norm": False,
+    "learned_positions": True,
+    "resampling": "bicubic",
+    "rotary": "",
+    "rotary_theta": 100.0,
+    "rotary_grid": (),
+    "pool_heads": 0,
+    "stem": "patch",
+    "templates": (),
+}
+"""Fields that files of an earlier edgevit lack, and with which value they are left out: it reads what it can."""
 
 
 def head_scores(text: str) -> str:

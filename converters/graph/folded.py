@@ -1,6 +1,7 @@
 """The model's weights rewritten so that the graph has less to do: exactly, in float64, rounded to float32 once.
 
-- Pixel normalisation goes into the patch embedding: the graph takes raw uint8 pixels.
+- Pixel normalisation goes into the patch embedding: the graph takes raw uint8 pixels. Of a stem of convolutions, which
+  has zeros around it, all but the mean's subtraction does (`stem`).
 - A LayerNorm's gamma and beta go into the linear layer that follows it.
 - Its mean goes into all that is added to the residual stream: norms do not see what all channels of the stream have in
   common, so that nothing need be added there that is not zero in the mean (Jiang et al. 2023,
@@ -78,6 +79,8 @@ class Folded:
     """By task."""
     means: Means | None = None
     """Where a head reads the stream itself."""
+    stem: tuple[Linear, ...] = ()
+    """Convolutions in front of `patches`, [out, 3, 3, in] each."""
     activation: str = "gelu"
     """Of the MLPs."""
     rotation: Rotation | None = None
@@ -129,6 +132,7 @@ def fold(
     times = ACTIVATION_GRAPHS[config.activation].times
     return Folded(
         patches=folding.patches(centred),
+        stem=folding.stem(),
         front=folding.front(centred),
         positions=_positions(centred, learned, down_across, there),
         resampling=there,

@@ -116,11 +116,23 @@ class Folding:
 
     def patches(self, over_channels: Any) -> Linear:
         """The patch embedding with pixel normalisation; over_channels: `centred` or `mean_over_channels`."""
-        mean, std = tf.constant(self.config.mean, self.precision), tf.constant(self.config.std, self.precision)
         kernel = over_channels(self.get("patches/projection/kernel"))  # [P, P, 3, width]
+        bias = over_channels(self.get("patches/projection/bias"))
+        if self.config.stem_widths:  # which reads no pixels
+            return _linear(tf.transpose(kernel, [3, 0, 1, 2]), bias)
+        mean, std = tf.constant(self.config.mean, self.precision), tf.constant(self.config.std, self.precision)
         # ((x / 255 - mean) / std) K + b  =  x (K / (255 std)) + (b - sum(mean / std K))
-        bias = over_channels(self.get("patches/projection/bias")) - tf.einsum("hwcd,c->d", kernel, mean / std)
+        bias -= tf.einsum("hwcd,c->d", kernel, mean / std)
         return _linear(tf.transpose(kernel / (255.0 * std[:, None]), [3, 0, 1, 2]), bias)
+
+    def stem(self) -> tuple[Linear, ...]:
+        """The convolutions in front of the patch embedding; the first reads pixels, 0 to 255, less their mean."""
+        names = [f"patches/stem{index}" for index in range(len(self.config.stem_widths))]
+        layers = [(self.get(f"{name}/kernel"), self.get(f"{name}/bias")) for name in names]
+        if layers:
+            std = tf.constant(self.config.std, self.precision)
+            layers[0] = layers[0][0] / (255.0 * std[:, None]), layers[0][1]
+        return tuple(_linear(tf.transpose(kernel, [3, 0, 1, 2]), bias) for kernel, bias in layers)
 
     def front(self, over_channels: Any) -> Any:
         """The tokens in front with their positions, [prefix, width]."""

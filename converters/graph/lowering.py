@@ -31,8 +31,9 @@ from converters.graph.folded import Folded, fold
 from converters.graph.folding import Arrays
 from converters.graph.heads import classifying, heads_of
 from converters.graph.heads.head import Head, Tokens
-from converters.graph.norms import convolve, front_rows, multiply, normalise, put_in_front
+from converters.graph.norms import front_rows, multiply, normalise, put_in_front
 from converters.graph.positions import ADDED_POSITIONS, POSITIONS, InFloats, Resampling
+from converters.graph.stem import Product, stem
 from converters.graph.tflite_model import set_inputs
 from edgevit.config import Grid, ViTConfig
 from edgevit.errors import unknown_key
@@ -59,7 +60,8 @@ def graph(
 
     def run(image: Any) -> dict[str, Any]:
         pixels = do.compute("pixels", tf.cast, image, tf.float32)
-        patches = do.linear("patches", convolve, pixels, folded.patches)
+        read, product = stem(do, config, folded, pixels)
+        patches = do.linear("patches", product, read, folded.patches)
         _, rows, columns, _ = patches.shape
         # Added while both are planes: a constant matrix of several rows is what GPUs add wrongly (`gpu_constants`).
         # Concatenated parts have one range: what is put together here has that of `tokens`.
@@ -72,7 +74,7 @@ def graph(
         else:
             tokens = do.compute("tokens", tf.reshape, patches, shape)
         stream = "tokens"  # the site that `tokens` come from
-        mean = _first_mean(do, folded, pixels)
+        mean = _first_mean(do, folded, read, product)
         if folded.input_norm is not None:
             stream = "input_norm/tokens"
             tokens, mean = _input_normed(do, tokens, config, folded.input_norm)
@@ -116,12 +118,15 @@ def _positions(do: Arithmetic, folded: Folded) -> Any:
     return folded.resampling.compute(do, folded.positions)
 
 
-def _first_mean(do: Arithmetic, folded: Folded, pixels: Any) -> Any:
-    """What was folded out of the tokens that the first block reads, [N, 1]; None where nobody asks for it."""
+def _first_mean(do: Arithmetic, folded: Folded, read: Any, product: Product) -> Any:
+    """What was folded out of the tokens that the first block reads, [N, 1]; None where nobody asks for it.
+
+    read, product: what the patch embedding reads, and how.
+    """
     means = folded.means
     if means is None:
         return None
-    patches = do.linear("mean/patches", convolve, pixels, means.patches)
+    patches = do.linear("mean/patches", product, read, means.patches)
     _, rows, columns, _ = patches.shape
     if means.positions is not None:
         patches = do.view("mean/tokens", tf.add, patches, do.constant(means.positions, own_range=True))

@@ -32,7 +32,9 @@ FIXED = {"image": PIXELS, "pixels": PIXELS, "weights": SHARES, "scores": SHARES,
 VALUES = "logits"
 """The site that a head's linear layer puts out; of a regression the scores themselves."""
 READERS: dict[str, tuple[str, ...]] = {
-    "pixels": ("patches",),
+    "pixels": ("patches", "colours"),
+    "colours": ("strided",),
+    "strided": ("strided", "patches"),
     "norm1/normalised": ("qkv", "queries"),
     "norm2/normalised": ("expand",),
     "input_norm/normalised": ("shifted",),

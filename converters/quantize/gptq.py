@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from converters.graph.arithmetic import Linear
 from converters.graph.folded import Folded
+from converters.graph.stem import stem_site
 from converters.quantize.activations import weight
 from converters.quantize.fake_rounding import BLOCK, SMALLEST_BOUND, int4_scale, round_weight
 from converters.quantize.ranges import Moments
@@ -94,12 +95,14 @@ def _replaced(folded: Folded, found: Mapping[str, Linear]) -> Folded:
         )
         for index, block in enumerate(folded.blocks)
     )
-    return replace(folded, patches=found["patches"], blocks=blocks, heads=folded.with_head_layers(found))
+    stem = tuple(found[stem_site(index)] for index in range(len(folded.stem)))
+    return replace(folded, patches=found["patches"], stem=stem, blocks=blocks, heads=folded.with_head_layers(found))
 
 
 def linear_layers(folded: Folded) -> dict[str, Linear]:
     """Linear layers by the site that they put out; the last block's queries are rows of its `qkv`."""
     found = {"patches": folded.patches, **folded.head_layers}
+    found |= {stem_site(index): layer for index, layer in enumerate(folded.stem)}
     for index, block in enumerate(folded.blocks):
         name = f"block{index}"
         found |= {f"{name}/attention/qkv": block.qkv, f"{name}/attention/queries": block.qkv}

@@ -55,7 +55,7 @@ def _with_layers(folded: Folded, layers: Folded | None) -> Folded:
     if layers is None:
         return folded
     heads = folded.with_head_layers(layers.head_layers)
-    return replace(folded, patches=layers.patches, blocks=layers.blocks, heads=heads)
+    return replace(folded, patches=layers.patches, stem=layers.stem, blocks=layers.blocks, heads=heads)
 
 
 @dataclass(frozen=True)

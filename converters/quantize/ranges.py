@@ -16,8 +16,13 @@ from scipy.special import erf
 
 from converters.graph.arithmetic import Linear
 from converters.graph.folded import Folded
+from converters.graph.heads.detect import halved
 from converters.graph.heads.head import Head
+from converters.graph.heads.keypoints import windows
+from converters.graph.heads.planes import around
 from converters.graph.lowering import graph
+from converters.graph.norms import convolve
+from converters.graph.stem import halve
 from converters.quantize.activations import FIXED, readers, roundings, word
 from converters.quantize.fake_quantization import HEADROOM, NEAREST, BatchedArithmetic
 from converters.quantize.fake_rounding import LEVELS, rsqrt_by_table
@@ -28,8 +33,13 @@ from edgevit.errors import ConversionError
 ROWS = 8
 """Sampled of each picture's tokens in front, and as many of its patches, head by head: what a ViT answers from are
 the few tokens in front, and among all they would count for nothing."""
-STEPPING = {"halved": (2, "SAME"), "doubled": (1, "VALID")}
-"""Convolutions, by the last word of their sites, that go otherwise than place by place with zeros around."""
+STEPPING: Mapping[Callable[[Any, Any], Any], tuple[int, str]] = {
+    around: (1, "SAME"),
+    halved: (2, "SAME"),
+    windows: (1, "VALID"),
+    halve: (2, "VALID"),
+}
+"""How far convolutions step, and whether zeros are around what they read. `convolve` steps as far as it is large."""
 READ_BY_RSQRT = ("variance", "stabilised")
 RSQRT_HEADROOM = 1.1
 """Less than others have: its table begins with the range's end, and a row with still less variance may be clipped."""
@@ -118,7 +128,7 @@ class _Observer(BatchedArithmetic):
             seen = self.moments.setdefault(site, Moments())
             if len(layer.weight.shape) == 4:
                 size = layer.weight.shape[1]
-                step, padding = (size, "VALID") if word(site) == "patches" else STEPPING.get(word(site), (1, "SAME"))
+                step, padding = (size, "VALID") if product is convolve else STEPPING[product]
                 inputs_by_patch = tf.image.extract_patches(
                     inputs, [1, size, size, 1], [1, step, step, 1], [1] * 4, padding
                 )

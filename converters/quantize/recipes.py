@@ -16,6 +16,8 @@ STREAM = ("tokens", "attended")
 NORM = ("squares", "variance", "stabilised", "scale", "scaled", "normalised")
 """Sites by the last word of their names: the residual stream, and what a LayerNorm computes (`lowering`)."""
 
+STEM = ("colours", "strided")
+"""What a stem of convolutions computes in front of the patch embedding."""
 DENSE_CONV = ("near", "fine", "halved", "level", "tower", "doubled")
 DENSE_LINEAR = ("quarters", "details", "projection", "classes", "log_distances", "cell_logits", "heatmaps")
 DENSE_HEAD = (*DENSE_CONV, *DENSE_LINEAR)
@@ -31,7 +33,7 @@ POOL = (*POOL_LINEAR, "own", "gathered", "deviations", "added")
 """What attention pooling computes, besides what blocks do."""
 
 LINEAR: Mapping[str, str] = {
-    **dict.fromkeys(("patches", *DENSE_CONV), "CONV_2D"),
+    **dict.fromkeys(("patches", "strided", *DENSE_CONV), "CONV_2D"),
     **dict.fromkeys(
         ("qkv", "queries", "output", "expand", "contract", "logits", *DENSE_LINEAR, *POOL_LINEAR), "FULLY_CONNECTED"
     ),
@@ -46,14 +48,14 @@ OPS: Mapping[str, str] = {
     **dict.fromkeys(("enlarged", "class_logits"), "RESIZE_BILINEAR"),
     **dict.fromkeys(("variance", "averaged", "pooled", "gathered"), "MEAN"),
     **dict.fromkeys(("squares", "scaled", "normalised", "vector", "own", "turned", "crossed"), "MUL"),
-    "deviations": "SUB",
+    **dict.fromkeys(("colours", "deviations"), "SUB"),
     "gate": "LOGISTIC",
     "scale": "RSQRT",
     "gelu": "GELU",
 }
 """Sites by the last word of their names, and the op that makes each."""
 
-NOT_IN_INT16 = ("enlarged", "class_logits", "projection", "doubled")
+NOT_IN_INT16 = ("enlarged", "class_logits", "projection", "doubled", *STEM)
 """Sites whose numbers RESIZE_BILINEAR makes or PAD moves: the runtime takes those ops in int8 and float32 alone."""
 
 OP_CLASSES: Mapping[str, tuple[str, ...]] = {
@@ -64,7 +66,7 @@ OP_CLASSES: Mapping[str, tuple[str, ...]] = {
     "expand": ("expand",),
     "gelu": ("gate", "gelu"),
     "contract": ("contract",),
-    "patches": ("patches",),
+    "patches": ("patches", *STEM),
     "head": ("logits", *VECTOR, *POOL, *DENSE_HEAD, *DENSE_PLAIN),
     "norm": tuple(each for each in NORM if each != "normalised"),
     "normalised": ("normalised",),
@@ -73,8 +75,8 @@ OP_CLASSES: Mapping[str, tuple[str, ...]] = {
 """What `sensitivity` looks at together, by the sites that the ops put out; a linear layer's weights go with it."""
 
 HEADS_ONLY = ("logits", "scores", *VECTOR, *POOL, *DENSE_HEAD, *DENSE_PLAIN)
-BEFORE_AND_BEHIND = ("patches", "tokens", *NORM, *HEADS_ONLY)
-IN_BLOCKS = tuple(site for site in OPS if site not in ("patches", *HEADS_ONLY))
+BEFORE_AND_BEHIND = ("patches", *STEM, "tokens", *NORM, *HEADS_ONLY)
+IN_BLOCKS = tuple(site for site in OPS if site not in ("patches", *STEM, *HEADS_ONLY))
 """Which of them there are outside of the encoder's blocks, and which in each (`queries` in the last alone)."""
 
 WITH_WEIGHTS = ("FULLY_CONNECTED", "CONV_2D", "BATCH_MATMUL")

@@ -7,6 +7,7 @@ softmax, GELU, normalisation, residuals and the resampling of positions (done at
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from edgevit.config import ViTConfig
 from edgevit_runtime.resolution import Resolution, ResolutionLike
@@ -51,13 +52,22 @@ def cost(config: ViTConfig, resolution: ResolutionLike) -> Cost:
     its linear MACs are about a sixth of a whole block's.
     """
     patches, tokens = config.grid(resolution).patches, config.tokens(resolution)
-    embedding = Cost(patches * 3 * config.patch**2 * config.width, 0)
+    embedding = Cost(embedding_macs(config, patches), 0)
     head = Cost(head_macs(config), 0) + pooling_cost(config, patches if config.pooled_from else tokens)
     read = config.front_read if config.pooling == "class" else None
     total = embedding + block_cost(config, tokens, read=read) + head
     for _ in range(config.depth - 1):
         total += block_cost(config, tokens)
     return total
+
+
+def embedding_macs(config: ViTConfig, patches: int) -> int:
+    """Of the convolution that makes tokens of so many patches, and of those in front of it."""
+    if not config.stem_widths:
+        return patches * 3 * config.patch**2 * config.width
+    widths = (3, *config.stem_widths, config.width)
+    places = [patches * 4**left for left in reversed(range(len(widths) - 1))]  # each has a quarter of those before
+    return sum(9 * each * read * made for each, (read, made) in zip(places, pairwise(widths), strict=True))
 
 
 def pooling_cost(config: ViTConfig, read: int) -> Cost:
@@ -85,7 +95,9 @@ def divides(patch: int, resolution: Resolution) -> bool:
 def parameters(config: ViTConfig) -> int:
     """Trainable numbers of the Keras model; about as many bytes in `int8`, four times that in `float32`."""
     width, hidden = config.width, config.mlp_width
-    embedding = 3 * config.patch**2 * width + width
+    widths = (3, *config.stem_widths, width)
+    side = 3 if config.stem_widths else config.patch
+    embedding = sum(side**2 * read * made + made for read, made in pairwise(widths))
     learned = config.tokens(config.base_resolution) if config.learned_positions else 0
     positions = (config.prefix + learned) * width  # tokens in front, one position each
     attention = 4 * (width * width + width)

@@ -48,7 +48,9 @@ class ViT(keras.Model):
         self.config = config
         self.calibration = calibration
         """What quantization-aware fine-tuning learned together with these weights; None for other weights."""
-        self.patches = PatchEmbedding(config.width, config.patch, config.mean, config.std, name="patches")
+        self.patches = PatchEmbedding(
+            config.width, config.patch, config.mean, config.std, config.stem_widths, name="patches"
+        )
         self.positions = Positions(
             config.width,
             config.grid(config.base_resolution),

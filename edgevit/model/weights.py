@@ -18,7 +18,7 @@ HEAD_FORMS = {
 """By head, the fields that say what it reads, and how."""
 SHAPE = (
     "width", "depth", "heads", "mlp_width", "patch", "attention", "registers", "activation", "class_token",
-    "input_norm", "qk_norm", "learned_positions", "rotary", "rotary_theta", "rotary_grid",
+    "input_norm", "qk_norm", "learned_positions", "rotary", "rotary_theta", "rotary_grid", "stem",
 )  # fmt: skip
 
 

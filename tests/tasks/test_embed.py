@@ -44,6 +44,14 @@ FORMS = {
         "pooling": "attention-all",
         "pool_heads": 4,
     },
+    "as ECViT": {
+        "stem": "convolutions",
+        "class_token": False,
+        "registers": 1,
+        "rotary": "centred",
+        "learned_positions": False,
+        "pooling": "mean",
+    },
     "bilinear positions": {"resampling": "bilinear"},
     "as SigLIP": {"class_token": False, "pooling": "attention", "activation": "gelu_tanh", "cosine_scale": 20.0},
 }
@@ -92,6 +100,7 @@ CHANGED = {
     "input_norm": True,
     "qk_norm": True,
     "resampling": "bilinear",
+    "stem": "convolutions",
 }
 TURNED = {
     "learned_positions": False,
@@ -120,7 +129,8 @@ def test_the_artefact_gives_the_models_vector_and_classes(model_of, tmp_path, pi
 
 @pytest.mark.parametrize("recipe", ["int8", "int8-static", "int8-attention", "int4"])
 @pytest.mark.parametrize(
-    "form", ["class", "both", "all", "queries and keys normalised", "turned", "as CLIP", "as SigLIP", "as PE-Core"]
+    "form",
+    ["class", "both", "all", "queries and keys normalised", "turned", "as CLIP", "as SigLIP", "as PE-Core", "as ECViT"],
 )
 def test_recipes_keep_the_vector(model_of, tmp_path, pictures, workshop, form, recipe):
     model = model_of(form)
@@ -143,7 +153,7 @@ def test_the_graph_of_a_batch_is_the_model(model_of, pictures, form):
     )
 
 
-@pytest.mark.parametrize("form", ["class", "attention", "turned", "as CLIP", "as SigLIP", "as PE-Core"])
+@pytest.mark.parametrize("form", ["class", "attention", "turned", "as CLIP", "as SigLIP", "as PE-Core", "as ECViT"])
 def test_multiplications_and_weights_are_counted(model_of, form):
     config = model_of(form).config
     assert parameters(config) == sum(int(np.prod(each.shape)) for each in named_weights(model_of(form)).values())
@@ -152,7 +162,9 @@ def test_multiplications_and_weights_are_counted(model_of, form):
     assert (counted.linear_macs, counted.attention_macs) == (expected.linear_macs, expected.attention_macs)
 
 
-@pytest.mark.parametrize("form", ["all", "queries and keys normalised", "turned", "as CLIP", "as SigLIP", "as PE-Core"])
+@pytest.mark.parametrize(
+    "form", ["all", "queries and keys normalised", "turned", "as CLIP", "as SigLIP", "as PE-Core", "as ECViT"]
+)
 def test_integers_classify_by_cosines_and_give_no_vector(model_of, tmp_path, pictures, workshop, form):
     model, path = model_of(form), tmp_path / "e.tflite"
     calibration = once(workshop / "calibration", pictures_in)
@@ -190,6 +202,9 @@ def test_a_vector_needs_the_class_tokens_row_alone(model_of):
         ({"rotary": "centred", "heads": 16}, "in fours"),
         ({"rotary": "centred", "qk_norm": True}, "together"),
         ({"pool_heads": 5}, "pool_heads must be"),
+        ({"stem": "resnet"}, "stem"),
+        ({"stem": "convolutions", "patch": 2}, "patch must be 4, 8, 16, ..., not 2"),
+        ({"stem": "convolutions", "patch": 24}, "patch must be 4, 8, 16, ..., not 24"),
     ],
 )
 def test_what_cannot_be(tiny_config, changes, said):

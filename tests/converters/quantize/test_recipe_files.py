@@ -18,7 +18,7 @@ from converters.quantize.fake_quantization import RoundedArithmetic, Simulation
 from converters.quantize.post_training import calibrate
 from converters.quantize.ranges import observe
 from converters.quantize.recipe_files import ACTIVATIONS, find_recipe, read_recipe, to_toml, with_rules, write_recipe
-from converters.quantize.recipes import HEADS_ONLY, OPS, OUTSIDE, RECIPES, ROTARY, Rule, get_recipe, sites_in
+from converters.quantize.recipes import HEADS_ONLY, OPS, OUTSIDE, RECIPES, ROTARY, STEM, Rule, get_recipe, sites_in
 from edgevit.errors import ConfigError, ConversionError
 from edgevit_runtime import Model, read_manifest
 from support.sample_pictures import pictures_in, random_picture
@@ -122,14 +122,14 @@ def test_what_is_wrong_is_named(tmp_path, run, text, message):
 
 def test_the_graph_has_the_sites_that_rules_can_name(tiny_model):
     """In each block and outside of all; `scaled` only where a norm's output has a factor; no other task's head, and
-    nothing of quick GELU or rotary positions."""
+    nothing of quick GELU, rotary positions or a stem of convolutions."""
     config = tiny_model.config
     folded = fold(config, model_arrays(tiny_model), 64)
     seen = observe(config, [(folded, np.zeros((1, 64, 64, 3), np.uint8))]).samples
     for place in (OUTSIDE, *range(config.depth)):
         found = {word(site) for site in seen if block_of(site) == place} - {"pixels"}
         lacking = {*HEADS_ONLY} - {"logits", "scores"} if place == OUTSIDE else set()
-        lacking |= {"gate", *ROTARY}
+        lacking |= {"gate", *ROTARY, *STEM}
         lacking |= {"scaled"} if place in (OUTSIDE, config.depth - 1) else {"scaled", "queries"}
         assert found == {*sites_in(place)} - lacking
 
