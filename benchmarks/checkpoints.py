@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from edgevit_runtime.resolution import Resolution
 from record import write
 from support.library_references import SMALL, STORED, pictures
 from support.stored_references import read
@@ -39,15 +40,16 @@ def row(name: str, plain: dict[Any, int]) -> dict[str, Any]:
         model = import_checkpoint(reference.path, reference.variant, classes=reference.classes)
         difference = reference.difference(model)
     config = model.config
-    key = config.width, config.depth, config.heads, config.mlp_width, config.patch, config.base_resolution
-    if key not in plain:
-        plain[key] = artefact(plain_model(config))["ops"]
-    found = artefact(model)
     _, height, width, _ = reference.images.shape
+    at = config.base_resolution if config.learned_positions else Resolution(width, height)
+    key = config.width, config.depth, config.heads, config.mlp_width, config.patch, at
+    if key not in plain:
+        plain[key] = artefact(plain_model(config, at), at)["ops"]
+    found = artefact(model, at)
     measured = {
         "name": name,
         "library": reference.library,
-        "compared": "vector" if reference.vectors else "features" if reference.features else "logits",
+        "compared": reference.compared,
         "resolution": f"{width}x{height}",
         "depth": config.depth,
         "width": config.width,
@@ -62,31 +64,31 @@ def row(name: str, plain: dict[Any, int]) -> dict[str, Any]:
     return measured
 
 
-def plain_model(config: Any) -> Any:
-    """A ViT of this shape with a class token, learned positions, GELU, and nothing else."""
+def plain_model(config: Any, at: Resolution) -> Any:
+    """A ViT of this shape with a class token, positions learned at that resolution, GELU, and nothing else."""
     from edgevit.config import ViTConfig
     from edgevit.model import build, named_weights
 
-    names = ("width", "depth", "heads", "mlp_width", "patch", "base_resolution")
-    model = build(ViTConfig(classes=0, **{name: getattr(config, name) for name in names}), seed=0)
+    names = ("width", "depth", "heads", "mlp_width", "patch")
+    shape = {name: getattr(config, name) for name in names}
+    model = build(ViTConfig(classes=0, base_resolution=at, **shape), seed=0)
     random = np.random.default_rng(0)
     for variable in named_weights(model).values():  # a gain of 1 or a bias of 0 would be an op less
         variable.assign(np.asarray(variable) + random.normal(0.0, 0.1, variable.shape))
     return model
 
 
-def artefact(model: Any) -> dict[str, Any]:
-    """Of the int8 artefact for vectors, at the resolution that its positions were learned at."""
+def artefact(model: Any, at: Resolution) -> dict[str, Any]:
+    """Of the int8 artefact for vectors, at the resolution that its positions were learned at, or of its pictures."""
     import edgevit
     from converters import convert
     from edgevit_runtime import Model
 
-    base = model.config.base_resolution
-    shown = pictures(max(base.width, base.height), PICTURES)[:, : base.height, : base.width]
+    shown = pictures(max(at.width, at.height), PICTURES)[:, : at.height, : at.width]
     exact = np.asarray(model.vectors(shown))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "vectors.tflite"
-        convert(model, path, recipe="int8", task="embed", resolutions=[base])
+        convert(model, path, recipe="int8", task="embed", resolutions=[at])
         (signature,) = edgevit.inspect(path)["signatures"]
         with Model(path) as runner:
             found = np.stack([runner.outputs(np.ascontiguousarray(image), "embed")["vector"] for image in shown])

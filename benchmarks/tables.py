@@ -147,10 +147,11 @@ def checkpoints() -> Iterator[str]:
     yield from table([*headings, "`int8` cosine (least)", "partitions", "ops added"], rows)
     yield ""
     yield (
-        "Random weights. Difference: 4 pictures, float32; features are the class token after the last norm, vectors "
-        "have length 1. Cosine: of an `int8` artefact's vector to the model's own, mean and least of "
-        f"{figures['pictures']} drawn pictures, without calibration; ops added: to those of a plain ViT of this width "
-        "and depth. With the tanh GELU that JAX computes, the original's logits differ by "
+        "Random weights. Difference: 4 pictures (2 of ECViT and of other resolutions), float32; features are the class "
+        "token after the last norm, tokens those of the patches after the last block, vectors have length 1. Cosine: "
+        f"of an `int8` artefact's vector to the model's own, mean and least of {figures['pictures']} drawn pictures, "
+        "without calibration; ops added: to those of a plain ViT of this width and depth. With the tanh GELU that JAX "
+        "computes, the original's logits differ by "
         f"{figures['original_with_tanh_gelu']:.1e}."
     )
 

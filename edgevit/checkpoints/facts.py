@@ -59,8 +59,9 @@ class Facts:
         heads = "" if self.heads is None else f", {self.heads} heads"
         more = "" if self.fields.get("class_token", True) else ", no class token"
         more += ", a distillation token" if self.distilled else ""
-        more += f", {self.registers} registers" if self.registers else ""
+        more += f", {self.registers} register{'s' if self.registers > 1 else ''}" if self.registers else ""
         said = self.fields.get
+        more += ", a stem of convolutions" if said("stem", "patch") == "convolutions" else ""
         more += f", {ACTIVATIONS[said('activation', 'gelu')]}" if said("activation", "gelu") != "gelu" else ""
         more += ", a norm in front of the blocks" if said("input_norm") else ""
         more += ", normalised queries and keys" if said("qk_norm") else ""

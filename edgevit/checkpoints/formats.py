@@ -12,6 +12,7 @@ import numpy as np
 from edgevit.checkpoints import (
     augreg,
     dinov3,
+    ecvit,
     keras_hub,
     open_clip,
     timm,
@@ -56,6 +57,10 @@ FORMATS: dict[str, Format] = {
     "dinov3": Format(
         "Hugging Face transformers' DINOv3 (.safetensors)",
         dinov3.recognise, dinov3.facts, dinov3.rules, dinov3.DROPPED,
+    ),
+    "ecvit": Format(
+        "EdgeCrafter's ECViT (.safetensors)",
+        ecvit.recognise, ecvit.facts, ecvit.rules, ecvit.DROPPED,
     ),
     "timm": Format(
         "timm's ViT, DeiT, DINOv2, CLIP and SigLIP (.safetensors)",
@@ -265,4 +270,7 @@ def _account(source: CheckpointFile, rules: Mapping[str, WeightRule], dropped: M
     scales = len({rule.scale for rule in rules.values() if rule.scale})
     if scales:
         lines.append(f"folded: LayerScale, {scales} times, into the linear layer in front of it")
+    norms = len({rule.norm for rule in rules.values() if rule.norm})
+    if norms:
+        lines.append(f"folded: batch norms, {norms} times, into the convolution in front of it")
     return lines

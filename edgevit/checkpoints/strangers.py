@@ -37,7 +37,6 @@ STRANGERS: dict[str, str] = {
     "blocks.*.mlp.fc1_g.*": "a ViT with a gated MLP",
     "*mlp.weights_in.*": "a DINOv2 with SwiGLU",
     "patch_embed.backbone.*": "a hybrid with a CNN in front",
-    "patch_embed.convs.*": "an ECViT of EdgeCrafter, with a stem of convolutions",
     "patch_embed.conv.*": "a ViT with several convolutions in the place of the patch embedding",
     "*bert.encoder.*": "a language model",
     "model.layers.*.self_attn.*": "a language model",

@@ -107,6 +107,26 @@ def half_of(layout: TensorLayout, place: int) -> HalfOf:
 
 
 @dataclass(frozen=True)
+class BatchNorm:
+    """A batch norm behind a convolution, by what its tensors' names begin with: with its running mean and variance it
+    is a factor and an offset a channel (Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167, section 3.1)."""
+
+    theirs: str
+    epsilon: float = 1e-5
+    """PyTorch's default."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(f"{self.theirs}.{name}" for name in ("weight", "bias", "running_mean", "running_var"))
+
+    def folded(self, values: NDArray[np.float64], tensors: CheckpointArrays) -> NDArray[np.float64]:
+        """A kernel [..., out] as it is with the norm behind it; or a bias [out]."""
+        gain, offset, mean, variance = (np.asarray(tensors[name], np.float64) for name in self.names)
+        gain = gain / np.sqrt(variance + self.epsilon)
+        return values * gain if values.ndim > 1 else (values - mean) * gain + offset
+
+
+@dataclass(frozen=True)
 class WeightRule:
     """One weight of the model: one tensor; or several, side by side along the last axis; or none, which is zeros.
     An empty name among several is zeros, too."""
@@ -120,10 +140,14 @@ class WeightRule:
     part: tuple[int, int] | None = None
     """Which of how many equal parts of a tensor it is, along the tensor's first axis: (0, 3) of Q, K and V in one."""
 
+    norm: BatchNorm | None = None
+    """What stands behind the layer, of whose kernel or bias this is the rule: folded into them."""
+
     @property
     def names(self) -> tuple[str, ...]:
         """All tensors that it takes."""
         named = tuple(name for name in self.theirs if name)
+        named = (*named, *(self.norm.names if self.norm else ()))
         return (*named, self.scale) if self.scale else named
 
 
@@ -216,6 +240,8 @@ def _misshapen(rule: WeightRule, shape: Shape, config: ViTConfig, tensors: Check
         wanted = {name: (rule.part[1] * first, *rest) for name, (first, *rest) in wanted.items()}
     if rule.scale:
         wanted[rule.scale] = shape[-1:]
+    if rule.norm:
+        wanted |= dict.fromkeys(rule.norm.names, shape[-1:])
     return [
         f"{name} {list(tensors[name].shape)}, wanted {list(each)}"
         for name, each in wanted.items()
@@ -225,7 +251,8 @@ def _misshapen(rule: WeightRule, shape: Shape, config: ViTConfig, tensors: Check
 
 def _weight(rule: WeightRule, shape: Shape, tensors: CheckpointArrays) -> NDArray[np.float32]:
     if not any(rule.theirs):
-        return np.zeros(shape, np.float32)
+        zeros = np.zeros(shape)
+        return (rule.norm.folded(zeros, tensors) if rule.norm else zeros).astype(np.float32)
     part = _part(shape, len(rule.theirs))
     tensors_read = [np.asarray(tensors[name]) if name else None for name in rule.theirs]
     if rule.part is not None:
@@ -235,6 +262,8 @@ def _weight(rule: WeightRule, shape: Shape, tensors: CheckpointArrays) -> NDArra
     value = np.concatenate(parts, axis=-1)
     if rule.scale:
         value = value * tensors[rule.scale].astype(np.float64)
+    if rule.norm:
+        value = rule.norm.folded(value, tensors)
     return (value * rule.factor).astype(np.float32)
 
 

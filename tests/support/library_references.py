@@ -49,10 +49,20 @@ class Reference:
     """As `classes`: one of `SMALL`, where two have the shape."""
     vectors: bool = False
     """The answer is pictures' vectors of length 1, [n, width]."""
+    stream: bool = False
+    """The answer is the patch tokens after the last block, before any norm, [n, N, width]."""
+
+    @property
+    def compared(self) -> str:
+        """What the answer is, in a word."""
+        kinds = {"tokens": self.stream, "vector": self.vectors, "features": self.features}
+        return next((kind for kind, is_it in kinds.items() if is_it), "logits")
 
     def difference(self, model: Any) -> float:
         """The largest one between the imported model's answer and the library's."""
-        if self.vectors:
+        if self.stream:
+            ours = model.stream(self.images)[:, model.config.prefix :]
+        elif self.vectors:
             ours = model.vectors(self.images)
         else:
             ours = model.features(self.images)[:, 0] if self.features else model(self.images)
@@ -300,6 +310,27 @@ def transformers_model(
     return Reference(folder, images, answer, version("transformers", "torch"), features, 5 if features else None)
 
 
+def ecvit(folder: Path, resolution: tuple[int, int], **shape: Any) -> Reference:
+    """EdgeCrafter's ECViT, as the package lightly-train has it, which reads its files."""
+    require("torch", "lightly_train")
+    import torch
+    from lightly_train._models.ecvit.ecvit import VisionTransformer
+    from safetensors.torch import save_file
+
+    random = np.random.default_rng(4)
+    model = shaken(VisionTransformer(**{"embed_dim": 32, "depth": 3, "num_heads": 2, "return_layers": [1, 2], **shape}))
+    for name, value in model.named_buffers():  # of batch norms that have seen pictures
+        if name.endswith("running_mean"):
+            value.copy_(torch.from_numpy(random.normal(0.0, 0.3, value.shape)))
+        elif name.endswith("running_var"):
+            value.copy_(torch.from_numpy(random.uniform(0.5, 2.0, value.shape)))
+    path = folder / "ecvit.safetensors"
+    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, path)
+    images = sized_pictures(*resolution)
+    answer = torch_answer(lambda pixels: model(pixels)[-1], images, IMAGENET)
+    return Reference(path, images, answer, version("lightly-train", "torch"), classes=0, stream=True)
+
+
 # --- KerasHub
 
 
@@ -385,6 +416,8 @@ REFERENCES: dict[str, Callable[[Path], Reference]] = {
     "timm: PE-Core, another resolution": lambda folder: timm_model(
         folder, "vit_pe_core_tiny_patch16_384", HALF, 48, resolution=(64, 96), dynamic_img_size=True, **_PE_CORE
     ),
+    "EdgeCrafter: ECViT": lambda folder: ecvit(folder, (64, 64)),
+    "EdgeCrafter: ECViT, another resolution": lambda folder: ecvit(folder, (64, 96), num_heads=1, ffn_ratio=6.0),
     "KerasHub: ViT": lambda folder: keras_hub_preset(folder, "vit"),
     "KerasHub: DeiT": lambda folder: keras_hub_preset(folder, "deit"),
     "KerasHub: DINOv2": lambda folder: keras_hub_preset(folder, "dinov2"),

@@ -14,7 +14,7 @@ from support.text_references import TEXT_REFERENCES
 from support.tower_references import TOWERS
 
 FOLDER = Path(__file__).resolve().parents[1] / "references"
-_FIELDS = ("library", "features", "classes", "variant", "vectors")
+_FIELDS = ("library", "features", "classes", "variant", "vectors", "stream")
 
 
 def place(name: str) -> Path:
