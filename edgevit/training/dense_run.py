@@ -9,13 +9,14 @@ from typing import Any
 from edgevit.config import ViTConfig
 from edgevit.data.dense_set import DenseSet
 from edgevit.dense_head import DenseHead
-from edgevit.model import ViT, load
+from edgevit.model import load
 from edgevit.skipped_pictures import reasons_of, skipped_line
+from edgevit.training.document import training_document
 from edgevit.training.earlier_run import begin_folder, check_same, earlier_state, how_it_goes_on, lengthened
 from edgevit.training.epoch import Epoch
 from edgevit.training.lessons import DENSE_LESSONS, DenseLesson
 from edgevit.training.listener import Listener, told
-from edgevit.training.loop import Resumption, TrainResult, start_model, train
+from edgevit.training.loop import Resumption, start_model, train
 from edgevit.training.run import FakeQuantization, simulation
 from edgevit.training.run_files import record_split
 from edgevit.training.spec import TrainSpec
@@ -97,7 +98,8 @@ def run_dense(
         **told(listener, earlier, spec.epochs),
     )
     pictures = len(train_set.files) or len(train_set), len(val_set.files) or len(val_set)
-    document = _document(request, model, spec, pictures, result)
+    choices = {"qat": request.qat, "ignored": request.ignored}
+    document = training_document(request, model, model.config, spec, pictures, result, **choices)
     if result.best_answers:
         shown = max(result.best_answers)
         document |= lesson.described(listed[0], shown, result.best_answers[shown])
@@ -160,33 +162,3 @@ def _digest(lesson: DenseLesson, *sets: DenseSet) -> str:
         found.update("\n".join(lines).encode())
         found.update(lesson.fingerprint(each))
     return found.hexdigest()
-
-
-def _document(
-    request: TrainingRequest, model: ViT, spec: TrainSpec, counts: tuple[int, int], result: TrainResult
-) -> dict[str, Any]:
-    return {
-        "schema": "edgevit.training/1",
-        "task": request.dense_task,
-        "model": str(request.output),
-        "run": str(request.folder),
-        "preset": request.preset_name(),
-        "variant": model.config.variant,
-        "parameters": int(model.count_params()),
-        "data": request.data,
-        "images": {"train": counts[0], "val": counts[1]},
-        "spec": {
-            **vars(spec),
-            "stochastic_depth": model.config.stochastic_depth,
-            "start": str(request.start) if request.start else None,
-            "qat": request.qat,
-            "ignored": request.ignored,
-        },
-        "seconds": round(result.seconds, 1),
-        "best_epoch": result.best.number,
-        "metric": result.best.metric,
-        "results": [
-            {**resolution.to_fields(), result.best.metric: value} for resolution, value in result.best.judged.items()
-        ],
-        "epochs": [epoch.to_dict() for epoch in result.epochs],
-    }

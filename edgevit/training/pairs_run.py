@@ -18,6 +18,7 @@ from edgevit.model.keras_file import read_keras
 from edgevit.skipped_pictures import reasons_of, skipped_line
 from edgevit.text_config import TextConfig
 from edgevit.text_tokens import TextTokens, trained_tokenizer
+from edgevit.training.document import training_document
 from edgevit.training.earlier_run import begin_folder, check_same, earlier_state, how_it_goes_on, lengthened
 from edgevit.training.epoch import Epoch
 from edgevit.training.listener import Listener, told
@@ -80,7 +81,8 @@ def run_pairs(request: TrainingRequest, listener: Listener) -> dict[str, Any]:
         strict=request.strict,
         **told(listener, earlier, spec.epochs),
     )
-    return _document(request, model, spec, (len(train_set), len(val_set)), result)
+    counts = len(train_set), len(val_set)
+    return {**training_document(request, model, model.config.image, spec, counts, result), **_answered(result)}
 
 
 def _start(path: Path, spec: TrainSpec) -> ImageText | ViT:
@@ -178,35 +180,9 @@ def _read(
     return sets
 
 
-def _document(
-    request: TrainingRequest, model: ImageText, spec: TrainSpec, counts: tuple[int, int], result: TrainResult
-) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if result.best_answers:
-        shown = max(result.best_answers)
-        answered = result.best_answers[shown]
-        found = {"image_text": {**shown.to_fields(), **vars(answered)}}
-    return {
-        "schema": "edgevit.training/1",
-        "task": request.lesson,
-        "model": str(request.output),
-        "run": str(request.folder),
-        "preset": request.preset_name(),
-        "variant": model.config.image.variant,
-        "parameters": int(model.count_params()),
-        "data": request.data,
-        "images": {"train": counts[0], "val": counts[1]},
-        "spec": {
-            **vars(spec),
-            "stochastic_depth": model.config.image.stochastic_depth,
-            "start": str(request.start) if request.start else None,
-        },
-        "seconds": round(result.seconds, 1),
-        "best_epoch": result.best.number,
-        "metric": result.best.metric,
-        "results": [
-            {**resolution.to_fields(), result.best.metric: value} for resolution, value in result.best.judged.items()
-        ],
-        "epochs": [epoch.to_dict() for epoch in result.epochs],
-        **found,
-    }
+def _answered(result: TrainResult) -> dict[str, Any]:
+    """What the best epoch's texts and pictures found of each other, at the finest resolution."""
+    if not result.best_answers:
+        return {}
+    shown = max(result.best_answers)
+    return {"image_text": {**shown.to_fields(), **vars(result.best_answers[shown])}}

@@ -20,6 +20,7 @@ from edgevit.errors import ConfigError, DataError, PictureError
 from edgevit.files import replacing, write_text
 from edgevit.model import ViT, load
 from edgevit.skipped_pictures import reasons_of, skipped_line
+from edgevit.training.document import training_document
 from edgevit.training.earlier_run import begin_folder, check_same, earlier_state, how_it_goes_on, lengthened
 from edgevit.training.epoch import Epoch
 from edgevit.training.examples import ArrayExamples, Examples, FolderExamples
@@ -112,7 +113,10 @@ def run(
         strict=request.strict,
         **told(listener, earlier, spec.epochs),
     )
-    document = _document(request, model, spec, train_set, val_set, result)
+    pictures = len(train_set.classes), len(val_set.classes)
+    choices = {"teacher": request.teacher, "qat": request.qat}
+    document = training_document(request, model, model.config, spec, pictures, result, **choices)
+    document |= _judged(model, train_set, val_set, result)
     return {**document, "teacher": taught} if taught else document
 
 
@@ -237,9 +241,8 @@ def _taught_cnn(
     return open_teacher(path, config.classes, config.labels)
 
 
-def _document(
-    request: TrainingRequest, model: ViT, spec: TrainSpec, train_set: Examples, val_set: Examples, result: TrainResult
-) -> dict[str, Any]:
+def _judged(model: ViT, train_set: Examples, val_set: Examples, result: TrainResult) -> dict[str, Any]:
+    """What classes were taken for each other, by what was judged best."""
     shown = (
         model.config.base_resolution if model.config.base_resolution in result.predictions else max(result.predictions)
     )
@@ -248,30 +251,7 @@ def _document(
     read = votes >= 0
     np.add.at(matrix, (val_set.classes[read], votes[read]), 1)
     return {
-        "schema": "edgevit.training/1",
-        "task": request.lesson,
-        "model": str(request.output),
-        "run": str(request.folder),
-        "preset": request.preset_name(),
-        "variant": model.config.variant,
-        "parameters": int(model.count_params()),
-        "data": request.data,
-        "images": {"train": len(train_set.classes), "val": len(val_set.classes)},
-        "spec": {
-            **vars(spec),
-            "stochastic_depth": model.config.stochastic_depth,
-            "start": str(request.start) if request.start else None,
-            "teacher": request.teacher,
-            "qat": request.qat,
-        },
-        "seconds": round(result.seconds, 1),
-        "best_epoch": result.best.number,
         "score_temperature": result.temperature,
-        "metric": result.best.metric,
-        "results": [
-            {**resolution.to_fields(), result.best.metric: value} for resolution, value in result.best.judged.items()
-        ],
-        "epochs": [epoch.to_dict() for epoch in result.epochs],
         "classes": _classes(train_set, matrix),
         "confusion": {**shown.to_fields(), "matrix": matrix.tolist()},
     }
