@@ -30,7 +30,7 @@ REFUSED = "int8-full"
 """It knows no int16."""
 
 
-def pictures(side: int):
+def pictures(side):
     return np.stack([prepare(random_picture(seed), side, "squash") for seed in range(5)])
 
 
@@ -62,15 +62,24 @@ def test_what_it_does_not_know_is_refused(artefact, tmp_path):
 
 
 @needs_vulkan
-def test_a_ladder(artefact, tmp_path):
-    """What resamples positions is left to the CPU: products of two constants are refused there."""
-    path = artefact("float32")
-    given = {f"classify_{side}": pictures(side) for side in (64, 96)}
-    with pytest.raises(RefusedError, match="BATCH_MATMUL"):
-        answers(path, given, tmp_path)
-    for name, found in answers(path, given, tmp_path, beside_cpu=True).items():
+@pytest.mark.parametrize("recipe", ["float32", "int8"])
+def test_a_ladder(artefact, tmp_path, recipe):
+    """Positions that the graph resamples, to fewer and to more rows: all of it runs there."""
+    path = artefact(recipe)
+    given = {f"classify_{side}": pictures(side) for side in (48, 64, 96)}
+    for name, found in answers(path, given, tmp_path).items():
         expected = on_the_cpu(path, given[name])
-        np.testing.assert_allclose(found["scores"], expected["scores"], atol=1e-5)
+        np.testing.assert_allclose(found["scores"], expected["scores"], atol=TOLERANCES[recipe], err_msg=name)
+
+
+@needs_vulkan
+def test_a_ladder_of_rectangles(tiny_model, tmp_path):
+    """Whose rows and columns are resampled by two matrices."""
+    path = tmp_path / "x.tflite"
+    convert(tiny_model, path, recipe="float32", resolutions=("96x64", "48x80"))
+    given = {"classify_96x64": pictures("96x64"), "classify_48x80": pictures("48x80")}
+    for name, found in answers(path, given, tmp_path).items():
+        np.testing.assert_allclose(found["scores"], on_the_cpu(path, given[name])["scores"], atol=1e-5, err_msg=name)
 
 
 @needs_vulkan
