@@ -9,6 +9,7 @@ from converters import convert
 from converters.artefact.audit import audit
 from converters.artefact.ladder import Rung, merge
 from converters.graph.gpu_constants import faulty_constants, for_gpus
+from converters.graph.gpu_faults import gpu_faults
 from converters.graph.packing import pack
 from converters.quantize.recipes import RECIPES, get_recipe
 from edgevit.dense_head import DenseHead
@@ -158,6 +159,24 @@ def test_constants_get_the_shape_that_gpus_need(op, case, tmp_path):
     interpreter.invoke()
     found = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
     np.testing.assert_allclose(found, np.asarray(core(values)), rtol=1e-6)
+
+
+def test_one_matrix_for_several_is_refused():
+    """A product that it computes wrongly; with a constant on the left it refuses by itself, and says so."""
+
+    def graph(core):
+        signature = tf.TensorSpec((1, 3, 6, 8), tf.float32, name="image")
+        function = tf.function(core, input_signature=[signature]).get_concrete_function()
+        return tf.lite.TFLiteConverter.from_concrete_functions([function]).convert()
+
+    one = tf.constant(np.random.default_rng(0).normal(size=(1, 1, 4, 6)).astype(np.float32))
+    computed = graph(lambda x: tf.matmul(one + x[:, :1, :1, :1], x))
+    with pytest.raises(AuditError, match=r"BATCH_MATMUL of 1 matrices and \[3\], which LiteRT's GPU"):
+        audit(computed, get_recipe("float32"), "classify_64", most=None)
+    for taken in (lambda x: tf.matmul(one + x[:, :, :1, :1], x), lambda x: tf.matmul(x, x, transpose_b=True)):
+        content = graph(taken)
+        read = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+        assert not list(gpu_faults(read, read.subgraphs[0]))
 
 
 @needs_vulkan

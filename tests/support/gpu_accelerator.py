@@ -26,6 +26,18 @@ Answers = dict[str, dict[str, NDArray[Any]]]
 """Signature -> output -> of each picture [pictures, ...], without a batch axis, as the file has them."""
 
 
+def with_vulkan(folder: Path) -> dict[str, str]:
+    """This process's environment, in which a child finds the Vulkan in software. folder: for its sockets."""
+    place = {"VK_ICD_FILENAMES": str(SOFTWARE_VULKAN), "LD_LIBRARY_PATH": str(CHROMIUM), "XDG_RUNTIME_DIR": str(folder)}
+    return {**os.environ, **place}
+
+
+def without_gpu() -> dict[str, str]:
+    """This process's environment without any GPU, whatever the machine has: Vulkan finds no driver."""
+    nowhere = os.path.join(os.sep, "no", "such", "driver.json")
+    return {**os.environ, "VK_ICD_FILENAMES": nowhere, "VK_DRIVER_FILES": nowhere, "LD_LIBRARY_PATH": ""}
+
+
 class RefusedError(Exception):
     """The accelerator does not take the file: its message."""
 
@@ -37,10 +49,9 @@ def answers(artefact: Path, pictures: Mapping[str, NDArray[Any]], folder: Path) 
     """
     given, found = folder / "pictures.npz", folder / "answers.npz"
     np.savez(given, **pictures)
-    place = {"VK_ICD_FILENAMES": str(SOFTWARE_VULKAN), "LD_LIBRARY_PATH": str(CHROMIUM), "XDG_RUNTIME_DIR": str(folder)}
     command = [sys.executable, __file__, str(artefact), str(given), str(found)]
     done = subprocess.run(
-        command, env={**os.environ, **place}, capture_output=True, text=True, errors="replace", timeout=LIMIT_S
+        command, env=with_vulkan(folder), capture_output=True, text=True, errors="replace", timeout=LIMIT_S
     )
     if done.returncode == 3:
         raise RefusedError(done.stderr)
