@@ -7,7 +7,7 @@ from typing import Any
 
 from ai_edge_litert.tools import flatbuffer_utils
 
-from converters.graph.placement import placements
+from converters.graph.running_on import running_on
 from edgevit_runtime.signature import Signature
 from edgevit_runtime.verify.examination import examine
 from edgevit_runtime.verify.snapshot import Snapshot
@@ -58,5 +58,5 @@ def _runs_on(model: Any, signature: Signature) -> dict[str, Any]:
     subgraph = model.subgraphs[definition.subgraphIndex]
     return {
         each.processor: {"whole": each.whole, "in_the_way": each.in_the_way}
-        for each in placements(model, subgraph, signature.partitions)
+        for each in running_on(model, subgraph, signature.partitions)
     }

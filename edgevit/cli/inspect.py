@@ -9,7 +9,7 @@ import click
 from edgevit.api.inspect import inspect
 from edgevit.cli.console import console_for, emit_json, json_option, quiet_option
 from edgevit.cli.grouped_command import GroupedCommand
-from edgevit.report.text.inspection_table import inspection_table, manifest_lines, model_lines, placement_lines
+from edgevit.report.text.inspection_table import inspection_table, manifest_lines, model_lines, running_lines
 
 
 @click.command(
@@ -36,7 +36,7 @@ def command(file: Path, json_target: str | None, overwrite: bool, quiet: bool) -
     inspection, is_model = inspect(file), file.suffix == ".keras"
     if not is_model:
         console.print(inspection_table(inspection))
-        for line in placement_lines(inspection):
+        for line in running_lines(inspection):
             console.print(line, markup=False, soft_wrap=True)
     for line in model_lines(inspection) if is_model else manifest_lines(inspection):
         console.print(line, markup=False, soft_wrap=True)

@@ -61,7 +61,7 @@ def inspection_table(inspection: Mapping[str, Any]) -> Table:
     return whole_words(table)
 
 
-def placement_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
+def running_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
     """Which processors run which signatures whole, and the op that stands in the way, a line for each verdict."""
     for processor, title in PROCESSORS.items():
         verdicts: dict[str | None, list[str]] = {}

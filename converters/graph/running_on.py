@@ -39,7 +39,7 @@ _NPU = {
 """What Arm's Vela compiles for Ethos-U NPUs, integer all through: benchmarks/results/vela.json, `int8-full`."""
 
 
-class Placement(NamedTuple):
+class RunningOn(NamedTuple):
     """Whether a processor runs a graph whole; otherwise the first op that it does not take, and why."""
 
     processor: str
@@ -47,7 +47,7 @@ class Placement(NamedTuple):
     in_the_way: str | None
 
 
-def placements(model: Any, subgraph: Any, partitions: int) -> tuple[Placement, ...]:
+def running_on(model: Any, subgraph: Any, partitions: int) -> tuple[RunningOn, ...]:
     """Of a subgraph of a `schema.ModelT`: on the CPU (by XNNPACK), a GPU (LiteRT's accelerator) and an NPU (Vela).
 
     partitions: into how many XNNPACK divided it when it was audited.
@@ -56,7 +56,7 @@ def placements(model: Any, subgraph: Any, partitions: int) -> tuple[Placement, .
         None if partitions == 1 else _first(model, subgraph, _not_by_xnnpack) or f"{partitions} partitions"
     )
     return tuple(
-        Placement(processor, reason is None, reason)
+        RunningOn(processor, reason is None, reason)
         for processor, reason in (
             ("cpu", in_the_cpus_way),
             ("gpu", _first(model, subgraph, _not_on_gpus) or _wrong_on_gpus(model, subgraph)),
