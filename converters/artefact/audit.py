@@ -13,7 +13,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from ai_edge_litert.tools import flatbuffer_utils
 from numpy.typing import NDArray
 
-from converters.graph.gpu_constants import faulty_constants
+from converters.graph.gpu_faults import gpu_faults
 from converters.graph.tflite_model import names_of, op_name, tensor_name
 from converters.quantize.recipes import Recipe
 from edgevit.errors import AuditError
@@ -71,10 +71,9 @@ def audit(flatbuffer: bytes, recipe: Recipe, name: str, *, most: int | None = 1)
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer))
     subgraph = model.subgraphs[0]
-    for fault in faulty_constants(model, subgraph):
+    for fault, remedy in gpu_faults(model, subgraph):
         raise AuditError(
-            f"{name} has {fault.op} with a constant {list(fault.shape)}, which LiteRT's GPU accelerator computes "
-            "wrongly, without a word: give the constant four dimensions (`converters.graph.gpu_constants`)"
+            f"{name} has {fault}, which LiteRT's GPU accelerator computes wrongly, without a word: {remedy}"
         )
     with quiet():
         interpreter = Interpreter(model_content=flatbuffer, num_threads=1)

@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ai_edge_litert.tools import flatbuffer_utils
+
+from converters.graph.running_on import running_on
+from edgevit_runtime.signature import Signature
 from edgevit_runtime.verify.examination import examine
 from edgevit_runtime.verify.snapshot import Snapshot
 
@@ -17,6 +21,8 @@ def inspect(path: str | Path) -> dict[str, Any]:
     """
     with Snapshot(path) as snapshot:
         manifest, digest, seal = examine(snapshot, remember=False)
+        with snapshot.mapped() as data:
+            model = flatbuffer_utils.read_model_from_bytearray(bytearray(data))
     return {
         "schema": "edgevit.inspection/1",
         "model": str(path),
@@ -38,8 +44,19 @@ def inspect(path: str | Path) -> dict[str, Any]:
                 "ops": signature.ops,
                 "partitions": signature.partitions,
                 "macs": dict(signature.macs),
+                "runs_on": _runs_on(model, signature),
             }
             for signature in manifest.signatures
         ],
         "manifest": dict(manifest.raw),
+    }
+
+
+def _runs_on(model: Any, signature: Signature) -> dict[str, Any]:
+    """`cpu`, `gpu` and `npu`: whether each runs all of it, and the first op that it does not take."""
+    definition = next(each for each in model.signatureDefs if each.signatureKey.decode() == signature.name)
+    subgraph = model.subgraphs[definition.subgraphIndex]
+    return {
+        each.processor: {"whole": each.whole, "in_the_way": each.in_the_way}
+        for each in running_on(model, subgraph, signature.partitions)
     }

@@ -66,7 +66,7 @@ def graph(
         # Added while both are planes: a constant matrix of several rows is what GPUs add wrongly (`gpu_constants`).
         # Concatenated parts have one range: what is put together here has that of `tokens`.
         if folded.positions is not None:
-            patches = do.view("tokens", tf.add, patches, _positions(do, folded))
+            patches = do.view("tokens", tf.add, patches, _positions(do, folded, pixels))
         shape = [*do.lead, rows * columns, config.width]
         if config.prefix:
             patches = do.view("tokens", tf.reshape, patches, shape)
@@ -111,11 +111,11 @@ def graph(
     return run
 
 
-def _positions(do: Arithmetic, folded: Folded) -> Any:
+def _positions(do: Arithmetic, folded: Folded, pixels: Any) -> Any:
     """The learned positions of this resolution, [..., rows, columns, width]."""
     if folded.resampling is None:
         return do.constant(folded.positions, own_range=True)
-    return folded.resampling.compute(do, folded.positions)
+    return folded.resampling.compute(do, folded.positions, pixels)
 
 
 def _first_mean(do: Arithmetic, folded: Folded, read: Any, product: Product) -> Any:

@@ -27,6 +27,7 @@ def profile(
     task: str | None = None,
     resolutions: Resolutions | None = None,
     threads: int | str | Sequence[int] = 1,
+    accelerator: str = "cpu",
     cpus: str | Sequence[int] | None = None,
     seconds: float | None = None,
     duration: float | None = None,
@@ -47,6 +48,7 @@ def profile(
     task: whose signatures; None: `classify`, or the first that an artefact has.
     resolutions: which, [96, "640x384"] or "96,640x384"; None: all. A curve needs five.
     threads: 4, or several that are measured in turns: [1, 2, 4] or "1,2,4". cpus: the only ones to run on: "4-7".
+    accelerator: `cpu`, `gpu`, or `auto`, a curve of each; a GPU that fails the artefact's self-test is not measured.
     seconds: the most to spend on each resolution; None: 3. duration: on all of them, pauses for cooling included.
     cool_down: seconds, the most to wait for a hot device; None: 60.
     sustained: seconds to run one resolution afterwards, to see the heat; sustained_at: which.
@@ -71,6 +73,7 @@ def profile(
         sustained_at=sustained_at,
         ops=ops,
         task=task,
+        accelerator=accelerator,
     )
     paths, unseen = as_paths(artefacts), as_ladder(predict)
     program = None if benchmark_model is None else Path(benchmark_model)

@@ -26,6 +26,13 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
 @click.option("--task", help="Whose signatures to measure [default: classify, or the first that there is].")
 @click.option("--resolutions", help="Which of the artefact's resolutions, such as 96,224,640x384. Default: all.")
 @click.option("--threads", default="1", show_default=True, help="Threads to run on; 1,2,4 measures each, in turns.")
+@click.option(
+    "--accelerator",
+    default="cpu",
+    show_default=True,
+    type=click.Choice(["cpu", "gpu", "auto"]),
+    help="What to measure; auto: a curve of each. A GPU that fails the artefact's self-test is left out.",
+)
 @click.option("--cpus", help="Run on these processors only, such as 4-7: the fast cores of a phone, say.")
 @click.option("--seconds", type=_SECONDS, help="The most to spend on each resolution. Default: 3.")
 @click.option("--duration", type=_SECONDS, help="The most for timing all of them, pauses for cooling included.")
@@ -55,6 +62,7 @@ def command(
     task: str | None,
     resolutions: str | None,
     threads: str,
+    accelerator: str,
     cpus: str | None,
     seconds: float | None,
     duration: float | None,
@@ -94,6 +102,7 @@ def command(
             task=task,
             resolutions=resolutions,
             threads=threads,
+            accelerator=accelerator,
             cpus=cpus,
             seconds=seconds,
             duration=duration,

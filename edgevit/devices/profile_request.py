@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgevit.errors import ConfigError
+from edgevit.errors import ConfigError, unknown_key
+from edgevit_runtime.engines.accelerators import ACCELERATORS
+from edgevit_runtime.engines.gpu_trial import TRIAL_SECONDS
 from edgevit_runtime.measure.conditions import COOL_DOWN_SECONDS
 from edgevit_runtime.measure.profile import SECONDS
 from edgevit_runtime.resolution import ResolutionLike, as_resolution
@@ -40,6 +42,8 @@ class ProfileRequest:
     """Also where the time goes, by kind of operator."""
     task: str | None = None
     """Whose signatures; None: the artefact's default one."""
+    accelerator: str = "cpu"
+    """`cpu`, `gpu`, or `auto`: both, where the GPU passes the artefact's self-test."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "resolutions", tuple(map(as_resolution, self.resolutions)))
@@ -52,6 +56,8 @@ class ProfileRequest:
             raise ConfigError(f"a task is a word such as classify or features, not {self.task!r}")
         if not self.threads:
             raise ConfigError("threads: name at least one number of threads, such as 1 or 1,2,4")
+        if self.accelerator not in ACCELERATORS:
+            raise unknown_key("accelerator", self.accelerator, ACCELERATORS)
         if len(set(self.threads)) < len(self.threads):
             raise ConfigError(f"threads names a number twice: {', '.join(map(str, self.threads))}")
         for name in ("seconds", "duration_s", "sustained_s"):
@@ -81,6 +87,8 @@ class ProfileRequest:
                 words += [option, f"{value:.10g}"]
         if self.task is not None:
             words += ["--task", self.task]
+        if self.accelerator != "cpu":  # which older runtimes do not know
+            words += ["--accelerator", self.accelerator]
         if self.sustained_at is not None:
             words += ["--sustained-at", str(self.sustained_at)]
         return [*words, "--ops"] if self.ops else words
@@ -90,13 +98,14 @@ class ProfileRequest:
 
         Loading, the first runs and the operators' times come on top: whoever waits for an answer waits a while longer.
         """
-        points = (len(self.resolutions) or ladder) * len(self.threads)
+        points = (len(self.resolutions) or ladder) * (len(self.threads) + (self.accelerator == "auto"))
         each = SECONDS if self.seconds is None else self.seconds
+        trial = 0.0 if self.accelerator == "cpu" else TRIAL_SECONDS
         cooling = COOL_DOWN_SECONDS if self.cool_down_s is None else self.cool_down_s
         if self.duration_s is None:
-            return points * each + cooling + (self.sustained_s or 0.0)
+            return trial + points * each + cooling + (self.sustained_s or 0.0)
         # The duration has an end of its own, pauses included; before a sustained run it may still have to cool.
-        return self.duration_s + (self.sustained_s + cooling if self.sustained_s else 0.0)
+        return trial + self.duration_s + (self.sustained_s + cooling if self.sustained_s else 0.0)
 
 
 def parse_threads(text: str) -> tuple[int, ...]:

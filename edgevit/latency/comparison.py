@@ -22,7 +22,6 @@ from edgevit.latency.profile import Profile
 from edgevit.latency.profile_document import profile_from
 from edgevit.latency.reliability import Reliability
 from edgevit_runtime.resolution import Resolution
-from edgevit_runtime.wording import counted
 
 __all__ = ["SCHEMA", "Compared", "Comparison", "apart", "device_names", "profiles_in", "read_profiles"]
 
@@ -212,7 +211,7 @@ def _distinct(facts: Sequence[tuple[str, ...]], count: int) -> bool:
 
 
 def _facts(profile: Profile) -> tuple[str, ...]:
-    what = PurePath(profile.model).name, profile.recipe, counted(profile.threads, "thread")
+    what = PurePath(profile.model).name, profile.recipe, profile.runs_on
     return *what, profile.place, profile.device_name, profile.edgevit or "", _when(profile)
 
 

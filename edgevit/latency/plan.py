@@ -54,6 +54,8 @@ class Candidate:
     """Which percentile `late_ms` is, where it was measured: `p95`, or `p90` of older profiles."""
     trust: Reliability = SURE
     """What speaks against its latency, or against what that is predicted from."""
+    accelerator: str = "cpu"
+    """`cpu` or `gpu`: what runs it."""
 
     @property
     def images(self) -> int | None:
@@ -91,6 +93,7 @@ class Candidate:
             "variant": self.variant,
             "recipe": self.recipe,
             "threads": self.threads,
+            "accelerator": self.accelerator,
             "device": self.device,
             **self.resolution.to_fields(),
             "tokens": self.tokens,

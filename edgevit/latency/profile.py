@@ -20,6 +20,7 @@ from edgevit.latency.measuring_conditions import Cooling
 from edgevit.latency.point import Point, common_patch
 from edgevit.latency.sustained_run import Sustained
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
+from edgevit_runtime.wording import counted
 
 __all__ = ["SCHEMA", "Profile", "unmet"]
 
@@ -38,6 +39,8 @@ class Profile:
     threads: int
     """How many the interpreter was given."""
     points: tuple[Point, ...]
+    accelerator: str = "cpu"
+    """`cpu` or `gpu`: what ran it; a GPU's latency has nothing to do with the number of threads."""
     variant: str | None = None
     task: str | None = None
     """Whose signatures were timed; None in documents of older versions."""
@@ -61,14 +64,21 @@ class Profile:
     """Where no resolution fits the budget, on any number of threads: likewise."""
     cpus: str | None = None
     """The processors it was kept on, such as `4-7`; None: it could use all of them."""
+    gpu_not_used: str | None = None
+    """Why the GPU was not measured, where it was asked for."""
     cooling: Cooling | None = None
     sustained: Sustained | None = None
     others: tuple[Profile, ...] = ()
-    """The same artefact, measured in turns with this one on other numbers of threads."""
+    """The same artefact, measured in turns with this one on other numbers of threads, or on the GPU."""
 
     def __post_init__(self) -> None:
         common_patch(self.points)
         object.__setattr__(self, "points", tuple(sorted(self.points, key=lambda point: point.resolution)))
+
+    @property
+    def runs_on(self) -> str:
+        """For people: `4 threads`, or `GPU`."""
+        return "GPU" if self.accelerator == "gpu" else counted(self.threads, "thread")
 
     @property
     def patch(self) -> int:
@@ -144,13 +154,18 @@ class Profile:
             "recipe": self.recipe,
             "task": self.task,
             "threads": self.threads,
+            "accelerator": self.accelerator,
             "cpus": self.cpus,
             **self._measured(),
         }
+        if self.gpu_not_used:
+            document["gpu_not_used"] = self.gpu_not_used
         if self.cooling:
             document["cooling"] = self.cooling.to_dict()
         if self.others:
-            document["series"] = [{"threads": each.threads, **each._measured()} for each in self.others]
+            document["series"] = [
+                {"threads": each.threads, "accelerator": each.accelerator, **each._measured()} for each in self.others
+            ]
         if self.sustained:
             document["sustained"] = self.sustained.to_dict()
         return document

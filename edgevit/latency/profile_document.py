@@ -53,6 +53,7 @@ def _read(record: Record) -> Profile:
         model=record.text("model"),
         recipe=record.text("recipe"),
         threads=record.whole("threads", least=1),
+        accelerator=record.text("accelerator") if record.has("accelerator") else "cpu",
         points=tuple(Point.from_record(point) for point in record.records("points")),
         variant=record.text("variant") if record.has("variant") else None,
         task=record.text("task") if record.has("task") else None,
@@ -63,6 +64,7 @@ def _read(record: Record) -> Profile:
         edgevit=record.text("edgevit") if record.has("edgevit") else None,
         curve_note=record.text("curve_note") if record.has("curve_note") else None,
         cpus=record.text("cpus") if record.has("cpus") else None,
+        gpu_not_used=record.text("gpu_not_used") if record.has("gpu_not_used") else None,
         cooling=Cooling.from_record(record.record("cooling")) if record.has("cooling") else None,
         sustained=Sustained.from_record(record.record("sustained")) if record.has("sustained") else None,
     )

@@ -49,6 +49,7 @@ class Sustained:
 
     resolution: Resolution
     threads: int
+    accelerator: str
     seconds: float
     runs: int
     first_ms: float
@@ -91,6 +92,7 @@ class Sustained:
         return {
             **self.resolution.to_fields(),
             "threads": self.threads,
+            "accelerator": self.accelerator,
             "seconds": self.seconds,
             "runs": self.runs,
             "first_ms": self.first_ms,
@@ -107,6 +109,7 @@ class Sustained:
         return cls(
             resolution=record.resolution(),
             threads=record.whole("threads", least=1),
+            accelerator=record.text("accelerator") if record.has("accelerator") else "cpu",
             seconds=record.number("seconds"),
             runs=record.whole("runs", least=1),
             first_ms=record.number("first_ms"),

@@ -95,7 +95,7 @@ def _found(
 
 def _labels(profiles: Sequence[Profile]) -> list[str]:
     """The artefacts' names, with threads where those differ; the recipe has a column of its own."""
-    several = len({each.threads for each in profiles}) > 1
+    several = len({each.runs_on for each in profiles}) > 1
     return [" · ".join([sentences.artefact(each)] + [sentences.threads(each)] * several) for each in profiles]
 
 
@@ -119,6 +119,7 @@ def profiled(label: str, profile: Profile, series: Series | None) -> list[Candid
         variant=profile.variant,
         recipe=profile.recipe,
         threads=profile.threads,
+        accelerator=profile.accelerator,
         device=profile.place,
         resolution=profile.points[0].resolution,
         tokens=0,
@@ -167,11 +168,11 @@ def profiled(label: str, profile: Profile, series: Series | None) -> list[Candid
 
 def _groups(profiles: Sequence[Profile]) -> list[LatencyPredictor]:
     """What can be predicted from: profiles alike in recipe and threads; what cannot serve is left out."""
-    alike: dict[tuple[str, int], list[Profile]] = {}
+    alike: dict[tuple[str, str], list[Profile]] = {}
     for profile in profiles:
         with suppress(ProfileError):  # another maker's model, or one resolution
             shape_of(profile)
-            alike.setdefault((profile.recipe, profile.threads), []).append(profile)
+            alike.setdefault((profile.recipe, profile.runs_on), []).append(profile)
     groups = []
     for group in alike.values():
         with suppress(ProfileError):  # too few resolutions
@@ -229,6 +230,7 @@ def _predicted(
                 variant=config.variant,
                 recipe=first.recipe,
                 threads=first.threads,
+                accelerator=first.accelerator,
                 device=first.place,
                 resolution=resolution,
                 tokens=each.tokens,

@@ -101,3 +101,31 @@ def test_what_stands_for_the_picture_is_said(run, tiny_config, tmp_path):
     assert "patch 16, 2 registers\n" in out
     assert "pooling        mean: the mean of the patch tokens, the last norm behind it\n" in out
     assert "vector         a projection to 12 numbers, by which classes are told\n" in out
+
+
+def test_where_an_artefact_runs(run, artefact):
+    """Each recipe's signatures on CPU, GPU and NPU: whole, or the first op that stands in the way."""
+    lines = run("inspect", artefact("int8"))[1].splitlines()
+    assert "CPU (XNNPACK)  in one partition: every signature" in lines
+    assert "GPU (LiteRT)   whole, where a device's GPU passes the self-test: every signature" in lines
+    assert "NPU (Vela)     not whole, CONV_2D on FLOAT32: every signature" in lines
+    whole = {
+        recipe: {
+            processor: all(
+                each["runs_on"][processor]["whole"] and each["runs_on"][processor]["in_the_way"] is None
+                for each in json.loads(run("inspect", artefact(recipe), "--json")[1])["signatures"]
+            )
+            for processor in ("cpu", "gpu", "npu")
+        }
+        for recipe in ("float32", "float16", "int8-attention", "int4", "int8-full")
+    }
+    everywhere_but_npu = {"cpu": True, "gpu": True, "npu": False}
+    assert whole == {
+        "float32": everywhere_but_npu,
+        "float16": everywhere_but_npu,
+        "int8-attention": everywhere_but_npu,
+        "int4": {"cpu": True, "gpu": False, "npu": False},
+        "int8-full": {"cpu": False, "gpu": False, "npu": True},
+    }
+    (first, *_) = json.loads(run("inspect", artefact("int8-full"), "--json")[1])["signatures"]
+    assert first["runs_on"]["gpu"]["in_the_way"] == "QUANTIZE on INT16"

@@ -9,6 +9,7 @@ from converters import convert
 from converters.artefact.audit import audit
 from converters.artefact.ladder import Rung, merge
 from converters.graph.gpu_constants import faulty_constants, for_gpus
+from converters.graph.gpu_faults import gpu_faults
 from converters.graph.packing import pack
 from converters.quantize.recipes import RECIPES, get_recipe
 from edgevit.dense_head import DenseHead
@@ -30,7 +31,7 @@ REFUSED = "int8-full"
 """It knows no int16."""
 
 
-def pictures(side: int):
+def pictures(side):
     return np.stack([prepare(random_picture(seed), side, "squash") for seed in range(5)])
 
 
@@ -62,15 +63,24 @@ def test_what_it_does_not_know_is_refused(artefact, tmp_path):
 
 
 @needs_vulkan
-def test_a_ladder(artefact, tmp_path):
-    """What resamples positions is left to the CPU: products of two constants are refused there."""
-    path = artefact("float32")
-    given = {f"classify_{side}": pictures(side) for side in (64, 96)}
-    with pytest.raises(RefusedError, match="BATCH_MATMUL"):
-        answers(path, given, tmp_path)
-    for name, found in answers(path, given, tmp_path, beside_cpu=True).items():
+@pytest.mark.parametrize("recipe", ["float32", "int8"])
+def test_a_ladder(artefact, tmp_path, recipe):
+    """Positions that the graph resamples, to fewer and to more rows: all of it runs there."""
+    path = artefact(recipe)
+    given = {f"classify_{side}": pictures(side) for side in (48, 64, 96)}
+    for name, found in answers(path, given, tmp_path).items():
         expected = on_the_cpu(path, given[name])
-        np.testing.assert_allclose(found["scores"], expected["scores"], atol=1e-5)
+        np.testing.assert_allclose(found["scores"], expected["scores"], atol=TOLERANCES[recipe], err_msg=name)
+
+
+@needs_vulkan
+def test_a_ladder_of_rectangles(tiny_model, tmp_path):
+    """Whose rows and columns are resampled by two matrices."""
+    path = tmp_path / "x.tflite"
+    convert(tiny_model, path, recipe="float32", resolutions=("96x64", "48x80"))
+    given = {"classify_96x64": pictures("96x64"), "classify_48x80": pictures("48x80")}
+    for name, found in answers(path, given, tmp_path).items():
+        np.testing.assert_allclose(found["scores"], on_the_cpu(path, given[name])["scores"], atol=1e-5, err_msg=name)
 
 
 @needs_vulkan
@@ -149,6 +159,24 @@ def test_constants_get_the_shape_that_gpus_need(op, case, tmp_path):
     interpreter.invoke()
     found = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
     np.testing.assert_allclose(found, np.asarray(core(values)), rtol=1e-6)
+
+
+def test_one_matrix_for_several_is_refused():
+    """A product that it computes wrongly; with a constant on the left it refuses by itself, and says so."""
+
+    def graph(core):
+        signature = tf.TensorSpec((1, 3, 6, 8), tf.float32, name="image")
+        function = tf.function(core, input_signature=[signature]).get_concrete_function()
+        return tf.lite.TFLiteConverter.from_concrete_functions([function]).convert()
+
+    one = tf.constant(np.random.default_rng(0).normal(size=(1, 1, 4, 6)).astype(np.float32))
+    computed = graph(lambda x: tf.matmul(one + x[:, :1, :1, :1], x))
+    with pytest.raises(AuditError, match=r"BATCH_MATMUL of 1 matrices and \[3\], which LiteRT's GPU"):
+        audit(computed, get_recipe("float32"), "classify_64", most=None)
+    for taken in (lambda x: tf.matmul(one + x[:, :, :1, :1], x), lambda x: tf.matmul(x, x, transpose_b=True)):
+        content = graph(taken)
+        read = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+        assert not list(gpu_faults(read, read.subgraphs[0]))
 
 
 @needs_vulkan

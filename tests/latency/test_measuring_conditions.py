@@ -30,8 +30,9 @@ HOT = {
     "steal": 0.0,
 }
 SUSTAINED = {
-    "resolution": 224, "threads": 4, "seconds": 120.0, "runs": 9000, "first_ms": 12.0, "steady_ms": 16.0, "drop": 0.25,
-    "slower_from_s": 42.0, "conditions": copy.deepcopy(HOT), "doubtful": [],
+    "resolution": 224, "threads": 4, "accelerator": "cpu", "seconds": 120.0, "runs": 9000,
+    "first_ms": 12.0, "steady_ms": 16.0, "drop": 0.25, "slower_from_s": 42.0,
+    "conditions": copy.deepcopy(HOT), "doubtful": [],
     "trace": [
         {"t_s": 1.0, "ms": 12.0, "temperature_c": 48.2, "mhz": 1800.0},
         {"t_s": 120.0, "ms": 16.0, "temperature_c": 81.0, "mhz": 1350.0, "throttled": ["throttled"]},
@@ -74,6 +75,25 @@ def test_written_and_read_again(warm: dict[str, Any], tmp_path: Path) -> None:
     assert again.sustained is not None
     assert again.sustained.to_dict() == {**SUSTAINED, "width": 224, "height": 224}
     assert (again.cpus, again.cooling) == (profile.cpus, profile.cooling)
+
+
+def test_a_gpu_beside_the_cpu_is_a_profile(warm: dict[str, Any], tmp_path: Path) -> None:
+    """And is named as what it is, in tables and in what is written and read again."""
+    (series,) = warm["series"]
+    warm["series"] = [{**series, "threads": 1, "accelerator": "gpu"}]
+    warm["accelerator"] = "cpu"
+    profile = assemble(Record(warm, "x.json"))
+    assert [each.runs_on for each in profile.series] == ["1 thread", "GPU"]
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps(profile.to_dict()))
+    assert [each.accelerator for each in read_profile(path).series] == ["cpu", "gpu"]
+    text = text_of(profile)
+    assert "int8 · 1 thread ·" in text
+    assert "int8 · GPU ·" in text
+    warm["series"], warm["gpu_not_used"] = [], "the GPU is not used for x.tflite, which runs on the CPU: it is none"
+    told = assemble(Record(warm, "x.json"))
+    assert "which runs on the CPU: it is none." in text_of(told)
+    assert told.to_dict()["gpu_not_used"] == warm["gpu_not_used"]
 
 
 def test_each_number_of_threads_is_a_profile(warm: dict[str, Any]) -> None:

@@ -24,8 +24,8 @@ print(Model(sys.argv[1]).classify(np.load(sys.argv[2])).top[0].label)
 """
 UNCHECKED = """
 from edgevit_runtime.cli import main
-from edgevit_runtime.engines import interpreters
-interpreters.litert_version = lambda: "2.1.2"
+from edgevit_runtime.engines import installed
+installed.litert_version = lambda: "2.1.2"
 main.main()
 """
 

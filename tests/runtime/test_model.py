@@ -10,7 +10,7 @@ import pytest
 
 from edgevit_runtime import EdgeViTError, Model, PictureError, ResolutionError
 from edgevit_runtime.engines import cache as kept
-from edgevit_runtime.engines import interpreters as backends_module
+from edgevit_runtime.engines import installed, interpreters
 from edgevit_runtime.engines.packed_weights import packed_weights_name
 from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
@@ -29,7 +29,7 @@ def digest(path):
 
 def packed_weights(path):
     """The file of the artefact's packed weights."""
-    name = packed_weights_name(digest(path), backends_module.litert_version())
+    name = packed_weights_name(digest(path), installed.litert_version())
     return next(Path(kept.folder()).glob(f"*.{name}"))
 
 
@@ -191,15 +191,15 @@ def test_self_test_catches_a_wrong_interpreter(tiny_tflite, monkeypatch):
 
 def test_an_unproven_interpreter_must_prove_itself(tiny_tflite, monkeypatch):
     """tflite-runtime 2.14 gets `int8` wrong: whatever computes like it is refused when the model opens."""
-    right = backends_module.InterpreterBackend.run
-    monkeypatch.setattr(backends_module.InterpreterBackend, "proven", False)
+    right = interpreters.InterpreterBackend.run
+    monkeypatch.setattr(interpreters.InterpreterBackend, "proven", False)
     with Model(tiny_tflite, backend="interpreter") as model:
         assert model.self_test().passed
 
     def wrong(self, signature, image):
         return {"scores": np.roll(right(self, signature, image)["scores"], 1, axis=1)}
 
-    monkeypatch.setattr(backends_module.InterpreterBackend, "run", wrong)
+    monkeypatch.setattr(interpreters.InterpreterBackend, "run", wrong)
     with pytest.raises(EdgeViTError, match=r"interpreter .* computes .*wrongly: classify_32 is off by"):
         Model(tiny_tflite, backend="interpreter")
 
@@ -219,14 +219,14 @@ def test_profile_document(tiny_tflite):
 
 @pytest.mark.parametrize("version", ["2.0.2", "2.1.0", "2.1.2"])
 def test_versions_that_compute_wrongly_are_refused(tiny_tflite, monkeypatch, version):
-    monkeypatch.setattr(backends_module, "installed_version", lambda _name: version)
+    monkeypatch.setattr(installed, "installed_version", lambda _name: version)
     with pytest.raises(EdgeViTError, match=f"ai-edge-litert {version} computes int8 attention wrongly"):
         Model(tiny_tflite)
 
 
 @pytest.mark.parametrize(("recipe", "refused"), [("int4", True), ("int8", False)])
 def test_int4_is_refused_where_it_is_computed_wrongly(artefact, monkeypatch, recipe, refused):
-    monkeypatch.setattr(backends_module, "installed_version", lambda _name: "1.4.0")
+    monkeypatch.setattr(installed, "installed_version", lambda _name: "1.4.0")
     if refused:
         with pytest.raises(EdgeViTError, match=r"interpreter 1\.4\.0 computes int4 weights wrongly; `pip install"):
             Model(artefact(recipe), weight_cache=False, backend="interpreter")

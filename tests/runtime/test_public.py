@@ -38,14 +38,15 @@ def test_names():
 def test_model():
     public = {name for name in dir(Model) if not name.startswith("_")}
     assert public == {
-        "answer", "answer_many", "backend", "classify", "classify_many", "close", "detect", "detect_many", "embed",
+        "accelerator", "answer", "answer_many", "backend",
+        "classify", "classify_many", "close", "detect", "detect_many", "embed",
         "embed_many", "features",
         "features_many", "keypoints", "keypoints_many", "label", "labels", "outputs", "profile", "resolutions", "run",
         "run_many", "run_signature",
         "segment", "segment_many", "self_test", "task", "tasks",
     }  # fmt: skip
     assert list(inspect.signature(Model).parameters) == [
-        "path", "threads", "backend", "weight_cache", "budget_ms", "trust", "max_pixels",
+        "path", "threads", "accelerator", "backend", "weight_cache", "budget_ms", "trust", "max_pixels",
     ]  # fmt: skip
     assert list(inspect.signature(Model.classify).parameters) == ["self", "picture", "resolution", "top_k"]
     assert list(inspect.signature(Model.classify_many).parameters) == [

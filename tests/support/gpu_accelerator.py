@@ -26,23 +26,32 @@ Answers = dict[str, dict[str, NDArray[Any]]]
 """Signature -> output -> of each picture [pictures, ...], without a batch axis, as the file has them."""
 
 
+def with_vulkan(folder: Path) -> dict[str, str]:
+    """This process's environment, in which a child finds the Vulkan in software. folder: for its sockets."""
+    place = {"VK_ICD_FILENAMES": str(SOFTWARE_VULKAN), "LD_LIBRARY_PATH": str(CHROMIUM), "XDG_RUNTIME_DIR": str(folder)}
+    return {**os.environ, **place}
+
+
+def without_gpu() -> dict[str, str]:
+    """This process's environment without any GPU, whatever the machine has: Vulkan finds no driver."""
+    nowhere = os.path.join(os.sep, "no", "such", "driver.json")
+    return {**os.environ, "VK_ICD_FILENAMES": nowhere, "VK_DRIVER_FILES": nowhere, "LD_LIBRARY_PATH": ""}
+
+
 class RefusedError(Exception):
     """The accelerator does not take the file: its message."""
 
 
-def answers(artefact: Path, pictures: Mapping[str, NDArray[Any]], folder: Path, *, beside_cpu: bool = False) -> Answers:
+def answers(artefact: Path, pictures: Mapping[str, NDArray[Any]], folder: Path) -> Answers:
     """On the accelerator, wholly; pictures: signature -> uint8 [pictures, H, W, 3], or whatever its input is.
-
-    beside_cpu: what it does not take runs on the CPU.
 
     Raises `RefusedError` where it does not take all of the file, `AssertionError` where it ends the process.
     """
     given, found = folder / "pictures.npz", folder / "answers.npz"
     np.savez(given, **pictures)
-    place = {"VK_ICD_FILENAMES": str(SOFTWARE_VULKAN), "LD_LIBRARY_PATH": str(CHROMIUM), "XDG_RUNTIME_DIR": str(folder)}
-    command = [sys.executable, __file__, str(artefact), str(given), str(found), "GPU CPU" if beside_cpu else "GPU"]
+    command = [sys.executable, __file__, str(artefact), str(given), str(found)]
     done = subprocess.run(
-        command, env={**os.environ, **place}, capture_output=True, text=True, errors="replace", timeout=LIMIT_S
+        command, env=with_vulkan(folder), capture_output=True, text=True, errors="replace", timeout=LIMIT_S
     )
     if done.returncode == 3:
         raise RefusedError(done.stderr)
@@ -55,17 +64,16 @@ def answers(artefact: Path, pictures: Mapping[str, NDArray[Any]], folder: Path, 
     return named
 
 
-def _run(artefact: str, given: str, found: str, accelerators: str) -> int:
+def _run(artefact: str, given: str, found: str) -> int:
     from ai_edge_litert.compiled_model import CompiledModel, GpuOptions, HardwareAccelerator, Options
 
-    wanted = HardwareAccelerator(sum(HardwareAccelerator[each] for each in accelerators.split()))
-    options = Options(hardware_accelerators=wanted, gpu_options=GpuOptions(enforce_f32=True))
+    options = Options(hardware_accelerators=HardwareAccelerator.GPU, gpu_options=GpuOptions(enforce_f32=True))
     try:
         model = CompiledModel.from_file(artefact, options=options)
     except RuntimeError as error:
         print(error, file=sys.stderr)
         return 3
-    if accelerators == "GPU" and not model.is_fully_accelerated():
+    if not model.is_fully_accelerated():
         raise SystemExit(f"{artefact} runs on the accelerator only in part")
     results: dict[str, NDArray[Any]] = {}
     with np.load(given) as stored:

@@ -29,6 +29,7 @@ def measure_by_benchmark_model(name: str, artefact: Path, request: ProfileReques
         "--cool-down": request.cool_down_s is not None,
         "--sustained": request.sustained_s is not None,
         "--ops": request.ops,
+        "--accelerator": request.accelerator != "cpu",
         "--task": request.task is not None,
     }
     if asked := [option for option, given in unable.items() if given]:

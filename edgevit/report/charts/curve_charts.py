@@ -201,7 +201,16 @@ def _why(choice: Choice[Candidate]) -> str:
 def taken_point(profile: Profile, choice: Choice[Candidate]) -> Point | None:
     """The profile's point that is to be taken; None where that is of another one, or predicted."""
     taken = choice.taken
-    if taken is None or taken.predicted or (taken.model, taken.threads) != (profile.model, profile.threads):
+    if (
+        taken is None
+        or taken.predicted
+        or (taken.model, taken.threads, taken.accelerator)
+        != (
+            profile.model,
+            profile.threads,
+            profile.accelerator,
+        )
+    ):
         return None
     return profile.point(taken.resolution)
 

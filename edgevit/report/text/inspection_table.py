@@ -19,6 +19,13 @@ from edgevit_runtime.wording import counted
 NORMS = {"input_norm": "a norm in front of them", "qk_norm": "queries and keys normalised"}
 """Fields of a config that say where a block has a norm more, and what that is."""
 
+PROCESSORS = {"cpu": "CPU (XNNPACK)", "gpu": "GPU (LiteRT)", "npu": "NPU (Vela)"}
+WHOLE = {
+    "cpu": "in one partition",
+    "gpu": "whole, where a device's GPU passes the self-test",
+    "npu": "whole, by what Vela took so far",
+}
+
 
 def inspection_table(inspection: Mapping[str, Any]) -> Table:
     """One row a resolution of an `edgevit.inspection/1` document."""
@@ -52,6 +59,17 @@ def inspection_table(inspection: Mapping[str, Any]) -> Table:
             f"{attention / max(1, linear + attention):.0%}",
         )
     return whole_words(table)
+
+
+def running_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
+    """Which processors run which signatures whole, and the op that stands in the way, a line for each verdict."""
+    for processor, title in PROCESSORS.items():
+        verdicts: dict[str | None, list[str]] = {}
+        for each in inspection["signatures"]:
+            verdicts.setdefault(each["runs_on"][processor]["in_the_way"], []).append(each["name"])
+        for reason, names in verdicts.items():
+            where = "every signature" if len(verdicts) == 1 else ", ".join(names)
+            yield f"{title:14} {f'not whole, {reason}' if reason else WHOLE[processor]}: {where}"
 
 
 def manifest_lines(inspection: Mapping[str, Any]) -> Iterator[str]:

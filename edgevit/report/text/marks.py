@@ -81,7 +81,7 @@ def doubts(profile: Profile) -> list[str]:
             seen.setdefault(doubt.why, []).append((point.resolution, doubt.detail))
     lines = []
     cores = profile.device.get("cores")
-    if isinstance(cores, int) and 0 < cores < profile.threads:
+    if isinstance(cores, int) and 0 < cores < profile.threads and profile.accelerator == "cpu":
         wait = f"{counted(profile.threads, 'thread')} on {counted(cores, 'core')} wait for one another"
         lines.append(f"? {wait}: --threads {cores} is the most that makes sense")
     for why, places in seen.items():

@@ -24,6 +24,7 @@ def profile_view(profile: Profile) -> RenderableType:
     """
     rendered = [_series_view(each) for each in profile.series]
     lines = [f"No curve: {profile.curve_note}." if profile.curve_note else None]
+    lines += [f"{profile.gpu_not_used}." if profile.gpu_not_used else None]
     lines += [f"{paused}." if (paused := sentences.cooling(profile)) else None]
     lines += [f"{sentences.sustained(profile.sustained)}." if profile.sustained else None]
     lines += [f"{remark}." for remark in sentences.remarks(profile)]

@@ -46,7 +46,8 @@ def artefact(profile: Profile) -> str:
 
 
 def threads(profile: Profile) -> str:
-    return counted(profile.threads, "thread")
+    """On how many it ran; or that it was the GPU."""
+    return profile.runs_on
 
 
 def subject(profile: Profile) -> str:
@@ -69,7 +70,7 @@ def cooling(profile: Profile) -> str | None:
 
 def sustained(run: Sustained) -> str:
     """What became of the speed in a run without a pause, and why that may be nothing of the heat's."""
-    threads = counted(run.threads, "thread")
+    threads = "the GPU" if run.accelerator == "gpu" else counted(run.threads, "thread")
     text = (
         f"{run.seconds:.0f} s without a pause at {run.resolution} on {threads}: "
         f"{ms(run.first_ms)} ms at first, {ms(run.steady_ms)} ms at the end"

@@ -11,8 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from edgevit_runtime.engines import cache
-from edgevit_runtime.engines.interpreters import Array, check_int4, open_backend
-from edgevit_runtime.errors import ArtefactError, BackendError, EdgeViTError, PictureError
+from edgevit_runtime.engines.interpreters import Array, answers_wrongly, check_int4, open_backend
+from edgevit_runtime.errors import ArtefactError, EdgeViTError, PictureError
 from edgevit_runtime.prepared_pictures import Prepared, listed, prepare, prepare_many
 from edgevit_runtime.preprocess.pictures import MAX_PIXELS, Picture
 from edgevit_runtime.resolution import Resolution, ResolutionLike
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 # A process's first answer should not wait: what only some calls need is imported by them, and most specs are named
 # tuples, which Python makes eight times as fast as a frozen dataclass.
 
-BUDGET_SECONDS = 1.0
-"""What measuring the ladder for a budget may take, once for a device."""
-
 
 class Model(Classifies, GivesFeatures, Embeds, Segments, Detects, FindsKeypoints, AnswersTogether):
     """Opens a `.tflite` artefact made by `edgevit convert`. Each task's methods are in its file under `tasks/`.
@@ -50,6 +47,8 @@ class Model(Classifies, GivesFeatures, Embeds, Segments, Detects, FindsKeypoints
             print(model.classify("rose.jpg").top[0].label)
 
     threads: how many threads one inference uses.
+    accelerator: `cpu`; `gpu`, where that passes the self-test in a process of its own, else the CPU, with a warning;
+        `auto`: each resolution where it is faster (`engines.accelerators`).
     backend: a name from `edgevit_runtime.engines.interpreters.BACKENDS`, or None for the first that works.
     weight_cache: keep XNNPACK's packed weights (LiteRT's C library and CompiledModel only), the proof that the artefact
         was verified and the latencies for a budget in the user's cache folder. False: keep nothing there.
@@ -66,6 +65,7 @@ class Model(Classifies, GivesFeatures, Embeds, Segments, Detects, FindsKeypoints
         path: str | os.PathLike[str],
         *,
         threads: int = 1,
+        accelerator: str = "cpu",
         backend: str | None = None,
         weight_cache: bool = True,
         budget_ms: float | None = None,
@@ -87,7 +87,13 @@ class Model(Classifies, GivesFeatures, Embeds, Segments, Detects, FindsKeypoints
             self.manifest = examined.manifest
             self.digest = examined.digest
             """SHA-256 of the whole file: two files with one digest are one artefact."""
-            self._backend = open_backend(self.snapshot, threads, backend, digest=self.digest, weight_cache=weight_cache)
+            options: dict[str, Any] = {"digest": self.digest, "weight_cache": weight_cache}
+            if accelerator == "cpu":
+                self._backend = open_backend(self.snapshot, threads, backend, **options)
+            else:
+                from edgevit_runtime.engines.accelerators import open_on
+
+                self._backend = open_on(accelerator, self.snapshot, self.manifest, threads, backend, **options)
             if any("INT4" in each.dtypes for each in self.manifest.signatures):
                 check_int4(self._backend)
         except BaseException:
@@ -99,7 +105,8 @@ class Model(Classifies, GivesFeatures, Embeds, Segments, Detects, FindsKeypoints
         if budget_ms is not None:
             from edgevit_runtime.task_budgets import TaskBudgets
 
-            key = cache.device_key(self.digest, *self.backend, threads)
+            where = [self.accelerator(each) for each in self.manifest.signatures]
+            key = cache.device_key(self.digest, *self.backend, threads, *(where if "gpu" in where else ()))
             self._budgets = TaskBudgets(budget_ms, key, self.manifest.ladder, remember=weight_cache)
         self._ran: set[str] = set()
         self._closed = False
@@ -137,6 +144,14 @@ class Model(Classifies, GivesFeatures, Embeds, Segments, Detects, FindsKeypoints
     def backend(self) -> tuple[str, str]:
         """(name, version) of the interpreter."""
         return self._backend.name, self._backend.version
+
+    def accelerator(self, signature: Signature) -> str:
+        """`cpu` or `gpu`: where a signature runs."""
+        if self._backend.gpu is None:
+            return "cpu"
+        from edgevit_runtime.engines.accelerators import runs_on
+
+        return runs_on(self._backend, signature.name)
 
     def task(self, kind: type[TaskT]) -> TaskT:
         """The artefact's task of that kind. Raises `EdgeViTError` where it has none."""
@@ -253,13 +268,8 @@ class Model(Classifies, GivesFeatures, Embeds, Segments, Detects, FindsKeypoints
         """Refuses an interpreter that gets the smallest resolution wrong, before anybody trusts its answers."""
         check = self._check(self.manifest.signatures[0], quick=True)
         if not check.passed:
-            name, version = self.backend
             self.close()
-            raise BackendError(
-                f"{name} {version} computes {self.path} wrongly: {check.name} is off by {check.error:.1f} times what "
-                f"rounding explains, tolerance {check.tolerance:.1f}; `pip install ai-edge-litert`, or convert with "
-                "--recipe int8-static"
-            )
+            raise answers_wrongly(self.path, self.backend, check)
 
     def profile(
         self,
@@ -290,14 +300,7 @@ class Model(Classifies, GivesFeatures, Embeds, Segments, Detects, FindsKeypoints
         return self.manifest.signature(resolution, task)
 
     def _measure_ladder(self, task: str) -> dict[Resolution, float]:
-        """The median of each resolution of a task, in ms."""
-        from edgevit_runtime.measure import timing
-        from edgevit_runtime.verify import self_test
+        from edgevit_runtime.task_budgets import ladder_medians_ms
 
-        calls = {}
-        for resolution in self.manifest.ladder(task):
-            signature = self.manifest.signature(resolution, task)
-            pixels = as_input(signature, self_test.draw_picture(self_test.GENERATOR, 1, resolution))
-            calls[resolution] = lambda signature=signature, pixels=pixels: self._run(signature, pixels)
         with self._lock:  # what is remembered for this device must not hold other callers' turns
-            return timing.medians_ms(calls, seconds=BUDGET_SECONDS)
+            return ladder_medians_ms(self.manifest, task, self._run)

@@ -7,7 +7,14 @@ from collections.abc import Callable
 
 from edgevit_runtime.adaptive_resolution import Budget, latencies_from_json, latencies_to_json
 from edgevit_runtime.engines import cache
+from edgevit_runtime.engines.interpreters import Array
+from edgevit_runtime.manifest import Manifest
 from edgevit_runtime.resolution import Resolution
+from edgevit_runtime.signature import Signature
+from edgevit_runtime.signature_values import as_input
+
+BUDGET_SECONDS = 1.0
+"""What measuring the ladder for a budget may take, once for a device."""
 
 
 class TaskBudgets:
@@ -49,3 +56,18 @@ class TaskBudgets:
         except ValueError:
             return {}
         return kept if self._remember and set(kept) <= set(self._ladder(task)) else {}
+
+
+def ladder_medians_ms(
+    manifest: Manifest, task: str, run: Callable[[Signature, Array], object]
+) -> dict[Resolution, float]:
+    """The median of each resolution of a task, in ms. run: a signature, on what `as_input` gives."""
+    from edgevit_runtime.measure import timing
+    from edgevit_runtime.verify import self_test
+
+    calls = {}
+    for resolution in manifest.ladder(task):
+        signature = manifest.signature(resolution, task)
+        pixels = as_input(signature, self_test.draw_picture(self_test.GENERATOR, 1, resolution))
+        calls[resolution] = lambda signature=signature, pixels=pixels: run(signature, pixels)
+    return timing.medians_ms(calls, seconds=BUDGET_SECONDS)

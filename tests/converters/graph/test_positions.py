@@ -42,15 +42,19 @@ def test_the_parts_of_the_matrix_come_to_it_and_fit_8_bits(grid, base):
 def test_in_the_graph_it_is_the_same_map(kind, grid, base):
     grid, base = Grid(*grid), Grid(*base)
     learned = np.random.default_rng(grid.rows).normal(size=(base.patches, 24)).astype(np.float32)
-    there = kind(*matrices(base, grid, "bicubic"))
-    found = there.compute(Arithmetic(), np.asarray(there.table(learned)))
+    folded = kind(*matrices(base, grid, "bicubic"))
+    pixels = np.full((1, 16 * grid.rows, 2, 3), 255, np.float32)
+    there = folded.given(**folded.inputs)
+    found = there.compute(Arithmetic(), np.asarray(folded.table(learned)), pixels)
+    found = np.reshape(found, (grid.rows, grid.columns, 24))
     np.testing.assert_allclose(found, resample_positions(learned, *matrices(base, grid, "bicubic"))[0], atol=1e-5)
 
 
 def test_one_matrix_serves_squares():
     """Of a ladder of squares each stores one, and of rectangles two."""
-    assert list(InFloats(*matrices(Grid(4, 4), Grid(6, 6), "bicubic")).inputs) == ["resampling"]
-    assert list(InFloats(*matrices(Grid(4, 4), Grid(6, 3), "bicubic")).inputs) == ["resampling", "resampling_across"]
+    assert list(InFloats(*matrices(Grid(4, 4), Grid(6, 6), "bicubic")).inputs) == ["resampling", "nothing"]
+    inputs = InFloats(*matrices(Grid(4, 4), Grid(6, 3), "bicubic")).inputs
+    assert list(inputs) == ["resampling", "nothing", "resampling_across"]
 
 
 def graphs(path):

@@ -36,6 +36,7 @@ def open_model(options: argparse.Namespace, **more: Any) -> Model:
     return Model(
         options.model,
         threads=options.threads,
+        accelerator=options.accelerator,
         backend=options.backend,
         weight_cache=not options.no_weight_cache,
         budget_ms=getattr(options, "budget_ms", None),
@@ -200,14 +201,17 @@ def _accuracy_lines(accuracy: Any) -> Iterator[str]:
 def self_test(options: argparse.Namespace) -> int:
     with open_model(options) as model:
         result = model.self_test()
+        where = {model.accelerator(each) for each in model.manifest.signatures}
+    fell_back = options.accelerator == "gpu" and where != {"gpu"}
     if options.json:
-        print(json.dumps(result.to_dict(), indent=2))
+        print(json.dumps({**result.to_dict(), "accelerators": sorted(where)}, indent=2))
     else:
         for check in result.checks:
             verdict = "ok  " if check.passed else "FAIL"
             print(f"{verdict} {check.name}  off by {check.error:.2f} times rounding (tolerance {check.tolerance:.2f})")
-        print(f"self-test {'passed' if result.passed else 'FAILED'} with {result.backend} {result.version}")
-    return 0 if result.passed else 1
+        verdict, on = "passed" if result.passed else "FAILED", " and ".join(sorted(where)).upper()
+        print(f"self-test {verdict} with {result.backend} {result.version} on the {on}")
+    return 0 if result.passed and not fell_back else 1
 
 
 def profile(options: argparse.Namespace) -> int:

@@ -31,7 +31,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "serve": ("serve plants.tflite --port 8400 --budget-ms 50",),
     "inspect": ("inspect plants.tflite",),
     "self-test": ("self-test plants.tflite --threads 4",),
-    "profile": ("profile plants.tflite --threads 1,2,4 --json pi.json",),
+    "profile": ("profile plants.tflite --threads 1,2,4 --json pi.json", "profile plants.tflite --accelerator auto"),
 }
 """What the help of a command ends with; tasks' commands have their own."""
 
@@ -120,6 +120,12 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
                 sub.add_argument("--threads", default="1", help="threads for one inference; 1,2,4 measures each")
             else:
                 sub.add_argument("--threads", type=int, default=1, help="threads for one inference (default 1)")
+            sub.add_argument(
+                "--accelerator",
+                default="cpu",
+                metavar="WHERE",
+                help="cpu (default), gpu, or auto: whichever is faster; a GPU that fails the self-test is not used",
+            )
             sub.add_argument("--backend", help=f"{', '.join(commands.BACKENDS)} (default: the first that works)")
             sub.add_argument("--no-weight-cache", action="store_true", help="keep nothing in the cache folder")
         if classifies:

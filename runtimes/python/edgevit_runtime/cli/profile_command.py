@@ -7,11 +7,13 @@ import contextlib
 import json
 import math
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgevit_runtime.atomic_write import check_writable, not_written, replacing
+from edgevit_runtime.engines.accelerators import GpuNotUsedWarning, check_accelerator
 from edgevit_runtime.errors import EdgeViTError
 from edgevit_runtime.measure.machine import int8_may_be_slow
 from edgevit_runtime.measure.processors import pin
@@ -54,9 +56,11 @@ def run(options: argparse.Namespace, opened: Callable[[argparse.Namespace], Mode
         task=options.task,
     )
     with contextlib.ExitStack() as stack:
-        each = (argparse.Namespace(**{**vars(options), "threads": number}) for number in threads)
-        models = (stack.enter_context(opened(one)) for one in each)
+        notes: list[str] = []
+        models = (stack.enter_context(one) for one in _models(options, threads, opened, notes))
         document = measure(models, plan, _progress if sys.stderr.isatty() else None)
+    if notes:
+        document["gpu_not_used"] = notes[0]
     if target is not None:
         _write(target, json.dumps(document, indent=2) + "\n")
     if options.json == "-":
@@ -64,6 +68,34 @@ def run(options: argparse.Namespace, opened: Callable[[argparse.Namespace], Mode
     else:
         _print(document)
     return 0
+
+
+def _models(
+    options: argparse.Namespace,
+    threads: list[int],
+    opened: Callable[[argparse.Namespace], Model],
+    notes: list[str],
+) -> Iterator[Model]:
+    """One for each number of threads, and one for the GPU: as many of them as there is to be measured.
+
+    notes: where to say why the GPU is not.
+    Raises `EdgeViTError` where the GPU alone is asked for, and is not used.
+    """
+    check_accelerator(options.accelerator)
+    if options.accelerator != "gpu":
+        for number in threads:
+            yield opened(argparse.Namespace(**{**vars(options), "threads": number, "accelerator": "cpu"}))
+    if options.accelerator != "cpu":
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            model = opened(argparse.Namespace(**{**vars(options), "threads": threads[0], "accelerator": "gpu"}))
+        notes += [str(each.message) for each in told if each.category is GpuNotUsedWarning]
+        if model.accelerator(model.manifest.signatures[0]) == "gpu":
+            yield model
+            return
+        model.close()
+        if options.accelerator == "gpu":
+            raise EdgeViTError(f"nothing was measured: {notes[0]}; --accelerator cpu measures that")
 
 
 def _json_file(target: str | None, overwrite: bool) -> Path | None:
@@ -105,6 +137,8 @@ def _print(document: dict[str, Any]) -> None:
         _print_points(series)
     if "ops_ms" in document["points"][0]:
         _print_ops(document)
+    if "gpu_not_used" in document:
+        print(f"\n{document['gpu_not_used']}")
     cooling = document["cooling"]
     if cooling["pauses"]:
         rest = ", the most that was allowed: it was hot after that" if cooling["gave_up"] else ""
@@ -121,7 +155,7 @@ def _print(document: dict[str, Any]) -> None:
 
 
 def _print_points(series: dict[str, Any]) -> None:
-    print(f"\n{series['threads']} thread(s)")
+    print("\nGPU" if series["accelerator"] == "gpu" else f"\n{series['threads']} thread(s)")
     print("resolution  tokens  median ms     p10     p90  runs      °C    MHz")
     for point in series["points"]:
         latency, conditions = point["latency_ms"], point["conditions"]
@@ -154,7 +188,8 @@ def _doubts(points: list[dict[str, Any]]) -> dict[str, list[str]]:
 
 def _sustained(found: dict[str, Any]) -> str:
     text = (
-        f"\n{found['resolution']} px for {found['seconds']:.0f} s on {found['threads']} thread(s): "
+        f"\n{found['resolution']} px for {found['seconds']:.0f} s on "
+        f"{'the GPU' if found['accelerator'] == 'gpu' else str(found['threads']) + ' thread(s)'}: "
         f"{found['first_ms']:.2f} ms at first, {found['steady_ms']:.2f} ms at the end, "
         f"{'?' if found['doubtful'] else ''}{abs(found['drop']):.1%} {'slower' if found['drop'] >= 0 else 'faster'}"
     )

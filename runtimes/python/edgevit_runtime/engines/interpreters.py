@@ -10,20 +10,20 @@ tensorflow     TensorFlow's own `tf.lite.Interpreter`, where a whole TensorFlow 
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
-import os
-import platform
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from edgevit_runtime.engines import cache
+from edgevit_runtime.engines import installed
+from edgevit_runtime.engines.compiled_backend import CompiledBackend
 from edgevit_runtime.engines.packed_weights import PackedWeights
-from edgevit_runtime.engines.quiet import quiet
+from edgevit_runtime.engines.quiet import logs_of, quiet
 from edgevit_runtime.errors import ArtefactError, BackendError
 from edgevit_runtime.signature import Signature
 from edgevit_runtime.verify.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from edgevit_runtime.verify.self_test import SignatureCheck
 
 Array = np.ndarray[Any, Any]
 
@@ -35,6 +35,8 @@ class Backend(Protocol):
     version: str
     proven: bool
     """Whether this interpreter is known to compute every recipe rightly; otherwise a model tests it when it opens."""
+    gpu: str | None
+    """The precision that it computes in on a GPU, `float16` or `float32`; None: it runs on the CPU."""
 
     def run(self, signature: Signature, image: Array) -> dict[str, Array]:
         """image [1, R, R, 3] in the signature's input dtype -> its outputs by name."""
@@ -44,37 +46,37 @@ class Backend(Protocol):
 
 
 def open_backend(
-    snapshot: Snapshot, threads: int, name: str | None = None, *, digest: bytes, weight_cache: bool = True
+    snapshot: Snapshot,
+    threads: int,
+    name: str | None = None,
+    *,
+    digest: bytes,
+    weight_cache: bool = True,
+    gpu: str | None = None,
 ) -> Backend:
     """The named backend, or the first that works on this machine.
 
     digest: of the artefact's whole file; its packed weights are kept under it.
+    gpu: on a GPU, wholly, computing in `float16` or `float32`; nobody has tested it then (`accelerators`).
 
-    Raises `BackendError` when none does, with each one's reason, and when LiteRT has a version that computes wrongly.
+    Raises `BackendError` when none does, with each one's reason, and when LiteRT has a version that computes wrongly;
+    `ArtefactError` where one cannot load it, a GPU that does not take all of it among them.
     """
     if name is not None and name not in BACKENDS:
         raise BackendError(f"unknown backend {name!r} (known: {', '.join(BACKENDS)})")
+    if gpu and name not in (None, *ON_GPUS):
+        raise BackendError(f"the backend {name} runs on the CPU only: name {' or '.join(ON_GPUS)} for a GPU, or none")
     reasons = []
-    for candidate in BACKENDS if name is None else (name,):
+    for candidate in (ON_GPUS if gpu else BACKENDS) if name is None else (name,):
         try:
-            backend: Backend = BACKENDS[candidate](snapshot, threads, digest if weight_cache else None)
+            kept, on_gpu = digest if weight_cache else None, (gpu,) if gpu else ()
+            backend: Backend = BACKENDS[candidate](snapshot, threads, kept, *on_gpu)
             return backend
         except (ImportError, AttributeError, TypeError) as error:  # not installed, or without this interface
             reasons.append(f"{candidate}: {error}")
     raise BackendError(
         f"no interpreter to run {snapshot.path} with; `pip install ai-edge-litert` ({'; '.join(reasons)})"
     )
-
-
-def litert_version() -> str:
-    """The installed LiteRT. Raises `BackendError` for the ones that compute int8 attention wrongly."""
-    version = installed_version("ai-edge-litert")
-    numbers = tuple(int(part) for part in version.split(".")[:3] if part.isdecimal())
-    if (2, 0, 0) <= numbers < (2, 1, 3):
-        raise BackendError(
-            f"ai-edge-litert {version} computes int8 attention wrongly; `pip install 'ai-edge-litert>=2.1.3'`"
-        )
-    return version
 
 
 def check_int4(backend: Backend) -> None:
@@ -90,45 +92,34 @@ def check_int4(backend: Backend) -> None:
         )
 
 
-def installed_version(package: str) -> str:
-    """The version of an installed package. Raises `ImportError` where it is not there.
-
-    It stands in the name of the folder beside the code. Where it does not, `importlib.metadata` is asked, which takes
-    as long to import as the rest of this package.
-    """
-    module = package.replace("-", "_")
-    found = importlib.util.find_spec(module)
-    for folder in (found.submodule_search_locations or ()) if found else ():
-        beside = os.listdir(os.path.dirname(folder))
-        infos = [name for name in beside if name.startswith(f"{module}-") and name.endswith(".dist-info")]
-        if len(infos) == 1:
-            return infos[0][len(module) + 1 : -len(".dist-info")]
-    from importlib import metadata
-
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError as error:
-        raise ImportError(f"{package} is not installed") from error
+def answers_wrongly(path: str, backend: tuple[str, str], check: SignatureCheck) -> BackendError:
+    """What to tell of an interpreter, (name, version), that failed a check of an artefact."""
+    name, version = backend
+    return BackendError(
+        f"{name} {version} computes {path} wrongly: {check.name} is off by {check.error:.1f} times what rounding "
+        f"explains, tolerance {check.tolerance:.1f}; `pip install ai-edge-litert`, or convert with --recipe int8-static"
+    )
 
 
 class NativeBackend:
-    """LiteRT's C library on the CPU (XNNPACK), with the weight cache."""
+    """LiteRT's C library on the CPU (XNNPACK), with the weight cache; or on a GPU, in the precision `gpu`."""
 
     name = "native"
     proven = True
 
-    def __init__(self, snapshot: Snapshot, threads: int, digest: bytes | None) -> None:
-        self.version = litert_version()
+    def __init__(self, snapshot: Snapshot, threads: int, digest: bytes | None, gpu: str | None = None) -> None:
+        self.gpu = gpu
+        self.version = installed.litert_version()
         from edgevit_runtime.engines import litert_c
 
         if not self.version.startswith(litert_c.TRIED):
             raise ImportError(f"not tried with ai-edge-litert {self.version}")
-        weights = PackedWeights(digest, self.version)
-        with quiet():
-            library = litert_c.Library()
+        weights = PackedWeights(None if gpu else digest, self.version)
+        with quiet(), logs_of(gpu):
+            library = litert_c.Library(gpu=gpu is not None)
 
             def load(weight_cache: str) -> litert_c.Compiled:
-                return litert_c.Compiled(library, snapshot.place, threads, weight_cache)
+                return litert_c.Compiled(library, snapshot.place, threads, weight_cache, gpu=gpu)
 
             try:
                 self._compiled: litert_c.Compiled = weights.load(load)
@@ -139,90 +130,15 @@ class NativeBackend:
 
     def run(self, signature: Signature, image: Array) -> dict[str, Array]:
         if signature.name not in self._seen:
-            with quiet():  # creating and first using buffers logs
+            with quiet(), logs_of(self.gpu):  # creating and first using buffers logs
                 self._seen.add(signature.name)
                 return self._compiled.run(signature, image)
         return self._compiled.run(signature, image)
 
     def close(self) -> None:
         self._written()
-        with quiet():
+        with quiet(), logs_of(self.gpu):
             self._compiled.close()
-
-
-class CompiledBackend:
-    """LiteRT CompiledModel on the CPU (XNNPACK), with the weight cache."""
-
-    name = "compiled"
-    proven = True
-
-    def __init__(self, snapshot: Snapshot, threads: int, digest: bytes | None) -> None:
-        self.version = litert_version()
-        if lacks_atomics():
-            raise ImportError("its GPU library ends the process on processors without LSE atomics")
-        weights = PackedWeights(digest, self.version)
-        with quiet():
-            # Importing them proves that this LiteRT has the options we need; older ones fall to the Interpreter.
-            from ai_edge_litert.compiled_model import CompiledModel, Environment, EnvironmentOptions
-            from ai_edge_litert.options import CpuOptions, HardwareAccelerator, Options
-
-            # A folder without vendor plugins: LiteRT would load each one it finds, and we run on the CPU only.
-            nowhere = os.path.join(os.path.dirname(snapshot.path), ".no-plugins")
-            environment = Environment.create(
-                options=EnvironmentOptions(compiler_plugin_path=nowhere, dispatch_library_path=nowhere)
-            )
-
-            def load(cache: str) -> Any:
-                cpu = CpuOptions(num_threads=threads, xnnpack_weight_cache_path=cache)
-                options = Options(hardware_accelerators=HardwareAccelerator.CPU, cpu_options=cpu)
-                return CompiledModel.from_file(snapshot.place, environment=environment, options=options)
-
-            try:
-                self._model = weights.load(load)
-                self._written = weights.written
-            except RuntimeError as error:
-                raise ArtefactError(f"LiteRT {self.version} cannot load {snapshot.path}: {error}") from error
-        self._buffers: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
-
-    def run(self, signature: Signature, image: Array) -> dict[str, Array]:
-        if signature.name not in self._buffers:
-            with quiet():  # creating and first using buffers logs too
-                self._create_buffers(signature)
-                return self._run(signature, image)
-        return self._run(signature, image)
-
-    def _run(self, signature: Signature, image: Array) -> dict[str, Array]:
-        inputs, outputs = self._buffers[signature.name]
-        inputs[signature.input.name].write(image)
-        self._model.run_by_name(signature.name, inputs, outputs)
-        return {
-            tensor.name: outputs[tensor.name]
-            .read(int(np.prod(tensor.shape)), np.dtype(tensor.dtype))
-            .reshape(tensor.shape)
-            for tensor in signature.outputs
-        }
-
-    def _create_buffers(self, signature: Signature) -> None:
-        key = signature.name
-        self._buffers[key] = (
-            {signature.input.name: self._model.create_input_buffer_by_name(key, signature.input.name)},
-            {tensor.name: self._model.create_output_buffer_by_name(key, tensor.name) for tensor in signature.outputs},
-        )
-
-    def close(self) -> None:
-        self._written()
-        with quiet():
-            self._buffers = {}
-            self._model = None
-
-    def __del__(self) -> None:  # what is not closed logs when it is collected
-        with contextlib.suppress(Exception):
-            self.close()
-
-
-def lacks_atomics() -> bool:
-    """Whether this is a 64-bit ARM processor from before LSE, such as a Raspberry Pi 4's or Zero 2's."""
-    return platform.machine() == "aarch64" and "atomics" not in cache.cpu_flags().split()
 
 
 class InterpreterBackend:
@@ -230,6 +146,7 @@ class InterpreterBackend:
 
     name = "interpreter"
     proven = True
+    gpu: str | None = None
 
     def __init__(self, snapshot: Snapshot, threads: int, digest: bytes | None) -> None:
         with quiet():
@@ -241,7 +158,7 @@ class InterpreterBackend:
         self._runners: dict[str, Any] = {}
 
     def _interpreter(self) -> tuple[Any, str]:
-        version = litert_version()
+        version = installed.litert_version()
         from ai_edge_litert.interpreter import Interpreter
 
         return Interpreter, version
@@ -272,7 +189,7 @@ class TfliteBackend(InterpreterBackend):
     def _interpreter(self) -> tuple[Any, str]:
         from tflite_runtime.interpreter import Interpreter
 
-        return Interpreter, installed_version("tflite-runtime")
+        return Interpreter, installed.installed_version("tflite-runtime")
 
 
 class TensorflowBackend(InterpreterBackend):
@@ -294,3 +211,5 @@ BACKENDS: dict[str, Any] = {
     "tflite": TfliteBackend,
     "tensorflow": TensorflowBackend,
 }
+ON_GPUS = ("native", "compiled")
+"""Those that can run on a GPU."""

@@ -1,8 +1,9 @@
 """LiteRT's C library through ctypes: the thinnest way to run an artefact.
 
-LiteRT's Python package wraps the same library in 17 MB more, needs 40 ms to import, and loads a GPU accelerator that we
-never use, which on processors without LSE atomics (Raspberry Pi 4, Zero 2) ends the process (2.3.0). The C interface is
-versioned and documented in its headers, litert/c/*.h in google-ai-edge/LiteRT; what is used of it is all here.
+LiteRT's Python package wraps the same library in 17 MB more, needs 40 ms to import, and loads a GPU accelerator whether
+it is wanted or not, which on processors without LSE atomics (Raspberry Pi 4, Zero 2) ends the process (2.3.0). The C
+interface is versioned and documented in its headers, litert/c/*.h in google-ai-edge/LiteRT; what is used of it is all
+here. Where a GPU is asked for, the accelerator is loaded here too: `gpu_trial` did that in another process before.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ from edgevit_runtime.signature import Signature, Tensor
 TRIED = ("2.3.",)
 """LiteRT versions that this was tried with; others go through their own Python package."""
 ELEMENT_TYPES = {"float32": 1, "uint8": 3, "int8": 9}
-AUTO_REGISTER_ACCELERATORS, INTEGER, CPU = 24, 2, 1
+RUNTIME_LIBRARY_DIR, AUTO_REGISTER_ACCELERATORS = 22, 24
+INTEGER, STRING = 2, 8
+CPU, GPU = 1, 2
+GPU_PRECISIONS = {"float16": 1, "float32": 2}
 READ, WRITE = 0, 1
 
 Array = np.ndarray[Any, Any]
@@ -49,9 +53,9 @@ _KEEP = ctypes.CFUNCTYPE(None, c_void_p)(lambda _: None)
 
 
 class Library:
-    """libLiteRt.so with an environment that knows the CPU only. Handles are freed by `destroy`."""
+    """libLiteRt.so with an environment that knows the CPU only, or GPUs too. Handles are freed by `destroy`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, gpu: bool = False) -> None:
         found = importlib.util.find_spec("ai_edge_litert")
         if found is None or not found.submodule_search_locations:
             raise ImportError("ai-edge-litert is not installed")
@@ -60,8 +64,11 @@ class Library:
             self._library = ctypes.CDLL(path)
         except OSError as error:
             raise ImportError(f"cannot load {path}: {error}") from error
-        only_cpu = _EnvironmentOption(AUTO_REGISTER_ACCELERATORS, _Any(INTEGER, CPU))
-        self.environment = self.made("CreateEnvironment", 1, byref(only_cpu))
+        self._folder = ctypes.create_string_buffer(os.path.dirname(path).encode())  # where GPU accelerators lie
+        options = [_EnvironmentOption(AUTO_REGISTER_ACCELERATORS, _Any(INTEGER, CPU | GPU if gpu else CPU))]
+        if gpu:
+            options.append(_EnvironmentOption(RUNTIME_LIBRARY_DIR, _Any(STRING, ctypes.addressof(self._folder))))
+        self.environment = self.made("CreateEnvironment", len(options), (_EnvironmentOption * len(options))(*options))
 
     def call(self, name: str, *arguments: Any) -> None:
         status = getattr(self._library, f"LiteRt{name}")(*arguments)
@@ -81,14 +88,22 @@ class Library:
 
 
 class Compiled:
-    """A model compiled for the CPU; closing it closes its library's environment too.
+    """A model compiled for the CPU, or wholly for a GPU; closing it closes its library's environment too.
 
     threads: for one inference. weight_cache: XNNPACK's file, "" for none. profiling: keep times of operators.
-    Raises `RuntimeError` where LiteRT cannot load or compile it.
+    gpu: one of `GPU_PRECISIONS`, for which the library must know GPUs; None: the CPU.
+    Raises `RuntimeError` where LiteRT cannot load or compile it: all of it, on a GPU.
     """
 
     def __init__(
-        self, library: Library, path: str, threads: int, weight_cache: str = "", *, profiling: bool = False
+        self,
+        library: Library,
+        path: str,
+        threads: int,
+        weight_cache: str = "",
+        *,
+        profiling: bool = False,
+        gpu: str | None = None,
     ) -> None:
         self.library = library
         self._ready: dict[str, tuple[c_size_t, Any, Any, list[Tensor]]] = {}
@@ -96,12 +111,15 @@ class Compiled:
         self.handle: c_void_p | None = None
         options = library.made("CreateOptions")
         try:
-            library.call("SetOptionsHardwareAccelerators", options, c_int(CPU))
+            library.call("SetOptionsHardwareAccelerators", options, c_int(GPU if gpu else CPU))
             cpu = f"num_threads = {threads}\n"
             if weight_cache:
                 escaped = weight_cache.replace("\\", "\\\\").replace('"', '\\"')
                 cpu += f'weight_cache_file_path = "{escaped}"\n'
-            self._texts = [self._add(options, b"xnnpack", cpu)]
+            if gpu:
+                self._texts = [self._add(options, b"gpu_options", f"precision = {GPU_PRECISIONS[gpu]}\n")]
+            else:
+                self._texts = [self._add(options, b"xnnpack", cpu)]
             if profiling:
                 self._texts.append(self._add(options, b"runtime_options_string", "enable_profiling = true\n"))
             self.handle = library.made("CreateCompiledModel", library.environment, self.model, options)

@@ -26,5 +26,8 @@ class MeasuredModel(Protocol):
     def backend(self) -> tuple[str, str]:
         """(name, version) of the interpreter."""
 
+    def accelerator(self, signature: Signature) -> str:
+        """`cpu` or `gpu`: where a signature runs."""
+
     def run_signature(self, signature: Signature, image: Array) -> object:
         """One inference of a signature, of uint8 [H, W, 3]."""

@@ -49,9 +49,10 @@ def measure(
     on_progress: Progress | None = None,
     sensors: Sensors | None = None,
 ) -> dict[str, Any]:
-    """The document edgevit.profile/1 of one artefact, opened once for each number of threads to be measured.
+    """The document edgevit.profile/1 of one artefact, opened once for each number of threads and for the GPU.
 
-    The first model's points stand at the top, the others' under `series`, each with its `threads`. All of them are
+    The first model's points stand at the top, the others' under `series`, each with its `threads` and `accelerator`
+    (`cpu` or `gpu`). All of them are
     measured in turns. Memory is told for the first alone, before the others are taken from `models`: they share the
     process with it.
     """
@@ -71,7 +72,11 @@ def measure(
     device["temperature_c"] = watch.start.temperature_c
     peaks = _peaks(first, signatures)
     models = [first, *source]
-    calls = {(model.threads, each.resolution): _inference(model, each) for model in models for each in signatures}
+    calls = {
+        (place, as_resolution(each.resolution)): _inference(model, each)
+        for place, model in enumerate(models)
+        for each in signatures
+    }
     latencies = timing.measure(
         calls,
         seconds=_seconds(plan, len(calls)),
@@ -80,8 +85,8 @@ def measure(
         watch=watch,
     )
     series: list[dict[str, Any]] = []
-    for model in models:
-        keys = [(model.threads, as_resolution(each.resolution)) for each in signatures]
+    for place, model in enumerate(models):
+        keys = [(place, as_resolution(each.resolution)) for each in signatures]
         points = [
             {
                 **_point(signature, latencies[key], peaks.get(key[1]) if model is first else None),
@@ -90,7 +95,8 @@ def measure(
             }
             for signature, key in zip(signatures, keys)
         ]
-        series.append({"threads": model.threads, "load_ms": round(model.load_ms, 3), "points": points})
+        said = {"threads": model.threads, "accelerator": model.accelerator(signatures[0])}
+        series.append({**said, "load_ms": round(model.load_ms, 3), "points": points})
     if plan.ops:
         _add_ops(first, signatures, series[0]["points"])
     document = {
@@ -186,12 +192,14 @@ def _sustained(
     on_progress: Progress | None,
 ) -> dict[str, Any]:
     """The sustained run, from a cool start, on the most threads of those asked for: they heat the most."""
-    threads = max(model.threads for model in models)
+    place = max(range(len(models)), key=lambda each: models[each].threads)
     watch.cool()
     found = sustained.sustain(
-        calls[threads, resolution],
+        calls[place, resolution],
         seconds,
         watch.sensors,
         on_progress=on_progress,
     )
-    return {**resolution.to_fields(), "threads": threads, **found}
+    model = models[place]
+    where = model.accelerator(model.manifest.signatures[0])
+    return {**resolution.to_fields(), "threads": model.threads, "accelerator": where, **found}

@@ -1,7 +1,7 @@
 """Does the interpreter on this device compute what the artefact's author saw?
 
 Each signature's manifest entry names a few pictures (a generator and seeds) and what the model answers to them.
-Interpreters that compute wrongly exist: see `engines.interpreters.litert_version`.
+Interpreters that compute wrongly exist: see `engines.installed.litert_version`.
 
 Where a recipe rounds activations, no two kinds of processor answer alike: a last bit of a float decides here and there
 how a value is rounded, and everything behind follows. So a picture is shown in several copies that differ by single
