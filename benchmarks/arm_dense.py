@@ -5,7 +5,7 @@
     python benchmarks/arm_dense.py ROOT --other "MoveNet Lightning at 192=movenet.tflite"
 
 Each inference runs in an emulated Cortex-A76, and LLVM's model of its pipeline says how many cycles it takes: see
-`arm_counting`, which names the packages that this needs. Each count is written as soon as it is there, and not made
+`arm.counting`, which names the packages that this needs. Each count is written as soon as it is there, and not made
 again: a run may be stopped. Random weights: they take as many instructions as trained ones. The counts are without
 decoding, which benchmarks/dense_latency.py times.
 """
@@ -18,12 +18,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from arm_counting import PIPELINE, PROCESSOR, check_tools, counted
-from converters.artefact.extraction import extract
+from arm.counting import check_tools, counted
+from arm.models import alone
+from arm.pipeline import PIPELINES
 from dense_models import BACKBONE, TASKS, artefact
 from edgevit_runtime.resolution import ResolutionLike, as_resolution
 from record import BUILD, RESULTS, write
 
+PROCESSOR = "cortex-a76"
 MODELS = ("deit-tiny", "vit-micro")
 RESOLUTIONS: tuple[ResolutionLike, ...] = (224, 384, "640x384")
 RECIPE = "int8"
@@ -51,21 +53,13 @@ def keep(row: dict[str, Any] | None = None, others: dict[str, Any] | None = None
     order = [(name, task, str(each)) for name in MODELS for each in RESOLUTIONS for task in (BACKBONE, *TASKS)]
     figures = {
         "processor": PROCESSOR,
-        "pipeline": f"llvm-mca 19, {PIPELINE}",
+        "pipeline": f"llvm-mca 19, {PIPELINES[PROCESSOR]}",
         "recipe": RECIPE,
         "threads": 1,
         "rows": [rows[key] for key in order if key in rows],
         "others": {**OTHERS, **earlier.get("others", {}), **(others or {})},
     }
     write("arm_dense", figures)
-
-
-def alone(path: Path, task: str, resolution: ResolutionLike) -> Path:
-    """One signature: the emulated system reads, checks and packs all of a file, slowly."""
-    one = path.with_name(f"{path.stem}-{task}-{resolution}-alone.tflite")
-    if not one.exists():
-        extract(path, one, resolution, task=task)
-    return one
 
 
 def main() -> None:
@@ -91,7 +85,7 @@ def main() -> None:
                     continue
                 begun = time.perf_counter()
                 signature = f"{task}_{resolution}"
-                found = counted(options.root, alone(path, task, resolution), signature)
+                found = counted(options.root, alone(path, resolution, task), signature)
                 seconds = round(time.perf_counter() - begun)
                 row = {"model": name, "task": task, "resolution": resolution.to_json(), **found, "took_s": seconds}
                 keep(row)

@@ -122,7 +122,9 @@ NEEDS: dict[str, tuple[str, str]] = {
 """Programs or files that not every machine has, and the Debian package they come with."""
 NOT_RUN: dict[str, str] = {
     "ablation": "trains for hours; tests/training runs its parts",
-    "arm_dense": "needs qemu-user, LLVM 19 and tools/arm64-root.sh; tests/test_benchmarks.py runs its parts",
+    "arm_counts": "needs qemu-user, LLVM 19 and tools/arm64-root.sh; tests/test_arm_counting.py runs its parts",
+    "arm_dense": "needs qemu-user, LLVM 19 and tools/arm64-root.sh; tests/test_arm_counting.py runs its parts",
+    "arm_rates": "needs qemu-user, LLVM 19 and tools/arm64-root.sh; tests/test_arm_counting.py runs its parts",
     "checkpoints": "converts a model of each family; tests/checkpoints/test_references.py reads the same files",
     "demo": "reads what `make demo` made",
     "devices": "needs an ssh server",

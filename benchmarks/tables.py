@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 
+from arm_tables import SECTIONS as ARM
 from converters.quantize.recipes import RECIPES
 from dense_tables import SECTIONS as DENSE
 from embedding_tables import SECTIONS as EMBEDDING
@@ -215,6 +216,7 @@ PAGES = {
     "docs/devices.md": {"devices": devices},
     "docs/checkpoints.md": {"checkpoints": checkpoints},
     "docs/comparing.md": PREDICTION,
+    "docs/arm.md": ARM,
     "docs/artefact.md": {**SELF_TEST, "others": others, "ladder": ladder, "gpu": gpu},
     "docs/embedding.md": EMBEDDING,
     "docs/other_models.md": OTHER,

@@ -2,7 +2,6 @@
 
 import importlib
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,6 @@ from edgevit_runtime.cli import main as on_device
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 smoke = importlib.import_module("smoke")
-arm_counting = importlib.import_module("arm_counting")
 dense_runs = importlib.import_module("dense_runs")
 demo_dense = importlib.import_module("demo_dense")
 sys.path.remove(str(BENCHMARKS))
@@ -52,36 +50,6 @@ def test_every_script_finds_what_it_imports():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd="/")
     assert done.returncode == 0, done.stderr
-
-
-def test_counted_blocks_are_added_up(tmp_path):
-    """qemu translates a block again now and then, and counts it anew: `mov x0, #0; ret`, and `nop`."""
-    (tmp_path / "blocks.txt").write_text("3 d2800000 d65f03c0\n5 d503201f\n4 d2800000 d65f03c0\n")
-    blocks = arm_counting.read_blocks(tmp_path / "blocks.txt")
-    assert blocks == {("d2800000", "d65f03c0"): 7, ("d503201f",): 5}
-
-
-def test_the_pipeline_is_asked_of_code_that_stands_by_itself():
-    told = {
-        "sdot\tv0.4s, v15.16b, v1.16b": "sdot\tv0.4s, v15.16b, v1.16b",
-        "bl\t#1024": "b.ne .",
-        "tbz\tw0, #3, #8": "b.ne .",
-        "ret": "b .",
-        "ldr\tx0, #8": "ldr x9, [x9]",
-        "ldr\tx0, [x1, #8]": "ldr\tx0, [x1, #8]",
-        "adrp\tx0, #4096": "nop",
-        "unknown": "nop",
-    }
-    assert {text: arm_counting._for_pipeline(text) for text in told} == told
-
-
-@pytest.mark.skipif(shutil.which("llvm-mca-19") is None, reason="no llvm-mca-19: install llvm-19")
-def test_instructions_and_cycles_of_blocks():
-    """Two dot products into one register wait for each other; what is no instruction costs no more than one."""
-    found = arm_counting.estimated({("4e8195e0", "4e8195e0"): 100, ("ffffffff",): 1})
-    assert found["instructions"] == 201
-    assert found["by_kind"]["dot products"] == 200
-    assert 100 < found["cycles"] < 1000
 
 
 def test_commands_are_told_without_this_machines_folders():

@@ -4,15 +4,16 @@
 #
 #   tools/arm64-root.sh FOLDER [WHEEL]     WHEEL: an edgevit-runtime wheel; without it, one is built from this clone
 #
-# Needs Debian or Ubuntu with qemu-user-static and mmdebstrap (`apt install qemu-user-static mmdebstrap`), pip, and a way
+# Needs Debian or Ubuntu with qemu-user-static and mmdebstrap (`apt install qemu-user-static mmdebstrap`; qemu-user does,
+# too, and counts besides: docs/arm.md), pip, and a way
 # to a Debian mirror ($DEBIAN_MIRROR, default http://deb.debian.org/debian) and to a package index. No root needed.
 set -euo pipefail
 [ $# -ge 1 ] || { sed -n '2,9p' "$0" >&2; exit 2; }
 root=$(realpath -m "$1")
 here=$(cd "$(dirname "$0")/.." && pwd)
-for tool in qemu-aarch64-static mmdebstrap; do
-	command -v $tool >/dev/null || { echo "arm64-root: no $tool: apt install qemu-user-static mmdebstrap" >&2; exit 1; }
-done
+{ command -v qemu-aarch64-static || command -v qemu-aarch64; } >/dev/null ||
+	{ echo "arm64-root: no qemu-aarch64-static: apt install qemu-user-static mmdebstrap" >&2; exit 1; }
+command -v mmdebstrap >/dev/null || { echo "arm64-root: no mmdebstrap: apt install qemu-user-static mmdebstrap" >&2; exit 1; }
 [ ! -e "$root" ] || { echo "arm64-root: $root is there already" >&2; exit 1; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -55,7 +56,7 @@ root=$(dirname "$(realpath "$0")")
 cpu=$1
 shift
 exec env -u PYTHONHOME PYTHONPATH="$root/opt/edgevit" \
-	qemu-aarch64-static -L "$root/cpu/$cpu" -cpu "$cpu" "$root/usr/bin/python3.11" "$@"
+	"$(command -v qemu-aarch64-static || command -v qemu-aarch64)" -L "$root/cpu/$cpu" -cpu "$cpu" "$root/usr/bin/python3.11" "$@"
 END
 chmod +x "$work/root/run"
 mkdir -p "$(dirname "$root")"

@@ -12,6 +12,7 @@ from edgevit.devices.profile_request import ProfileRequest, parse_threads
 from edgevit.latency.comparison import Comparison
 from edgevit.latency.interleaving import measure_together
 from edgevit.latency.measurement import measure
+from edgevit.latency.processors.estimated_profile import check_estimate, estimated_profile
 from edgevit.latency.profile import Profile
 from edgevit_runtime import read_manifest
 from edgevit_runtime.measure.processors import parse_cpus
@@ -38,11 +39,12 @@ def profile(
     budget_ms: float | None = None,
     predict: Resolutions | None = None,
     device: str = "local",
+    estimate: str | None = None,
     benchmark_model: str | Path | None = None,
     on_step: Callable[[str, int, int], None] = lambda _name, _done, _total: None,
     on_result: Callable[[tuple[Profile, ...]], None] = lambda _profiles: None,
 ) -> dict[str, Any]:
-    """Measures latency, in ms: `edgevit.profile/1` of one artefact, `edgevit.comparison/1` of several.
+    """Measures latency in ms, or estimates it: `edgevit.profile/1` of one artefact, `edgevit.comparison/1` of several.
 
     artefacts: a `.tflite` file, or several, which are measured in turns.
     task: whose signatures; None: `classify`, or the first that an artefact has.
@@ -56,6 +58,8 @@ def profile(
     budget_ms: recommend the largest resolution within it (p95, or by its median where none is); the document's
         recommendation is empty where not even a median is, and nothing is raised: what was measured stays.
     predict: resolutions that were not run, to tell by the curve, where there is one.
+    estimate: `cortex-a76` or `cortex-a72`: nothing runs, and what is told are estimates by counted instructions, each
+        marked as one (docs/arm.md).
     device: local, ssh://HOST or adb://SERIAL. benchmark_model: TFLite's own program, for a phone to run instead.
     on_step: told (the artefact's name, turns done, turns in all). on_result: given the profiles that the document is
         made of, a first one and those beside it.
@@ -78,9 +82,13 @@ def profile(
     paths, unseen = as_paths(artefacts), as_ladder(predict)
     program = None if benchmark_model is None else Path(benchmark_model)
     _check_artefacts(paths, unseen)
-    if len(paths) == 1:
+    profiles: tuple[Profile, ...]
+    if estimate is not None:
+        check_estimate(request, device=device, benchmark_model=program)
+        profiles = tuple(estimated_profile(path, request, estimate) for path in paths)
+    elif len(paths) == 1:
         on_step(paths[0].name, 0, 1)
-        profiles: tuple[Profile, ...] = (measure(paths[0], request, device=device, benchmark_model=program),)
+        profiles = (measure(paths[0], request, device=device, benchmark_model=program),)
     else:
         profiles = measure_together(paths, request, device=device, benchmark_model=program, on_step=on_step)
     profiles = tuple(each.predicting(unseen) for each in profiles)

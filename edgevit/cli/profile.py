@@ -15,10 +15,11 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
 @click.command(
     "profile",
     cls=GroupedCommand,
-    everyday=("--device", "--threads", "--resolutions", "--budget-ms", "--json"),
+    everyday=("--device", "--estimate", "--threads", "--resolutions", "--budget-ms", "--json"),
     examples=(
         "profile deit.tflite --threads 4 --budget-ms 30 --json profile.json",
         "profile deit.tflite --device ssh://pi --threads 1,2,4 --json pi.json",
+        "profile deit.tflite --estimate cortex-a76 --json pi5.json",
         "profile int8.tflite float32.tflite --json both.json",
     ),
 )
@@ -51,6 +52,11 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
 )
 @click.option("--device", default="local", show_default=True, help="Where: local, ssh://HOST, adb://SERIAL.")
 @click.option(
+    "--estimate",
+    metavar="PROCESSOR",
+    help="Run nothing: estimate for a cortex-a76 (Raspberry Pi 5) or a cortex-a72 (Pi 4) that is not at hand.",
+)
+@click.option(
     "--benchmark-model",
     type=click.Path(path_type=Path),
     help="Let a phone run this, TFLite's own program, instead of edgevit's loop.",
@@ -73,6 +79,7 @@ def command(
     budget_ms: float | None,
     predict: str | None,
     device: str,
+    estimate: str | None,
     benchmark_model: Path | None,
     json_target: str | None,
     overwrite: bool,
@@ -113,6 +120,7 @@ def command(
             budget_ms=budget_ms,
             predict=predict,
             device=device,
+            estimate=estimate,
             benchmark_model=benchmark_model,
             on_step=show,
             on_result=profiles.extend,

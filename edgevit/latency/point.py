@@ -36,6 +36,7 @@ class Point:
     p10_ms: float
     p90_ms: float
     runs: int
+    """0 where nothing ran: an estimate."""
     peak_rss_bytes: int | None
     """The process's peak while this ran, the whole ladder loaded; None where the system does not tell."""
     p95_ms: float | None = None
@@ -162,7 +163,7 @@ class Point:
             median_ms=latency.number("median"),
             p10_ms=latency.number("p10"),
             p90_ms=latency.number("p90"),
-            runs=latency.whole("runs", least=1),
+            runs=latency.whole("runs"),
             p95_ms=latency.number("p95") if latency.has("p95") else None,
             peak_rss_bytes=record.whole("peak_rss_bytes") if record.has("peak_rss_bytes") else None,
             spread=latency.text("spread") if latency.has("spread") else TENTHS,

@@ -18,6 +18,7 @@ from edgevit.latency.budget import (
 from edgevit.latency.curve import Curve, fit
 from edgevit.latency.measuring_conditions import Cooling
 from edgevit.latency.point import Point, common_patch
+from edgevit.latency.processors.estimate_basis import EstimateBasis
 from edgevit.latency.sustained_run import Sustained
 from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
 from edgevit_runtime.wording import counted
@@ -68,6 +69,8 @@ class Profile:
     """Why the GPU was not measured, where it was asked for."""
     cooling: Cooling | None = None
     sustained: Sustained | None = None
+    estimate: EstimateBasis | None = None
+    """How the figures were estimated (`edgevit.latency.processors`); None where they were measured."""
     others: tuple[Profile, ...] = ()
     """The same artefact, measured in turns with this one on other numbers of threads, or on the GPU."""
 
@@ -89,6 +92,11 @@ class Profile:
         """What the device is: its board or processor, or else its name."""
         names = (self.device.get(key) for key in ("model", "cpu", "name"))
         return next((str(name) for name in names if name), "this device")
+
+    @property
+    def obtained(self) -> str:
+        """How its latencies were come by: `measured`, or `estimated` for a device that was not there."""
+        return "estimated" if self.estimate else "measured"
 
     @property
     def device_name(self) -> str:
@@ -160,6 +168,8 @@ class Profile:
         }
         if self.gpu_not_used:
             document["gpu_not_used"] = self.gpu_not_used
+        if self.estimate is not None:
+            document["estimate"] = self.estimate.to_dict()
         if self.cooling:
             document["cooling"] = self.cooling.to_dict()
         if self.others:

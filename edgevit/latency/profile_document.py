@@ -10,6 +10,7 @@ from edgevit.errors import DocumentError, ProfileError
 from edgevit.latency.curve import Curve, LeftOut
 from edgevit.latency.measuring_conditions import Cooling
 from edgevit.latency.point import Point
+from edgevit.latency.processors.estimate_basis import EstimateBasis
 from edgevit.latency.profile import SCHEMA, Profile
 from edgevit.latency.sustained_run import Sustained
 
@@ -67,6 +68,7 @@ def _read(record: Record) -> Profile:
         gpu_not_used=record.text("gpu_not_used") if record.has("gpu_not_used") else None,
         cooling=Cooling.from_record(record.record("cooling")) if record.has("cooling") else None,
         sustained=Sustained.from_record(record.record("sustained")) if record.has("sustained") else None,
+        estimate=EstimateBasis.from_record(record.record("estimate")) if record.has("estimate") else None,
     )
 
 

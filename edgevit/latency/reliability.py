@@ -8,7 +8,10 @@ from typing import Any
 
 from edgevit_runtime.measure.conditions import REASONS
 
-__all__ = ["SURE", "Reliability"]
+__all__ = ["ESTIMATE", "SURE", "Reliability"]
+
+ESTIMATE = "estimate"
+"""The `Doubt.why` of a latency that nobody measured: `edgevit.latency.processors` made it of counts."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +25,18 @@ class Reliability:
 
     @property
     def mark(self) -> str:
-        """`?` where it is doubtful, `~` where it had not settled, both or nothing."""
-        return f"{'?' if self.whys else ''}{'' if self.settled else '~'}"
+        """`≈` where it is an estimate, `?` where it is doubtful, `~` where it had not settled; several or nothing."""
+        return f"{'≈' if ESTIMATE in self.whys else ''}{'?' if self._doubts else ''}{'' if self.settled else '~'}"
+
+    @property
+    def _doubts(self) -> list[str]:
+        return [why for why in self.whys if why != ESTIMATE]
 
     @property
     def reason(self) -> str | None:
         """What the mark means here, without a full stop; None where there is no mark."""
-        told = [f"? doubtful: {', '.join(REASONS.get(why, why) for why in self.whys)}"] if self.whys else []
+        told = ["≈ estimated, not measured"] if ESTIMATE in self.whys else []
+        told += [f"? doubtful: {', '.join(REASONS.get(why, why) for why in self._doubts)}"] if self._doubts else []
         return "; ".join([*told, *([] if self.settled else ["~ not settled in the time given"])]) or None
 
     def to_dict(self) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def combined_figure(profile: Profile, accuracies: Accuracies, plan: Plan | None 
 
 
 def _draw_curve(axes: Axes, profile: Profile, choice: Choice[Candidate] | None) -> None:
-    """Measured points over the fitted curve's parts a, b·N and c·N²; tokens below, resolutions above."""
+    """Measured (or estimated) points over the fitted curve's parts a, b·N and c·N²; tokens below, resolutions above."""
     points = profile.points
     tokens, median = [point.tokens for point in points], [point.median_ms for point in points]
     right, top = 1.05 * max(tokens), 1.12 * max(point.p90_ms for point in points)
@@ -105,7 +105,7 @@ def _draw_curve(axes: Axes, profile: Profile, choice: Choice[Candidate] | None) 
         markeredgewidth=0.8,
         elinewidth=1.2,
         capsize=2.5,
-        label=f"measured: median, {marks.spread(points)}",
+        label=None if profile.estimate else f"measured: median, {marks.spread(points)}",
         zorder=5,
     )
     if marked := [point for point in points if not point.trusted]:
@@ -123,7 +123,7 @@ def _draw_curve(axes: Axes, profile: Profile, choice: Choice[Candidate] | None) 
     axes.set_xlim(0.0, right)
     axes.set_ylim(0.0, top)
     _resolutions_above(axes, profile)
-    legend(axes, "upper left", first="measured")
+    legend(axes, "upper left", first="≈" if profile.estimate else "measured")
 
 
 def _draw_parts(axes: Axes, profile: Profile, curve: Curve, right: float) -> None:

@@ -76,7 +76,7 @@ def _sustained_svg(index: int, profile: Profile) -> str | None:
 
 def _details(profile: Profile) -> str:
     parts = [profile.recipe, sentences.threads(profile)]
-    return " · ".join(parts + ([f"measured {profile.measured_at[:10]}"] if profile.measured_at else []))
+    return " · ".join(parts + ([f"{profile.obtained} {profile.measured_at[:10]}"] if profile.measured_at else []))
 
 
 def _findings(profile: Profile) -> list[str]:
@@ -105,7 +105,8 @@ def _has_p95(profile: Profile) -> bool:
 
 def _columns(profile: Profile, accuracies: Accuracies) -> list[str]:
     """What is looked for first stands first: a phone shows the beginning of a row."""
-    columns = ["resolution", "median ms", f"{marks.spread(profile.points)} ms"]
+    spread = [] if profile.estimate else [f"{marks.spread(profile.points)} ms"]
+    columns = ["resolution", "estimate ms" if profile.estimate else "median ms", *spread]
     columns += ["p95 ms"] if _has_p95(profile) else []
     columns += [accuracies.metric.heading] if accuracies.of(profile) else []
     columns += ["peak MB", "tokens"]
@@ -134,7 +135,8 @@ def _cells(point: Point, profile: Profile, series: Series | None) -> tuple[str |
         str(point.resolution),
         f"{marks.of_row(point, profile)}{formatting.ms(point.median_ms)}",
     ]
-    cells += [f"{formatting.ms(point.p10_ms)}–{formatting.ms(point.p90_ms)}"]
+    if not profile.estimate:
+        cells += [f"{formatting.ms(point.p10_ms)}–{formatting.ms(point.p90_ms)}"]
     if _has_p95(profile):
         cells += ["–" if point.p95_ms is None else formatting.ms(point.p95_ms)]
     if series:
@@ -178,9 +180,9 @@ def _machine(profile: Profile) -> list[tuple[str, str]]:
         ("variant", profile.variant),
         ("recipe", profile.recipe),
         ("load time", f"{formatting.ms(profile.load_ms)} ms" if profile.load_ms is not None else None),
-        ("runs a resolution", _runs(profile)),
+        ("runs a resolution", None if profile.estimate else _runs(profile)),
         ("edgevit", profile.edgevit),
-        ("measured", profile.measured_at),
+        (profile.obtained, profile.measured_at),
     ]
     return [(name, str(value)) for name, value in facts if value not in (None, "")]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from edgevit.latency.recommendation import Choice, Eligible, Surety
+from edgevit.latency.reliability import ESTIMATE
 from edgevit.report.text import formatting, marks
 from edgevit_runtime.resolution import Resolution
 
@@ -37,11 +38,13 @@ Some = TypeVar("Some", bound=Takeable)
 
 
 def latency(each: Takeable, *, marked: bool = True, extrapolated: bool = False) -> str:
-    """`11.2 ms median, p95 12.3 ms`, or what is predicted; `marked`: with the marks of what speaks against it."""
+    """`11.2 ms median, p95 12.3 ms`, or what is estimated or predicted; `marked`: with what speaks against it."""
     typical = marks.marked(each.latency_ms, each.trust) if marked else formatting.ms(each.latency_ms)
     if each.predicted:
         how = "extrapolated" if extrapolated else "predicted"
         return f"{typical} ms {how}, up to {formatting.ms(each.late_ms)} ms"
+    if ESTIMATE in each.trust.whys:
+        return f"{typical} ms estimated"
     return f"{typical} ms median, {each.late_name} {formatting.ms(each.late_ms)} ms"
 
 

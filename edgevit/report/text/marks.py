@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from edgevit.latency.plan import Candidate
 from edgevit.latency.point import Point
 from edgevit.latency.profile import Profile
-from edgevit.latency.reliability import Reliability
+from edgevit.latency.reliability import ESTIMATE, Reliability
 from edgevit.report.text.formatting import ms
 from edgevit_runtime.measure.conditions import REASONS
 from edgevit_runtime.resolution import Resolution
@@ -40,7 +40,11 @@ REMEDIES = {
 def marks(points: Iterable[Point | Candidate]) -> list[str]:
     """What the marks before these points' latencies mean, as far as there are any."""
     found = "".join(each.trust.mark for each in points)
-    meaning = {"?": "? doubtful, the device was not as it should be", "~": "~ not settled in the time given"}
+    meaning = {
+        "≈": "≈ estimated, not measured",
+        "?": "? doubtful, the device was not as it should be",
+        "~": "~ not settled in the time given",
+    }
     return [text for sign, text in meaning.items() if sign in found]
 
 
@@ -56,7 +60,7 @@ def marked(value_ms: float, trust: Reliability) -> str:
 
 def of_row(point: Point, profile: Profile) -> str:
     """The mark that a page's table puts before a point's median: what holds for all of them is said once, above."""
-    of_all = [sign for sign in "?~" if all(sign in each.trust.mark for each in profile.points)]
+    of_all = [sign for sign in "≈?~" if all(sign in each.trust.mark for each in profile.points)]
     return "".join(sign for sign in point.trust.mark if sign not in of_all)
 
 
@@ -85,6 +89,9 @@ def doubts(profile: Profile) -> list[str]:
         wait = f"{counted(profile.threads, 'thread')} on {counted(cores, 'core')} wait for one another"
         lines.append(f"? {wait}: --threads {cores} is the most that makes sense")
     for why, places in seen.items():
+        if why == ESTIMATE:
+            lines.append(f"≈ estimated, not measured: {places[0][1]}")
+            continue
         where = "all" if len({each for each, _ in places}) == len(profile.points) else _listed(places)
         details = {detail for _, detail in places}
         seen_there = details.pop() if len(details) == 1 else f"at {places[-1][0]}: {places[-1][1]}"

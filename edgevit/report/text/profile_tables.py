@@ -40,7 +40,7 @@ def _series_view(profile: Profile) -> RenderableType:
         lines += [f"{sentences.crossover(curve, profile, marks.stands_on(profile))}."]
         lines += [f"{sentences.shares(curve, profile)}."] if curve.crossover_tokens is not None else []
     for each in profile.predictions:
-        where = ", outside the measured resolutions" if each.extrapolated else ""
+        where = f", outside the {profile.obtained} resolutions" if each.extrapolated else ""
         predicted = marks.marked(each.predicted_ms, each.trust)
         lines.append(f"Predicted at {each.resolution} (N = {each.tokens}): {predicted} ms{where}.")
     if stands := marks.curve_trust(profile):
@@ -83,7 +83,7 @@ def profile_table(profile: Profile) -> Table:
         "N",
         "MMACs\nlinear",
         "MMACs\nattention",
-        f"median ({marks.spread(profile.points)})\nms",
+        "estimate\nms" if profile.estimate else f"median ({marks.spread(profile.points)})\nms",
     ]
     if profile.curve:
         headers += ["fitted\nms", "N²\nshare", "left-out\nerror"]
@@ -91,21 +91,24 @@ def profile_table(profile: Profile) -> Table:
         headers += ["before → after\n°C"]
     if clock := any(point.conditions and point.conditions.busy_mhz is not None for point in profile.points):
         headers += ["MHz"]
-    for header in [*headers, "peak\nMB"]:
+    headers += [] if profile.estimate else ["peak\nMB"]
+    for header in headers:
         table.add_column(header, justify="right", overflow="fold")
     found = profile.recommendation
     for point in profile.points:
         cells = [*_row(point, profile.curve)]
         cells += [_heat(point)] if heat else []
         cells += [_clock(point)] if clock else []
-        cells += ["–" if point.peak_rss_bytes is None else formatting.mega(point.peak_rss_bytes)]
+        if not profile.estimate:
+            cells += ["–" if point.peak_rss_bytes is None else formatting.mega(point.peak_rss_bytes)]
         table.add_row(*cells, style=STYLES[found.state] if found and point == found.point else None)
     return table
 
 
 def _row(point: Point, curve: Curve | None) -> list[str]:
-    spread = f"{formatting.ms(point.p10_ms)}–{formatting.ms(point.p90_ms)}"
-    median = f"{marks.marked(point.median_ms, point.trust)} ({spread})"
+    median = marks.marked(point.median_ms, point.trust)
+    if point.runs:
+        median += f" ({formatting.ms(point.p10_ms)}–{formatting.ms(point.p90_ms)})"
     row = [str(point.resolution), str(point.tokens)]
     row += [formatting.mega(point.macs.linear_macs), formatting.mega(point.macs.attention_macs), median]
     if curve:

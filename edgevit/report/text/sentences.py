@@ -10,6 +10,7 @@ from edgevit.latency.curve import Curve
 from edgevit.latency.point import TENTHS
 from edgevit.latency.profile import Profile
 from edgevit.latency.recommendation import Choice
+from edgevit.latency.reliability import ESTIMATE
 from edgevit.latency.sustained_run import Sustained
 from edgevit.report.text.choice_sentences import grounds, latency
 from edgevit.report.text.formatting import ms, percent
@@ -94,7 +95,7 @@ def remarks(profile: Profile) -> list[str]:
 
     Nothing where an older document does not say.
     """
-    found = []
+    found = [*_estimate(profile)]
     others = [point for point in profile.points if point.spread != TENTHS]
     if others:
         found.append(
@@ -107,10 +108,22 @@ def remarks(profile: Profile) -> list[str]:
         )
     if int8_may_be_slow(profile.device, profile.recipe):
         found.append(
-            "The processor has no int8 dot products (VNNI, Arm's DotProd or i8mm): float32 may be as fast there; "
-            "profile one beside it"
+            "The processor has no int8 dot products (VNNI): float32 may be as fast there; profile one beside it"
         )
     return found
+
+
+def _estimate(profile: Profile) -> list[str]:
+    """How an estimate came about, and how far to believe it."""
+    basis = profile.estimate
+    if not basis:
+        return []
+    low, high = percent(basis.least_error), percent(basis.most_error)
+    return [
+        f"An estimate: nobody ran this on a {basis.board}. Cycles of one thread, by the instructions that its kernels "
+        f"were counted to take, at {basis.ghz:g} GHz, times {basis.factor:g} for what counting cannot see. Boards "
+        f"were {low} to {high} slower than the cycles alone say (docs/arm.md)"
+    ]
 
 
 def fit_quality(curve: Curve, profile: Profile) -> str:
@@ -133,8 +146,9 @@ def crossover(curve: Curve, profile: Profile, mark: str = "") -> str:
     text = f"{mark}The quadratic part outweighs the linear one from N = {tokens:.0f} on (a square of {resolution:.0f})"
     smallest, largest = profile.points[0], profile.points[-1]
     if tokens > largest.tokens:
-        return f"{text}, beyond what was measured: at every measured resolution the linear part is the larger"
-    return f"{text}, below what was measured" if tokens < smallest.tokens else text
+        was = profile.obtained
+        return f"{text}, beyond what was {was}: at every {was} resolution the linear part is the larger"
+    return f"{text}, below what was {profile.obtained}" if tokens < smallest.tokens else text
 
 
 def shares(curve: Curve, profile: Profile) -> str:
@@ -150,7 +164,7 @@ def recommendation(found: Recommendation) -> str:
     """What a profile alone recommends, and what its curve would allow beside it."""
     budget = f"{found.budget_ms:g} ms"
     if found.point is None:
-        text = f"No measured resolution fits {budget}"
+        text = f"No resolution of the profile fits {budget}"
     else:
         choice = Choice(found.budget_ms, found.point, in_time=found.in_time)
         text = f"Take {found.point.resolution} within {budget}: {latency(found.point)}"
@@ -160,6 +174,7 @@ def recommendation(found: Recommendation) -> str:
 
 def predicted(what: LatencyPrediction, *, marked: bool = True) -> str:
     """A resolution that the curve would allow beside the recommended one."""
-    where = "beyond what was measured" if what.extrapolated else "not measured"
+    estimated = ESTIMATE in what.trust.whys
+    where = f"beyond what was {'estimated' if estimated else 'measured'}" if what.extrapolated else "not measured"
     took = f"{what.trust.mark if marked else ''}{ms(what.predicted_ms)}"
     return f"By the curve a square of {what.resolution} would take {took} ms ({where})"

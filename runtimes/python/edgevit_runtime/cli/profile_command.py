@@ -148,10 +148,7 @@ def _print(document: dict[str, Any]) -> None:
     if not heat_is_watched(device["sensors"]):
         print("\nno temperature, clock or throttling can be read here: what heat does to these figures goes unnoticed")
     if int8_may_be_slow(device, document["recipe"]):
-        print(
-            "\nthis processor has no int8 dot products (VNNI, DotProd, i8mm): float32 may be as fast, "
-            "profile one beside it"
-        )
+        print("\nthis processor has no int8 dot products (VNNI): float32 may be as fast, profile one beside it")
 
 
 def _print_points(series: dict[str, Any]) -> None:

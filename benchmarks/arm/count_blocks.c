@@ -1,11 +1,12 @@
-/* Counts the instructions of one stretch of a program that qemu-user runs (a plugin; qemu 7.2 or later).
+/* Counts the instructions of stretches of a program that qemu-user runs (a plugin; qemu 7.2 or later).
  *
  *   cc -O2 -shared -fPIC -o count_blocks.so count_blocks.c
  *   qemu-aarch64 -plugin ./count_blocks.so,to=blocks.txt PROGRAM
  *
- * The program says where the stretch begins and ends: getsid(0x45564254) sets all counts to 0, getsid(0x45564255) writes
+ * The program says where a stretch begins and ends: getsid(0x45564254) sets all counts to 0, getsid(0x45564255) writes
  * them (the calls fail, and do nothing else). For each block of code that ran in between there is a line: how often, and
- * its instructions as they lie in memory, in hexadecimal. What they are, and what they take, others find out.
+ * its instructions as they lie in memory, in hexadecimal; a line `end` closes a stretch, and another one may follow.
+ * What the instructions are, and what they take, others find out.
  * One thread alone is counted exactly.
  */
 #include <inttypes.h>
@@ -40,7 +41,7 @@ struct block {
 	uint32_t code[];
 };
 static struct block *blocks;
-static const char *path;
+static FILE *out;
 
 /* A block that is translated anew gets another entry: whoever reads the file adds up what is alike. */
 static void translated(plugin_id id, struct qemu_plugin_tb *tb)
@@ -65,9 +66,8 @@ static void called(plugin_id id, unsigned cpu, int64_t number, uint64_t mark, ui
 {
 	if (number != GETSID || (mark != BEGIN && mark != END))
 		return;
-	FILE *out = mark == END ? fopen(path, "w") : NULL;
 	for (struct block *block = blocks; block; block = block->next) {
-		if (out && block->times) {
+		if (mark == END && block->times) {
 			fprintf(out, "%" PRIu64, block->times);
 			for (size_t each = 0; each < block->instructions; each++)
 				fprintf(out, " %08" PRIx32, block->code[each]);
@@ -75,17 +75,19 @@ static void called(plugin_id id, unsigned cpu, int64_t number, uint64_t mark, ui
 		}
 		block->times = 0;
 	}
-	if (out && fclose(out))
-		perror(path);
+	if (mark == END && (fputs("end\n", out) == EOF || fflush(out))) {
+		perror("count_blocks");
+		abort();
+	}
 }
 
 __attribute__((visibility("default"))) int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv)
 {
 	for (int each = 0; each < argc; each++)
 		if (!strncmp(argv[each], "to=", 3))
-			path = strdup(argv[each] + 3);
-	if (!path) {
-		fprintf(stderr, "count_blocks: say where to: to=FILE\n");
+			out = fopen(argv[each] + 3, "w");
+	if (!out) {
+		fprintf(stderr, "count_blocks: say where to, to=FILE, and have it written\n");
 		return -1;
 	}
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);

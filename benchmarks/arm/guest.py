@@ -1,7 +1,7 @@
-"""Runs in the emulated Arm system, for `arm_counting`: one inference between two marks that count_blocks.c sees.
+"""Runs in the emulated Arm system, for `arm.counting`: inferences between two marks that count_blocks.c sees.
 
-python3.11 arm_guest.py ARTEFACT SIGNATURE      an artefact, as edgevit-runtime runs it
-python3.11 arm_guest.py ANY.tflite              any other file, by LiteRT's interpreter
+python3.11 guest.py ARTEFACT SIGNATURE      an artefact, as edgevit-runtime runs it
+python3.11 guest.py ANY.tflite ...          any other files, by LiteRT's interpreter, each between marks of its own
 """
 
 from __future__ import annotations
@@ -41,10 +41,19 @@ def of_any(path: str) -> Callable[[], object]:
     return lambda: interpreter.invoke()
 
 
-if __name__ == "__main__":
-    inference = of_artefact(*sys.argv[1:]) if sys.argv[2:] else of_any(sys.argv[1])
-    inference()  # the first one packs weights and allocates
+def between_marks(inference: Callable[[], object]) -> None:
+    """The second inference: the first one packs weights and allocates."""
+    inference()
     mark = ctypes.CDLL(None).getsid
     mark(BEGIN)
     inference()
     mark(END)
+
+
+if __name__ == "__main__":
+    words = sys.argv[1:]
+    if len(words) == 2 and not words[1].endswith(".tflite"):
+        between_marks(of_artefact(*words))
+    else:
+        for file in words:
+            between_marks(of_any(file))
