@@ -1,9 +1,9 @@
-"""What DeiT-Tiny takes on a Cortex-A76 and a Cortex-A72, by counts: recipes, other engines, other models, and how far
-to believe it.
+"""What DeiT-Tiny takes on a Cortex-A76 and a Cortex-A72, by counts: recipes, other engines, and how far to believe
+it.
 
     python benchmarks/arm_counts.py ROOT                        all; hours of one core, and it may be stopped
     python benchmarks/arm_counts.py ROOT --only recipes --processors cortex-a76
-    python benchmarks/arm_counts.py ROOT --only peers,others,trust
+    python benchmarks/arm_counts.py ROOT --only peers,trust
 
 ROOT: the arm64 system, a folder that is made where there is none (`arm.root`). Each count is written as soon as it is
 there (benchmarks/results/arm.json), and not made again without --again. See docs/arm.md.
@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arm import models, ncnn_networks, other_models, root
+from arm import models, ncnn_networks, root
 from arm.counting import blocks_of, check_tools, counted, in_python
 from arm.pipeline import PIPELINES, Pipeline
 from record import BUILD, RESULTS, write
@@ -100,15 +100,6 @@ def peers(processor: str) -> Iterator[Subject]:
         yield Subject("peers", "deit-tiny", each.engine, each.form, 224, processor, count)
 
 
-def others(processor: str) -> Iterator[Subject]:
-    """What people take instead."""
-
-    def count(where: Path) -> dict[str, Any]:
-        return counted(where, other_models.mobilenet_v2(), processor=processor)
-
-    yield Subject("others", "MobileNetV2", "LiteRT", "int8", other_models.SIZE, processor, count)
-
-
 def trust(processor: str) -> Iterator[Subject]:
     """Networks whose times on boards ncnn publishes."""
     for name in ncnn_networks.NETWORKS:
@@ -127,7 +118,6 @@ GROUPS: dict[str, Callable[[str], Iterator[Subject]]] = {
     "recipes": recipes,
     "held out": held_out,
     "peers": peers,
-    "others": others,
     "trust": trust,
 }
 

@@ -13,9 +13,7 @@ ENGINES = {
     "edgevit": "edgevit",
     "onnxruntime": "ONNX Runtime",
     "openvino": "OpenVINO",
-    "mnn": "MNN",
     "ncnn": "ncnn",
-    "LiteRT": "LiteRT",
 }
 
 
@@ -79,11 +77,7 @@ def beside() -> Iterator[str]:
 
 def instead() -> Iterator[str]:
     dense = result("arm_dense")["others"]
-    rows = [
-        [f"{row['model']}, {row['form']} at {row['resolution']}", PROCESSORS[row["processor"]].core, mega(row)]
-        for row in rows_of("others")
-    ]
-    rows += [[name, PROCESSORS["cortex-a76"].core, f"{each['cycles'] / 1e6:.0f}"] for name, each in dense.items()]
+    rows = [[name, PROCESSORS["cortex-a76"].core, f"{each['cycles'] / 1e6:.0f}"] for name, each in dense.items()]
     yield from table(["what people take instead", "processor", "Mcycles"], rows)
 
 

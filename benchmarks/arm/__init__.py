@@ -6,5 +6,5 @@ guest      what runs in it: ours, any `.tflite`, single operators; engines: the 
 pipeline   blocks as cycles: llvm-mca
 operators  an artefact's operators, each as a file of its own
 rates      what a unit of each kernel's work takes, fitted to counted operators
-models     the files that are counted: recipes, peers, what users take instead
+models     the artefacts that are counted; peer_files, ncnn_networks: what is counted beside them
 """

@@ -63,7 +63,7 @@ def blocks_of(root: Path, processor: str, program: Sequence[str | Path], **envir
             "PYTHONPATH": f"{root / 'opt' / 'edgevit'}:{root / 'opt' / 'peers'}",
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONHASHSEED": "0",
-            "OMP_NUM_THREADS": "1",  # ncnn's and MNN's pools: threads that run at once may lose counts
+            "OMP_NUM_THREADS": "1",  # ncnn's pool: threads that run at once may lose counts
             **environment,
         }
         command = [

@@ -36,17 +36,6 @@ def openvino(path: str) -> Opened:
     return lambda image: request.infer([image])
 
 
-def mnn(path: str) -> Opened:
-    """`memory: low` keeps weights of 8 bits, quantizes activations as they come; `precision: low` permits float16."""
-    import MNN
-
-    runtime = MNN.nn.create_runtime_manager(({"backend": "CPU", "numThread": 1, "precision": "low", "memory": "low"},))
-    module = MNN.nn.load_module_from_file(path, [], [], runtime_manager=runtime)
-    return lambda image: MNN.expr.convert(
-        module.forward([MNN.expr.const(image, list(image.shape), MNN.expr.NHWC)])[0], MNN.expr.NCHW
-    ).read()
-
-
 def ncnn(path: str) -> Opened:
     """A .param file with the .bin beside it; without one its weights are zeros, as ncnn's own benchmarks have them."""
     import ncnn
@@ -74,7 +63,6 @@ def ncnn(path: str) -> Opened:
 ENGINES: dict[str, Callable[[str], Opened]] = {
     "onnxruntime": onnxruntime,
     "openvino": openvino,
-    "mnn": mnn,
     "ncnn": ncnn,
 }
 

@@ -1,13 +1,11 @@
 """DeiT-Tiny as files of other engines, made of the same weights, each quantized as its makers recommend.
 
 All get the float graph that edgevit lowers (`peer_engines`), which runs faster in them than Keras's own. Needs the
-extra `peers`, and for MNN its package (`pip install MNN`).
+extra `peers`.
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,16 +81,6 @@ def openvino(resolution: int) -> Path:
     return path
 
 
-def mnn(resolution: int) -> Path:
-    path = BUILD / f"arm-weights8-{resolution}.mnn"
-    if not path.exists():
-        words: list[str | Path] = ["-f", "ONNX", "--modelFile", float_onnx(resolution), "--MNNModel", path]
-        words += ["--bizCode", "edgevit", "--weightQuantBits", "8"]
-        program = Path(sys.executable).with_name("mnnconvert")
-        subprocess.run([program, *words], check=True, stdout=subprocess.DEVNULL)
-    return path
-
-
 def _images(resolution: int) -> Iterator[Any]:
     from edgevit_runtime.preprocess.fitting import prepare
 
@@ -109,10 +97,6 @@ PEERS = (
     PeerFile(
         "openvino", "NNCF int8", openvino,
         "https://docs.openvino.ai, post-training quantization, model_type=TRANSFORMER",
-    ),
-    PeerFile(
-        "mnn", "weights of 8 bits", mnn,
-        "https://mnn-docs.readthedocs.io, weightQuantBits; memory low quantizes activations as they come",
     ),
 )  # fmt: skip
 """Those whose aarch64 wheels install."""

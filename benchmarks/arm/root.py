@@ -13,7 +13,6 @@ PEERS = {
     "onnxruntime": "1.32.0",
     "openvino": "2026.4.1",
     "openvino-telemetry": "2025.2.0",
-    "MNN": "3.6.1",
     "ncnn": "1.0.20261020",
 }
 """Distribution -> the version whose counts docs/arm.md shows: their newest ones of 2026-12."""

@@ -65,7 +65,7 @@ PROCESSORS: dict[str, Processor] = {
         "ncnn's published times of a Raspberry Pi 5 over counted cycles, docs/arm.md",
     ),
     "cortex-a72": Processor(
-        "cortex-a72", "Cortex-A72", "Raspberry Pi 4", 1.8, 1.5, (0.43, 0.56), (),
+        "cortex-a72", "Cortex-A72", "Raspberry Pi 4", 1.8, 1.5, (0.43, 0.75), (),
         "ncnn's published times of a Raspberry Pi 4 over counted cycles, benchmarks/results/arm.json",
     ),
 }  # fmt: skip

@@ -42,3 +42,14 @@ def test_rates_are_of_known_units():
             assert set(rate.cycles) <= set(UNITS)
             assert all(each > 0 for each in rate.cycles.values())
             assert min(rate.tile) >= 1
+
+
+def test_how_much_slower_boards_are_is_what_was_published():
+    """Of the A72 all published times lie in between, and the factor does, too; none of the A76 are in the file."""
+    rows = json.loads((ROOT / "benchmarks" / "results" / "arm.json").read_text(encoding="utf-8"))["rows"]
+    core = PROCESSORS["cortex-a72"]
+    counted = [row for row in rows if row.get("published_ms") and row["processor"] == core.name]
+    over = [row["published_ms"] / (row["cycles"] / core.ghz / 1e6) - 1.0 for row in counted]
+    assert len(over) >= 4
+    assert (round(min(over), 2), round(max(over), 2)) == core.slower
+    assert 1.0 + core.slower[0] <= core.factor <= 1.0 + core.slower[1]
