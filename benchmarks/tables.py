@@ -13,6 +13,7 @@ from functools import partial
 from converters.quantize.recipes import RECIPES
 from dense_tables import SECTIONS as DENSE
 from embedding_tables import SECTIONS as EMBEDDING
+from gpu_tables import SECTIONS as GPU
 from measuring_tables import SECTIONS as MEASURING
 from other_tables import SECTIONS as OTHER
 from prediction_tables import SECTIONS as PREDICTION
@@ -214,7 +215,8 @@ PAGES = {
     "docs/devices.md": {"devices": devices},
     "docs/checkpoints.md": {"checkpoints": checkpoints},
     "docs/comparing.md": PREDICTION,
-    "docs/artefact.md": {**SELF_TEST, "others": others, "ladder": ladder, "gpu": gpu},
+    "docs/artefact.md": {**SELF_TEST, "others": others, "ladder": ladder},
+    "docs/gpu.md": {"gpu": gpu, **GPU},
     "docs/embedding.md": EMBEDDING,
     "docs/other_models.md": OTHER,
     "docs/measuring.md": MEASURING,
