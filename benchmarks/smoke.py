@@ -78,6 +78,8 @@ TINY: dict[str, Mapping[str, Any]] = {
         "BY_ITSELF": (sys.executable, __file__, "training_speed", "--first-epoch"),
     },
     "gpu": {"PICTURES": 2},
+    "gpu_ladders": {"PICTURES": 1, "LADDER": (48, 64)},
+    "gpu_ops": {},
     "serve_fuzz": {"REQUESTS": 200, "HONEST_EVERY": 100},
     "self_test": {"LADDERS": {"deit-tiny": (96,)}},
     "together": {"RESOLUTIONS": FEW, "ROUNDS": 2, "SECONDS": 0.02},
@@ -113,11 +115,15 @@ WORDS: dict[str, Sequence[Sequence[str]]] = {
     "demo_dense": ((), ("--keep",)),
     "blood_cells": (TRAINED, ("--scratch", "--variant", "vit-nano", *TRAINED)),
     "keypoints": ((*TRAINED, "--pictures", "20"),),
+    "gpu_ladders": (("int8",),),
+    "gpu_ops": (("RSQRT",),),
 }
 """Of its command line: those of each run, one after the other; none where it is not named here."""
 NEEDS: dict[str, tuple[str, str]] = {
     "runtime_serve": ("wrk", "wrk"),
     "gpu": ("/usr/lib/chromium/vk_swiftshader_icd.json", "chromium"),
+    "gpu_ladders": ("/usr/lib/chromium/vk_swiftshader_icd.json", "chromium"),
+    "gpu_ops": ("/usr/lib/chromium/vk_swiftshader_icd.json", "chromium"),
 }
 """Programs or files that not every machine has, and the Debian package they come with."""
 NOT_RUN: dict[str, str] = {

@@ -14,6 +14,7 @@ from arm_tables import SECTIONS as ARM
 from converters.quantize.recipes import RECIPES
 from dense_tables import SECTIONS as DENSE
 from embedding_tables import SECTIONS as EMBEDDING
+from gpu_tables import SECTIONS as GPU
 from measuring_tables import SECTIONS as MEASURING
 from other_tables import SECTIONS as OTHER
 from prediction_tables import SECTIONS as PREDICTION
@@ -217,7 +218,8 @@ PAGES = {
     "docs/checkpoints.md": {"checkpoints": checkpoints},
     "docs/comparing.md": PREDICTION,
     "docs/arm.md": ARM,
-    "docs/artefact.md": {**SELF_TEST, "others": others, "ladder": ladder, "gpu": gpu},
+    "docs/artefact.md": {**SELF_TEST, "others": others, "ladder": ladder},
+    "docs/gpu.md": {"gpu": gpu, **GPU},
     "docs/embedding.md": EMBEDDING,
     "docs/other_models.md": OTHER,
     "docs/measuring.md": MEASURING,
