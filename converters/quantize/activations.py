@@ -92,7 +92,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "crossed": ("rotated",),
     "rotated": ("products",),
     "queries": ("products",),
-    "products": ("weights", "top", "below"),
+    "products": ("weights", "below"),
     "below": ("powers",),
     "powers": ("total", "weighed"),
     "total": ("root",),

@@ -30,7 +30,7 @@ POOL_LINEAR = ("keys", "values")
 POOL = (*POOL_LINEAR, "own", "gathered", "deviations", "added")
 """What attention pooling computes, besides what blocks do."""
 
-POWERS = ("top", "below", "powers", "total", "root", "inverse")
+POWERS = ("below", "powers", "total", "root", "inverse")
 BY_POWERS = (*POWERS, "weighed")
 """What attention computes in place of a softmax and its product where a recipe's weighting is `powers`."""
 WEIGHTING_KINDS: Mapping[str, str] = {
@@ -57,7 +57,6 @@ OPS: Mapping[str, str] = {
     **dict.fromkeys(("squares", "scaled", "normalised", "vector", "own", "turned", "crossed", "inverse"), "MUL"),
     **dict.fromkeys(("deviations", "below"), "SUB"),
     **dict.fromkeys(("scale", "root"), "RSQRT"),
-    "top": "REDUCE_MAX",
     "powers": "EXP",
     "total": "SUM",
     "gate": "LOGISTIC",
