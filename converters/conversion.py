@@ -224,6 +224,7 @@ class Lowered:
             float_input=integer,
             resampling=InIntegers if integer else InFloats,
             adjust=adjusted,
+            weighting=self.recipe.weighting,
         )
         packed = pack(merge([Rung(self.name, graph, self.outputs)]))
         return packed, audit(packed, RECIPES["float32"], self.name)

@@ -26,7 +26,7 @@ import tensorflow as tf
 
 from converters.graph.activation_graphs import ACTIVATION_GRAPHS
 from converters.graph.arithmetic import Arithmetic
-from converters.graph.attention import ATTENTION_GRAPHS
+from converters.graph.attention import ATTENTION_GRAPHS, WEIGHTINGS
 from converters.graph.folded import Folded, fold
 from converters.graph.folding import Arrays
 from converters.graph.heads import classifying, heads_of
@@ -43,16 +43,21 @@ from edgevit_runtime.resolution import ResolutionLike, as_resolution
 
 
 def graph(
-    config: ViTConfig, folded: Folded, heads: Sequence[Head] | None = None, *, do: Arithmetic | None = None
+    config: ViTConfig,
+    folded: Folded,
+    heads: Sequence[Head] | None = None,
+    *,
+    do: Arithmetic | None = None,
+    weighting: str = "softmax",
 ) -> Callable[[Any], dict[str, Any]]:
     """The inference graph as a function: image uint8 [1, H, W, 3] -> the outputs of all `heads` by name.
 
-    heads: those that were folded; None: the classifier's, with its logits.
+    heads: those that were folded; None: the classifier's, with its logits. weighting: of `WEIGHTINGS`.
     Runs eagerly too, which is how the tests hold it against the Keras model.
     """
     if config.attention not in ATTENTION_GRAPHS:
         raise unknown_key("attention", config.attention, ATTENTION_GRAPHS)
-    attention, do = ATTENTION_GRAPHS[config.attention], do or Arithmetic()
+    attention, weigh, do = ATTENTION_GRAPHS[config.attention], WEIGHTINGS[weighting], do or Arithmetic()
     activation = ACTIVATION_GRAPHS[config.activation].compute
     heads = classifying(config) if heads is None else heads
     all_rows = any(head.reads.patches for head in heads)
@@ -83,7 +88,7 @@ def graph(
             name, last = f"block{number - 1}", number == len(folded.blocks)
             front_only = last and not all_rows
             normalised = normalise(do, f"{name}/norm1", tokens, config, block.qkv_factor)
-            mixed, weights = attention(do, name, normalised, block, config, folded.rotation, front_only)
+            mixed, weights = attention(do, name, normalised, block, config, folded.rotation, front_only, weigh)
             residual = do.view(stream, front_rows, tokens, config.front_read) if front_only else tokens
             branch = do.linear(f"{name}/output", multiply, mixed, block.output)
             tokens = do.compute(f"{name}/attended", tf.add, residual, branch)
@@ -157,6 +162,7 @@ def lower(
     float_input: bool = False,
     resampling: type[Resampling] | None = InFloats,
     adjust: Callable[[Folded], Folded] = lambda folded: folded,
+    weighting: str = "softmax",
 ) -> bytes:
     """The float32 TFLite flatbuffer of one resolution: a single subgraph, not yet named by a signature.
 
@@ -165,6 +171,7 @@ def lower(
     float_input: take the pixels, 0 to 255, as float32, for a quantizer that turns the input into int8 itself.
     resampling: how the graph resamples positions; None: they are a constant of each resolution's own.
     adjust: what is done to the folded weights before (`post_training`).
+    weighting: of `WEIGHTINGS`.
     """
     heads = heads_of([Classify.of(config, {})]) if heads is None else heads
     folded = adjust(fold(config, arrays, resolution, heads=heads, resampling=resampling))
@@ -175,7 +182,7 @@ def lower(
 
     def infer(image: Any, **given: Any) -> dict[str, Any]:
         here = replace(folded, positions=given.pop(table, None), resampling=there.given(**given) if there else None)
-        return graph(config, here, heads)(image)
+        return graph(config, here, heads, weighting=weighting)(image)
 
     resolution = as_resolution(resolution)
     shape = [1, resolution.height, resolution.width, 3]

@@ -26,7 +26,9 @@ from edgevit.errors import ConversionError
 PIXELS = (0.0, 255.0)  # scale 1, zero point -128
 SHARES = (0.0, 255.0 / 256.0)  # scale 1/256, zero point -128: what TFLite's int8 SOFTMAX and LOGISTIC put out
 
-FIXED = {"image": PIXELS, "pixels": PIXELS, "weights": SHARES, "scores": SHARES, "gate": SHARES}
+UNIT = (0.0, 1.0)  # scale 1/255, zero point -128
+
+FIXED = {"image": PIXELS, "pixels": PIXELS, "weights": SHARES, "scores": SHARES, "gate": SHARES, "powers": UNIT}
 """By the last word of a site's name: ranges that nobody has to learn."""
 
 VALUES = "logits"
@@ -87,12 +89,18 @@ READERS: dict[str, tuple[str, ...]] = {
     "level": ("tower",),
     "tower": ("tower", "log_distances", "cell_logits"),
     "doubled": ("doubled", "heatmaps"),
-    "qkv": ("products", "mixed", "turned", "crossed"),
+    "qkv": ("products", "mixed", "weighed", "turned", "crossed"),
     "turned": ("rotated",),
     "crossed": ("rotated",),
     "rotated": ("products",),
     "queries": ("products",),
-    "products": ("weights",),
+    "products": ("weights", "below"),
+    "below": ("powers",),
+    "powers": ("total", "weighed"),
+    "total": ("root",),
+    "root": ("inverse",),
+    "inverse": ("mixed",),
+    "weighed": ("mixed",),
     "weights": ("mixed",),
     "mixed": ("output",),
     "expand": ("gelu", "gate"),

@@ -33,6 +33,7 @@ from converters.quantize.fake_rounding import (
     round_constant,
     round_rows,
     round_static,
+    round_twice,
     round_weight,
     rsqrt_by_table,
     symmetric,
@@ -232,6 +233,8 @@ class RoundedArithmetic(BatchedArithmetic):
 
     def result(self, site: str, values: Any) -> Any:
         for kind in roundings(site, self.recipe):
+            if kind == "int8" and word(site) == "weighed":
+                return self.noted(site, round_twice(values, *self._range(site)))
             values = round_static(values, *self._range(site), BITS[kind])
         return self.noted(site, values)
 

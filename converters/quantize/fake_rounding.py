@@ -12,6 +12,8 @@ import tensorflow as tf
 
 LEVELS = 255
 """The steps from int8 -128 to 127."""
+FINENESS = 16
+"""The fine steps in one coarse one, where numbers are rounded in both (`round_twice`)."""
 INT16 = 32767.0
 BITS = {"int8": 8, "int16": 16}
 """int16 is symmetric, -32767 to 32767: TFLite's kernels know no zero point there."""
@@ -110,6 +112,19 @@ def _round_static(values: Any, low: Any, high: Any, kind: dict[str, Any]) -> Any
         return rounded, gradient
 
     return rounding(values, low, high)
+
+
+def round_twice(values: Any, low: Any, high: Any) -> Any:
+    """What attention sums up, in two int8 ranges around 0: [low, high], and a `FINENESS` of it.
+
+    The coarse number, and what the fine one says more; beyond the fine range that is nothing (`integer_weights`).
+    """
+    step = symmetric(low, high)[1] / 127.0
+    fine_step = step / FINENESS
+    coarse = tf.clip_by_value(tf.round(values / step), -128.0, 127.0)
+    fine = tf.clip_by_value(tf.round(values / fine_step), -128.0, 127.0)
+    more = tf.clip_by_value(fine - tf.clip_by_value(coarse * FINENESS, -128.0, 127.0), -128.0, 127.0)
+    return _straight_through(values, coarse * step + more * fine_step)
 
 
 def symmetric(low: Any, high: Any) -> tuple[Any, Any]:

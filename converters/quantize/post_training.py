@@ -95,9 +95,9 @@ def calibrate(
                 yield prepared.with_equalized(folded), pictures[start : start + BATCH]
 
     first = rungs[0][1]
-    seen = observe(config, batches(PreparedLayers()), heads)
+    seen = observe(config, batches(PreparedLayers()), heads, weighting=recipe.weighting)
     equal = replace(first, blocks=equalize(config, first.blocks, seen.samples, layers_to_equalize(config, recipe)))
-    seen = observe(config, batches(PreparedLayers(equal)), heads, moments=True)
+    seen = observe(config, batches(PreparedLayers(equal)), heads, moments=True, weighting=recipe.weighting)
     moments = {site: each for site, each in seen.moments.items() if site not in exchangeable(config)}
     return CalibrationStatistics(equal, seen.samples, moments, {})
 

@@ -22,6 +22,7 @@ from converters.quantize.activations import PIXELS, SHARES, TensorRanges, activa
 from converters.quantize.faint_channels import with_larger_scales
 from converters.quantize.fake_rounding import BLOCK
 from converters.quantize.gptq import check_block
+from converters.quantize.integer_weights import with_integer_weights
 from converters.quantize.position_table import ranges_of, widened
 from converters.quantize.recipes import ANY, Recipe, Rule
 from edgevit.activation_ranges import ActivationRanges
@@ -64,6 +65,8 @@ def quantize(
             _widen(ranges, list(ranges), _SPAN)
             _widen(ranges, _inputs_of(flatbuffer, "SOFTMAX"), _SOFTMAX_SPAN)
         quantized = widened(bytes(engine.quantize(ranges).quantized_model), flatbuffer)
+        if recipe.weighting == "powers" and calibration is not None:
+            quantized = with_integer_weights(quantized, calibration.ranges)
     return with_larger_scales(quantized, flatbuffer)
 
 

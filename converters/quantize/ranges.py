@@ -25,7 +25,7 @@ from converters.graph.norms import convolve
 from converters.graph.stem import halve
 from converters.quantize.activations import FIXED, readers, roundings, word
 from converters.quantize.fake_quantization import HEADROOM, NEAREST, BatchedArithmetic
-from converters.quantize.fake_rounding import LEVELS, rsqrt_by_table
+from converters.quantize.fake_rounding import LEVELS, round_twice, rsqrt_by_table
 from converters.quantize.recipes import Recipe
 from edgevit.config import ViTConfig
 from edgevit.errors import ConversionError
@@ -45,6 +45,8 @@ RSQRT_HEADROOM = 1.1
 """Less than others have: its table begins with the range's end, and a row with still less variance may be clipped."""
 SHRINKING = np.geomspace(1.0, 0.15, 12)
 """Shares of the widest end that are tried."""
+NARROWING = 2.0 ** -np.linspace(0.0, 3.0, 13)
+"""Shares of the widest row that are tried as the coarse range of what attention sums up."""
 NUMBERS = 100_000
 """The most that a range is chosen by."""
 
@@ -92,17 +94,22 @@ class Observed:
 
 
 def observe(
-    config: ViTConfig, batches: FoldedBatches, heads: Sequence[Head] | None = None, *, moments: bool = False
+    config: ViTConfig,
+    batches: FoldedBatches,
+    heads: Sequence[Head] | None = None,
+    *,
+    moments: bool = False,
+    weighting: str = "softmax",
 ) -> Observed:
     """Each site -> a sample of what the float graph computes there; with the moments of linear layers' inputs.
 
-    heads: of the tasks that the graph is for; None: the classifier's.
+    heads: of the tasks that the graph is for; None: the classifier's. weighting: of `WEIGHTINGS`.
 
     Raises `ConversionError` where it computes NaN or infinity, naming the site.
     """
     watch = _Observer(config.prefix, moments)
     for folded, images in batches:
-        graph(config, folded, heads, do=watch)(tf.constant(images))
+        graph(config, folded, heads, do=watch, weighting=weighting)(tf.constant(images))
     for site, sample in watch.samples.items():
         if not np.isfinite([sample.low, sample.high]).all():
             raise ConversionError(f"the model computes NaN or infinity at {site} on these pictures")
@@ -171,6 +178,12 @@ def choose_ranges(
             headroom = RSQRT_HEADROOM if word(site) == "scale" else HEADROOM
             bound = headroom * max(-sample.low, sample.high, NEAREST) if reader is None else rsqrt_bound(reader)
             ranges[site] = (-bound, bound)
+        elif word(site) == "weighed":
+            ranges[site] = _in_two_ranges(sample.joined())
+        elif recipe.weighting == "powers" and word(site) == "products":
+            ranges[site] = _softened(sample)
+        elif recipe.weighting == "powers" and word(site) in ("qkv", "queries"):
+            ranges[site] = _around_zero(least_squared_error(sample.joined(), sample.low, sample.high))
         else:
             rows = sample.joined()
             reading = _reading(site, folded, rows.shape[1])
@@ -187,7 +200,8 @@ def least_squared_error(
 ) -> tuple[float, float]:
     """The ends between [low, high] and 0 with the least squared error of `rows`, [n, width], rounded to int8.
 
-    weight: of each column's error, [width] or one for all; through: what the numbers go through before it counts.
+    weight: of each column's error, [width], of each number's, or one for all; through: what the numbers go through
+        before it counts.
     """
     high = max(high, low + NEAREST)
     rows = rows[:: -(-rows.size // NUMBERS)]
@@ -209,6 +223,48 @@ def least_squared_error(
                     if cost < best:
                         best, shares = cost, tried
     return float(low * shares[0]), float(high * shares[1])
+
+
+def _softened(sample: ActivationSample) -> tuple[float, float]:
+    """The range of products of queries and keys, by the error behind the softmax."""
+    values, weight = _by_softmax(sample.rows)
+    low, _ = least_squared_error(values, sample.low, sample.high, weight)
+    return low, max(sample.high, low + NEAREST)  # what is clipped there is a row's largest: none is
+
+
+def _by_softmax(rows: Sequence[NDArray[np.float32]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Products, each [n, tokens], as a column, and what the softmax makes of each, which its error counts by.
+
+    Far below a row's largest it is nothing: the range need not hold what is there.
+    """
+    shares = [np.exp(each - each.max(axis=1, keepdims=True)) for each in rows]
+    weights = [each / each.sum(axis=1, keepdims=True) for each in shares]
+    values, weight = (np.concatenate([each.reshape(-1, 1) for each in parts]) for parts in (rows, weights))
+    step = -(-values.size // NUMBERS)
+    return values[::step], weight[::step]
+
+
+def _around_zero(ends: tuple[float, float]) -> tuple[float, float]:
+    """As wide at both ends, of which the lower has a step more: the zero point is 0, which products ask for."""
+    bound = max(-ends[0], ends[1])
+    return -bound * 128.0 / 127.0, bound
+
+
+def _in_two_ranges(rows: NDArray[np.float32]) -> tuple[float, float]:
+    """For `round_twice`: the least squared error as a share of each row's widest, rows [n, width].
+
+    A row is divided by its total behind, which is about in proportion to that.
+    """
+    rows = rows[:: -(-rows.size // NUMBERS)]
+    widest = max(float(np.abs(rows).max()), NEAREST)
+    scale = np.maximum(np.abs(rows).max(axis=1, keepdims=True), NEAREST)
+
+    def error(bound: float) -> float:
+        rounded = np.asarray(round_twice(tf.constant(rows), np.float32(-bound), np.float32(bound)))
+        return float(np.mean(np.square((rounded - rows) / scale)))
+
+    bound = min((widest * share for share in NARROWING), key=error)
+    return -bound, bound
 
 
 def rsqrt_bound(sample: ActivationSample) -> float:

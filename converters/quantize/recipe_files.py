@@ -29,6 +29,7 @@ from converters.quantize.recipes import (
     OPS,
     OUTSIDE,
     RECIPES,
+    WEIGHTING_KINDS,
     WITH_WEIGHTS,
     Recipe,
     Rule,
@@ -52,7 +53,7 @@ __all__ = [
 
 SUFFIX = ".toml"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
-KEYS = ("name", "summary", "hardware", "base", "for_cpu", "rules")
+KEYS = ("name", "summary", "hardware", "base", "weighting", "for_cpu", "rules")
 RULE_KEYS = ("op", "sites", "blocks", "weight", "activation", "why")
 
 ACTIVATIONS: dict[str, tuple[str, ...]] = {
@@ -116,6 +117,13 @@ def read_recipe(path: Path) -> Recipe:
         hardware=_text(values, "hardware", str(path), ""),
         source=str(path),
     )
+    if "weighting" in values:
+        weighting = _known("weighting", _text(values, "weighting", str(path)), WEIGHTING_KINDS, str(path))
+        recipe = replace(recipe, weighting=weighting)
+    for number, rule in enumerate(rules, start=1):
+        if rule.sites and not any(recipe.computes(site) for site in rule.sites):
+            where = f"{path}: rule {number}: it would say nothing"
+            raise ConfigError(f"{where}: site {rule.sites[0]!r} is there with weighting = 'powers' alone")
     if "for_cpu" in values:
         recipe = replace(recipe, for_cpu=_checked(values, "for_cpu", bool, "true or false", str(path)))
     return recipe
@@ -142,6 +150,7 @@ def with_rules(
         source=source,
         hardware=hardware or (_hardware(base, rules) if base else ""),
         base=own or (base.name if base else ""),
+        weighting=first.weighting,
     )
 
 
@@ -246,6 +255,8 @@ def _own_rules(recipe: Recipe) -> tuple[Rule, ...]:
 def described(recipe: Recipe) -> dict[str, Any]:
     """A custom recipe as its file has it, for the manifest: base and the rules behind the base's."""
     head = {"name": recipe.name, "summary": recipe.summary, "hardware": recipe.hardware, "base": recipe.base}
+    if recipe.weighting != "softmax":
+        head["weighting"] = recipe.weighting
     rules = [
         {key: list(value) if isinstance(value, tuple) else value for key, value in vars(rule).items() if value}
         for rule in _own_rules(recipe)

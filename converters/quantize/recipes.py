@@ -32,6 +32,15 @@ POOL_LINEAR = ("keys", "values")
 POOL = (*POOL_LINEAR, "own", "gathered", "deviations", "added")
 """What attention pooling computes, besides what blocks do."""
 
+POWERS = ("below", "powers", "total", "root", "inverse")
+BY_POWERS = (*POWERS, "weighed")
+"""What attention computes in place of a softmax and its product where a recipe's weighting is `powers`."""
+WEIGHTING_KINDS: Mapping[str, str] = {
+    "softmax": "shares of one in each row, then their product with the values",
+    "powers": "1 for the largest of each row, their product with the values, and the division behind",
+}
+"""How attention may weigh the values: `converters.graph.attention.WEIGHTINGS`."""
+
 LINEAR: Mapping[str, str] = {
     **dict.fromkeys(("patches", "strided", *DENSE_CONV), "CONV_2D"),
     **dict.fromkeys(
@@ -42,15 +51,17 @@ LINEAR: Mapping[str, str] = {
 
 OPS: Mapping[str, str] = {
     **LINEAR,
-    **dict.fromkeys(("products", "mixed"), "BATCH_MATMUL"),
+    **dict.fromkeys(("products", "mixed", "weighed"), "BATCH_MATMUL"),
     **dict.fromkeys(("weights", "scores"), "SOFTMAX"),
     **dict.fromkeys((*STREAM, "stabilised", "summed", "detailed", "shifted", "added", "rotated"), "ADD"),
     **dict.fromkeys(("enlarged", "class_logits"), "RESIZE_BILINEAR"),
     **dict.fromkeys(("variance", "averaged", "pooled", "gathered"), "MEAN"),
-    **dict.fromkeys(("squares", "scaled", "normalised", "vector", "own", "turned", "crossed"), "MUL"),
-    **dict.fromkeys(("colours", "deviations"), "SUB"),
+    **dict.fromkeys(("squares", "scaled", "normalised", "vector", "own", "turned", "crossed", "inverse"), "MUL"),
+    **dict.fromkeys(("colours", "deviations", "below"), "SUB"),
+    **dict.fromkeys(("scale", "root"), "RSQRT"),
+    "powers": "EXP",
+    "total": "SUM",
     "gate": "LOGISTIC",
-    "scale": "RSQRT",
     "gelu": "GELU",
 }
 """Sites by the last word of their names, and the op that makes each."""
@@ -60,8 +71,8 @@ NOT_IN_INT16 = ("enlarged", "class_logits", "projection", "doubled", *STEM)
 
 OP_CLASSES: Mapping[str, tuple[str, ...]] = {
     "qkv": ("qkv", "queries"),
-    "attention": (*ROTARY, "products", "mixed"),
-    "softmax": ("weights", "scores"),
+    "attention": (*ROTARY, "products", "mixed", "weighed"),
+    "softmax": ("weights", "scores", *POWERS),
     "output": ("output",),
     "expand": ("expand",),
     "gelu": ("gate", "gelu"),
@@ -169,12 +180,18 @@ class Recipe:
     source: str = ""
     hardware: str = ""
     measured: Measured | None = None
+    weighting: str = "softmax"
+    """Of `WEIGHTING_KINDS`."""
     base: str = ""
     """Of a custom recipe (`recipe_files`): the one in this table that its rules begin with."""
 
     @property
     def needs_calibration(self) -> bool:
         return any(rule.is_static for rule in self.rules)
+
+    def computes(self, site: str) -> bool:
+        """Whether its graphs have such a site, by the last word of its name: not where attention weighs otherwise."""
+        return self.weighting == "powers" or site not in BY_POWERS
 
     @property
     def is_custom(self) -> bool:

@@ -40,7 +40,7 @@ from edgevit_runtime.verify.self_test import GENERATOR, draw_picture
 PARTS: dict[str, tuple[str, ...]] = {
     "qkv": OP_CLASSES["qkv"],
     "products": (*ROTARY, "products"),
-    "softmax": ("weights", "mixed"),  # the step of its int8 results is what the product behind reads
+    "softmax": ("weights", "mixed", "weighed"),  # the step of its int8 results is what the product behind reads
     **{name: OP_CLASSES[name] for name in ("output", "expand", "gelu", "contract", "patches", "head")},
     "norm": NORM,
     "stream": STREAM,
@@ -142,7 +142,8 @@ class Variants:
             if blocks:
                 numbers = sorted(block for block in blocks if isinstance(block, int))
                 ends = [block for block in blocks if block == OUTSIDE]
-                there = tuple(site for site in sites if any(site in sites_in(each) for each in blocks))
+                known = [site for site in sites if self.base.computes(site)]
+                there = tuple(site for site in known if any(site in sites_in(each) for each in blocks))
                 if how == "int16-static":
                     there = tuple(site for site in there if site not in NOT_IN_INT16)
                 rules.append(Rule(ANY, weight, how, there, "loses most for its latency", (*numbers, *ends)))

@@ -109,7 +109,8 @@ def island(document: Mapping[str, Any], recipe: Recipe) -> Rule:
     loss = document.get("loss", "kl")
     worst = max(document["entries"], key=lambda entry: entry[loss])
     block = block_of(f"{worst['block']}/") if worst["block"] else OUTSIDE
-    sites = tuple(site for site in OP_CLASSES[worst["class"]] if site in sites_in(block))
+    named = OP_CLASSES[worst["class"]]
+    sites = tuple(site for site in named if site in sites_in(block) and recipe.computes(site))
     if worst["class"] == "head":  # of all heads that there are the one at hand
         sites = tuple(site for site in sites if site in document.get("head_sites", sites))
     hows = {activation(f"{worst['block']}/{site}", recipe) for site in sites}
@@ -153,7 +154,7 @@ def group_losses(
 
     def outputs(groups: Collection[OpGroup]) -> NamedOutputs:
         partial.groups = groups
-        run = graph(config, folded, heads, do=partial)
+        run = graph(config, folded, heads, do=partial, weighting=recipe.weighting)
         parts = [run(tf.constant(images[at : at + BATCH])) for at in range(0, len(images), BATCH)]
         return {name: np.concatenate([np.asarray(part[name]) for part in parts]) for name in parts[0]}
 

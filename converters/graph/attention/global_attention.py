@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from converters.graph.arithmetic import Arithmetic
+from converters.graph.attention.weighting import Weighting
 from converters.graph.folded import Block
 from converters.graph.norms import front_rows, multiply, normalise
 from edgevit.config import ViTConfig
@@ -25,6 +26,7 @@ def global_attention(
     config: ViTConfig,
     rotation: Rotation | None,
     front_only: bool,
+    weighting: Weighting,
 ) -> tuple[Any, Any]:
     """[N, width] -> [N, width], or the rows in front alone: [prefix, width]; and the weights [heads, n, N].
 
@@ -58,9 +60,8 @@ def global_attention(
     if block.query_gain is not None:
         queries, keys = _normalised(do, site, queries, keys, block.query_gain, config)
     products = do.compute(f"{site}/products", tf.matmul, queries, keys, transpose_b=True)
-    weights = do.compute(f"{site}/weights", tf.nn.softmax, products)
-    mixed = do.view(f"{site}/mixed", rows, do.compute(f"{site}/mixed", tf.matmul, weights, values))
-    return mixed, weights
+    mixed, weights = weighting(do, site, products, values)
+    return do.view(f"{site}/mixed", rows, mixed), weights
 
 
 def _cut(every: Any, count: int) -> tuple[Any, Any]:

@@ -38,7 +38,8 @@ def rule_lines(document: Mapping[str, Any]) -> Iterator[str]:
 def recipe_lines(custom: Mapping[str, Any]) -> Iterator[str]:
     """A custom recipe as a manifest has it: what it begins with, and its own rules."""
     base = f"{custom['base']}, and then:" if custom.get("base") else "rules of its own:"
-    yield f"{custom['name']}: {base}"
+    weighting = f", weighting {custom['weighting']}" if custom.get("weighting") else ""
+    yield f"{custom['name']}{weighting}: {base}"
     for rule in custom["rules"]:
         yield f"  {_rule(rule)}"
 

@@ -39,6 +39,8 @@ def _check_recipe(custom: Mapping[str, Any]) -> None:
     text(custom, "name")
     if custom.get("base") is not None:
         text(custom, "base")
+    if "weighting" in custom:
+        text(custom, "weighting")
     for rule in items(custom, "rules"):
         for key in RULE_TEXTS:
             if key in _object(rule, "rules") or key != "why":

@@ -11,6 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from converters import convert
+from converters.graph.attention import WEIGHTINGS
 from converters.graph.folded import fold, model_arrays
 from converters.graph.lowering import graph
 from converters.quantize.activations import activation, block_of, readers, roundings, word
@@ -125,7 +126,8 @@ def test_the_graph_has_the_sites_that_rules_can_name(tiny_model):
     nothing of quick GELU, rotary positions or a stem of convolutions."""
     config = tiny_model.config
     folded = fold(config, model_arrays(tiny_model), 64)
-    seen = observe(config, [(folded, np.zeros((1, 64, 64, 3), np.uint8))]).samples
+    batches = [(folded, np.zeros((1, 64, 64, 3), np.uint8))]
+    seen = {site for weighting in WEIGHTINGS for site in observe(config, batches, weighting=weighting).samples}
     for place in (OUTSIDE, *range(config.depth)):
         found = {word(site) for site in seen if block_of(site) == place} - {"pixels"}
         lacking = {*HEADS_ONLY} - {"logits", "scores"} if place == OUTSIDE else set()

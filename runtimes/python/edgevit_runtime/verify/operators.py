@@ -100,7 +100,7 @@ def _concatenation(inputs: Sequence[Any], options: dict[str, Any]) -> list[Shape
     return [(*first[:axis], sum(each.shape[axis] for each in inputs), *first[axis + 1 :])]
 
 
-def _mean(inputs: Sequence[Any], options: dict[str, Any]) -> list[Shape]:
+def _reduced(inputs: Sequence[Any], options: dict[str, Any]) -> list[Shape]:
     shape = inputs[0].shape
     axes = {_axis(axis, len(shape)) for axis in _ints(inputs[1], "axes")}
     if options.get("keep_dims"):
@@ -156,7 +156,8 @@ def _transpose(inputs: Sequence[Any], _: dict[str, Any]) -> list[Shape]:
     return [tuple(shape[axis] for axis in order)]
 
 
-_REAL = ((FLOAT, FLOAT), (INT8, INT8))
+_FLOATS = ((FLOAT, FLOAT),)
+_REAL = (*_FLOATS, (INT8, INT8))
 _LINEAR = (
     (FLOAT, FLOAT, FLOAT, FLOAT),
     (FLOAT, INT8, FLOAT, FLOAT),
@@ -199,14 +200,17 @@ OPS: dict[int, Op] = {
     28: Op("TANH", 0, "None", 1, _same, _REAL),
     34: Op("PAD", 22, "None", 2, window_shapes.pad, _WITH_INTS[:2]),
     39: Op("TRANSPOSE", 26, "None", 2, _transpose, _WITH_INTS),
-    40: Op("MEAN", 27, "Reduce", 2, _mean, _WITH_INTS),
+    40: Op("MEAN", 27, "Reduce", 2, _reduced, _WITH_INTS),
     41: Op("SUB", 28, "Fused", 2, _broadcast, _WIDE),
     43: Op("SQUEEZE", 30, "Squeeze", 1, window_shapes.squeeze, _REAL),
     45: Op("STRIDED_SLICE", 32, "StridedSlice", 4, _strided_slice, _WITH_INTS),
+    47: Op("EXP", 33, "None", 1, _same, _FLOATS),
     49: Op("SPLIT", 35, "Split", 2, _split, ((INT32, FLOAT, FLOAT), (INT32, INT8, INT8), (INT32, INT16, INT16))),
     53: Op("CAST", 37, "Cast", 1, _same, ((UINT8, FLOAT), (INT8, FLOAT))),
     59: Op("NEG", 42, "None", 1, _same, _REAL),
+    74: Op("SUM", 27, "Reduce", 2, _reduced, _WITH_INTS[:1]),
     76: Op("RSQRT", 0, "None", 1, _same, _WIDE),
+    82: Op("REDUCE_MAX", 27, "Reduce", 2, _reduced, _WITH_INTS[:2]),
     99: Op("SQUARED_DIFFERENCE", 76, "None", 2, _broadcast, _REAL),
     114: Op("QUANTIZE", 89, "None", 1, _same, _REQUANTIZED),
     117: Op("HARD_SWISH", 91, "None", 1, _same, _REAL),

@@ -56,6 +56,7 @@ OPERANDS: dict[str, OperandRules] = {
     "CONV_2D": _LINEAR,
     "DEPTHWISE_CONV_2D": OperandRules((VALUES, Weights(3), BIAS)),
     "DEQUANTIZE": _ONE,
+    "EXP": _ONE,
     "FULLY_CONNECTED": _LINEAR,
     "GELU": _ONE,
     "HARD_SWISH": _ONE,
@@ -66,6 +67,7 @@ OPERANDS: dict[str, OperandRules] = {
     "NEG": OperandRules((VALUES,), SAME),
     "PAD": _MOVED,
     "QUANTIZE": _ONE,
+    "REDUCE_MAX": _MOVED,
     "RELU": _ONE,
     "RELU6": _ONE,
     "RESHAPE": _MOVED,
@@ -77,6 +79,7 @@ OPERANDS: dict[str, OperandRules] = {
     "SQUEEZE": OperandRules((VALUES,), SAME),
     "STRIDED_SLICE": _MOVED,
     "SUB": _TWO,
+    "SUM": OperandRules((VALUES, PLAIN)),
     "TANH": OperandRules((VALUES,), {"int8": (2.0**-7, 0)}),
     "TRANSPOSE": _MOVED,
 }
