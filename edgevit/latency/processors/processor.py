@@ -12,6 +12,10 @@ from edgevit.latency.processors.kernel_work import costs_nothing, kernel_of, wor
 
 __all__ = ["PROCESSORS", "Processor", "get_processor"]
 
+ALIKE = {"ADD": "MUL", "SUB": "MUL"}
+"""Of floats, an operator and another that XNNPACK computes by the same program but for one instruction, which takes as
+long on both processors: its rate is taken where the operator was not counted in that form itself."""
+
 
 @dataclass(frozen=True)
 class Processor:
@@ -44,15 +48,21 @@ class Processor:
         """Of one operator; 0 for one that costs nothing in an inference."""
         if costs_nothing(operator):
             return 0.0
-        kernel = kernel_of(operator)
-        if kernel not in self.rates:
+        rate = self.rate_of(kernel_of(operator))
+        work = work_of(operator, rate.tile)
+        return sum(cycles * work[unit] for unit, cycles in rate.cycles.items())
+
+    def rate_of(self, kernel: str) -> KernelRate:
+        """Raises `ProfileError` for a kernel that was never counted, nor one like it."""
+        name, _, form = kernel.partition(" ")
+        alike = f"{ALIKE.get(name, name)} {form}" if form.startswith("float32") else kernel
+        found = self.rates.get(kernel, self.rates.get(alike))
+        if found is None:
             raise ProfileError(
                 f"no estimate: {kernel} was never counted on a {self.core}; profile on the device itself, or convert "
                 "with a recipe whose operators were, such as int8"
             )
-        rate = self.rates[kernel]
-        work = work_of(operator, rate.tile)
-        return sum(cycles * work[unit] for unit, cycles in rate.cycles.items())
+        return found
 
     def milliseconds(self, cycles: float) -> float:
         """On the board: its clock, and the factor for what counting cannot see."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from edgevit.errors import ProfileError
 from edgevit.latency.processors.kernel_rates import RATES, SOURCE
 from edgevit.latency.processors.kernel_work import UNITS
 from edgevit.latency.processors.processor import PROCESSORS
@@ -53,3 +54,14 @@ def test_how_much_slower_boards_are_is_what_was_published():
     assert len(over) >= 4
     assert (round(min(over), 2), round(max(over), 2)) == core.slower
     assert 1.0 + core.slower[0] <= core.factor <= 1.0 + core.slower[1]
+
+
+def test_a_kernel_that_was_not_counted_has_the_rate_of_one_like_it():
+    """Of floats alone; one that was counted has its own."""
+    for processor in PROCESSORS.values():
+        rates = processor.rates
+        assert processor.rate_of("ADD float32 by rows") is rates["MUL float32 by rows"]
+        assert processor.rate_of("ADD float32 alike") is rates["ADD float32 alike"]
+        for kernel in ("SUB int8 by rows", "GATHER float32", "RSQRT int16"):
+            with pytest.raises(ProfileError, match=f"{kernel} was never counted"):
+                processor.rate_of(kernel)
