@@ -50,6 +50,25 @@ def test_a_graph_by_hand():
     assert found.moved_bytes == read_and_written
 
 
+@pytest.mark.parametrize(("zero", "counted"), [(True, (0, 0, 2 * 4)), (False, (2 * 4, 0, 0))])
+def test_what_is_multiplied_by_zero_tells_nothing_of_the_picture(zero, counted):
+    """x [1, 2] times 0.0, plus a constant [2, 2], times another [2, 2]."""
+    tensors = [
+        Operand((1, 2), "float32"),
+        Operand((1, 1), "float32", constant=True, zero=zero),
+        Operand((1, 2), "float32"),
+        Operand((2, 2), "float32", constant=True),
+        Operand((2, 2), "float32"),
+        Operand((2, 2), "float32"),
+    ]
+    counter = Counter(tensors, [0])
+    counter.add("MUL", {}, [0, 1], [2])
+    counter.add("ADD", {}, [2, 3], [4])
+    counter.add("BATCH_MATMUL", {}, [4, 3], [5])
+    found = counter.total([5])
+    assert (found.linear_macs, found.attention_macs, found.constant_macs) == counted
+
+
 def test_a_pool_reads_each_window():
     tensors = [Operand((1, 8, 8, 2), "int8"), Operand((1, 8, 8, 2), "int8")]
     counter = Counter(tensors, [0])

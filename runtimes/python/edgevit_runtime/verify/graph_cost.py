@@ -66,7 +66,8 @@ class Counter:
         self._steps += 1
         read = [index for index in inputs if index >= 0]
         depends = [index in self._depends for index in read]
-        if any(depends):
+        # Zero times a pixel says nothing of the picture: so resampled positions are kept where GPUs take them.
+        if any(depends) and not (name == "MUL" and any(self._tensors[index].zero for index in read)):
             self._depends.update(outputs)
         count = _products(
             name, options, [self._tensors[index].shape for index in read], self._tensors[outputs[0]].shape

@@ -23,7 +23,8 @@ class TensorScales:
 
 
 class Operand(NamedTuple):
-    """`values` are a small constant's integers. `blocks`: whether these are int4 weights with scales by blocks."""
+    """`values` are a small constant's integers. `blocks`: whether these are int4 weights with scales by blocks. `zero`:
+    whether it is the constant 0.0."""
 
     shape: Shape
     dtype: str
@@ -31,3 +32,4 @@ class Operand(NamedTuple):
     constant: bool = False
     quantized: TensorScales | None = None
     blocks: bool = False
+    zero: bool = False

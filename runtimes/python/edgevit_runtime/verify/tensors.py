@@ -90,7 +90,8 @@ class Tensors:
         values = None
         if dtype == "int32" and count <= 4 * MAX_CONSTANT_INTS:
             values = struct.unpack_from(f"<{count // 4}i", self.data, start)
-        return self._operand(shape, dtype, values, True, quantized)
+        zero = dtype == "float32" and count == 4 and struct.unpack_from("<f", self.data, start) == (0.0,)
+        return self._operand(shape, dtype, values, True, quantized, False, zero)
 
     def _operand(self, *fields: Any) -> Operand:
         """Equal tensors are one object."""
