@@ -49,7 +49,6 @@ class Sustained:
 
     resolution: Resolution
     threads: int
-    accelerator: str
     seconds: float
     runs: int
     first_ms: float
@@ -65,6 +64,7 @@ class Sustained:
     """Of the whole run."""
     doubtful: tuple[Doubt, ...] = ()
     """Why the loss may not be the heat's."""
+    accelerator: str = "cpu"
 
     def __post_init__(self) -> None:
         if not self.trace:

@@ -19,7 +19,18 @@ from converters.quantize.fake_quantization import RoundedArithmetic, Simulation
 from converters.quantize.post_training import calibrate
 from converters.quantize.ranges import observe
 from converters.quantize.recipe_files import ACTIVATIONS, find_recipe, read_recipe, to_toml, with_rules, write_recipe
-from converters.quantize.recipes import HEADS_ONLY, OPS, OUTSIDE, RECIPES, ROTARY, STEM, Rule, get_recipe, sites_in
+from converters.quantize.recipes import (
+    BY_POWERS,
+    HEADS_ONLY,
+    OPS,
+    OUTSIDE,
+    RECIPES,
+    ROTARY,
+    STEM,
+    Rule,
+    get_recipe,
+    sites_in,
+)
 from edgevit.errors import ConfigError, ConversionError
 from edgevit_runtime import Model, read_manifest
 from support.sample_pictures import pictures_in, random_picture
@@ -204,9 +215,11 @@ def test_written_and_read_again_it_is_the_same(tmp_path):
 
 
 def test_every_op_is_one_that_the_quantizer_knows():
+    """Or that edgevit quantizes by itself, `integer_weights`."""
     from ai_edge_quantizer import qtyping
 
-    assert set(OPS.values()) <= {each.value for each in qtyping.TFLOperationName}
+    by_others = {op for site, op in OPS.items() if site not in BY_POWERS}
+    assert by_others <= {each.value for each in qtyping.TFLOperationName}
     assert set(ACTIVATIONS) >= {rule.weight for recipe in RECIPES.values() for rule in recipe.rules}
 
 
@@ -366,7 +379,9 @@ def test_who_reads_what():
 @pytest.mark.slow
 def test_the_example_of_the_docs(tiny_model, tmp_path):
     text = DOCS.read_text(encoding="utf-8")
-    (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
-    path = file_with(tmp_path, example)
-    assert read_recipe(path).base == "int8-full"
-    convert(tiny_model, tmp_path / "x.tflite", recipe=path, resolutions=[32], calibration=pictures_in(tmp_path / "p"))
+    pictures, found = pictures_in(tmp_path / "p"), []
+    for index, example in enumerate(re.findall(r"```toml\n(.*?)```", text, re.DOTALL)):
+        path = file_with(tmp_path, example)
+        found.append((read_recipe(path).base, read_recipe(path).weighting))
+        convert(tiny_model, tmp_path / f"{index}.tflite", recipe=path, resolutions=[32], calibration=pictures)
+    assert found == [("int8-full", "softmax"), ("int8-attention", "powers")]
