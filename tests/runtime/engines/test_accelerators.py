@@ -215,11 +215,10 @@ def test_a_curve_of_each(artefact, tmp_path, own_cache):
 PLACES = """
 import json, sys
 from edgevit_runtime import Model
-from support.sample_pictures import random_picture
 with Model(sys.argv[1], accelerator="auto", budget_ms=60000) as model:
     where = {str(each.resolution): model.accelerator(each) for each in model.manifest.signatures}
-    tops = [model.classify(random_picture(1), side).top[0].index for side in (48, 64)]
-    print(json.dumps([where, tops, str(model.classify(random_picture(1)).resolution)]))
+    tops = [model.classify(sys.argv[2], side).top[0].index for side in (48, 64)]
+    print(json.dumps([where, tops, str(model.classify(sys.argv[2]).resolution)]))
 """
 
 
@@ -227,16 +226,19 @@ with Model(sys.argv[1], accelerator="auto", budget_ms=60000) as model:
 @pytest.mark.web
 def test_auto_takes_the_faster_for_each_resolution(tiny_model, tmp_path, own_cache, monkeypatch):
     """By what was measured, which is written down here; a budget chooses among what is so placed."""
-    path = tmp_path / "x.tflite"
+    path, picture = tmp_path / "x.tflite", tmp_path / "picture.png"
+    random_picture(1).save(picture)
     convert(tiny_model, path, recipe="float32", resolutions=(48, 64))
     env = with_vulkan(tmp_path)
     monkeypatch.setenv("VK_ICD_FILENAMES", env["VK_ICD_FILENAMES"])
     medians = {"classify_48": {"cpu": 1.0, "gpu": 2.0}, "classify_64": {"cpu": 3.0, "gpu": 2.0}}
     with Model(path) as model:
-        digest, expected = model.digest, [model.classify(random_picture(1), side).top[0].index for side in (48, 64)]
+        digest, expected = model.digest, [model.classify(picture, side).top[0].index for side in (48, 64)]
     known = GpuVerdict(PASSED, "", "float32", medians)
     cache.write(kept_name(digest), json.dumps(known._asdict()).encode())
-    done = subprocess.run([sys.executable, "-c", PLACES, str(path)], env=env, capture_output=True, text=True)
+    command = [sys.executable, "-c", PLACES, str(path), str(picture)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [{"48": "cpu", "64": "gpu"}, expected, "64"], done.stderr
 
 
