@@ -288,6 +288,32 @@ RECIPES: dict[str, Recipe] = {
         hardware="CPUs with int8 dot products, as `int8`",
         measured=Measured(6.1, 2.47, 0.8038, 0.9869),
     ),
+    "int8-products": Recipe(
+        "int8-products",
+        (
+            *_STATIC_RULES,
+            Rule(
+                "BATCH_MATMUL",
+                "int8",
+                "int8-static",
+                sites=("products", "weighed"),
+                why="weights whose largest is 1 in each row have one range for all rows: both products can be int8",
+            ),
+            Rule(
+                "FULLY_CONNECTED",
+                "int8",
+                "int8-static",
+                sites=("expand", "contract"),
+                why="what lies between them is then int8, too, and no row's range is looked for",
+            ),
+            Rule("GELU", "int8", "int8-static", why="a table of 256 numbers in the place of a polynomial for each"),
+        ),
+        for_cpu=True,
+        weighting="powers",
+        summary="as `int8-attention`, and the sum over the values and the whole MLP in int8: for Arm, and many tokens",
+        source="XNNPACK qs8 batch matrix multiply and tables; benchmarks/attention_forms.py for what it keeps and costs",
+        hardware="Arm CPUs with int8 dot products; on x86 `int8-attention` is about as fast",
+    ),
     "int4": Recipe(
         "int4",
         (
