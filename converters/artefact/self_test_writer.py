@@ -30,8 +30,8 @@ from edgevit_runtime.verify.self_test import (
 CANDIDATES = range(1, 9)
 """Seeds of the pictures that are looked at."""
 FEWEST_PICTURES, MOST_PICTURES = 2, 4
-"""How many of them a test keeps: those whose answers are neither the surest nor the least sure. Where many tasks answer in
-one pass, fewer: of each picture a test has an entry for each, and all together are `MAX_PICTURES` at most."""
+"""How many of them a test keeps: those whose answers are neither the surest nor the least sure. Where many tasks answer
+in one pass, fewer: of each picture a test has an entry for each, and all together are `MAX_PICTURES` at most."""
 ENOUGH_VALUES = 48
 """In all: of an output with few numbers more pictures are kept, since few numbers scatter more."""
 WANTED_NOISE = 0.015
