@@ -166,7 +166,7 @@ def convert(
         calibration=ranges.described,
         accuracy=accuracy,
         source=source_entry(source),
-        chosen_for=choice and choice.entry,
+        chosen_for=None if choice is None else choice.entry,
     )
     write(path, merge(rungs), text, sign)
     on_step("done", steps, steps)

@@ -15,7 +15,7 @@ from edgevit.errors import ConversionError
 from edgevit.latency.device_kinds import DeviceKind
 from edgevit_runtime.resolution import Resolution
 
-__all__ = ["BASELINE", "Candidate", "RecipeChoice", "candidates", "example", "measured", "quickest"]
+__all__ = ["BASELINE", "RecipeCandidate", "RecipeChoice", "candidates", "example", "measured", "quickest"]
 
 BASELINE = "float32"
 """The recipe that others are held against, in time and in accuracy."""
@@ -25,7 +25,7 @@ of 1300 pictures, which cannot tell less apart."""
 
 
 @dataclass(frozen=True)
-class Candidate:
+class RecipeCandidate:
     """One recipe on the kind of device."""
 
     recipe: Recipe
@@ -65,8 +65,8 @@ class RecipeChoice:
     """What was chosen for a kind of device, among what, and by what."""
 
     device: DeviceKind
-    chosen: Candidate
-    candidates: tuple[Candidate, ...]
+    chosen: RecipeCandidate
+    candidates: tuple[RecipeCandidate, ...]
     """Quickest first; behind them those of which it cannot be told."""
     resolution: Resolution | None
     """Whose graphs were counted: the ladder's largest; None where nothing of this model was."""
@@ -78,7 +78,7 @@ class RecipeChoice:
         return self.chosen.recipe
 
     @property
-    def with_pictures(self) -> Candidate | None:
+    def with_pictures(self) -> RecipeCandidate | None:
         """What would be quicker if there were pictures to calibrate with."""
         best = self.candidates[0]
         return None if best.possible or best.share == self.chosen.share else best
@@ -123,17 +123,20 @@ def candidates() -> tuple[Recipe, ...]:
     )
 
 
-def measured(possible: Mapping[str, bool]) -> list[Candidate]:
+def measured(possible: Mapping[str, bool]) -> list[RecipeCandidate]:
     """By `Recipe.measured`: of DeiT-Tiny at 224, on x86. possible: by recipe, whether what it needs is there."""
     return [
-        Candidate(each, 1.0 / each.measured.times_faster, possible=possible[each.name])
+        RecipeCandidate(each, 1.0 / each.measured.times_faster, possible=possible[each.name])
         for each in candidates()
         if each.measured is not None
     ]
 
 
 def quickest(
-    kind: DeviceKind, found: Iterable[Candidate], resolution: Resolution | None = None, left_out: tuple[str, ...] = ()
+    kind: DeviceKind,
+    found: Iterable[RecipeCandidate],
+    resolution: Resolution | None = None,
+    left_out: tuple[str, ...] = (),
 ) -> RecipeChoice:
     """The pick; of two as quick the smaller file. Raises `ConversionError` where no candidate's time can be told."""
     ranked = tuple(sorted(found, key=_rank))
@@ -152,11 +155,11 @@ def example(kind: DeviceKind, *, calibrated: bool) -> RecipeChoice:
     for each in candidates():
         own = ms.get(each.name)
         share = None if own is None else own / ms[BASELINE]
-        found.append(Candidate(each, share, ms=own, possible=possible[each.name]))
+        found.append(RecipeCandidate(each, share, ms=own, possible=possible[each.name]))
     return quickest(kind, found, Resolution(224))
 
 
-def _rank(each: Candidate) -> tuple[bool, float, float]:
+def _rank(each: RecipeCandidate) -> tuple[bool, float, float]:
     """Quickest first, of two as quick the smaller file."""
     size_mb = each.recipe.measured.size_mb if each.recipe.measured else 0.0
     return each.share is None, round(each.share or 0.0, 6), size_mb

@@ -13,7 +13,7 @@ from typing import Any
 
 from converters.conversion import find_ladder
 from converters.search.candidate_graphs import CandidateGraphs
-from converters.search.recipe_candidates import BASELINE, Candidate, RecipeChoice, candidates, measured, quickest
+from converters.search.recipe_candidates import BASELINE, RecipeCandidate, RecipeChoice, candidates, measured, quickest
 from edgevit.latency.device_kinds import get_device_kind
 from edgevit.latency.processors.graph_operators import GraphOperator
 from edgevit.latency.processors.kernel_work import kernel_of
@@ -50,21 +50,19 @@ def choose_recipe(
         for each in candidates()
     }
     if kind.counted is None:
-        found, resolution, left_out = measured(possible), None, ()
-    else:
-        graphs = CandidateGraphs(model, _without_dense_heads(model, tasks), max(ladder))
-        operators = {
-            each.name: graphs.operators(each, pictures=calibrated or not possible[each.name]) for each in candidates()
-        }
-        found, kernels = _counted(kind.counted, operators, possible)
-        heads = tuple(f"the {each.name} head" for each in tasks if isinstance(each, DenseTask))
-        resolution, left_out = graphs.resolution, (*heads, *kernels)
-    return quickest(kind, found, resolution, left_out)
+        return quickest(kind, measured(possible))
+    graphs = CandidateGraphs(model, _without_dense_heads(model, tasks), max(ladder))
+    operators = {
+        each.name: graphs.operators(each, pictures=calibrated or not possible[each.name]) for each in candidates()
+    }
+    found, kernels = _counted(kind.counted, operators, possible)
+    heads = tuple(f"the {each.name} head" for each in tasks if isinstance(each, DenseTask))
+    return quickest(kind, found, graphs.resolution, (*heads, *kernels))
 
 
 def _counted(
     core: Processor, operators: Mapping[str, Sequence[GraphOperator]], possible: Mapping[str, bool]
-) -> tuple[list[Candidate], tuple[str, ...]]:
+) -> tuple[list[RecipeCandidate], tuple[str, ...]]:
     """The candidates, and what is in none of their counts.
 
     What the baseline's graph has as well and nobody counted is left out of all: each does the same there. Where a
@@ -82,7 +80,7 @@ def _counted(
         name, own = recipe.name, recipe.name in cycles
         differing = (uncounted[name] - shared) + (shared - uncounted[name])
         told.append(
-            Candidate(
+            RecipeCandidate(
                 recipe,
                 cycles[name] / cycles[BASELINE] if own else None,
                 cycles[name] if own else None,
