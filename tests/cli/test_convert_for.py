@@ -106,6 +106,13 @@ def test_another_model(tmp_path):
     assert not (tmp_path / "m.tflite").exists()
 
 
+def test_a_search_starts_from_what_is_picked(small, class_folder, tmp_path):
+    options = {"resolutions": [32], "validation": class_folder, "max_drop": 100}
+    document = edgevit.convert(small, tmp_path / "m.tflite", for_="pi5", **options)
+    assert document["selection"]["base"] == document["choice"]["recipe"] == "int8"
+    assert document["manifest"]["chosen_for"]["device"] == "pi5"
+
+
 def test_recipes_show_what_is_picked(run):
     code, out, _ = run("recipes")
     assert code == 0

@@ -27,6 +27,9 @@ def check_notes(raw: Mapping[str, Any]) -> None:
         text(chosen_for, "by")
         if chosen_for.get("resolution") is not None:
             as_resolution(chosen_for["resolution"])  # which `extract` may have left out
+        shares = record(chosen_for, "over_float32") if "over_float32" in chosen_for else {}
+        for name in shares:
+            number(shares, name)
     if (calibration := raw.get("calibration")) is not None:
         if "folder" in _object(calibration, "calibration"):
             text(calibration, "folder")
