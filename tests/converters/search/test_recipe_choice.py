@@ -60,7 +60,7 @@ def test_candidates_keep_accuracy():
     assert "int8-full" not in names  # which is not for CPUs
 
 
-@pytest.mark.parametrize("device", COUNTED)
+@pytest.mark.parametrize("device", ["pi5", "pi4"])
 @pytest.mark.parametrize("calibrated", [False, True])
 def test_the_quickest_by_what_its_artefact_takes(tiny_model, photos, tmp_path, device, calibrated):
     choice = choose_recipe(tiny_model, device, resolutions=[32], calibrated=calibrated)
