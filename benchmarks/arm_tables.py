@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from edgevit.latency.device_kinds import DEVICE_KINDS
 from edgevit.latency.processors.processor import PROCESSORS
+from edgevit.report.text import formatting
 from training_tables import result, table
 
 RECIPES = ("float32", "float16", "int8", "int8-static", "int8-attention", "int4", "int8-full")
@@ -81,6 +83,34 @@ def instead() -> Iterator[str]:
     yield from table(["what people take instead", "processor", "Mcycles"], rows)
 
 
+def for_devices() -> Iterator[str]:
+    """What `convert --for` picks, with pictures and without."""
+    found = result("for_devices")
+    timed = {row["recipe"]: row["timed"]["avx512_vnni"]["median_ms"] for row in result("recipes")["rows"]}
+    rows = []
+    for name, kind in DEVICE_KINDS.items():
+        own = [row for row in found["rows"] if row["device"] == name]
+        for resolution in dict.fromkeys(row["resolution"] for row in own):
+            picked = {row["calibrated"]: row["recipe"] for row in own if row["resolution"] == resolution}
+            (one, _) = (row for row in own if row["resolution"] == resolution)
+            ms = {each["recipe"]: each["estimated_ms"] for each in one["candidates"]} if resolution else timed
+            mark = "≈ " if resolution else ""
+            cells = [
+                f"`{recipe}`, {mark}{formatting.ms(ms[recipe])} ms, {ms[recipe] / ms['float32']:.2f}"
+                for recipe in (picked[True], picked[False])
+            ]
+            by = kind.counted.core if kind.counted else "measured"
+            float_ms = f"{mark}{formatting.ms(ms['float32'])} ms"
+            rows.append([f"`{name}`", by, str(resolution or 224), *cells, float_ms])
+    heads = ["with `--calibration`, of `float32`", "without, of `float32`", "`float32`"]
+    yield from table(["`--for`", "by", "px", *heads], rows)
+    yield ""
+    yield (
+        "≈: estimated by counted cycles, one thread; `x86`: measured, README has the processor. No candidate is "
+        f"quicker than what stands there with `--calibration`. {found['date']}."
+    )
+
+
 def trust() -> Iterator[str]:
     rows, ratios = [], []
     for row in sorted(rows_of("trust"), key=lambda each: (each["processor"], each["model"])):
@@ -129,4 +159,11 @@ def _ncnn() -> str:
     return str(result("arm")["peers"]["ncnn"])
 
 
-SECTIONS = {"recipes": by_recipe, "beside": beside, "instead": instead, "trust": trust, "estimates": estimates}
+SECTIONS = {
+    "recipes": by_recipe,
+    "for devices": for_devices,
+    "beside": beside,
+    "instead": instead,
+    "trust": trust,
+    "estimates": estimates,
+}

@@ -38,6 +38,7 @@ def _no_environment(_folder: Path, _extras: str) -> tuple[Path, dict[str, object
 TINY: dict[str, Mapping[str, Any]] = {
     "attention": {"TOKENS": (17,), "ROUNDS": 1, "PICTURES": 2, "CALIBRATION": 2},
     "attention_forms": {"RESOLUTIONS": FEW, "PICTURES": dict.fromkeys(FEW, 3), "SECONDS": 0.1},
+    "for_devices": {"RESOLUTIONS": FEW},
     "parity": {},
     "curve": {"SECONDS": 0.1, "LADDER": (32, 48, 64, 80, 96)},
     "startup": {"RUNS": 1},

@@ -40,6 +40,7 @@ from edgevit_runtime.resolution import Resolution, ResolutionLike, as_resolution
 from edgevit_runtime.signature import joint_name
 
 if TYPE_CHECKING:
+    from converters.search.recipe_candidates import RecipeChoice
     from converters.search.selection import Selection
 
 JUDGES_OURS = (
@@ -62,6 +63,7 @@ def convert(
     sign: str | Path | None = None,
     validation: Validation | None = None,
     selection: Selection | None = None,
+    choice: RecipeChoice | None = None,
     joint: bool = True,
     on_step: OnStep = lambda _what, _done, _total: None,
     **task_options: Any,
@@ -86,6 +88,7 @@ def convert(
         and the float model are on them.
     joint: of several tasks, whether there is also a signature at each resolution that answers all of them in one pass.
     selection: how the recipe was chosen on them (`mixed_precision.select`); the manifest says for which drop.
+    choice: how it was chosen for a kind of device (`recipe_choice.choose_recipe`); the manifest says for which.
     task_options: those of the tasks (`edgevit.tasks`): logits; layers, unnormed, attention; least_score, most_overlap.
 
     Raises `ModelError`, `ConfigError`, `ResolutionError`, `DataError`, `ConversionError` or its child `AuditError`.
@@ -156,7 +159,14 @@ def convert(
     if validation is not None:
         accuracy = {**validation.described(accuracies), "max_drop": selection and selection.asked}
     text = manifest_bytes(
-        config, chosen, tasks, entries, calibration=ranges.described, accuracy=accuracy, source=source_entry(source)
+        config,
+        chosen,
+        tasks,
+        entries,
+        calibration=ranges.described,
+        accuracy=accuracy,
+        source=source_entry(source),
+        chosen_for=None if choice is None else choice.entry,
     )
     write(path, merge(rungs), text, sign)
     on_step("done", steps, steps)

@@ -120,6 +120,7 @@ def manifest_bytes(
     calibration: Mapping[str, Any] | None,
     accuracy: Mapping[str, Any] | None = None,
     source: Mapping[str, Any] | None,
+    chosen_for: Mapping[str, Any] | None = None,
 ) -> bytes:
     """The manifest as JSON, already read back once by the runtime's reader.
 
@@ -135,6 +136,7 @@ def manifest_bytes(
         "sealed": True,
         "recipe": recipe.name,
         **({"custom_recipe": described(recipe)} if recipe.is_custom else {}),
+        **({"chosen_for": dict(chosen_for)} if chosen_for else {}),
         "model": {"variant": config.variant, "config": variant, "source": source},
         "default_resolution": default_resolution(
             config, [as_resolution(each["resolution"]) for each in signatures]

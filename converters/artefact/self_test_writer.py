@@ -19,6 +19,7 @@ from edgevit_runtime.resolution import Resolution
 from edgevit_runtime.verify.self_test import (
     GENERATOR,
     MAX_COPIES,
+    MAX_PICTURES,
     SMALLEST,
     STATISTIC,
     draw_picture,
@@ -29,7 +30,8 @@ from edgevit_runtime.verify.self_test import (
 CANDIDATES = range(1, 9)
 """Seeds of the pictures that are looked at."""
 FEWEST_PICTURES, MOST_PICTURES = 2, 4
-"""How many of them a test keeps: those whose answers are neither the surest nor the least sure."""
+"""How many of them a test keeps: those whose answers are neither the surest nor the least sure. Where many tasks answer
+in one pass, fewer: of each picture a test has an entry for each, and all together are `MAX_PICTURES` at most."""
 ENOUGH_VALUES = 48
 """In all: of an output with few numbers more pictures are kept, since few numbers scatter more."""
 WANTED_NOISE = 0.015
@@ -95,7 +97,8 @@ def measured_self_test(
     readable = _readable(first, audited, recipe)
     for output, reading in compared:
         readable = _telling(readable, output, reading)
-    kept = max((_middling(readable, output) for output, _ in compared), key=len)
+    most_pictures = min(MOST_PICTURES, max(1, MAX_PICTURES // len(compared)))
+    kept = max((_middling(readable, output, most_pictures) for output, _ in compared), key=len)
     readings = {
         output: _Reading(reading, _indices([first[seed][output] for seed in kept], reading))
         for output, reading in compared
@@ -183,11 +186,11 @@ def _readable(first: Pictures, audited: RungAudit, recipe: str) -> Pictures:
     return readable
 
 
-def _middling(first: Pictures, output: str) -> list[int]:
+def _middling(first: Pictures, output: str, most: int) -> list[int]:
     """The seeds of the pictures in the middle, by how far apart the model's answers are."""
     ordered = sorted(first, key=lambda seed: float(np.std(first[seed][output])))
     wanted = math.ceil(ENOUGH_VALUES / first[ordered[0]][output].size)
-    count = min(MOST_PICTURES, max(FEWEST_PICTURES, wanted))
+    count = min(most, max(FEWEST_PICTURES, wanted))
     start = max(0, len(ordered) - count) // 2
     return sorted(ordered[start : start + count])
 

@@ -37,6 +37,7 @@ from edgevit.data.class_names import repeated
 from edgevit.errors import ConversionError, OptionError
 from edgevit.foreign_config import Told
 from edgevit.latency.curve import LEAST_RESOLUTIONS
+from edgevit.latency.device_kinds import get_device_kind
 from edgevit.pixels import parse_pixels
 from edgevit.quiet_keras import load_keras
 from edgevit.tasks import default_tasks, find_tasks, judged_by_labels, parsed, task_options
@@ -56,6 +57,7 @@ def convert(
     task: str | Sequence[str] | None = None,
     resolutions: Resolutions | None = None,
     recipe: str | Path | None = None,
+    for_: str | None = None,
     labels: Labels | None = None,
     template: Texts = (),
     calibration: str | Path | None = None,
@@ -82,7 +84,11 @@ def convert(
     task: what it is to answer: `classify`, `features`, or several, `"classify,features"` or a list. None: all that
         there are heads for, or for a model without one `features`; for an image-text model `classify`.
     resolutions: the ladder: [96, 224, "640x384"] or "96,224,640x384"; None: the one that the model was trained for.
-    recipe: a name that `edgevit.recipes` lists, or your own `.toml` file; None: `int8`, with max_drop the fastest.
+    recipe: a name that `edgevit.recipes` lists, or your own `.toml` file; None: what for_ picks, or else `int8`, with
+        max_drop the fastest.
+    for_: in place of recipe, the kind of device that it is picked for, `pi5`, `pi4`, `phone` or `x86`: of those that
+        keep accuracy the quickest there, by counted cycles or by what was measured (docs/arm.md). With max_drop the
+        search starts from that. The document then has the `edgevit.recipe_choice/1` document under `choice`.
     labels: class names in index order, or a file with one a line; None: the model's own. Of an image-text model they
         are the classes: a vector is made of each by its text tower, and put into the head.
     template: of an image-text model, one sentence or several with {} where the label goes, whose vectors are averaged;
@@ -114,6 +120,10 @@ def convert(
     """
     options_of_tasks = parsed(check_known(options_of_tasks, convert, task_options()), task_options())
     _check_together(validation, max_drop, islands, save_recipe)
+    if for_ is not None:
+        get_device_kind(for_)
+        if recipe is not None:
+            raise OptionError(f"--for {for_} picks the recipe, and --recipe {recipe} names one: leave one of them out")
     asked = None if task is None else [each.name for each in find_tasks(task)]
     if asked is not None and validation is not None:
         judged_by_labels(asked)
@@ -144,7 +154,7 @@ def convert(
         check_labelled_folder(validation)
     if known is not None:
         check_labels(known, names)
-        if max_drop is None or recipe is not None:
+        if for_ is None and (max_drop is None or recipe is not None):
             check_ranges(known.calibration, chosen, calibration)
 
     load_keras()
@@ -157,12 +167,30 @@ def convert(
         apart: dict[str, ViT | ForeignModel] = {str(texts.path): texts.model(on_note)}
     else:
         apart = {str(each): load_any(each, Told(pixels, head), modules=as_modules(import_)) for each in models}
-    loaded, judged, selection = apart[str(models[0])], None, None
+    loaded, judged, selection, choice = apart[str(models[0])], None, None, None
     if len(apart) > 1:
         vits = {name: each for name, each in apart.items() if isinstance(each, ViT)}
         loaded = merge_heads(vits, resolutions=ladder, resize=resize, on_note=on_note)
     for line in () if isinstance(loaded, ViT) else loaded.notes:
         on_note(line)
+    if for_ is not None:
+        from converters.search.recipe_choice import choose_recipe
+
+        if not isinstance(loaded, ViT):
+            raise OptionError(f"--for counts what edgevit's own models take; {models[0]} is another: name a --recipe")
+        on_step(f"a recipe for {for_}", 0, 1)
+        choice = choose_recipe(
+            loaded,
+            for_,
+            task=task,
+            task_options=options_of_tasks,
+            resolutions=ladder,
+            calibrated=calibration is not None,
+        )
+        chosen = choice.recipe
+        if calibration is not None and not chosen.uses_calibration:
+            calibration = None
+            on_note(f"{chosen.name}, which is the quickest there, has no use for the pictures of --calibration")
     if validation is not None:
         from converters.search.validation_choice import open_validation
 
@@ -183,7 +211,7 @@ def convert(
             loaded,
             judged,
             max_drop,
-            recipe=None if recipe is None else chosen,
+            recipe=None if recipe is None and choice is None else chosen,
             resolutions=ladder,
             resize=resize,
             calibration=calibration,
@@ -207,9 +235,12 @@ def convert(
         sign=sign,
         validation=judged,
         selection=selection,
+        choice=choice,
         on_step=on_step,
     )
     inspection = inspect(output)
+    if choice is not None:
+        inspection["choice"] = choice.to_dict()
     if selection is not None:
         inspection["selection"] = selection.to_dict()
         if kept_in is not None:

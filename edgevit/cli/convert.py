@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from edgevit.cli.console import console_for, emit_json, json_option, progress_bar, quiet_option
 from edgevit.cli.grouped_command import GroupedCommand
 from edgevit.cli.task_options import options_of_tasks
+from edgevit.latency.device_kinds import DEVICE_KINDS
 from edgevit.tasks import TASKS, task_options
 from edgevit_runtime import read_manifest
 from edgevit_runtime.tasks import try_out_of
@@ -20,9 +21,9 @@ from edgevit_runtime.tasks import try_out_of
 @click.command(
     "convert",
     cls=GroupedCommand,
-    everyday=("--output", "--resolutions", "--recipe", "--calibration", "--validation", "--labels"),
+    everyday=("--output", "--resolutions", "--for", "--recipe", "--calibration", "--validation", "--labels"),
     examples=(
-        "convert deit.keras -o deit.tflite --resolutions 96,128,160,192,224",
+        "convert deit.keras -o deit.tflite --for pi5 --resolutions 96,128,160,192,224",
         "convert deit.keras -o deit.tflite --recipe int8-full --calibration photos/",
         "convert deit.keras -o deit.tflite --max-drop 0.5 --validation val/",
         "convert deit.keras pets.keras -o both.tflite",
@@ -31,6 +32,13 @@ from edgevit_runtime.tasks import try_out_of
 )
 @click.argument("model", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .tflite file to write.")
+@click.option(
+    "--for",
+    "for_",
+    metavar="DEVICE",
+    help=f"Pick the recipe for a kind of device, {', '.join(DEVICE_KINDS)}: of those that keep accuracy the quickest "
+    "there, by counted cycles or by what was measured; it says why.",
+)
 @click.option(
     "--recipe",
     help="A name that `edgevit recipes` lists, or the .toml file of your own [default: int8; with --max-drop the "
@@ -107,6 +115,7 @@ from edgevit_runtime.tasks import try_out_of
 def command(
     model: tuple[Path, ...],
     output: Path,
+    for_: str | None,
     recipe: str | None,
     resolutions: str | None,
     labels: Path | None,
@@ -136,12 +145,15 @@ def command(
     `edgevit-run all` asks in one pass.
     The artefact carries its labels, preprocessing, costs and a self-test. It is tested before it is put in place.
 
+    --for pi5 picks the recipe by what each would take there, at the ladder's largest resolution; recipes that need
+    pictures only with --calibration.
     --max-drop is judged at the default resolution; the others of the ladder are measured too.
     """
     from edgevit.api.convert import convert
     from edgevit.report.text.command_lines import command_line
     from edgevit.report.text.inspection_table import inspection_table
     from edgevit.report.text.mixed_precision_table import result_lines, selection_table, trial_line
+    from edgevit.report.text.recipe_choice_table import choice_lines, choice_table
 
     console = console_for(json_target, quiet, overwrite)
     columns = TextColumn("converting {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
@@ -161,6 +173,7 @@ def command(
             task=task,
             resolutions=resolutions,
             recipe=recipe,
+            for_=for_,
             labels=labels,
             template=template,
             calibration=calibration,
@@ -180,6 +193,10 @@ def command(
             on_note=notes.append,
             **given_to_tasks,
         )
+    if "choice" in inspection:
+        console.print(choice_table(inspection["choice"]))
+        for line in choice_lines(inspection["choice"]):
+            console.print(line, markup=False, soft_wrap=True)
     if "selection" in inspection:
         console.print(selection_table(inspection["selection"]))
     console.print(inspection_table(inspection))

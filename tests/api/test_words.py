@@ -18,7 +18,7 @@ OF_JSON = "overwrite"
 """Of a command whose only file is that of --json."""
 OF_FUNCTIONS_ONLY = {"listener"}
 """What a command shows while it works; so is everything that begins with `on_`."""
-RESERVED = {"from": "from_", "import": "import_"}
+RESERVED = {"from": "from_", "import": "import_", "for": "for_"}
 """Words that Python keeps for itself."""
 COMMANDS_ONLY = {
     "deploy": "several commands in one, by its options; `edgevit.devices.deployment` has a function for each",

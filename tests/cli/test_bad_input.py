@@ -73,6 +73,10 @@ CASES = {
         CONVERT + " --recipe int8-static --calibration {0}/empty",
         "holds no pictures",
     ),
+    "convert: kind of device": (
+        CONVERT + " --for pi6",
+        "unknown kind of device 'pi6'; did you mean 'pi5'?",
+    ),
     "convert: policy": (CONVERT + " --resize fit", "unknown resize policy 'fit'"),
     "convert: output folder": ("convert {0}/good.keras -o {0}/no/out.tflite", "there is no folder"),
     "convert: output name": ("convert {0}/good.keras -o {0}/out.onnx", "written as a .tflite file, not 'out.onnx'"),

@@ -8,10 +8,13 @@ import pytest
 import edgevit
 from converters import convert
 from converters.artefact.extraction import extract
+from converters.artefact.self_test_writer import FEWEST_PICTURES
 from converters.quantize.recipes import RECIPES
+from edgevit.dense_head import DenseHead
 from edgevit.model import save
 from edgevit.tasks import TASKS, Features, default_tasks
 from edgevit_runtime import Model, read_manifest
+from edgevit_runtime.verify.self_test import MAX_PICTURES
 from support.every_recipe import EVERY_RECIPE
 from support.sample_pictures import pictures_in
 from support.two_heads import SEGMENT, over, pair, randomized, two_headed
@@ -50,6 +53,27 @@ def test_a_self_test_of_all_outputs(model, tmp_path):
     pictures = read_manifest(tmp_path / "m.tflite").signatures[-1].self_test.pictures
     assert {each.output for each in pictures} == {"scores", "class_logits"}
     assert len({each.seed for each in pictures}) == len(pictures) / 2  # both from the same inferences
+
+
+@pytest.fixture(scope="module")
+def six_headed(tiny_config):
+    """A model that every task can be asked of."""
+    heads = (SEGMENT, DenseHead("detect", 2, ("cat", "dog"), width=16), DenseHead("keypoints", 1, ("tip",), width=16))
+    return randomized(tiny_config.with_(depth=2, dense_heads=heads, resize="letterbox"))
+
+
+@pytest.mark.parametrize("count", range(3, len(TASKS) + 1))
+def test_a_self_test_of_as_many_tasks_as_there_are(six_headed, count, tmp_path):
+    """However many answer in one pass, each is compared on a picture at least, and no more than a runtime takes."""
+    asked = list(TASKS)[-count:]  # few numbers an output are in keypoints, so that most pictures are wanted
+    convert(six_headed, tmp_path / "m.tflite", recipe="float32", task=asked, resolutions=(64,))
+    joint = read_manifest(tmp_path / "m.tflite").signatures[-1]
+    assert joint.tasks == tuple(asked)
+    outputs = [each.output for each in joint.self_test.pictures]
+    assert len(set(outputs)) == count
+    assert FEWEST_PICTURES * count <= len(outputs) <= MAX_PICTURES
+    with Model(tmp_path / "m.tflite", weight_cache=False) as opened:
+        assert opened.self_test().passed
 
 
 def test_backbone_once_and_head_once(tiny_config, tmp_path):

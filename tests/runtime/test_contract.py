@@ -83,6 +83,10 @@ def set_at(raw, path, value):
         (("calibration",), {"folder": 1, "pictures": 2}),
         (("versions",), {"edgevit": 1}),
         (("custom_recipe",), {"rules": [{}]}),
+        (("chosen_for",), {"device": "pi5"}),
+        (("chosen_for",), {"device": 5, "by": "counts"}),
+        (("chosen_for",), {"device": "pi5", "by": "counts", "resolution": "large"}),
+        (("chosen_for",), {"device": "pi5", "by": "counts", "over_float32": {"int8": "half"}}),
     ],
 )
 def test_both_refuse(validator, tiny_tflite, path, value):
@@ -91,6 +95,14 @@ def test_both_refuse(validator, tiny_tflite, path, value):
     assert not validator.is_valid(raw)
     with pytest.raises(ArtefactError):
         parse_manifest(json.dumps(raw).encode())
+
+
+@pytest.mark.parametrize("resolution", [224, "640x384", None])
+def test_both_take_what_a_recipe_was_picked_for(validator, tiny_tflite, resolution):
+    raw = copy.deepcopy(dict(read_manifest(tiny_tflite).raw))
+    raw["chosen_for"] = {"device": "pi5", "by": "counts", "resolution": resolution, "over_float32": {"int8": 0.5}}
+    validator.validate(raw)
+    assert parse_manifest(json.dumps(raw).encode()).raw["chosen_for"] == raw["chosen_for"]
 
 
 @pytest.mark.parametrize("agreement", [0.5, None])

@@ -52,17 +52,24 @@ class Processor:
         work = work_of(operator, rate.tile)
         return sum(cycles * work[unit] for unit, cycles in rate.cycles.items())
 
+    def counts(self, operator: GraphOperator) -> bool:
+        """Whether operators of its kind were counted, or cost nothing."""
+        return costs_nothing(operator) or self._known(kernel_of(operator)) is not None
+
     def rate_of(self, kernel: str) -> KernelRate:
         """Raises `ProfileError` for a kernel that was never counted, nor one like it."""
-        name, _, form = kernel.partition(" ")
-        alike = f"{ALIKE.get(name, name)} {form}" if form.startswith("float32") else kernel
-        found = self.rates.get(kernel, self.rates.get(alike))
+        found = self._known(kernel)
         if found is None:
             raise ProfileError(
                 f"no estimate: {kernel} was never counted on a {self.core}; profile on the device itself, or convert "
                 "with a recipe whose operators were, such as int8"
             )
         return found
+
+    def _known(self, kernel: str) -> KernelRate | None:
+        name, _, form = kernel.partition(" ")
+        alike = f"{ALIKE.get(name, name)} {form}" if form.startswith("float32") else kernel
+        return self.rates.get(kernel, self.rates.get(alike))
 
     def milliseconds(self, cycles: float) -> float:
         """On the board: its clock, and the factor for what counting cannot see."""

@@ -12,6 +12,7 @@ from edgevit.config import ACTIVATIONS, POOLINGS, ROTARIES
 from edgevit.image_text_config import DEFAULT_TEMPLATE, IMAGE_TEXT_SCORES
 from edgevit.report.text.column_widths import whole_words
 from edgevit.report.text.mixed_precision_table import accuracy_lines
+from edgevit.report.text.recipe_choice_table import chosen_for_line
 from edgevit.report.text.recipe_tables import recipe_lines
 from edgevit_runtime.preprocess.policy import parse_policy
 from edgevit_runtime.wording import counted
@@ -97,6 +98,8 @@ def manifest_lines(inspection: Mapping[str, Any]) -> Iterator[str]:
         yield f"made from      {', '.join(files)}"
     for line in recipe_lines(manifest["custom_recipe"]) if manifest.get("custom_recipe") else ():
         yield f"recipe         {line}"
+    if manifest.get("chosen_for"):
+        yield f"picked for     {chosen_for_line(manifest['chosen_for'])}"
     if manifest.get("accuracy"):
         for line in accuracy_lines(manifest["accuracy"], manifest["tasks"]):
             yield f"accuracy       {line}"

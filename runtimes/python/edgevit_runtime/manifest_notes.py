@@ -22,6 +22,14 @@ def check_notes(raw: Mapping[str, Any]) -> None:
             text(each, "sha256")
     if (custom := raw.get("custom_recipe")) is not None:
         _check_recipe(_object(custom, "custom_recipe"))
+    if (chosen_for := raw.get("chosen_for")) is not None:
+        text(_object(chosen_for, "chosen_for"), "device")
+        text(chosen_for, "by")
+        if chosen_for.get("resolution") is not None:
+            as_resolution(chosen_for["resolution"])  # which `extract` may have left out
+        shares = record(chosen_for, "over_float32") if "over_float32" in chosen_for else {}
+        for name in shares:
+            number(shares, name)
     if (calibration := raw.get("calibration")) is not None:
         if "folder" in _object(calibration, "calibration"):
             text(calibration, "folder")

@@ -31,6 +31,9 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "val-split": ("val-share",),
     "validation-split": ("val-share",),
     "drop-path": ("stochastic-depth",),
+    "target": ("for",),
+    "board": ("for",),
+    "device": ("for",),
     # one thing, or several; with its unit, or without
     "resolution": ("resolutions",),
     "resolutions": ("resolution",),
