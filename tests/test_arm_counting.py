@@ -9,7 +9,17 @@ from edgevit.latency.processors.graph_operators import graph_operators
 from edgevit.latency.processors.kernel_work import costs_nothing
 from edgevit_runtime import read_manifest
 from edgevit_runtime.verify.snapshot import Snapshot
-from support.arm_counting import arm64_root, counting, ncnn_networks, operator_counts, operators, pipeline, rates
+from support.arm_counting import (
+    arm64_root,
+    arm_counts,
+    counting,
+    ncnn_networks,
+    operator_counts,
+    operators,
+    pipeline,
+    rates,
+    root,
+)
 
 __all__ = ["arm64_root"]
 
@@ -100,6 +110,42 @@ def test_networks_hold_together():
             assert set(names[: int(inputs)]) <= made, line
             made |= set(names[int(inputs) :])
         assert counts.split() == [str(len(lines)), str(len(made))]
+
+
+def test_rows_are_picked_by_words_of_their_names():
+    """All words of one text: `int8` is not `int8-attention`; in the order of the texts, each row once."""
+    picked = arm_counts.meant("recipes int8-attention 384,recipes int8 384,edgevit 384 int8", "cortex-a76")
+    assert [each.name for each in picked] == [
+        "recipes deit-tiny edgevit int8-attention 384 cortex-a76",
+        "recipes deit-tiny edgevit int8 384 cortex-a76",
+    ]
+    everything = arm_counts.meant(",".join(arm_counts.GROUPS), "cortex-a76,cortex-a72")
+    assert len({each.key for each in everything}) == len(everything)
+    assert {each.group for each in everything} == set(arm_counts.GROUPS)
+    assert all(each.group in ("recipes", "held out") for each in arm_counts.meant("edgevit", "cortex-a72"))
+    with pytest.raises(SystemExit, match="no row's name has all words of 'recipes int9'"):
+        arm_counts.meant("peers,recipes int9", "cortex-a76")
+
+
+def test_every_kept_row_can_be_counted_again():
+    everything = arm_counts.meant(",".join(arm_counts.GROUPS), "cortex-a76,cortex-a72")
+    assert {arm_counts.key_of(row) for row in arm_counts.kept()} <= {each.key for each in everything}
+
+
+def test_only_missing_engines_are_installed(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(root.subprocess, "run", lambda command, check: asked.append(command))
+    folder = tmp_path / "opt" / "peers"
+    for name, version in root.PEERS.items():
+        if name != "MNN":
+            (folder / f"{name.replace('-', '_')}-{version}.dist-info").mkdir(parents=True)
+    root.add_peers(tmp_path)
+    (command,) = asked
+    assert command[-1] == f"MNN=={root.PEERS['MNN']}"
+    assert not any(each.startswith(("ncnn==", "requests")) for each in command)
+    (folder / f"mnn-{root.PEERS['MNN']}.dist-info").mkdir()
+    root.add_peers(tmp_path)
+    assert len(asked) == 1
 
 
 @pytest.mark.arm64
