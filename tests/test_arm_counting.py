@@ -1,10 +1,12 @@
 """Counting of Arm instructions (benchmarks/arm): what it makes of blocks, and, where qemu-user is there, counts."""
 
+import json
 import shutil
 
 import numpy as np
 import pytest
 
+from edgevit.errors import ProfileError
 from edgevit.latency.processors.graph_operators import graph_operators
 from edgevit.latency.processors.kernel_work import costs_nothing
 from edgevit_runtime import read_manifest
@@ -12,6 +14,7 @@ from edgevit_runtime.verify.snapshot import Snapshot
 from support.arm_counting import (
     arm64_root,
     arm_counts,
+    arm_rates,
     counting,
     ncnn_networks,
     operator_counts,
@@ -130,6 +133,28 @@ def test_rows_are_picked_by_words_of_their_names():
 def test_every_kept_row_can_be_counted_again():
     everything = arm_counts.meant(",".join(arm_counts.GROUPS), "cortex-a76,cortex-a72")
     assert {arm_counts.key_of(row) for row in arm_counts.kept()} <= {each.key for each in everything}
+
+
+def test_only_new_counts_are_held_against_the_rates(artefact, tmp_path, monkeypatch):
+    """What was held against them before stays; what has an operator without a rate is left out."""
+    row = {"group": "held out", "model": "deit-tiny", "engine": "edgevit", "processor": "cortex-a76", "resolution": 64}
+    counted = [{**row, "form": form, "cycles": 1000 + at} for at, form in enumerate(("int8", "float32", "int8-full"))]
+    (tmp_path / "arm.json").write_text(json.dumps({"rows": counted}))
+    monkeypatch.setattr(arm_rates, "RESULTS", tmp_path)
+    monkeypatch.setattr(arm_rates, "file_of", lambda row: artefact(row["form"]))
+
+    def told(found):
+        if any(each.name == "SOFTMAX" and each.inputs[0].dtype == "int8" for each in found):
+            raise ProfileError("no rate")
+        return 1100.0 if any(each.name == "FULLY_CONNECTED" for each in found) else 0.0
+
+    earlier = [{"model": "deit-tiny", "form": "int8", "resolution": 64, "counted": 1000, "estimated": 7, "error": 0.5}]
+    rows = arm_rates.held_against("cortex-a76", told, earlier)
+    assert [(each["form"], each["estimated"], each["error"]) for each in rows] == [
+        ("int8", 7, 0.5),
+        ("float32", 1100, round(1100 / 1001 - 1, 4)),
+    ]
+    assert arm_rates.errors_of(rows) == {"recipes": None, "held out": {"median": 0.2994, "largest": 0.5}}
 
 
 def test_only_missing_engines_are_installed(tmp_path, monkeypatch):

@@ -19,11 +19,12 @@ operator_counts = importlib.import_module("arm.operator_counts")
 ncnn_networks = importlib.import_module("arm.ncnn_networks")
 root = importlib.import_module("arm.root")
 arm_counts = importlib.import_module("arm_counts")
+arm_rates = importlib.import_module("arm_rates")
 sys.path.remove(str(ROOT / "benchmarks"))
 
 __all__ = [
-    "arm64_root", "arm_counts", "counting", "ncnn_networks", "operator_counts", "operators", "pipeline", "rates",
-    "root",
+    "arm64_root", "arm_counts", "arm_rates", "counting", "ncnn_networks", "operator_counts", "operators", "pipeline",
+    "rates", "root",
 ]  # fmt: skip
 
 
