@@ -29,6 +29,8 @@ def build(form: str, checkpoint: Path, pictures: Path, to: Path) -> None:
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
     images = np.load(pictures)
+    # PyTorch's fused attention would be taken apart with checks for masked rows, which run outside XNNPACK.
+    timm.layers.set_fused_attn(False)
     model = timm.create_model("deit_tiny_patch16_224", img_size=images.shape[1:3]).eval()
     model.load_state_dict(load_file(checkpoint))
     mean, std = (np.array(model.pretrained_cfg[name], np.float32) for name in ("mean", "std"))

@@ -93,11 +93,16 @@ def mnn(resolution: int) -> Path:
     path = BUILD / f"arm-mnn-{resolution}.mnn"
     if not path.exists():
         _need("MNN")
+        import onnx
+
         # What MNN's program `mnnconvert` calls before it reports to its makers; beside TensorFlow it fails.
         call = "import sys; import _tools; _tools.mnnconvert(sys.argv)"
-        files = ("--modelFile", str(float_onnx(resolution)), "--MNNModel", str(path))
-        command = [sys.executable, "-c", call, "-f", "ONNX", *files, "--weightQuantBits", "8", "--bizCode", "none"]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        with tempfile.TemporaryDirectory(dir=BUILD) as folder:
+            spelled = Path(folder) / "model.onnx"
+            onnx.save(with_gelu(onnx.load(float_onnx(resolution))), spelled)
+            files = ("--modelFile", str(spelled), "--MNNModel", str(path))
+            command = [sys.executable, "-c", call, "-f", "ONNX", *files, "--weightQuantBits", "8", "--bizCode", "none"]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return path
 
 
@@ -122,6 +127,29 @@ def ncnn(resolution: int) -> Path:
             (Path(folder) / "model.ncnn.bin").replace(path.with_suffix(".bin"))
             (Path(folder) / "model.ncnn.param").replace(path)
     return path
+
+
+def with_gelu(model: Any) -> Any:
+    """An ONNX graph with GELU as one operator, of opset 20, where `peer_engines` spells it with erf: MNN computes erf
+    number by number."""
+    import onnx
+
+    graph = model.graph
+    made = {output: node for node in graph.node for output in node.output}
+    reader = {name: node for node in graph.node for name in node.input}
+    gone: set[str] = set()
+    for erf in [node for node in graph.node if node.op_type == "Erf"]:
+        scaled, plus = made[erf.input[0]], reader[erf.output[0]]
+        (given,) = (name for name in scaled.input if name in made)
+        last = reader[plus.output[0]]
+        (half,) = (name for name in last.input if name != plus.output[0])
+        gone |= {scaled.output[0], erf.output[0], plus.output[0], half}
+        last.CopyFrom(onnx.helper.make_node("Gelu", [given], list(last.output), name=last.name))
+    left = [node for node in graph.node if node.output[0] not in gone]
+    del graph.node[:]
+    graph.node.extend(left)
+    model.opset_import[0].version = 20
+    return model
 
 
 def with_split_sizes(model: Any) -> None:
