@@ -4,15 +4,19 @@ it.
     python benchmarks/arm_counts.py ROOT                        all; hours of one core, and it may be stopped
     python benchmarks/arm_counts.py ROOT --only recipes --processors cortex-a76
     python benchmarks/arm_counts.py ROOT --only peers,trust
+    python benchmarks/arm_counts.py ROOT --only "recipes int8 224,recipes int8-attention 384" --again
+    python benchmarks/arm_counts.py ROOT --only edgevit --list
 
 ROOT: the arm64 system, a folder that is made where there is none (`arm.root`). Each count is written as soon as it is
-there (benchmarks/results/arm.json), and not made again without --again. See docs/arm.md.
+there (benchmarks/results/arm.json), and not made again without --again. --only picks rows by words of their names
+(group, model, engine, form, resolution, processor): all words of one of its texts. See docs/arm.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,6 +31,10 @@ from record import BUILD, RESULTS, write
 
 if TYPE_CHECKING:
     from arm.peer_files import PeerFile
+
+
+NAMES = ("group", "model", "engine", "form", "resolution", "processor")
+"""Of a row: what it is known by."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,14 @@ class Subject:
     @property
     def key(self) -> tuple[Any, ...]:
         return self.group, self.model, self.engine, self.form, self.resolution, self.processor
+
+    @property
+    def name(self) -> str:
+        return " ".join(map(str, self.key))
+
+    def is_meant(self, text: str) -> bool:
+        """Whether each word of the text is one of the name's."""
+        return set(text.split()) <= set(self.name.split())
 
 
 def ours(model: str, recipe: str, resolution: int, processor: str, group: str, make: Callable[[], Path]) -> Subject:
@@ -80,8 +96,9 @@ def engine(name: str, path: Path, shape: tuple[int, int, int], processor: str) -
     """Counts a file in another engine, for a picture [height, width, channels]."""
 
     def count(where: Path) -> dict[str, Any]:
-        program = in_python(where, "engines.py", name, path, *map(str, shape))
-        (blocks,) = blocks_of(where, processor, program)
+        words: tuple[str | Path, ...] = (path, *map(str, shape))
+        program = [root.executorch(where)] if name == "executorch" else in_python(where, "engines.py", name)
+        (blocks,) = blocks_of(where, processor, [*program, *words])
         return Pipeline(processor).estimated(blocks)
 
     return count
@@ -98,6 +115,15 @@ def peers(processor: str) -> Iterator[Subject]:
             return engine(each.engine, each.build(224), (224, 224, 3), processor)(where)
 
         yield Subject("peers", "deit-tiny", each.engine, each.form, 224, processor, count)
+
+
+def instead(processor: str) -> Iterator[Subject]:
+    """What people take instead of a transformer, by LiteRT's interpreter."""
+
+    def count(where: Path) -> dict[str, Any]:
+        return counted(where, models.mobilenet_v2(224), processor=processor)
+
+    yield Subject("instead", "MobileNetV2", "litert", "int8", 224, processor, count)
 
 
 def trust(processor: str) -> Iterator[Subject]:
@@ -118,8 +144,21 @@ GROUPS: dict[str, Callable[[str], Iterator[Subject]]] = {
     "recipes": recipes,
     "held out": held_out,
     "peers": peers,
+    "instead": instead,
     "trust": trust,
 }
+
+
+def meant(only: str, processors: str) -> list[Subject]:
+    """In the order of the texts, each once."""
+    found: dict[tuple[Any, ...], Subject] = {}
+    known = [subject for name in processors.split(",") for group in GROUPS.values() for subject in group(name)]
+    for text in only.split(","):
+        several = {subject.key: subject for subject in known if subject.is_meant(text)}
+        if not several:
+            sys.exit(f"--only: no row's name has all words of {text!r}; say --list alone for the names")
+        found.update({key: subject for key, subject in several.items() if key not in found})
+    return list(found.values())
 
 
 def kept() -> list[dict[str, Any]]:
@@ -129,7 +168,7 @@ def kept() -> list[dict[str, Any]]:
 
 
 def key_of(row: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(row[name] for name in ("group", "model", "engine", "form", "resolution", "processor"))
+    return tuple(row[name] for name in NAMES)
 
 
 def keep(row: dict[str, Any]) -> None:
@@ -140,7 +179,7 @@ def keep(row: dict[str, Any]) -> None:
     figures = {
         "threads": 1,
         "pipelines": {name: f"llvm-mca 19, {model}" for name, model in PIPELINES.items()},
-        "peers": root.PEERS,
+        "peers": {**root.PEERS, "executorch": root.EXECUTORCH},
         "rows": sorted(rows.values(), key=lambda each: tuple(map(str, key_of(each)))),
     }
     write("arm", figures)
@@ -149,22 +188,23 @@ def keep(row: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="benchmarks/results/arm.json")
     parser.add_argument("root", type=lambda text: Path(text).resolve(), help="made where there is none")
-    parser.add_argument("--only", default=",".join(GROUPS), help=f"of {', '.join(GROUPS)}")
+    parser.add_argument("--only", default=",".join(GROUPS), help="words of rows' names, and more after commas")
     parser.add_argument("--processors", default=",".join(PIPELINES))
     parser.add_argument("--again", action="store_true", help="count what was counted before, too")
+    parser.add_argument("--list", action="store_true", help="print what would be counted, and count nothing")
     options = parser.parse_args()
+    done = {key_of(row) for row in kept()}
+    subjects = [each for each in meant(options.only, options.processors) if options.again or each.key not in done]
+    if options.list:
+        print(*(each.name for each in subjects), sep="\n")
+        return
     check_tools()
     root.make(options.root)
-    for processor in options.processors.split(","):
-        for group in options.only.split(","):
-            for subject in GROUPS[group](processor):
-                if subject.key in map(key_of, kept()) and not options.again:
-                    continue
-                begun = time.perf_counter()
-                found = subject.count(options.root)
-                names = ("group", "model", "engine", "form", "resolution", "processor")
-                row = dict(zip(names, subject.key, strict=True))
-                keep({**row, **found, "took_s": round(time.perf_counter() - begun)})
+    for subject in subjects:
+        begun = time.perf_counter()
+        found = subject.count(options.root)
+        row = dict(zip(NAMES, subject.key, strict=True))
+        keep({**row, **found, "took_s": round(time.perf_counter() - begun)})
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ ENGINES = {
     "edgevit": "edgevit",
     "onnxruntime": "ONNX Runtime",
     "openvino": "OpenVINO",
+    "mnn": "MNN",
+    "executorch": "ExecuTorch",
     "ncnn": "ncnn",
 }
 
@@ -78,8 +80,12 @@ def beside() -> Iterator[str]:
 
 
 def instead() -> Iterator[str]:
-    dense = result("arm_dense")["others"]
-    rows = [[name, PROCESSORS["cortex-a76"].core, f"{each['cycles'] / 1e6:.0f}"] for name, each in dense.items()]
+    rows = [
+        [f"{row['model']}, {row['form']} at {row['resolution']}", PROCESSORS[row["processor"]].core, mega(row)]
+        for row in sorted(rows_of("instead"), key=lambda each: [*PROCESSORS].index(each["processor"]))
+    ]
+    for name, each in result("arm_dense")["others"].items():
+        rows.append([name, PROCESSORS["cortex-a76"].core, f"{each['cycles'] / 1e6:.0f}"])
     yield from table(["what people take instead", "processor", "Mcycles"], rows)
 
 

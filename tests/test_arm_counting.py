@@ -1,15 +1,28 @@
 """Counting of Arm instructions (benchmarks/arm): what it makes of blocks, and, where qemu-user is there, counts."""
 
+import json
 import shutil
 
 import numpy as np
 import pytest
 
+from edgevit.errors import ProfileError
 from edgevit.latency.processors.graph_operators import graph_operators
 from edgevit.latency.processors.kernel_work import costs_nothing
 from edgevit_runtime import read_manifest
 from edgevit_runtime.verify.snapshot import Snapshot
-from support.arm_counting import arm64_root, counting, ncnn_networks, operator_counts, operators, pipeline, rates
+from support.arm_counting import (
+    arm64_root,
+    arm_counts,
+    arm_rates,
+    counting,
+    ncnn_networks,
+    operator_counts,
+    operators,
+    pipeline,
+    rates,
+    root,
+)
 
 __all__ = ["arm64_root"]
 
@@ -100,6 +113,64 @@ def test_networks_hold_together():
             assert set(names[: int(inputs)]) <= made, line
             made |= set(names[int(inputs) :])
         assert counts.split() == [str(len(lines)), str(len(made))]
+
+
+def test_rows_are_picked_by_words_of_their_names():
+    """All words of one text: `int8` is not `int8-attention`; in the order of the texts, each row once."""
+    picked = arm_counts.meant("recipes int8-attention 384,recipes int8 384,edgevit 384 int8", "cortex-a76")
+    assert [each.name for each in picked] == [
+        "recipes deit-tiny edgevit int8-attention 384 cortex-a76",
+        "recipes deit-tiny edgevit int8 384 cortex-a76",
+    ]
+    everything = arm_counts.meant(",".join(arm_counts.GROUPS), "cortex-a76,cortex-a72")
+    assert len({each.key for each in everything}) == len(everything)
+    assert {each.group for each in everything} == set(arm_counts.GROUPS)
+    assert all(each.group in ("recipes", "held out") for each in arm_counts.meant("edgevit", "cortex-a72"))
+    with pytest.raises(SystemExit, match="no row's name has all words of 'recipes int9'"):
+        arm_counts.meant("peers,recipes int9", "cortex-a76")
+
+
+def test_every_kept_row_can_be_counted_again():
+    everything = arm_counts.meant(",".join(arm_counts.GROUPS), "cortex-a76,cortex-a72")
+    assert {arm_counts.key_of(row) for row in arm_counts.kept()} <= {each.key for each in everything}
+
+
+def test_only_new_counts_are_held_against_the_rates(artefact, tmp_path, monkeypatch):
+    """What was held against them before stays; what has an operator without a rate is left out."""
+    row = {"group": "held out", "model": "deit-tiny", "engine": "edgevit", "processor": "cortex-a76", "resolution": 64}
+    counted = [{**row, "form": form, "cycles": 1000 + at} for at, form in enumerate(("int8", "float32", "int8-full"))]
+    (tmp_path / "arm.json").write_text(json.dumps({"rows": counted}))
+    monkeypatch.setattr(arm_rates, "RESULTS", tmp_path)
+    monkeypatch.setattr(arm_rates, "file_of", lambda row: artefact(row["form"]))
+
+    def told(found):
+        if any(each.name == "SOFTMAX" and each.inputs[0].dtype == "int8" for each in found):
+            raise ProfileError("no rate")
+        return 1100.0 if any(each.name == "FULLY_CONNECTED" for each in found) else 0.0
+
+    earlier = [{"model": "deit-tiny", "form": "int8", "resolution": 64, "counted": 1000, "estimated": 7, "error": 0.5}]
+    rows = arm_rates.held_against("cortex-a76", told, earlier)
+    assert [(each["form"], each["estimated"], each["error"]) for each in rows] == [
+        ("int8", 7, 0.5),
+        ("float32", 1100, round(1100 / 1001 - 1, 4)),
+    ]
+    assert arm_rates.errors_of(rows) == {"recipes": None, "held out": {"median": 0.2994, "largest": 0.5}}
+
+
+def test_only_missing_engines_are_installed(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(root.subprocess, "run", lambda command, check: asked.append(command))
+    folder = tmp_path / "opt" / "peers"
+    for name, version in root.PEERS.items():
+        if name != "MNN":
+            (folder / f"{name.replace('-', '_')}-{version}.dist-info").mkdir(parents=True)
+    root.add_peers(tmp_path)
+    (command,) = asked
+    assert command[-1] == f"MNN=={root.PEERS['MNN']}"
+    assert not any(each.startswith(("ncnn==", "requests")) for each in command)
+    (folder / f"mnn-{root.PEERS['MNN']}.dist-info").mkdir()
+    root.add_peers(tmp_path)
+    assert len(asked) == 1
 
 
 @pytest.mark.arm64

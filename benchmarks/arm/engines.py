@@ -36,8 +36,29 @@ def openvino(path: str) -> Opened:
     return lambda image: request.infer([image])
 
 
+def mnn(path: str) -> Opened:
+    """With little memory: weights stay int8, and activations are brought to int8 to be multiplied with them."""
+    import MNN
+
+    # The number is what MNN's headers call Memory_Low; the word "low" is taken, and overlooked.
+    express, settings = MNN.expr, {"backend": "CPU", "numThread": 1, "precision": "normal", "memory": 2}
+    manager = MNN.nn.create_runtime_manager((settings,))
+    named = MNN.nn.load_module_from_file(path, [], [], runtime_manager=manager).get_info()
+    names = named["inputNames"], named["outputNames"]
+    module = MNN.nn.load_module_from_file(path, *names, runtime_manager=manager)
+
+    def run(image: Any) -> object:
+        (answer,) = module.forward([express.const(image, list(image.shape), express.NCHW)])
+        return answer.read()
+
+    return run
+
+
 def ncnn(path: str) -> Opened:
-    """A .param file with the .bin beside it; without one its weights are zeros, as ncnn's own benchmarks have them."""
+    """A .param file with the .bin beside it; without one its weights are zeros, as ncnn's own benchmarks have them.
+
+    The former are the files that pnnx makes of a graph that takes [height, width, channels].
+    """
     import ncnn
 
     net = ncnn.Net()
@@ -45,16 +66,14 @@ def ncnn(path: str) -> Opened:
     net.opt.use_vulkan_compute = False
     if net.load_param(path):
         raise SystemExit(f"ncnn cannot read {path}")
-    try:
-        open(path.replace(".param", ".bin"), "rb").close()
-        net.load_model(path.replace(".param", ".bin"))
-    except FileNotFoundError:
-        net.load_model(ncnn.DataReaderFromEmpty())
+    weights = Path(path).with_suffix(".bin")
+    net.load_model(str(weights)) if weights.exists() else net.load_model(ncnn.DataReaderFromEmpty())
     names = net.input_names()[0], net.output_names()[-1]
 
     def run(image: Any) -> object:
         with net.create_extractor() as extractor:
-            extractor.input(names[0], ncnn.Mat(np.ascontiguousarray(image[0].transpose(2, 0, 1))))
+            pixels = image[0] if weights.exists() else np.ascontiguousarray(image[0].transpose(2, 0, 1))
+            extractor.input(names[0], ncnn.Mat(pixels))
             return extractor.extract(names[1])[1]
 
     return run
@@ -63,6 +82,7 @@ def ncnn(path: str) -> Opened:
 ENGINES: dict[str, Callable[[str], Opened]] = {
     "onnxruntime": onnxruntime,
     "openvino": openvino,
+    "mnn": mnn,
     "ncnn": ncnn,
 }
 

@@ -58,6 +58,33 @@ def of_variant(variant: str, recipe: str, resolution: int, depth: int | None = N
     return path
 
 
+def mobilenet_v2(resolution: int) -> Path:
+    """What people take instead of a transformer: Keras's, random weights, 1000 classes, wholly in int8 by TensorFlow's
+    converter (https://ai.google.dev/edge/litert/models/post_training_quantization, full integer quantization)."""
+    path = BUILD / f"arm-mobilenet-v2-{resolution}.tflite"
+    if not path.exists():
+        import keras
+        import numpy as np
+        import tensorflow as tf
+        from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+        keras.utils.set_random_seed(1)
+        model = keras.applications.MobileNetV2((resolution, resolution, 3), weights=None)
+        call = tf.function(lambda image: model(image, training=False))
+        spec = tf.TensorSpec([1, resolution, resolution, 3], tf.float32)
+        # Keras 3's variables stay variables in the converter, and int8 wants constants.
+        frozen = convert_variables_to_constants_v2(call.get_concrete_function(spec))
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        draw = np.random.default_rng(0)
+        drawn = [[draw.uniform(-1.0, 1.0, spec.shape).astype(np.float32)] for _ in range(PICTURES)]
+        converter.representative_dataset = lambda: drawn
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = tf.int8
+        path.write_bytes(converter.convert())
+    return path
+
+
 def _convert(model: Any, path: Path, recipe: str, resolutions: Sequence[int]) -> None:
     BUILD.mkdir(parents=True, exist_ok=True)
     shown = pictures() if get_recipe(recipe).wants_calibration else None

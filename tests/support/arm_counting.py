@@ -17,9 +17,15 @@ operators = importlib.import_module("arm.operators")
 rates = importlib.import_module("arm.rates")
 operator_counts = importlib.import_module("arm.operator_counts")
 ncnn_networks = importlib.import_module("arm.ncnn_networks")
+root = importlib.import_module("arm.root")
+arm_counts = importlib.import_module("arm_counts")
+arm_rates = importlib.import_module("arm_rates")
 sys.path.remove(str(ROOT / "benchmarks"))
 
-__all__ = ["arm64_root", "counting", "ncnn_networks", "operator_counts", "operators", "pipeline", "rates"]
+__all__ = [
+    "arm64_root", "arm_counts", "arm_rates", "counting", "ncnn_networks", "operator_counts", "operators", "pipeline",
+    "rates", "root",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from support.sample_pictures import random_picture
 
 def test_recipes_know_what_there_is():
     assert WEIGHTING_KINDS.keys() == WEIGHTINGS.keys()
-    assert {recipe.weighting for recipe in RECIPES.values()} == {"softmax"}
+    assert {recipe.weighting for recipe in RECIPES.values()} == {"softmax", "powers"}
 
 
 @pytest.mark.parametrize("size", [0.1, 3.0, 1000.0])  # all alike, as they are, and one that is nearly all
