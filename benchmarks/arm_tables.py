@@ -10,7 +10,7 @@ from edgevit.latency.processors.processor import PROCESSORS
 from edgevit.report.text import formatting
 from training_tables import result, table
 
-RECIPES = ("float32", "float16", "int8", "int8-static", "int8-attention", "int4", "int8-full")
+RECIPES = ("float32", "float16", "int8", "int8-static", "int8-attention", "int8-products", "int4", "int8-full")
 ENGINES = {
     "edgevit": "edgevit",
     "onnxruntime": "ONNX Runtime",
@@ -60,7 +60,7 @@ def _in_words(found: dict[tuple[Any, ...], dict[str, Any]]) -> Iterator[str]:
 def beside() -> Iterator[str]:
     """Other engines with the same weights at 224."""
     ours = [row for row in rows_of("recipes") if row["resolution"] == 224 and row["form"].startswith("int8")]
-    kept = [row for row in ours if row["form"] in ("int8", "int8-attention")]
+    kept = [row for row in ours if row["form"] in ("int8", "int8-attention", "int8-products")]
     rows = []
     found = sorted([*kept, *rows_of("peers")], key=lambda row: row["cycles"])
     best = {name: min((r["cycles"] for r in kept if r["processor"] == name), default=0) for name in PROCESSORS}
@@ -89,10 +89,34 @@ def instead() -> Iterator[str]:
     yield from table(["what people take instead", "processor", "Mcycles"], rows)
 
 
+def forms() -> Iterator[str]:
+    """What keeps more of attention, and then the MLP, in int8: its cycles, and what it answers."""
+    found = result("attention_forms")
+    base = {row["resolution"]: row for row in found["rows"] if row["form"] == "int8-attention"}
+    rows = []
+    for row in found["rows"]:
+        cells = [f"`{row['form']}`", str(row["resolution"])]
+        for name in PROCESSORS:
+            cycles, yardstick = row.get(f"mcycles_{name}"), base[row["resolution"]].get(f"mcycles_{name}")
+            cells += [f"{cycles:.1f}", f"{cycles / yardstick:.2f}"] if cycles and yardstick else ["–", "–"]
+        rows.append([*cells, f"{row['agreement_with_float']:.2%}", f"{row['top1']:.2%}"])
+    heads = [word for core in PROCESSORS.values() for word in (f"{core.core}, Mcycles", "of `int8-attention`")]
+    yield from table(["form", "px", *heads, "agrees with float", "top-1"], rows)
+    yield ""
+    yield (
+        f"DeiT-Tiny, one thread, {found['rows'][0]['pictures']} pictures, on which shares wander by 0.3 points from one "
+        f"processor to another; {found['date']}."
+    )
+
+
 def for_devices() -> Iterator[str]:
     """What `convert --for` picks, with pictures and without."""
     found = result("for_devices")
-    timed = {row["recipe"]: row["timed"]["avx512_vnni"]["median_ms"] for row in result("recipes")["rows"]}
+    timed = {
+        row["recipe"]: row["timed"]["avx512_vnni"]["median_ms"]
+        for row in result("recipes")["rows"]
+        if "avx512_vnni" in row["timed"]
+    }
     rows = []
     for name, kind in DEVICE_KINDS.items():
         own = [row for row in found["rows"] if row["device"] == name]
@@ -167,6 +191,7 @@ def _ncnn() -> str:
 
 SECTIONS = {
     "recipes": by_recipe,
+    "forms": forms,
     "for devices": for_devices,
     "beside": beside,
     "instead": instead,

@@ -2,7 +2,8 @@
 
 `python benchmarks/recipes.py int4` times all, and classifies with `int4` alone: the other artefacts, where their sizes
 are those of benchmarks/results/recipes.json, keep what stands there. What was timed on processors with other int8
-instructions stays, too: a row's `timed` has an entry for each kind.
+instructions stays, too: a row's `timed` has an entry for each kind. `python benchmarks/recipes.py int4 --untimed` times
+nothing, and needs no other artefact.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import datetime
 import json
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,9 +28,10 @@ SECONDS = 6.0
 
 
 def main() -> None:
-    folder = real_data() / "imagenet_val"
-    reference = np.load(folder / "reference_logits.npz")
-    images = np.stack([prepare(folder / str(name), 224, "squash") for name in reference["files"]])
+    if "--untimed" in sys.argv:
+        untimed([each for each in sys.argv[1:] if each != "--untimed"])
+        return
+    images, reference = pictures()
     paths = {recipe: artefact(recipe, (224,)) for recipe in RECIPES}
     paths["int4 without pictures"] = artefact("int4", (224,), without_pictures=True)
     models = {recipe: Model(path) for recipe, path in paths.items()}
@@ -54,6 +57,28 @@ def main() -> None:
         print(rows[-1], flush=True)
     figures = {"model": "DeiT-Tiny", "resolution": 224, "pictures": len(images), "threads": 1}
     write("recipes", {**figures, "timed_on": timed_on, "rows": rows})
+
+
+def pictures() -> tuple[Any, Any]:
+    """All that are validated with, uint8 [n, 224, 224, 3], and what was answered for them elsewhere."""
+    folder = real_data() / "imagenet_val"
+    reference = np.load(folder / "reference_logits.npz")
+    return np.stack([prepare(folder / str(name), 224, "squash") for name in reference["files"]]), reference
+
+
+def untimed(recipes: Sequence[str]) -> None:
+    """Classifies with these alone."""
+    before = json.loads((RESULTS / "recipes.json").read_text(encoding="utf-8"))
+    images, reference = pictures()
+    rows = {row["recipe"]: row for row in before["rows"]}
+    for recipe in recipes:
+        path = artefact(recipe, (224,))
+        found = {**classified(Model(path), images, reference), "size_bytes": path.stat().st_size}
+        rows[recipe] = {"recipe": recipe, **found, "timed": rows.get(recipe, {}).get("timed", {})}
+        print(rows[recipe], flush=True)
+    order = [*RECIPES, *(name for name in rows if name not in RECIPES)]
+    kept = {key: before[key] for key in ("model", "resolution", "pictures", "threads", "timed_on")}
+    write("recipes", {**kept, "rows": [rows[name] for name in order if name in rows]})
 
 
 def classified(model: Model, images: Any, reference: Any) -> dict[str, Any]:

@@ -79,7 +79,8 @@ def test_what_the_recipes_say_was_measured():
     for name, measured in known.items():
         row = rows[name]
         assert measured.size_mb == round(row["size_bytes"] / 1e6, 1), name
-        assert measured.times_faster == round(row["timed"]["avx512_vnni"]["times_faster_than_float32"], 2), name
+        timed = row["timed"].get("avx512_vnni", {}).get("times_faster_than_float32")
+        assert measured.times_faster == (timed and round(timed, 2)), name
         assert measured.top1 == round(row["top1"], 4), name
         assert measured.agreement == round(row["agreement_with_float"], 4), name
 

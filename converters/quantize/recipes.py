@@ -162,8 +162,8 @@ class Measured:
     """Of DeiT-Tiny at 224, one thread, 1300 ImageNet pictures: benchmarks/results/recipes.json, rounded."""
 
     size_mb: float
-    times_faster: float
-    """Than `float32`, on an x86-64 CPU with AVX512-VNNI."""
+    times_faster: float | None
+    """Than `float32`, on an x86-64 CPU with AVX512-VNNI; None: not timed there."""
     top1: float
     agreement: float
     """The share of pictures on which it names the class that float does."""

@@ -128,7 +128,7 @@ def measured(possible: Mapping[str, bool]) -> list[RecipeCandidate]:
     return [
         RecipeCandidate(each, 1.0 / each.measured.times_faster, possible=possible[each.name])
         for each in candidates()
-        if each.measured is not None
+        if each.measured is not None and each.measured.times_faster
     ]
 
 

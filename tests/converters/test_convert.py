@@ -33,6 +33,7 @@ def test_recipe_end_to_end(artefact, tiny_model, recipe):
             "float16": 5e-3,
             "int8": 0.1,
             "int8-attention": 0.1,
+            "int8-products": 0.1,
             "int8-static": 0.15,
             "int8-full": 0.3,
             "int4": 0.5,

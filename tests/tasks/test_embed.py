@@ -127,7 +127,7 @@ def test_the_artefact_gives_the_models_vector_and_classes(model_of, tmp_path, pi
         np.testing.assert_allclose(scores, powers / powers.sum(), atol=1e-4)
 
 
-@pytest.mark.parametrize("recipe", ["int8", "int8-static", "int8-attention", "int4"])
+@pytest.mark.parametrize("recipe", ["int8", "int8-static", "int8-attention", "int8-products", "int4"])
 @pytest.mark.parametrize(
     "form",
     ["class", "both", "all", "queries and keys normalised", "turned", "as CLIP", "as SigLIP", "as PE-Core", "as ECViT"],

@@ -71,7 +71,7 @@ def test_two_tasks_in_one_file_share_the_weights(tiny_model, tmp_path, pictures)
     assert sizes["classify,features"] - sizes["classify"] < weights
 
 
-@pytest.mark.parametrize("recipe", ["float16", "int8", "int8-static", "int8-attention", "int4"])
+@pytest.mark.parametrize("recipe", ["float16", "int8", "int8-static", "int8-attention", "int8-products", "int4"])
 def test_every_recipe_keeps_close(tiny_model, tmp_path, pictures, recipe, workshop):
     from converters.quantize.recipes import get_recipe
 

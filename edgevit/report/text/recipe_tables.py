@@ -21,7 +21,8 @@ def recipes_table(document: Mapping[str, Any]) -> Table:
         found = recipe["measured"]
         costs = ["", "", "", ""]
         if found is not None:
-            costs = [f"{found['size_mb']:.1f}", f"{found['times_faster']:.2f}"]
+            timed = found["times_faster"]
+            costs = [f"{found['size_mb']:.1f}", "" if timed is None else f"{timed:.2f}"]
             costs += [f"{found['top1']:.1%}", f"{found['agreement']:.1%}"]
         table.add_row(recipe["name"], *costs, recipe["summary"])
     return table

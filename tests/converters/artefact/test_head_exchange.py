@@ -30,7 +30,7 @@ CUSTOM = {
     "float-head": f'base = "int8"\n{RULE}weight = "float32"\n',
     "static-head": f'base = "int8-static"\n{RULE}weight = "int8"\nactivation = "int8-static"\n',
 }
-WITH_PICTURES = ("int8-static", "int8-attention", "int8-full", "int4", "static-head")
+WITH_PICTURES = ("int8-static", "int8-attention", "int8-products", "int8-full", "int4", "static-head")
 
 
 def classes_of(labels, scores="softmax", bias=0.0, width=WIDTH):
@@ -104,7 +104,7 @@ def exchanged(path, classes, to: Path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "recipe", ["float32", "float16", "int8", "int8-static", "int8-attention", "int4", *list(CUSTOM)[:2]]
+    "recipe", ["float32", "float16", "int8", "int8-static", "int8-attention", "int8-products", "int4", *list(CUSTOM)[:2]]
 )
 def test_it_is_the_file_that_converting_makes(converted, tmp_path, recipe):
     path = exchanged(converted(classes_of(OLD), recipe), classes_of(NEW), tmp_path / "new.tflite")

@@ -15,7 +15,7 @@ def by_cosines(tiny_config):
     return replace(tiny_config, projection=24, cosine_scale=20.0)
 
 
-@pytest.mark.parametrize("name", ["int8-static", "int8-attention"])
+@pytest.mark.parametrize("name", ["int8-static", "int8-attention", "int8-products"])
 def test_static_logits_become_dynamic(by_cosines, tiny_config, name):
     applied = for_head(RECIPES[name], by_cosines)
     assert (weight("logits", applied), activation("logits", applied)) == ("int8", "int8-dynamic")

@@ -133,7 +133,7 @@ def test_what_a_model_learned_needs_no_pictures(tiny_config, photos, tmp_path):
 
 def test_on_x86_what_was_measured_decides(tiny_model):
     plain, calibrated = (choose_recipe(tiny_model, "x86", calibrated=each) for each in (False, True))
-    faster = {each.name: each.measured.times_faster for each in candidates()}
+    faster = {each.name: each.measured.times_faster for each in candidates() if each.measured.times_faster}
     assert calibrated.recipe.name == max(faster, key=faster.get)
     assert not plain.recipe.needs_calibration
     assert plain.resolution is None
