@@ -104,8 +104,8 @@ def forms() -> Iterator[str]:
     yield from table(["form", "px", *heads, "agrees with float", "top-1"], rows)
     yield ""
     yield (
-        f"DeiT-Tiny, one thread, {found['rows'][0]['pictures']} pictures, on which shares wander by 0.3 points from one "
-        f"processor to another; {found['date']}."
+        f"DeiT-Tiny, one thread, {found['rows'][0]['pictures']} pictures, on which shares wander by 0.3 points from "
+        f"one processor to another; {found['date']}."
     )
 
 

@@ -83,7 +83,7 @@ def with_times(rows: list[dict[str, Any]]) -> None:
         here = [row for row in rows if row["resolution"] == resolution]
         models = [Model(file_of(row["form"], resolution)) for row in here]
         image = np.zeros((resolution, resolution, 3), np.uint8)
-        calls = {place: (lambda model=model: model.outputs(image)) for place, model in enumerate(models)}
+        calls = {place: (lambda model=model, image=image: model.outputs(image)) for place, model in enumerate(models)}
         medians = [each.median_ms for each in measure(calls, seconds=SECONDS).values()]
         base = medians[[row["form"] for row in here].index("int8-attention")]
         for row, median in zip(here, medians, strict=True):

@@ -77,8 +77,8 @@ def recipes() -> Iterator[str]:
     yield (
         "DeiT-Tiny at 224, one thread, all timed in one interleaved run on a processor with int8 dot products "
         "(AVX512-VNNI; [others](docs/speed.md#without-int8-dot-products)); 1300 ImageNet validation pictures, an "
-        "easier selection than the whole set: not to be quoted as ImageNet accuracy. `int8-products` was not timed there: "
-        "[docs/arm.md](docs/arm.md#forms-of-attention) has what it keeps, and counts it."
+        "easier selection than the whole set: not to be quoted as ImageNet accuracy. `int8-products` was not timed "
+        "there: [docs/arm.md](docs/arm.md#forms-of-attention) has what it keeps, and counts it."
     )
 
 

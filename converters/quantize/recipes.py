@@ -310,8 +310,9 @@ RECIPES: dict[str, Recipe] = {
         for_cpu=True,
         weighting="powers",
         summary="as `int8-attention`, and the sum over the values and the whole MLP in int8: for Arm, and many tokens",
-        source="XNNPACK qs8 batch matrix multiply and tables; benchmarks/attention_forms.py for what it keeps and costs",
-        hardware="Arm CPUs with int8 dot products; on x86 `int8-attention` is about as fast",
+        source="XNNPACK qs8 batch matrix multiply, tables; benchmarks/attention_forms.py for what it keeps and costs",
+        hardware="Arm CPUs with int8 dot products, by XNNPACK",
+        measured=Measured(6.2, None, 0.8062, 0.9838),
     ),
     "int4": Recipe(
         "int4",

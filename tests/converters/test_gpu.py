@@ -25,7 +25,14 @@ needs_vulkan = pytest.mark.skipif(
     not SOFTWARE_VULKAN.is_file(), reason="no Vulkan in software: apt-get install chromium"
 )
 
-TOLERANCES = {"float32": 1e-5, "float16": 1e-5, "int8": 0.03, "int8-static": 0.03, "int8-attention": 0.03, "int8-products": 0.03}
+TOLERANCES = {
+    "float32": 1e-5,
+    "float16": 1e-5,
+    "int8": 0.03,
+    "int8-static": 0.03,
+    "int8-attention": 0.03,
+    "int8-products": 0.03,
+}
 """Of scores between 0.4 and 0.9. Integers are computed in floats there; a wrong graph is off by 0.3 and more."""
 REFUSED = "int8-full"
 """It knows no int16."""

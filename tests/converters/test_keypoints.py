@@ -48,7 +48,15 @@ def test_a_transposed_convolution_is_a_plain_one(tiny_config, rows, columns):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-NEAR = {"float32": 1e-4, "float16": 5e-3, "int8": 0.05, "int8-static": 0.1, "int8-attention": 0.1, "int8-products": 0.1, "int4": 0.25}
+NEAR = {
+    "float32": 1e-4,
+    "float16": 5e-3,
+    "int8": 0.05,
+    "int8-static": 0.1,
+    "int8-attention": 0.1,
+    "int8-products": 0.1,
+    "int4": 0.25,
+}
 NEAR["int8-full"] = 0.15
 """How far logits may be from the model's, as a share of their spread."""
 

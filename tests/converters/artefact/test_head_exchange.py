@@ -104,7 +104,8 @@ def exchanged(path, classes, to: Path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "recipe", ["float32", "float16", "int8", "int8-static", "int8-attention", "int8-products", "int4", *list(CUSTOM)[:2]]
+    "recipe",
+    ["float32", "float16", "int8", "int8-static", "int8-attention", "int8-products", "int4", *list(CUSTOM)[:2]],
 )
 def test_it_is_the_file_that_converting_makes(converted, tmp_path, recipe):
     path = exchanged(converted(classes_of(OLD), recipe), classes_of(NEW), tmp_path / "new.tflite")

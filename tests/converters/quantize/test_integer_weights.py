@@ -178,7 +178,7 @@ def test_attention_itself_can_be_asked_for(tiny_model, recipe, artefact, tmp_pat
     exact = Features.of(tiny_model.config, {"attention": True}).expected(tiny_model, image[None])["attention"][0]
     with Model(tmp_path / "f.tflite", weight_cache=False) as model:
         found = model.outputs(image)["attention"]
-    # Half a step of the products of two tokens is worth some percent of a weight: which ones it moves, the machine decides.
+    # Half a step of two tokens' product is worth some percent of a weight: which ones it moves, the machine decides.
     assert np.abs(found - exact).mean() < 0.005
     np.testing.assert_allclose(found, exact, atol=0.05)
 
