@@ -10,7 +10,7 @@ from edgevit.latency.processors.processor import PROCESSORS
 from edgevit.report.text import formatting
 from training_tables import result, table
 
-RECIPES = ("float32", "float16", "int8", "int8-static", "int8-attention", "int4", "int8-full")
+RECIPES = ("float32", "float16", "int8", "int8-static", "int8-attention", "int8-products", "int4", "int8-full")
 ENGINES = {
     "edgevit": "edgevit",
     "onnxruntime": "ONNX Runtime",
