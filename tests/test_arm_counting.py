@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from edgevit.errors import ProfileError
-from edgevit.latency.processors.graph_operators import graph_operators
+from edgevit.latency.processors.graph_operators import GraphOperator, graph_operators
 from edgevit.latency.processors.kernel_work import costs_nothing
 from edgevit_runtime import read_manifest
+from edgevit_runtime.verify.operand import Operand
 from edgevit_runtime.verify.snapshot import Snapshot
 from support.arm_counting import (
     arm64_root,
@@ -61,11 +62,12 @@ def test_instructions_and_cycles_of_blocks():
     assert pipeline.Pipeline("cortex-a72").estimated({("d503201f",): 10})["instructions"] == 10
 
 
-def test_each_operator_of_an_artefact_runs_alone(artefact, tmp_path):
-    """A file of each kind of operator: LiteRT takes it, and its answer has the operator's shape."""
+@pytest.mark.parametrize("recipe", ["int8", "int8-products"])
+def test_each_operator_of_an_artefact_runs_alone(artefact, tmp_path, recipe):
+    """A file of each kind of operator, of a table's three: LiteRT takes it, and its answer has the operator's shape."""
     from ai_edge_litert.interpreter import Interpreter
 
-    path = artefact("int8")
+    path = artefact(recipe)
     name = "classify_64"
     several = operators.SingleOperators(path, name)
     with Snapshot(path) as snapshot, snapshot.mapped() as data:
@@ -99,6 +101,18 @@ def test_rates_are_found_again(artefact):
     assert fit.operators == len(made) >= 4
     assert fit.worst < 0.01
     assert fit.tile[0] == 4
+
+
+def test_of_one_width_elements_cost_and_not_rows():
+    """Counts of rows of 192 alone do not say which it is: rows of 768 must not be told to cost the same."""
+    made = []
+    for rows in (37, 197, 577):
+        shape = Operand((rows, 192), "float32"), Operand((rows, 192), "int8")
+        quantizing = GraphOperator("QUANTIZE", shape[:1], shape[1:], {})
+        made.append(operator_counts.CountedOperator(quantizing, rows * 120))
+    (fit,) = rates.fitted(made)
+    assert fit.cycles["elements"] == pytest.approx(120 / 192, rel=1e-3)
+    assert "rows" not in fit.cycles
 
 
 def test_networks_hold_together():

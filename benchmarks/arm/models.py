@@ -21,8 +21,8 @@ from record import BUILD, real_data
 
 LADDER = (96, 224, 384)
 HELD_OUT = (160, 320, 512)
-RECIPES = ("float32", "int8", "int8-attention", "int8-static", "int4", "float16", "int8-full")
-LONG = ("int8", "float32", "int8-attention")
+RECIPES = ("float32", "int8", "int8-attention", "int8-products", "int8-static", "int4", "float16", "int8-full")
+LONG = ("int8", "float32", "int8-attention", "int8-products")
 """Recipes that are counted at `HELD_OUT`, too: to hold estimates against that were fitted without."""
 
 

@@ -27,27 +27,26 @@ class SingleOperators:
     def __init__(self, artefact: Path, signature: str) -> None:
         with Snapshot(artefact) as snapshot, snapshot.mapped() as data:
             self._model = flatbuffer_utils.read_model_from_bytearray(bytearray(data))
-            found = graph_operators(data, signature)
+            found = [each for each in graph_operators(data, signature) if _is_counted(each)]
         (index,) = (each.subgraphIndex for each in self._model.signatureDefs if each.signatureKey.decode() == signature)
         self._graph = self._model.subgraphs[index]
-        self.times: Counter[tuple[Any, ...]] = Counter(each.key for each in found if _is_counted(each))
-        self._first: dict[tuple[Any, ...], tuple[int, GraphOperator]] = {}
-        for place, each in enumerate(found):
-            if _is_counted(each):
-                self._first.setdefault(each.key, (place, each))
+        self.times: Counter[tuple[Any, ...]] = Counter(each.key for each in found)
+        self._first: dict[tuple[Any, ...], GraphOperator] = {}
+        for each in found:
+            self._first.setdefault(each.key, each)
 
     @property
     def operators(self) -> dict[tuple[Any, ...], GraphOperator]:
         """By `GraphOperator.key`."""
-        return {key: each for key, (_, each) in self._first.items()}
+        return dict(self._first)
 
     def write(self, key: tuple[Any, ...], path: Path) -> None:
-        """The operator of that key as a file."""
-        operator = copy.copy(self._graph.operators[self._first[key][0]])
-        code = self._model.operatorCodes[operator.opcodeIndex]
+        """The operator of that key as a file; a table's three operators."""
+        operators = [copy.copy(self._graph.operators[place]) for place in self._first[key].places]
+        codes = [self._model.operatorCodes[each.opcodeIndex] for each in operators]
         buffers, places = [schema.BufferT()], {}
         tensors: list[Any] = []
-        for index in dict.fromkeys((*operator.inputs, *operator.outputs)):
+        for index in dict.fromkeys(index for each in operators for index in (*each.inputs, *each.outputs)):
             if index < 0:
                 continue
             tensor = copy.copy(self._graph.tensors[index])
@@ -58,13 +57,16 @@ class SingleOperators:
                 buffers.append(schema.BufferT(data=np.frombuffer(bytes(data), np.uint8)))
             places[index] = len(tensors)
             tensors.append(tensor)
-        read = [index for index in dict.fromkeys(operator.inputs) if index >= 0]
+        made = {index for each in operators for index in each.outputs}
+        read = dict.fromkeys(index for each in operators for index in each.inputs if index >= 0 and index not in made)
         inputs = [places[index] for index in read if not tensors[places[index]].buffer]
-        operator.inputs = np.array([places.get(index, -1) for index in operator.inputs], np.int32)
-        operator.outputs = np.array([places[index] for index in operator.outputs], np.int32)
-        operator.opcodeIndex = 0
-        graph = schema.SubGraphT(tensors=tensors, inputs=inputs, outputs=list(operator.outputs), operators=[operator])
-        model = schema.ModelT(version=3, operatorCodes=[code], subgraphs=[graph], buffers=buffers)
+        for number, each in enumerate(operators):
+            each.inputs = np.array([places.get(index, -1) for index in each.inputs], np.int32)
+            each.outputs = np.array([places[index] for index in each.outputs], np.int32)
+            each.opcodeIndex = number
+        outputs = list(operators[-1].outputs)
+        graph = schema.SubGraphT(tensors=tensors, inputs=inputs, outputs=outputs, operators=operators)
+        model = schema.ModelT(version=3, operatorCodes=codes, subgraphs=[graph], buffers=buffers)
         path.write_bytes(pack(model))
 
 

@@ -60,13 +60,23 @@ def _best(kernel: str, counted: Sequence[CountedOperator]) -> KernelFit:
     return KernelFit(kernel, rates, tile, len(counted), round(float(errors.max()), 4))
 
 
+def _told_apart(works: Sequence[dict[str, float]]) -> list[str]:
+    """Units without those that only ever were a multiple of one before them, as rows are of elements where all rows are
+    of one width: no count says which of both costs, and of another width only the first is likely to hold."""
+    kept: list[str] = []
+    for unit in works[0]:
+        if not any(len({each[unit] / each[other] for each in works}) == 1 for other in kept):
+            kept.append(unit)
+    return kept
+
+
 def _solved(
     operators: Sequence[GraphOperator], measured: np.ndarray, tile: tuple[int, int]
 ) -> tuple[float, dict[str, float]]:
     """The squared error and the rates. Errors count as fractions, but of operators that take less than `SMALL` of the
     largest's cycles as fractions of that: who cares for a row alone."""
     works = [work_of(each, tile) for each in operators]
-    units = list(works[0])
+    units = _told_apart(works)
     weights = 1.0 / np.maximum(measured, max(SMALL * measured.max(), 1.0))
     design = np.array([[each[unit] for unit in units] for each in works]) * weights[:, None]
     scale = np.maximum(np.linalg.norm(design, axis=0), 1e-30)

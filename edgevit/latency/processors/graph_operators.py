@@ -1,8 +1,13 @@
-"""What a signature of an artefact computes: its operators in order, with the shapes and types of what they read."""
+"""What a signature of an artefact computes: its operators in order, with the shapes and types of what they read.
+
+Three operators are one here where XNNPACK makes them one: DEQUANTIZE, a function of each number by itself, and
+QUANTIZE. From int8 to int8 that is a table of 256 numbers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +17,12 @@ from edgevit_runtime.verify.operators import OPS
 from edgevit_runtime.verify.tensors import Tensors
 from edgevit_runtime.verify.tflite_schema import TABLES
 
-__all__ = ["GraphOperator", "graph_operators"]
+__all__ = ["TABLE", "GraphOperator", "graph_operators"]
+
+TABLE = "TABLE"
+"""The name of a chain that XNNPACK computes by a table."""
+_BY_TABLE = ("EXP", "GELU")
+"""Functions whose chains were counted: no more cycles than a table takes (benchmarks/arm_rates.py)."""
 
 
 @dataclass(frozen=True)
@@ -20,11 +30,13 @@ class GraphOperator:
     """One operator of a graph."""
 
     name: str
-    """As TFLite calls it, such as `FULLY_CONNECTED`."""
+    """As TFLite calls it, such as `FULLY_CONNECTED`, or `TABLE`."""
     inputs: tuple[Operand | None, ...]
     """None: no bias."""
     outputs: tuple[Operand, ...]
     options: Mapping[str, Any]
+    places: tuple[int, ...] = ()
+    """Where it stands among the graph's operators: three places of a table."""
 
     @property
     def constant(self) -> bool:
@@ -56,10 +68,40 @@ def graph_operators(data: bytes | memoryview, signature: str) -> list[GraphOpera
     )
     graph = model["subgraphs"][place]
     operands, found = tensors.of(graph), []
-    for each in graph.get("operators", ()):
+    operators = graph.get("operators", ())
+    chains = _tables(graph, [codes[each.get("opcode", 0)].name for each in operators], operands)
+    for place, each in enumerate(operators):
         op = codes[each.get("opcode", 0)]
         options = parser.table(each["options_at"], op.options) if each.get("options_type", 0) else {}
         inputs = tuple(None if index < 0 else operands[index] for index in each.get("inputs", ()))
         outputs = tuple(operands[index] for index in each.get("outputs", ()))
-        found.append(GraphOperator(op.name, inputs, outputs, options))
+        found.append(GraphOperator(op.name, inputs, outputs, options, (place,)))
+    for chain in chains:
+        first, _, last = (found[place] for place in chain)
+        found[chain[-1]] = GraphOperator(TABLE, first.inputs, last.outputs, {}, chain)
+    merged = {place for chain in chains for place in chain[:-1]}
+    return [each for place, each in enumerate(found) if place not in merged]
+
+
+def _tables(graph: Mapping[str, Any], names: Sequence[str], operands: Sequence[Operand]) -> list[tuple[int, int, int]]:
+    """The places of chains that are tables: from int8 to int8, and nothing else reads what is between."""
+    operators = graph.get("operators", ())
+    read = Counter(index for each in operators for index in each.get("inputs", ()))
+    read.update(graph.get("outputs", ()))
+    makers = {index: place for place, each in enumerate(operators) for index in each.get("outputs", ())}
+    found = []
+    for last, name in enumerate(names):
+        if name != "QUANTIZE" or operands[operators[last]["outputs"][0]].dtype != "int8":
+            continue
+        computed = operators[last]["inputs"][0]
+        middle = makers.get(computed)
+        if middle is None or names[middle] not in _BY_TABLE or read[computed] != 1:
+            continue
+        plain = operators[middle]["inputs"][0]
+        first = makers.get(plain)
+        if first is None or names[first] != "DEQUANTIZE" or read[plain] != 1:
+            continue
+        source = operands[operators[first]["inputs"][0]]
+        if source.dtype == "int8" and not source.constant:
+            found.append((first, middle, last))
     return found

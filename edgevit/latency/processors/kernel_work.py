@@ -132,7 +132,7 @@ def _adjoint(operator: GraphOperator) -> tuple[str, ...]:
 
 
 def _reduced(operator: GraphOperator) -> tuple[str, ...]:
-    """Whether a mean is taken along rows or across them."""
+    """Whether a mean, a sum or a largest is taken along rows or across them."""
     return ("along rows",) if operator.outputs[0].shape[-1:] != operator.inputs[0].shape[-1:] else ("across rows",)  # type: ignore[union-attr]
 
 
@@ -144,5 +144,7 @@ _FORMS: dict[str, Callable[[GraphOperator], tuple[str, ...]]] = {
     "SQUARED_DIFFERENCE": _broadcast,
     "BATCH_MATMUL": _adjoint,
     "MEAN": _reduced,
+    "SUM": _reduced,
+    "REDUCE_MAX": _reduced,
 }
 """Operators whose kernels have several ways of working, and which one an operator is."""

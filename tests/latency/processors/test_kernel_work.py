@@ -89,3 +89,12 @@ def test_the_same_operator_has_one_key(artefact):
         found = graph_operators(data, "classify_64")
     kinds = [each.key for each in found if each.name == "GELU"]
     assert len(kinds) > len(set(kinds))
+
+
+def test_forms_of_reductions():
+    """Along rows, as attention takes them; across rows is another kernel, which was not counted."""
+    axis = operand(1, dtype="int32", constant=True)
+    for name in ("SUM", "REDUCE_MAX", "MEAN"):
+        along = operator(name, (operand(3, 17, 17, dtype="int8"), axis), operand(3, 17, 1, dtype="int8"))
+        across = operator(name, (operand(3, 17, 17, dtype="int8"), axis), operand(3, 1, 17, dtype="int8"))
+        assert (kernel_of(along), kernel_of(across)) == (f"{name} int8 along rows", f"{name} int8 across rows")
