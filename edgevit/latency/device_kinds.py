@@ -66,7 +66,7 @@ DEVICE_KINDS: dict[str, DeviceKind] = {
             "int8-static": 195.0,
             "int8-attention": 189.1,
             "int8-products": 176.5,
-        },  # fmt: skip
+        },
     ),
     "phone": DeviceKind(
         "phone",
