@@ -17,7 +17,7 @@ from edgevit.errors import ConfigError
 from edgevit.model import build, named_weights
 from edgevit.tasks import Keypoints
 from edgevit_runtime import Model, read_manifest
-from support.every_recipe import EVERY_RECIPE
+from support.every_recipe import EVERY_RECIPE, NEAR
 from support.sample_pictures import pictures_in
 
 POINTS = ("centre", "tip")
@@ -46,19 +46,6 @@ def test_a_transposed_convolution_is_a_plain_one(tiny_config, rows, columns):
     padded = np.pad(plane, [(0, 0), (1, 1), (1, 1), (0, 0)])
     found = side_by_side(windows(padded, folded.weight) + folded.bias, (2,))
     np.testing.assert_allclose(found, expected, atol=1e-5)
-
-
-NEAR = {
-    "float32": 1e-4,
-    "float16": 5e-3,
-    "int8": 0.05,
-    "int8-static": 0.1,
-    "int8-attention": 0.1,
-    "int8-products": 0.1,
-    "int4": 0.25,
-}
-NEAR["int8-full"] = 0.15
-"""How far logits may be from the model's, as a share of their spread."""
 
 
 @pytest.mark.parametrize("recipe", EVERY_RECIPE)

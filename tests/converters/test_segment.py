@@ -9,6 +9,7 @@ from edgevit.dense_head import DenseHead
 from edgevit.errors import ConfigError
 from edgevit.model import build, named_weights
 from edgevit_runtime import Model, read_manifest
+from support.every_recipe import NEAR
 from support.sample_pictures import pictures_in
 
 LABELS = ("background", "cat", "dog")
@@ -23,19 +24,6 @@ def segmenter(request, tiny_config):
     for variable in named_weights(model).values():
         variable.assign(np.asarray(variable) + random.normal(0.0, 0.1, variable.shape).astype(np.float32))
     return model
-
-
-NEAR = {
-    "float32": 1e-4,
-    "float16": 5e-3,
-    "int8": 0.05,
-    "int8-static": 0.1,
-    "int8-attention": 0.1,
-    "int8-products": 0.1,
-    "int4": 0.25,
-}
-NEAR["int8-full"] = 0.15
-"""How far logits may be from the model's, as a share of their spread."""
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
