@@ -79,7 +79,7 @@ def figures_of(resolution: int, root: Path | None) -> list[dict[str, Any]]:
 
 def with_times(rows: list[dict[str, Any]]) -> None:
     """Adds to each row its time over that of `int8-attention` at its resolution."""
-    for resolution in {row["resolution"] for row in rows}:
+    for resolution in dict.fromkeys(row["resolution"] for row in rows):
         here = [row for row in rows if row["resolution"] == resolution]
         models = [Model(file_of(row["form"], resolution)) for row in here]
         image = np.zeros((resolution, resolution, 3), np.uint8)

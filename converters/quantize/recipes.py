@@ -311,7 +311,7 @@ RECIPES: dict[str, Recipe] = {
         weighting="powers",
         summary="as `int8-attention`, and the sum over the values and the whole MLP in int8: for Arm, and many tokens",
         source="XNNPACK qs8 batch matrix multiply, tables; benchmarks/attention_forms.py for what it keeps and costs",
-        hardware="Arm CPUs with int8 dot products, by XNNPACK",
+        hardware="Arm CPUs, by XNNPACK",
         measured=Measured(6.2, None, 0.8062, 0.9838),
     ),
     "int4": Recipe(
