@@ -56,7 +56,7 @@ class Block:
 class Means:
     """What was folded out of the stream: the mean over channels of all that is added to it, one number a token."""
 
-    patches: Linear  # [1, P, P, 3]
+    patches: Linear  # [1, P, 1, 3 P]
     front: Any  # [prefix, 1]
     positions: Any  # [1, rows, columns, 1]; None where none are learned
     blocks: tuple[tuple[Linear, Linear], ...]  # of each block's output projection and contract, [1, in]

@@ -115,7 +115,8 @@ class Folding:
         return _linear(tf.transpose(mean_over_channels(kernel)), mean_over_channels(bias))
 
     def patches(self, over_channels: Any) -> Linear:
-        """The patch embedding with pixel normalisation; over_channels: `centred` or `mean_over_channels`."""
+        """The patch embedding with pixel normalisation, [out, P, 1, 3 P] (`stem`); over_channels: `centred` or
+        `mean_over_channels`."""
         kernel = over_channels(self.get("patches/projection/kernel"))  # [P, P, 3, width]
         bias = over_channels(self.get("patches/projection/bias"))
         if self.config.stem_widths:  # which reads no pixels
@@ -123,7 +124,8 @@ class Folding:
         mean, std = tf.constant(self.config.mean, self.precision), tf.constant(self.config.std, self.precision)
         # ((x / 255 - mean) / std) K + b  =  x (K / (255 std)) + (b - sum(mean / std K))
         bias -= tf.einsum("hwcd,c->d", kernel, mean / std)
-        return _linear(tf.transpose(kernel / (255.0 * std[:, None]), [3, 0, 1, 2]), bias)
+        kernel = tf.transpose(kernel / (255.0 * std[:, None]), [3, 0, 1, 2])
+        return _linear(tf.reshape(kernel, [kernel.shape[0], self.config.patch, 1, -1]), bias)
 
     def stem(self) -> tuple[Linear, ...]:
         """The convolutions in front of the patch embedding; the first reads pixels, 0 to 255, less their mean."""

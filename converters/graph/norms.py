@@ -10,9 +10,9 @@ from converters.graph.arithmetic import Arithmetic
 from edgevit.config import ViTConfig
 
 
-def convolve(pixels: Any, weight: Any) -> Any:
-    """[b, H, W, 3] -> [b, H/P, W/P, width]: each patch by itself."""
-    return tf.nn.conv2d(pixels, tf.transpose(weight, [1, 2, 3, 0]), weight.shape[1], "VALID")
+def convolve(lines: Any, weight: Any) -> Any:
+    """[b, H, W/P, 3 P] and [width, P, 1, 3 P] -> [b, H/P, W/P, width]: each patch by itself."""
+    return tf.nn.conv2d(lines, tf.transpose(weight, [1, 2, 3, 0]), [weight.shape[1], 1], "VALID")
 
 
 def multiply(tokens: Any, weight: Any) -> Any:

@@ -1,5 +1,9 @@
 """How pixels become patch tokens: one convolution of patches, or several small ones, each of half the rows and columns.
 
+Patches share no pixel, so the pixels of a patch's line, P of three colours, can be taken as one of 3 P channels, which
+moves nothing: the same products in the same order of the same weights. A kernel of P lines is P times 3 P numbers in a
+row, where one of P x P pixels is P² times three: engines fetch whole rows, and pad three channels to four or eight.
+
 Zeros around a plane are of normalised colours, where zero is the mean colour. So a stem of several takes that away by
 an op of its own, while of a single one, which has nothing around, all normalisation is folded into its weights.
 """
@@ -22,7 +26,9 @@ Product = Callable[[Any, Any], Any]
 def stem(do: Arithmetic, config: ViTConfig, folded: Folded, pixels: Any) -> tuple[Any, Product]:
     """What the patch embedding reads of the pixels, 0 to 255, and how: [b, H, W, 3] -> [b, R, C, n]."""
     if not folded.stem:
-        return pixels, convolve
+        height, width = pixels.shape[1:3]
+        shape = [pixels.shape[0] or -1, height, width // config.patch, 3 * config.patch]
+        return do.view("pixels", tf.reshape, pixels, shape), convolve
     mean = do.constant([255.0 * each for each in config.mean], own_range=True, read_at="stem/colours")
     plane, site = do.compute("stem/colours", tf.subtract, pixels, mean), "stem/colours"
     for index, layer in enumerate(folded.stem):

@@ -39,7 +39,9 @@ STEPPING: Mapping[Callable[[Any, Any], Any], tuple[int, str]] = {
     windows: (1, "VALID"),
     halve: (2, "VALID"),
 }
-"""How far convolutions step, and whether zeros are around what they read. `convolve` steps as far as it is large."""
+"""How far convolutions step, and whether zeros are around what they read. `convolve` goes from patch to patch."""
+NOT_ROUNDED_BY_MOMENTS = ("queries", "spans")
+"""The first's layer is `qkv`'s, the second's numbers are powers of two."""
 READ_BY_RSQRT = ("variance", "stabilised")
 RSQRT_HEADROOM = 1.1
 """Less than others have: its table begins with the range's end, and a row with still less variance may be clipped."""
@@ -129,14 +131,13 @@ class _Observer(BatchedArithmetic):
         layer: Linear,
         rows: slice = slice(None),
     ) -> Any:
-        if self.with_moments and word(site) != "queries":  # whose layer is `qkv`'s
+        if self.with_moments and word(site) not in NOT_ROUNDED_BY_MOMENTS:
             seen = self.moments.setdefault(site, Moments())
             if len(layer.weight.shape) == 4:
-                size = layer.weight.shape[1]
-                step, padding = (size, "VALID") if product is convolve else STEPPING[product]
-                inputs_by_patch = tf.image.extract_patches(
-                    inputs, [1, size, size, 1], [1, step, step, 1], [1] * 4, padding
-                )
+                kernel = layer.weight.shape[1:3]
+                step, padding = STEPPING.get(product, (1, "VALID"))
+                steps = kernel if product is convolve else (step, step)
+                inputs_by_patch = tf.image.extract_patches(inputs, [1, *kernel, 1], [1, *steps, 1], [1] * 4, padding)
                 seen.add(tf.reshape(inputs_by_patch, [-1, inputs_by_patch.shape[-1]]))
             else:
                 for part in (inputs[:, : self.prefix], inputs[:, self.prefix :]):

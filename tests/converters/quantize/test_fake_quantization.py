@@ -243,7 +243,7 @@ class Followed(RoundedArithmetic):
         size = np.prod(expected.shape)
         found = [each for each in self.made[site, kinds[-1]] if each[0].size == size] if kinds else []
         if not found:
-            assert not kinds or site == "pixels", site  # whose integers are the image's
+            assert not kinds, site
             return expected
         integers, scale, zero_point = found[0]
         actual = (scale * (integers.astype(np.float64) - zero_point)).reshape(expected.shape).astype(np.float32)
@@ -284,7 +284,7 @@ def test_each_op_computes_what_the_simulation_does(tuned, kernels):
         batch_outputs(model, image[None], followed)
         for each, steps in followed.off.items():
             off[each] += [one.ravel() for one in steps]
-    assert set(off) == {word(site) for site in simulation.sites} | {"weights", "scores"}
+    assert set(off) == {word(site) for site in simulation.sites} | {"pixels", "weights", "scores"}
     for each, steps in off.items():
         steps = np.concatenate(steps)
         assert steps.max() < 1.01, each
