@@ -28,7 +28,14 @@ SHARES = (0.0, 255.0 / 256.0)  # scale 1/256, zero point -128: what TFLite's int
 
 UNIT = (0.0, 1.0)  # scale 1/255, zero point -128
 
-FIXED = {"image": PIXELS, "pixels": PIXELS, "weights": SHARES, "scores": SHARES, "gate": SHARES, "powers": UNIT}
+SIX = (0.0, 6.0)  # scale 6/255, zero point -128: between the ends of a RELU6
+
+FIXED = {
+    **dict.fromkeys(("image", "pixels"), PIXELS),
+    **dict.fromkeys(("weights", "scores", "gate"), SHARES),
+    "powers": UNIT,
+    "spans": SIX,
+}
 """By the last word of a site's name: ranges that nobody has to learn."""
 
 VALUES = "logits"
@@ -96,7 +103,9 @@ READERS: dict[str, tuple[str, ...]] = {
     "queries": ("products",),
     "products": ("weights", "below"),
     "below": ("powers",),
-    "powers": ("total", "weighed"),
+    "powers": ("spans", "weighed"),
+    "spans": ("parts",),
+    "parts": ("total",),
     "total": ("root",),
     "root": ("inverse",),
     "inverse": ("mixed",),

@@ -4,7 +4,7 @@ It knows no REDUCE_MAX and no EXP, so it brings [heads, N, N] to floats and back
 
 - The largest product of a row is found, and taken away, in steps of the products: exactly.
 - e to the power of what is left is 0 to 1, in 255 steps. DEQUANTIZE, EXP and QUANTIZE, which stay, are one table to
-  XNNPACK. What adds the weights up reads the rounded ones, so that a row's shares sum to one.
+  XNNPACK. What adds the weights up (`weighting`) reads the same rounded ones, so that a row's shares sum to one.
 - A row's weights sum to anything from 1 to N, and so does what they make of the values. So it is computed twice, in
   coarse steps that hold all of it, and in steps a `FINENESS` as large that hold the rows in which few tokens count.
   Where the fine ones end, both end alike: what a fine one says more than its coarse one is added to that.
@@ -83,11 +83,17 @@ def _weighed(rewriting: _Rewriting, product: Any) -> None:
     (low, high), (coarse,) = UNIT, product.outputs
     rewriting.set_params(weights, ((high - low) / LEVELS, -128))
     rounding = rewriting.maker(weights)
-    real, rounded = rounding.inputs[0], rewriting.like(rounding.inputs[0], "rounded", FLOAT)
-    for each in rewriting.readers(real):
-        if each is not rounding:
+    real = rounding.inputs[0]
+    others = [each for each in rewriting.readers(real) if each is not rounding]
+    for each in [each for each in others if rewriting.name(each) == "QUANTIZE"]:
+        rewriting.replace(each.outputs[0], weights)  # of the same steps by now
+        rewriting.remove(each)
+        others.remove(each)
+    if others:
+        rounded = rewriting.like(real, "rounded", FLOAT)
+        for each in others:
             each.inputs = [rounded if index == real else index for index in each.inputs]
-    rewriting.add("DEQUANTIZE", [weights], rounded)
+        rewriting.add("DEQUANTIZE", [weights], rounded)
 
     (plain,) = rewriting.readers(coarse)  # DEQUANTIZE
     (whole,) = plain.outputs
@@ -157,6 +163,11 @@ class _Rewriting:
         self.subgraph.tensors[tensor].quantization = schema.QuantizationParametersT(
             scale=np.array([params[0]], np.float32), zeroPoint=np.array([params[1]], np.int64)
         )
+
+    def replace(self, tensor: int, by: int) -> None:
+        """Has all that read one tensor read another."""
+        for each in self.readers(tensor):
+            each.inputs = [by if index == tensor else index for index in each.inputs]
 
     def make_int8(self, operator: Any, params: Params) -> None:
         """What an operator puts out, in integers."""

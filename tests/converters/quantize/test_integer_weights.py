@@ -1,5 +1,7 @@
 """Attention's weights in integers: against the exact integer arithmetic, against float, and as an artefact."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -77,7 +79,7 @@ def integers(values, scale, zero=0):
     return np.clip(np.round(values / scale) + zero, -128, 127).astype(np.int64)
 
 
-def exactly(queries, keys, values, ranges):
+def exactly(queries, keys, values, ranges, rounding=np.round):
     """By integers, as the module's text says it."""
     step = np.float32(ranges["block0/attention/qkv"][1]) / np.float32(127)
     q, k, v = (integers(each, step) for each in (queries, keys, values))
@@ -91,12 +93,29 @@ def exactly(queries, keys, values, ranges):
     coarse, fine = integers(total, coarse_step), integers(total, coarse_step / FINENESS)
     more = fine - np.clip(coarse * FINENESS, -128, 127)
     summed = coarse * coarse_step + more * coarse_step / FINENESS
-    return summed / (weights.sum(axis=-1, keepdims=True) / 255)
+    return summed / by_spans(weights.sum(axis=-1, keepdims=True) / 255, rounding)
+
+
+def by_spans(total, rounding=np.round):
+    """A total of 1 or more, in 255 steps of each of 15 spans up to the number of tokens."""
+    ends = TOKENS ** (np.arange(16) / 15)
+    parts = [(b - a) * rounding(255 * np.clip((total - a) / (b - a), 0, 1)) / 255 for a, b in itertools.pairwise(ends)]
+    return 1 + sum(parts)
+
+
+def down(values):
+    """To the nearest, and in the middle between two integers down: totals of integers often lie there."""
+    return np.ceil(np.round(values, 6) - 0.5)
+
+
+def up(values):
+    return np.floor(np.round(values, 6) + 0.5)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_is_the_exact_integer_arithmetic(core, kind):
-    """But for products next to the middle between two integers, which kernels reckon in float32."""
+    """But for products next to the middle between two integers, which kernels reckon in float32; of a total in the
+    middle either is right."""
     flatbuffer, ranges = core
     interpreter = Interpreter(model_content=flatbuffer, experimental_op_resolver_type=KINDS[kind])
     interpreter.allocate_tensors()
@@ -107,13 +126,27 @@ def test_it_is_the_exact_integer_arithmetic(core, kind):
         interpreter.set_tensor(entry["index"], given["qkv".index(name)])
     interpreter.invoke()
     found = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-    expected = exactly(*given, ranges)
-    apart = np.abs(found - expected)
+    apart = np.minimum(*(np.abs(found - exactly(*given, ranges, rounding)) for rounding in (down, up)))
     assert np.mean(apart > 1e-5) < 0.02
     powers = np.exp(given[0] @ given[1].transpose(0, 2, 1))
     exact = powers / powers.sum(axis=-1, keepdims=True) @ given[2]
     noise = np.square(found - exact).mean() / np.square(exact).mean()
     assert noise < 0.005
+
+
+def test_a_total_is_off_by_a_tenth_of_a_percent_at_most():
+    totals = np.linspace(1.0, TOKENS, 2000)
+    assert np.abs(by_spans(totals) / totals - 1).max() <= 0.001
+
+
+def test_spans_sum_to_the_total_in_floats():
+    """Whatever it is, from one token that takes all to tokens that are alike."""
+    products = np.array([[0.0, -50.0, -50.0, -50.0, -50.0], [3.0] * 5, [1.0, 0.5, 0.0, -1.0, 1.0]], np.float32)[None]
+    values = np.random.default_rng(0).normal(size=(1, 5, 4)).astype(np.float32)
+    mixed, weights = WEIGHTINGS["powers"](Arithmetic(), "attention", products, values)
+    expected, shares = WEIGHTINGS["softmax"](Arithmetic(), "attention", products, values)
+    np.testing.assert_allclose(mixed, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(weights, shares, rtol=1e-5, atol=1e-7)
 
 
 def test_two_ranges_hold_what_is_small_and_what_is_large():

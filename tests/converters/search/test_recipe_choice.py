@@ -113,7 +113,9 @@ def test_a_processor_changes_the_figures_and_phones_have_one(tiny_model):
 @pytest.mark.parametrize("task", [*TASKS, None])
 def test_any_head(six_headed, task):
     choice = choose_recipe(six_headed, "pi5", task=task, resolutions=[64], calibrated=True)
-    assert choice.recipe.name == "int8-products"
+    able = {each.recipe.name: each.ms for each in choice.candidates if each.possible}
+    assert choice.recipe.name == min(able, key=able.get)
+    assert choice.recipe.name in ("int8-products", "int8-attention")  # which are next to each other in so few blocks
     assert all(each.share is not None for each in choice.candidates)
     heads = {"segment", "detect", "keypoints"} & (set(TASKS) if task is None else {task})
     assert {each for each in choice.left_out if each.startswith("the ")} == {f"the {name} head" for name in heads}
