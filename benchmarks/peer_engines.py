@@ -138,6 +138,7 @@ ENGINES: dict[str, Engine] = {
     "float32": Engine(lambda resolution: artefact("float32", (resolution,)), _open_ours),
     "int8": Engine(lambda resolution: artefact("int8", (resolution,)), _open_ours),
     "int8-attention": Engine(lambda resolution: artefact("int8-attention", (resolution,)), _open_ours),
+    "int8-products": Engine(lambda resolution: artefact("int8-products", (resolution,)), _open_ours),
     "openvino": Engine(_openvino, _open_openvino, ("openvino", "nncf")),
     "openvino-f32": Engine(
         _openvino,

@@ -28,12 +28,13 @@ from typing import Any
 
 import numpy as np
 
+from edgevit_runtime.measure.machine import describe
 from peer_engines import ENGINES, calibration_pictures, check_installed
 from record import RESULTS, kind_of_processor, real_data, write
 
 RESOLUTIONS = (96, 128, 160, 192, 224, 256, 320, 384, 448, 512)
 PEERS = [name for name, engine in ENGINES.items() if engine.needs]
-OURS = ["float32", "int8", "int8-attention"]
+OURS = ["float32", "int8", "int8-attention", "int8-products"]
 COMPARED = [*OURS, *PEERS]
 ROUNDS = 15
 BURST_MS = 120.0
@@ -133,7 +134,8 @@ def keep(table: str, row: dict[str, Any]) -> None:
     def key(each: dict[str, Any]) -> tuple[str, int, int]:
         return each["int8_dot_products"], each.get("threads", 0), each["resolution"]
 
-    row = {"int8_dot_products": kind_of_processor(), "date": datetime.date.today().isoformat(), **row}
+    about = {"int8_dot_products": kind_of_processor(), "cpu": describe("", "")["cpu"]}
+    row = {**about, "date": datetime.date.today().isoformat(), **row}
     print(row)
     path = RESULTS / "peers.json"
     kept = json.loads(path.read_text()) if path.exists() else {}

@@ -11,6 +11,7 @@ NAMES = {
     "float32": "`float32`",
     "int8": "`int8`",
     "int8-attention": "`int8-attention`",
+    "int8-products": "`int8-products`",
     "openvino": "OpenVINO",
     "openvino-f32": "OpenVINO, float32 attention",
     "onnxruntime": "ONNX Runtime",
@@ -19,10 +20,19 @@ NAMES = {
 
 PEERS = [name for name in NAMES if name.startswith("o")]
 ON_DOT_PRODUCTS = ["int8", "int8-attention", *PEERS]
+NEWER = "avx512_vnni avx_vnni"
+"""Processors that were timed with `int8-products` as well."""
 
 
 def latency() -> Iterator[str]:
     yield from beside_peers(DOT_PRODUCTS, ON_DOT_PRODUCTS, best="int8-attention")
+
+
+def latency_products() -> Iterator[str]:
+    yield from beside_peers(NEWER, ["int8", "int8-attention", "int8-products", *PEERS], best="int8-products")
+    yield ""
+    rows = [row for row in result("peers")["latency"] if row["int8_dot_products"] == NEWER]
+    yield f"2 cores of an {rows[0]['cpu']} with AVX512-VNNI, AVX512-BF16 and AMX, {max(row['date'] for row in rows)}."
 
 
 def latency_without() -> Iterator[str]:
@@ -101,7 +111,7 @@ def agreement() -> Iterator[str]:
     yield ""
     peers = ", ".join(f"{name} {version}" for name, version in figures["peers"].items())
     yield (
-        f"{figures['machine']['cores']} cores of an {figures['machine']['cpu']}, LiteRT "
+        f"{figures['machine']['cores']} cores of an {measured[0]['cpu']}, LiteRT "
         f"{figures['versions']['ai-edge-litert']}, {peers}; {measured[0]['date']}."
     )
 
@@ -146,6 +156,7 @@ def tried() -> Iterator[str]:
 
 SECTIONS = {
     "latency": latency,
+    "latency products": latency_products,
     "latency without": latency_without,
     "by recipe": by_recipe,
     "dot products": dot_products,
