@@ -32,22 +32,29 @@ def stored(file, **wanted):
     return row
 
 
-@pytest.fixture(scope="module")
-def int8_at_224(tmp_path_factory):
-    """DeiT-Tiny's shape with random weights: they take as many instructions as trained ones."""
+def int8_of_deit_tiny(path):
+    """Its shape with random weights: they take as many instructions as trained ones."""
     from converters import convert
     from edgevit.model import build
     from edgevit.variants import variant_config
 
-    path = tmp_path_factory.mktemp("guard") / "deit-tiny.tflite"
     convert(build(variant_config("deit-tiny", classes=1000), seed=1), path, recipe="int8", resolutions=[224])
     return path
 
 
 @pytest.fixture(scope="module")
-def operators(int8_at_224):
-    with Snapshot(int8_at_224) as snapshot, snapshot.mapped() as data:
+def int8_at_224(tmp_path_factory):
+    return int8_of_deit_tiny(tmp_path_factory.mktemp("guard") / "deit-tiny.tflite")
+
+
+def operators_of(path):
+    with Snapshot(path) as snapshot, snapshot.mapped() as data:
         return graph_operators(data, SIGNATURE)
+
+
+@pytest.fixture(scope="module")
+def operators(int8_at_224):
+    return operators_of(int8_at_224)
 
 
 def too_slow(operators, processor):
@@ -87,6 +94,16 @@ CHANGES = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_slower_graph_is_noticed(operators, change, processor):
     assert too_slow(CHANGES[change](operators), processor)
+
+
+@pytest.mark.slow
+def test_a_slower_lowering_is_noticed(monkeypatch, tmp_path):
+    """The last block computes all rows, as if the classifier read them."""
+    from converters.graph import lowering
+
+    monkeypatch.setattr(lowering, "any", lambda heads: True, raising=False)
+    operators = operators_of(int8_of_deit_tiny(tmp_path / "slower.tflite"))
+    assert all(too_slow(operators, processor) for processor in PROCESSORS)
 
 
 @pytest.mark.arm64

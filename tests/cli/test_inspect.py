@@ -108,7 +108,7 @@ def test_where_an_artefact_runs(run, artefact):
     lines = run("inspect", artefact("int8"))[1].splitlines()
     assert "CPU (XNNPACK)  in one partition: every signature" in lines
     assert "GPU (LiteRT)   whole, where a device's GPU passes the self-test: every signature" in lines
-    assert "NPU (Vela)     not whole, CONV_2D on FLOAT32: every signature" in lines
+    assert "NPU (Vela)     not whole, RESHAPE on FLOAT32: every signature" in lines
     whole = {
         recipe: {
             processor: all(

@@ -59,8 +59,13 @@ def test_ranges_learn_and_are_kept(tiny_model, train_quarters, val_quarters, tmp
     # What was validated is the fake-quantized model: the same predictions from the file.
     simulation = Simulation(load(path), "int8-full")
     images = np.concatenate([images for images, _ in val_quarters.prepared(32, "squash", 80)])
-    named = np.argmax(simulation(images), axis=1)
-    assert (named == result.predictions[32]).mean() > 0.97
+    # Its int8 logits are whole steps, one class often next to another; a border crossed on the way moves one by a step
+    # or two.
+    logits = np.asarray(simulation(images))
+    step = min(each for each in np.diff(np.unique(logits)) if each > 1e-6)
+    short = logits.max(axis=1) - np.take_along_axis(logits, result.predictions[32][:, None], axis=1)[:, 0]
+    assert short.max() < 2.5 * step < 0.2 * logits.std()
+    assert (short == 0).mean() > 0.9
 
 
 def test_a_start_with_ranges_goes_on_from_those(tiny_model, tmp_path):

@@ -97,16 +97,18 @@ def test_what_is_no_table(changed):
 
 
 def test_attention_by_powers_is_estimated(artefact):
-    """Two tables a block: e to the power of, and the GELU. Each of the recipe's operators was counted everywhere."""
+    """Two tables a block, e to the power of and the GELU, but for the first block, whose GELU is in floats. Each of the
+    recipe's operators was counted everywhere."""
     path = artefact("int8-products")
     for signature in read_manifest(path).signatures:
         with Snapshot(path) as snapshot, snapshot.mapped() as data:
             found = graph_operators(data, signature.name)
         tables = [each for each in found if each.name == TABLE]
         blocks = sum(each.name == "REDUCE_MAX" for each in found)
-        assert len(tables) == 2 * blocks > 0
+        assert len(tables) == 2 * blocks - 1 > 0
         assert len(found) + 2 * len(tables) == signature.ops
-        assert {each.name for each in found}.isdisjoint({"EXP", "GELU"})
+        assert "EXP" not in {each.name for each in found}
+        assert sum(each.name == "GELU" for each in found) == 1
         assert sorted(place for each in found for place in each.places) == [*range(signature.ops)]
     for processor, core in PROCESSORS.items():
         assert all(core.counts(each) for each in found), processor
