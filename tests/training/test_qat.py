@@ -51,21 +51,27 @@ def test_ranges_learn_and_are_kept(tiny_model, train_quarters, val_quarters, tmp
     model = start_model(tiny_model.config.with_(ladder=(32,)), tiny_model, 0)
     spec = TrainSpec(epochs=1, batch=32, augmentation="none", learning_rate=1e-3)
     path = tmp_path / "q.keras"
-    result = train(model, train_quarters, val_quarters, spec, path, simulate=lambda each: Simulation(each, "int8-full"))
+    made = []
+
+    def simulate(each):
+        made.append(Simulation(each, "int8-full"))
+        return made[-1]
+
+    result = train(model, train_quarters, val_quarters, spec, path, simulate=simulate)
     kept = load(path).calibration.ranges
     assert kept.keys() == starts[0].keys()
     changed = [site for site, ends in kept.items() if ends != starts[0][site]]
     assert len(changed) > 0.9 * len(kept)
-    # What was validated is the fake-quantized model: the same predictions from the file.
-    simulation = Simulation(load(path), "int8-full")
+    # What was validated is the fake-quantized model: the very same predictions.
     images = np.concatenate([images for images, _ in val_quarters.prepared(32, "squash", 80)])
-    # Its int8 logits are whole steps, one class often next to another; a border crossed on the way moves one by a step
-    # or two.
-    logits = np.asarray(simulation(images))
+    assert (np.argmax(made[-1](images), axis=1) == result.predictions[32]).all()
+    # From the file its ranges come rounded, by a last bit or so: a border that is crossed so moves int8 logits, which
+    # are whole steps and often next to each other, by a step or two.
+    logits = np.asarray(Simulation(load(path), "int8-full")(images))
     step = min(each for each in np.diff(np.unique(logits)) if each > 1e-6)
     short = logits.max(axis=1) - np.take_along_axis(logits, result.predictions[32][:, None], axis=1)[:, 0]
     assert short.max() < 2.5 * step < 0.2 * logits.std()
-    assert (short == 0).mean() > 0.9
+    assert (short == 0).mean() > 0.97  # of two that are alike either is right
 
 
 def test_a_start_with_ranges_goes_on_from_those(tiny_model, tmp_path):

@@ -42,7 +42,8 @@ def powers(do: Arithmetic, site: str, products: Any, values: Any) -> tuple[Any, 
     powers = do.compute(f"{site}/powers", tf.exp, below)
     layer, widths = _spans(powers.shape[-1])
     spans = do.view(f"{site}/spans", tf.nn.relu6, do.linear(f"{site}/spans", multiply, powers, layer))
-    parts = do.compute(f"{site}/parts", tf.multiply, spans, do.constant(widths, own_range=True, read_at="parts"))
+    widths = do.constant(widths, own_range=True, read_at=f"{site}/parts")
+    parts = do.compute(f"{site}/parts", tf.multiply, spans, widths)
     total = do.compute(f"{site}/total", tf.reduce_sum, parts, axis=-1, keepdims=True)
     # A row's total is 1 or more. By RSQRT, because a division of [n, head width] costs several multiplications.
     root = do.compute(f"{site}/root", tf.math.rsqrt, total)
